@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* State files that are either the old or the new one, whatever happens in between.
+ *
+ * Every function takes the descriptor of the folder; names are single components of our own making.
+ * All return 0 (or what is said) or a negative errno, and none logs. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Opens the folder that systemd gave this daemon ($STATE_DIRECTORY; the first one when there are
+ * several). Returns a descriptor, or -ENXIO when the variable is not set. */
+int state_directory_open(void);
+
+/* Same, for a folder inside another one; made with mode 0700 when missing. */
+int directory_open_at(int dirfd, const char *name);
+
+/* Replaces a file: temporary file in the same folder with its final mode, write, fsync, rename,
+ * fsync of the folder. The old content stays visible until the new one is complete. */
+int atomic_write_at(int dirfd, const char *name, const void *data, size_t size, mode_t mode);
+
+/* Removes a file and syncs the folder. -ENOENT when it is not there. */
+int atomic_unlink_at(int dirfd, const char *name);
+
+/* Reads a regular file (no symlink, no FIFO) of at most max bytes; one zero byte, not counted, follows
+ * the data. -EFBIG when it is larger. The caller owns *ret_data. */
+int read_file_at(int dirfd, const char *name, size_t max, void **ret_data, size_t *ret_size);
+
+/* Moves a file that does not parse out of the way, to "<name>.corrupt", so that the daemon goes on
+ * with the rest and nothing is lost for whoever looks into it. */
+int quarantine_at(int dirfd, const char *name);
+
+/* Removes temporary files that a killed process left behind. */
+int remove_leftovers_at(int dirfd);
+
+/* Writes or reads everything, across EINTR and short counts. read_full() returns the count, which is
+ * below size only at end of file. */
+int write_full(int fd, const void *data, size_t size);
+ssize_t read_full(int fd, void *data, size_t size);

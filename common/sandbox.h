@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a process can still do after start-up, as a table. Each daemon ends its start-up with one call of
+ * sandbox_enter(): no new privileges, not dumpable, no core files, a seccomp allow-list, and Landlock rules
+ * where the kernel has them. The unit has confined the process before; this is the second wall, which
+ * knows the program. */
+#pragma once
+
+#include <stdbool.h>
+
+typedef enum SandboxPathAccess {
+    SANDBOX_READ,       /* read files and list folders below */
+    SANDBOX_READ_WRITE, /* and make, write, rename and remove them */
+    SANDBOX_EXECUTE,    /* read and execute */
+} SandboxPathAccess;
+
+typedef struct SandboxPath {
+    const char *path; /* absolute, or "$VARIABLE" for a folder that systemd names in the environment */
+    SandboxPathAccess access;
+} SandboxPath;
+
+/* Sets of system calls beyond the base that every daemon needs (memory, time, event loop, threads, reading
+ * and writing open descriptors, signals, the bus connection that is already open). */
+typedef enum SandboxCalls {
+    SANDBOX_CALLS_FILES_READ = 1 << 0,  /* openat for reading, stat, getdents, readlink */
+    SANDBOX_CALLS_FILES_WRITE = 1 << 1, /* openat for writing, rename, unlink, mkdir, fsync, chmod */
+    SANDBOX_CALLS_MEMFD = 1 << 2,       /* memfd_create, fcntl seals */
+    SANDBOX_CALLS_MEMFD_SECRET = 1 << 3,
+    SANDBOX_CALLS_UNIX_SOCKET = 1 << 4, /* socket(AF_UNIX), connect, bind, listen, accept, sendmsg */
+    SANDBOX_CALLS_NETWORK = 1 << 5,     /* socket(AF_INET, AF_INET6, AF_NETLINK), connect, ... */
+} SandboxCalls;
+
+typedef struct Sandbox {
+    const char *name;
+    unsigned calls;           /* SandboxCalls */
+    const SandboxPath *paths; /* ends with a NULL path; without Landlock the unit's rules stand alone */
+    unsigned files_max;       /* RLIMIT_NOFILE; 0 leaves it */
+} Sandbox;
+
+/* Confines the calling process, all its threads included, for the rest of its life. Returns 0 or a negative
+ * errno; a daemon that gets an error must not go on. With -Dsanitize builds (which need ptrace and odd system
+ * calls) seccomp is left out and the function says so with a positive return. */
+int sandbox_enter(const Sandbox *sandbox);
+
+/* True when the kernel enforces Landlock rules for this process. */
+bool sandbox_has_landlock(void);

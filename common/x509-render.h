@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Certificates as the router prints them, and one summary that all daemons share. */
+#pragma once
+
+#include "openssl-util.h"
+
+/* What is shown of a certificate. Strings are UTF-8 without control characters. */
+typedef struct CertificateSummary {
+    char *serial_number;      /* "0B:62" */
+    char *subject;            /* RFC 4514 order: last RDN first, separated by "," */
+    char *issuer;
+    int64_t not_before;       /* seconds since the epoch; dates beyond year 9999 are refused */
+    int64_t not_after;
+    char sha1_fingerprint[41];   /* upper-case hex */
+    char sha256_fingerprint[65];
+} CertificateSummary;
+
+int certificate_summarize(X509 *certificate, CertificateSummary *ret);
+void certificate_summary_done(CertificateSummary *s);
+
+/* Exactly one DER certificate of at most max bytes, nothing after it. -EBADMSG, -EMSGSIZE. */
+#define CERTIFICATE_SIZE_MAX 65536U
+int certificate_parse(const void *der, size_t size, X509 **ret);
+int certificate_encode(X509 *certificate, void **ret_der, size_t *ret_size);
+
+/* "13:07:26 UTC Sun Oct 20 2019" in the local zone; buffer of TIME_TEXT_SIZE bytes. */
+#define TIME_TEXT_SIZE 64U
+const char *time_render(int64_t seconds, char buffer[TIME_TEXT_SIZE]);
+
+/* Parses a configured subject ("CN=lab1-ads,C=US,ST=CA,L=San Jose") into a name in that order; "\," is a comma. -EINVAL with *ret_reason (static)
+ * for what cannot be one: unknown attribute types, empty values, values over their upper bounds (RFC 5280 appendix A.1), more than 64 RDNs. */
+int subject_parse(const char *text, X509_NAME **ret, const char **ret_reason);

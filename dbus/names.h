@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every name that another process can see, in one place. */
+#pragma once
+
+#define KEYS_NAME "org.chancery.Keys1"
+#define KEYS_PATH "/org/chancery/Keys1"
+#define KEYS_SIGNING_INTERFACE "org.chancery.Keys1.Signing"
+#define KEYS_KEY_INTERFACE "org.chancery.Keys1.Key"
+
+#define ENROLLMENT_NAME "org.chancery.Enrollment1"
+#define ENROLLMENT_PATH "/org/chancery/Enrollment1"
+#define ENROLLMENT_TRUSTPOINT_INTERFACE "org.chancery.Enrollment1.Trustpoint"
+#define ENROLLMENT_CERTIFICATE_INTERFACE "org.chancery.Enrollment1.Certificate"
+
+#define TRUSTPOOL_NAME "org.chancery.TrustPool1"
+#define TRUSTPOOL_PATH "/org/chancery/TrustPool1"
+
+#define DOSSIER_NAME "org.chancery.Dossier1"
+#define DOSSIER_PATH "/org/chancery/Dossier1"
+
+#define POLICY_NAME "org.chancery.Policy1"
+#define POLICY_PATH "/org/chancery/Policy1"
+#define POLICY_SESSION_INTERFACE "org.chancery.Policy1.Session"
+
+#define JOB_INTERFACE "org.chancery.Job1"
+#define CONFIG_OWNER_INTERFACE "org.chancery.ConfigOwner1"
+
+/* polkit action of a task: TASK_ACTION_PREFIX "crypto" ".execute" */
+#define TASK_ACTION_PREFIX "org.chancery.task."
+
+/* Sections of the configuration. */
+#define SECTION_SYSTEM "system"           /* hostname, domain; owner policyd */
+#define SECTION_AAA "aaa"                 /* taskgroup, usergroup, username; owner policyd */
+#define SECTION_TRUSTPOINTS "trustpoints" /* crypto ca trustpoint; owner enrolld, also applied by keyd */
+#define SECTION_TRUSTPOOL "trustpool"     /* crypto ca trustpool policy; owner poold */
+
+#define SYSTEM_TRUSTPOINT "system-trustpoint"
+
+#define USER_PREFIX "chancery-"           /* chancery-keyd, ... */
+
+#define FETCH_SOCKET "/run/chancery/fetch"
