@@ -13,7 +13,7 @@ bool label_is_valid(const char *s);
  * separated by single dots, each 1 to 63 bytes of letters, digits, '-' and '_' (RFC 1123). */
 bool hostname_is_valid(const char *s);
 
-/* The name under which an object called (kind, label) is stored: "<16 hex digits of SHA-256>". Names
+/* The name under which an object called (kind, label) is stored: the first 32 hex digits of a SHA-256. Names
  * of files are of our making, so that no label, whatever it is, can steer a path.
  * ret must have room for LABEL_FILE_NAME_SIZE bytes. Returns 0 or -ENOMEM. */
 #define LABEL_FILE_NAME_SIZE 33U

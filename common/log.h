@@ -8,6 +8,7 @@
 
 #include <syslog.h>
 
+#include <stdbool.h>
 #include "cleanup.h"
 #include "log-ids.h"
 

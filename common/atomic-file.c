@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "atomic-file.h"
+
+#include <fcntl.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+#include "cleanup.h"
+
+#define TEMPORARY_PREFIX ".tmp-"
+#define TEMPORARY_NAME_SIZE sizeof(TEMPORARY_PREFIX "0123456789abcdef")
+
+int state_directory_open(void)
+{
+    const char *list = getenv("STATE_DIRECTORY");
+    _cleanup_free_ char *first = NULL;
+    int fd;
+
+    if (!list || list[0] != '/')
+        return -ENXIO;
+    first = strndup(list, strcspn(list, ":"));
+    if (!first)
+        return -ENOMEM;
+    fd = open(first, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    return fd < 0 ? -errno : fd;
+}
+
+int directory_open_at(int dirfd, const char *name)
+{
+    int fd;
+
+    if (mkdirat(dirfd, name, 0700) < 0 && errno != EEXIST)
+        return -errno;
+    fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return -errno;
+    if (fsync(dirfd) < 0) {
+        int r = -errno;
+
+        (void)close(fd);
+        return r;
+    }
+    return fd;
+}
+
+int write_full(int fd, const void *data, size_t size)
+{
+    const uint8_t *p = data;
+
+    while (size > 0) {
+        ssize_t n = write(fd, p, size);
+
+        if (n < 0) {
+            if (errno == EINTR)
+                continue;
+            return -errno;
+        }
+        p += n;
+        size -= (size_t)n;
+    }
+    return 0;
+}
+
+ssize_t read_full(int fd, void *data, size_t size)
+{
+    uint8_t *p = data;
+    size_t done = 0;
+
+    while (done < size) {
+        ssize_t n = read(fd, p + done, size - done);
+
+        if (n < 0) {
+            if (errno == EINTR)
+                continue;
+            return -errno;
+        }
+        if (n == 0)
+            break;
+        done += (size_t)n;
+    }
+    return (ssize_t)done;
+}
+
+static int temporary_open_at(int dirfd, mode_t mode, char ret_name[TEMPORARY_NAME_SIZE])
+{
+    uint64_t random;
+    int fd;
+
+    if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)
+        return -EIO;
+    (void)snprintf(ret_name, TEMPORARY_NAME_SIZE, TEMPORARY_PREFIX "%016llx", (unsigned long long)random);
+    fd = openat(dirfd, ret_name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+    return fd < 0 ? -errno : fd;
+}
+
+static int temporary_fill(int fd, const void *data, size_t size, mode_t mode)
+{
+    int r;
+
+    /* The umask may have narrowed the mode; the caller has said what it is to be. */
+    if (fchmod(fd, mode) < 0)
+        return -errno;
+    r = write_full(fd, data, size);
+    if (r < 0)
+        return r;
+    return fsync(fd) < 0 ? -errno : 0;
+}
+
+int atomic_write_at(int dirfd, const char *name, const void *data, size_t size, mode_t mode)
+{
+    char temporary[TEMPORARY_NAME_SIZE];
+    _cleanup_close_ int fd = temporary_open_at(dirfd, mode, temporary);
+    int r;
+
+    if (fd < 0)
+        return fd;
+    r = temporary_fill(fd, data, size, mode);
+    if (r >= 0 && renameat(dirfd, temporary, dirfd, name) < 0)
+        r = -errno;
+    if (r < 0) {
+        (void)unlinkat(dirfd, temporary, 0);
+        return r;
+    }
+    return fsync(dirfd) < 0 ? -errno : 0;
+}
+
+int atomic_unlink_at(int dirfd, const char *name)
+{
+    if (unlinkat(dirfd, name, 0) < 0)
+        return -errno;
+    return fsync(dirfd) < 0 ? -errno : 0;
+}
+
+int read_file_at(int dirfd, const char *name, size_t max, void **ret_data, size_t *ret_size)
+{
+    _cleanup_close_ int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    _cleanup_free_ uint8_t *data = NULL;
+    struct stat st;
+    ssize_t n;
+
+    if (fd < 0)
+        return -errno;
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    if (!S_ISREG(st.st_mode))
+        return -EBADF;
+    if ((uint64_t)st.st_size > max)
+        return -EFBIG;
+    data = malloc((size_t)st.st_size + 1);
+    if (!data)
+        return -ENOMEM;
+    n = read_full(fd, data, (size_t)st.st_size);
+    if (n < 0)
+        return (int)n;
+    data[n] = 0;
+    *ret_data = TAKE_PTR(data);
+    *ret_size = (size_t)n;
+    return 0;
+}
+
+int quarantine_at(int dirfd, const char *name)
+{
+    _cleanup_free_ char *aside = NULL;
+
+    if (asprintf(&aside, "%s.corrupt", name) < 0)
+        return -ENOMEM;
+    if (renameat(dirfd, name, dirfd, aside) < 0)
+        return -errno;
+    return fsync(dirfd) < 0 ? -errno : 0;
+}
+
+int remove_leftovers_at(int dirfd)
+{
+    _cleanup_closedir_ DIR *dir = NULL;
+    int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct dirent *entry;
+
+    if (fd < 0)
+        return -errno;
+    dir = fdopendir(fd);
+    if (!dir) {
+        int r = -errno;
+
+        (void)close(fd);
+        return r;
+    }
+    while ((entry = readdir(dir)))
+        if (strncmp(entry->d_name, TEMPORARY_PREFIX, STRLEN(TEMPORARY_PREFIX)) == 0 &&
+            unlinkat(dirfd, entry->d_name, 0) < 0 && errno != ENOENT)
+            return -errno;
+    return 0;
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Strict reading of JSON: json-c builds the value, a scan of our own beforehand refuses what json-c lets pass. */
+#include "json-util.h"
+
+bool utf8_is_valid(const void *data, size_t size)
+{
+    const uint8_t *p = data, *end = p + size;
+
+    while (p < end) {
+        uint32_t c = *p++, minimum;
+        unsigned more;
+
+        if (c < 0x80)
+            continue;
+        if (c >= 0xc2 && c <= 0xdf)
+            more = 1, minimum = 0x80, c &= 0x1f;
+        else if ((c & 0xf0) == 0xe0)
+            more = 2, minimum = 0x800, c &= 0x0f;
+        else if (c >= 0xf0 && c <= 0xf4)
+            more = 3, minimum = 0x10000, c &= 0x07;
+        else
+            return false;
+        if ((size_t)(end - p) < more)
+            return false;
+        for (; more > 0; more--, p++) {
+            if ((*p & 0xc0) != 0x80)
+                return false;
+            c = c << 6 | (*p & 0x3f);
+        }
+        if (c < minimum || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+            return false;
+    }
+    return true;
+}
+
+/* json-c keeps the last of two members with one name. What one reader drops another may believe, so they are
+ * refused: the number of names in the text has to be the number of members in the value. */
+static size_t count_members(json_object *o)
+{
+    size_t n = 0;
+
+    if (json_object_is_type(o, json_type_object)) {
+        json_object_object_foreach(o, name, member)
+        {
+            (void)name;
+            n += 1 + count_members(member);
+        }
+    } else if (json_object_is_type(o, json_type_array)) {
+        for (size_t i = 0; i < json_object_array_length(o); i++)
+            n += count_members(json_object_array_get_idx(o, i));
+    }
+    return n;
+}
+
+/* Outside of strings a colon stands only after a member's name. Also refuses escaped zero bytes, at which C
+ * strings would end. */
+static int scan_text(const char *text, size_t size, size_t *ret_names)
+{
+    bool in_string = false;
+    size_t names = 0;
+
+    for (size_t i = 0; i < size; i++) {
+        if (in_string && text[i] == '\\') {
+            if (size - i > 5 && memcmp(text + i, "\\u0000", 6) == 0)
+                return -EBADMSG;
+            i++;
+        } else if (text[i] == '"')
+            in_string = !in_string;
+        else if (!in_string && text[i] == ':')
+            names++;
+    }
+    *ret_names = names;
+    return 0;
+}
+
+static void tokener_freep(json_tokener **t)
+{
+    if (*t)
+        json_tokener_free(*t);
+}
+
+int json_parse(const char *text, size_t size, json_object **ret)
+{
+    _cleanup_(tokener_freep) json_tokener *tokener = NULL;
+    _cleanup_json_ json_object *o = NULL;
+    size_t names;
+
+    if (size > INT32_MAX || memchr(text, 0, size) || scan_text(text, size, &names) < 0)
+        return -EBADMSG;
+    /* Trailing white space is the only thing that may follow the value. */
+    while (size > 0 && strchr(" \t\r\n", text[size - 1]))
+        size--;
+    tokener = json_tokener_new_ex(JSON_DEPTH_MAX);
+    if (!tokener)
+        return -ENOMEM;
+    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+    o = json_tokener_parse_ex(tokener, text, (int)size);
+    /* A number at the very end is complete only when something follows. */
+    if (!o && json_tokener_get_error(tokener) == json_tokener_continue)
+        o = json_tokener_parse_ex(tokener, "\n", 1);
+    else if (json_tokener_get_parse_end(tokener) != size)
+        return -EBADMSG;
+    if (json_tokener_get_error(tokener) != json_tokener_success || !o)
+        return -EBADMSG;
+    if (count_members(o) != names)
+        return -EBADMSG;
+    *ret = TAKE_PTR(o);
+    return 0;
+}
+
+static int get_typed(json_object *o, const char *name, json_type type, json_object **ret)
+{
+    json_object *member;
+
+    if (!json_object_is_type(o, json_type_object))
+        return -EBADMSG;
+    if (!json_object_object_get_ex(o, name, &member))
+        return -ENOENT;
+    if (!json_object_is_type(member, type))
+        return -EBADMSG;
+    *ret = member;
+    return 0;
+}
+
+int json_get_string(json_object *o, const char *name, const char **ret)
+{
+    json_object *member;
+    int r = get_typed(o, name, json_type_string, &member);
+
+    if (r < 0)
+        return r;
+    *ret = json_object_get_string(member);
+    return 0;
+}
+
+int json_get_uint64(json_object *o, const char *name, uint64_t *ret)
+{
+    json_object *member;
+    int r = get_typed(o, name, json_type_int, &member);
+
+    if (r < 0)
+        return r;
+    /* json-c clamps what does not fit; INT64_MIN cannot be told from that, nor need it be. */
+    if (json_object_get_int64(member) < 0)
+        return -EBADMSG;
+    *ret = json_object_get_uint64(member);
+    return 0;
+}
+
+int json_get_bool(json_object *o, const char *name, bool *ret)
+{
+    json_object *member;
+    int r = get_typed(o, name, json_type_boolean, &member);
+
+    if (r < 0)
+        return r;
+    *ret = json_object_get_boolean(member);
+    return 0;
+}
+
+int json_get_object(json_object *o, const char *name, json_object **ret)
+{
+    return get_typed(o, name, json_type_object, ret);
+}
+
+int json_get_array(json_object *o, const char *name, json_object **ret)
+{
+    return get_typed(o, name, json_type_array, ret);
+}
+
+int json_only_members(json_object *o, const char *const *names)
+{
+    if (!json_object_is_type(o, json_type_object))
+        return -EBADMSG;
+    json_object_object_foreach(o, name, member)
+    {
+        const char *const *known = names;
+
+        (void)member;
+        while (*known && !streq(*known, name))
+            known++;
+        if (!*known)
+            return -EBADMSG;
+    }
+    return 0;
+}
