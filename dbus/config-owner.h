@@ -5,6 +5,7 @@
 
 #include <json-c/json.h>
 
+#include "cleanup.h"
 #include "server.h"
 
 /* Collects the reasons for which a candidate is refused. */

@@ -53,7 +53,7 @@ def access(where, task, callers):
 
 
 def names_string(arguments):
-    return " ".join(f"SD_BUS_PARAM({a.get('name')})" for a in arguments)
+    return " ".join(f"SD_BUS_PARAM({a.get('name')})" for a in arguments) or '""'
 
 
 def signature(arguments):

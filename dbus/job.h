@@ -9,6 +9,7 @@
 #include <json-c/json.h>
 #include <stdbool.h>
 
+#include "cleanup.h"
 #include "server.h"
 
 #define JOBS_PER_USER_MAX 16U

@@ -45,8 +45,6 @@ int server_add_object(Server *server, const char *path, const BusInterface *inte
 int server_add_objects(Server *server, const char *prefix, const BusInterface *interface,
                        sd_bus_object_find_t find, sd_bus_node_enumerator_t enumerate, void *userdata);
 
-/* The daemon stays as long as something holds it, or until it is told to stop when it never exits on idle. */
-
 /* --- Who is asking -------------------------------------------------------------------------------------------------- */
 
 /* The sender's effective uid as the bus knows it. */

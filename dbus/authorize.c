@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who may call what. A filter in front of all handlers looks up the member in the generated tables; polkit decides about
+ * tasks, asynchronously: the message waits in a query, is put back into the bus's queue when the answer is there, and is then
+ * looked at again from the top. Whatever is unknown, unanswered or in doubt is refused. */
+#include "server-internal.h"
+
+#include <pwd.h>
+
+#include "errors.h"
+#include "log.h"
+#include "names.h"
+
+#define POLKIT_TIMEOUT_USEC (5 * 1000000ULL)
+#define POLKIT_INTERACTIVE_TIMEOUT_USEC (120 * 1000000ULL)
+#define QUERIES_PER_USER_MAX 32U
+#define QUERIES_MAX 1024U
+
+#define POLKIT_NAME "org.freedesktop.PolicyKit1"
+#define POLKIT_FLAG_ALLOW_USER_INTERACTION 1U
+
+const char *const daemon_names[DAEMON_COUNT] = {"keyd", "enrolld", "poold", "dossierd", "policyd"};
+static uid_t daemon_uids[DAEMON_COUNT];
+
+typedef struct AuthorizationQuery {
+    Server *server;
+    sd_bus_message *message;
+    uid_t uid;
+    char **tasks;   /* what is asked about, and what the grant is bound to */
+    char **details; /* alternating names and values */
+    size_t next;    /* index of the task that polkit is being asked about */
+    int result;     /* 1 granted, 0 not known yet, negative refused */
+    sd_bus_slot *slot;
+    struct AuthorizationQuery *link;
+} AuthorizationQuery;
+
+static char **strings_free(char **list)
+{
+    for (char **p = list; p && *p; p++)
+        free(*p);
+    free(list);
+    return NULL;
+}
+
+static size_t strings_length(const char *const *list)
+{
+    size_t n = 0;
+
+    while (list && list[n])
+        n++;
+    return n;
+}
+
+static char **strings_copy(const char *const *list)
+{
+    size_t n = strings_length(list);
+    char **copy = calloc(n + 1, sizeof *copy);
+
+    for (size_t i = 0; copy && i < n; i++) {
+        copy[i] = strdup(list[i]);
+        if (!copy[i])
+            return strings_free(copy);
+    }
+    return copy;
+}
+
+static bool strings_equal(char *const *a, const char *const *b)
+{
+    size_t n = strings_length(b);
+
+    for (size_t i = 0; i < n; i++)
+        if (!a[i] || !streq(a[i], b[i]))
+            return false;
+    return !a[n];
+}
+
+static AuthorizationQuery *query_free(AuthorizationQuery *query)
+{
+    if (!query)
+        return NULL;
+    for (AuthorizationQuery **p = &query->server->queries; *p; p = &(*p)->link)
+        if (*p == query) {
+            *p = query->link;
+            break;
+        }
+    sd_bus_slot_unref(query->slot);
+    sd_bus_message_unref(query->message);
+    strings_free(query->tasks);
+    strings_free(query->details);
+    free(query);
+    return NULL;
+}
+DEFINE_TRIVIAL_CLEANUP_FUNC(AuthorizationQuery *, query_free);
+
+static AuthorizationQuery *query_find(Server *server, sd_bus_message *m)
+{
+    AuthorizationQuery *query = server->queries;
+
+    while (query && query->message != m)
+        query = query->link;
+    return query;
+}
+
+int bus_sender_uid(sd_bus_message *m, uid_t *ret)
+{
+    _cleanup_(sd_bus_creds_unrefp) sd_bus_creds *creds = NULL;
+    int r = sd_bus_query_sender_creds(m, SD_BUS_CREDS_EUID, &creds);
+
+    if (r < 0)
+        return r;
+    return sd_bus_creds_get_euid(creds, ret);
+}
+
+int bus_sender_name(sd_bus_message *m, char **ret)
+{
+    char buffer[4096];
+    struct passwd entry, *found = NULL;
+    char *name = NULL;
+    uid_t uid;
+    int r;
+
+    r = bus_sender_uid(m, &uid);
+    if (r < 0)
+        return r;
+    if (getpwuid_r(uid, &entry, buffer, sizeof buffer, &found) == 0 && found)
+        name = strdup(found->pw_name);
+    else if (asprintf(&name, "%u", uid) < 0)
+        name = NULL;
+    if (!name)
+        return -ENOMEM;
+    *ret = name;
+    return 0;
+}
+
+static bool list_has_word(const char *list, const char *word)
+{
+    size_t length = strlen(word);
+
+    for (const char *p = list; *p; p += strspn(p, " ")) {
+        size_t n = strcspn(p, " ");
+
+        if (n == length && memcmp(p, word, n) == 0)
+            return true;
+        p += n;
+    }
+    return false;
+}
+
+bool bus_sender_is_daemon(sd_bus_message *m, const char *daemons)
+{
+    uid_t uid;
+
+    if (!daemons || bus_sender_uid(m, &uid) < 0 || uid == 0)
+        return false;
+    for (size_t i = 0; i < DAEMON_COUNT; i++)
+        if (daemon_uids[i] == uid && list_has_word(daemons, daemon_names[i]))
+            return true;
+    return false;
+}
+
+/* The daemons' users are looked up before the sandbox closes; root stands for "there is no such user". */
+static void find_daemon_users(void)
+{
+    for (size_t i = 0; i < DAEMON_COUNT; i++) {
+        char buffer[4096], name[sizeof USER_PREFIX + 16];
+        struct passwd entry, *found = NULL;
+
+        (void)snprintf(name, sizeof name, USER_PREFIX "%s", daemon_names[i]);
+        if (getpwnam_r(name, &entry, buffer, sizeof buffer, &found) == 0 && found)
+            daemon_uids[i] = found->pw_uid;
+    }
+}
+
+/* "crypto.execute" -> "crypto (EXECUTE)", as the router writes it. */
+static void task_text(const char *task, char *buffer, size_t size)
+{
+    const char *dot = strrchr(task, '.');
+    size_t n;
+
+    if (!dot) {
+        (void)snprintf(buffer, size, "%s", task);
+        return;
+    }
+    (void)snprintf(buffer, size, "%.*s (%s)", (int)(dot - task), task, dot + 1);
+    n = strlen(buffer);
+    for (char *p = strrchr(buffer, '('); p && p < buffer + n; p++)
+        if (*p >= 'a' && *p <= 'z')
+            *p = (char)(*p - 'a' + 'A');
+}
+
+static int refuse(sd_bus_message *m, const char *task, int error, sd_bus_error *reterr_error)
+{
+    static const LogEvent event = {LOG_NOT_AUTHORIZED};
+    _cleanup_free_ char *user = NULL;
+    char text[128];
+
+    task_text(task, text, sizeof text);
+    (void)bus_sender_name(m, &user);
+    log_event(&event, LOG_FIELDS("USER", user ? user : "unknown", "TASK", task, "MEMBER", sd_bus_message_get_member(m)),
+              "User '%s' was refused %s: task ID %s is missing", user ? user : "unknown", sd_bus_message_get_member(m), text);
+    if (error == -ESTALE)
+        return sd_bus_error_setf(reterr_error, ERROR_CONFLICT,
+                                 "What was authorised is not what is asked for now; try again");
+    if (error == -EDQUOT)
+        return sd_bus_error_setf(reterr_error, ERROR_LIMIT_EXCEEDED,
+                                 "Too many calls of this user wait for authorization; try again later");
+    if (error != -EACCES)
+        return sd_bus_error_setf(reterr_error, ERROR_NOT_AUTHORIZED,
+                                 "Task ID %s is needed, and polkit could not be asked whether you hold it", text);
+    return sd_bus_error_setf(reterr_error, ERROR_NOT_AUTHORIZED, "Task ID %s is missing", text);
+}
+
+static int query_ask_next(AuthorizationQuery *query);
+
+static void query_finish(AuthorizationQuery *query, int result)
+{
+    int r;
+
+    query->result = result;
+    query->slot = sd_bus_slot_unref(query->slot);
+    r = sd_bus_message_rewind(query->message, true);
+    if (r >= 0)
+        r = sd_bus_enqueue_for_read(query->server->bus, query->message);
+    if (r < 0) {
+        (void)sd_bus_reply_method_errnof(query->message, EACCES, "The call could not be resumed");
+        query_free(query);
+    }
+}
+
+static int on_polkit_reply(sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error)
+{
+    AuthorizationQuery *query = userdata;
+    int authorized = 0, challenge = 0, r;
+
+    if (sd_bus_message_is_method_error(reply, NULL)) {
+        log_warning("polkit did not answer about %s: %s", query->tasks[query->next],
+                    sd_bus_message_get_error(reply)->message);
+        query_finish(query, -EHOSTUNREACH);
+        return 1;
+    }
+    r = sd_bus_message_enter_container(reply, 'r', "bba{ss}");
+    if (r > 0)
+        r = sd_bus_message_read(reply, "bb", &authorized, &challenge);
+    if (r < 0) {
+        query_finish(query, -EHOSTUNREACH);
+        return 1;
+    }
+    if (!authorized) {
+        query_finish(query, -EACCES);
+        return 1;
+    }
+    query->next++;
+    if (!query->tasks[query->next]) {
+        query_finish(query, 1);
+        return 1;
+    }
+    r = query_ask_next(query);
+    if (r < 0)
+        query_finish(query, r);
+    return 1;
+}
+
+static int append_subject_and_action(sd_bus_message *call, const char *sender, const char *task)
+{
+    _cleanup_free_ char *action = NULL;
+
+    if (asprintf(&action, TASK_ACTION_PREFIX "%s", task) < 0) {
+        action = NULL;
+        return -ENOMEM;
+    }
+    /* The subject is the connection, not a process: process IDs are reused, connection names never. */
+    return sd_bus_message_append(call, "(sa{sv})s", "system-bus-name", 1, "name", "s", sender, action);
+}
+
+static int query_ask_next(AuthorizationQuery *query)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+    const char *sender = sd_bus_message_get_sender(query->message);
+    bool interactive = sd_bus_message_get_allow_interactive_authorization(query->message) > 0;
+    int r;
+
+    if (!sender)
+        return -EACCES;
+    query->slot = sd_bus_slot_unref(query->slot);
+    r = sd_bus_message_new_method_call(query->server->bus, &call, POLKIT_NAME, "/org/freedesktop/PolicyKit1/Authority",
+                                       "org.freedesktop.PolicyKit1.Authority", "CheckAuthorization");
+    if (r >= 0)
+        r = append_subject_and_action(call, sender, query->tasks[query->next]);
+    if (r >= 0)
+        r = sd_bus_message_open_container(call, 'a', "{ss}");
+    for (char **detail = query->details; r >= 0 && detail[0] && detail[1]; detail += 2)
+        r = sd_bus_message_append(call, "{ss}", detail[0], detail[1]);
+    if (r >= 0)
+        r = sd_bus_message_close_container(call);
+    if (r >= 0)
+        r = sd_bus_message_append(call, "us", interactive ? POLKIT_FLAG_ALLOW_USER_INTERACTION : 0U, "");
+    if (r < 0)
+        return r;
+    return sd_bus_call_async(query->server->bus, &query->slot, call, on_polkit_reply, query,
+                             interactive ? POLKIT_INTERACTIVE_TIMEOUT_USEC : POLKIT_TIMEOUT_USEC);
+}
+
+static int query_limits(Server *server, uid_t uid)
+{
+    unsigned all = 0, of_user = 0;
+
+    for (AuthorizationQuery *query = server->queries; query; query = query->link) {
+        all++;
+        of_user += query->uid == uid;
+    }
+    return all >= QUERIES_MAX || of_user >= QUERIES_PER_USER_MAX ? -EDQUOT : 0;
+}
+
+static int query_start(Server *server, sd_bus_message *m, const char *const *tasks, const char *const *details)
+{
+    _cleanup_(query_freep) AuthorizationQuery *query = calloc(1, sizeof *query);
+    int r;
+
+    if (!query)
+        return -ENOMEM;
+    query->server = server;
+    r = bus_sender_uid(m, &query->uid);
+    if (r < 0)
+        return -EACCES;
+    r = query_limits(server, query->uid);
+    if (r < 0)
+        return r;
+    query->tasks = strings_copy(tasks);
+    query->details = strings_copy(details);
+    if (!query->tasks || !query->details)
+        return -ENOMEM;
+    query->message = sd_bus_message_ref(m);
+    r = query_ask_next(query);
+    if (r < 0)
+        return r;
+    query->link = server->queries;
+    server->queries = TAKE_PTR(query);
+    return 0;
+}
+
+static Server *authorizing_server;
+
+int bus_authorize(sd_bus_message *m, const char *const *tasks, const char *const *details, sd_bus_error *reterr_error)
+{
+    static const char *const no_details[] = {NULL};
+    _cleanup_(query_freep) AuthorizationQuery *query = query_find(authorizing_server, m);
+    int r;
+
+    if (!details)
+        details = no_details;
+    if (!tasks || !tasks[0])
+        return sd_bus_error_setf(reterr_error, ERROR_NOT_AUTHORIZED, "No task ID is known for this call");
+    if (!query) {
+        r = query_start(authorizing_server, m, tasks, details);
+        return r < 0 ? refuse(m, tasks[0], r, reterr_error) : 0;
+    }
+    if (query->result == 0) {
+        TAKE_PTR(query);
+        return 0;
+    }
+    if (!strings_equal(query->tasks, tasks) || !strings_equal(query->details, details))
+        return refuse(m, tasks[0], -ESTALE, reterr_error);
+    if (query->result < 0)
+        return refuse(m, query->tasks[query->next], query->result, reterr_error);
+    return 1;
+}
+
+static int refuse_unknown(sd_bus_message *m, sd_bus_error *reterr_error)
+{
+    const char *interface = sd_bus_message_get_interface(m);
+
+    return sd_bus_error_setf(reterr_error, SD_BUS_ERROR_UNKNOWN_METHOD, "There is no method %s.%s here",
+                             interface ? interface : "(no interface)", sd_bus_message_get_member(m));
+}
+
+/* 0 lets the message through, 1 keeps it, negative refuses it. */
+static int check_member(sd_bus_message *m, const BusMember *member, sd_bus_error *reterr_error)
+{
+    int r;
+
+    switch (member->access) {
+    case BUS_ACCESS_OPEN:
+    case BUS_ACCESS_OWNER:
+    case BUS_ACCESS_DYNAMIC:
+        return 0;
+    case BUS_ACCESS_DAEMONS:
+        if (bus_sender_is_daemon(m, member->callers))
+            return 0;
+        return sd_bus_error_setf(reterr_error, ERROR_NOT_AUTHORIZED, "%s is not for this caller",
+                                 sd_bus_message_get_member(m));
+    case BUS_ACCESS_TASK:
+        if (bus_sender_is_daemon(m, member->callers))
+            return 0;
+        r = bus_authorize(m, (const char *const[]){member->task, NULL}, NULL, reterr_error);
+        /* Granted: on to the handler. Being asked: the message is ours until the answer comes. */
+        return r < 0 ? r : !r;
+    default:
+        return refuse_unknown(m, reterr_error);
+    }
+}
+
+static const BusInterface *find_interface(Server *server, const char *name)
+{
+    for (Registration *reg = server->interfaces; reg; reg = reg->next)
+        if (streq(reg->interface->name, name))
+            return reg->interface;
+    return NULL;
+}
+
+static const BusMember *find_member(const BusMember *members, const char *name)
+{
+    while (members->name && !streq(members->name, name))
+        members++;
+    return members->name ? members : NULL;
+}
+
+static int check_log_control(sd_bus_message *m, sd_bus_error *reterr_error)
+{
+    uid_t uid;
+
+    if (bus_sender_uid(m, &uid) >= 0 && uid == 0)
+        return 0;
+    return sd_bus_error_setf(reterr_error, ERROR_NOT_AUTHORIZED, "Only root may see or change the log level");
+}
+
+static int check_properties(Server *server, sd_bus_message *m, sd_bus_error *reterr_error)
+{
+    const char *name, *property = NULL, *method = sd_bus_message_get_member(m);
+    const BusInterface *interface;
+    const BusMember *member = NULL;
+    int r;
+
+    r = sd_bus_message_read(m, "s", &name);
+    if (r > 0 && streq(method, "Get"))
+        r = sd_bus_message_read(m, "s", &property);
+    if (r <= 0)
+        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT, "The interface of the properties is to be named");
+    if (streq(name, "org.freedesktop.LogControl1")) {
+        r = check_log_control(m, reterr_error);
+    } else {
+        interface = find_interface(server, name);
+        if (!interface || !(streq(method, "Get") || streq(method, "GetAll")))
+            return refuse_unknown(m, reterr_error);
+        if (property)
+            member = find_member(interface->properties, property);
+        r = check_member(m, member ? member : &interface->read, reterr_error);
+    }
+    if (r == 0)
+        r = sd_bus_message_rewind(m, true) < 0 ? -EBADMSG : 0;
+    return r;
+}
+
+static int check_standard(Server *server, const char *interface, sd_bus_message *m, sd_bus_error *reterr_error)
+{
+    const BusInterface *main_interface = find_interface(server, server->description->bus_name);
+
+    if (streq(interface, "org.freedesktop.DBus.Peer") || streq(interface, "org.freedesktop.DBus.Introspectable"))
+        return 0;
+    if (streq(interface, "org.freedesktop.DBus.Properties"))
+        return check_properties(server, m, reterr_error);
+    if (streq(interface, "org.freedesktop.DBus.ObjectManager") && main_interface)
+        return check_member(m, &main_interface->read, reterr_error);
+    return refuse_unknown(m, reterr_error);
+}
+
+static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    Server *server = userdata;
+    const char *name = sd_bus_message_get_interface(m);
+    const BusInterface *interface;
+    const BusMember *member;
+    uint8_t type;
+
+    if (sd_bus_message_get_type(m, &type) < 0 || type != SD_BUS_MESSAGE_METHOD_CALL)
+        return 0;
+    if (!name)
+        return refuse_unknown(m, reterr_error);
+    interface = find_interface(server, name);
+    if (!interface)
+        return check_standard(server, name, m, reterr_error);
+    member = find_member(interface->methods, sd_bus_message_get_member(m));
+    if (!member)
+        return refuse_unknown(m, reterr_error);
+    return check_member(m, member, reterr_error);
+}
+
+int authorize_init(Server *server)
+{
+    authorizing_server = server;
+    find_daemon_users();
+    return sd_bus_add_filter(server->bus, NULL, on_message, server);
+}
+
+void authorize_done(Server *server)
+{
+    while (server->queries)
+        query_free(server->queries);
+}

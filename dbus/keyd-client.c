@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* keyd from the view of a worker thread: each call has a private connection to the bus, so that it neither waits for nor disturbs
+ * the daemon's own, and a signature that keyd takes long for blocks nobody else. */
+#include "keyd-client.h"
+
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/provider.h>
+#include <openssl/x509.h>
+#include <systemd/sd-bus.h>
+
+#include "errors.h"
+#include "keyd-provider.h"
+#include "names.h"
+#include "openssl-util.h"
+
+/* keyd hashes up to 1 GiB before it answers. */
+#define CALL_TIMEOUT_USEC (UINT64_C(120) * 1000000)
+#define PUBLIC_KEY_SIZE_MAX 8192U
+#define SIGNATURE_SIZE_MAX 8192U
+
+DEFINE_TRIVIAL_CLEANUP_FUNC(OSSL_LIB_CTX *, OSSL_LIB_CTX_free);
+
+static _Thread_local char last_error[512];
+
+const char *keyd_last_error(void)
+{
+    return last_error;
+}
+
+void keyd_set_error(const char *sentence)
+{
+    (void)snprintf(last_error, sizeof(last_error), "%s", sentence);
+}
+
+/* Remembers what went wrong; the sentence is keyd's when keyd said one. */
+static int keyd_failed(int r, const sd_bus_error *error)
+{
+    if (error && error->message && error->message[0])
+        keyd_set_error(error->message);
+    else
+        (void)snprintf(last_error, sizeof(last_error), "The key daemon can't be reached: %s.", strerror(-r));
+    return r;
+}
+
+static int call_new(sd_bus **ret_bus, sd_bus_message **ret_call, const char *member)
+{
+    _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+    int r;
+
+    last_error[0] = '\0';
+    r = sd_bus_open_system_with_description(&bus, "keyd-client");
+    if (r >= 0)
+        r = sd_bus_message_new_method_call(bus, ret_call, KEYS_NAME, KEYS_PATH, KEYS_SIGNING_INTERFACE, member);
+    if (r < 0)
+        return keyd_failed(r, NULL);
+    *ret_bus = TAKE_PTR(bus);
+    return 0;
+}
+
+/* Sends the call and copies the byte array that is the whole answer. */
+static int call_for_bytes(sd_bus *bus, sd_bus_message *call, size_t max, void **ret_data, size_t *ret_size)
+{
+    _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    const void *bytes;
+    size_t size;
+    void *copy;
+    int r;
+
+    r = sd_bus_call(bus, call, CALL_TIMEOUT_USEC, &error, &reply);
+    if (r < 0)
+        return keyd_failed(r, &error);
+    r = sd_bus_message_read_array(reply, 'y', &bytes, &size);
+    if (r >= 0 && (size == 0 || size > max))
+        r = -EBADMSG;
+    if (r < 0)
+        return keyd_failed(r, NULL);
+    copy = malloc(size);
+    if (!copy)
+        return -ENOMEM;
+    memcpy(copy, bytes, size);
+    *ret_data = copy;
+    *ret_size = size;
+    return 0;
+}
+
+static int keyd_get_public_key(const char *algorithm, const char *label, void **ret_der, size_t *ret_size)
+{
+    _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+    int r;
+
+    r = call_new(&bus, &call, "GetPublicKey");
+    if (r < 0)
+        return r;
+    r = sd_bus_message_append(call, "ss", algorithm, label);
+    if (r < 0)
+        return keyd_failed(r, NULL);
+    return call_for_bytes(bus, call, PUBLIC_KEY_SIZE_MAX, ret_der, ret_size);
+}
+
+static int append_context(sd_bus_message *call, const KeydReference *reference)
+{
+    int r;
+
+    r = sd_bus_message_open_container(call, 'a', "{sv}");
+    if (r >= 0 && reference->certificate) {
+        r = sd_bus_message_open_container(call, 'e', "sv");
+        if (r >= 0)
+            r = sd_bus_message_append(call, "s", "certificate");
+        if (r >= 0)
+            r = sd_bus_message_open_container(call, 'v', "ay");
+        if (r >= 0)
+            r = sd_bus_message_append_array(call, 'y', reference->certificate, reference->certificate_size);
+        if (r >= 0)
+            r = sd_bus_message_close_container(call);
+        if (r >= 0)
+            r = sd_bus_message_close_container(call);
+    }
+    return r < 0 ? r : sd_bus_message_close_container(call);
+}
+
+int keyd_sign(const KeydReference *reference, const char *digest, int to_be_signed, void **ret_signature, size_t *ret_size)
+{
+    _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+    int r;
+
+    r = call_new(&bus, &call, "Sign");
+    if (r < 0)
+        return r;
+    r = sd_bus_message_append(call, "ssss", reference->algorithm, reference->label, reference->purpose, digest);
+    if (r >= 0)
+        r = append_context(call, reference);
+    if (r >= 0)
+        r = sd_bus_message_append(call, "h", to_be_signed);
+    if (r < 0)
+        return keyd_failed(r, NULL);
+    return call_for_bytes(bus, call, SIGNATURE_SIZE_MAX, ret_signature, ret_size);
+}
+
+/* Fetching without a property query takes the default provider's algorithms. A key of this provider still finds its own: OpenSSL looks
+ * in the key's provider when the key can't be exported to the fetched one, and a private half that is in keyd can't. */
+OSSL_LIB_CTX *keyd_provider_context(void)
+{
+    _cleanup_(OSSL_LIB_CTX_freep) OSSL_LIB_CTX *context = OSSL_LIB_CTX_new();
+
+    if (!context || OSSL_PROVIDER_add_builtin(context, KEYD_PROVIDER_NAME, keyd_provider_init) != 1 ||
+        !OSSL_PROVIDER_load(context, "default") || !OSSL_PROVIDER_load(context, KEYD_PROVIDER_NAME) ||
+        EVP_set_default_properties(context, "?provider=default") != 1) {
+        ERR_clear_error();
+        return NULL;
+    }
+    return TAKE_PTR(context);
+}
+
+static const char *key_type(const char *algorithm)
+{
+    if (streq(algorithm, "rsa"))
+        return "RSA";
+    if (streq(algorithm, "ed25519"))
+        return "ED25519";
+    if (strncmp(algorithm, "ecdsanistp", STRLEN("ecdsanistp")) == 0)
+        return "EC";
+    return NULL;
+}
+
+int keyd_key_new(OSSL_LIB_CTX *context, const char *algorithm, const char *label, const char *purpose,
+                 const void *certificate, size_t certificate_size, EVP_PKEY **ret)
+{
+    _cleanup_(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *maker = NULL;
+    _cleanup_free_ void *public_key = NULL;
+    size_t public_key_size, n = 0;
+    OSSL_PARAM params[6];
+    EVP_PKEY *key = NULL;
+    int r;
+
+    if (!key_type(algorithm))
+        return -EOPNOTSUPP;
+    r = keyd_get_public_key(algorithm, label, &public_key, &public_key_size);
+    if (r < 0)
+        return r;
+    params[n++] = OSSL_PARAM_construct_utf8_string(KEYD_PARAM_ALGORITHM, (char *)(uintptr_t)algorithm, 0);
+    params[n++] = OSSL_PARAM_construct_utf8_string(KEYD_PARAM_LABEL, (char *)(uintptr_t)label, 0);
+    params[n++] = OSSL_PARAM_construct_utf8_string(KEYD_PARAM_PURPOSE, (char *)(uintptr_t)purpose, 0);
+    params[n++] = OSSL_PARAM_construct_octet_string(KEYD_PARAM_PUBLIC_KEY, public_key, public_key_size);
+    if (certificate)
+        params[n++] = OSSL_PARAM_construct_octet_string(KEYD_PARAM_CERTIFICATE, (void *)(uintptr_t)certificate, certificate_size);
+    params[n] = OSSL_PARAM_construct_end();
+    maker = EVP_PKEY_CTX_new_from_name(context, key_type(algorithm), "provider=" KEYD_PROVIDER_NAME);
+    if (!maker || EVP_PKEY_fromdata_init(maker) != 1 ||
+        EVP_PKEY_fromdata(maker, &key, EVP_PKEY_KEYPAIR, params) != 1) {
+        ERR_clear_error();
+        keyd_set_error("The key daemon sent a public key that can't be read.");
+        return -EBADMSG;
+    }
+    *ret = key;
+    return 0;
+}

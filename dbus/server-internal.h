@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Between the files of the server frame; no daemon includes this. */
+#pragma once
+
+#include "server.h"
+
+#define DAEMON_COUNT 5U
+
+typedef struct Registration {
+    const BusInterface *interface;
+    struct Registration *next;
+} Registration;
+
+struct Server {
+    const ServerDescription *description;
+    sd_event *event;
+    sd_bus *bus;
+    void *userdata;
+    Registration *interfaces;
+    struct AuthorizationQuery *queries;
+    struct JobManager *jobs;
+    struct ConfigOwner *config_owner;
+};
+
+extern const char *const daemon_names[DAEMON_COUNT];
+
+/* authorize.c */
+int authorize_init(Server *server);
+void authorize_done(Server *server);
+
+/* job.c, config-owner.c */
+void jobs_done(Server *server);
+void config_owner_done(Server *server);
+/* options.c */
+int log_control_init(Server *server);
