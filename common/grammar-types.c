@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The types of arguments: a row for each. */
+#include <arpa/inet.h>
+#include <ctype.h>
+
+#include "grammar-internal.h"
+#include "label.h"
+
+static bool check_any(const char *value)
+{
+    return true;
+}
+
+static bool check_number(const char *value)
+{
+    return value[strspn(value, "0123456789")] == '\0' && strlen(value) <= 19;
+}
+
+static bool check_ipv4(const char *value)
+{
+    struct in_addr address;
+
+    return inet_pton(AF_INET, value, &address) == 1;
+}
+
+static bool check_ipv6(const char *value)
+{
+    struct in6_addr address;
+
+    return inet_pton(AF_INET6, value, &address) == 1;
+}
+
+/* scheme://something, in visible ASCII (RFC 3986). What may follow the scheme is the business of whoever opens it. */
+static bool check_url(const char *value)
+{
+    const char *colon = strchr(value, ':');
+
+    if (!colon || !isalpha((unsigned char)value[0]) || strncmp(colon, "://", 3) != 0 || !colon[3])
+        return false;
+    for (const char *p = value; p < colon; p++)
+        if (!isalnum((unsigned char)*p) && !strchr("+-.", *p))
+            return false;
+    for (const char *p = colon; *p; p++)
+        if (*p <= ' ' || *p > '~')
+            return false;
+    return true;
+}
+
+static const GrammarType types[] = {
+    {"word", "WORD", check_any, false, false, false},
+    {"label", "WORD", label_is_valid, false, false, false},
+    {"hostname", "WORD", hostname_is_valid, false, false, false},
+    {"url", "WORD", check_url, false, false, false},
+    {"ipv4", "A.B.C.D", check_ipv4, false, false, false},
+    {"ipv6", "X:X::X", check_ipv6, false, false, false},
+    {"quoted", "WORD", check_any, false, false, true},
+    {"line", "LINE", check_any, false, true, false},
+    {"number", NULL, check_number, true, false, false},
+};
+
+const GrammarType *grammar_type_find(const char *name, size_t length)
+{
+    for (size_t i = 0; i < ELEMENTSOF(types); i++)
+        if (strlen(types[i].name) == length && strncmp(types[i].name, name, length) == 0)
+            return &types[i];
+    return NULL;
+}
+
+bool grammar_accepts(const GrammarInstruction *argument, const char *value)
+{
+    const GrammarType *type = argument->type;
+    uint64_t size = strlen(value);
+
+    if (size == 0 && !type->is_quoted)
+        return false;
+    if (!type->check(value))
+        return false;
+    if (type->is_number)
+        size = strtoull(value, NULL, 10);
+    return size >= argument->min && size <= argument->max;
+}
