@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the demo and the tests do with a machine that runs Chancery, whichever kind of machine it is.
+
+Two kinds exist: a booted router (router.py), and, where none can be booted, the same daemons on a private bus
+(private_bus.py). A program written against this class runs on both.
+"""
+
+import os
+import re
+import shlex
+import subprocess
+import time
+
+from terminal import Terminal
+
+DAEMONS = ("keyd", "enrolld", "poold", "dossierd", "policyd")
+BUS_NAMES = {"keyd": "Keys1", "enrolld": "Enrollment1", "poold": "TrustPool1", "dossierd": "Dossier1", "policyd": "Policy1"}
+ADMIN = "admin"
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+class MachineError(Exception):
+    """Something about the machine itself went wrong: not a finding about Chancery."""
+
+
+def wait_for(condition, what, seconds=30.0, pause=0.05):
+    """Polls until condition() is true and returns what it gave."""
+    end = time.monotonic() + seconds
+    while True:
+        result = condition()
+        if result:
+            return result
+        if time.monotonic() > end:
+            raise MachineError(f"waited {seconds:.0f} s in vain for {what}")
+        time.sleep(pause)
+
+
+class Machine:
+    """A machine with the five daemons on a system bus, and accounts on it."""
+
+    can_reboot = False
+    kind = ""
+
+    def __init__(self):
+        self.accounts = {"root": (0, 0, "/root")}
+
+    # What each kind has to bring.
+
+    def enter(self):
+        """The command words that put what follows them into the machine, as root."""
+        raise NotImplementedError
+
+    def environment(self):
+        return {"PATH": PATH, "LANG": "C.UTF-8", "TERM": "dumb"}
+
+    def path(self, inside):
+        """Where a file of the machine is seen from here."""
+        raise NotImplementedError
+
+    def daemon_pid(self, daemon):
+        """The process number, as seen from here, of a running daemon; 0 when it does not run."""
+        raise NotImplementedError
+
+    def ssh_words(self):
+        """The command words up to the destination of an ssh client that reaches the machine's sshd."""
+        raise NotImplementedError
+
+    # What follows from that.
+
+    def account(self, user):
+        if user not in self.accounts:
+            line = self.run(["getent", "passwd", user], check=False).stdout.strip()
+            if not line:
+                raise MachineError(f"there is no account {user}")
+            fields = line.split(":")
+            self.accounts[user] = (int(fields[2]), int(fields[3]), fields[5])
+        return self.accounts[user]
+
+    def words(self, argv, user="root"):
+        """The command words that run argv in the machine as that user, with that user's groups and nothing inherited."""
+        if isinstance(argv, str):
+            argv = ["sh", "-c", argv]
+        environment = dict(self.environment())
+        if user == "root":
+            environment.update(HOME="/root", USER="root", LOGNAME="root")
+            become = []
+        else:
+            uid, gid, home = self.account(user)
+            environment.update(HOME=home, USER=user, LOGNAME=user)
+            become = ["setpriv", f"--reuid={uid}", f"--regid={gid}", "--init-groups"]
+        return [*self.enter(), *become, "env", "-i", *(f"{k}={v}" for k, v in environment.items()), *argv]
+
+    def run(self, argv, user="root", stdin=None, check=True, timeout=60.0, text=True):
+        """Runs a command (words, or a line for sh) in the machine, and returns it completed."""
+        feed = {"input": stdin} if stdin is not None else {"stdin": subprocess.DEVNULL}
+        result = subprocess.run(self.words(argv, user), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=text,
+                                timeout=timeout, check=False, **feed)
+        if check and result.returncode:
+            command = argv if isinstance(argv, str) else shlex.join(argv)
+            raise MachineError(f"{command} (as {user}): status {result.returncode}\n{result.stdout}\n{result.stderr}")
+        return result
+
+    def output(self, argv, user="root", **options):
+        return self.run(argv, user, **options).stdout
+
+    def popen(self, argv, user="root", **options):
+        return subprocess.Popen(self.words(argv, user), **options)
+
+    def chancery(self, command, user=ADMIN, check=True, **options):
+        """One command of the CLI as a user, the way sshd runs it: `chancery -c COMMAND`."""
+        return self.run(["chancery", "-c", command], user, check=check, **options)
+
+    def console(self, user=ADMIN, log=None):
+        """An interactive session of the CLI as that user, on a terminal of its own."""
+        return Terminal(self.words(["chancery"], user), log=log)
+
+    def ssh(self, user, command, stdin=None, timeout=120.0):
+        """One command over real ssh; the output is bytes, as a collector receives it."""
+        feed = {"input": stdin} if stdin is not None else {"stdin": subprocess.DEVNULL}
+        return subprocess.run([*self.ssh_words(), f"{user}@{self.address()}", command], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, timeout=timeout, check=False, **feed)
+
+    def ssh_console(self, user, log=None):
+        return Terminal([*self.ssh_words(), "-tt", f"{user}@{self.address()}"], log=log)
+
+    def address(self):
+        return "127.0.0.1"
+
+    def read(self, inside):
+        return self.path(inside).read_bytes()
+
+    def write(self, inside, content, mode=0o644):
+        path = self.path(inside)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        path.chmod(mode)
+
+    def bus_owner(self, daemon):
+        """Does the daemon own its name on the bus?"""
+        name = f"org.chancery.{BUS_NAMES[daemon]}"
+        result = self.run(["busctl", "--json=short", "call", "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                           "org.freedesktop.DBus", "NameHasOwner", "s", name], check=False)
+        return "true" in result.stdout
+
+    def wait_daemons(self, daemons=DAEMONS, seconds=30.0):
+        for daemon in daemons:
+            wait_for(lambda d=daemon: self.daemon_pid(d) and self.bus_owner(d), f"chancery-{daemon} to be on the bus", seconds)
+
+    def kill(self, daemon, signal):
+        """Sends a daemon a signal; returns the process number that it had, 0 when it did not run."""
+        pid = self.daemon_pid(daemon)
+        if pid:
+            os.kill(pid, signal)
+        return pid
+
+    def descriptors(self):
+        """One line on what this machine is."""
+        return self.kind
+
+
+def clean(text):
+    """Output as compared by tests: no carriage returns, no trailing blanks, no escape sequences."""
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text.replace("\r", ""))
+    return "\n".join(line.rstrip() for line in text.split("\n"))

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A program on a terminal of its own: type, and wait for what it prints."""
+
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import termios
+import time
+
+# RP/0/RP0/CPU0:router# and RP/0/RP0/CPU0:router(config-trustp)#, at the end of what was printed.
+PROMPT = re.compile(r"(?:^|\n)(RP/0/RP0/CPU0:[^\s#()]+(\([^)\s]+\))?#) ?$")
+QUESTION = re.compile(r"[^\n]*(?:\]: ?|\?|: )$")
+
+
+class TerminalError(Exception):
+    """The program did not print what was expected in time, or ended."""
+
+
+class Terminal:
+    def __init__(self, argv, log=None, columns=200, rows=50):
+        self.log = log  # called with each piece of text as it is printed
+        self.pending = ""
+        self.transcript = ""
+        self.ended = False
+        primary, secondary = pty.openpty()
+        fcntl.ioctl(secondary, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self.process = subprocess.Popen(argv, stdin=secondary, stdout=secondary, stderr=secondary, preexec_fn=self.own_terminal)
+        os.close(secondary)
+        self.fd = primary
+
+    @staticmethod
+    def own_terminal():
+        os.setsid()
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def read_some(self, seconds):
+        if self.ended or not select.select([self.fd], [], [], max(seconds, 0))[0]:
+            return False
+        try:
+            data = os.read(self.fd, 65536)
+        except OSError:  # the other side is closed
+            data = b""
+        if not data:
+            self.ended = True
+            return False
+        text = data.decode(errors="replace").replace("\r", "")
+        self.pending += text
+        self.transcript += text
+        if self.log:
+            self.log(text)
+        return True
+
+    def expect(self, pattern, seconds=30.0):
+        """Waits until what was printed since the last expect matches; returns the match. What precedes it is in .before."""
+        pattern = re.compile(pattern) if isinstance(pattern, str) else pattern
+        end = time.monotonic() + seconds
+        while True:
+            match = pattern.search(self.pending)
+            if match:
+                self.before, self.pending = self.pending[:match.start()], self.pending[match.end():]
+                return match
+            if self.ended or time.monotonic() > end:
+                what = "it ended" if self.ended else f"{seconds:.0f} s passed"
+                raise TerminalError(f"expected {pattern.pattern!r}, but {what}; printed last:\n{self.transcript[-2000:]}")
+            self.read_some(min(0.5, end - time.monotonic()))
+
+    def send(self, text):
+        os.write(self.fd, text.encode())
+
+    def line(self, text):
+        self.send(text + "\r")
+
+    def prompt(self, seconds=60.0):
+        """Waits for the prompt and returns its mode: '' or 'config-trustp' and so on."""
+        return (self.expect(PROMPT, seconds).group(2) or "").strip("()")
+
+    def command(self, text, answers=(), seconds=60.0):
+        """Types a command at the prompt, answers its questions (pairs of a regular expression and the answer), waits for the
+        next prompt and returns what was printed in between, without the echo."""
+        self.line(text)
+        self.expect(re.escape(text[-60:]) + r"[^\n]*\n", seconds)
+        printed = ""
+        for question, answer in answers:
+            match = self.expect(question, seconds)
+            printed += self.before + match.group(0) + answer
+            self.line(answer)
+        self.mode = self.prompt(seconds)
+        return printed + self.before
+
+    def close(self, seconds=5.0):
+        """Hangs up, as closing the window does, and returns the exit status."""
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGKILL)
+            return self.process.wait()

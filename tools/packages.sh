@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# What ./demo and ./check need from Debian. Only what is missing is installed, and without a missing package nothing is asked of
+# the network. Sourced.
+
+packages_build="gcc libc6-dev meson ninja-build pkgconf python3 scdoc systemd libsystemd-dev libssl-dev libcurl4-openssl-dev
+  libjson-c-dev libseccomp-dev libedit-dev libzstd-dev libcmocka-dev"
+packages_run="systemd systemd-container dbus dbus-broker polkitd libpam-systemd libnss-systemd openssh-server openssh-client
+  ca-certificates openssl jose zstd"
+packages_test="python3-pytest clang clang-tidy libclang-rt-14-dev cppcheck"
+
+# Programs that would start with the machine if Debian's packages had their way. The router in its box starts them; the
+# machine that the packages are installed on must not.
+services_unwanted="ssh.service dbus-broker.service"
+
+is_installed() {
+    [ "$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+# need_packages LIST...: installs what is missing of them, or ends the program and says what is missing.
+need_packages() {
+    local package service missing=() quiet=()
+    for package in $*; do
+        is_installed "$package" || missing+=("$package")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    if [ "$(id -u)" != 0 ]; then
+        echo "${0##*/}: these Debian packages are missing, and only root can install them: ${missing[*]}" >&2
+        exit 1
+    fi
+    for service in $services_unwanted; do
+        [ -e "/lib/systemd/system/$service" ] || quiet+=("$service")
+    done
+    echo "Installing from Debian: ${missing[*]}"
+    if ! apt_get update || ! apt_get install --yes --no-install-recommends "${missing[@]}"; then
+        printf '%s: apt-get could not install: %s\n' "${0##*/}" "${missing[*]}" >&2
+        exit 1
+    fi
+    if [ ${#quiet[@]} -gt 0 ]; then
+        systemctl --root=/ --quiet disable "${quiet[@]}" 2>/dev/null || true
+    fi
+}
+
+# Quiet unless it fails; a service of a package that is new is not started on this machine.
+apt_get() {
+    local log policy=/usr/sbin/policy-rc.d status=0 mine=
+    log=$(mktemp)
+    if [ ! -e $policy ]; then
+        printf '#!/bin/sh\nexit 101\n' >$policy
+        chmod 755 $policy
+        mine=yes
+    fi
+    DEBIAN_FRONTEND=noninteractive apt-get --quiet -o DPkg::Lock::Timeout=120 "$@" </dev/null >"$log" 2>&1 || status=$?
+    [ -z "$mine" ] || rm -f $policy
+    [ $status = 0 ] || tail -n 20 "$log" >&2
+    rm -f "$log"
+    return $status
+}
