@@ -36,7 +36,7 @@ typedef struct Sandbox {
     unsigned files_max;       /* RLIMIT_NOFILE; 0 leaves it */
 } Sandbox;
 
-/* Confines the calling process, all its threads included, for the rest of its life. Returns 0 or a negative
+/* Confines the calling process for the rest of its life. To be called before any other thread is started (-EBUSY otherwise). Returns 0 or a negative
  * errno; a daemon that gets an error must not go on. With -Dsanitize builds (which need ptrace and odd system
  * calls) seccomp is left out and the function says so with a positive return. */
 int sandbox_enter(const Sandbox *sandbox);
