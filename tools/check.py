@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The program behind ./check: builds, runs the suites, counts every test, and closes with one line.
+
+Two lanes run side by side: compilers and static checks in one, the booted routers, which mostly wait, in the other.
+"""
+
+import argparse
+import os
+import pathlib
+import subprocess
+import sys
+import threading
+import time
+import traceback
+import xml.etree.ElementTree
+
+import check_static
+from results import Results
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+WORK = ROOT / "build-check"
+JOBS = str(os.cpu_count() or 2)
+SUITES = ("unit", "fuzz", "static", "contract", "system", "sandbox")
+ROUTER_SUITES = ("contract", "system", "sandbox")
+
+BUILDS = {  # name: environment, meson options
+    "release": ({"CC": "gcc"}, []),
+    "sanitize": ({"CC": "gcc"}, ["-Dsanitize=true", "-Dman=disabled", "--buildtype=debugoptimized"]),
+    "clang": ({"CC": "clang"}, ["-Dman=disabled"]),
+}
+SANITIZER = {"ASAN_OPTIONS": "abort_on_error=1:detect_stack_use_after_return=1:strict_string_checks=1",
+             "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"}
+
+
+class Check:
+    def __init__(self, arguments):
+        self.suites = [suite for suite in SUITES if suite in arguments.suites] or list(SUITES)
+        self.select = arguments.select
+        self.results = Results(arguments.verbose)
+        self.begun = time.monotonic()
+        (WORK / "logs").mkdir(parents=True, exist_ok=True)
+
+    def say(self, text):
+        seconds = time.monotonic() - self.begun
+        print(f"[{int(seconds) // 60}:{int(seconds) % 60:02}] {text}", flush=True)
+
+    def command(self, name, argv, environment=None):
+        """Runs a command with its output in a log; returns the status and the log."""
+        log = WORK / "logs" / f"{name}.log"
+        with log.open("wb") as output:
+            status = subprocess.run(argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                                    env={**os.environ, **(environment or {})}, check=False).returncode
+        return status, log
+
+    def build(self, name, suite):
+        """Configures when that has not been done, and compiles. A build that fails is a failed test of the suite that needs it."""
+        environment, options = BUILDS[name]
+        folder = WORK / name
+        begun = time.monotonic()
+        status, log = 0, None
+        if not (folder / "build.ninja").exists():
+            status, log = self.command(f"setup-{name}", ["meson", "setup", str(folder), *options], environment)
+        if not status:
+            status, log = self.command(f"build-{name}", ["ninja", "-C", str(folder), "-j", JOBS], environment)
+        seconds = time.monotonic() - begun
+        self.say(f"built {name}, {seconds:.0f} s" if not status else f"building {name} failed")
+        self.results.add(suite, f"build {name}", "failed" if status else "passed",
+                         log.read_text(errors="replace")[-6000:] if status else "", seconds)
+        return not status
+
+    def meson_tests(self, build, suite, environment=None):
+        """Runs meson's tests of one suite; each case that a TAP test reports counts."""
+        folder = WORK / build
+        listed = subprocess.run(["meson", "introspect", "--tests", str(folder)], stdout=subprocess.PIPE, text=True, check=False).stdout
+        if f'"{suite}"' not in listed and f':{suite}"' not in listed:
+            return
+        begun = time.monotonic()
+        report = folder / "meson-logs/testlog.junit.xml"
+        report.unlink(missing_ok=True)
+        status, log = self.command(f"{suite}-{build}", ["meson", "test", "-C", str(folder), "--no-rebuild", "--suite", suite,
+                                                        "--num-processes", JOBS, "--timeout-multiplier", "4"], environment)
+        if report.exists():
+            counted = self.read_report(report, lambda _case: suite, f" ({build})")
+        else:
+            counted = 0
+        if not counted or (status and not self.results.failed(suite)):
+            self.results.add(suite, f"meson test --suite {suite} ({build})", "failed", log.read_text(errors="replace")[-4000:])
+        self.say(f"ran {suite} on the {build} build, {time.monotonic() - begun:.0f} s")
+
+    def read_report(self, report, suite_of, suffix=""):
+        """Takes the cases out of a JUnit report; returns how many there were."""
+        counted = 0
+        for group in xml.etree.ElementTree.parse(report).getroot().iter("testsuite"):
+            output = "\n".join(element.text or "" for tag in ("system-out", "system-err") for element in group.findall(tag))
+            for case in group.iter("testcase"):
+                bad = [element for element in case if element.tag in ("failure", "error")]
+                outcome = "failed" if bad else "skipped" if case.find("skipped") is not None else "passed"
+                detail = "\n".join(f"{e.get('message') or ''}\n{e.text or ''}" for e in bad)
+                if outcome == "skipped":
+                    detail = case.find("skipped").get("message") or ""
+                elif bad and not suffix == "":
+                    detail += "\n" + output[-4000:]
+                name = ".".join(filter(None, [group.get("name") if suffix else case.get("classname"), case.get("name")]))
+                self.results.add(suite_of(case), name + suffix, outcome, detail, float(case.get("time") or 0))
+                counted += 1
+        return counted
+
+    def pytest(self, suites):
+        """The tests that live on a machine, in one session so that they share booted routers."""
+        folders = [f"tests/{suite}" for suite in suites if list((ROOT / "tests" / suite).glob("test_*.py"))]
+        if not folders:
+            return
+        report = WORK / "pytest.xml"
+        report.unlink(missing_ok=True)
+        begun = time.monotonic()
+        self.say("booting routers for " + ", ".join(suites))
+        status, log = self.command("pytest", [
+            "/usr/bin/python3", "-B", "-m", "pytest", "-p", "no:cacheprovider", "--tb=short", "-v", f"--junitxml={report}",
+            "-o", "junit_family=xunit1", "-o", "junit_duration_report=total", *(["-k", self.select] if self.select else []), *folders],
+            {"CHANCERY_BUILD": str(WORK / "release"), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
+        counted = 0
+        if report.exists():
+            def suite_of(case):
+                return next((s for s in suites if f"tests.{s}." in (case.get("classname") or "") + "."), suites[0])
+            counted = self.read_report(report, suite_of)
+        if not report.exists() or status not in (0, 1, 5) or (status == 5 and not self.select):
+            self.results.add(suites[0], "pytest", "failed", log.read_text(errors="replace")[-4000:])
+        self.say(f"ran {counted} tests of {', '.join(suites)}, {time.monotonic() - begun:.0f} s")
+
+    def lane(self, function, *arguments):
+        try:
+            function(*arguments)
+        except Exception:  # a lane that dies must be seen, and must not be taken for one without findings
+            self.results.add(self.suites[0], f"./check {function.__name__}", "failed", traceback.format_exc())
+
+    def on_machines(self, suites):
+        for suite in suites:
+            self.meson_tests("release", suite)
+        self.pytest(suites)
+
+    def compiled(self):
+        if "unit" in self.suites:
+            self.meson_tests("release", "unit")
+        if {"unit", "fuzz"} & set(self.suites) and self.build("sanitize", "unit" if "unit" in self.suites else "fuzz"):
+            for suite in ("unit", "fuzz"):
+                if suite in self.suites:
+                    self.meson_tests("sanitize", suite, SANITIZER)
+        if "static" in self.suites:
+            built = self.build("clang", "static")
+            check_static.run(self.results, WORK, "clang" if built else None, self.say)
+
+    def run(self):
+        machines = [suite for suite in ROUTER_SUITES if suite in self.suites]
+        lanes = []
+        if machines or "unit" in self.suites:
+            built = self.build("release", "unit" if "unit" in self.suites else machines[0])
+            if machines and built:
+                lanes.append(threading.Thread(target=self.lane, args=(self.on_machines, machines)))
+        lanes.append(threading.Thread(target=self.lane, args=(self.compiled,)))
+        for lane in lanes:
+            lane.start()
+        for lane in lanes:
+            lane.join()
+        return self.results.close(self.suites, time.monotonic() - self.begun)
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="check", add_help=False)
+    parser.add_argument("suites", nargs="*")
+    parser.add_argument("-k", dest="select")
+    parser.add_argument("-v", dest="verbose", action="store_true")
+    arguments = parser.parse_args()
+    unknown = set(arguments.suites) - set(SUITES)
+    if unknown:
+        sys.exit(f"check: there is no suite {' '.join(sorted(unknown))}; there are {' '.join(SUITES)}")
+    os.environ["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin:" + os.environ.get("PATH", "")
+    sys.exit(Check(arguments).run())
+
+
+if __name__ == "__main__":
+    main()
