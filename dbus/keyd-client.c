@@ -19,8 +19,6 @@
 #define PUBLIC_KEY_SIZE_MAX 8192U
 #define SIGNATURE_SIZE_MAX 8192U
 
-DEFINE_TRIVIAL_CLEANUP_FUNC(OSSL_LIB_CTX *, OSSL_LIB_CTX_free);
-
 static _Thread_local char last_error[512];
 
 const char *keyd_last_error(void)
@@ -140,19 +138,32 @@ int keyd_sign(const KeydReference *reference, const char *digest, int to_be_sign
     return call_for_bytes(bus, call, SIGNATURE_SIZE_MAX, ret_signature, ret_size);
 }
 
+static OSSL_PROVIDER *default_provider, *keyd_provider;
+
+void keyd_provider_context_free(OSSL_LIB_CTX *context)
+{
+    if (keyd_provider)
+        (void)OSSL_PROVIDER_unload(keyd_provider);
+    if (default_provider)
+        (void)OSSL_PROVIDER_unload(default_provider);
+    keyd_provider = default_provider = NULL;
+    OSSL_LIB_CTX_free(context);
+}
+
 /* Fetching without a property query takes the default provider's algorithms. A key of this provider still finds its own: OpenSSL looks
  * in the key's provider when the key can't be exported to the fetched one, and a private half that is in keyd can't. */
 OSSL_LIB_CTX *keyd_provider_context(void)
 {
-    _cleanup_(OSSL_LIB_CTX_freep) OSSL_LIB_CTX *context = OSSL_LIB_CTX_new();
+    OSSL_LIB_CTX *context = OSSL_LIB_CTX_new();
 
-    if (!context || OSSL_PROVIDER_add_builtin(context, KEYD_PROVIDER_NAME, keyd_provider_init) != 1 ||
-        !OSSL_PROVIDER_load(context, "default") || !OSSL_PROVIDER_load(context, KEYD_PROVIDER_NAME) ||
-        EVP_set_default_properties(context, "?provider=default") != 1) {
-        ERR_clear_error();
-        return NULL;
-    }
-    return TAKE_PTR(context);
+    if (context && OSSL_PROVIDER_add_builtin(context, KEYD_PROVIDER_NAME, keyd_provider_init) == 1 &&
+        (default_provider = OSSL_PROVIDER_load(context, "default")) &&
+        (keyd_provider = OSSL_PROVIDER_load(context, KEYD_PROVIDER_NAME)) &&
+        EVP_set_default_properties(context, "?" DEFAULT_QUERY) == 1)
+        return context;
+    ERR_clear_error();
+    keyd_provider_context_free(context);
+    return NULL;
 }
 
 static const char *key_type(const char *algorithm)

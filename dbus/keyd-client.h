@@ -10,6 +10,8 @@
 /* Loads the built-in OpenSSL provider into a library context of its own; the default provider is there too. One call at
  * start-up of the process, before the sandbox. NULL on failure. */
 OSSL_LIB_CTX *keyd_provider_context(void);
+/* At the end, when all that was made in the context is gone. NULL is fine. */
+void keyd_provider_context_free(OSSL_LIB_CTX *context);
 
 /* A key of keyd: its public half, and signing that is a call of org.chancery.Keys1.Signing with the given purpose. certificate (may be NULL): for
  * "envelope", the DER certificate that the protected header names.

@@ -22,7 +22,6 @@
 #include "memfd.h"
 #include "openssl-util.h"
 
-#define DEFAULT_QUERY "provider=default"
 #define DIGEST_NAME_SIZE 32U
 
 /* --- Keys ----------------------------------------------------------------------------------------------------------- */

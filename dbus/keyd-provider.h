@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #define KEYD_PROVIDER_NAME "keyd"
+#define DEFAULT_QUERY "provider=default"
 
 /* Parameters with which EVP_PKEY_fromdata() makes a key of this provider that stands for one in keyd. Text is UTF-8, the rest octet strings. */
 #define KEYD_PARAM_ALGORITHM "keyd-algorithm"
