@@ -52,8 +52,8 @@ static size_t count_members(json_object *o)
     return n;
 }
 
-/* Outside of strings a colon stands only after a member's name. Also refuses escaped zero bytes, at which C
- * strings would end. */
+/* Outside of strings a colon stands only after a member's name. Refuses what json-c takes although RFC 8259 has not got it (single quotes,
+ * comments, NaN), and escaped zero bytes, at which C strings would end. */
 static int scan_text(const char *text, size_t size, size_t *ret_names)
 {
     bool in_string = false;
@@ -66,6 +66,8 @@ static int scan_text(const char *text, size_t size, size_t *ret_names)
             i++;
         } else if (text[i] == '"')
             in_string = !in_string;
+        else if (!in_string && !strchr("{}[]:, \t\r\n+-.0123456789eEtrufalsn", text[i]))
+            return -EBADMSG;
         else if (!in_string && text[i] == ':')
             names++;
     }

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What cmocka wants included before it, and a scratch folder. */
+#pragma once
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#include "cleanup.h"
+
+/* A new empty folder; its descriptor. The path is for removal. */
+static inline int scratch_open(char path[static 32])
+{
+    int fd;
+
+    (void)snprintf(path, 32, "/tmp/chancery-test-XXXXXX");
+    assert_non_null(mkdtemp(path));
+    fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    return fd;
+}
+
+static inline void scratch_remove(int fd, const char *path)
+{
+    _cleanup_closedir_ DIR *dir = fdopendir(fd);
+    struct dirent *entry;
+
+    assert_non_null(dir);
+    while ((entry = readdir(dir)))
+        if (!streq(entry->d_name, ".") && !streq(entry->d_name, ".."))
+            (void)unlinkat(dirfd(dir), entry->d_name, 0);
+    (void)rmdir(path);
+}
