@@ -87,7 +87,7 @@ int json_parse(const char *text, size_t size, json_object **ret)
     _cleanup_json_ json_object *o = NULL;
     size_t names;
 
-    if (size > INT32_MAX || memchr(text, 0, size) || scan_text(text, size, &names) < 0)
+    if (size > INT32_MAX || memchr(text, 0, size) || !utf8_is_valid(text, size) || scan_text(text, size, &names) < 0)
         return -EBADMSG;
     /* Trailing white space is the only thing that may follow the value. */
     while (size > 0 && strchr(" \t\r\n", text[size - 1]))
@@ -95,7 +95,7 @@ int json_parse(const char *text, size_t size, json_object **ret)
     tokener = json_tokener_new_ex(JSON_DEPTH_MAX);
     if (!tokener)
         return -ENOMEM;
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
     o = json_tokener_parse_ex(tokener, text, (int)size);
     /* A number at the very end is complete only when something follows. */
     if (!o && json_tokener_get_error(tokener) == json_tokener_continue)
