@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "algorithm.h"
+
+#include <errno.h>
+
+#include "cleanup.h"
+
+static const KeyAlgorithm algorithms[] = {
+    {"rsa", KEY_FAMILY_RSA, NULL, 0, NULL},
+    {"ecdsanistp256", KEY_FAMILY_ECDSA, "P-256", 256, "sha256"},
+    {"ecdsanistp384", KEY_FAMILY_ECDSA, "P-384", 384, "sha384"},
+    {"ecdsanistp521", KEY_FAMILY_ECDSA, "P-521", 521, "sha512"},
+    {"ed25519", KEY_FAMILY_ED25519, NULL, 256, ""},
+};
+
+static const char *const digest_names[] = {
+    [DIGEST_NONE] = "",
+    [DIGEST_SHA256] = "sha256",
+    [DIGEST_SHA384] = "sha384",
+    [DIGEST_SHA512] = "sha512",
+};
+
+typedef struct SignatureNames {
+    KeyFamily family;
+    Digest digest;
+    const char *jose;
+    uint8_t identifier[15];
+    uint8_t identifier_size;
+} SignatureNames;
+
+/* 1.2.840.113549.1.1.n with NULL parameters, 1.2.840.10045.4.3.n and 1.3.101.112 without. */
+#define RSA_IDENTIFIER(n) {0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, n, 0x05, 0x00}, 15
+#define ECDSA_IDENTIFIER(n) {0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, n}, 12
+#define ED25519_IDENTIFIER {0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70}, 7
+
+static const SignatureNames signatures[] = {
+    {KEY_FAMILY_RSA, DIGEST_SHA256, "RS256", RSA_IDENTIFIER(11)},
+    {KEY_FAMILY_RSA, DIGEST_SHA384, "RS384", RSA_IDENTIFIER(12)},
+    {KEY_FAMILY_RSA, DIGEST_SHA512, "RS512", RSA_IDENTIFIER(13)},
+    {KEY_FAMILY_ECDSA, DIGEST_SHA256, "ES256", ECDSA_IDENTIFIER(2)},
+    {KEY_FAMILY_ECDSA, DIGEST_SHA384, "ES384", ECDSA_IDENTIFIER(3)},
+    {KEY_FAMILY_ECDSA, DIGEST_SHA512, "ES512", ECDSA_IDENTIFIER(4)},
+    {KEY_FAMILY_ED25519, DIGEST_NONE, "EdDSA", ED25519_IDENTIFIER},
+};
+
+const KeyAlgorithm *key_algorithm_find(const char *name)
+{
+    for (size_t i = 0; i < ELEMENTSOF(algorithms); i++)
+        if (streq(algorithms[i].name, name))
+            return &algorithms[i];
+    return NULL;
+}
+
+int digest_from_string(const char *name, Digest *ret)
+{
+    for (size_t i = 0; i < ELEMENTSOF(digest_names); i++)
+        if (streq(digest_names[i], name)) {
+            *ret = (Digest)i;
+            return 0;
+        }
+    return -EINVAL;
+}
+
+const EVP_MD *digest_to_md(Digest digest)
+{
+    switch (digest) {
+    case DIGEST_SHA256:
+        return EVP_sha256();
+    case DIGEST_SHA384:
+        return EVP_sha384();
+    case DIGEST_SHA512:
+        return EVP_sha512();
+    case DIGEST_NONE:
+        break;
+    }
+    return NULL;
+}
+
+static const SignatureNames *signature_find(const KeyAlgorithm *algorithm, Digest digest)
+{
+    for (size_t i = 0; i < ELEMENTSOF(signatures); i++)
+        if (signatures[i].family == algorithm->family && signatures[i].digest == digest)
+            return &signatures[i];
+    return NULL;
+}
+
+bool key_algorithm_takes_digest(const KeyAlgorithm *algorithm, Digest digest)
+{
+    return signature_find(algorithm, digest) != NULL;
+}
+
+DerSpan signature_algorithm_identifier(const KeyAlgorithm *algorithm, Digest digest)
+{
+    const SignatureNames *s = signature_find(algorithm, digest);
+
+    return s ? (DerSpan){s->identifier, s->identifier_size} : (DerSpan){NULL, 0};
+}
+
+const char *signature_jose_name(const KeyAlgorithm *algorithm, Digest digest)
+{
+    const SignatureNames *s = signature_find(algorithm, digest);
+
+    if (!s || (algorithm->jose_digest && !streq(algorithm->jose_digest, digest_names[digest])))
+        return NULL;
+    return s->jose;
+}

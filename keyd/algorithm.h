@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The algorithms of keys, the digests that may be signed, and how X.509 and JOSE call their pairs. */
+#pragma once
+
+#include <openssl/evp.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "der.h"
+
+typedef enum KeyFamily {
+    KEY_FAMILY_RSA,
+    KEY_FAMILY_ECDSA,
+    KEY_FAMILY_ED25519,
+} KeyFamily;
+
+typedef struct KeyAlgorithm {
+    const char *name; /* on the bus and in configuration */
+    KeyFamily family;
+    const char *group; /* OpenSSL's name of the curve; NULL when there is none to choose */
+    unsigned bits;     /* 0: chosen when the key is made */
+    const char *jose_digest; /* the digest that JOSE ties to the curve; NULL: any */
+} KeyAlgorithm;
+
+typedef enum Digest {
+    DIGEST_NONE, /* ed25519 hashes by itself */
+    DIGEST_SHA256,
+    DIGEST_SHA384,
+    DIGEST_SHA512,
+} Digest;
+
+#define RSA_BITS_MIN 512U
+#define RSA_BITS_MAX 4096U
+#define RSA_BITS_DEFAULT 2048U
+
+/* NULL when there is no such algorithm. */
+const KeyAlgorithm *key_algorithm_find(const char *name);
+
+/* -EINVAL for what is unknown, and for sha1 and md5, which are known too well. "" is DIGEST_NONE. */
+int digest_from_string(const char *name, Digest *ret);
+
+/* NULL for DIGEST_NONE. */
+const EVP_MD *digest_to_md(Digest digest);
+
+/* Does this kind of key sign that digest? */
+bool key_algorithm_takes_digest(const KeyAlgorithm *algorithm, Digest digest);
+
+/* The DER AlgorithmIdentifier (RFC 4055, 5758, 8410) of a signature. */
+DerSpan signature_algorithm_identifier(const KeyAlgorithm *algorithm, Digest digest);
+
+/* The "alg" of a JWS (RFC 7518, 8037), or NULL when JOSE has no name for the pair. */
+const char *signature_jose_name(const KeyAlgorithm *algorithm, Digest digest);

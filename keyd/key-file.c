@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "key-file.h"
+
+#include <endian.h>
+#include <openssl/rand.h>
+
+#include "label.h"
+#include "secure-memory.h"
+
+#define MAGIC "CHANKEY\001"
+#define MAGIC_SIZE STRLEN(MAGIC)
+#define NONCE_SIZE 12U
+#define TAG_SIZE 16U
+#define ALGORITHM_NAME_MAX 32U
+#define USAGE_MAX 32U
+#define PUBLIC_KEY_MAX 1024U
+
+typedef struct Header {
+    uint8_t kek_id[KEK_ID_SIZE];
+    char algorithm[ALGORITHM_NAME_MAX + 1];
+    char label[LABEL_MAX + 1];
+    char usage[USAGE_MAX + 1];
+    uint64_t created;
+    DerSpan public_key;
+} Header;
+
+/* --- Writing ----------------------------------------------------------------------------------------------------------- */
+
+/* The file is put together here; what does not fit marks it as full. */
+typedef struct Output {
+    uint8_t *data;
+    size_t size;
+    bool full;
+} Output;
+
+static void put(Output *o, const void *data, size_t size)
+{
+    if (o->full || size > KEY_FILE_SIZE_MAX - o->size) {
+        o->full = true;
+        return;
+    }
+    memcpy(o->data + o->size, data, size);
+    o->size += size;
+}
+
+static void put_sized(Output *o, const void *data, size_t size)
+{
+    uint16_t n = htobe16((uint16_t)size);
+
+    put(o, &n, sizeof n);
+    put(o, data, size);
+}
+
+static void put_header(Output *o, const Kek *kek, const Key *key)
+{
+    uint64_t created = htobe64(key->created);
+
+    put(o, MAGIC, MAGIC_SIZE);
+    put(o, kek->id, KEK_ID_SIZE);
+    put_sized(o, key->algorithm->name, strlen(key->algorithm->name));
+    put_sized(o, key->label, strlen(key->label));
+    put_sized(o, key->usage, strlen(key->usage));
+    put(o, &created, sizeof created);
+    put_sized(o, key->public_key, key->public_key_size);
+}
+
+/* PKCS#8 in OpenSSL's memory, which is memory for secrets. */
+static int private_key_encode(EVP_PKEY *pkey, uint8_t **ret, size_t *ret_size)
+{
+    _cleanup_(PKCS8_PRIV_KEY_INFO_freep) PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(pkey);
+    uint8_t *data = NULL;
+    int size = info ? i2d_PKCS8_PRIV_KEY_INFO(info, &data) : -1;
+
+    if (size <= 0)
+        return -ENOMEM;
+    *ret = data;
+    *ret_size = (size_t)size;
+    return 0;
+}
+
+static int encrypt(Output *o, const Kek *kek, const uint8_t *plain, size_t size)
+{
+    _cleanup_(EVP_CIPHER_CTX_freep) EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
+    size_t associated = o->size;
+    uint8_t nonce[NONCE_SIZE], tag[TAG_SIZE];
+    int n;
+
+    if (!context)
+        return -ENOMEM;
+    if (RAND_bytes(nonce, sizeof nonce) != 1)
+        return -EIO;
+    put(o, nonce, sizeof nonce);
+    if (o->full || size + TAG_SIZE > KEY_FILE_SIZE_MAX - o->size)
+        return -EMSGSIZE;
+    if (EVP_EncryptInit_ex(context, EVP_aes_256_gcm(), NULL, kek->key, nonce) != 1 ||
+        EVP_EncryptUpdate(context, NULL, &n, o->data, (int)associated) != 1 ||
+        EVP_EncryptUpdate(context, o->data + o->size, &n, plain, (int)size) != 1)
+        return -EIO;
+    o->size += (size_t)n;
+    if (EVP_EncryptFinal_ex(context, o->data + o->size, &n) != 1 ||
+        EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, TAG_SIZE, tag) != 1)
+        return -EIO;
+    put(o, tag, TAG_SIZE);
+    return 0;
+}
+
+int key_file_seal(const Kek *kek, const Key *key, void **ret_data, size_t *ret_size)
+{
+    _cleanup_free_ uint8_t *data = malloc(KEY_FILE_SIZE_MAX);
+    _cleanup_openssl_free_ uint8_t *plain = NULL;
+    Output output = {data, 0, false};
+    size_t size;
+    int r;
+
+    if (!data)
+        return -ENOMEM;
+    r = private_key_encode(key->pkey, &plain, &size);
+    if (r < 0)
+        return r;
+    put_header(&output, kek, key);
+    r = encrypt(&output, kek, plain, size);
+    if (r < 0)
+        return r;
+    *ret_data = TAKE_PTR(data);
+    *ret_size = output.size;
+    return 0;
+}
+
+/* --- Reading ----------------------------------------------------------------------------------------------------------- */
+
+static int take(DerSpan *input, size_t size, DerSpan *ret)
+{
+    if (size > input->size)
+        return -EBADMSG;
+    *ret = (DerSpan){input->data, size};
+    *input = (DerSpan){input->data + size, input->size - size};
+    return 0;
+}
+
+static int take_sized(DerSpan *input, size_t max, DerSpan *ret)
+{
+    DerSpan number;
+    size_t size;
+    int r;
+
+    r = take(input, sizeof(uint16_t), &number);
+    if (r < 0)
+        return r;
+    size = (size_t)number.data[0] << 8 | number.data[1];
+    return size > max ? -EBADMSG : take(input, size, ret);
+}
+
+static int take_string(DerSpan *input, size_t max, char *ret)
+{
+    DerSpan text;
+    int r;
+
+    r = take_sized(input, max, &text);
+    if (r < 0)
+        return r;
+    if (memchr(text.data, 0, text.size))
+        return -EBADMSG;
+    memcpy(ret, text.data, text.size);
+    ret[text.size] = 0;
+    return 0;
+}
+
+static int take_header(DerSpan *input, Header *ret)
+{
+    DerSpan span;
+    int r;
+
+    r = take(input, MAGIC_SIZE, &span);
+    if (r < 0)
+        return r;
+    if (!der_equal(span, MAGIC, MAGIC_SIZE))
+        return -EBADMSG;
+    r = take(input, KEK_ID_SIZE, &span);
+    if (r < 0)
+        return r;
+    memcpy(ret->kek_id, span.data, KEK_ID_SIZE);
+    if (take_string(input, ALGORITHM_NAME_MAX, ret->algorithm) < 0 || take_string(input, LABEL_MAX, ret->label) < 0 ||
+        take_string(input, USAGE_MAX, ret->usage) < 0 || take(input, sizeof ret->created, &span) < 0)
+        return -EBADMSG;
+    memcpy(&ret->created, span.data, sizeof ret->created);
+    ret->created = be64toh(ret->created);
+    return take_sized(input, PUBLIC_KEY_MAX, &ret->public_key);
+}
+
+/* *ret is in OpenSSL's memory, which is memory for secrets. */
+static int decrypt(const Kek *kek, DerSpan associated, DerSpan sealed, uint8_t **ret, size_t *ret_size)
+{
+    _cleanup_(EVP_CIPHER_CTX_freep) EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
+    _cleanup_openssl_free_ uint8_t *plain = NULL;
+    DerSpan nonce, tag;
+    uint8_t expected[TAG_SIZE];
+    int n, m;
+
+    if (take(&sealed, NONCE_SIZE, &nonce) < 0 || sealed.size <= TAG_SIZE)
+        return -EBADMSG;
+    sealed.size -= TAG_SIZE;
+    tag = (DerSpan){sealed.data + sealed.size, TAG_SIZE};
+    memcpy(expected, tag.data, TAG_SIZE);
+    plain = OPENSSL_malloc(sealed.size);
+    if (!context || !plain)
+        return -ENOMEM;
+    if (EVP_DecryptInit_ex(context, EVP_aes_256_gcm(), NULL, kek->key, nonce.data) != 1 ||
+        EVP_DecryptUpdate(context, NULL, &n, associated.data, (int)associated.size) != 1 ||
+        EVP_DecryptUpdate(context, plain, &n, sealed.data, (int)sealed.size) != 1 ||
+        EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, TAG_SIZE, expected) != 1)
+        return -EIO;
+    if (EVP_DecryptFinal_ex(context, plain + n, &m) != 1)
+        return -EKEYREJECTED;
+    *ret = TAKE_PTR(plain);
+    *ret_size = sealed.size;
+    return 0;
+}
+
+static int private_key_decode(const uint8_t *data, size_t size, EVP_PKEY **ret)
+{
+    const uint8_t *p = data;
+    _cleanup_(PKCS8_PRIV_KEY_INFO_freep) PKCS8_PRIV_KEY_INFO *info = d2i_PKCS8_PRIV_KEY_INFO(NULL, &p, (long)size);
+
+    if (!info || p != data + size)
+        return -EBADMSG;
+    *ret = EVP_PKCS82PKEY(info);
+    return *ret ? 0 : -EBADMSG;
+}
+
+/* The parts have been authenticated; that they belong together is checked all the same. */
+static int key_assemble(const Header *header, const uint8_t *plain, size_t size, Key **ret)
+{
+    const KeyAlgorithm *algorithm = key_algorithm_find(header->algorithm);
+    _cleanup_(key_unrefp) Key *key = NULL;
+    EVP_PKEY *pkey = NULL;
+    int r;
+
+    if (!algorithm)
+        return -EBADMSG;
+    r = private_key_decode(plain, size, &pkey);
+    if (r < 0)
+        return r;
+    r = key_new(algorithm, header->label, header->usage, header->created, pkey, &key);
+    if (r < 0)
+        return r == -EINVAL ? -EBADMSG : r;
+    if (!der_equal(header->public_key, key->public_key, key->public_key_size))
+        return -EBADMSG;
+    *ret = TAKE_PTR(key);
+    return 0;
+}
+
+int key_file_open(const Kek *kek, const void *data, size_t size, Key **ret)
+{
+    _cleanup_openssl_free_ uint8_t *plain = NULL;
+    unsigned failures = secure_memory_failures();
+    DerSpan input = {data, size};
+    size_t plain_size;
+    Header header;
+    int r;
+
+    if (size > KEY_FILE_SIZE_MAX)
+        return -EBADMSG;
+    r = take_header(&input, &header);
+    if (r < 0)
+        return r;
+    if (memcmp(header.kek_id, kek->id, KEK_ID_SIZE) != 0)
+        return -ENOKEY;
+    r = decrypt(kek, (DerSpan){data, size - input.size}, input, &plain, &plain_size);
+    if (r >= 0)
+        r = key_assemble(&header, plain, plain_size, ret);
+    if (r < 0)
+        ERR_clear_error();
+    return r < 0 && secure_memory_failures() != failures ? -ENOMEM : r;
+}

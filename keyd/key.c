@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "key.h"
+
+#include <openssl/ec.h>
+#include <openssl/rsa.h>
+
+#include "label.h"
+#include "secure-memory.h"
+
+/* Small enough that a cancelled signature ends soon, and that what was checked is still in the cache when it is hashed. */
+#define PIECE_SIZE (256U << 10)
+
+static bool pkey_fits(const KeyAlgorithm *algorithm, EVP_PKEY *pkey)
+{
+    int bits = EVP_PKEY_get_bits(pkey);
+    char group[32];
+
+    switch (algorithm->family) {
+    case KEY_FAMILY_RSA:
+        return EVP_PKEY_is_a(pkey, "RSA") && bits >= (int)RSA_BITS_MIN && bits <= (int)RSA_BITS_MAX;
+    case KEY_FAMILY_ECDSA:
+        return EVP_PKEY_is_a(pkey, "EC") && EVP_PKEY_get_group_name(pkey, group, sizeof group, NULL) == 1 &&
+               OBJ_sn2nid(group) == EC_curve_nist2nid(algorithm->group);
+    case KEY_FAMILY_ED25519:
+        return EVP_PKEY_is_a(pkey, "ED25519");
+    }
+    return false;
+}
+
+int key_new(const KeyAlgorithm *algorithm, const char *label, const char *usage, uint64_t created, EVP_PKEY *pkey, Key **ret)
+{
+    _cleanup_(EVP_PKEY_freep) EVP_PKEY *owned = pkey;
+    _cleanup_(key_unrefp) Key *k = NULL;
+    int size;
+
+    if (!label_is_valid(label) || !streq(usage, KEY_USAGE_GENERAL) || !pkey_fits(algorithm, pkey))
+        return -EINVAL;
+    k = calloc(1, sizeof *k);
+    if (!k)
+        return -ENOMEM;
+    atomic_init(&k->references, 1);
+    k->algorithm = algorithm;
+    k->usage = KEY_USAGE_GENERAL;
+    k->created = created;
+    k->label = strdup(label);
+    k->bits = algorithm->bits > 0 ? algorithm->bits : (unsigned)EVP_PKEY_get_bits(pkey);
+    size = i2d_PUBKEY(pkey, &k->public_key);
+    if (!k->label || size <= 0)
+        return -ENOMEM;
+    k->public_key_size = (size_t)size;
+    k->pkey = TAKE_PTR(owned);
+    *ret = TAKE_PTR(k);
+    return 0;
+}
+
+Key *key_ref(Key *k)
+{
+    atomic_fetch_add(&k->references, 1);
+    return k;
+}
+
+Key *key_unref(Key *k)
+{
+    if (!k || atomic_fetch_sub(&k->references, 1) > 1)
+        return NULL;
+    EVP_PKEY_free(k->pkey);
+    OPENSSL_free(k->public_key);
+    free(k->label);
+    free(k);
+    return NULL;
+}
+
+bool key_is(const Key *k, const char *algorithm, const char *label)
+{
+    return streq(k->algorithm->name, algorithm) && streq(k->label, label);
+}
+
+DerSpan key_public_key(const Key *k)
+{
+    return (DerSpan){k->public_key, k->public_key_size};
+}
+
+typedef struct Interest {
+    bool (*is_cancelled)(void *userdata);
+    void *userdata;
+} Interest;
+
+/* OpenSSL asks between candidates for a prime; 0 ends the search. */
+static int on_candidate(EVP_PKEY_CTX *context)
+{
+    Interest *interest = EVP_PKEY_CTX_get_app_data(context);
+
+    return !(interest->is_cancelled && interest->is_cancelled(interest->userdata));
+}
+
+static EVP_PKEY_CTX *generation_new(const KeyAlgorithm *algorithm, unsigned bits)
+{
+    static const char *const types[] = {
+        [KEY_FAMILY_RSA] = "RSA", [KEY_FAMILY_ECDSA] = "EC", [KEY_FAMILY_ED25519] = "ED25519"};
+    _cleanup_(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, types[algorithm->family], NULL);
+
+    if (!context || EVP_PKEY_keygen_init(context) != 1)
+        return NULL;
+    if (algorithm->family == KEY_FAMILY_RSA && EVP_PKEY_CTX_set_rsa_keygen_bits(context, (int)bits) != 1)
+        return NULL;
+    if (algorithm->group && EVP_PKEY_CTX_set_group_name(context, algorithm->group) != 1)
+        return NULL;
+    return TAKE_PTR(context);
+}
+
+int key_generate(const KeyAlgorithm *algorithm, unsigned bits, bool (*is_cancelled)(void *userdata), void *userdata, EVP_PKEY **ret)
+{
+    _cleanup_(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *context = NULL;
+    Interest interest = {is_cancelled, userdata};
+    unsigned failures = secure_memory_failures();
+    EVP_PKEY *pkey = NULL;
+
+    if (algorithm->family == KEY_FAMILY_RSA && (bits < RSA_BITS_MIN || bits > RSA_BITS_MAX))
+        return -EINVAL;
+    context = generation_new(algorithm, bits);
+    if (context) {
+        EVP_PKEY_CTX_set_app_data(context, &interest);
+        EVP_PKEY_CTX_set_cb(context, on_candidate);
+        if (EVP_PKEY_generate(context, &pkey) == 1) {
+            *ret = pkey;
+            return 0;
+        }
+    }
+    ERR_clear_error();
+    if (is_cancelled && is_cancelled(userdata))
+        return -ECANCELED;
+    return secure_memory_failures() != failures ? -ENOMEM : -EIO;
+}
+
+static int feed(EVP_MD_CTX *context, DerSpan input, int (*check)(DerSpan piece, void *userdata), void *userdata)
+{
+    while (input.size > 0) {
+        DerSpan piece = {input.data, input.size < PIECE_SIZE ? input.size : PIECE_SIZE};
+        int r = check ? check(piece, userdata) : 0;
+
+        if (r < 0)
+            return r;
+        /* Without a context the pieces are only checked. */
+        if (context && EVP_DigestSignUpdate(context, piece.data, piece.size) != 1)
+            return -EIO;
+        input = (DerSpan){input.data + piece.size, input.size - piece.size};
+    }
+    return 0;
+}
+
+int key_sign(Key *k, Digest digest, DerSpan input, int (*check)(DerSpan piece, void *userdata), void *userdata, uint8_t **ret,
+             size_t *ret_size)
+{
+    _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *context = EVP_MD_CTX_new();
+    /* ed25519 reads its input twice, and all at once. */
+    bool streams = digest != DIGEST_NONE;
+    _cleanup_free_ uint8_t *signature = NULL;
+    size_t size = (size_t)EVP_PKEY_get_size(k->pkey);
+    int r;
+
+    if (!key_algorithm_takes_digest(k->algorithm, digest))
+        return -EINVAL;
+    signature = malloc(size);
+    if (!context || !signature)
+        return -ENOMEM;
+    if (EVP_DigestSignInit(context, NULL, digest_to_md(digest), NULL, k->pkey) != 1)
+        return -EIO;
+    r = feed(streams ? context : NULL, input, check, userdata);
+    if (r < 0)
+        return r;
+    if ((streams ? EVP_DigestSignFinal(context, signature, &size)
+                 : EVP_DigestSign(context, signature, &size, input.data, input.size)) != 1) {
+        ERR_clear_error();
+        /* The one thing that a caller can get wrong: PKCS#1 needs room for the digest and 11 bytes. */
+        return k->algorithm->family == KEY_FAMILY_RSA && k->bits < 1024 ? -EINVAL : -EIO;
+    }
+    *ret = TAKE_PTR(signature);
+    *ret_size = size;
+    return 0;
+}

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "atomic-file.h"
+#include "key-file.h"
+#include "label.h"
+#include "log.h"
+
+typedef struct Claim {
+    const KeyAlgorithm *algorithm;
+    char label[LABEL_MAX + 1];
+    struct Claim *next;
+} Claim;
+
+struct Store {
+    int dirfd;
+    Kek *kek;
+    Key *keys[STORE_KEYS_MAX];
+    size_t n_keys;
+    Claim *claims;
+    size_t n_claims;
+};
+
+/* --- Loading ----------------------------------------------------------------------------------------------------------- */
+
+static bool is_key_file_name(const char *name)
+{
+    return strlen(name) == LABEL_FILE_NAME_SIZE - 1 && strspn(name, "0123456789abcdef") == LABEL_FILE_NAME_SIZE - 1;
+}
+
+static int load_file(Store *s, const char *name, Key **ret)
+{
+    _cleanup_free_ void *data = NULL;
+    _cleanup_(key_unrefp) Key *key = NULL;
+    char expected[LABEL_FILE_NAME_SIZE];
+    size_t size;
+    int r;
+
+    r = read_file_at(s->dirfd, name, KEY_FILE_SIZE_MAX, &data, &size);
+    if (r < 0)
+        return r;
+    r = key_file_open(s->kek, data, size, &key);
+    if (r < 0)
+        return r;
+    r = label_file_name(key->algorithm->name, key->label, expected);
+    if (r < 0)
+        return r;
+    /* A good file under the name of another. */
+    if (!streq(expected, name))
+        return -EKEYREJECTED;
+    *ret = TAKE_PTR(key);
+    return 0;
+}
+
+static const char *damage_to_string(int error)
+{
+    switch (-error) {
+    case EBADMSG:
+        return "is not a key file";
+    case EKEYREJECTED:
+        return "was changed, or renamed, since it was written";
+    case EFBIG:
+        return "is too large";
+    case EBADF:
+    case ELOOP:
+        return "is not a regular file";
+    default:
+        return NULL;
+    }
+}
+
+static void report_file(Store *s, const char *name, int error)
+{
+    static const LogEvent event = {LOG_STATE_CORRUPT};
+    const char *damage = damage_to_string(error);
+    int r;
+
+    if (error == -ENOKEY) {
+        log_event(&event, LOG_FIELDS("FILE", name),
+                  "The key file %s is sealed with another key-encryption key, ignoring; restore that credential, or replace the key",
+                  name);
+        return;
+    }
+    if (!damage) {
+        log_error_errno(error, "Failed to load the key file %s, ignoring: %m", name);
+        return;
+    }
+    r = quarantine_at(s->dirfd, name);
+    if (r < 0)
+        log_error_errno(r, "Failed to move the key file %s aside, ignoring: %m", name);
+    log_event(&event, LOG_FIELDS("FILE", name), "The key file %s %s, moved aside as %s.corrupt", name, damage, name);
+}
+
+static int store_load(Store *s)
+{
+    _cleanup_closedir_ DIR *dir = NULL;
+    int fd = openat(s->dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
+    struct dirent *entry;
+
+    if (fd < 0)
+        return -errno;
+    dir = fdopendir(fd);
+    if (!dir) {
+        r = -errno;
+        (void)close(fd);
+        return r;
+    }
+    while (errno = 0, (entry = readdir(dir))) {
+        if (!is_key_file_name(entry->d_name))
+            continue;
+        if (s->n_keys >= STORE_KEYS_MAX) {
+            log_error("More than %u keys, ignoring the key file %s", STORE_KEYS_MAX, entry->d_name);
+            continue;
+        }
+        r = load_file(s, entry->d_name, &s->keys[s->n_keys]);
+        if (r >= 0)
+            s->n_keys++;
+        else
+            report_file(s, entry->d_name, r);
+    }
+    return -errno;
+}
+
+int store_open(int dirfd, Kek *kek, Store **ret)
+{
+    _cleanup_(store_freep) Store *s = calloc(1, sizeof *s);
+    int r;
+
+    if (!s) {
+        closep(&dirfd);
+        kek_free(kek);
+        return -ENOMEM;
+    }
+    s->dirfd = dirfd;
+    s->kek = kek;
+    r = remove_leftovers_at(s->dirfd);
+    if (r >= 0)
+        r = store_load(s);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(s);
+    return 0;
+}
+
+Store *store_free(Store *s)
+{
+    if (!s)
+        return NULL;
+    for (size_t i = 0; i < s->n_keys; i++)
+        key_unref(s->keys[i]);
+    while (s->claims) {
+        Claim *next = s->claims->next;
+
+        free(s->claims);
+        s->claims = next;
+    }
+    kek_free(s->kek);
+    closep(&s->dirfd);
+    free(s);
+    return NULL;
+}
+
+/* --- Access ------------------------------------------------------------------------------------------------------------ */
+
+static Key **store_slot(Store *s, const char *algorithm, const char *label)
+{
+    for (size_t i = 0; i < s->n_keys; i++)
+        if (key_is(s->keys[i], algorithm, label))
+            return &s->keys[i];
+    return NULL;
+}
+
+Key *store_find(Store *s, const char *algorithm, const char *label)
+{
+    Key **slot = store_slot(s, algorithm, label);
+
+    return slot ? *slot : NULL;
+}
+
+size_t store_count(Store *s)
+{
+    return s->n_keys;
+}
+
+Key *store_get(Store *s, size_t i)
+{
+    return s->keys[i];
+}
+
+static bool claim_is(const Claim *c, const KeyAlgorithm *algorithm, const char *label)
+{
+    return c->algorithm == algorithm && streq(c->label, label);
+}
+
+/* A file without a key was sealed by another KEK: worth a question as well before it is overwritten. */
+static bool name_is_taken(Store *s, const KeyAlgorithm *algorithm, const char *label)
+{
+    char name[LABEL_FILE_NAME_SIZE];
+
+    if (store_find(s, algorithm->name, label))
+        return true;
+    return label_file_name(algorithm->name, label, name) >= 0 && faccessat(s->dirfd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+int store_claim(Store *s, const KeyAlgorithm *algorithm, const char *label, bool replace)
+{
+    Claim *c;
+
+    if (!label_is_valid(label))
+        return -EILSEQ;
+    for (c = s->claims; c; c = c->next)
+        if (claim_is(c, algorithm, label))
+            return -EBUSY;
+    if (!replace && name_is_taken(s, algorithm, label))
+        return -EEXIST;
+    if (s->n_keys + s->n_claims >= STORE_KEYS_MAX && !store_find(s, algorithm->name, label))
+        return -EDQUOT;
+    c = calloc(1, sizeof *c);
+    if (!c)
+        return -ENOMEM;
+    c->algorithm = algorithm;
+    (void)strcpy(c->label, label); /* a valid label fits */
+    c->next = s->claims;
+    s->claims = c;
+    s->n_claims++;
+    return 0;
+}
+
+void store_unclaim(Store *s, const KeyAlgorithm *algorithm, const char *label)
+{
+    for (Claim **p = &s->claims; *p; p = &(*p)->next)
+        if (claim_is(*p, algorithm, label)) {
+            Claim *c = *p;
+
+            *p = c->next;
+            free(c);
+            s->n_claims--;
+            return;
+        }
+}
+
+int store_write(Store *s, const Key *key)
+{
+    char name[LABEL_FILE_NAME_SIZE];
+    _cleanup_free_ void *data = NULL;
+    size_t size;
+    int r;
+
+    r = label_file_name(key->algorithm->name, key->label, name);
+    if (r < 0)
+        return r;
+    r = key_file_seal(s->kek, key, &data, &size);
+    if (r < 0)
+        return r;
+    return atomic_write_at(s->dirfd, name, data, size, 0600);
+}
+
+int store_publish(Store *s, Key *key)
+{
+    Key **slot = store_slot(s, key->algorithm->name, key->label);
+
+    if (slot) {
+        Key *old = *slot;
+
+        *slot = key_ref(key);
+        key_unref(old);
+        return 1;
+    }
+    if (s->n_keys >= STORE_KEYS_MAX)
+        return -EDQUOT;
+    s->keys[s->n_keys++] = key_ref(key);
+    return 0;
+}

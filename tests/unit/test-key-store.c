@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#include "atomic-file.h"
+#include "key-file.h"
+#include "label.h"
+#include "secure-memory.h"
+#include "store.h"
+
+static const uint8_t kek_bytes[KEK_SIZE] = "this is a key for unit tests...", other_kek_bytes[KEK_SIZE] = {7};
+
+typedef struct Folder {
+    char path[64];
+    int fd;
+} Folder;
+
+static int folder_setup(void **state)
+{
+    static Folder f;
+
+    (void)strcpy(f.path, "/tmp/test-key-store.XXXXXX");
+    assert_non_null(mkdtemp(f.path));
+    f.fd = open(f.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_true(f.fd >= 0);
+    *state = &f;
+    return 0;
+}
+
+static int folder_teardown(void **state)
+{
+    Folder *f = *state;
+    DIR *dir = fdopendir(f->fd);
+    struct dirent *entry;
+
+    while ((entry = readdir(dir)))
+        if (unlinkat(dirfd(dir), entry->d_name, 0) < 0)
+            (void)unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR);
+    (void)closedir(dir);
+    return rmdir(f->path);
+}
+
+static Kek *kek_for_test(const uint8_t bytes[KEK_SIZE])
+{
+    Kek *kek = NULL;
+
+    assert_int_equal(kek_new(bytes, &kek), 0);
+    return kek;
+}
+
+static Store *store_at(Folder *f, const uint8_t bytes[KEK_SIZE])
+{
+    Store *s = NULL;
+
+    assert_int_equal(store_open(dup(f->fd), kek_for_test(bytes), &s), 0);
+    return s;
+}
+
+static Key *key_for_test(const char *name, const char *label)
+{
+    const KeyAlgorithm *algorithm = key_algorithm_find(name);
+    EVP_PKEY *pkey = NULL;
+    Key *key = NULL;
+
+    assert_int_equal(key_generate(algorithm, 512, NULL, NULL, &pkey), 0);
+    assert_int_equal(key_new(algorithm, label, KEY_USAGE_GENERAL, 1700000000123456, pkey, &key), 0);
+    return key;
+}
+
+static void put_key(Store *s, const char *algorithm, const char *label)
+{
+    _cleanup_(key_unrefp) Key *key = key_for_test(algorithm, label);
+
+    assert_int_equal(store_write(s, key), 0);
+    assert_true(store_publish(s, key) >= 0);
+}
+
+static bool file_exists(Folder *f, const char *name)
+{
+    return faccessat(f->fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static void test_labels_and_claims_refused(void **state)
+{
+    _cleanup_(store_freep) Store *s = store_at(*state, kek_bytes);
+    const KeyAlgorithm *rsa = key_algorithm_find("rsa"), *ed25519 = key_algorithm_find("ed25519");
+    EVP_PKEY *pkey = NULL;
+    Key *key = NULL;
+
+    /* F15 */
+    assert_int_equal(store_claim(s, rsa, "../x", false), -EILSEQ);
+    assert_int_equal(store_claim(s, rsa, "", false), -EILSEQ);
+    assert_int_equal(key_generate(ed25519, 0, NULL, NULL, &pkey), 0);
+    assert_int_equal(EVP_PKEY_up_ref(pkey), 1);
+    assert_int_equal(key_new(ed25519, "a/b", KEY_USAGE_GENERAL, 0, pkey, &key), -EINVAL);
+    assert_int_equal(key_new(rsa, "a", KEY_USAGE_GENERAL, 0, pkey, &key), -EINVAL);
+
+    put_key(s, "ed25519", "one");
+    assert_int_equal(store_claim(s, ed25519, "one", false), -EEXIST);
+    assert_int_equal(store_claim(s, ed25519, "one", true), 0);
+    assert_int_equal(store_claim(s, ed25519, "one", true), -EBUSY);
+    store_unclaim(s, ed25519, "one");
+    assert_int_equal(store_claim(s, ed25519, "one", true), 0);
+    assert_int_equal(store_claim(s, rsa, "one", false), 0);
+}
+
+static void test_round_trip(void **state)
+{
+    static const char *const algorithms[] = {"rsa", "ecdsanistp256", "ecdsanistp384", "ecdsanistp521", "ed25519"};
+    Store *s = store_at(*state, kek_bytes), *again;
+
+    for (size_t i = 0; i < ELEMENTSOF(algorithms); i++)
+        put_key(s, algorithms[i], "same-label");
+    again = store_at(*state, kek_bytes);
+    assert_int_equal(store_count(again), ELEMENTSOF(algorithms));
+    for (size_t i = 0; i < ELEMENTSOF(algorithms); i++) {
+        Key *old = store_find(s, algorithms[i], "same-label"), *new = store_find(again, algorithms[i], "same-label");
+
+        assert_non_null(new);
+        assert_int_equal(new->created, 1700000000123456);
+        assert_string_equal(new->usage, KEY_USAGE_GENERAL);
+        assert_true(new->bits == old->bits && EVP_PKEY_eq(new->pkey, old->pkey) == 1);
+    }
+    assert_null(store_find(again, "rsa", "other-label"));
+    store_free(s);
+    store_free(again);
+}
+
+static void test_replace(void **state)
+{
+    _cleanup_(store_freep) Store *s = store_at(*state, kek_bytes), *again = NULL;
+    _cleanup_(key_unrefp) Key *old = NULL;
+
+    put_key(s, "ed25519", "one");
+    old = key_ref(store_find(s, "ed25519", "one"));
+    put_key(s, "ed25519", "one");
+    assert_int_equal(store_count(s), 1);
+    assert_int_equal(EVP_PKEY_eq(old->pkey, store_get(s, 0)->pkey), 0);
+    again = store_at(*state, kek_bytes);
+    assert_int_equal(store_count(again), 1);
+    assert_int_equal(EVP_PKEY_eq(store_get(again, 0)->pkey, store_get(s, 0)->pkey), 1);
+}
+
+/* F31: what is on disk holds no private key in clear, in no encoding that openssl writes. */
+static void test_files_are_sealed_and_private(void **state)
+{
+    _cleanup_(store_freep) Store *s = store_at(*state, kek_bytes);
+    _cleanup_free_ void *data = NULL;
+    char name[LABEL_FILE_NAME_SIZE];
+    uint8_t private[32];
+    size_t size = sizeof private;
+    struct stat st;
+
+    put_key(s, "ed25519", "one");
+    assert_int_equal(EVP_PKEY_get_raw_private_key(store_get(s, 0)->pkey, private, &size), 1);
+    assert_int_equal(label_file_name("ed25519", "one", name), 0);
+    assert_int_equal(fstatat(((Folder *)*state)->fd, name, &st, 0), 0);
+    assert_int_equal(st.st_mode & 07777, 0600);
+    assert_int_equal(read_file_at(((Folder *)*state)->fd, name, KEY_FILE_SIZE_MAX, &data, &size), 0);
+    assert_null(memmem(data, size, private, sizeof private));
+    assert_null(memmem(data, size, "PRIVATE KEY", 11));
+}
+
+static void test_every_flipped_bit_is_noticed(void **state)
+{
+    _cleanup_(kek_freep) Kek *kek = kek_for_test(kek_bytes);
+    _cleanup_(key_unrefp) Key *key = key_for_test("ecdsanistp256", "one"), *opened = NULL;
+    _cleanup_free_ uint8_t *data = NULL;
+    size_t size;
+    int r;
+
+    assert_int_equal(key_file_seal(kek, key, (void **)&data, &size), 0);
+    for (size_t i = 0; i < size * 8; i++) {
+        data[i / 8] ^= (uint8_t)(1U << i % 8);
+        r = key_file_open(kek, data, size, &opened);
+        assert_true(r == -EBADMSG || r == -EKEYREJECTED || r == -ENOKEY);
+        data[i / 8] ^= (uint8_t)(1U << i % 8);
+    }
+    assert_int_equal(key_file_open(kek, data, size, &opened), 0);
+}
+
+static void test_every_truncation_is_noticed(void **state)
+{
+    _cleanup_(kek_freep) Kek *kek = kek_for_test(kek_bytes);
+    _cleanup_(key_unrefp) Key *key = key_for_test("ecdsanistp256", "one"), *opened = NULL;
+    _cleanup_free_ uint8_t *data = NULL;
+    size_t size;
+    int r;
+
+    assert_int_equal(key_file_seal(kek, key, (void **)&data, &size), 0);
+    for (size_t n = 0; n < size; n++) {
+        r = key_file_open(kek, data, n, &opened);
+        assert_true(r == -EBADMSG || r == -EKEYREJECTED);
+    }
+    data = realloc(data, size + 1);
+    data[size] = 0;
+    assert_int_equal(key_file_open(kek, data, size + 1, &opened), -EKEYREJECTED);
+}
+
+static void test_nonces_differ(void **state)
+{
+    _cleanup_(kek_freep) Kek *kek = kek_for_test(kek_bytes);
+    _cleanup_(key_unrefp) Key *key = key_for_test("ed25519", "one");
+    _cleanup_free_ void *a = NULL, *b = NULL;
+    size_t a_size, b_size;
+
+    assert_int_equal(key_file_seal(kek, key, &a, &a_size), 0);
+    assert_int_equal(key_file_seal(kek, key, &b, &b_size), 0);
+    assert_int_equal(a_size, b_size);
+    assert_memory_not_equal(a, b, a_size);
+}
+
+/* The header of one file before the secret of another, with the right KEK. */
+static void test_spliced_file(void **state)
+{
+    _cleanup_(kek_freep) Kek *kek = kek_for_test(kek_bytes);
+    _cleanup_(key_unrefp) Key *one = key_for_test("ed25519", "one"), *two = key_for_test("ed25519", "two"), *opened = NULL;
+    _cleanup_free_ uint8_t *a = NULL, *b = NULL;
+    size_t a_size, b_size, sealed;
+
+    assert_int_equal(key_file_seal(kek, one, (void **)&a, &a_size), 0);
+    assert_int_equal(key_file_seal(kek, two, (void **)&b, &b_size), 0);
+    assert_int_equal(a_size, b_size);
+    sealed = a_size - (12 + 48 + 16);
+    memcpy(a + sealed, b + sealed, a_size - sealed);
+    assert_int_equal(key_file_open(kek, a, a_size, &opened), -EKEYREJECTED);
+}
+
+static void test_swapped_and_damaged_files_are_moved_aside(void **state)
+{
+    Folder *f = *state;
+    Store *s = store_at(f, kek_bytes);
+    char names[4][LABEL_FILE_NAME_SIZE], aside[64];
+    static const char *const labels[] = {"one", "two", "three", "four"};
+
+    for (size_t i = 0; i < ELEMENTSOF(labels); i++) {
+        put_key(s, "ed25519", labels[i]);
+        assert_int_equal(label_file_name("ed25519", labels[i], names[i]), 0);
+    }
+    store_free(s);
+    assert_int_equal(renameat2(f->fd, names[0], f->fd, names[1], RENAME_EXCHANGE), 0);
+    assert_int_equal(atomic_write_at(f->fd, names[2], "-----BEGIN PRIVATE KEY-----", 27, 0600), 0);
+    s = store_at(f, kek_bytes);
+    assert_int_equal(store_count(s), 1);
+    assert_non_null(store_find(s, "ed25519", "four"));
+    for (size_t i = 0; i < 3; i++) {
+        (void)snprintf(aside, sizeof aside, "%s.corrupt", names[i]);
+        assert_false(file_exists(f, names[i]));
+        assert_true(file_exists(f, aside));
+    }
+    store_free(s);
+}
+
+static void test_what_is_no_key_file(void **state)
+{
+    Folder *f = *state;
+    Store *s;
+    char name[LABEL_FILE_NAME_SIZE], large[LABEL_FILE_NAME_SIZE];
+    _cleanup_free_ void *zero = calloc(1, KEY_FILE_SIZE_MAX + 1);
+
+    assert_int_equal(label_file_name("ed25519", "folder", name), 0);
+    assert_int_equal(label_file_name("ed25519", "large", large), 0);
+    assert_int_equal(mkdirat(f->fd, name, 0700), 0);
+    assert_int_equal(atomic_write_at(f->fd, large, zero, KEY_FILE_SIZE_MAX + 1, 0600), 0);
+    assert_int_equal(atomic_write_at(f->fd, "README", "x", 1, 0600), 0);
+    s = store_at(f, kek_bytes);
+    assert_int_equal(store_count(s), 0);
+    assert_false(file_exists(f, large));
+    assert_true(file_exists(f, "README"));
+    store_free(s);
+}
+
+static void test_other_kek(void **state)
+{
+    Store *s = store_at(*state, kek_bytes);
+    char name[LABEL_FILE_NAME_SIZE];
+
+    put_key(s, "ed25519", "one");
+    store_free(s);
+    s = store_at(*state, other_kek_bytes);
+    assert_int_equal(store_count(s), 0);
+    /* Nothing is lost: not moved, not overwritten by accident, and there again with the right KEK. */
+    assert_int_equal(label_file_name("ed25519", "one", name), 0);
+    assert_true(file_exists(*state, name));
+    assert_int_equal(store_claim(s, key_algorithm_find("ed25519"), "one", false), -EEXIST);
+    assert_int_equal(store_claim(s, key_algorithm_find("ed25519"), "one", true), 0);
+    store_free(s);
+    s = store_at(*state, kek_bytes);
+    assert_int_equal(store_count(s), 1);
+    store_free(s);
+}
+
+static void test_leftovers(void **state)
+{
+    Folder *f = *state;
+    Store *s;
+
+    assert_int_equal(close(openat(f->fd, ".tmp-0123456789abcdef", O_CREAT | O_WRONLY | O_CLOEXEC, 0600)), 0);
+    s = store_at(f, kek_bytes);
+    assert_false(file_exists(f, ".tmp-0123456789abcdef"));
+    store_free(s);
+}
+
+static void test_kek_credential(void **state)
+{
+    Folder *f = *state;
+    _cleanup_(kek_freep) Kek *kek = NULL, *expected = kek_for_test(kek_bytes);
+
+    assert_int_equal(unsetenv("CREDENTIALS_DIRECTORY"), 0);
+    assert_int_equal(kek_load(&kek), -ENXIO);
+    assert_int_equal(setenv("CREDENTIALS_DIRECTORY", f->path, 1), 0);
+    assert_int_equal(kek_load(&kek), -ENOENT);
+    assert_int_equal(atomic_write_at(f->fd, KEK_CREDENTIAL, kek_bytes, KEK_SIZE - 1, 0400), 0);
+    assert_int_equal(kek_load(&kek), -EBADMSG);
+    assert_int_equal(atomic_write_at(f->fd, KEK_CREDENTIAL, "0123456789abcdef0123456789abcdefX", KEK_SIZE + 1, 0400), 0);
+    assert_int_equal(kek_load(&kek), -EBADMSG);
+    assert_int_equal(atomic_write_at(f->fd, KEK_CREDENTIAL, kek_bytes, KEK_SIZE, 0400), 0);
+    assert_int_equal(kek_load(&kek), 0);
+    assert_memory_equal(kek, expected, sizeof *kek);
+}
+
+static bool yes(void *userdata)
+{
+    return true;
+}
+
+static void test_generation_bounds_and_cancel(void **state)
+{
+    EVP_PKEY *pkey = NULL;
+
+    assert_int_equal(key_generate(key_algorithm_find("rsa"), RSA_BITS_MIN - 1, NULL, NULL, &pkey), -EINVAL);
+    assert_int_equal(key_generate(key_algorithm_find("rsa"), RSA_BITS_MAX + 1, NULL, NULL, &pkey), -EINVAL);
+    assert_int_equal(key_generate(key_algorithm_find("rsa"), RSA_BITS_MAX, yes, NULL, &pkey), -ECANCELED);
+    assert_null(key_algorithm_find("dsa"));
+    assert_null(key_algorithm_find("RSA"));
+}
+
+#define FOLDER_TEST(f) cmocka_unit_test_setup_teardown(f, folder_setup, folder_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FOLDER_TEST(test_labels_and_claims_refused),
+        FOLDER_TEST(test_round_trip),
+        FOLDER_TEST(test_replace),
+        FOLDER_TEST(test_files_are_sealed_and_private),
+        cmocka_unit_test(test_every_flipped_bit_is_noticed),
+        cmocka_unit_test(test_every_truncation_is_noticed),
+        cmocka_unit_test(test_nonces_differ),
+        cmocka_unit_test(test_spliced_file),
+        FOLDER_TEST(test_swapped_and_damaged_files_are_moved_aside),
+        FOLDER_TEST(test_what_is_no_key_file),
+        FOLDER_TEST(test_other_kek),
+        FOLDER_TEST(test_leftovers),
+        FOLDER_TEST(test_kek_credential),
+        cmocka_unit_test(test_generation_bounds_and_cancel),
+    };
+
+    if (secure_memory_init() < 0)
+        return EXIT_FAILURE;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
