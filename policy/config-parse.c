@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table gives four forms of each line: as it stands, with "no" in front, and both with the words that enter its mode in
+ * front, so that it can be given from the top. */
+#include "config-parse.h"
+
+#include <stdio.h>
+
+#include "json-util.h"
+
+#define COMMANDS_MAX 256U
+#define HELP_MAX 16U
+
+/* What a pattern was made of. */
+typedef struct Form {
+    const ConfigRow *enter; /* the mode's words stand in front; NULL for none */
+    const ConfigRow *row;
+    bool remove;
+    char *pattern;
+    const char *help[HELP_MAX + 1];
+} Form;
+
+typedef struct ModeGrammar {
+    GrammarCommand commands[COMMANDS_MAX + 1];
+    Form *forms[COMMANDS_MAX];
+    size_t n;
+    Grammar *grammar;
+} ModeGrammar;
+
+struct ConfigParser {
+    ModeGrammar modes[_CONFIG_MODE_MAX];
+};
+
+static int append_help(Form *form, const char *const *help)
+{
+    size_t n = 0;
+
+    while (form->help[n])
+        n++;
+    for (; *help; help++) {
+        if (n >= HELP_MAX)
+            return -E2BIG;
+        form->help[n++] = *help;
+    }
+    return 0;
+}
+
+/* Removing needs to be told which one; not what is lost. */
+static char *row_pattern(const ConfigRow *row, bool remove)
+{
+    bool optional = remove && row->kind != CONFIG_ENTER && row->kind != CONFIG_ITEM;
+    char *pattern;
+
+    if (!row->tail[0])
+        return strdup(row->head);
+    if (asprintf(&pattern, optional ? "%s [%s]" : "%s %s", row->head, row->tail) < 0)
+        return NULL;
+    return pattern;
+}
+
+static Form *form_free(Form *form)
+{
+    if (form)
+        free(form->pattern);
+    free(form);
+    return NULL;
+}
+DEFINE_TRIVIAL_CLEANUP_FUNC(Form *, form_free);
+
+static int add_form(ModeGrammar *g, const ConfigRow *enter, const ConfigRow *row, bool remove)
+{
+    static const char *const negate[] = {"Negate a command", NULL};
+    _cleanup_free_ char *front = enter ? row_pattern(enter, false) : strdup(""), *pattern = row_pattern(row, remove);
+    _cleanup_(form_freep) Form *form = calloc(1, sizeof(*form));
+    int r;
+
+    if (!form || !front || !pattern)
+        return -ENOMEM;
+    if (g->n >= COMMANDS_MAX)
+        return -E2BIG;
+    if ((remove && (r = append_help(form, negate)) < 0) || (enter && (r = append_help(form, enter->help)) < 0) ||
+        (r = append_help(form, row->help)) < 0)
+        return r;
+    if (asprintf(&form->pattern, "%s%s%s%s", remove ? "no " : "", front, enter ? " " : "", pattern) < 0) {
+        form->pattern = NULL;
+        return -ENOMEM;
+    }
+    form->enter = enter;
+    form->row = row;
+    form->remove = remove;
+    g->commands[g->n] = (GrammarCommand){.pattern = form->pattern, .help = form->help, .data = form};
+    g->forms[g->n++] = TAKE_PTR(form);
+    return 0;
+}
+
+static int add_forms(ModeGrammar *g, const ConfigRow *enter, ConfigMode mode)
+{
+    for (size_t i = 0; i < config_n_rows; i++) {
+        const ConfigRow *row = &config_rows[i];
+        int r;
+
+        if (row->mode != mode)
+            continue;
+        if ((r = add_form(g, enter, row, false)) < 0 || (r = add_form(g, enter, row, true)) < 0)
+            return r;
+        if (row->kind == CONFIG_ENTER) {
+            r = add_forms(g, row, row->enters);
+            if (r < 0)
+                return r;
+        }
+    }
+    return 0;
+}
+
+ConfigParser *config_parser_new(void)
+{
+    _cleanup_(config_parser_freep) ConfigParser *p = calloc(1, sizeof(*p));
+
+    if (!p)
+        return NULL;
+    for (ConfigMode mode = 0; mode < _CONFIG_MODE_MAX; mode++) {
+        ModeGrammar *g = &p->modes[mode];
+
+        if (add_forms(g, NULL, mode) < 0)
+            return NULL;
+        g->grammar = grammar_new(g->commands);
+        if (!g->grammar)
+            return NULL;
+    }
+    return TAKE_PTR(p);
+}
+
+ConfigParser *config_parser_free(ConfigParser *p)
+{
+    if (!p)
+        return NULL;
+    for (ConfigMode mode = 0; mode < _CONFIG_MODE_MAX; mode++) {
+        grammar_free(p->modes[mode].grammar);
+        for (size_t i = 0; i < p->modes[mode].n; i++)
+            form_free(p->modes[mode].forms[i]);
+    }
+    free(p);
+    return NULL;
+}
+
+void config_place_done(ConfigPlace *place)
+{
+    free(place->name);
+    place->name = NULL;
+}
+
+/* --- Values --------------------------------------------------------------------------------------------------------- */
+
+static json_object *key_value(const GrammarMatch *m)
+{
+    static const char *const members[] = {"algorithm", "label"};
+    _cleanup_json_ json_object *key = json_object_new_object();
+
+    for (size_t i = 0; key && i < ELEMENTSOF(members); i++) {
+        const char *s = grammar_argument(m, members[i]);
+        json_object *member = s ? json_object_new_string(s) : NULL;
+
+        if (!member || json_object_object_add(key, members[i], member) < 0) {
+            json_object_put(member);
+            return NULL;
+        }
+    }
+    return TAKE_PTR(key);
+}
+
+static bool is_given(const GrammarMatch *m, const char *word, size_t length)
+{
+    for (size_t i = 0; i < m->n_arguments; i++)
+        if (streq(m->arguments[i].name, "value") && strlen(m->arguments[i].value) == length &&
+            strncmp(m->arguments[i].value, word, length) == 0)
+            return true;
+    return false;
+}
+
+/* The words that were given, in the order of the row's "{<value:a|b|c>}". */
+static json_object *words_value(const ConfigRow *row, const GrammarMatch *m)
+{
+    _cleanup_json_ json_object *words = json_object_new_array();
+    const char *word = strchr(row->tail, ':');
+
+    while (words && word && strchr(":|", *word)) {
+        size_t length = strcspn(++word, "|>");
+
+        if (is_given(m, word, length)) {
+            json_object *element = json_object_new_string_len(word, (int)length);
+
+            if (!element || json_object_array_add(words, element) < 0) {
+                json_object_put(element);
+                return NULL;
+            }
+        }
+        word += length;
+    }
+    return TAKE_PTR(words);
+}
+
+/* NULL only when out of memory, or when there is no value in a line that removes. */
+static json_object *line_value(const ConfigRow *row, const GrammarMatch *m)
+{
+    const char *value = grammar_argument(m, row->kind == CONFIG_ENTER ? "name" : "value");
+
+    switch (row->kind) {
+    case CONFIG_ENTER:
+    case CONFIG_STRING:
+    case CONFIG_ITEM:
+        return value ? json_object_new_string(value) : NULL;
+    case CONFIG_NUMBER:
+        return value ? json_object_new_int64(strtoll(value, NULL, 10)) : NULL;
+    case CONFIG_CONSTANT:
+        return json_object_new_string(row->constant);
+    case CONFIG_TRUE:
+        return json_object_new_boolean(true);
+    case CONFIG_WORDS:
+        return words_value(row, m);
+    case CONFIG_KEY:
+        return key_value(m);
+    }
+    return NULL;
+}
+
+static bool needs_value(const ConfigLine *line)
+{
+    if (line->row->kind == CONFIG_ENTER)
+        return config_row_is_named(line->row);
+    return !line->remove || line->row->kind == CONFIG_ITEM;
+}
+
+/* --- Lines ---------------------------------------------------------------------------------------------------------- */
+
+/* U+0080 to U+009F, which terminals may take for commands. The grammar has refused the others. */
+static const char *find_control(const char *line)
+{
+    for (const char *p = line; *p; p++)
+        if ((unsigned char)p[0] == 0xc2 && (unsigned char)p[1] >= 0x80 && (unsigned char)p[1] <= 0x9f)
+            return p;
+    return NULL;
+}
+
+static const char *refusal(const ConfigRow *row, const char *value)
+{
+    return row && row->refuse && value ? row->refuse(value) : NULL;
+}
+
+static int take_name(ConfigParsed *ret, const char *name)
+{
+    if (!name)
+        return 0;
+    ret->name = strdup(name);
+    ret->line.name = ret->name;
+    return ret->name ? 0 : -ENOMEM;
+}
+
+/* Where one stands after the line, if it is accepted: in the mode that it enters; where it was given, else. */
+static int take_next(ConfigParsed *ret, const Form *form, const ConfigPlace *place)
+{
+    bool enters = form->row->kind == CONFIG_ENTER && !form->remove;
+    const char *name = !enters ? place->name : ret->line.value ? json_object_get_string(ret->line.value) : NULL;
+
+    ret->next.mode = enters ? form->row->enters : place->mode;
+    ret->next.name = name ? strdup(name) : NULL;
+    return name && !ret->next.name ? -ENOMEM : 0;
+}
+
+static int take_match(ConfigParsed *ret, const ConfigPlace *place, const GrammarMatch *m)
+{
+    const Form *form = m->command->data;
+    const char *name = grammar_argument(m, "name");
+    int r;
+
+    ret->line.row = form->row;
+    ret->line.remove = form->remove;
+    ret->line.value = line_value(form->row, m);
+    if (!ret->line.value && needs_value(&ret->line))
+        return -ENOMEM;
+    r = take_name(ret, form->enter ? name : form->row->kind == CONFIG_ENTER ? NULL : place->name);
+    if (r < 0)
+        return r;
+    ret->reason = form->remove ? NULL : refusal(form->enter ? form->enter : form->row, name);
+    if (!ret->reason && !form->remove)
+        ret->reason = refusal(form->row, grammar_argument(m, "value"));
+    if (ret->reason)
+        ret->status = GRAMMAR_INVALID;
+    return take_next(ret, form, place);
+}
+
+static int parse_at(const ConfigParser *p, const ConfigPlace *place, const char *line, ConfigParsed *ret)
+{
+    GrammarMatch match;
+    int r;
+
+    memset(ret, 0, sizeof(*ret));
+    r = grammar_parse(p->modes[place->mode].grammar, line, &match);
+    if (r >= 0) {
+        ret->status = match.status;
+        ret->column = match.column;
+        if (match.status == GRAMMAR_OK)
+            r = take_match(ret, place, &match);
+    }
+    grammar_match_done(&match);
+    return r;
+}
+
+int config_parse(const ConfigParser *p, const ConfigPlace *place, const char *line, ConfigParsed *ret)
+{
+    const char *control = find_control(line);
+    ConfigParsed top;
+    int r;
+
+    if (control) {
+        *ret = (ConfigParsed){.status = GRAMMAR_INVALID, .column = (size_t)(control - line)};
+        return 0;
+    }
+    r = parse_at(p, place, line, ret);
+    if (r < 0 || ret->status != GRAMMAR_INVALID || ret->reason || place->mode == CONFIG_MODE_TOP)
+        return r;
+    r = parse_at(p, &(ConfigPlace){.mode = CONFIG_MODE_TOP}, line, &top);
+    /* When it fits nowhere, the place where more of it fits gives the error. */
+    if (r >= 0 && top.status == GRAMMAR_INVALID && !top.reason && top.column <= ret->column) {
+        config_parsed_done(&top);
+        return 0;
+    }
+    config_parsed_done(ret);
+    *ret = top;
+    return r;
+}
+
+void config_parsed_done(ConfigParsed *parsed)
+{
+    json_object_put(parsed->line.value);
+    free(parsed->name);
+    config_place_done(&parsed->next);
+    memset(parsed, 0, sizeof(*parsed));
+}
+
+int config_complete(const ConfigParser *p, const ConfigPlace *place, const char *line, grammar_completion_t callback, void *userdata)
+{
+    int r = grammar_complete(p->modes[place->mode].grammar, line, callback, userdata);
+
+    if (r < 0 || place->mode == CONFIG_MODE_TOP)
+        return r;
+    return grammar_complete(p->modes[CONFIG_MODE_TOP].grammar, line, callback, userdata);
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config-schema.h"
+
+#include "aaa.h"
+#include "cleanup.h"
+#include "names.h"
+#include "tasks.h"
+
+#define HELP(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+#define ALGORITHMS "rsa|ecdsanistp256|ecdsanistp384|ecdsanistp521|ed25519"
+#define ALGORITHMS_HELP "RSA|ECDSA, NIST P-256|ECDSA, NIST P-384|ECDSA, NIST P-521|Ed25519"
+
+#define TOP_ROW(head, tail, help, task, section, path, kind) CONFIG_MODE_TOP, head, tail, help, task, section, path, kind
+#define ROW(mode, head, tail, help, task, path, kind) CONFIG_MODE_##mode, head, tail, help, task, NULL, path, kind
+#define TASK_ROW(class, what)                                                                                          \
+    {ROW(TASKGROUP, "task " class, "<value:" TASK_WORDS ">", HELP("Add a task to the group", what, TASK_WORDS_HELP), "aaa", \
+         "task/" class, CONFIG_ITEM)}
+
+/* The order is the order of show running-config; within a trustpoint, that of the router's sample. */
+const ConfigRow config_rows[] = {
+    {TOP_ROW("hostname", "<value:hostname>", HELP("Set the system's host name", "This system's host name"), "host-services",
+             SECTION_SYSTEM, "hostname", CONFIG_STRING)},
+    {TOP_ROW("domain name", "<value:hostname>",
+             HELP("Domain service commands", "Define the default domain name", "Default domain name"), "ip-services",
+             SECTION_SYSTEM, "domain/name", CONFIG_STRING)},
+
+    {TOP_ROW("taskgroup", "<name:label>", HELP("Specify a task group", "Name of the task group"), "aaa", SECTION_AAA,
+             "taskgroup", CONFIG_ENTER),
+     .enters = CONFIG_MODE_TASKGROUP, .refuse = aaa_refuse_group_name},
+    {ROW(TASKGROUP, "description", "<value:line(1-800)>", HELP("Description of the task group", "The description"), "aaa",
+         "description", CONFIG_STRING)},
+    TASK_ROW("read", "Permit to view"),
+    TASK_ROW("write", "Permit to change the configuration, and to view"),
+    TASK_ROW("execute", "Permit to run commands"),
+    TASK_ROW("debug", "Permit to debug"),
+    {ROW(TASKGROUP, "inherit taskgroup", "<value:label>",
+         HELP("Inherit tasks from another group", "The task group to inherit from", "Name of the task group"), "aaa", "inherit",
+         CONFIG_ITEM)},
+
+    {TOP_ROW("usergroup", "<name:label>", HELP("Specify a user group", "Name of the user group"), "aaa", SECTION_AAA,
+             "usergroup", CONFIG_ENTER),
+     .enters = CONFIG_MODE_USERGROUP, .refuse = aaa_refuse_group_name},
+    {ROW(USERGROUP, "description", "<value:line(1-800)>", HELP("Description of the user group", "The description"), "aaa",
+         "description", CONFIG_STRING)},
+    {ROW(USERGROUP, "taskgroup", "<value:label>", HELP("Task group of the user group", "Name of the task group"), "aaa",
+         "taskgroup", CONFIG_ITEM)},
+    {ROW(USERGROUP, "inherit usergroup", "<value:label>",
+         HELP("Inherit tasks from another group", "The user group to inherit from", "Name of the user group"), "aaa", "inherit",
+         CONFIG_ITEM)},
+
+    {TOP_ROW("username", "<name:label>", HELP("Specify a user", "Name of the user"), "aaa", SECTION_AAA, "username",
+             CONFIG_ENTER),
+     .enters = CONFIG_MODE_USERNAME, .refuse = aaa_refuse_user_name},
+    {ROW(USERNAME, "group", "<value:label>", HELP("User group of the user", "Name of the user group"), "aaa", "group",
+         CONFIG_ITEM)},
+
+    {TOP_ROW("crypto ca trustpoint", "<name:label>",
+             HELP("Global crypto configuration commands", "Certification authority", "Define a CA trustpoint",
+                  "Name of the trustpoint"),
+             "crypto", SECTION_TRUSTPOINTS, "trustpoint", CONFIG_ENTER),
+     .enters = CONFIG_MODE_TRUSTPOINT},
+    {ROW(TRUSTPOINT, "description", "<value:line(1-80)>", HELP("Description of the trustpoint", "The description"), "crypto",
+         "description", CONFIG_STRING)},
+    {ROW(TRUSTPOINT, "keypair", "<algorithm:" ALGORITHMS "> <label:label>",
+         HELP("Key pair of the leaf certificate", ALGORITHMS_HELP, "Label of the key pair"), "crypto", "keypair", CONFIG_KEY)},
+    {ROW(TRUSTPOINT, "ca-keypair", "<algorithm:" ALGORITHMS "> <label:label>",
+         HELP("Key pair of the root certificate", ALGORITHMS_HELP, "Label of the key pair"), "crypto", "ca-keypair", CONFIG_KEY)},
+    {ROW(TRUSTPOINT, "subject-name", "<value:line(1-800)>", HELP("Subject name", "Subject name of the leaf certificate"), "crypto",
+         "subject-name", CONFIG_STRING)},
+    {ROW(TRUSTPOINT, "subject-name ca-certificate", "<value:line(1-800)>",
+         HELP("Subject name", "Of the root certificate", "Subject name of the root certificate"), "crypto",
+         "subject-name-ca-certificate", CONFIG_STRING)},
+    {ROW(TRUSTPOINT, "enrollment url self", "", HELP("Enrollment parameters", "Where to enroll", "At the router's own root"),
+         "crypto", "enrollment/url", CONFIG_CONSTANT),
+     .constant = "self"},
+    {ROW(TRUSTPOINT, "serial-number", "", HELP("Include the router's serial number in the subject name"), "crypto",
+         "serial-number", CONFIG_TRUE)},
+    {ROW(TRUSTPOINT, "serial-number none", "",
+         HELP("Include the router's serial number in the subject name", "Do not include it, and do not ask"), "crypto",
+         "serial-number", CONFIG_CONSTANT),
+     .constant = "none"},
+    {ROW(TRUSTPOINT, "ip-address", "<value:ipv4>", HELP("Include an IP address in the subject name", "The address"), "crypto",
+         "ip-address", CONFIG_STRING)},
+    {ROW(TRUSTPOINT, "ip-address none", "",
+         HELP("Include an IP address in the subject name", "Do not include one, and do not ask"), "crypto", "ip-address",
+         CONFIG_CONSTANT),
+     .constant = "none"},
+    {ROW(TRUSTPOINT, "key-usage certificate",
+         "{<value:digitalsignature|keyagreement|nonrepudiation|dataencipherment|keyencipherment>}",
+         HELP("Key usage", "Of the leaf certificate",
+              "Digital signature|Key agreement|Non-repudiation|Data encipherment|Key encipherment"),
+         "crypto", "key-usage/certificate", CONFIG_WORDS)},
+    {ROW(TRUSTPOINT, "lifetime certificate", "<value:number(30-5474)>",
+         HELP("Lifetime", "Of the leaf certificate", "Days"), "crypto", "lifetime/certificate", CONFIG_NUMBER)},
+    {ROW(TRUSTPOINT, "message-digest", "<value:sha256|sha384|sha512>",
+         HELP("Digest of signatures", "SHA-256|SHA-384|SHA-512"), "crypto", "message-digest", CONFIG_STRING)},
+    {ROW(TRUSTPOINT, "key-usage ca-certificate", "{<value:digitalsignature|keycertsign|crlsign|nonrepudiation>}",
+         HELP("Key usage", "Of the root certificate", "Digital signature|Signing of certificates|Signing of CRLs|Non-repudiation"),
+         "crypto", "key-usage/ca-certificate", CONFIG_WORDS)},
+    {ROW(TRUSTPOINT, "lifetime ca-certificate", "<value:number(30-5475)>",
+         HELP("Lifetime", "Of the root certificate", "Days"), "crypto", "lifetime/ca-certificate", CONFIG_NUMBER)},
+
+    {TOP_ROW("crypto ca trustpool policy", "",
+             HELP("Global crypto configuration commands", "Certification authority", "Trustpool", "Policy of the trustpool"),
+             "crypto", SECTION_TRUSTPOOL, "policy", CONFIG_ENTER),
+     .enters = CONFIG_MODE_TRUSTPOOL},
+    {ROW(TRUSTPOOL, "cabundle url", "<value:url(1-800)>",
+         HELP("Certificate bundle", "Where to download it from", "http:// or https:// URL"), "crypto", "cabundle-url",
+         CONFIG_STRING)},
+    {ROW(TRUSTPOOL, "description", "<value:line(1-80)>", HELP("Description of the policy", "The description"), "crypto",
+         "description", CONFIG_STRING)},
+};
+const size_t config_n_rows = ELEMENTSOF(config_rows);
+
+const char *config_mode_name(ConfigMode mode)
+{
+    static const char *const names[_CONFIG_MODE_MAX] = {
+        [CONFIG_MODE_TOP] = "config",          [CONFIG_MODE_TASKGROUP] = "config-tg",
+        [CONFIG_MODE_USERGROUP] = "config-ug", [CONFIG_MODE_USERNAME] = "config-un",
+        [CONFIG_MODE_TRUSTPOINT] = "config-trustp", [CONFIG_MODE_TRUSTPOOL] = "config-trustpool",
+    };
+
+    return names[mode];
+}
+
+const ConfigRow *config_mode_row(ConfigMode mode)
+{
+    for (size_t i = 0; i < config_n_rows; i++)
+        if (config_rows[i].kind == CONFIG_ENTER && config_rows[i].enters == mode)
+            return &config_rows[i];
+    return NULL;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The configuration language as data: one row for each kind of line. From the rows follow parsing and its "no" forms, help,
+ * rendering, the comparison of two configurations, where a value stands in the JSON of its section, and the task that a change needs. */
+#pragma once
+
+#include <stddef.h>
+
+/* The order is that of the rows' parents: a mode comes after the one it is entered from. */
+typedef enum ConfigMode {
+    CONFIG_MODE_TOP,
+    CONFIG_MODE_TASKGROUP,
+    CONFIG_MODE_USERGROUP,
+    CONFIG_MODE_USERNAME,
+    CONFIG_MODE_TRUSTPOINT,
+    CONFIG_MODE_TRUSTPOOL,
+    _CONFIG_MODE_MAX,
+} ConfigMode;
+
+typedef enum ConfigKind {
+    CONFIG_ENTER,    /* an object; its lines are those of the mode that it enters */
+    CONFIG_STRING,   /* the argument "value" */
+    CONFIG_NUMBER,   /* the same, as a number */
+    CONFIG_CONSTANT, /* the row's constant, as a string */
+    CONFIG_TRUE,     /* true */
+    CONFIG_ITEM,     /* one more element of an array that is a set */
+    CONFIG_WORDS,    /* an array of keywords, in the order of the row's argument */
+    CONFIG_KEY,      /* {"algorithm": ..., "label": ...} */
+} ConfigKind;
+
+typedef struct ConfigRow {
+    ConfigMode mode;
+    const char *head;        /* the line's keywords */
+    const char *tail;        /* its arguments, "" for none; see common/grammar.h */
+    const char *const *help; /* of head and tail, in order */
+    const char *task;        /* "crypto": a change needs crypto.write */
+    const char *section;     /* at the top only: SECTION_SYSTEM, ... */
+    const char *path;        /* member names, from the mode's object (at the top: the section) down, separated by '/' */
+    ConfigKind kind;
+    ConfigMode enters;    /* of CONFIG_ENTER */
+    const char *constant; /* of CONFIG_CONSTANT */
+    /* Why a name or value is not possible although it fits the argument's type; NULL when it is. May be NULL. */
+    const char *(*refuse)(const char *value);
+} ConfigRow;
+
+extern const ConfigRow config_rows[];
+extern const size_t config_n_rows;
+
+/* As in the prompt: "config-trustp". */
+const char *config_mode_name(ConfigMode mode);
+/* The row that enters the mode; NULL for the top. */
+const ConfigRow *config_mode_row(ConfigMode mode);
+
+/* Has the object more than one instance, each with a name? */
+static inline int config_row_is_named(const ConfigRow *row)
+{
+    return row->kind == CONFIG_ENTER && row->tail[0] != '\0';
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Lines and whole configurations as text. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "config-tree.h"
+#include "json-util.h"
+
+static const char *string_at(json_object *o, const char *name)
+{
+    const char *s;
+
+    return json_get_string(o, name, &s) < 0 ? "" : s;
+}
+
+static void print_value(FILE *f, const ConfigRow *row, json_object *value)
+{
+    switch (row->kind) {
+    case CONFIG_STRING:
+    case CONFIG_ITEM:
+    case CONFIG_ENTER:
+        fprintf(f, " %s", json_object_get_string(value));
+        break;
+    case CONFIG_NUMBER:
+        fprintf(f, " %" PRId64, json_object_get_int64(value));
+        break;
+    case CONFIG_WORDS:
+        for (size_t i = 0; i < json_object_array_length(value); i++)
+            fprintf(f, " %s", json_object_get_string(json_object_array_get_idx(value, i)));
+        break;
+    case CONFIG_KEY:
+        fprintf(f, " %s %s", string_at(value, "algorithm"), string_at(value, "label"));
+        break;
+    case CONFIG_CONSTANT:
+    case CONFIG_TRUE:
+        break;
+    }
+}
+
+static void print_line(FILE *f, const ConfigLine *line)
+{
+    const ConfigRow *row = line->row;
+
+    fprintf(f, "%s%s", line->remove ? "no " : "", row->head);
+    if (line->value && (!line->remove || row->kind == CONFIG_ENTER || row->kind == CONFIG_ITEM))
+        print_value(f, row, line->value);
+}
+
+static char *print_to_text(void (*print)(FILE *f, const ConfigLine *line), const ConfigLine *line)
+{
+    _cleanup_free_ char *text = NULL;
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
+
+    if (!f)
+        return NULL;
+    print(f, line);
+    return fclose(f) == 0 ? TAKE_PTR(text) : NULL;
+}
+
+char *config_line_text(const ConfigLine *line)
+{
+    return print_to_text(print_line, line);
+}
+
+static void print_absolute_line(FILE *f, const ConfigLine *line)
+{
+    const ConfigRow *enter = config_mode_row(line->row->mode);
+    ConfigLine relative = *line;
+
+    if (enter) {
+        fprintf(f, "%s%s", line->remove ? "no " : "", enter->head);
+        if (line->name)
+            fprintf(f, " %s", line->name);
+        fputc(' ', f);
+        relative.remove = false;
+        if (line->remove && line->row->kind != CONFIG_ITEM)
+            relative.value = NULL;
+    }
+    print_line(f, &relative);
+}
+
+char *config_line_absolute_text(const ConfigLine *line)
+{
+    return print_to_text(print_absolute_line, line);
+}
+
+typedef struct Rendering {
+    FILE *f;
+    int depth;
+} Rendering;
+
+static int render_event(ConfigEvent event, const ConfigLine *line, void *userdata)
+{
+    Rendering *rendering = userdata;
+
+    if (event == CONFIG_EVENT_END)
+        rendering->depth--;
+    fprintf(rendering->f, "%*s", rendering->depth, "");
+    if (event == CONFIG_EVENT_END)
+        fputc('!', rendering->f);
+    else
+        print_line(rendering->f, line);
+    fputc('\n', rendering->f);
+    if (event == CONFIG_EVENT_NEW || event == CONFIG_EVENT_CONTEXT)
+        rendering->depth++;
+    return 0;
+}
+
+char *config_render(json_object *old, json_object *new)
+{
+    _cleanup_free_ char *text = NULL;
+    size_t size;
+    Rendering rendering = {.f = open_memstream(&text, &size)};
+    int r;
+
+    if (!rendering.f)
+        return NULL;
+    r = config_compare(old, new, render_event, &rendering);
+    if (fclose(rendering.f) != 0 || r < 0)
+        return NULL;
+    return TAKE_PTR(text);
+}
