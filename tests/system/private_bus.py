@@ -1,0 +1,295 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where no router can be booted: the same daemons under their own users, on a private system bus, with the real polkitd.
+
+Without CAP_SYS_ADMIN nothing can be mounted over the running root, so a few things have to be put into it: the accounts, the programs
+(as links), the polkit actions and the rules file. Each is written down as it is made, and stop() takes them away again.
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import sys
+
+from machine import ADMIN, PATH, Machine, MachineError, wait_for
+from router import BOXES
+
+SUPERVISOR = pathlib.Path(__file__).with_name("supervisor.py")
+LINKS = ("usr/bin/chancery", "usr/bin/chancery-verify", "usr/lib/chancery", "usr/share/chancery")
+ACTIONS = "usr/share/polkit-1/actions"
+RULES = pathlib.Path("/etc/polkit-1/rules.d")
+
+BUS = """\
+<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <type>system</type>
+  <listen>unix:path={folder}/bus</listen>
+  <auth>EXTERNAL</auth>
+  <servicedir>{folder}/services</servicedir>
+  <policy context="default">
+    <allow user="*"/>
+    <deny own="*"/>
+    <deny send_type="method_call"/>
+    <allow send_type="signal"/>
+    <allow send_requested_reply="true" send_type="method_return"/>
+    <allow send_requested_reply="true" send_type="error"/>
+    <allow receive_type="method_call"/>
+    <allow receive_type="method_return"/>
+    <allow receive_type="error"/>
+    <allow receive_type="signal"/>
+    <allow send_destination="org.freedesktop.DBus" send_interface="org.freedesktop.DBus"/>
+    <allow send_destination="org.freedesktop.DBus" send_interface="org.freedesktop.DBus.Introspectable"/>
+    <allow send_destination="org.freedesktop.DBus" send_interface="org.freedesktop.DBus.Properties"/>
+  </policy>
+  <policy user="root">
+    <allow send_destination="org.freedesktop.DBus" send_interface="org.freedesktop.DBus.Monitoring"/>
+  </policy>
+  <include>/usr/share/dbus-1/system.d/org.freedesktop.PolicyKit1.conf</include>
+  <includedir>{folder}/root/usr/share/dbus-1/system.d</includedir>
+</busconfig>
+"""
+
+SERVICE = """\
+[D-BUS Service]
+Name={name}
+Exec=/usr/bin/python3 -B {supervisor} {folder} start {daemon}
+User=root
+"""
+
+SSHD = """\
+ListenAddress 127.0.0.1:{port}
+HostKey {folder}/ssh_host_ed25519_key
+PidFile none
+AuthorizedKeysFile {folder}/authorized_keys.d/%u
+StrictModes no
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+UsePAM yes
+SetEnv DBUS_SYSTEM_BUS_ADDRESS=unix:path={folder}/bus
+"""
+
+
+class PrivateBus(Machine):
+    """There is one at a time: it uses the accounts of the machine that it runs on."""
+
+    kind = "the daemons on a private bus"
+
+    def __init__(self, build, keep=False):
+        super().__init__()
+        self.folder = BOXES / "private-bus"
+        self.build = build
+        self.keep = keep
+        self.supervisor = None
+        self.placed = []
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.stop()
+
+    # Making and unmaking
+
+    def start(self):
+        if self.folder.exists():
+            self.attach(self.build).stop()
+        try:
+            self.prepare()
+            self.launch()
+            self.wait_running()
+        except (MachineError, OSError, subprocess.SubprocessError) as error:
+            text = f"{error}\n{self.logs()}"
+            self.stop()
+            raise MachineError(text) from None
+        return self
+
+    @classmethod
+    def attach(cls, build=None):
+        """What another program left running, or left behind; None when there is nothing."""
+        bus = cls(build, keep=True)
+        if not bus.folder.exists():
+            return None
+        try:
+            bus.placed = json.loads((bus.folder / "placed.json").read_text())
+        except (OSError, ValueError):
+            bus.placed = []
+        return bus
+
+    def call(self, *argv):
+        result = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                env={**os.environ, "PATH": PATH}, check=False)
+        if result.returncode:
+            raise MachineError(f"{' '.join(argv)}: {result.stdout.strip()}")
+        return result.stdout
+
+    def place(self, kind, name):
+        """Written down first, so that it is taken away even if making it failed half way."""
+        self.placed.append([kind, str(name)])
+        (self.folder / "placed.json").write_text(json.dumps(self.placed))
+
+    def prepare(self):
+        for link in LINKS:
+            if os.path.lexists(f"/{link}"):
+                raise MachineError(f"/{link} exists: Chancery is installed here; the private bus would get in its way")
+        self.folder.mkdir(parents=True, mode=0o755)
+        root = self.folder / "root"
+        self.call("meson", "install", "-C", str(self.build), "--no-rebuild", "--quiet", "--destdir", str(root))
+        self.prepare_accounts(root)
+        for link in LINKS:
+            if (root / link).exists():
+                self.place("file", f"/{link}")
+                os.symlink(root / link, f"/{link}")
+        actions = root / ACTIONS
+        for action in sorted(actions.glob("*.policy")) if actions.exists() else []:
+            self.place("file", f"/{ACTIONS}/{action.name}")
+            shutil.copy(action, f"/{ACTIONS}/{action.name}")
+        self.prepare_bus(root)
+        self.prepare_ssh()
+
+    def prepare_accounts(self, root):
+        before = {line.split(":")[0] for name in ("passwd", "group") for line in open(f"/etc/{name}", encoding="utf-8")}
+        for conf in sorted((root / "usr/lib/sysusers.d").glob("*.conf")):
+            self.call("systemd-sysusers", str(conf))
+        for group in ("root-lr",):
+            self.call("groupadd", "--force", group)
+        if ADMIN not in before:
+            self.call("useradd", "--create-home", "--shell", "/usr/bin/chancery", "--groups", "root-lr", ADMIN)
+        for kind in ("passwd", "group"):
+            with open(f"/etc/{kind}", encoding="utf-8") as file:
+                for line in file:
+                    name = line.split(":")[0]
+                    if name not in before:
+                        self.place("user" if kind == "passwd" else "group", name)
+
+    def prepare_bus(self, root):
+        services = self.folder / "services"
+        services.mkdir()
+        for service in (root / "usr/share/dbus-1/system-services").glob("org.chancery.*.service"):
+            lines = dict(line.split("=", 1) for line in service.read_text().splitlines() if "=" in line)
+            daemon = lines["SystemdService"].removeprefix("chancery-").removesuffix(".service")
+            (services / service.name).write_text(SERVICE.format(name=lines["Name"], supervisor=SUPERVISOR, folder=self.folder, daemon=daemon))
+        (self.folder / "bus.conf").write_text(BUS.format(folder=self.folder))
+        for path in ("/run/chancery", "/run/sshd", "/run/systemd/seats", "/run/systemd/sessions", "/run/systemd/users", "/run/systemd/machines"):
+            if not os.path.exists(path):
+                self.place("folder", path)
+                os.makedirs(path, 0o755)
+        for unit in (root / "usr/lib/systemd/system").glob("chancery-*.service"):
+            for word in unit.read_text().split():
+                if word.startswith(("BindPaths=/etc/polkit-1/", "BindPaths=-/etc/polkit-1/")):
+                    rules, _, target = word.partition("=")[2].lstrip("-").partition(":")
+                    self.place("file", rules)
+                    self.place("file", target)
+
+    def prepare_ssh(self):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.call("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "router", "-f", str(self.folder / "ssh_host_ed25519_key"))
+        self.call("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "collector", "-f", str(self.folder / "id_ed25519"))
+        keys = self.folder / "authorized_keys.d"
+        keys.mkdir()
+        for user in (ADMIN, "dossier-user"):
+            shutil.copy(self.folder / "id_ed25519.pub", keys / user)
+        (self.folder / "sshd_config").write_text(SSHD.format(folder=self.folder, port=self.port))
+
+    def launch(self):
+        spec = {"port": self.port}
+        if not self.keep:
+            spec["owner"] = os.getpid()
+        (self.folder / "spec.json").write_text(json.dumps(spec))
+        with (self.folder / "supervisor.log").open("wb") as log:
+            self.supervisor = subprocess.Popen(["/usr/bin/python3", "-B", str(SUPERVISOR), str(self.folder)], stdin=subprocess.DEVNULL,
+                                               stdout=log, stderr=log, start_new_session=True, env={**os.environ, "PATH": PATH})
+        (self.folder / "supervisor.pid").write_text(str(self.supervisor.pid))
+
+    def state(self):
+        try:
+            return json.loads((self.folder / "state").read_text())
+        except (OSError, ValueError):
+            return {"state": "", "text": "", "daemons": {}, "ssh": 0}
+
+    def wait_running(self, seconds=30.0):
+        def running():
+            state = self.state()
+            if state["state"] == "failed" or (self.supervisor and self.supervisor.poll() is not None):
+                raise MachineError(state["text"])
+            return state["state"] == "running"
+        wait_for(running, "the daemons to start", seconds)
+
+    def logs(self):
+        names = [self.folder / "supervisor.log", *sorted((self.folder / "log").glob("*.log"))]
+        return "\n".join(f"{path.name}: {path.read_text(errors='replace')[-1500:].strip()}" for path in names if path.exists())
+
+    def stop(self):
+        try:
+            pid = int((self.folder / "supervisor.pid").read_text())
+            if str(self.folder).encode() in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
+                os.kill(pid, 15)
+                if self.supervisor:
+                    self.supervisor.wait(20)
+                else:
+                    wait_for(lambda: not os.path.exists(f"/proc/{pid}"), "the supervisor to end")
+        except (OSError, ValueError):
+            pass
+        for kind, name in reversed(self.placed):
+            self.unplace(kind, name)
+        self.placed = []
+        shutil.rmtree(self.folder, ignore_errors=True)
+        try:
+            BOXES.rmdir()
+        except OSError:
+            pass
+
+    def unplace(self, kind, name):
+        if kind == "file":
+            pathlib.Path(name).unlink(missing_ok=True)
+        elif kind == "folder":
+            shutil.rmtree(name, ignore_errors=True)
+        elif kind == "user":
+            subprocess.run(["userdel", "--remove", "--force", name], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        elif kind == "group":
+            subprocess.run(["groupdel", name], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+
+    # What a machine brings
+
+    def enter(self):
+        return []
+
+    def environment(self):
+        return {**super().environment(), "DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={self.folder}/bus"}
+
+    def path(self, inside):
+        inside = str(inside)
+        for prefix, folder in (("/var/lib/chancery", "var/chancery"),):
+            if inside.startswith(prefix):
+                return self.folder / folder / inside[len(prefix):].lstrip("/")
+        return pathlib.Path(inside)
+
+    def daemon_pid(self, daemon):
+        return self.state()["daemons"].get(daemon, 0)
+
+    def written(self):
+        return self.folder
+
+    def ssh_words(self):
+        return ["ssh", "-F", "none", "-p", str(self.state()["ssh"]), "-i", str(self.folder / "id_ed25519"), "-o", "IdentitiesOnly=yes",
+                "-o", "BatchMode=yes", "-o", "LogLevel=ERROR", "-o", "StrictHostKeyChecking=accept-new",
+                "-o", f"UserKnownHostsFile={self.folder}/known_hosts"]
+
+    def ssh(self, user, command, stdin=None, timeout=120.0):
+        """Over sshd when it runs here; else as sshd would: the login shell of the account, with -c."""
+        if self.state()["ssh"]:
+            return super().ssh(user, command, stdin, timeout)
+        return self.run(["chancery", "-c", command], user, stdin=stdin, check=False, timeout=timeout, text=False)
+
+    def ssh_console(self, user, log=None):
+        return super().ssh_console(user, log) if self.state()["ssh"] else self.console(user, log)
+
+
+if __name__ == "__main__":
+    left = PrivateBus.attach()
+    if sys.argv[1:] == ["stop"] and left:
+        left.stop()
