@@ -3,11 +3,25 @@
  *
  * The protocol on the socket FETCH_SOCKET (AF_UNIX, SOCK_SEQPACKET): the client sends one JSON object of at most 16 KiB with up to two descriptors
  * (request body, trust anchors: sealed memory files, named by "body": true, "trust-anchors": true, in this order); fetch answers with one JSON
- * object, and with a sealed memory file that holds the body when there is one, and ends. */
+ * object, and with a sealed memory file that holds the body when there is one, and ends.
+ *
+ * Request: "url", "size-max", "timeout-seconds", and where needed "body" with "content-type", and "trust-anchors".
+ * Reply: "status", "body", and "content-type" when the server sent one; or "error" (invalid, unreachable, too-large, failed) and "message". */
 #pragma once
 
+#include <json-c/json.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#define FETCH_MESSAGE_MAX (16U << 10)
+#define FETCH_DESCRIPTORS_MAX 2U
+#define FETCH_URL_MAX 8192U               /* a SCEP message may be in it */
+#define FETCH_CONTENT_TYPE_MAX 127U
+#define FETCH_REQUEST_BODY_MAX (4U << 20)
+#define FETCH_TRUST_ANCHORS_MAX (32U << 20)
+#define FETCH_REPLY_BODY_MAX (64U << 20)
+#define FETCH_TIMEOUT_MIN 5U
+#define FETCH_TIMEOUT_MAX 300U
 
 typedef struct FetchRequest {
     const char *url;          /* http:// or https:// */
@@ -21,13 +35,30 @@ typedef struct FetchRequest {
 
 typedef struct FetchReply {
     unsigned status;     /* HTTP status code */
-    char *content_type;  /* NULL when the server sent none */
-    void *body;
+    char *content_type;  /* NULL when the server sent none; printable ASCII */
+    void *body;          /* one zero byte, not counted, follows it */
     size_t body_size;
-    char *error;         /* one sentence when fetch() failed with -EHOSTUNREACH */
+    char *error;         /* one sentence when fetch() failed with -EHOSTUNREACH; printable ASCII */
 } FetchReply;
 
 /* Returns 0 when the server answered (whatever the status), -EHOSTUNREACH with reply->error, -EMSGSIZE when the body is larger than size_max,
  * -ECANCELED when cancel_fd (or -1) became readable, or another negative errno. */
 int fetch(const FetchRequest *request, int cancel_fd, FetchReply *reply);
 void fetch_reply_done(FetchReply *reply);
+
+/* fetch() on a connection that is there already. */
+int fetch_exchange(int fd, const FetchRequest *request, int cancel_fd, FetchReply *reply);
+
+/* Could this be fetched, as far as its form tells? Absolute http or https, printable ASCII, a host, no user or password. Returns 0, or -EINVAL with
+ * *ret_reason (static): "the URL ..." and how it is wrong. */
+int fetch_url_check(const char *url, const char **ret_reason);
+
+/* --- For both ends of the socket ------------------------------------------------------------------------------------ */
+
+/* Sends one message. */
+int fetch_send(int fd, json_object *message, const int *fds, size_t n_fds);
+/* Receives one message without waiting: -EAGAIN, -ECONNRESET when the other side is gone, -EBADMSG for what is not one JSON object within the
+ * limits. Descriptors belong to the caller. */
+int fetch_receive(int fd, json_object **ret, int ret_fds[FETCH_DESCRIPTORS_MAX], size_t *ret_n_fds);
+/* Makes text from the network fit for a log or a terminal: whatever is not printable ASCII becomes '?'. Returns text. */
+char *fetch_clean_text(char *text);

@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The client's side of the fetch socket. The worker has spoken with the network: what it answers is checked like what a stranger sends. */
+#include "fetch-client.h"
+
+#include <poll.h>
+#include <stdarg.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+
+#include "cleanup.h"
+#include "json-util.h"
+#include "memfd.h"
+
+#define SOCKET_PATH "/run/chancery/fetch" /* FETCH_SOCKET */
+/* A worker is a process in a sandbox of its own: its start takes time on a busy machine. */
+#define STARTUP_SECONDS 30U
+#define ERROR_TEXT_MAX 512U
+
+void fetch_reply_done(FetchReply *reply)
+{
+    free(reply->content_type);
+    free(reply->body);
+    free(reply->error);
+    *reply = (FetchReply){0};
+}
+
+char *fetch_clean_text(char *text)
+{
+    for (char *p = text; *p; p++)
+        if (*p < 0x20 || *p > 0x7e)
+            *p = '?';
+    return text;
+}
+
+int fetch_url_check(const char *url, const char **ret_reason)
+{
+    size_t length = strlen(url), authority;
+    const char *host;
+
+    *ret_reason = NULL;
+    if (strncasecmp(url, "http://", STRLEN("http://")) == 0)
+        host = url + STRLEN("http://");
+    else if (strncasecmp(url, "https://", STRLEN("https://")) == 0)
+        host = url + STRLEN("https://");
+    else {
+        *ret_reason = "the URL does not begin with http:// or https://";
+        return -EINVAL;
+    }
+    authority = strcspn(host, "/?#");
+    if (length > FETCH_URL_MAX)
+        *ret_reason = "the URL is too long";
+    else if (authority == 0 || *host == ':')
+        *ret_reason = "the URL has no host";
+    else if (memchr(host, '@', authority))
+        *ret_reason = "the URL holds a user name or password, which is not supported";
+    else
+        for (const char *p = url; *p; p++)
+            if (*p <= 0x20 || *p > 0x7e || strchr("\"<>\\^`{|}", *p))
+                *ret_reason = "the URL holds characters that have to be percent-encoded";
+    return *ret_reason ? -EINVAL : 0;
+}
+
+int fetch_send(int fd, json_object *message, const int *fds, size_t n_fds)
+{
+    union {
+        struct cmsghdr header;
+        char buffer[CMSG_SPACE(sizeof(int) * FETCH_DESCRIPTORS_MAX)];
+    } control = {0};
+    size_t length;
+    const char *text = json_object_to_json_string_length(
+        message, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &length);
+    struct iovec iov = {.iov_len = length};
+    struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+
+    if (!text)
+        return -ENOMEM;
+    if (length > FETCH_MESSAGE_MAX || n_fds > FETCH_DESCRIPTORS_MAX)
+        return -E2BIG;
+    memcpy(&iov.iov_base, &text, sizeof text); /* sendmsg() only reads it */
+    if (n_fds > 0) {
+        m.msg_control = &control;
+        m.msg_controllen = CMSG_SPACE(sizeof(int) * n_fds);
+        control.header.cmsg_level = SOL_SOCKET;
+        control.header.cmsg_type = SCM_RIGHTS;
+        control.header.cmsg_len = CMSG_LEN(sizeof(int) * n_fds);
+        memcpy(CMSG_DATA(&control.header), fds, sizeof(int) * n_fds);
+    }
+    for (;;) {
+        if (sendmsg(fd, &m, MSG_NOSIGNAL) >= 0)
+            return 0;
+        if (errno != EINTR)
+            return -errno;
+    }
+}
+
+/* All descriptors of the message; the kernel has closed those for which there was no room. */
+static size_t take_descriptors(struct msghdr *m, int ret_fds[FETCH_DESCRIPTORS_MAX])
+{
+    size_t n = 0;
+
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+        size_t n_here;
+
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+            continue;
+        n_here = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (size_t i = 0; i < n_here && n < FETCH_DESCRIPTORS_MAX; i++)
+            memcpy(&ret_fds[n++], CMSG_DATA(c) + i * sizeof(int), sizeof(int));
+    }
+    return n;
+}
+
+static void close_all(const int *fds, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        (void)close(fds[i]);
+}
+
+int fetch_receive(int fd, json_object **ret, int ret_fds[FETCH_DESCRIPTORS_MAX], size_t *ret_n_fds)
+{
+    union {
+        struct cmsghdr header;
+        char buffer[CMSG_SPACE(sizeof(int) * FETCH_DESCRIPTORS_MAX)];
+    } control;
+    char buffer[FETCH_MESSAGE_MAX];
+    struct iovec iov = {buffer, sizeof buffer};
+    struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    _cleanup_json_ json_object *o = NULL;
+    int fds[FETCH_DESCRIPTORS_MAX], r;
+    size_t n_fds;
+    ssize_t n;
+
+    do
+        n = recvmsg(fd, &m, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return -errno;
+    n_fds = take_descriptors(&m, fds);
+    if (n == 0 && n_fds == 0)
+        return -ECONNRESET;
+    if (m.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
+        r = -EBADMSG;
+    else
+        r = json_parse(buffer, (size_t)n, &o);
+    if (r >= 0 && !json_object_is_type(o, json_type_object))
+        r = -EBADMSG;
+    if (r < 0) {
+        close_all(fds, n_fds);
+        return r;
+    }
+    memcpy(ret_fds, fds, n_fds * sizeof(int));
+    *ret_n_fds = n_fds;
+    *ret = TAKE_PTR(o);
+    return 0;
+}
+
+/* --- Client -------------------------------------------------------------------------------------------------------- */
+
+static int fail(FetchReply *reply, int error, const char *format, ...) _printf_(3, 4);
+
+static int fail(FetchReply *reply, int error, const char *format, ...)
+{
+    va_list ap;
+
+    va_start(ap, format);
+    if (vasprintf(&reply->error, format, ap) < 0)
+        reply->error = NULL;
+    va_end(ap);
+    return reply->error ? -error : -ENOMEM;
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Waits for the events on fd (-1: for none, that is, for the time to pass). Returns 1, 0 at the deadline, or -ECANCELED. */
+static int wait_until(int fd, short events, int cancel_fd, int64_t deadline)
+{
+    for (;;) {
+        struct pollfd p[] = {{.fd = cancel_fd, .events = POLLIN}, {.fd = fd, .events = events}};
+        int64_t left = deadline - now_ms();
+        int n = poll(p, ELEMENTSOF(p), left > 0 ? (int)left : 0);
+
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        if (n > 0)
+            return p[0].revents ? -ECANCELED : 1;
+        if (n == 0 && left <= 0)
+            return 0;
+    }
+}
+
+static int connect_to_worker(int cancel_fd, FetchReply *reply, int *ret)
+{
+    static const struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = SOCKET_PATH};
+    _cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int64_t deadline = now_ms() + STARTUP_SECONDS * 1000;
+
+    if (fd < 0)
+        return -errno;
+    while (connect(fd, (const struct sockaddr *)&address, sizeof address) < 0) {
+        int r;
+
+        if (errno != EAGAIN && errno != EINTR)
+            return fail(reply, EHOSTUNREACH, "The socket of chancery-fetch cannot be reached (%s): is chancery-fetch.socket running?",
+                        strerror(errno));
+        /* The queue is full: nothing tells when that ends. */
+        r = wait_until(-1, 0, cancel_fd, now_ms() + 50);
+        if (r < 0)
+            return r;
+        if (now_ms() >= deadline)
+            return fail(reply, EHOSTUNREACH, "All workers of chancery-fetch are busy; try again later");
+    }
+    *ret = TAKE_FD(fd);
+    return 0;
+}
+
+static int add(json_object *o, const char *name, json_object *value)
+{
+    if (!value)
+        return -ENOMEM;
+    if (json_object_object_add(o, name, value) < 0) {
+        json_object_put(value);
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+static int request_to_json(const FetchRequest *request, json_object **ret)
+{
+    _cleanup_json_ json_object *o = json_object_new_object();
+    int r;
+
+    if (!o)
+        return -ENOMEM;
+    r = add(o, "url", json_object_new_string(request->url));
+    if (r >= 0)
+        r = add(o, "size-max", json_object_new_uint64(request->size_max));
+    if (r >= 0)
+        r = add(o, "timeout-seconds", json_object_new_uint64(request->timeout_seconds));
+    if (r >= 0 && request->body)
+        r = add(o, "body", json_object_new_boolean(1));
+    if (r >= 0 && request->body && request->content_type)
+        r = add(o, "content-type", json_object_new_string(request->content_type));
+    if (r >= 0 && request->trust_anchors)
+        r = add(o, "trust-anchors", json_object_new_boolean(1));
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(o);
+    return 0;
+}
+
+static int send_request(int fd, const FetchRequest *request)
+{
+    _cleanup_json_ json_object *o = NULL;
+    _cleanup_close_ int body = -EBADF, anchors = -EBADF;
+    int fds[FETCH_DESCRIPTORS_MAX], r;
+    size_t n = 0;
+
+    if (request->body) {
+        body = memfd_new_sealed("fetch-request", request->body, request->body_size);
+        if (body < 0)
+            return body;
+        fds[n++] = body;
+    }
+    if (request->trust_anchors) {
+        anchors = memfd_new_sealed("fetch-anchors", request->trust_anchors, strlen(request->trust_anchors));
+        if (anchors < 0)
+            return anchors;
+        fds[n++] = anchors;
+    }
+    r = request_to_json(request, &o);
+    if (r < 0)
+        return r;
+    return fetch_send(fd, o, fds, n);
+}
+
+static int parse_error(json_object *o, FetchReply *reply)
+{
+    static const struct {
+        const char *word;
+        int error;
+    } table[] = {{"unreachable", EHOSTUNREACH}, {"too-large", EMSGSIZE}, {"invalid", EINVAL}, {"failed", EIO}};
+    static const char *const members[] = {"error", "message", NULL};
+    const char *word, *text;
+
+    if (json_only_members(o, members) < 0 || json_get_string(o, "error", &word) < 0 ||
+        json_get_string(o, "message", &text) < 0 || strlen(text) > ERROR_TEXT_MAX)
+        return -EBADMSG;
+    for (size_t i = 0; i < ELEMENTSOF(table); i++)
+        if (streq(word, table[i].word)) {
+            reply->error = strdup(text);
+            if (!reply->error)
+                return -ENOMEM;
+            (void)fetch_clean_text(reply->error);
+            return -table[i].error;
+        }
+    return -EBADMSG;
+}
+
+static int parse_content_type(json_object *o, FetchReply *reply)
+{
+    const char *text;
+    int r = json_get_string(o, "content-type", &text);
+
+    if (r == -ENOENT)
+        return 0;
+    if (r < 0 || strlen(text) > FETCH_CONTENT_TYPE_MAX)
+        return -EBADMSG;
+    reply->content_type = strdup(text);
+    if (!reply->content_type)
+        return -ENOMEM;
+    (void)fetch_clean_text(reply->content_type);
+    return 0;
+}
+
+static int parse_reply(json_object *o, const int *fds, size_t n_fds, size_t size_max, FetchReply *reply)
+{
+    static const char *const members[] = {"status", "content-type", "body", NULL};
+    uint64_t status;
+    bool body;
+    int r;
+
+    if (json_object_object_get_ex(o, "error", NULL))
+        return n_fds == 0 ? parse_error(o, reply) : -EBADMSG;
+    if (json_only_members(o, members) < 0 || json_get_uint64(o, "status", &status) < 0 || status < 100 || status > 599 ||
+        json_get_bool(o, "body", &body) < 0 || n_fds != (body ? 1 : 0))
+        return -EBADMSG;
+    r = parse_content_type(o, reply);
+    if (r < 0)
+        return r;
+    if (body) {
+        r = memfd_read(fds[0], size_max, &reply->body, &reply->body_size);
+        if (r < 0)
+            return r == -ENOMEM ? r : -EBADMSG;
+    }
+    reply->status = (unsigned)status;
+    return 0;
+}
+
+int fetch_exchange(int fd, const FetchRequest *request, int cancel_fd, FetchReply *reply)
+{
+    int64_t deadline = now_ms() + (int64_t)(request->timeout_seconds + STARTUP_SECONDS) * 1000;
+    _cleanup_json_ json_object *o = NULL;
+    int fds[FETCH_DESCRIPTORS_MAX], r;
+    const char *reason;
+    size_t n_fds;
+
+    *reply = (FetchReply){0};
+    r = fetch_url_check(request->url, &reason);
+    if (r < 0)
+        return fail(reply, EINVAL, "Cannot fetch: %s", reason);
+    r = send_request(fd, request);
+    if (r == -EPIPE || r == -ECONNRESET)
+        return fail(reply, EHOSTUNREACH, "The worker of chancery-fetch ended without an answer");
+    if (r < 0)
+        return r;
+    r = wait_until(fd, POLLIN, cancel_fd, deadline);
+    if (r < 0)
+        return r;
+    if (r == 0)
+        return fail(reply, EHOSTUNREACH, "The worker of chancery-fetch did not answer in time");
+    r = fetch_receive(fd, &o, fds, &n_fds);
+    if (r == -ECONNRESET)
+        return fail(reply, EHOSTUNREACH, "The worker of chancery-fetch ended without an answer");
+    if (r >= 0) {
+        r = parse_reply(o, fds, n_fds, request->size_max, reply);
+        close_all(fds, n_fds);
+    }
+    if (r == -EBADMSG) {
+        fetch_reply_done(reply);
+        return fail(reply, EHOSTUNREACH, "The worker of chancery-fetch answered with something that is not an answer");
+    }
+    return r;
+}
+
+int fetch(const FetchRequest *request, int cancel_fd, FetchReply *reply)
+{
+    _cleanup_close_ int fd = -EBADF;
+    int r;
+
+    *reply = (FetchReply){0};
+    r = connect_to_worker(cancel_fd, reply, &fd);
+    if (r < 0)
+        return r;
+    return fetch_exchange(fd, request, cancel_fd, reply);
+}

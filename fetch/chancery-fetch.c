@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* chancery-fetch: answers the one request that comes in on standard input, a socket of chancery-fetch.socket, and ends. The sandbox is
+ * entered before the first byte is read from anybody. */
+#include <getopt.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include "json-util.h"
+#include "log.h"
+#include "sandbox.h"
+#include "transaction.h"
+
+#define REQUEST_TIMEOUT_MS 10000
+
+/* What name resolution reads. */
+static const SandboxPath sandbox_paths[] = {
+    {"/etc/resolv.conf", SANDBOX_READ},
+    {"/etc/hosts", SANDBOX_READ},
+    {"/etc/host.conf", SANDBOX_READ},
+    {"/etc/gai.conf", SANDBOX_READ},
+    {"/etc/nsswitch.conf", SANDBOX_READ},
+    {NULL, SANDBOX_READ},
+};
+
+static const Sandbox sandbox = {
+    .name = "fetch",
+    .calls = SANDBOX_CALLS_FILES_READ | SANDBOX_CALLS_MEMFD | SANDBOX_CALLS_NETWORK,
+    .paths = sandbox_paths,
+    .files_max = 64,
+};
+
+static int add(json_object *o, const char *name, json_object *value)
+{
+    if (value && json_object_object_add(o, name, value) >= 0)
+        return 0;
+    json_object_put(value);
+    return -ENOMEM;
+}
+
+static int send_reply(int fd, const Reply *reply)
+{
+    _cleanup_json_ json_object *o = json_object_new_object();
+    bool body = reply->body_fd >= 0;
+    int r;
+
+    if (!o)
+        return -ENOMEM;
+    if (reply->error) {
+        r = add(o, "error", json_object_new_string(reply->error));
+        if (r >= 0)
+            r = add(o, "message", json_object_new_string(reply->message));
+    } else {
+        r = add(o, "status", json_object_new_int64(reply->status));
+        if (r >= 0)
+            r = add(o, "body", json_object_new_boolean(body));
+        if (r >= 0 && reply->content_type)
+            r = add(o, "content-type", json_object_new_string(reply->content_type));
+    }
+    return r < 0 ? r : fetch_send(fd, o, &reply->body_fd, body ? 1 : 0);
+}
+
+static int refuse(int fd, const char *reason)
+{
+    _cleanup_free_ char *message = NULL;
+
+    if (asprintf(&message, "The request is refused: %s", reason) < 0)
+        return -ENOMEM;
+    return send_reply(fd, &(Reply){.error = "invalid", .message = message, .body_fd = -EBADF});
+}
+
+static int receive_request(int fd, Request **ret, const char **ret_reason)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    _cleanup_json_ json_object *o = NULL;
+    int fds[FETCH_DESCRIPTORS_MAX], r;
+    size_t n_fds;
+
+    r = poll(&p, 1, REQUEST_TIMEOUT_MS);
+    if (r <= 0)
+        return r < 0 ? -errno : -ETIMEDOUT;
+    r = fetch_receive(fd, &o, fds, &n_fds);
+    if (r == -EBADMSG) {
+        *ret_reason = "it is not one JSON object of at most 16 KiB with at most two descriptors";
+        return -EINVAL;
+    }
+    if (r < 0)
+        return r;
+    r = request_parse(o, fds, n_fds, ret, ret_reason);
+    for (size_t i = 0; i < n_fds; i++)
+        (void)close(fds[i]);
+    return r;
+}
+
+static int serve(int fd)
+{
+    _cleanup_(request_freep) Request *request = NULL;
+    Reply reply = {.body_fd = -EBADF};
+    const char *reason = NULL;
+    int r;
+
+    r = receive_request(fd, &request, &reason);
+    if (r == -EINVAL && reason)
+        return refuse(fd, reason);
+    if (r < 0)
+        return r;
+    r = transaction_run(request, fd, &reply);
+    if (r < 0)
+        return r;
+    r = send_reply(fd, &reply);
+    reply_done(&reply);
+    return r;
+}
+
+static bool is_seqpacket(int fd)
+{
+    int type, domain;
+    socklen_t size = sizeof type;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0 || type != SOCK_SEQPACKET)
+        return false;
+    size = sizeof domain;
+    return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) >= 0 && domain == AF_UNIX;
+}
+
+static int run(void)
+{
+    int r;
+
+    if (!is_seqpacket(STDIN_FILENO)) {
+        log_error("Standard input is no connection of chancery-fetch.socket, which starts this program; see chancery-fetch@(8)");
+        return -ENOTSOCK;
+    }
+    r = transaction_prepare();
+    if (r < 0)
+        return log_error_errno(r, "Failed to prepare libcurl: %m");
+    r = sandbox_enter(&sandbox);
+    if (r < 0)
+        return log_error_errno(r, "Failed to enter the sandbox: %m");
+    r = serve(STDIN_FILENO);
+    if (r == -ECANCELED || r == -ECONNRESET || r == -EPIPE)
+        return 0; /* the client has lost interest */
+    if (r < 0)
+        return log_error_errno(r, "Failed to answer the request: %m");
+    return 0;
+}
+
+int main(int argc, char *argv[])
+{
+    static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {0}};
+    int c = getopt_long(argc, argv, "", options, NULL);
+
+    if (c == 'h') {
+        (void)printf("Usage: %s\nDoes one HTTP transaction for another process of Chancery.\n\n"
+                     "  --help     show this text\n  --version  show the version\n",
+                     program_invocation_short_name);
+        return EXIT_SUCCESS;
+    }
+    if (c == 'V') {
+        (void)puts("chancery-fetch " VERSION);
+        return EXIT_SUCCESS;
+    }
+    if (c != -1 || optind < argc) {
+        (void)fprintf(stderr, "%s: no arguments are understood; try --help\n", program_invocation_short_name);
+        return EXIT_FAILURE;
+    }
+    log_open("fetch");
+    return run() < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

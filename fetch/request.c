@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "request.h"
+
+#include <strings.h>
+
+#include "json-util.h"
+#include "memfd.h"
+
+Request *request_free(Request *request)
+{
+    if (request) {
+        free(request->url);
+        free(request->body);
+        free(request->content_type);
+        free(request->trust_anchors);
+        free(request);
+    }
+    return NULL;
+}
+
+static int refuse(const char **ret_reason, const char *reason)
+{
+    *ret_reason = reason;
+    return -EINVAL;
+}
+
+static int parse_url(json_object *o, Request *request, const char **ret_reason)
+{
+    const char *url;
+
+    if (json_get_string(o, "url", &url) < 0)
+        return refuse(ret_reason, "\"url\" is missing or no string");
+    if (fetch_url_check(url, ret_reason) < 0)
+        return -EINVAL;
+    request->url = strdup(url);
+    return request->url ? 0 : -ENOMEM;
+}
+
+static int parse_limits(json_object *o, Request *request, const char **ret_reason)
+{
+    uint64_t size_max, timeout;
+
+    if (json_get_uint64(o, "size-max", &size_max) < 0 || size_max > FETCH_REPLY_BODY_MAX)
+        return refuse(ret_reason, "\"size-max\" is missing or out of range");
+    if (json_get_uint64(o, "timeout-seconds", &timeout) < 0 || timeout < FETCH_TIMEOUT_MIN ||
+        timeout > FETCH_TIMEOUT_MAX)
+        return refuse(ret_reason, "\"timeout-seconds\" is missing or out of range");
+    request->size_max = (size_t)size_max;
+    request->timeout_seconds = (unsigned)timeout;
+    return 0;
+}
+
+/* It becomes a line of the header that is sent: nothing in it may end that line. */
+static int parse_content_type(json_object *o, bool has_body, Request *request, const char **ret_reason)
+{
+    const char *text;
+    int r = json_get_string(o, "content-type", &text);
+
+    if (r == -ENOENT)
+        return 0;
+    if (r < 0 || !has_body)
+        return refuse(ret_reason, "\"content-type\" is no string, or there is no body");
+    if (*text == 0 || strlen(text) > FETCH_CONTENT_TYPE_MAX)
+        return refuse(ret_reason, "\"content-type\" is empty or too long");
+    for (const char *p = text; *p; p++)
+        if (*p < 0x20 || *p > 0x7e)
+            return refuse(ret_reason, "\"content-type\" holds characters that are not printable ASCII");
+    request->content_type = strdup(text);
+    return request->content_type ? 0 : -ENOMEM;
+}
+
+/* "body" and "trust-anchors" may be true or absent. */
+static int parse_flag(json_object *o, const char *name, bool *ret)
+{
+    int r = json_get_bool(o, name, ret);
+
+    if (r == -ENOENT) {
+        *ret = false;
+        return 0;
+    }
+    return r < 0 || !*ret ? -EINVAL : 0;
+}
+
+static int read_descriptors(const int *fds, bool has_body, bool has_anchors, Request *request, const char **ret_reason)
+{
+    size_t i = 0;
+    int r;
+
+    if (has_body) {
+        r = memfd_read(fds[i++], FETCH_REQUEST_BODY_MAX, &request->body, &request->body_size);
+        if (r < 0)
+            return r == -ENOMEM ? r : refuse(ret_reason, "the body is no sealed memory file or too large");
+    }
+    if (has_anchors) {
+        r = memfd_read(fds[i], FETCH_TRUST_ANCHORS_MAX, &request->trust_anchors, &request->trust_anchors_size);
+        if (r < 0)
+            return r == -ENOMEM ? r : refuse(ret_reason, "the trust anchors are no sealed memory file or too large");
+    }
+    return 0;
+}
+
+int request_parse(json_object *o, const int *fds, size_t n_fds, Request **ret, const char **ret_reason)
+{
+    static const char *const members[] = {"url",          "size-max",      "timeout-seconds", "body",
+                                          "content-type", "trust-anchors", NULL};
+    _cleanup_(request_freep) Request *request = calloc(1, sizeof *request);
+    bool has_body, has_anchors;
+    int r;
+
+    if (!request)
+        return -ENOMEM;
+    if (json_only_members(o, members) < 0)
+        return refuse(ret_reason, "it has members that are not known");
+    if (parse_flag(o, "body", &has_body) < 0 || parse_flag(o, "trust-anchors", &has_anchors) < 0)
+        return refuse(ret_reason, "\"body\" or \"trust-anchors\" is there and not true");
+    if (n_fds != (size_t)has_body + (size_t)has_anchors)
+        return refuse(ret_reason, "the number of descriptors does not match");
+    r = parse_url(o, request, ret_reason);
+    if (r >= 0)
+        r = parse_limits(o, request, ret_reason);
+    if (r >= 0)
+        r = parse_content_type(o, has_body, request, ret_reason);
+    if (r >= 0)
+        r = read_descriptors(fds, has_body, has_anchors, request, ret_reason);
+    if (r < 0)
+        return r;
+    if (strncasecmp(request->url, "https:", STRLEN("https:")) == 0 && request->trust_anchors_size == 0)
+        return refuse(ret_reason, "https needs trust anchors");
+    *ret = TAKE_PTR(request);
+    return 0;
+}

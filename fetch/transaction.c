@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "transaction.h"
+
+#include <curl/curl.h>
+#include <nss.h>
+#include <poll.h>
+#include <stdarg.h>
+
+#include "atomic-file.h"
+#include "memfd.h"
+
+#define CONNECT_TIMEOUT_SECONDS 30U
+/* Slower than that over this time is no progress but somebody who keeps us waiting. */
+#define LOW_SPEED_BYTES 64L
+#define LOW_SPEED_SECONDS 30L
+#define HEADERS_MAX (64U << 10)
+#define ERROR_TEXT_MAX 512
+
+DEFINE_TRIVIAL_CLEANUP_FUNC(CURL *, curl_easy_cleanup);
+typedef struct curl_slist HeaderList;
+DEFINE_TRIVIAL_CLEANUP_FUNC(HeaderList *, curl_slist_free_all);
+
+typedef struct Transaction {
+    const Request *request;
+    int client_fd;
+    int body_fd;
+    size_t received;
+    size_t headers;
+    int error; /* of our own, negative errno */
+    bool too_large;
+    bool address_refused;
+    bool client_gone;
+    char curl_error[CURL_ERROR_SIZE];
+} Transaction;
+
+void reply_done(Reply *reply)
+{
+    free(reply->message);
+    free(reply->content_type);
+    closep(&reply->body_fd);
+    *reply = (Reply){.body_fd = -EBADF};
+}
+
+int transaction_prepare(void)
+{
+    /* Names come from /etc/hosts and DNS: both are built into the C library, so that nothing is loaded later. */
+    if (__nss_configure_lookup("hosts", "files dns") < 0)
+        return -errno;
+    return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? 0 : -EIO;
+}
+
+/* --- Called by curl ------------------------------------------------------------------------------------------------- */
+
+static size_t on_body(char *data, size_t size, size_t n, void *userdata)
+{
+    Transaction *t = userdata;
+    size_t length = size * n;
+
+    if (length > t->request->size_max - t->received) {
+        t->too_large = true;
+        return 0;
+    }
+    t->error = write_full(t->body_fd, data, length);
+    if (t->error < 0)
+        return 0;
+    t->received += length;
+    return length;
+}
+
+static size_t on_header(char *data, size_t size, size_t n, void *userdata)
+{
+    Transaction *t = userdata;
+    size_t length = size * n;
+
+    if (length > HEADERS_MAX - t->headers) {
+        t->too_large = true;
+        return 0;
+    }
+    t->headers += length;
+    return length;
+}
+
+static curl_socket_t on_open_socket(void *userdata, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    Transaction *t = userdata;
+
+    if (!address_is_allowed(&address->addr, (socklen_t)address->addrlen)) {
+        t->address_refused = true;
+        return CURL_SOCKET_BAD;
+    }
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+/* About once a second, also while nothing arrives. */
+static int on_progress(void *userdata, curl_off_t down_total, curl_off_t down, curl_off_t up_total, curl_off_t up)
+{
+    Transaction *t = userdata;
+    struct pollfd p = {.fd = t->client_fd, .events = POLLRDHUP};
+
+    if (poll(&p, 1, 0) > 0 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR)))
+        t->client_gone = true;
+    return t->client_gone;
+}
+
+/* --- Options -------------------------------------------------------------------------------------------------------- */
+
+#define SET(option, value)                                                                         \
+    do {                                                                                           \
+        if (curl_easy_setopt(curl, option, value) != CURLE_OK)                                     \
+            return -EIO;                                                                           \
+    } while (0)
+
+static int set_protocol(CURL *curl, Transaction *t)
+{
+    SET(CURLOPT_URL, t->request->url);
+    SET(CURLOPT_PROTOCOLS_STR, "http,https");
+    SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    SET(CURLOPT_HTTP09_ALLOWED, 0L);
+    SET(CURLOPT_FOLLOWLOCATION, 0L);
+    SET(CURLOPT_HTTP_CONTENT_DECODING, 0L);
+    SET(CURLOPT_USERAGENT, "chancery");
+    SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+    SET(CURLOPT_PROXY, ""); /* not even one from the environment */
+    SET(CURLOPT_NOSIGNAL, 1L);
+    SET(CURLOPT_ERRORBUFFER, t->curl_error);
+    SET(CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
+    SET(CURLOPT_OPENSOCKETDATA, t);
+    return 0;
+}
+
+static int set_limits(CURL *curl, Transaction *t)
+{
+    unsigned timeout = t->request->timeout_seconds;
+
+    SET(CURLOPT_TIMEOUT, (long)timeout);
+    SET(CURLOPT_CONNECTTIMEOUT, (long)(timeout < CONNECT_TIMEOUT_SECONDS ? timeout : CONNECT_TIMEOUT_SECONDS));
+    SET(CURLOPT_LOW_SPEED_LIMIT, LOW_SPEED_BYTES);
+    SET(CURLOPT_LOW_SPEED_TIME, LOW_SPEED_SECONDS);
+    /* What the server announces; what it sends is counted as it comes. */
+    SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)t->request->size_max);
+    SET(CURLOPT_WRITEFUNCTION, on_body);
+    SET(CURLOPT_WRITEDATA, t);
+    SET(CURLOPT_HEADERFUNCTION, on_header);
+    SET(CURLOPT_HEADERDATA, t);
+    SET(CURLOPT_NOPROGRESS, 0L);
+    SET(CURLOPT_XFERINFOFUNCTION, on_progress);
+    SET(CURLOPT_XFERINFODATA, t);
+    return 0;
+}
+
+/* The caller's trust anchors and nothing else: curl's built-in file and folder are taken away. */
+static int set_tls(CURL *curl, Transaction *t)
+{
+    struct curl_blob anchors = {t->request->trust_anchors, t->request->trust_anchors_size, CURL_BLOB_NOCOPY};
+
+    SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    SET(CURLOPT_SSL_VERIFYPEER, 1L);
+    SET(CURLOPT_SSL_VERIFYHOST, 2L);
+    SET(CURLOPT_CAINFO, NULL);
+    SET(CURLOPT_CAPATH, NULL);
+    if (t->request->trust_anchors)
+        SET(CURLOPT_CAINFO_BLOB, &anchors);
+    return 0;
+}
+
+static int add_header(HeaderList **headers, const char *line)
+{
+    HeaderList *longer = curl_slist_append(*headers, line);
+
+    if (!longer)
+        return -ENOMEM;
+    *headers = longer;
+    return 0;
+}
+
+static int set_body(CURL *curl, Transaction *t, HeaderList **headers)
+{
+    _cleanup_free_ char *line = NULL;
+    int r;
+
+    if (!t->request->body)
+        return 0;
+    if (asprintf(&line, "Content-Type: %s", t->request->content_type ?: "application/octet-stream") < 0)
+        return -ENOMEM;
+    r = add_header(headers, line);
+    if (r >= 0)
+        r = add_header(headers, "Expect:"); /* many small servers never send "100 Continue" */
+    if (r < 0)
+        return r;
+    SET(CURLOPT_POST, 1L);
+    SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)t->request->body_size);
+    SET(CURLOPT_POSTFIELDS, t->request->body);
+    SET(CURLOPT_HTTPHEADER, *headers);
+    return 0;
+}
+
+/* --- Outcome -------------------------------------------------------------------------------------------------------- */
+
+static int reply_error(Reply *reply, const char *error, const char *format, ...) _printf_(3, 4);
+
+static int reply_error(Reply *reply, const char *error, const char *format, ...)
+{
+    _cleanup_free_ char *text = NULL;
+    va_list ap;
+    int n;
+
+    va_start(ap, format);
+    n = vasprintf(&text, format, ap);
+    va_end(ap);
+    if (n < 0)
+        return -ENOMEM;
+    if (n > ERROR_TEXT_MAX)
+        text[ERROR_TEXT_MAX] = 0;
+    reply->error = error;
+    reply->message = fetch_clean_text(TAKE_PTR(text));
+    return 0;
+}
+
+static int explain_failure(Transaction *t, CURLcode code, Reply *reply)
+{
+    const char *text = t->curl_error[0] ? t->curl_error : curl_easy_strerror(code);
+
+    if (t->client_gone)
+        return -ECANCELED;
+    if (t->error < 0)
+        return reply_error(reply, "failed", "The reply cannot be kept: %s", strerror(-t->error));
+    if (t->too_large || code == CURLE_FILESIZE_EXCEEDED)
+        return reply_error(reply, "too-large", "The server's reply is larger than %zu bytes, or its header is too large",
+                           t->request->size_max);
+    if (t->address_refused)
+        return reply_error(reply, "unreachable", "The server's address is link-local, multicast or unspecified: refused");
+    return reply_error(reply, "unreachable", "%s", text);
+}
+
+static int copy_content_type(CURL *curl, Reply *reply)
+{
+    const char *text = NULL;
+
+    if (curl_easy_getinfo(curl, CURLINFO_CONTENT_TYPE, &text) != CURLE_OK || !text || strlen(text) > FETCH_CONTENT_TYPE_MAX)
+        return 0;
+    reply->content_type = strdup(text);
+    if (!reply->content_type)
+        return -ENOMEM;
+    (void)fetch_clean_text(reply->content_type);
+    return 0;
+}
+
+static int take_answer(CURL *curl, Transaction *t, Reply *reply)
+{
+    long status = 0;
+    int r;
+
+    if (curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status) != CURLE_OK || status < 100 || status > 599)
+        return reply_error(reply, "unreachable", "The server's answer has no valid HTTP status");
+    r = copy_content_type(curl, reply);
+    if (r < 0)
+        return r;
+    r = memfd_seal(t->body_fd);
+    if (r < 0)
+        return r;
+    reply->status = status;
+    reply->body_fd = TAKE_FD(t->body_fd);
+    return 0;
+}
+
+static int run(CURL *curl, Transaction *t, Reply *reply)
+{
+    _cleanup_(curl_slist_free_allp) HeaderList *headers = NULL;
+    CURLcode code;
+    int r;
+
+    r = set_protocol(curl, t);
+    if (r >= 0)
+        r = set_limits(curl, t);
+    if (r >= 0)
+        r = set_tls(curl, t);
+    if (r >= 0)
+        r = set_body(curl, t, &headers);
+    if (r < 0)
+        return r;
+    code = curl_easy_perform(curl);
+    if (code != CURLE_OK)
+        return explain_failure(t, code, reply);
+    return take_answer(curl, t, reply);
+}
+
+int transaction_run(const Request *request, int client_fd, Reply *ret)
+{
+    _cleanup_(curl_easy_cleanupp) CURL *curl = curl_easy_init();
+    _cleanup_close_ int body_fd = memfd_new("fetch-reply");
+    Transaction t = {.request = request, .client_fd = client_fd, .body_fd = body_fd};
+    Reply reply = {.body_fd = -EBADF};
+    int r;
+
+    if (body_fd < 0)
+        return body_fd;
+    if (!curl)
+        return -ENOMEM;
+    r = run(curl, &t, &reply);
+    body_fd = t.body_fd; /* taken when it is part of the reply */
+    if (r < 0) {
+        reply_done(&reply);
+        return r;
+    }
+    *ret = reply;
+    return 0;
+}

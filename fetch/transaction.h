@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One HTTP transaction: one request, no redirects, nothing kept. */
+#pragma once
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <sys/socket.h>
+
+#include "request.h"
+
+typedef struct Reply {
+    const char *error; /* the word of the protocol, static; NULL when the server answered */
+    char *message;     /* one sentence for error */
+    long status;
+    char *content_type; /* NULL when the server sent none that is fit to be handed on */
+    int body_fd;        /* sealed; -EBADF when there is no body */
+} Reply;
+
+/* Loads what the transaction needs from files, before the sandbox. */
+int transaction_prepare(void);
+
+/* Does it, and gives up when client_fd hangs up (-ECANCELED). What went wrong with the server is in *ret, not in the result. */
+int transaction_run(const Request *request, int client_fd, Reply *ret);
+void reply_done(Reply *reply);
+
+/* May this be connected to? Not: link-local, multicast, broadcast and unspecified addresses, nor any family but IPv4 and IPv6. */
+bool address_is_allowed(const struct sockaddr *address, socklen_t size);

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "json-util.h"
+#include "memfd.h"
+#include "request.h"
+
+#define LIMITS "\"size-max\":1024,\"timeout-seconds\":5"
+
+static int parse(const char *text, const int *fds, size_t n_fds, Request **ret)
+{
+    _cleanup_json_ json_object *o = NULL;
+    const char *reason = NULL;
+    int r;
+
+    assert_int_equal(json_parse(text, strlen(text), &o), 0);
+    r = request_parse(o, fds, n_fds, ret, &reason);
+    assert_true(r == 0 || (r == -EINVAL && reason));
+    return r;
+}
+
+static void test_refused(void **state)
+{
+    static const char *const texts[] = {
+        "[]",
+        "{}",
+        "{" LIMITS "}",
+        "{\"url\":7," LIMITS "}",
+        "{\"url\":\"\"," LIMITS "}",
+        "{\"url\":\"file:///etc/passwd\"," LIMITS "}",
+        "{\"url\":\"ftp://host/\"," LIMITS "}",
+        "{\"url\":\"host/path\"," LIMITS "}",
+        "{\"url\":\"http:///path\"," LIMITS "}",
+        "{\"url\":\"http://:80/\"," LIMITS "}",
+        "{\"url\":\"http://user:secret@host/\"," LIMITS "}",
+        "{\"url\":\"http://host/a b\"," LIMITS "}",
+        "{\"url\":\"http://host/\\r\\nX: y\"," LIMITS "}",
+        "{\"url\":\"http://h\xc3\xb6st/\"," LIMITS "}",
+        "{\"url\":\"http://host/\",\"timeout-seconds\":5}",
+        "{\"url\":\"http://host/\",\"size-max\":1}",
+        "{\"url\":\"http://host/\",\"size-max\":67108865,\"timeout-seconds\":5}",
+        "{\"url\":\"http://host/\",\"size-max\":-1,\"timeout-seconds\":5}",
+        "{\"url\":\"http://host/\",\"size-max\":1,\"timeout-seconds\":4}",
+        "{\"url\":\"http://host/\",\"size-max\":1,\"timeout-seconds\":301}",
+        "{\"url\":\"http://host/\",\"size-max\":1,\"timeout-seconds\":\"5\"}",
+        "{\"url\":\"http://host/\"," LIMITS ",\"proxy\":\"http://other/\"}",
+        "{\"url\":\"http://host/\"," LIMITS ",\"body\":false}",
+        "{\"url\":\"http://host/\"," LIMITS ",\"body\":true}",
+        "{\"url\":\"http://host/\"," LIMITS ",\"trust-anchors\":1}",
+        "{\"url\":\"http://host/\"," LIMITS ",\"content-type\":\"text/plain\"}",
+        "{\"url\":\"https://host/\"," LIMITS "}",
+    };
+    Request *request;
+
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        if (parse(texts[i], NULL, 0, &request) == 0)
+            fail_msg("%s is taken", texts[i]);
+}
+
+static void test_descriptors_refused(void **state)
+{
+    static const char body[] = "{\"url\":\"http://host/\"," LIMITS ",\"body\":true}";
+    static const char https[] = "{\"url\":\"https://host/\"," LIMITS ",\"trust-anchors\":true}";
+    _cleanup_close_ int sealed = memfd_new_sealed("test", "x", 1), unsealed = memfd_new("test");
+    _cleanup_close_ int file = open("/dev/null", O_RDONLY | O_CLOEXEC), empty = memfd_new_sealed("test", "", 0);
+    int two[] = {sealed, sealed};
+    Request *request;
+
+    assert_int_equal(parse("{\"url\":\"http://host/\"," LIMITS "}", &sealed, 1, &request), -EINVAL);
+    assert_int_equal(parse(body, two, 2, &request), -EINVAL);
+    assert_int_equal(parse(body, &unsealed, 1, &request), -EINVAL);
+    assert_int_equal(parse(body, &file, 1, &request), -EINVAL);
+    assert_int_equal(parse(https, &empty, 1, &request), -EINVAL);
+    assert_int_equal(parse(https, &unsealed, 1, &request), -EINVAL);
+}
+
+/* What would end the header line that it becomes a part of. */
+static void test_content_type_refused(void **state)
+{
+    static const char *const types[] = {"", "a\\r\\nX: y", "a\\nb", "\\u007f", "t\xc3\xa9xt"};
+    _cleanup_close_ int sealed = memfd_new_sealed("test", "x", 1);
+    Request *request;
+
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        char text[256];
+
+        (void)snprintf(text, sizeof text, "{\"url\":\"http://host/\"," LIMITS ",\"body\":true,\"content-type\":\"%s\"}", types[i]);
+        if (parse(text, &sealed, 1, &request) == 0)
+            fail_msg("%s is taken", types[i]);
+    }
+}
+
+static void test_taken(void **state)
+{
+    _cleanup_close_ int body = memfd_new_sealed("test", "body", 4), anchors = memfd_new_sealed("test", "anchors", 7);
+    _cleanup_(request_freep) Request *request = NULL;
+    int fds[] = {body, anchors};
+
+    assert_int_equal(parse("{\"url\":\"HTTPS://Host:8443/p?q#f\"," LIMITS ",\"body\":true,\"content-type\":\"a/b; c=d\",\"trust-anchors\":true}",
+                           fds, 2, &request),
+                     0);
+    assert_string_equal(request->url, "HTTPS://Host:8443/p?q#f");
+    assert_string_equal(request->content_type, "a/b; c=d");
+    assert_int_equal(request->body_size, 4);
+    assert_memory_equal(request->body, "body", 4);
+    assert_int_equal(request->trust_anchors_size, 7);
+    assert_memory_equal(request->trust_anchors, "anchors", 7);
+    assert_int_equal(request->size_max, 1024);
+    assert_int_equal(request->timeout_seconds, 5);
+    request = request_free(request);
+
+    assert_int_equal(parse("{\"url\":\"http://[::1]:80/\"," LIMITS "}", NULL, 0, &request), 0);
+    assert_null(request->body);
+    assert_null(request->trust_anchors);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_descriptors_refused),
+        cmocka_unit_test(test_content_type_refused),
+        cmocka_unit_test(test_taken),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
