@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who may call what: the matrix that follows from the bus contract, on a booted router with real users and real polkit."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+from authorization import (CALL, Case, DAEMONS, NOT_AUTHORIZED, REFUSED, bus_path, call, cases, configure, group_lines, methods_of,
+                           put_tool, user_with, user_without, users_configuration)
+from machine import wait_for
+
+CASES = cases()
+
+
+@pytest.fixture(scope="module")
+def users(routers, build):
+    """A router on which every user of the matrix exists, made by configuration alone."""
+    one = routers("authorization")
+    one.wait_daemons()
+    put_tool(one, build)
+    for name in ("with-nothing", user_with(CASES[0].tasks)):
+        assert one.run(["getent", "passwd", name], check=False).returncode != 0
+    configure(one, users_configuration(CASES))
+    yield one
+    one.stop()
+
+
+def task_words(task):
+    """As the router writes it: crypto (EXECUTE)."""
+    name, kind = task.split(".")
+    return f"{name} ({kind.upper()})"
+
+
+@pytest.mark.parametrize("case", CASES, ids=repr)
+def test_matrix(case, users):
+    name, sentence = call(users, case.words(), "with-nothing")
+    assert name == NOT_AUTHORIZED and any(task_words(t) in sentence for t in case.tasks), sentence
+    for task in sorted(case.tasks):
+        name, sentence = call(users, case.words(), user_without(task))
+        assert name == NOT_AUTHORIZED and task_words(task) in sentence, (task, sentence)
+    assert call(users, case.words(), user_with(case.tasks))[0] not in REFUSED
+    assert call(users, case.words(), "root")[0] not in REFUSED
+
+
+@pytest.mark.parametrize("daemon", DAEMONS)
+def test_properties_need_the_read_task(daemon, users):
+    bus_name = DAEMONS[daemon][0]
+    path = bus_path(bus_name)
+    for words in ([CALL, bus_name, path, "org.freedesktop.DBus.Properties", "GetAll", "s", bus_name],
+                  [CALL, bus_name, path, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", ""]):
+        assert call(users, words, "with-nothing")[0] == NOT_AUTHORIZED
+        assert call(users, words, "root")[0] == "ok"
+    if daemon in ("keyd", "enrolld", "poold"):
+        assert call(users, words, user_with({"crypto.read"}))[0] == "ok"
+
+
+@pytest.mark.parametrize("daemon", DAEMONS)
+def test_log_level_is_for_root(daemon, users):
+    words = [CALL, DAEMONS[daemon][0], "/org/freedesktop/LogControl1", "org.freedesktop.DBus.Properties", "Get", "ss",
+             "org.freedesktop.LogControl1", "LogLevel"]
+    assert call(users, words, user_without("crypto.read"))[0] in REFUSED
+    assert call(users, words, "root")[0] == "ok"
+
+
+@pytest.mark.parametrize("daemon", DAEMONS)
+def test_internal_methods_are_for_their_callers(daemon, users):
+    """The bus itself refuses what one daemon may not ask another, and what people may not ask at all."""
+    bus_name = DAEMONS[daemon][0]
+    for method in methods_of(daemon):
+        if method.task:
+            continue
+        words = [CALL, bus_name, bus_path(bus_name), method.interface, method.name, method.signature("in")]
+        for caller in DAEMONS:
+            name, sentence = call(users, words, f"chancery-{caller}")
+            assert (name in REFUSED) == (caller not in method.callers), (method, caller, name, sentence)
+        for user in ("root", "with-nothing", "admin"):
+            assert call(users, words, user)[0] in REFUSED, (method, user)
+
+
+def test_daemons_hold_no_tasks(users):
+    """A stolen daemon may not do what operators may."""
+    for case in CASES:
+        for daemon in DAEMONS:
+            if daemon not in case.method.callers and daemon != case.daemon:
+                assert call(users, case.words(), f"chancery-{daemon}")[0] in REFUSED, (case, daemon)
+
+
+def find_key(users, user):
+    bus_name = DAEMONS["keyd"][0]
+    return call(users, [CALL, bus_name, bus_path(bus_name), bus_name, "Find", "ss", "rsa", "none"], user)[0]
+
+
+def test_denied_granted_withdrawn(users):
+    configure(users, ["username newcomer"])
+    assert find_key(users, "newcomer") == NOT_AUTHORIZED
+    configure(users, group_lines("newcomer", ["crypto.read"]))
+    assert find_key(users, "newcomer") == "org.chancery.Error.NoSuchObject"
+    # What is granted through a group is withdrawn with the group's task, at once.
+    configure(users, ["taskgroup newcomer", "no task read crypto"])
+    assert find_key(users, "newcomer") == NOT_AUTHORIZED
+    configure(users, ["taskgroup newcomer", "task write crypto"])
+    assert find_key(users, "newcomer") == "org.chancery.Error.NoSuchObject"
+    configure(users, ["username newcomer", "no group newcomer"])
+    assert find_key(users, "newcomer") == NOT_AUTHORIZED
+
+
+def test_unix_group_counts_as_membership(users):
+    users.run(["useradd", "-M", "plain"])
+    assert find_key(users, "plain") == NOT_AUTHORIZED
+    configure(users, group_lines("plain-group", ["crypto.read"])[:-2])
+    users.run(["groupadd", "plain-group"])
+    users.run(["usermod", "-aG", "plain-group", "plain"])
+    assert find_key(users, "plain") == "org.chancery.Error.NoSuchObject"
+
+
+def test_refusal_is_in_the_journal(users):
+    find_key(users, "with-nothing")
+    wait_for(lambda: "crypto (READ)" in users.output("journalctl -o cat --no-pager | grep NOT_AUTHORIZED | grep with-nothing || true"),
+             "the refusal in the journal", 10)
+
+
+@pytest.fixture
+def polkit(users):
+    """The process number of polkitd as seen from here; whatever a test does to it, polkit runs afterwards."""
+    holder = user_with({"crypto.read"})
+    assert find_key(users, holder) == "org.chancery.Error.NoSuchObject"
+    yield users.main_pid("polkit.service")
+    try:
+        os.kill(users.main_pid("polkit.service"), signal.SIGCONT)
+    except ProcessLookupError:
+        pass
+    users.run(["systemctl", "restart", "polkit.service"])
+    wait_for(lambda: find_key(users, holder) == "org.chancery.Error.NoSuchObject", "polkit to answer again", 30)
+
+
+def test_polkit_that_hangs_means_denied(users, polkit):
+    os.kill(polkit, signal.SIGSTOP)
+    for user in ("with-nothing", user_with({"crypto.read"}), "root"):
+        assert find_key(users, user) == NOT_AUTHORIZED
+
+
+def test_polkit_that_is_gone_means_denied(users, polkit):
+    users.run(["systemctl", "mask", "--runtime", "--now", "polkit.service"])
+    try:
+        for user in ("with-nothing", user_with({"crypto.read"})):
+            assert find_key(users, user) == NOT_AUTHORIZED
+    finally:
+        users.run(["systemctl", "unmask", "--runtime", "polkit.service"])
+
+
+def test_polkit_that_crashes_means_denied(users, polkit):
+    for _ in range(5):
+        waiting = users.popen([*Case("keyd", methods_of("keyd")[1], []).words()[:6], "rsa", "none"], "with-nothing",
+                              stdout=subprocess.PIPE, text=True)
+        os.kill(users.main_pid("polkit.service") or polkit, signal.SIGKILL)
+        assert waiting.communicate(timeout=60)[0].startswith(NOT_AUTHORIZED)
+        users.run(["systemctl", "reset-failed", "polkit.service"], check=False)
+
+
+def test_callers_that_go_away_are_never_authorised(users):
+    """F11: the question to polkit is about a connection, and a connection that is gone holds nothing."""
+    pid = users.daemon_pid("keyd")
+    before = len(os.listdir(f"/proc/{pid}/fd"))
+    line = f"for i in $(seq 1000); do BUS_CALL_DROP=1 {CALL} org.chancery.Keys1 /org/chancery/Keys1 org.chancery.Keys1 Generate 'ssa{{sv}}' ed25519 dropped; done"
+    users.run(line, "with-nothing", timeout=120)
+    time.sleep(1)
+    assert find_key(users, "with-nothing") == NOT_AUTHORIZED
+    words = [CALL, "org.chancery.Keys1", "/org/chancery/Keys1", "org.chancery.Keys1", "Find", "ss", "ed25519", "dropped"]
+    assert call(users, words, "root")[0] == "org.chancery.Error.NoSuchObject"
+    assert users.daemon_pid("keyd") == pid
+    assert len(os.listdir(f"/proc/{pid}/fd")) <= before + 2
+
+
+def test_job_of_another_user_does_not_exist(users):
+    words = [CALL, "org.chancery.Keys1", "/org/chancery/Keys1", "org.chancery.Keys1", "Generate", "ssa{sv}", "ed25519", "watched"]
+    assert call(users, words, "root")[0] == "ok"
+    tree = users.output(["busctl", "tree", "--list", "org.chancery.Keys1"])
+    job = re.search(r"/org/chancery/Keys1/job/\d+", tree)
+    path = job.group() if job else "/org/chancery/Keys1/job/1"
+    wait = [CALL, "org.chancery.Keys1", path, "org.chancery.Job1", "Wait", ""]
+    assert call(users, wait, "with-nothing")[0] != "ok"
