@@ -183,3 +183,12 @@ def test_job_of_another_user_does_not_exist(users):
     path = job.group() if job else "/org/chancery/Keys1/job/1"
     wait = [CALL, "org.chancery.Keys1", path, "org.chancery.Job1", "Wait", ""]
     assert call(users, wait, "with-nothing")[0] != "ok"
+
+
+def test_what_was_asked_about_is_what_is_committed(users, build):
+    """F12: a candidate that changes while polkit is being asked is not committed."""
+    users.write("/usr/local/bin/session-race", (build / "tests/session-race").read_bytes(), 0o755)
+    before = users.chancery("show running-config hostname").stdout
+    outcomes = {users.output(["session-race", "hostname raced"]).strip() for _ in range(5)}
+    assert outcomes == {"org.chancery.Error.Conflict"}
+    assert users.chancery("show running-config hostname").stdout == before
