@@ -37,7 +37,7 @@ class Router(Machine):
         self.keep = keep
         self.folder = BOXES / (name if keep else f"{name}-{os.getpid()}")
         self.spec = {"name": f"chancery-{name}"[:60], "build": str(build) if build else None, "key_users": list(key_users),
-                     "users": {ADMIN: ["root-lr"], **(users or {})}, "shells": shells or {}, **spec}
+                     "users": {} if "command" in spec else {ADMIN: ["root-lr"], **(users or {})}, "shells": shells or {}, **spec}
         self.keeper = None
         self.leader = 0
 
@@ -206,7 +206,7 @@ def why_no_router():
     for program in ("systemd-nspawn", "unshare", "nsenter", "ssh-keygen"):
         if not shutil.which(program, path="/usr/sbin:/usr/bin:/sbin:/bin"):
             return f"{program} is not installed"
-    probe = Router("probe", users={}, command=["/bin/true"], size="64M")
+    probe = Router("probe", command=["/bin/true"], size="64M")
     try:
         probe.launch()
         state = probe.wait_state(("stopped",), 30)
