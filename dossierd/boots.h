@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The boots that the journal knows, and how each came about. */
+#pragma once
+
+#include <stdint.h>
+#include <systemd/sd-id128.h>
+
+#include "collect.h"
+
+/* Why the system booted; the numbers are our own and are explained in dossier.schema.json. */
+typedef enum BootCause {
+    BOOT_CAUSE_UNKNOWN = 0,
+    BOOT_CAUSE_REBOOT = 1,
+    BOOT_CAUSE_POWER_OFF = 2,
+    BOOT_CAUSE_HALT = 3,
+    BOOT_CAUSE_KEXEC = 4,
+    BOOT_CAUSE_UNCLEAN = 5,
+} BootCause;
+
+const char *boot_cause_to_string(BootCause cause);
+
+/* How a boot ended, as far as its journal says. */
+typedef enum BootEnd {
+    BOOT_END_NONE,
+    BOOT_END_REBOOT,
+    BOOT_END_POWER_OFF,
+    BOOT_END_HALT,
+    BOOT_END_KEXEC,
+} BootEnd;
+
+typedef struct Boot {
+    sd_id128_t id;
+    uint64_t first_usec, last_usec; /* of its journal */
+    BootEnd end;
+    BootCause cause;
+} Boot;
+
+#define BOOTS_MAX 4096U
+
+/* Sorts by time, oldest first, and derives each cause from the end of the boot before it. */
+void boots_conclude(Boot *boots, size_t n);
+
+/* Reads the journal below root_fd. *ret is oldest first. -ENODATA when there is no journal that can be read. */
+int boots_read(Collect *c, Boot **ret, size_t *ret_n);

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* reboot-history: the boots of the journal, and the records of /var/log/wtmp beside it as a second witness. */
+#include <utmp.h>
+
+#include "boots.h"
+
+#define WTMP_PATH "var/log/wtmp"
+#define WTMP_RECORDS_MAX 100000U
+
+static void write_cause(JsonWriter *w, const Boot *b, uint64_t number)
+{
+    json_write_uint64(w, "no", number);
+    json_write_time(w, "time", b->first_usec);
+    json_write_uint64(w, "cause-code", b->cause);
+    json_write_string(w, "reason", boot_cause_to_string(b->cause));
+}
+
+/* Newest first, number 1 is the running system, as routers show it. */
+static void write_boots(Collect *c, const Boot *boots, size_t n)
+{
+    JsonWriter *w = c->writer;
+
+    if (n > 0) {
+        json_begin_object(w, "last-reboot");
+        write_cause(w, &boots[n - 1], 1);
+        json_end_object(w);
+    }
+    json_begin_array(w, "reboot-history");
+    for (size_t i = 0; i < n; i++) {
+        const Boot *b = &boots[n - 1 - i];
+
+        json_begin_object(w, NULL);
+        write_cause(w, b, i + 1);
+        json_write_stringf(w, "boot-id", SD_ID128_FORMAT_STR, SD_ID128_FORMAT_VAL(b->id));
+        json_write_time(w, "first-entry", b->first_usec);
+        json_write_time(w, "last-entry", b->last_usec);
+        json_end_object(w);
+        c->n_good++;
+    }
+    json_end_array(w);
+}
+
+/* Journal files that may not be read look like files that are not there; the running boot shows which it is. */
+static void check_current_boot(Collect *c, const Boot *boots, size_t n)
+{
+    char text[64];
+    sd_id128_t current;
+
+    if (collect_read(c->root_fd, "proc/sys/kernel/random/boot_id", text, sizeof text) < 0 ||
+        sd_id128_from_string(text, &current) < 0)
+        return;
+    for (size_t i = 0; i < n; i++)
+        if (sd_id128_equal(boots[i].id, current))
+            return;
+    collect_result(c, RESULT_PARTIAL, "The running boot is not in the journal, which may not be complete");
+}
+
+static const char *wtmp_type(const struct utmp *u)
+{
+    if (u->ut_type == BOOT_TIME)
+        return "boot";
+    if (u->ut_type == RUN_LVL && strncmp(u->ut_user, "shutdown", sizeof u->ut_user) == 0)
+        return "shutdown";
+    return NULL;
+}
+
+static void write_wtmp_record(JsonWriter *w, const char *type, const struct utmp *u)
+{
+    json_begin_object(w, NULL);
+    json_write_string(w, "type", type);
+    json_write_time(w, "time", (uint64_t)(uint32_t)u->ut_tv.tv_sec * 1000000 + (uint32_t)u->ut_tv.tv_usec % 1000000);
+    json_write_bytes(w, "kernel", u->ut_host, strnlen(u->ut_host, sizeof u->ut_host));
+    json_end_object(w);
+}
+
+static ResultCode write_wtmp_records(Collect *c, FILE *f, const char **ret_reason)
+{
+    struct utmp u;
+    size_t size = 0, n = 0;
+    ResultCode code = RESULT_SUCCESS;
+
+    json_begin_array(c->writer, "records");
+    while (!collect_should_stop(c) && (size = fread(&u, 1, sizeof u, f)) == sizeof u) {
+        const char *type = wtmp_type(&u);
+
+        if (!type)
+            continue;
+        if (n++ == WTMP_RECORDS_MAX) {
+            *ret_reason = "Too many records";
+            code = RESULT_PARTIAL;
+            break;
+        }
+        write_wtmp_record(c->writer, type, &u);
+    }
+    json_end_array(c->writer);
+    if (ferror(f) || (size != 0 && size != sizeof u)) {
+        *ret_reason = ferror(f) ? "Reading failed" : "The last record is cut short";
+        code = RESULT_PARTIAL;
+    }
+    return code;
+}
+
+static void write_wtmp(Collect *c)
+{
+    _cleanup_fclose_ FILE *f = NULL;
+    const char *reason = NULL;
+    ResultCode code;
+    int r;
+
+    json_begin_object(c->writer, "wtmp");
+    r = collect_open(c->root_fd, WTMP_PATH, &f);
+    if (r < 0) {
+        code = result_code_from_errno(r);
+        reason = r == -ENOENT ? "There is no /" WTMP_PATH : strerror(-r);
+    } else
+        code = write_wtmp_records(c, f, &reason);
+    json_write_string(c->writer, "result-code", result_code_to_string(code));
+    if (reason)
+        json_write_string(c->writer, "reason", reason);
+    json_end_object(c->writer);
+    if (code == RESULT_PARTIAL || code == RESULT_FAILED)
+        collect_result(c, RESULT_PARTIAL, "/" WTMP_PATH ": %s", reason);
+}
+
+void collect_reboots(Collect *c)
+{
+    _cleanup_free_ Boot *boots = NULL;
+    size_t n = 0;
+    int r;
+
+    r = boots_read(c, &boots, &n);
+    if (r < 0)
+        collect_result(c, result_code_from_errno(r), "The journal could not be read: %s", strerror(-r));
+    else {
+        write_boots(c, boots, n);
+        check_current_boot(c, boots, n);
+    }
+    write_wtmp(c);
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Handlers: they check what they were given, ask for the tasks, and start a job. */
+#include "dossier-bus.h"
+
+#include <fcntl.h>
+
+#include "dossier.h"
+#include "errors.h"
+#include "jobs.h"
+#include "keyd-client.h"
+#include "log.h"
+#include "names.h"
+#include "nonce.h"
+#include "openssl-util.h"
+#include "org.chancery.Dossier1.h"
+#include "stream.h"
+
+#define SELECTOR_TEXT_SIZE 512U
+#define TASKS_MAX 16U
+#define COMMAND_TASK "basic-services.read"
+
+DEFINE_TRIVIAL_CLEANUP_FUNC(CollectWork *, collect_work_free);
+DEFINE_TRIVIAL_CLEANUP_FUNC(SignWork *, sign_work_free);
+
+static int read_selectors(sd_bus_message *m, uint32_t *ret, sd_bus_error *reterr_error)
+{
+    uint32_t set = 0;
+    const char *name;
+    int r;
+
+    r = sd_bus_message_enter_container(m, 'a', "s");
+    if (r < 0)
+        return r;
+    while ((r = sd_bus_message_read_basic(m, 's', &name)) > 0) {
+        uint32_t bit = selector_bit(name);
+
+        if (bit == 0)
+            return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT, "There is no selector \"%.64s\"", name);
+        if (set & bit)
+            return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT, "The selector \"%s\" is given twice", name);
+        set |= bit;
+    }
+    if (r < 0)
+        return r;
+    *ret = set ? set : selectors_all();
+    return sd_bus_message_exit_container(m);
+}
+
+static int check_nonce(const char *nonce, sd_bus_error *reterr_error)
+{
+    if (!nonce || nonce_is_valid(nonce))
+        return 0;
+    return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
+                             "A nonce is decimal digits, or 0x and hexadecimal digits, with a value of at most 64 bytes");
+}
+
+/* A descriptor of our own: the message's ones are closed with it. */
+static int read_descriptor(sd_bus_message *m, int access_mode, const char *what, int *ret, sd_bus_error *reterr_error)
+{
+    int fd, r, copy;
+
+    r = sd_bus_message_read_basic(m, 'h', &fd);
+    if (r < 0)
+        return r;
+    if (stream_check(fd, access_mode) < 0)
+        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT, "%s has to be a pipe, a socket or a memory file that is open for %s", what,
+                                 access_mode == O_RDONLY ? "reading" : "writing");
+    copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    if (copy < 0)
+        return -errno;
+    *ret = copy;
+    return 0;
+}
+
+/* The command's own task and those of the selectors, each once. */
+static void list_tasks(uint32_t set, const char *tasks[TASKS_MAX])
+{
+    size_t n = 0;
+
+    tasks[n++] = COMMAND_TASK;
+    for (unsigned i = 0; selectors[i].name; i++) {
+        size_t k;
+
+        if (!(set & UINT32_C(1) << i))
+            continue;
+        for (k = 0; k < n && !streq(tasks[k], selectors[i].task); k++)
+            ;
+        if (k == n && n < TASKS_MAX - 1)
+            tasks[n++] = selectors[i].task;
+    }
+    tasks[n] = NULL;
+}
+
+static int authorize_collect(sd_bus_message *m, uint32_t set, const char *nonce, sd_bus_error *reterr_error)
+{
+    const char *tasks[TASKS_MAX];
+    char names[SELECTOR_TEXT_SIZE] = "";
+
+    list_tasks(set, tasks);
+    for (unsigned i = 0; selectors[i].name; i++)
+        if (set & UINT32_C(1) << i) {
+            size_t used = strlen(names);
+
+            (void)snprintf(names + used, sizeof names - used, "%s%s", used ? " " : "", selectors[i].name);
+        }
+    return bus_authorize(m, tasks, (const char *const[]){"selectors", names, "nonce", nonce ? nonce : "", NULL}, reterr_error);
+}
+
+int dossier1_method_collect(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    _cleanup_(collect_work_freep) CollectWork *data = collect_work_new();
+    const char *nonce = NULL;
+    const BusOption options[] = {{"nonce", 's', &nonce, NULL}};
+    JobWork work = collect_job;
+    uint32_t set;
+    int r;
+
+    if (!data)
+        return -ENOMEM;
+    r = read_selectors(m, &set, reterr_error);
+    if (r >= 0)
+        r = bus_read_options(m, options, ELEMENTSOF(options), reterr_error);
+    if (r >= 0)
+        r = check_nonce(nonce, reterr_error);
+    if (r < 0)
+        return r;
+    r = authorize_collect(m, set, nonce, reterr_error);
+    if (r <= 0)
+        return r < 0 ? r : 1;
+    r = read_descriptor(m, O_WRONLY, "The output", &data->output, reterr_error);
+    if (r < 0)
+        return r;
+    data->manager = userdata;
+    data->selectors = set;
+    data->nonce = nonce ? strdup(nonce) : NULL;
+    if (nonce && !data->nonce)
+        return -ENOMEM;
+    work.data = TAKE_PTR(data);
+    return job_start(m, &work, reterr_error);
+}
+
+int dossier1_method_sign(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    _cleanup_(sign_work_freep) SignWork *data = sign_work_new();
+    const char *nonce = NULL;
+    JobWork work = sign_job;
+    int r;
+
+    if (!data)
+        return -ENOMEM;
+    r = read_descriptor(m, O_RDONLY, "The input", &data->input, reterr_error);
+    if (r >= 0) {
+        const BusOption options[] = {{"nonce", 's', &nonce, NULL}, {"include-certificate", 'b', &data->include_certificate, NULL}};
+
+        r = bus_read_options(m, options, ELEMENTSOF(options), reterr_error);
+    }
+    if (r >= 0)
+        r = check_nonce(nonce, reterr_error);
+    if (r >= 0)
+        r = read_descriptor(m, O_WRONLY, "The output", &data->output, reterr_error);
+    if (r < 0)
+        return r;
+    data->manager = userdata;
+    data->nonce = nonce ? strdup(nonce) : NULL;
+    if (nonce && !data->nonce)
+        return -ENOMEM;
+    work.data = TAKE_PTR(data);
+    return job_start(m, &work, reterr_error);
+}
+
+int dossier1_method_selectors(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    int r;
+
+    r = sd_bus_message_new_method_return(m, &reply);
+    if (r >= 0)
+        r = sd_bus_message_open_container(reply, 'a', "(sss)");
+    for (const Selector *s = selectors; r >= 0 && s->name; s++)
+        r = sd_bus_message_append(reply, "(sss)", s->name, s->task, s->description);
+    if (r >= 0)
+        r = sd_bus_message_close_container(reply);
+    return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
+}
+
+int manager_start(Server *server, void **ret)
+{
+    Manager *manager = calloc(1, sizeof *manager);
+    int r;
+
+    if (!manager)
+        return -ENOMEM;
+    *ret = manager;
+    manager->root_fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (manager->root_fd < 0)
+        return -errno;
+    manager->context = keyd_provider_context();
+    if (!manager->context)
+        return log_error_errno(-EIO, "Failed to set up OpenSSL: %m");
+    r = jobs_init(server);
+    if (r >= 0)
+        r = server_add_object(server, DOSSIER_PATH, &dossier1_interface, manager);
+    return r;
+}
+
+void manager_stop(void *userdata)
+{
+    Manager *manager = userdata;
+
+    closep(&manager->root_fd);
+    OSSL_LIB_CTX_free(manager->context);
+    free(manager);
+}

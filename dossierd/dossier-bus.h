@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* org.chancery.Dossier1 on the bus. */
+#pragma once
+
+#include <openssl/types.h>
+
+#include "server.h"
+
+typedef struct Manager {
+    int root_fd;
+    OSSL_LIB_CTX *context; /* with the keys of keyd */
+} Manager;
+
+int manager_start(Server *server, void **ret);
+void manager_stop(void *userdata);

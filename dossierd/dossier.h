@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The dossier: one JSON object that says what this system is, as far as it can be read (dossier.schema.json). */
+#pragma once
+
+#include "collect.h"
+
+#define DOSSIER_MODEL_NAME "urn:chancery:dossier"
+#define DOSSIER_MODEL_REVISION "2026-11-21"
+
+typedef struct Selector {
+    const char *name;
+    const char *task;
+    const char *description;
+    unsigned timeout_seconds;
+    void (*collect)(Collect *c);
+} Selector;
+
+/* In the order in which they stand in a dossier; ends with a NULL name. */
+extern const Selector selectors[];
+
+/* The bit of a selector in a set, 0 when there is none of that name. */
+uint32_t selector_bit(const char *name);
+uint32_t selectors_all(void);
+
+typedef struct DossierRequest {
+    uint32_t selectors; /* set of bits */
+    const char *nonce;  /* NULL for none */
+    int root_fd;
+    const CollectHost *host;
+    /* Told before each selector; may be NULL. */
+    void (*progress)(void *userdata, unsigned percent, const char *selector);
+} DossierRequest;
+
+/* Writes the whole document to fd. Returns 0, -ECANCELED, or the error of writing; what a collector could not read is no error but is said in
+ * the document. */
+int dossier_write(const DossierRequest *request, int fd);
+
+/* dossier-platform.c: the parts that are in every dossier. */
+void dossier_write_platform(JsonWriter *w, int root_fd);

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "envelope.h"
+
+#include <openssl/ec.h>
+#include <sys/mman.h>
+
+#include "atomic-file.h"
+#include "json-util.h"
+#include "memfd.h"
+#include "openssl-util.h"
+
+DEFINE_TRIVIAL_CLEANUP_FUNC(ECDSA_SIG *, ECDSA_SIG_free);
+
+static const struct Algorithm {
+    const char *algorithm, *digest, *jws;
+    size_t coordinate_size; /* ECDSA only */
+} algorithms[] = {
+    {"rsa", "sha256", "RS256", 0},
+    {"rsa", "sha384", "RS384", 0},
+    {"rsa", "sha512", "RS512", 0},
+    /* RFC 7518 section 3.4 ties each curve to one digest. */
+    {"ecdsanistp256", "sha256", "ES256", 32},
+    {"ecdsanistp384", "sha384", "ES384", 48},
+    {"ecdsanistp521", "sha512", "ES512", 66},
+    {"ed25519", "", "EdDSA", 0},
+};
+
+static const struct Algorithm *find_algorithm(const char *algorithm, const char *digest)
+{
+    for (size_t i = 0; i < ELEMENTSOF(algorithms); i++)
+        if (streq(algorithms[i].algorithm, algorithm) && streq(algorithms[i].digest, digest))
+            return &algorithms[i];
+    return NULL;
+}
+
+const char *envelope_algorithm(const char *algorithm, const char *digest)
+{
+    const struct Algorithm *a = find_algorithm(algorithm, digest);
+
+    return a ? a->jws : NULL;
+}
+
+/* --- Header ------------------------------------------------------------------------------------------------------------ */
+
+static int add(json_object *o, const char *name, json_object *value)
+{
+    if (!value)
+        return -ENOMEM;
+    return json_object_object_add(o, name, value) < 0 ? -ENOMEM : 0;
+}
+
+static int add_thumbprint(json_object *header, const EnvelopeCertificate *leaf)
+{
+    _cleanup_free_ char *text = NULL;
+    uint8_t digest[32];
+
+    if (EVP_Digest(leaf->der, leaf->size, digest, NULL, EVP_sha256(), NULL) != 1)
+        return -ENOMEM;
+    text = base64url_encode(digest, sizeof digest);
+    return text ? add(header, "x5t#S256", json_object_new_string(text)) : -ENOMEM;
+}
+
+/* RFC 7515 section 4.1.6: base64 here, not base64url. */
+static int add_chain(json_object *header, const EnvelopeSigner *signer)
+{
+    json_object *array = json_object_new_array();
+    int r = add(header, "x5c", array);
+
+    for (size_t i = 0; r >= 0 && i < signer->n_chain; i++) {
+        _cleanup_free_ char *text = base64_encode(signer->chain[i].der, signer->chain[i].size);
+        json_object *item = text ? json_object_new_string(text) : NULL;
+
+        if (!item || json_object_array_add(array, item) < 0)
+            r = -ENOMEM;
+    }
+    return r;
+}
+
+int envelope_header(const EnvelopeSigner *signer, const char *nonce, int64_t issued_at, bool include_certificate, char **ret)
+{
+    _cleanup_json_ json_object *header = json_object_new_object();
+    const char *text, *jws = envelope_algorithm(signer->algorithm, signer->digest);
+    int r;
+
+    if (!jws || signer->n_chain == 0)
+        return -EOPNOTSUPP;
+    if (!header)
+        return -ENOMEM;
+    r = add(header, "alg", json_object_new_string(jws));
+    if (r >= 0)
+        r = add(header, "typ", json_object_new_string(ENVELOPE_TYPE));
+    if (r >= 0 && nonce)
+        r = add(header, "nonce", json_object_new_string(nonce));
+    if (r >= 0)
+        r = add(header, "iat", json_object_new_int64(issued_at));
+    if (r >= 0)
+        r = add_thumbprint(header, &signer->chain[0]);
+    if (r >= 0 && include_certificate)
+        r = add_chain(header, signer);
+    if (r < 0)
+        return r;
+    text = json_object_to_json_string_ext(header, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+    *ret = text ? base64url_encode(text, strlen(text)) : NULL;
+    return *ret ? 0 : -ENOMEM;
+}
+
+/* --- Payload ------------------------------------------------------------------------------------------------------------ */
+
+/* Three bytes become four characters, so that chunks of a multiple of three can be encoded one by one. */
+#define CHUNK_SIZE (3U * 16384)
+
+struct EnvelopePayload {
+    int fd;
+    uint64_t size;
+    uint8_t chunk[CHUNK_SIZE];
+    size_t used;
+    void *text;
+    size_t text_size;
+};
+
+EnvelopePayload *envelope_payload_new(void)
+{
+    EnvelopePayload *p = malloc(sizeof *p);
+
+    if (!p)
+        return NULL;
+    p->fd = memfd_new("envelope-payload");
+    if (p->fd < 0) {
+        free(p);
+        return NULL;
+    }
+    p->size = 0;
+    p->used = 0;
+    p->text = NULL;
+    p->text_size = 0;
+    return p;
+}
+
+EnvelopePayload *envelope_payload_free(EnvelopePayload *p)
+{
+    if (!p)
+        return NULL;
+    if (p->text)
+        (void)munmap(p->text, p->text_size);
+    closep(&p->fd);
+    free(p);
+    return NULL;
+}
+
+static int encode_chunk(EnvelopePayload *p)
+{
+    _cleanup_free_ char *text = base64url_encode(p->chunk, p->used);
+
+    if (!text)
+        return -ENOMEM;
+    p->used = 0;
+    return write_full(p->fd, text, strlen(text));
+}
+
+int envelope_payload_add(EnvelopePayload *p, const void *data, size_t size)
+{
+    const uint8_t *in = data;
+
+    if (size > ENVELOPE_PAYLOAD_MAX - p->size)
+        return -EMSGSIZE;
+    p->size += size;
+    while (size > 0) {
+        size_t n = CHUNK_SIZE - p->used < size ? CHUNK_SIZE - p->used : size;
+        int r;
+
+        memcpy(p->chunk + p->used, in, n);
+        p->used += n;
+        in += n;
+        size -= n;
+        if (p->used < CHUNK_SIZE)
+            break;
+        r = encode_chunk(p);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+int envelope_payload_finish(EnvelopePayload *p, const char **ret_text, size_t *ret_size)
+{
+    off_t end;
+    int r;
+
+    if (p->used > 0) {
+        r = encode_chunk(p);
+        if (r < 0)
+            return r;
+    }
+    end = lseek(p->fd, 0, SEEK_CUR);
+    if (end < 0)
+        return -errno;
+    if (end > 0 && !p->text) {
+        p->text = mmap(NULL, (size_t)end, PROT_READ, MAP_PRIVATE, p->fd, 0);
+        if (p->text == MAP_FAILED) {
+            p->text = NULL;
+            return -errno;
+        }
+        p->text_size = (size_t)end;
+    }
+    *ret_text = p->text ? p->text : "";
+    *ret_size = (size_t)end;
+    return 0;
+}
+
+/* --- Signature ------------------------------------------------------------------------------------------------------------ */
+
+int envelope_ecdsa_to_raw(const void *der, size_t size, size_t coordinate_size, uint8_t *ret)
+{
+    _cleanup_(ECDSA_SIG_freep) ECDSA_SIG *sig = NULL;
+    const unsigned char *p = der;
+
+    if (size > LONG_MAX)
+        return -EBADMSG;
+    sig = d2i_ECDSA_SIG(NULL, &p, (long)size);
+    if (!sig || p != (const unsigned char *)der + size) {
+        ERR_clear_error();
+        return -EBADMSG;
+    }
+    if (BN_bn2binpad(ECDSA_SIG_get0_r(sig), ret, (int)coordinate_size) < 0 ||
+        BN_bn2binpad(ECDSA_SIG_get0_s(sig), ret + coordinate_size, (int)coordinate_size) < 0) {
+        ERR_clear_error();
+        return -EBADMSG;
+    }
+    return 0;
+}
+
+/* Ed25519 wants its whole input at once, because it goes over it twice. */
+static int sign_at_once(EVP_MD_CTX *context, const char *header, const char *payload, size_t payload_size, void **ret, size_t *ret_size)
+{
+    size_t header_size = strlen(header), size = header_size + 1 + payload_size, room = 64;
+    _cleanup_free_ uint8_t *input = malloc(size), *signature = malloc(room);
+
+    if (!input || !signature)
+        return -ENOMEM;
+    memcpy(input, header, header_size);
+    input[header_size] = '.';
+    memcpy(input + header_size + 1, payload, payload_size);
+    if (EVP_DigestSign(context, signature, &room, input, size) != 1)
+        return -EIO;
+    *ret = TAKE_PTR(signature);
+    *ret_size = room;
+    return 0;
+}
+
+static int sign_in_parts(EVP_MD_CTX *context, const char *header, const char *payload, size_t payload_size, void **ret, size_t *ret_size)
+{
+    _cleanup_free_ uint8_t *signature = NULL;
+    size_t room = 0;
+
+    if (EVP_DigestSignUpdate(context, header, strlen(header)) != 1 || EVP_DigestSignUpdate(context, ".", 1) != 1 ||
+        EVP_DigestSignUpdate(context, payload, payload_size) != 1 || EVP_DigestSignFinal(context, NULL, &room) != 1)
+        return -EIO;
+    signature = malloc(room);
+    if (!signature)
+        return -ENOMEM;
+    if (EVP_DigestSignFinal(context, signature, &room) != 1)
+        return -EIO;
+    *ret = TAKE_PTR(signature);
+    *ret_size = room;
+    return 0;
+}
+
+int envelope_sign(OSSL_LIB_CTX *context, EVP_PKEY *key, const EnvelopeSigner *signer, const char *header, const char *payload, size_t payload_size,
+                  char **ret)
+{
+    _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *md = EVP_MD_CTX_new();
+    const struct Algorithm *a = find_algorithm(signer->algorithm, signer->digest);
+    _cleanup_free_ void *signature = NULL;
+    uint8_t raw[2 * 66];
+    size_t size;
+    bool at_once;
+    int r;
+
+    if (!a)
+        return -EOPNOTSUPP;
+    if (!md)
+        return -ENOMEM;
+    at_once = streq(a->digest, "");
+    if (EVP_DigestSignInit_ex(md, NULL, at_once ? NULL : a->digest, context, NULL, key, NULL) != 1)
+        r = -EIO;
+    else if (at_once)
+        r = sign_at_once(md, header, payload, payload_size, &signature, &size);
+    else
+        r = sign_in_parts(md, header, payload, payload_size, &signature, &size);
+    if (r < 0) {
+        ERR_clear_error();
+        return r;
+    }
+    if (a->coordinate_size > 0) {
+        r = envelope_ecdsa_to_raw(signature, size, a->coordinate_size, raw);
+        if (r < 0)
+            return r;
+        *ret = base64url_encode(raw, 2 * a->coordinate_size);
+    } else
+        *ret = base64url_encode(signature, size);
+    return *ret ? 0 : -ENOMEM;
+}
+
+int envelope_write(int (*write)(void *userdata, const void *data, size_t size), void *userdata, const char *header, const char *payload,
+                   size_t payload_size, const char *signature)
+{
+    const struct {
+        const char *text;
+        size_t size;
+    } parts[] = {
+        {"{\"payload\":\"", STRLEN("{\"payload\":\"")},
+        {payload, payload_size},
+        {"\",\"protected\":\"", STRLEN("\",\"protected\":\"")},
+        {header, strlen(header)},
+        {"\",\"signature\":\"", STRLEN("\",\"signature\":\"")},
+        {signature, strlen(signature)},
+        {"\"}\n", STRLEN("\"}\n")},
+    };
+
+    for (size_t i = 0; i < ELEMENTSOF(parts); i++) {
+        int r = write(userdata, parts[i].text, parts[i].size);
+
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}

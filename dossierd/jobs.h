@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The two kinds of work, each done by a thread of its own that shares nothing with the others. */
+#pragma once
+
+#include "dossier-bus.h"
+#include "job.h"
+
+typedef struct CollectWork {
+    Manager *manager;
+    uint32_t selectors;
+    char *nonce;
+    int output;
+    uint64_t bytes;
+} CollectWork;
+
+typedef struct SignWork {
+    Manager *manager;
+    char *nonce;
+    bool include_certificate;
+    int input, output;
+    uint64_t bytes;
+} SignWork;
+
+extern const JobWork collect_job;
+extern const JobWork sign_job;
+
+CollectWork *collect_work_new(void);
+void collect_work_free(void *data);
+SignWork *sign_work_new(void);
+void sign_work_free(void *data);

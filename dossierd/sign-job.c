@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The job that puts bytes into a signed envelope. Nothing is written before the signature is made: who reads an envelope reads a whole one. */
+#include <time.h>
+
+#include "errors.h"
+#include "jobs.h"
+#include "keyd-client.h"
+#include "log.h"
+#include "openssl-util.h"
+#include "signer.h"
+#include "stream.h"
+
+#define READ_SIZE 65536U
+
+typedef struct Output {
+    int fd, cancel_fd;
+    uint64_t bytes;
+} Output;
+
+static int get_signer(Job *job, Signer *ret)
+{
+    _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+    int r;
+
+    r = signer_get(ret, &error);
+    if (r < 0) {
+        /* enrolld's own errors say what to do; those of the bus (no such service, no reply) become ours. */
+        bool is_ours = error.name && strncmp(error.name, ERROR_PREFIX, STRLEN(ERROR_PREFIX)) == 0;
+
+        return job_fail(job, is_ours ? error.name : ERROR_UNREACHABLE, "%s", error.message ? error.message : strerror(-r));
+    }
+    r = signer_check(&ret->envelope, time(NULL));
+    if (r >= 0)
+        return 0;
+    signer_done(ret);
+    if (r == -EKEYEXPIRED)
+        return job_fail(job, ERROR_EXPIRED, "The router certificate of the system trustpoint has expired; enroll again");
+    if (r == -EKEYREJECTED)
+        return job_fail(job, ERROR_VERIFICATION_FAILED, "The router certificate is not valid yet; check the clock");
+    return job_fail(job, ERROR_FAILED, "The router certificate does not parse");
+}
+
+static int read_payload(Job *job, int input, EnvelopePayload *payload)
+{
+    _cleanup_free_ uint8_t *buffer = malloc(READ_SIZE);
+    ssize_t n;
+
+    if (!buffer)
+        return -ENOMEM;
+    while ((n = stream_read(input, buffer, READ_SIZE, job_cancel_fd(job))) > 0) {
+        int r = envelope_payload_add(payload, buffer, (size_t)n);
+
+        if (r == -EMSGSIZE)
+            return job_fail(job, ERROR_TOO_LARGE, "At most %llu bytes can be put into one envelope", (unsigned long long)ENVELOPE_PAYLOAD_MAX);
+        if (r < 0)
+            return r;
+    }
+    if (n == -ETIMEDOUT)
+        return job_fail(job, ERROR_CANCELLED, "Nothing came from the input for %u seconds", STREAM_STALL_SECONDS);
+    return (int)n;
+}
+
+static int sign(Job *job, const SignWork *work, const Signer *signer, const char *header, const char *text, size_t size, char **ret)
+{
+    _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
+    const EnvelopeSigner *e = &signer->envelope;
+    const char *said;
+    int r;
+
+    r = keyd_key_new(work->manager->context, e->algorithm, signer->label, "envelope", e->chain[0].der, e->chain[0].size, &key);
+    if (r >= 0)
+        r = envelope_sign(work->manager->context, key, e, header, text, size, ret);
+    if (r >= 0)
+        return 0;
+    said = keyd_last_error();
+    return job_fail(job, r == -ENOENT ? ERROR_NOT_CONFIGURED : ERROR_FAILED, "The envelope could not be signed: %s", said[0] ? said : strerror(-r));
+}
+
+static int write_output(void *userdata, const void *data, size_t size)
+{
+    Output *o = userdata;
+    int r = stream_write(o->fd, data, size, o->cancel_fd, NULL);
+
+    if (r >= 0)
+        o->bytes += size;
+    return r;
+}
+
+static int run_sign(Job *job, void *data)
+{
+    SignWork *work = data;
+    _cleanup_(signer_done) Signer signer = {.label = NULL};
+    _cleanup_(envelope_payload_freep) EnvelopePayload *payload = envelope_payload_new();
+    _cleanup_free_ char *header = NULL, *signature = NULL;
+    Output output = {.fd = work->output, .cancel_fd = job_cancel_fd(job)};
+    const char *text;
+    size_t size;
+    int r;
+
+    if (!payload)
+        return -ENOMEM;
+    r = get_signer(job, &signer);
+    if (r < 0)
+        return r;
+    job_progress(job, 10, "Reading");
+    r = read_payload(job, work->input, payload);
+    if (r >= 0)
+        r = envelope_payload_finish(payload, &text, &size);
+    if (r < 0)
+        return r;
+    r = envelope_header(&signer.envelope, work->nonce, time(NULL), work->include_certificate, &header);
+    if (r < 0)
+        return job_fail(job, ERROR_NOT_SUPPORTED, "There is no envelope with a key %s and digest \"%s\"", signer.envelope.algorithm,
+                        signer.envelope.digest);
+    job_progress(job, 50, "Signing");
+    r = sign(job, work, &signer, header, text, size, &signature);
+    if (r < 0)
+        return r;
+    job_progress(job, 75, "Writing");
+    r = envelope_write(write_output, &output, header, text, size, signature);
+    if (r == -ETIMEDOUT || r == -EPIPE)
+        return job_fail(job, ERROR_CANCELLED, "The reader of the envelope went away or does not read");
+    work->bytes = output.bytes;
+    /* The reader sees the end before the caller hears of success. */
+    closep(&work->output);
+    work->output = -EBADF;
+    return r;
+}
+
+static int done_sign(Job *job, void *data, int r)
+{
+    static const LogEvent event = {LOG_ENVELOPE_SIGNED};
+    SignWork *work = data;
+    char bytes[24];
+
+    if (r < 0)
+        return r;
+    (void)snprintf(bytes, sizeof bytes, "%llu", (unsigned long long)work->bytes);
+    log_event(&event, LOG_FIELDS("USER", job_user(job), "BYTES", bytes, "NONCE", work->nonce ? work->nonce : ""),
+              "Envelope of %s bytes signed for user %s", bytes, job_user(job));
+    return job_result(job, "bytes", 't', &work->bytes);
+}
+
+SignWork *sign_work_new(void)
+{
+    SignWork *work = calloc(1, sizeof *work);
+
+    if (work)
+        work->input = work->output = -EBADF;
+    return work;
+}
+
+void sign_work_free(void *data)
+{
+    SignWork *work = data;
+
+    if (!work)
+        return;
+    closep(&work->input);
+    closep(&work->output);
+    free(work->nonce);
+    free(work);
+}
+
+const JobWork sign_job = {.kind = "sign", .run = run_sign, .done = done_sign, .free_data = sign_work_free};

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "stream.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+
+int stream_check(int fd, int access_mode)
+{
+    struct stat st;
+    int flags = fcntl(fd, F_GETFL);
+
+    if (flags < 0 || fstat(fd, &st) < 0)
+        return -errno;
+    if (flags & O_PATH)
+        return -EBADF;
+    if ((flags & O_ACCMODE) != O_RDWR && (flags & O_ACCMODE) != access_mode)
+        return -EBADF;
+    if (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode))
+        return 0;
+    /* Only memory files answer this one. */
+    if (S_ISREG(st.st_mode) && fcntl(fd, F_GET_SEALS) >= 0)
+        return 0;
+    return -EINVAL;
+}
+
+static uint64_t now_usec(void)
+{
+    struct timespec ts;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+static int wait_for(int fd, short events, int cancel_fd)
+{
+    struct pollfd fds[2] = {{.fd = fd, .events = events}, {.fd = cancel_fd, .events = POLLIN}};
+    int r;
+
+    do
+        r = poll(fds, 2, (int)STREAM_STALL_SECONDS * 1000);
+    while (r < 0 && errno == EINTR);
+    if (r < 0)
+        return -errno;
+    if (fds[1].revents)
+        return -ECANCELED;
+    return r == 0 ? -ETIMEDOUT : 0;
+}
+
+static bool is_again(int error)
+{
+    return error == EAGAIN || error == EINTR;
+}
+
+ssize_t stream_read(int fd, void *data, size_t size, int cancel_fd)
+{
+    for (;;) {
+        ssize_t n;
+        int r = wait_for(fd, POLLIN, cancel_fd);
+
+        if (r < 0)
+            return r;
+        n = recv(fd, data, size, MSG_DONTWAIT);
+        if (n < 0 && errno == ENOTSOCK)
+            n = read(fd, data, size);
+        if (n >= 0)
+            return n;
+        if (!is_again(errno))
+            return -errno;
+    }
+}
+
+/* After POLLOUT a pipe takes PIPE_BUF bytes without blocking, whatever its flags, which are the caller's and stay as they are. */
+static ssize_t write_some(int fd, const void *data, size_t size)
+{
+    ssize_t n = send(fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+    if (n < 0 && errno == ENOTSOCK)
+        n = write(fd, data, size < PIPE_BUF ? size : PIPE_BUF);
+    return n;
+}
+
+int stream_write(int fd, const void *data, size_t size, int cancel_fd, _Atomic uint64_t *stalled_usec)
+{
+    const uint8_t *p = data;
+
+    while (size > 0) {
+        uint64_t begin = now_usec();
+        int r = wait_for(fd, POLLOUT, cancel_fd);
+        ssize_t n;
+
+        if (stalled_usec)
+            *stalled_usec += now_usec() - begin;
+        if (r < 0)
+            return r;
+        n = write_some(fd, p, size);
+        if (n < 0 && !is_again(errno))
+            return -errno;
+        if (n > 0) {
+            p += n;
+            size -= (size_t)n;
+        }
+    }
+    return 0;
+}
