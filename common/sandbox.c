@@ -213,9 +213,12 @@ static int landlock_abi(void)
     return (int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 }
 
+/* After sandbox_enter() the kernel cannot be asked any more. */
+static bool landlock_enforced;
+
 bool sandbox_has_landlock(void)
 {
-    return landlock_abi() > 0;
+    return landlock_enforced;
 }
 
 static uint64_t handled_fs(int abi)
@@ -301,7 +304,10 @@ static int enter_landlock(const Sandbox *sandbox)
         r = add_named_path(ruleset, path, attributes.handled_access_fs);
     if (r < 0)
         return r;
-    return syscall(SYS_landlock_restrict_self, ruleset, 0) < 0 ? -errno : 0;
+    if (syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
+        return -errno;
+    landlock_enforced = true;
+    return 0;
 }
 
 /* --- Both -------------------------------------------------------------------------------------------------------- */

@@ -41,5 +41,5 @@ typedef struct Sandbox {
  * calls) seccomp is left out and the function says so with a positive return. */
 int sandbox_enter(const Sandbox *sandbox);
 
-/* True when the kernel enforces Landlock rules for this process. */
+/* True when sandbox_enter() has put Landlock rules in force. */
 bool sandbox_has_landlock(void);
