@@ -28,8 +28,15 @@ BUILDS = {  # name: environment, meson options
     "sanitize": ({"CC": "gcc"}, ["-Dsanitize=true", "-Dman=disabled", "--buildtype=debugoptimized"]),
     "clang": ({"CC": "clang"}, ["-Dman=disabled"]),
 }
-SANITIZER = {"ASAN_OPTIONS": "abort_on_error=1:detect_stack_use_after_return=1:strict_string_checks=1",
+SANITIZER = {"ASAN_OPTIONS": "abort_on_error=1:detect_stack_use_after_return=1",
              "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"}
+
+
+def first_failure(log):
+    """The part of a build log that says what went wrong."""
+    lines = log.read_text(errors="replace").splitlines()
+    at = next((number for number, line in enumerate(lines) if line.startswith("FAILED") or " ERROR: " in line), max(0, len(lines) - 40))
+    return "\n".join(lines[at:at + 40])
 
 
 class Check:
@@ -38,6 +45,7 @@ class Check:
         self.select = arguments.select
         self.results = Results(arguments.verbose)
         self.begun = time.monotonic()
+        self.built = set()
         (WORK / "logs").mkdir(parents=True, exist_ok=True)
 
     def say(self, text):
@@ -64,8 +72,9 @@ class Check:
             status, log = self.command(f"build-{name}", ["ninja", "-C", str(folder), "-j", JOBS], environment)
         seconds = time.monotonic() - begun
         self.say(f"built {name}, {seconds:.0f} s" if not status else f"building {name} failed")
-        self.results.add(suite, f"build {name}", "failed" if status else "passed",
-                         log.read_text(errors="replace")[-6000:] if status else "", seconds)
+        self.results.add(suite, f"build {name}", "failed" if status else "passed", first_failure(log) if status else "", seconds)
+        if not status:
+            self.built.add(name)
         return not status
 
     def meson_tests(self, build, suite, environment=None):
@@ -85,23 +94,24 @@ class Check:
             counted = 0
         if not counted or (status and not self.results.failed(suite)):
             self.results.add(suite, f"meson test --suite {suite} ({build})", "failed", log.read_text(errors="replace")[-4000:])
+        self.results.spend(suite, time.monotonic() - begun)
         self.say(f"ran {suite} on the {build} build, {time.monotonic() - begun:.0f} s")
 
     def read_report(self, report, suite_of, suffix=""):
         """Takes the cases out of a JUnit report; returns how many there were."""
         counted = 0
         for group in xml.etree.ElementTree.parse(report).getroot().iter("testsuite"):
-            output = "\n".join(element.text or "" for tag in ("system-out", "system-err") for element in group.findall(tag))
             for case in group.iter("testcase"):
                 bad = [element for element in case if element.tag in ("failure", "error")]
-                outcome = "failed" if bad else "skipped" if case.find("skipped") is not None else "passed"
-                detail = "\n".join(f"{e.get('message') or ''}\n{e.text or ''}" for e in bad)
-                if outcome == "skipped":
-                    detail = case.find("skipped").get("message") or ""
-                elif bad and not suffix == "":
-                    detail += "\n" + output[-4000:]
+                skipped = case.find("skipped")
+                outcome = "failed" if bad else "skipped" if skipped is not None else "passed"
+                said = [element for element in [*case, *group] if element.tag in ("system-out", "system-err")] if bad and suffix else []
+                detail = "\n".join(f"{e.get('message') or ''}\n{e.text or ''}" for e in bad) + "\n".join((e.text or "")[-4000:] for e in said)
+                if skipped is not None:
+                    detail = skipped.get("message") or ""
                 name = ".".join(filter(None, [group.get("name") if suffix else case.get("classname"), case.get("name")]))
-                self.results.add(suite_of(case), name + suffix, outcome, detail, float(case.get("time") or 0))
+                seconds = 0 if suffix else float(case.get("time") or 0)  # meson's tests are timed as a whole
+                self.results.add(suite_of(case), name + suffix, outcome, detail, seconds)
                 counted += 1
         return counted
 
@@ -121,7 +131,7 @@ class Check:
         counted = 0
         if report.exists():
             def suite_of(case):
-                return next((s for s in suites if f"tests.{s}." in (case.get("classname") or "") + "."), suites[0])
+                return next((suite for suite in suites if (case.get("classname") or "").startswith(f"{suite}.")), suites[0])
             counted = self.read_report(report, suite_of)
         if not report.exists() or status not in (0, 1, 5) or (status == 5 and not self.select):
             self.results.add(suites[0], "pytest", "failed", log.read_text(errors="replace")[-4000:])
@@ -139,7 +149,7 @@ class Check:
         self.pytest(suites)
 
     def compiled(self):
-        if "unit" in self.suites:
+        if "unit" in self.suites and "release" in self.built:
             self.meson_tests("release", "unit")
         if {"unit", "fuzz"} & set(self.suites) and self.build("sanitize", "unit" if "unit" in self.suites else "fuzz"):
             for suite in ("unit", "fuzz"):

@@ -25,7 +25,6 @@ BANNED = {
     r"PKCS7_\w+|d2i_PKCS7\w*|i2d_PKCS7\w*": "the CMS API",
     r"getpwnam|getpwuid|getgrnam|getgrgid": "the _r form",
     r"localtime|gmtime|ctime|asctime": "the _r form",
-    r"strerror": "%m, or strerrordesc_np()",
     r"sleep|usleep": "a timer of the event loop",
 }
 

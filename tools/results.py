@@ -8,6 +8,7 @@ import threading
 class Results:
     def __init__(self, verbose=False):
         self.cases = []  # suite, name, outcome, detail, seconds
+        self.spent = collections.Counter()  # suite: seconds that belong to no case
         self.verbose = verbose
         self.lock = threading.Lock()
 
@@ -16,6 +17,10 @@ class Results:
             self.cases.append((suite, name, outcome, detail, seconds))
             if self.verbose or outcome == "failed":
                 print(f"  {outcome}: {suite}: {name}", flush=True)
+
+    def spend(self, suite, seconds):
+        with self.lock:
+            self.spent[suite] += seconds
 
     def failed(self, suite):
         return any(case[0] == suite and case[2] == "failed" for case in self.cases)
@@ -31,7 +36,7 @@ class Results:
         print(f"\n{'suite':<10} {'passed':>7} {'failed':>7} {'skipped':>8} {'seconds':>9}")
         for suite in suites:
             counts = collections.Counter(case[2] for case in self.cases if case[0] == suite)
-            spent = sum(case[4] for case in self.cases if case[0] == suite)
+            spent = self.spent[suite] + sum(case[4] for case in self.cases if case[0] == suite)
             print(f"{suite:<10} {counts['passed']:>7} {counts['failed']:>7} {counts['skipped']:>8} {spent:>9.1f}")
         total = collections.Counter(case[2] for case in self.cases)
         print(f"{int(seconds) // 60} min {int(seconds) % 60} s in all")
