@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hostname.h"
+
+#include <limits.h>
+
+#include "json-util.h"
+#include "log.h"
+
+#define HOSTNAMED_NAME "org.freedesktop.hostname1"
+#define HOSTNAMED_PATH "/org/freedesktop/hostname1"
+#define TIMEOUT_USEC (30 * 1000000ULL)
+
+struct Hostname {
+    sd_bus *bus;
+    char name[HOST_NAME_MAX + 1];
+    sd_bus_slot *match, *fetch;
+    void (*changed)(void *userdata);
+    void *userdata;
+};
+
+const char *hostname_get(const Hostname *h)
+{
+    return h->name;
+}
+
+static void take_name(Hostname *h, const char *name)
+{
+    if (streq(h->name, name) || strlen(name) > HOST_NAME_MAX || name[0] == '\0')
+        return;
+    (void)snprintf(h->name, sizeof(h->name), "%s", name);
+    h->changed(h->userdata);
+}
+
+static int on_fetched(sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error)
+{
+    Hostname *h = userdata;
+    const char *name;
+
+    h->fetch = sd_bus_slot_unref(h->fetch);
+    if (sd_bus_message_is_method_error(reply, NULL))
+        log_warning("The system's host name could not be read from systemd-hostnamed, ignoring: %s",
+                    sd_bus_message_get_error(reply)->message);
+    else if (sd_bus_message_enter_container(reply, 'v', "s") > 0 && sd_bus_message_read(reply, "s", &name) > 0)
+        take_name(h, name);
+    return 1;
+}
+
+int hostname_fetch(Hostname *h)
+{
+    h->fetch = sd_bus_slot_unref(h->fetch);
+    return sd_bus_call_method_async(h->bus, &h->fetch, HOSTNAMED_NAME, HOSTNAMED_PATH, "org.freedesktop.DBus.Properties", "Get",
+                                    on_fetched, h, "ss", HOSTNAMED_NAME, "Hostname");
+}
+
+static int on_changed(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    int r = hostname_fetch(userdata);
+
+    if (r < 0)
+        log_warning_errno(r, "Failed to ask for the system's host name, ignoring: %m");
+    return 0;
+}
+
+int hostname_new(Server *server, void (*changed)(void *userdata), void *userdata, Hostname **ret)
+{
+    _cleanup_(hostname_freep) Hostname *h = calloc(1, sizeof(*h));
+    int r;
+
+    if (!h)
+        return -ENOMEM;
+    h->bus = server_bus(server);
+    h->changed = changed;
+    h->userdata = userdata;
+    /* Good enough until hostnamed has answered: the unit sees the name that was set when it was started. */
+    if (gethostname(h->name, sizeof(h->name) - 1) < 0)
+        (void)snprintf(h->name, sizeof(h->name), "localhost");
+    r = sd_bus_match_signal_async(h->bus, &h->match, HOSTNAMED_NAME, HOSTNAMED_PATH, "org.freedesktop.DBus.Properties",
+                                  "PropertiesChanged", on_changed, NULL, h);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(h);
+    return 0;
+}
+
+Hostname *hostname_free(Hostname *h)
+{
+    if (!h)
+        return NULL;
+    sd_bus_slot_unref(h->match);
+    sd_bus_slot_unref(h->fetch);
+    free(h);
+    return NULL;
+}
+
+static int on_set(sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error)
+{
+    if (sd_bus_message_is_method_error(reply, NULL))
+        log_warning("systemd-hostnamed did not take the configured host name, ignoring: %s",
+                    sd_bus_message_get_error(reply)->message);
+    return 1;
+}
+
+void hostname_set(Hostname *h, const char *name)
+{
+    static const char *const methods[] = {"SetStaticHostname", "SetHostname"};
+
+    for (size_t i = 0; i < ELEMENTSOF(methods); i++) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+        int r = sd_bus_message_new_method_call(h->bus, &call, HOSTNAMED_NAME, HOSTNAMED_PATH, HOSTNAMED_NAME, methods[i]);
+
+        if (r >= 0)
+            r = sd_bus_message_append(call, "sb", name, false);
+        if (r >= 0)
+            r = sd_bus_call_async(h->bus, NULL, call, on_set, h, TIMEOUT_USEC);
+        if (r < 0)
+            log_warning_errno(r, "Failed to call systemd-hostnamed, ignoring: %m");
+    }
+}
+
+const char *hostname_configured(json_object *system)
+{
+    const char *name;
+
+    return json_get_string(system, "hostname", &name) < 0 ? NULL : name;
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* org.chancery.Policy1: the configuration as it is, and its history. */
+#include "org.chancery.Policy1.h"
+
+#include "errors.h"
+#include "json-util.h"
+#include "memfd.h"
+#include "names.h"
+#include "policy.h"
+
+#define SECTION_WORDS_MAX 16U
+
+int policy_bus_memfd(const char *name, const char *text)
+{
+    return memfd_new_sealed(name, text, strlen(text));
+}
+
+/* --- Sessions ------------------------------------------------------------------------------------------------------- */
+
+/* What ends up in the commit list: short, and no more than what a terminal shows. */
+static bool is_printable(const char *s, size_t max)
+{
+    size_t n = 0;
+
+    for (; s[n]; n++)
+        if (n >= max || s[n] <= ' ' || s[n] > '~')
+            return false;
+    return true;
+}
+
+int policy1_method_open_session(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    const char *line = "", *client = "", *path;
+    const BusOption options[] = {
+        {"line", 's', &line, NULL},
+        {"client", 's', &client, NULL},
+    };
+    int r;
+
+    r = bus_read_options(m, options, ELEMENTSOF(options), reterr_error);
+    if (r < 0)
+        return r;
+    if (!is_printable(line, 32))
+        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT, "'line' has at most 32 printable characters without blanks");
+    if (!is_printable(client, 16))
+        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT, "'client' has at most 16 printable characters without blanks");
+    r = session_bus_open(userdata, m, line, client, &path, reterr_error);
+    if (r < 0)
+        return r;
+    return sd_bus_reply_method_return(m, "o", path);
+}
+
+/* --- The running configuration -------------------------------------------------------------------------------------- */
+
+static int reply_memfd(sd_bus_message *m, const char *name, const char *text)
+{
+    _cleanup_close_ int fd = -EBADF;
+
+    if (!text)
+        return -ENOMEM;
+    fd = policy_bus_memfd(name, text);
+    return fd < 0 ? fd : sd_bus_reply_method_return(m, "h", fd);
+}
+
+static int find_part(json_object *running, char *const *words, json_object **ret, sd_bus_error *reterr_error)
+{
+    int r;
+
+    if (!words || !words[0]) {
+        *ret = config_canonical(running);
+        return *ret ? 0 : -ENOMEM;
+    }
+    r = config_filter(running, words, ret);
+    if (r == -EINVAL)
+        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT, "There is no configuration with these words");
+    if (r == -ENOTUNIQ)
+        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT, "More than one kind of configuration begins with these words");
+    if (r == -ENOENT)
+        return sd_bus_error_setf(reterr_error, ERROR_NO_SUCH_OBJECT, "No such configuration item(s)");
+    return r;
+}
+
+static char **strings_free(char **strings)
+{
+    for (char **s = strings; s && *s; s++)
+        free(*s);
+    free(strings);
+    return NULL;
+}
+DEFINE_TRIVIAL_CLEANUP_FUNC(char **, strings_free);
+
+int policy1_method_get_running_configuration(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    Policy *policy = userdata;
+    _cleanup_(strings_freep) char **words = NULL;
+    _cleanup_json_ json_object *part = NULL;
+    _cleanup_free_ char *text = NULL;
+    const char *format;
+    size_t n = 0;
+    int r;
+
+    r = sd_bus_message_read_strv(m, &words);
+    if (r >= 0)
+        r = sd_bus_message_read(m, "s", &format);
+    if (r < 0)
+        return r;
+    while (words && words[n])
+        if (++n > SECTION_WORDS_MAX)
+            return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT, "A section has at most %u words", SECTION_WORDS_MAX);
+    if (!streq(format, "text") && !streq(format, "json"))
+        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT, "The format is 'text' or 'json'");
+    r = find_part(commit_store_running(policy->store), words, &part, reterr_error);
+    if (r < 0)
+        return r;
+    text = streq(format, "text") ? config_render(NULL, part) : config_canonical_text(part);
+    return reply_memfd(m, "running-configuration", text);
+}
+
+int policy1_method_get_section(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    Policy *policy = userdata;
+    static const char *const known[] = {SECTION_SYSTEM, SECTION_AAA, SECTION_TRUSTPOINTS, SECTION_TRUSTPOOL};
+    _cleanup_json_ json_object *section = NULL;
+    _cleanup_free_ char *text = NULL;
+    _cleanup_close_ int fd = -EBADF;
+    bool found = false;
+    const char *name;
+    int r;
+
+    r = sd_bus_message_read(m, "s", &name);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < ELEMENTSOF(known); i++)
+        found = found || streq(known[i], name);
+    if (!found)
+        return sd_bus_error_setf(reterr_error, ERROR_NO_SUCH_OBJECT, "There is no section '%.64s'", name);
+    section = config_section(commit_store_running(policy->store), name);
+    text = section ? config_canonical_text(section) : NULL;
+    if (!text)
+        return -ENOMEM;
+    fd = policy_bus_memfd(name, text);
+    if (fd < 0)
+        return fd;
+    return sd_bus_reply_method_return(m, "th", commit_store_last_id(policy->store), fd);
+}
+
+/* --- History -------------------------------------------------------------------------------------------------------- */
+
+static int append_commit(sd_bus_message *reply, const Commit *commit)
+{
+    int r;
+
+    r = sd_bus_message_open_container(reply, 'a', "{sv}");
+    if (r < 0)
+        return r;
+    if ((r = bus_append_entry(reply, "id", "t", commit->id)) < 0 || (r = bus_append_entry(reply, "user", "s", commit->user)) < 0 ||
+        (r = bus_append_entry(reply, "line", "s", commit->line)) < 0 ||
+        (r = bus_append_entry(reply, "client", "s", commit->client)) < 0 ||
+        (r = bus_append_entry(reply, "time", "t", commit->time)) < 0 ||
+        (commit->label && (r = bus_append_entry(reply, "label", "s", commit->label)) < 0) ||
+        (commit->comment && (r = bus_append_entry(reply, "comment", "s", commit->comment)) < 0))
+        return r;
+    return sd_bus_message_close_container(reply);
+}
+
+int policy1_method_list_commits(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    Policy *policy = userdata;
+    const Commit *commit;
+    uint32_t max;
+    int r;
+
+    r = sd_bus_message_read(m, "u", &max);
+    if (r >= 0)
+        r = sd_bus_message_new_method_return(m, &reply);
+    if (r >= 0)
+        r = sd_bus_message_open_container(reply, 'a', "a{sv}");
+    for (size_t i = 0; r >= 0 && (max == 0 || i < max) && (commit = commit_store_get(policy->store, i)); i++)
+        r = append_commit(reply, commit);
+    if (r >= 0)
+        r = sd_bus_message_close_container(reply);
+    if (r < 0)
+        return r;
+    r = sd_bus_send(NULL, reply, NULL);
+    return r < 0 ? r : 1;
+}
+
+/* --- Properties ----------------------------------------------------------------------------------------------------- */
+
+int policy1_get_last_commit(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
+                            void *userdata, sd_bus_error *reterr_error)
+{
+    const Policy *policy = userdata;
+
+    return sd_bus_message_append(reply, "t", commit_store_last_id(policy->store));
+}
+
+int policy1_get_last_commit_time(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
+                                 void *userdata, sd_bus_error *reterr_error)
+{
+    const Policy *policy = userdata;
+    const Commit *last = commit_store_get(policy->store, 0);
+
+    return sd_bus_message_append(reply, "t", last ? last->time : UINT64_C(0));
+}
+
+int policy1_get_last_commit_user(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
+                                 void *userdata, sd_bus_error *reterr_error)
+{
+    const Policy *policy = userdata;
+    const Commit *last = commit_store_get(policy->store, 0);
+
+    return sd_bus_message_append(reply, "s", last ? last->user : "");
+}
+
+int policy1_get_hostname(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
+                         void *userdata, sd_bus_error *reterr_error)
+{
+    return sd_bus_message_append(reply, "s", policy_hostname(userdata));
+}
+
+int policy_bus_init(Policy *policy)
+{
+    return server_add_object(policy->server, POLICY_PATH, &policy1_interface, policy);
+}

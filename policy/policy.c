@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "policy.h"
+
+#include "atomic-file.h"
+#include "json-util.h"
+#include "log.h"
+#include "names.h"
+#include "transaction.h"
+
+static void report_corrupt(const char *name, void *userdata)
+{
+    static const LogEvent event = {LOG_STATE_CORRUPT};
+
+    log_event(&event, LOG_FIELDS("FILE", name), "The commit record %s is damaged and was moved aside; the commit before it counts", name);
+}
+
+static void on_hostname_changed(void *userdata)
+{
+    Policy *policy = userdata;
+
+    (void)sd_bus_emit_properties_changed(server_bus(policy->server), POLICY_PATH, POLICY_NAME, "Hostname", NULL);
+}
+
+static int open_store(Policy *policy)
+{
+    _cleanup_close_ int state_fd = state_directory_open();
+
+    if (state_fd < 0)
+        return log_error_errno(state_fd, "Failed to open the state directory: %m");
+    return commit_store_open(state_fd, report_corrupt, NULL, &policy->store);
+}
+
+int policy_new(Server *server, Policy **ret)
+{
+    _cleanup_(policy_freep) Policy *policy = calloc(1, sizeof(*policy));
+    int r;
+
+    if (!policy)
+        return -ENOMEM;
+    policy->server = server;
+    policy->parser = config_parser_new();
+    if (!policy->parser)
+        return -ENOMEM;
+    r = open_store(policy);
+    if (r >= 0)
+        r = rules_new(server, &policy->rules);
+    if (r >= 0)
+        r = hostname_new(server, on_hostname_changed, policy, &policy->hostname);
+    if (r >= 0)
+        r = policy_bus_init(policy);
+    if (r >= 0)
+        r = session_bus_init(policy);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(policy);
+    return 0;
+}
+
+Policy *policy_free(Policy *policy)
+{
+    if (!policy)
+        return NULL;
+    transactions_drop(policy);
+    while (policy->sessions)
+        session_bus_close(policy->sessions);
+    hostname_free(policy->hostname);
+    rules_free(policy->rules);
+    commit_store_free(policy->store);
+    config_parser_free(policy->parser);
+    free(policy);
+    return NULL;
+}
+
+/* What was committed was checked; should it be wrong all the same, nobody is granted anything. */
+static int compile_running(Policy *policy, Aaa **ret)
+{
+    _cleanup_json_ json_object *section = config_section(commit_store_running(policy->store), SECTION_AAA),
+                               *nothing = json_object_new_object();
+    int r;
+
+    if (!section || !nothing)
+        return -ENOMEM;
+    r = aaa_compile(section, NULL, NULL, ret);
+    if (r == -EINVAL) {
+        log_error("The committed groups and users are not consistent: nobody holds a task by configuration");
+        r = aaa_compile(nothing, NULL, NULL, ret);
+    }
+    return r;
+}
+
+int policy_apply_aaa(Policy *policy, rules_effective_t effective, void *userdata)
+{
+    _cleanup_(aaa_freep) Aaa *aaa = NULL;
+    int r = compile_running(policy, &aaa);
+
+    if (r < 0)
+        return log_error_errno(r, "Failed to work out who holds which task: %m");
+    return rules_update(policy->rules, aaa, effective, userdata);
+}
+
+int policy_ready(Policy *policy)
+{
+    _cleanup_json_ json_object *system = config_section(commit_store_running(policy->store), SECTION_SYSTEM);
+    const char *name = system ? hostname_configured(system) : NULL;
+    int r;
+
+    r = policy_apply_aaa(policy, NULL, NULL);
+    if (r < 0)
+        return r;
+    if (name && !streq(name, hostname_get(policy->hostname)))
+        hostname_set(policy->hostname, name);
+    r = hostname_fetch(policy->hostname);
+    if (r < 0)
+        log_warning_errno(r, "Failed to ask for the system's host name, ignoring: %m");
+    /* Who committed last may have been killed between writing and telling the owners. */
+    return transactions_reapply(policy);
+}
+
+const char *policy_hostname(const Policy *policy)
+{
+    json_object *system = NULL;
+    const char *name = NULL;
+
+    if (json_get_object(commit_store_running(policy->store), SECTION_SYSTEM, &system) >= 0)
+        name = hostname_configured(system);
+    return name ? name : hostname_get(policy->hostname);
+}
+
+int policy_sender_name(Policy *policy, sd_bus_message *m, char **ret)
+{
+    return bus_sender_name(m, ret);
+}

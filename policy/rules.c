@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rules.h"
+
+
+#include "log.h"
+#include "polkit-rules.h"
+
+#define VARIABLE "CHANCERY_POLKIT_RULES"
+#define POLKIT_NAME "org.freedesktop.PolicyKit1"
+#define POLKIT_PATH "/org/freedesktop/PolicyKit1/Authority"
+#define POLKIT_INTERFACE "org.freedesktop.PolicyKit1.Authority"
+#define EFFECTIVE_TIMEOUT_USEC (5 * 1000000ULL)
+
+struct Rules {
+    Server *server;
+    char *path;
+    sd_bus_slot *match;
+    sd_event_source *timer;
+    rules_effective_t effective;
+    void *userdata;
+};
+
+static void finish(Rules *rules)
+{
+    rules_effective_t effective = rules->effective;
+
+    rules->timer = sd_event_source_unref(rules->timer);
+    rules->effective = NULL;
+    if (effective)
+        effective(rules->userdata);
+}
+
+static int on_changed(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    finish(userdata);
+    return 0;
+}
+
+static int on_timeout(sd_event_source *s, uint64_t usec, void *userdata)
+{
+    log_warning("polkit has not said that it has read the new rules, going on");
+    finish(userdata);
+    return 0;
+}
+
+int rules_new(Server *server, Rules **ret)
+{
+    _cleanup_(rules_freep) Rules *rules = calloc(1, sizeof(*rules));
+    const char *path = getenv(VARIABLE);
+    int r;
+
+    if (!rules)
+        return -ENOMEM;
+    rules->server = server;
+    if (!path || path[0] != '/')
+        log_error("%s does not name polkit's rules file: nobody will hold a task by configuration", VARIABLE);
+    else if (!(rules->path = strdup(path)))
+        return -ENOMEM;
+    r = sd_bus_match_signal_async(server_bus(server), &rules->match, POLKIT_NAME, POLKIT_PATH, POLKIT_INTERFACE, "Changed", on_changed,
+                                  NULL, rules);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(rules);
+    return 0;
+}
+
+Rules *rules_free(Rules *rules)
+{
+    if (!rules)
+        return NULL;
+    sd_event_source_unref(rules->timer);
+    sd_bus_slot_unref(rules->match);
+    free(rules->path);
+    free(rules);
+    return NULL;
+}
+
+int rules_update(Rules *rules, const Aaa *aaa, rules_effective_t effective, void *userdata)
+{
+    _cleanup_free_ char *content = NULL;
+    int r;
+
+    if (!rules->path)
+        return 0;
+    content = polkit_rules_render(aaa);
+    r = content ? polkit_rules_write(rules->path, content) : -ENOMEM;
+    if (r < 0)
+        log_error_errno(r, "Failed to write %s, users do not hold what is configured: %m", rules->path);
+    if (r <= 0)
+        return 0;
+    log_debug("Rewrote %s", rules->path);
+    rules->timer = sd_event_source_unref(rules->timer);
+    r = sd_event_add_time_relative(server_event(rules->server), &rules->timer, CLOCK_MONOTONIC, EFFECTIVE_TIMEOUT_USEC, 0, on_timeout,
+                                   rules);
+    if (r < 0) {
+        log_warning_errno(r, "Failed to wait for polkit, going on: %m");
+        return 0;
+    }
+    rules->effective = effective;
+    rules->userdata = userdata;
+    return 1;
+}

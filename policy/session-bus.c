@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* org.chancery.Policy1.Session: one caller's changes, line by line, and their commit. */
+#include "org.chancery.Policy1.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "errors.h"
+#include "json-util.h"
+#include "names.h"
+#include "policy.h"
+#include "transaction.h"
+
+#define SESSION_PREFIX POLICY_PATH "/session"
+#define TASKS_MAX 8U
+#define TASK_NAME_SIZE 64U
+#define LABEL_SIZE_MAX 30U
+#define COMMENT_SIZE_MAX 256U
+
+/* --- Life ----------------------------------------------------------------------------------------------------------- */
+
+void session_bus_close(Session *session)
+{
+    Policy *policy = session->policy;
+
+    transactions_forget_session(policy, session);
+    for (Session **p = &policy->sessions; *p; p = &(*p)->next)
+        if (*p == session) {
+            *p = session->next;
+            break;
+        }
+    sd_bus_track_unref(session->track);
+    session_free(session);
+}
+
+static int on_peer_gone(sd_bus_track *track, void *userdata)
+{
+    session_bus_close(userdata);
+    return 0;
+}
+
+static int check_limits(const Policy *policy, uid_t uid, sd_bus_error *reterr_error)
+{
+    unsigned all = 0, of_user = 0;
+
+    for (const Session *s = policy->sessions; s; s = s->next) {
+        all++;
+        of_user += s->uid == uid;
+    }
+    if (of_user >= SESSIONS_PER_USER_MAX)
+        return sd_bus_error_setf(reterr_error, ERROR_LIMIT_EXCEEDED, "A user can have %u configuration sessions; close one",
+                                 SESSIONS_PER_USER_MAX);
+    if (all >= SESSIONS_MAX)
+        return sd_bus_error_setf(reterr_error, ERROR_LIMIT_EXCEEDED, "There are %u configuration sessions already; try again later",
+                                 SESSIONS_MAX);
+    return 0;
+}
+
+static int track_peer(Policy *policy, Session *session, sd_bus_message *m)
+{
+    sd_bus_track *track;
+    int r = sd_bus_track_new(server_bus(policy->server), &track, on_peer_gone, session);
+
+    if (r < 0)
+        return r;
+    session->track = track;
+    return sd_bus_track_add_sender(track, m);
+}
+
+/* The path is in a static buffer. */
+static const char *session_path(const Session *session)
+{
+    static char path[sizeof(SESSION_PREFIX) + 24];
+
+    (void)snprintf(path, sizeof(path), SESSION_PREFIX "/%" PRIu64, session->number);
+    return path;
+}
+
+int session_bus_open(Policy *policy, sd_bus_message *m, const char *line, const char *client, const char **ret_path,
+                     sd_bus_error *reterr_error)
+{
+    Session *session;
+    uid_t uid;
+    int r;
+
+    r = bus_sender_uid(m, &uid);
+    if (r >= 0)
+        r = check_limits(policy, uid, reterr_error);
+    if (r < 0)
+        return r;
+    session = session_new(++policy->last_session, commit_store_running(policy->store), commit_store_last_id(policy->store));
+    if (!session)
+        return -ENOMEM;
+    session->policy = policy;
+    session->uid = uid;
+    session->next = policy->sessions;
+    policy->sessions = session;
+    session->peer = strdup(sd_bus_message_get_sender(m));
+    session->line = strdup(line);
+    session->client = strdup(client);
+    r = session->peer && session->line && session->client ? policy_sender_name(policy, m, &session->user) : -ENOMEM;
+    if (r >= 0)
+        r = track_peer(policy, session, m);
+    if (r < 0) {
+        session_bus_close(session);
+        return r;
+    }
+    *ret_path = session_path(session);
+    return 0;
+}
+
+/* A session is there for the connection that opened it, and for nobody else. */
+static int session_find(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret_found,
+                        sd_bus_error *reterr_error)
+{
+    sd_bus_message *m = sd_bus_get_current_message(bus);
+    const char *sender = m ? sd_bus_message_get_sender(m) : NULL;
+    Policy *policy = userdata;
+
+    for (Session *session = policy->sessions; sender && session; session = session->next)
+        if (streq(session_path(session), path) && streq(session->peer, sender)) {
+            *ret_found = session;
+            return 1;
+        }
+    return 0;
+}
+
+int session_bus_init(Policy *policy)
+{
+    return server_add_objects(policy->server, SESSION_PREFIX, &policy1_session_interface, session_find, NULL, policy);
+}
+
+/* While a commit is under way, what it is about does not change. */
+static int check_idle(const Session *session, sd_bus_error *reterr_error)
+{
+    if (session->committing)
+        return sd_bus_error_setf(reterr_error, ERROR_BUSY, "A commit of this session is under way; wait for its end");
+    return 0;
+}
+
+/* --- Lines ---------------------------------------------------------------------------------------------------------- */
+
+static const char *parse_message(const ConfigParsed *parsed)
+{
+    switch (parsed->status) {
+    case GRAMMAR_OK:
+    case GRAMMAR_EMPTY:
+        return "";
+    case GRAMMAR_INVALID:
+        return parsed->reason ? parsed->reason : "Invalid input detected at '^' marker.";
+    case GRAMMAR_INCOMPLETE:
+        return "Incomplete command.";
+    case GRAMMAR_AMBIGUOUS:
+        return "Ambiguous command";
+    case GRAMMAR_UNMATCHED_QUOTE:
+        return "Unmatched quote";
+    }
+    return "";
+}
+
+static int reply_line(sd_bus_message *m, const Session *session, const ConfigParsed *parsed)
+{
+    bool accepted = parsed->status == GRAMMAR_OK || parsed->status == GRAMMAR_EMPTY;
+
+    return sd_bus_reply_method_return(m, "buss", accepted, (uint32_t)parsed->column, parse_message(parsed),
+                                      config_mode_name(session->place.mode));
+}
+
+static int accept_line(sd_bus_message *m, Session *session, ConfigParsed *parsed, sd_bus_error *reterr_error)
+{
+    char task[TASK_NAME_SIZE];
+    int r;
+
+    (void)snprintf(task, sizeof(task), "%s.write", parsed->line.row->task);
+    r = bus_authorize(m, (const char *const[]){task, NULL}, NULL, reterr_error);
+    if (r <= 0)
+        return r < 0 ? r : 1;
+    r = session_accept(session, parsed);
+    if (r == -EDQUOT)
+        return sd_bus_error_setf(reterr_error, ERROR_LIMIT_EXCEEDED, "The configuration would become too large");
+    return r < 0 ? r : reply_line(m, session, parsed);
+}
+
+int policy1_session_method_line(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    Session *session = userdata;
+    Policy *policy = session->policy;
+    ConfigParsed parsed = {0};
+    const char *line;
+    int r;
+
+    r = sd_bus_message_read(m, "s", &line);
+    if (r >= 0)
+        r = check_idle(session, reterr_error);
+    if (r < 0)
+        return r;
+    r = config_parse(policy->parser, &session->place, line, &parsed);
+    if (r >= 0)
+        r = parsed.status == GRAMMAR_OK ? accept_line(m, session, &parsed, reterr_error) : reply_line(m, session, &parsed);
+    config_parsed_done(&parsed);
+    return r;
+}
+
+typedef struct Completions {
+    sd_bus_message *reply;
+    char **words;
+    size_t n;
+} Completions;
+
+/* The modes are asked one after the other: each word once. */
+static int add_completion(const char *word, const char *help, void *userdata)
+{
+    Completions *c = userdata;
+    char **words;
+
+    for (size_t i = 0; i < c->n; i++)
+        if (streq(c->words[i], word))
+            return 0;
+    words = reallocarray(c->words, c->n + 1, sizeof(*words));
+    if (!words)
+        return -ENOMEM;
+    c->words = words;
+    words[c->n] = strdup(word);
+    if (!words[c->n])
+        return -ENOMEM;
+    c->n++;
+    return sd_bus_message_append(c->reply, "(ss)", word, help);
+}
+
+int policy1_session_method_complete(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    Session *session = userdata;
+    Policy *policy = session->policy;
+    Completions completions = {0};
+    const char *line;
+    int r;
+
+    r = sd_bus_message_read(m, "s", &line);
+    if (r >= 0)
+        r = sd_bus_message_new_method_return(m, &reply);
+    if (r >= 0)
+        r = sd_bus_message_open_container(reply, 'a', "(ss)");
+    completions.reply = reply;
+    if (r >= 0)
+        r = config_complete(policy->parser, &session->place, line, add_completion, &completions);
+    for (size_t i = 0; i < completions.n; i++)
+        free(completions.words[i]);
+    free(completions.words);
+    if (r >= 0)
+        r = sd_bus_message_close_container(reply);
+    if (r >= 0)
+        r = sd_bus_send(NULL, reply, NULL);
+    return r < 0 ? r : 1;
+}
+
+int policy1_session_method_up(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    Session *session = userdata;
+    bool left = session_up(session);
+
+    return sd_bus_reply_method_return(m, "bs", left, config_mode_name(session->place.mode));
+}
+
+int policy1_session_method_root(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    (void)session_up(userdata);
+    return sd_bus_reply_method_return(m, NULL);
+}
+
+/* --- Commit --------------------------------------------------------------------------------------------------------- */
+
+typedef struct TaskList {
+    char names[TASKS_MAX][TASK_NAME_SIZE];
+    const char *pointers[TASKS_MAX + 1];
+    size_t n;
+} TaskList;
+
+static int add_task(ConfigEvent event, const ConfigLine *line, void *userdata)
+{
+    TaskList *list = userdata;
+    char task[TASK_NAME_SIZE];
+
+    if (event != CONFIG_EVENT_LINE && event != CONFIG_EVENT_NEW)
+        return 0;
+    (void)snprintf(task, sizeof(task), "%s.write", line->row->task);
+    for (size_t i = 0; i < list->n; i++)
+        if (streq(list->names[i], task))
+            return 0;
+    if (list->n >= TASKS_MAX)
+        return -E2BIG;
+    (void)snprintf(list->names[list->n], TASK_NAME_SIZE, "%s", task);
+    list->pointers[list->n] = list->names[list->n];
+    list->n++;
+    return 0;
+}
+
+/* A label stands for the commit's id in commands, so that it must not look like one. */
+static bool is_commit_label(const char *s)
+{
+    size_t n = 0;
+
+    if (!((s[0] >= 'a' && s[0] <= 'z') || (s[0] >= 'A' && s[0] <= 'Z')))
+        return false;
+    for (; s[n]; n++)
+        if (n >= LABEL_SIZE_MAX || !strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_", s[n]))
+            return false;
+    return true;
+}
+
+static bool is_comment(const char *s)
+{
+    for (const char *p = s; *p; p++)
+        if ((unsigned char)*p < ' ' || *p == 0x7f || (size_t)(p - s) >= COMMENT_SIZE_MAX ||
+            ((unsigned char)p[0] == 0xc2 && (unsigned char)p[1] < 0xa0))
+            return false;
+    return true;
+}
+
+static int read_commit_options(sd_bus_message *m, Commit *info, bool *proceed, sd_bus_error *reterr_error)
+{
+    const char *label = NULL, *comment = NULL;
+    const BusOption options[] = {
+        {"label", 's', &label, NULL},
+        {"comment", 's', &comment, NULL},
+        {"proceed", 'b', proceed, NULL},
+    };
+    int r = bus_read_options(m, options, ELEMENTSOF(options), reterr_error);
+
+    if (r < 0)
+        return r;
+    if (label && !is_commit_label(label))
+        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
+                                 "A label begins with a letter and has at most %u letters, digits, '-' and '_'", LABEL_SIZE_MAX);
+    if (comment && !is_comment(comment))
+        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT, "A comment has at most %u bytes of printable text",
+                                 COMMENT_SIZE_MAX);
+    /* Borrowed from the message until the transaction copies them. */
+    info->label = (char *)(uintptr_t)label;
+    info->comment = (char *)(uintptr_t)comment;
+    return 0;
+}
+
+/* What would be committed. */
+static int make_candidate(const Session *session, bool proceed, json_object **ret, sd_bus_error *reterr_error)
+{
+    const Policy *policy = session->policy;
+
+    if (session->base_id == commit_store_last_id(policy->store)) {
+        *ret = config_canonical(session_view(session));
+        return *ret ? 0 : -ENOMEM;
+    }
+    if (!proceed)
+        return sd_bus_error_setf(reterr_error, ERROR_CONFLICT,
+                                 "One or more commits have occurred from other configuration sessions since this session started or since "
+                                 "the last commit was made from this session");
+    return session_rebase(session, commit_store_running(policy->store), ret);
+}
+
+static int commit_candidate(sd_bus_message *m, Session *session, json_object *candidate, Commit *info, sd_bus_error *reterr_error)
+{
+    Policy *policy = session->policy;
+    char hash[CONFIG_HASH_SIZE];
+    TaskList needed = {.n = 0};
+    int r;
+
+    r = config_compare(commit_store_running(policy->store), candidate, add_task, &needed);
+    if (r < 0)
+        return r;
+    if (needed.n == 0) {
+        session_reset(session, commit_store_running(policy->store), commit_store_last_id(policy->store));
+        return sd_bus_reply_method_return(m, "t", UINT64_C(0));
+    }
+    r = config_hash(candidate, hash);
+    if (r < 0)
+        return r;
+    /* What polkit is asked about is this candidate; should it be another one when the answer is there, the answer does not count. */
+    r = bus_authorize(m, needed.pointers, (const char *const[]){"candidate-hash", hash, NULL}, reterr_error);
+    if (r <= 0)
+        return r < 0 ? r : 1;
+    info->user = session->user;
+    info->line = session->line;
+    info->client = session->client;
+    r = transaction_start(policy, session, m, candidate, info);
+    return r < 0 ? r : 1;
+}
+
+int policy1_session_method_commit(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    _cleanup_json_ json_object *candidate = NULL;
+    Session *session = userdata;
+    Commit info = {0};
+    bool proceed = false;
+    int r;
+
+    r = read_commit_options(m, &info, &proceed, reterr_error);
+    if (r >= 0)
+        r = check_idle(session, reterr_error);
+    if (r >= 0 && !session_is_changed(session))
+        return sd_bus_reply_method_return(m, "t", UINT64_C(0));
+    if (r >= 0)
+        r = make_candidate(session, proceed, &candidate, reterr_error);
+    if (r < 0)
+        return r;
+    return commit_candidate(m, session, candidate, &info, reterr_error);
+}
+
+int policy1_session_method_get_changes(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    Session *session = userdata;
+    _cleanup_free_ char *text = config_render(session->base, session_view(session));
+    _cleanup_close_ int fd = -EBADF;
+
+    if (!text)
+        return -ENOMEM;
+    fd = policy_bus_memfd("changes", text);
+    return fd < 0 ? fd : sd_bus_reply_method_return(m, "h", fd);
+}
+
+int policy1_session_method_get_failed(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    const Session *session = userdata;
+    int r = sd_bus_message_new_method_return(m, &reply);
+
+    if (r >= 0)
+        r = sd_bus_message_open_container(reply, 'a', "(ss)");
+    for (size_t i = 0; r >= 0 && i < session->n_failures; i++)
+        r = sd_bus_message_append(reply, "(ss)", session->failures[i].line, session->failures[i].reason);
+    if (r >= 0)
+        r = sd_bus_message_close_container(reply);
+    if (r >= 0)
+        r = sd_bus_send(NULL, reply, NULL);
+    return r < 0 ? r : 1;
+}
+
+int policy1_session_method_clear(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    Session *session = userdata;
+    const Policy *policy = session->policy;
+    int r = check_idle(session, reterr_error);
+
+    if (r < 0)
+        return r;
+    session_reset(session, commit_store_running(policy->store), commit_store_last_id(policy->store));
+    session_clear_failures(session);
+    return sd_bus_reply_method_return(m, NULL);
+}
+
+int policy1_session_method_close(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    session_bus_close(userdata);
+    return sd_bus_reply_method_return(m, NULL);
+}
+
+/* --- Properties ----------------------------------------------------------------------------------------------------- */
+
+int policy1_session_get_mode(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
+                             void *userdata, sd_bus_error *reterr_error)
+{
+    const Session *session = userdata;
+
+    return sd_bus_message_append(reply, "s", config_mode_name(session->place.mode));
+}
+
+int policy1_session_get_changed(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
+                                void *userdata, sd_bus_error *reterr_error)
+{
+    return sd_bus_message_append(reply, "b", session_is_changed(userdata));
+}
+
+int policy1_session_get_user(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
+                             void *userdata, sd_bus_error *reterr_error)
+{
+    const Session *session = userdata;
+
+    return sd_bus_message_append(reply, "s", session->user);
+}

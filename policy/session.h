@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A configuration session: the changes of one caller to the configuration as it was when the session began. Nothing of it is
+ * visible to others before it is committed, and nothing of it outlives the caller's connection. */
+#pragma once
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "commit-store.h"
+#include "config-parse.h"
+
+#define SESSIONS_PER_USER_MAX 8U
+#define SESSIONS_MAX 64U
+/* Of a candidate's canonical text. */
+#define CANDIDATE_SIZE_MAX (1U << 20)
+
+typedef struct Failure {
+    char *line, *reason;
+} Failure;
+
+typedef struct Session {
+    uint64_t number;
+    uid_t uid;
+    char *user, *line, *client; /* for the commit list */
+    ConfigPlace place;
+    json_object *base; /* what the changes are relative to; never changed */
+    uint64_t base_id;
+    json_object *candidate; /* NULL: no changes yet */
+    size_t candidate_size;  /* at most this */
+    bool committing;
+    Failure *failures; /* of the last commit */
+    size_t n_failures;
+
+    void *policy; /* the wire's */
+    char *peer;
+    void *track;
+    struct Session *next;
+} Session;
+
+/* base is referenced. */
+Session *session_new(uint64_t number, json_object *base, uint64_t base_id);
+Session *session_free(Session *session);
+DEFINE_TRIVIAL_CLEANUP_FUNC(Session *, session_free);
+
+/* Borrowed: the configuration as this session sees it. */
+json_object *session_view(const Session *session);
+bool session_is_changed(const Session *session);
+
+/* Makes a parsed line a change, and moves to where it leads. -EDQUOT when the candidate or one of its sets would be too large. */
+int session_accept(Session *session, ConfigParsed *parsed);
+
+/* Leaves the mode; false at the top. */
+bool session_up(Session *session);
+
+/* Drops the changes, and starts again from this configuration. */
+void session_reset(Session *session, json_object *base, uint64_t base_id);
+
+/* This session's changes applied to another configuration than it started from: a new tree. */
+int session_rebase(const Session *session, json_object *running, json_object **ret);
+
+void session_clear_failures(Session *session);
+int session_add_failure(Session *session, const char *line, const char *reason);

@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "transaction.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "errors.h"
+#include "json-util.h"
+#include "log.h"
+#include "memfd.h"
+#include "names.h"
+
+#define CHECK_TIMEOUT_USEC (20 * 1000000ULL)
+#define APPLY_TIMEOUT_USEC (10 * 1000000ULL)
+
+typedef struct Owner {
+    const char *section, *name, *path, *daemon;
+} Owner;
+
+static const Owner owners[] = {
+    {SECTION_SYSTEM, ENROLLMENT_NAME, ENROLLMENT_PATH, "enrolld"},
+    {SECTION_TRUSTPOINTS, ENROLLMENT_NAME, ENROLLMENT_PATH, "enrolld"},
+    {SECTION_TRUSTPOINTS, KEYS_NAME, KEYS_PATH, "keyd"},
+    {SECTION_TRUSTPOOL, TRUSTPOOL_NAME, TRUSTPOOL_PATH, "poold"},
+};
+
+typedef struct OwnerCall {
+    Transaction *transaction;
+    const Owner *owner;
+    sd_bus_slot *slot;
+} OwnerCall;
+
+struct Transaction {
+    Policy *policy;
+    Session *session; /* NULL when it went away */
+    sd_bus_message *message;
+    json_object *candidate;
+    uint64_t base_id;
+    Commit info;
+    OwnerCall calls[ELEMENTSOF(owners)];
+    unsigned pending; /* answers that are waited for; one more while something is being started */
+    bool running, written;
+    const char *unreachable; /* the daemon that did not answer */
+    char *unreachable_text;
+    bool failed;
+    struct Transaction *next;
+};
+
+static void transaction_begin(Transaction *t);
+
+static Transaction *transaction_free(Transaction *t)
+{
+    if (!t)
+        return NULL;
+    for (size_t i = 0; i < ELEMENTSOF(t->calls); i++)
+        sd_bus_slot_unref(t->calls[i].slot);
+    sd_bus_message_unref(t->message);
+    json_object_put(t->candidate);
+    commit_done(&t->info);
+    free(t->unreachable_text);
+    free(t);
+    return NULL;
+}
+DEFINE_TRIVIAL_CLEANUP_FUNC(Transaction *, transaction_free);
+
+/* --- The end -------------------------------------------------------------------------------------------------------- */
+
+/* The first one of the queue is over: off with it, on with the next. */
+static void transaction_end(Transaction *t)
+{
+    Policy *policy = t->policy;
+
+    policy->transactions = t->next;
+    if (t->session)
+        t->session->committing = false;
+    transaction_free(t);
+    if (policy->transactions)
+        transaction_begin(policy->transactions);
+}
+
+static void fail(Transaction *t, const char *error, const char *text)
+{
+    static const LogEvent event = {LOG_CONFIG_FAILURE};
+    int r;
+
+    log_event(&event, LOG_FIELDS("USER", t->info.user, "ERROR", error), "The commit of user '%s' failed: %s", t->info.user, text);
+    r = sd_bus_reply_method_errorf(t->message, error, "%s", text);
+    if (r < 0)
+        log_warning_errno(r, "Failed to answer a commit, ignoring: %m");
+    transaction_end(t);
+}
+
+static void succeed(Transaction *t)
+{
+    int r = sd_bus_reply_method_return(t->message, "t", t->info.id);
+
+    if (r < 0)
+        log_warning_errno(r, "Failed to answer a commit, ignoring: %m");
+    transaction_end(t);
+}
+
+/* --- Calls to the owners -------------------------------------------------------------------------------------------- */
+
+static bool section_differs(json_object *a, json_object *b, const char *section)
+{
+    _cleanup_json_ json_object *x = config_section(a, section), *y = config_section(b, section);
+
+    return !x || !y || !json_object_equal(x, y);
+}
+
+static int section_memfd(json_object *root, const char *section)
+{
+    _cleanup_json_ json_object *o = config_section(root, section);
+    _cleanup_free_ char *text = o ? config_canonical_text(o) : NULL;
+
+    return text ? memfd_new_sealed(section, text, strlen(text)) : -ENOMEM;
+}
+
+static int owner_message(Policy *policy, const Owner *owner, const char *method, json_object *root, uint64_t commit,
+                         sd_bus_message **ret)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+    _cleanup_close_ int fd = section_memfd(root, owner->section);
+    int r;
+
+    if (fd < 0)
+        return fd;
+    r = sd_bus_message_new_method_call(server_bus(policy->server), &call, owner->name, owner->path, CONFIG_OWNER_INTERFACE, method);
+    if (r >= 0)
+        r = sd_bus_message_append(call, "s", owner->section);
+    if (r >= 0 && streq(method, "Apply"))
+        r = sd_bus_message_append(call, "t", commit);
+    if (r >= 0)
+        r = sd_bus_message_append(call, "h", fd);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(call);
+    return 0;
+}
+
+static void answer_counted(Transaction *t);
+
+static int on_owner_answer(sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error);
+
+static int call_owner(Transaction *t, size_t i, const char *method, uint64_t timeout)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+    OwnerCall *c = &t->calls[i];
+    int r;
+
+    c->transaction = t;
+    c->owner = &owners[i];
+    r = owner_message(t->policy, c->owner, method, t->candidate, t->info.id, &call);
+    if (r >= 0)
+        r = sd_bus_call_async(server_bus(t->policy->server), &c->slot, call, on_owner_answer, c, timeout);
+    if (r >= 0)
+        t->pending++;
+    return r;
+}
+
+static int add_problem(const char *line, const char *reason, void *userdata)
+{
+    Transaction *t = userdata;
+
+    t->failed = true;
+    return t->session ? session_add_failure(t->session, line, reason) : 0;
+}
+
+/* Not there, not started, too slow: an answer from the bus, not from the owner. */
+static bool is_away(const sd_bus_error *error)
+{
+    return strncmp(error->name, ERROR_PREFIX, STRLEN(ERROR_PREFIX)) != 0;
+}
+
+static int take_check_answer(Transaction *t, const Owner *owner, sd_bus_message *reply)
+{
+    const char *line, *reason;
+    int r;
+
+    if (sd_bus_message_is_method_error(reply, NULL)) {
+        const sd_bus_error *error = sd_bus_message_get_error(reply);
+
+        if (!is_away(error))
+            return add_problem(owner->section, error->message, t);
+        t->unreachable = owner->daemon;
+        free(t->unreachable_text);
+        t->unreachable_text = strdup(error->message);
+        return t->unreachable_text ? 0 : -ENOMEM;
+    }
+    r = sd_bus_message_enter_container(reply, 'a', "(ss)");
+    while (r >= 0 && (r = sd_bus_message_read(reply, "(ss)", &line, &reason)) > 0)
+        r = add_problem(line, reason, t);
+    return r;
+}
+
+static void take_apply_answer(const OwnerCall *c, sd_bus_message *reply)
+{
+    if (sd_bus_message_is_method_error(reply, NULL))
+        log_warning("%s did not apply section %s of commit %" PRIu64 ", it will when it starts again: %s", c->owner->daemon,
+                    c->owner->section, c->transaction->info.id, sd_bus_message_get_error(reply)->message);
+}
+
+static int on_owner_answer(sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error)
+{
+    OwnerCall *c = userdata;
+    Transaction *t = c->transaction;
+    int r = 0;
+
+    c->slot = sd_bus_slot_unref(c->slot);
+    if (t->written)
+        take_apply_answer(c, reply);
+    else
+        r = take_check_answer(t, c->owner, reply);
+    if (r < 0) {
+        log_error_errno(r, "Failed to understand the answer of %s: %m", c->owner->daemon);
+        t->unreachable = c->owner->daemon;
+    }
+    answer_counted(t);
+    return 1;
+}
+
+/* --- Phases --------------------------------------------------------------------------------------------------------- */
+
+static int check_system(Transaction *t)
+{
+    _cleanup_json_ json_object *system = config_section(t->candidate, SECTION_SYSTEM);
+    const char *name = system ? hostname_configured(system) : NULL;
+
+    if (!system)
+        return -ENOMEM;
+    if (name && strlen(name) > HOST_NAME_MAX)
+        return add_problem("hostname", "A host name can have at most 64 characters on this system", t);
+    return 0;
+}
+
+static int check_own_sections(Transaction *t)
+{
+    _cleanup_json_ json_object *section = config_section(t->candidate, SECTION_AAA);
+    _cleanup_(aaa_freep) Aaa *aaa = NULL;
+    int r;
+
+    if (!section)
+        return -ENOMEM;
+    r = aaa_compile(section, add_problem, t, &aaa);
+    if (r < 0 && r != -EINVAL)
+        return r;
+    return check_system(t);
+}
+
+/* Calls those to whom a changed section belongs. before is what the candidate is compared with. */
+static int call_owners(Transaction *t, json_object *before, const char *method, uint64_t timeout)
+{
+    for (size_t i = 0; i < ELEMENTSOF(owners); i++) {
+        int r;
+
+        if (!section_differs(before, t->candidate, owners[i].section))
+            continue;
+        r = call_owner(t, i, method, timeout);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static void transaction_begin(Transaction *t)
+{
+    Policy *policy = t->policy;
+    int r;
+
+    t->running = true;
+    if (t->session)
+        session_clear_failures(t->session);
+    if (t->base_id != commit_store_last_id(policy->store)) {
+        fail(t, ERROR_CONFLICT, "Another session has committed in the meantime; commit again");
+        return;
+    }
+    t->pending = 1;
+    r = check_own_sections(t);
+    if (r >= 0)
+        r = call_owners(t, commit_store_running(policy->store), "Check", CHECK_TIMEOUT_USEC);
+    if (r < 0) {
+        log_error_errno(r, "Failed to have a commit checked: %m");
+        fail(t, error_name_from_errno(r), "The commit could not be checked");
+        return;
+    }
+    answer_counted(t);
+}
+
+static void on_rules_effective(void *userdata)
+{
+    answer_counted(userdata);
+}
+
+static void apply_hostname(Transaction *t, json_object *before)
+{
+    _cleanup_json_ json_object *old = config_section(before, SECTION_SYSTEM), *new = config_section(t->candidate, SECTION_SYSTEM);
+    const char *old_name = old ? hostname_configured(old) : NULL, *new_name = new ? hostname_configured(new) : NULL;
+
+    if (streq_ptr(old_name, new_name))
+        return;
+    hostname_set(t->policy->hostname, new_name ? new_name : "");
+    (void)sd_bus_emit_properties_changed(server_bus(t->policy->server), POLICY_PATH, POLICY_NAME, "Hostname", NULL);
+}
+
+/* The commit has happened: from here on nothing makes it fail. */
+static void transaction_apply(Transaction *t, json_object *before)
+{
+    Policy *policy = t->policy;
+    int r = 0;
+
+    t->pending = 1;
+    if (section_differs(before, t->candidate, SECTION_AAA))
+        r = policy_apply_aaa(policy, on_rules_effective, t);
+    if (r > 0)
+        t->pending++;
+    apply_hostname(t, before);
+    r = call_owners(t, before, "Apply", APPLY_TIMEOUT_USEC);
+    if (r < 0)
+        log_error_errno(r, "Failed to tell the owners about commit %" PRIu64 ", they will ask when they start: %m", t->info.id);
+    answer_counted(t);
+}
+
+static void announce(Transaction *t)
+{
+    static const LogEvent event = {LOG_CONFIG_COMMIT};
+    char id[24];
+
+    (void)snprintf(id, sizeof(id), "%" PRIu64, t->info.id);
+    log_event(&event, LOG_FIELDS("USER", t->info.user, "COMMIT", id, "LINE", t->info.line, "CLIENT", t->info.client),
+              "Configuration committed by user '%s'. Use 'show configuration commit changes %s' to view the changes.", t->info.user, id);
+    (void)sd_bus_emit_properties_changed(server_bus(t->policy->server), POLICY_PATH, POLICY_NAME, "LastCommit", "LastCommitTime",
+                                         "LastCommitUser", NULL);
+}
+
+static void transaction_write(Transaction *t)
+{
+    Policy *policy = t->policy;
+    _cleanup_json_ json_object *before = json_object_get(commit_store_running(policy->store));
+    struct timespec now;
+    int r;
+
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    t->info.time = (uint64_t)now.tv_sec * 1000000U + (uint64_t)now.tv_nsec / 1000U;
+    r = commit_store_append(policy->store, &t->info, t->candidate);
+    if (r < 0) {
+        log_error_errno(r, "Failed to write a commit: %m");
+        fail(t, error_name_from_errno(r), "The commit could not be written to the disk; nothing has changed");
+        return;
+    }
+    t->written = true;
+    if (t->session)
+        session_reset(t->session, t->candidate, t->info.id);
+    announce(t);
+    transaction_apply(t, before);
+}
+
+static void transaction_decide(Transaction *t)
+{
+    _cleanup_free_ char *text = NULL;
+
+    if (t->failed)
+        fail(t, ERROR_INVALID_ARGUMENT, "The configuration was refused, all changes made have been reverted; see the failed lines");
+    else if (t->unreachable && asprintf(&text, "The daemon chancery-%s did not answer, nothing has changed: %s", t->unreachable,
+                                        t->unreachable_text ? t->unreachable_text : "no reason given") < 0) {
+        text = NULL;
+        fail(t, ERROR_UNREACHABLE, "A daemon did not answer, nothing has changed");
+    } else if (t->unreachable)
+        fail(t, ERROR_UNREACHABLE, text);
+    else
+        transaction_write(t);
+}
+
+/* One answer less to wait for; the last one ends the phase. */
+static void answer_counted(Transaction *t)
+{
+    if (--t->pending > 0)
+        return;
+    if (t->written)
+        succeed(t);
+    else
+        transaction_decide(t);
+}
+
+/* --- From outside --------------------------------------------------------------------------------------------------- */
+
+int transaction_start(Policy *policy, Session *session, sd_bus_message *m, json_object *candidate, const Commit *info)
+{
+    _cleanup_(transaction_freep) Transaction *t = calloc(1, sizeof(*t));
+    Transaction **last = &policy->transactions, *first;
+    int r;
+
+    if (!t)
+        return -ENOMEM;
+    r = commit_copy(info, &t->info);
+    if (r < 0)
+        return r;
+    t->policy = policy;
+    t->session = session;
+    t->message = sd_bus_message_ref(m);
+    t->candidate = json_object_get(candidate);
+    t->base_id = commit_store_last_id(policy->store);
+    session->committing = true;
+    while (*last)
+        last = &(*last)->next;
+    *last = TAKE_PTR(t);
+    first = policy->transactions;
+    if (!first->running)
+        transaction_begin(first);
+    return 0;
+}
+
+void transactions_forget_session(Policy *policy, Session *session)
+{
+    for (Transaction **p = &policy->transactions; *p;) {
+        Transaction *t = *p;
+
+        if (t->session != session) {
+            p = &t->next;
+        } else if (t->running) {
+            t->session = NULL;
+            p = &t->next;
+        } else {
+            *p = t->next;
+            transaction_free(t);
+        }
+    }
+}
+
+void transactions_drop(Policy *policy)
+{
+    while (policy->transactions) {
+        Transaction *next = policy->transactions->next;
+
+        transaction_free(policy->transactions);
+        policy->transactions = next;
+    }
+}
+
+static int on_reapplied(sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error)
+{
+    const Owner *owner = userdata;
+
+    if (sd_bus_message_is_method_error(reply, NULL))
+        log_debug("%s was not told about section %s: %s", owner->daemon, owner->section, sd_bus_message_get_error(reply)->message);
+    return 1;
+}
+
+int transactions_reapply(Policy *policy)
+{
+    json_object *running = commit_store_running(policy->store);
+    const uint64_t id = commit_store_last_id(policy->store);
+
+    for (size_t i = 0; id > 0 && i < ELEMENTSOF(owners); i++) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+        int r = owner_message(policy, &owners[i], "Apply", running, id, &call);
+
+        /* Those that are not there ask when they start. */
+        if (r >= 0)
+            r = sd_bus_message_set_auto_start(call, false);
+        if (r >= 0)
+            r = sd_bus_call_async(server_bus(policy->server), NULL, call, on_reapplied, (void *)(uintptr_t)&owners[i],
+                                  APPLY_TIMEOUT_USEC);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Commits survive, whatever is found on the disk: leftovers, truncated, altered and foreign files. */
+#include "test-common.h"
+
+#include "atomic-file.h"
+#include "commit-store.h"
+#include "json-util.h"
+
+typedef struct Scratch {
+    char path[32];
+    int fd;
+} Scratch;
+
+static int set_up(void **state)
+{
+    Scratch *scratch = calloc(1, sizeof(*scratch));
+
+    scratch->fd = scratch_open(scratch->path);
+    *state = scratch;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    Scratch *scratch = *state;
+    char path[64];
+
+    (void)snprintf(path, sizeof(path), "%s/commits", scratch->path);
+    scratch_remove(openat(scratch->fd, "commits", O_RDONLY | O_DIRECTORY | O_CLOEXEC), path);
+    scratch_remove(scratch->fd, scratch->path);
+    free(scratch);
+    return 0;
+}
+
+static void count_corrupt(const char *name, void *userdata)
+{
+    ++*(unsigned *)userdata;
+}
+
+static CommitStore *open_store(const Scratch *scratch, unsigned expected_corrupt)
+{
+    CommitStore *store = NULL;
+    unsigned corrupt = 0;
+
+    assert_int_equal(commit_store_open(scratch->fd, count_corrupt, &corrupt, &store), 0);
+    assert_int_equal(corrupt, expected_corrupt);
+    return store;
+}
+
+static uint64_t append(CommitStore *store, const char *hostname)
+{
+    _cleanup_json_ json_object *root = json_object_new_object();
+    json_object *system = json_object_new_object();
+    Commit info = {.time = 1700000000000000, .user = (char[]){"ann"}, .line = (char[]){"pts/0"}, .client = (char[]){"CLI"},
+                   .label = (char[]){"first"}, .comment = (char[]){"because \"it\" is \xc3\xa9"}};
+
+    json_object_object_add(system, "hostname", json_object_new_string(hostname));
+    json_object_object_add(root, "system", system);
+    assert_int_equal(commit_store_append(store, &info, root), 0);
+    return info.id;
+}
+
+static void assert_hostname(const CommitStore *store, const char *expected)
+{
+    json_object *system;
+    const char *hostname = NULL;
+
+    if (json_get_object(commit_store_running(store), "system", &system) >= 0)
+        assert_int_equal(json_get_string(system, "hostname", &hostname), 0);
+    assert_true(streq_ptr(hostname, expected));
+}
+
+static void test_round_trip(void **state)
+{
+    CommitStore *store = open_store(*state, 0);
+    const Commit *commit;
+
+    assert_int_equal(commit_store_last_id(store), 0);
+    assert_hostname(store, NULL);
+    assert_int_equal(append(store, "a"), COMMIT_ID_FIRST);
+    assert_int_equal(append(store, "b"), COMMIT_ID_FIRST + 1);
+    assert_hostname(store, "b");
+    store = commit_store_free(store);
+
+    store = open_store(*state, 0);
+    assert_hostname(store, "b");
+    assert_int_equal(commit_store_last_id(store), COMMIT_ID_FIRST + 1);
+    commit = commit_store_get(store, 1);
+    assert_int_equal(commit->id, COMMIT_ID_FIRST);
+    assert_int_equal(commit->time, 1700000000000000);
+    assert_string_equal(commit->user, "ann");
+    assert_string_equal(commit->line, "pts/0");
+    assert_string_equal(commit->client, "CLI");
+    assert_string_equal(commit->label, "first");
+    assert_string_equal(commit->comment, "because \"it\" is \xc3\xa9");
+    assert_null(commit_store_get(store, 2));
+    commit_store_free(store);
+}
+
+/* Any byte of the newest record that is lost or altered: the one before is the running configuration, and the id is gone. */
+static void damage(Scratch *scratch, const char *name, size_t keep, int flip)
+{
+    _cleanup_close_ int folder = openat(scratch->fd, "commits", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    _cleanup_free_ void *data = NULL;
+    size_t size;
+
+    assert_int_equal(read_file_at(folder, name, COMMIT_SIZE_MAX, &data, &size), 0);
+    if (keep < size)
+        size = keep;
+    if (flip >= 0)
+        ((uint8_t *)data)[flip] ^= 1;
+    assert_int_equal(atomic_write_at(folder, name, data, size, 0600), 0);
+}
+
+static void test_truncated(void **state)
+{
+    static const size_t lengths[] = {0, 1, 20, 100, 200};
+
+    for (size_t i = 0; i < ELEMENTSOF(lengths); i++) {
+        CommitStore *store = open_store(*state, 0);
+        char name[32];
+
+        (void)append(store, "good");
+        (void)snprintf(name, sizeof(name), "%llu.json", (unsigned long long)append(store, "bad"));
+        commit_store_free(store);
+        damage(*state, name, lengths[i], -1);
+        store = open_store(*state, 1);
+        assert_hostname(store, "good");
+        commit_store_free(store);
+    }
+}
+
+static void test_altered(void **state)
+{
+    CommitStore *store = open_store(*state, 0);
+    uint64_t last;
+
+    (void)append(store, "good");
+    last = append(store, "bad");
+    commit_store_free(store);
+    damage(*state, "1000000002.json", SIZE_MAX, 40);
+    store = open_store(*state, 1);
+    assert_hostname(store, "good");
+    assert_int_equal(commit_store_last_id(store), last - 1);
+    /* The damaged one was seen by somebody: its id is not given again, now or later. */
+    assert_int_equal(append(store, "next"), last + 1);
+    commit_store_free(store);
+    store = open_store(*state, 0);
+    assert_hostname(store, "next");
+    commit_store_free(store);
+}
+
+static void test_leftovers_and_foreign_files(void **state)
+{
+    Scratch *scratch = *state;
+    CommitStore *store = open_store(*state, 0);
+    _cleanup_close_ int folder = openat(scratch->fd, "commits", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    (void)append(store, "good");
+    commit_store_free(store);
+    assert_int_equal(atomic_write_at(folder, ".tmp-0123456789abcdef", "{", 1, 0600), 0);
+    assert_int_equal(atomic_write_at(folder, "README", "x", 1, 0600), 0);
+    assert_int_equal(atomic_write_at(folder, "7.json", "{}", 2, 0600), 0);
+    assert_int_equal(atomic_write_at(folder, "99999999999999999999999.json", "{}", 2, 0600), 0);
+    assert_int_equal(symlinkat("1000000001.json", folder, "1000000009.json"), 0);
+    store = open_store(*state, 1);
+    assert_hostname(store, "good");
+    assert_int_equal(faccessat(folder, ".tmp-0123456789abcdef", F_OK, 0), -1);
+    assert_int_equal(append(store, "next"), COMMIT_ID_FIRST + 9);
+    commit_store_free(store);
+}
+
+/* A record copied under another name is not that commit. */
+static void test_renamed(void **state)
+{
+    Scratch *scratch = *state;
+    CommitStore *store = open_store(*state, 0);
+    _cleanup_close_ int folder = openat(scratch->fd, "commits", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    (void)append(store, "old");
+    (void)append(store, "new");
+    commit_store_free(store);
+    assert_int_equal(linkat(folder, "1000000001.json", folder, "1000000005.json", 0), 0);
+    store = open_store(*state, 1);
+    assert_hostname(store, "new");
+    commit_store_free(store);
+}
+
+static void test_history_is_bounded(void **state)
+{
+    CommitStore *store = open_store(*state, 0);
+
+    for (unsigned i = 0; i < COMMITS_MAX + 5; i++)
+        (void)append(store, i == COMMITS_MAX + 4 ? "last" : "x");
+    commit_store_free(store);
+    store = open_store(*state, 0);
+    assert_non_null(commit_store_get(store, COMMITS_MAX - 1));
+    assert_null(commit_store_get(store, COMMITS_MAX));
+    assert_int_equal(commit_store_get(store, COMMITS_MAX - 1)->id, COMMIT_ID_FIRST + 5);
+    assert_hostname(store, "last");
+    commit_store_free(store);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_round_trip, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_truncated, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_altered, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_leftovers_and_foreign_files, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_renamed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_history_is_bounded, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
