@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What chancery-poold is made of. Everything here belongs to the main loop, but for what never changes after start. */
+#pragma once
+
+#include "config-owner.h"
+#include "job.h"
+#include "pool.h"
+#include "server.h"
+
+#define BUILT_IN_FILE "/etc/ssl/certs/ca-certificates.crt"
+#define BUILT_IN_FOLDER "/usr/share/chancery/trustpool"
+#define EXPORT_FILE "ca-bundle.pem"
+#define URL_MAX 800U
+#define DESCRIPTION_MAX 80U
+
+typedef struct Poold {
+    Server *server;
+    int state_fd, runtime_fd;         /* never change after start */
+    const AuthorityList *built_in;    /* never changes after start */
+    Pool *pool;                       /* never NULL after start */
+    bool importing;                   /* a job is about to replace the pool and owns the state file */
+} Poold;
+
+/* Reads built-in and downloaded CAs and exports the pool. */
+int poold_start(Server *server, void **ret);
+void poold_stop(void *userdata);
+
+/* Makes the new pool the one that everybody sees: in memory, on the bus and in the exported file. */
+void poold_replace(Poold *poold, Pool *pool);
+
+/* Starts the job of org.chancery.TrustPool1.Import and answers m. */
+int poold_import(Poold *poold, sd_bus_message *m, const char *url, sd_bus_error *reterr_error);
+
+/* Registers the bus objects. */
+int poold_bus_init(Poold *poold);
+extern const ConfigSection poold_config_sections[];
+/* Is it a URL that a bundle can be fetched from? -EINVAL with *ret_reason (static). */
+int poold_check_url(const char *url, const char **ret_reason);

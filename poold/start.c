@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The start of chancery-poold, and the change from one pool to the next. */
+#include "poold.h"
+
+#include <fcntl.h>
+
+#include "atomic-file.h"
+#include "log.h"
+#include "names.h"
+#include "store.h"
+
+static void read_built_in(AuthorityList *list)
+{
+    _cleanup_free_ char *name = NULL;
+    int r;
+
+    r = store_read_built_in(BUILT_IN_FILE, list);
+    if (r < 0)
+        log_warning_errno(r, "The system's CA certificates in %s cannot be read, ignoring: %m", BUILT_IN_FILE);
+    r = store_read_built_in_folder(BUILT_IN_FOLDER, list, &name);
+    if (r < 0)
+        log_warning_errno(r, "The vendor's CA certificates in %s/%s cannot be read, ignoring: %m", BUILT_IN_FOLDER, name ?: "");
+    if (list->n == 0)
+        log_warning("There are no built-in CA certificates");
+}
+
+static int read_downloaded(int dirfd, AuthorityList **ret)
+{
+    static const LogEvent event = {LOG_STATE_CORRUPT};
+    int r;
+
+    r = remove_leftovers_at(dirfd);
+    if (r < 0)
+        log_warning_errno(r, "Leftovers in the state directory cannot be removed, ignoring: %m");
+    r = store_load(dirfd, ret);
+    if (r != -EBADMSG)
+        return r;
+    log_event(&event, LOG_FIELDS("FILE", STORE_FILE),
+              "The downloaded CA certificates in %s do not parse; moved to %s.corrupt, going on with the built-in ones", STORE_FILE,
+              STORE_FILE);
+    r = quarantine_at(dirfd, STORE_FILE);
+    if (r < 0)
+        return r;
+    return store_load(dirfd, ret);
+}
+
+static int open_runtime_directory(void)
+{
+    const char *path = getenv("RUNTIME_DIRECTORY");
+    int fd;
+
+    if (!path || path[0] != '/')
+        return -ENXIO;
+    fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+static void export_pool(Poold *poold)
+{
+    const char *text;
+    size_t size;
+    int r;
+
+    text = pool_bundle(poold->pool, &size);
+    r = atomic_write_at(poold->runtime_fd, EXPORT_FILE, text, size, 0644);
+    if (r < 0)
+        log_error_errno(r, "The pool cannot be exported to %s, other programs go on with the former one: %m", EXPORT_FILE);
+}
+
+void poold_replace(Poold *poold, Pool *pool)
+{
+    int r;
+
+    pool_free(poold->pool);
+    poold->pool = pool;
+    export_pool(poold);
+    r = sd_bus_emit_properties_changed(server_bus(poold->server), TRUSTPOOL_PATH, TRUSTPOOL_NAME, "BuiltIn", "Downloaded", "EarliestExpiry",
+                                       NULL);
+    if (r < 0)
+        log_warning_errno(r, "The change of the pool cannot be announced on the bus, ignoring: %m");
+}
+
+static int poold_load(Poold *poold)
+{
+    AuthorityList *downloaded, *built_in = authority_list_new();
+    int r;
+
+    poold->built_in = built_in;
+    if (!built_in)
+        return -ENOMEM;
+    poold->state_fd = state_directory_open();
+    if (poold->state_fd < 0)
+        return log_error_errno(poold->state_fd, "Failed to open the state directory: %m");
+    poold->runtime_fd = open_runtime_directory();
+    if (poold->runtime_fd < 0)
+        return log_error_errno(poold->runtime_fd, "Failed to open the runtime directory: %m");
+    (void)remove_leftovers_at(poold->runtime_fd);
+    read_built_in(built_in);
+    r = read_downloaded(poold->state_fd, &downloaded);
+    if (r < 0)
+        return log_error_errno(r, "Failed to read the downloaded CA certificates: %m");
+    r = pool_new(built_in, downloaded, &poold->pool);
+    if (r < 0)
+        return r;
+    export_pool(poold);
+    log_info("%zu built-in and %zu downloaded CA certificates, %zu of them active", pool_built_in(poold->pool),
+             pool_downloaded(poold->pool), pool_active(poold->pool));
+    return 0;
+}
+
+int poold_start(Server *server, void **ret)
+{
+    Poold *poold = calloc(1, sizeof *poold);
+    int r;
+
+    if (!poold)
+        return -ENOMEM;
+    *poold = (Poold){.server = server, .state_fd = -EBADF, .runtime_fd = -EBADF};
+    r = poold_load(poold);
+    if (r >= 0)
+        r = poold_bus_init(poold);
+    if (r < 0) {
+        poold_stop(poold);
+        return r;
+    }
+    *ret = poold;
+    return 0;
+}
+
+void poold_stop(void *userdata)
+{
+    Poold *poold = userdata;
+    AuthorityList *built_in;
+
+    pool_free(poold->pool);
+    memcpy(&built_in, &poold->built_in, sizeof built_in); /* const for everybody else */
+    authority_list_free(built_in);
+    closep(&poold->state_fd);
+    closep(&poold->runtime_fd);
+    free(poold);
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#include "atomic-file.h"
+#include "make-certificate.h"
+#include "store.h"
+
+typedef struct Folder {
+    char path[32];
+    int fd;
+} Folder;
+
+static int setup(void **state)
+{
+    Folder *folder = calloc(1, sizeof *folder);
+
+    memcpy(folder->path, "/tmp/test-store-XXXXXX", sizeof "/tmp/test-store-XXXXXX");
+    assert_non_null(mkdtemp(folder->path));
+    folder->fd = open(folder->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    *state = folder;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    Folder *folder = *state;
+    DIR *dir = fdopendir(folder->fd);
+    struct dirent *entry;
+
+    while ((entry = readdir(dir)))
+        (void)unlinkat(dirfd(dir), entry->d_name, 0);
+    (void)closedir(dir);
+    (void)rmdir(folder->path);
+    free(folder);
+    return 0;
+}
+
+static AuthorityList *make_list(void)
+{
+    static const AuthorityRules any = {.allow_expired = true};
+    AuthorityList *list = authority_list_new();
+
+    for (int i = 0; i < 3; i++) {
+        const CertificateRecipe recipe = {.name = "CA", .days_from = -20, .days_until = i == 0 ? -10 : 10};
+        size_t size;
+        void *der = make_certificate_der(&recipe, &size);
+
+        assert_int_equal(authority_list_add(list, der, size, &any), 0);
+        free(der);
+    }
+    return list;
+}
+
+static void assert_same(const AuthorityList *a, const AuthorityList *b)
+{
+    assert_int_equal(a->n, b->n);
+    for (size_t i = 0; i < a->n; i++)
+        assert_string_equal(a->items[i]->summary.sha256_fingerprint, b->items[i]->summary.sha256_fingerprint);
+}
+
+static void test_save_and_load(void **state)
+{
+    _cleanup_(authority_list_freep) AuthorityList *list = make_list(), *none = NULL, *loaded = NULL, *cleared = NULL;
+    const Folder *folder = *state;
+    struct stat st;
+
+    assert_int_equal(store_load(folder->fd, &none), 0);
+    assert_int_equal(none->n, 0);
+    assert_int_equal(store_save(folder->fd, "http://host/bundle.p7b", 1700000000, list), 0);
+    assert_int_equal(fstatat(folder->fd, STORE_FILE, &st, 0), 0);
+    assert_int_equal(st.st_mode & 07777, 0600);
+    /* The expired one too: a clock does not remove anything. */
+    assert_int_equal(store_load(folder->fd, &loaded), 0);
+    assert_same(loaded, list);
+    assert_int_equal(store_clear(folder->fd), 0);
+    assert_int_equal(store_clear(folder->fd), 0);
+    assert_int_equal(store_load(folder->fd, &cleared), 0);
+    assert_int_equal(cleared->n, 0);
+}
+
+/* Cut off anywhere, or with any of its bytes changed, the file is whole or corrupt, and never a part of what was imported. */
+static void test_corrupt(void **state)
+{
+    _cleanup_(authority_list_freep) AuthorityList *list = make_list();
+    const Folder *folder = *state;
+    _cleanup_free_ char *text = NULL;
+    size_t size;
+
+    assert_int_equal(store_save(folder->fd, "http://host/", 1700000000, list), 0);
+    assert_int_equal(read_file_at(folder->fd, STORE_FILE, 1 << 20, (void **)&text, &size), 0);
+    for (size_t cut = 0; cut < size; cut += 31) {
+        AuthorityList *loaded = NULL;
+
+        assert_int_equal(atomic_write_at(folder->fd, STORE_FILE, text, cut, 0600), 0);
+        assert_int_equal(store_load(folder->fd, &loaded), -EBADMSG);
+        assert_null(loaded);
+    }
+    for (size_t i = 0; i < size; i += 13) {
+        AuthorityList *loaded = NULL;
+        char before = text[i];
+
+        text[i] ^= 1;
+        assert_int_equal(atomic_write_at(folder->fd, STORE_FILE, text, size, 0600), 0);
+        assert_int_equal(store_load(folder->fd, &loaded), -EBADMSG);
+        assert_null(loaded);
+        text[i] = before;
+    }
+}
+
+static void test_not_ours(void **state)
+{
+    static const char *const texts[] = {
+        "",
+        "null",
+        "[]",
+        "{}",
+        "{\"format\":1,\"url\":\"u\",\"imported\":1,\"certificates\":[],\"sha256\":\"\"}",
+        "{\"format\":2,\"url\":\"u\",\"imported\":1,\"certificates\":[\"AAAA\"],\"sha256\":\"\"}",
+        "{\"format\":1,\"url\":\"u\",\"imported\":1,\"certificates\":[\"AAAA\"],\"sha256\":\"\"}",
+        "{\"format\":1,\"url\":\"u\",\"imported\":1,\"certificates\":[7],\"sha256\":\"\"}",
+        "{\"format\":1,\"url\":\"u\",\"imported\":1,\"certificates\":[null],\"sha256\":\"\"}",
+        "{\"format\":1,\"url\":\"u\",\"imported\":1,\"certificates\":{}}",
+        "{\"format\":1,\"url\":\"u\",\"imported\":1,\"certificates\":[\"AAAA\"],\"sha256\":\"\",\"more\":1}",
+    };
+    const Folder *folder = *state;
+    AuthorityList *loaded = NULL;
+
+    for (size_t i = 0; i < ELEMENTSOF(texts); i++) {
+        assert_int_equal(atomic_write_at(folder->fd, STORE_FILE, texts[i], strlen(texts[i]), 0600), 0);
+        assert_int_equal(store_load(folder->fd, &loaded), -EBADMSG);
+    }
+    assert_int_equal(store_clear(folder->fd), 0);
+    assert_int_equal(symlinkat("/etc/passwd", folder->fd, STORE_FILE), 0);
+    assert_int_equal(store_load(folder->fd, &loaded), -EBADMSG);
+    assert_int_equal(store_clear(folder->fd), 0);
+    assert_int_equal(mkfifoat(folder->fd, STORE_FILE, 0600), 0);
+    assert_int_equal(store_load(folder->fd, &loaded), -EBADMSG);
+    assert_null(loaded);
+}
+
+static void write_pem(const Folder *folder, const char *name, const CertificateRecipe *recipe)
+{
+    Buffer b = {0};
+    size_t size;
+    void *der = make_certificate_der(recipe, &size);
+
+    buffer_add_pem(&b, "CERTIFICATE", der, size);
+    assert_int_equal(atomic_write_at(folder->fd, name, b.data, b.size, 0644), 0);
+    buffer_done(&b);
+    free(der);
+}
+
+static void test_built_in(void **state)
+{
+    _cleanup_(authority_list_freep) AuthorityList *list = authority_list_new();
+    _cleanup_free_ char *name = NULL;
+    const Folder *folder = *state;
+    char path[64];
+
+    (void)snprintf(path, sizeof path, "%s/missing", folder->path);
+    assert_int_equal(store_read_built_in(path, list), -ENOENT);
+    assert_int_equal(store_read_built_in_folder(path, list, &name), 0);
+    assert_int_equal(store_read_built_in("/dev/null", list), -EBADF);
+    assert_int_equal(list->n, 0);
+
+    write_pem(folder, "2.pem", &(CertificateRecipe){.name = "two"});
+    write_pem(folder, "1.pem", &(CertificateRecipe){.name = "one", .version1 = true});
+    write_pem(folder, "no.crt", &(CertificateRecipe){.name = "another kind of file"});
+    write_pem(folder, ".hidden.pem", &(CertificateRecipe){.name = "hidden"});
+    assert_int_equal(symlinkat("2.pem", folder->fd, "3.pem"), 0);
+    assert_int_equal(atomic_write_at(folder->fd, "1a.pem", "-----BEGIN", 10, 0644), 0);
+    assert_int_equal(store_read_built_in_folder(folder->path, list, &name), -EBADMSG);
+    assert_string_equal(name, "1a.pem");
+    /* The others are there all the same, in order, each once. */
+    assert_int_equal(list->n, 2);
+    assert_string_equal(list->items[0]->summary.subject, "CN=one");
+    assert_string_equal(list->items[1]->summary.subject, "CN=two");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_save_and_load, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_corrupt, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_not_ours, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_built_in, setup, teardown),
+    };
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+
+    EVP_PKEY_free(make_key());
+    return failed;
+}
