@@ -20,22 +20,24 @@
 #define SIGNATURE_SIZE_MAX 8192U
 
 static _Thread_local char last_error[512];
+static _Thread_local int last_errno;
 
 const char *keyd_last_error(void)
 {
     return last_error;
 }
 
-void keyd_set_error(const char *sentence)
+int keyd_last_errno(void)
 {
-    (void)snprintf(last_error, sizeof(last_error), "%s", sentence);
+    return last_errno;
 }
 
 /* Remembers what went wrong; the sentence is keyd's when keyd said one. */
 static int keyd_failed(int r, const sd_bus_error *error)
 {
+    last_errno = r;
     if (error && error->message && error->message[0])
-        keyd_set_error(error->message);
+        (void)snprintf(last_error, sizeof(last_error), "%s", error->message);
     else
         (void)snprintf(last_error, sizeof(last_error), "The key daemon can't be reached: %s.", strerror(-r));
     return r;
@@ -47,6 +49,7 @@ static int call_new(sd_bus **ret_bus, sd_bus_message **ret_call, const char *mem
     int r;
 
     last_error[0] = '\0';
+    last_errno = 0;
     r = sd_bus_open_system_with_description(&bus, "keyd-client");
     if (r >= 0)
         r = sd_bus_message_new_method_call(bus, ret_call, KEYS_NAME, KEYS_PATH, KEYS_SIGNING_INTERFACE, member);
@@ -203,8 +206,7 @@ int keyd_key_new(OSSL_LIB_CTX *context, const char *algorithm, const char *label
     if (!maker || EVP_PKEY_fromdata_init(maker) != 1 ||
         EVP_PKEY_fromdata(maker, &key, EVP_PKEY_KEYPAIR, params) != 1) {
         ERR_clear_error();
-        keyd_set_error("The key daemon sent a public key that can't be read.");
-        return -EBADMSG;
+        return keyd_failed(-EBADMSG, &SD_BUS_ERROR_MAKE_CONST(ERROR_MALFORMED, "The key daemon sent a public key that can't be read"));
     }
     *ret = key;
     return 0;

@@ -22,3 +22,5 @@ int keyd_key_new(OSSL_LIB_CTX *context, const char *algorithm, const char *label
 
 /* What keyd said when the last operation of this thread failed; "" when nothing. */
 const char *keyd_last_error(void);
+/* The negative errno of it; 0 when nothing. */
+int keyd_last_errno(void);

@@ -28,8 +28,5 @@ typedef struct KeydReference {
 /* Asks keyd to sign the content of a sealed memory file. digest: "sha256", ...; "" for ed25519. The caller owns *ret_signature. */
 int keyd_sign(const KeydReference *reference, const char *digest, int to_be_signed, void **ret_signature, size_t *ret_size);
 
-/* For keyd_last_error(). */
-void keyd_set_error(const char *sentence);
-
 int keyd_provider_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in, const OSSL_DISPATCH **ret_out,
                        void **ret_provctx);

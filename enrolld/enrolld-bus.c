@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* org.chancery.Enrollment1 at the root object, and what the configuration's owner is told. */
+#include <arpa/inet.h>
+
+#include "config-owner.h"
+#include "enrolld.h"
+#include "errors.h"
+#include "label.h"
+#include "log.h"
+#include "names.h"
+#include "json-util.h"
+#include "org.chancery.Enrollment1.h"
+
+/* --- Methods ------------------------------------------------------------------------------------------------------------ */
+
+static int parse_operation(const char *operation, CertificateRole *ret)
+{
+    if (streq(operation, "authenticate"))
+        *ret = ROLE_CA;
+    else if (streq(operation, "enroll"))
+        *ret = ROLE_ROUTER;
+    else
+        return -EINVAL;
+    return 0;
+}
+
+static int append_description(const Manager *m, const Trustpoint *t, CertificateRole role, const char *fqdn, sd_bus_message *reply)
+{
+    const TrustpointConfig *config = t->config;
+    const KeyName *key = role == ROLE_CA ? &config->ca_keypair : &config->keypair;
+    const char *subject = role == ROLE_CA ? config->ca_subject_name : config->subject_name;
+    char usage[KEY_USAGE_TEXT_SIZE];
+    int r;
+
+    r = sd_bus_message_open_container(reply, 'a', "{sv}");
+    if (r >= 0 && subject)
+        r = bus_append_entry(reply, "subject-name", "s", subject);
+    if (r >= 0)
+        r = bus_append_entry(reply, "fqdn", "s", fqdn);
+    if (r >= 0)
+        r = bus_append_entry(reply, "serial-number", "s", m->serial_number);
+    if (r >= 0)
+        r = bus_append_entry(reply, "ask-serial-number", "b", role == ROLE_ROUTER && config->serial_number == SUBJECT_ASK);
+    if (r >= 0)
+        r = bus_append_entry(reply, "ask-ip-address", "b", role == ROLE_ROUTER && config->ip_address == SUBJECT_ASK);
+    if (r >= 0)
+        r = bus_append_entry(reply, "key-algorithm", "s", key->algorithm);
+    if (r >= 0)
+        r = bus_append_entry(reply, "key-label", "s", key->label);
+    if (r >= 0)
+        r = bus_append_entry(reply, "key-type", "u", key_algorithm_code(key->algorithm));
+    if (r >= 0)
+        r = bus_append_entry(reply, "key-usage", "s",
+                             key_usage_render(role == ROLE_CA ? config->ca_key_usage : config->key_usage, usage));
+    return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+int enrollment1_method_describe(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    _cleanup_free_ char *fqdn = NULL;
+    const char *name, *operation;
+    Manager *manager = userdata;
+    CertificateRole role;
+    Trustpoint *t;
+    int r;
+
+    r = sd_bus_message_read(m, "ss", &name, &operation);
+    if (r < 0)
+        return r;
+    if (parse_operation(operation, &role) < 0)
+        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT, "The operation is 'authenticate' or 'enroll'");
+    r = enrollment_check(manager, name, role, &t, &fqdn, reterr_error);
+    if (r < 0)
+        return r;
+    r = sd_bus_message_new_method_return(m, &reply);
+    if (r >= 0)
+        r = append_description(manager, t, role, fqdn, reply);
+    if (r >= 0)
+        r = sd_bus_send(NULL, reply, NULL);
+    return r < 0 ? r : 1;
+}
+
+int enrollment1_method_authenticate(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    const char *name;
+    int r;
+
+    r = sd_bus_message_read(m, "s", &name);
+    if (r >= 0)
+        r = bus_read_options(m, NULL, 0, reterr_error);
+    return r < 0 ? r : enrollment_start(userdata, name, ROLE_CA, NULL, m, reterr_error);
+}
+
+/* The address as every reader would write it. */
+static int normalize_address(const char *text, char buffer[INET6_ADDRSTRLEN])
+{
+    struct in6_addr address;
+    int family = strchr(text, ':') ? AF_INET6 : AF_INET;
+
+    return inet_pton(family, text, &address) == 1 && inet_ntop(family, &address, buffer, INET6_ADDRSTRLEN) ? 0 : -EINVAL;
+}
+
+int enrollment1_method_enroll(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    EnrollOptions options = {};
+    const BusOption table[] = {
+        {"include-serial-number", 'b', &options.include_serial_number, NULL},
+        {"ip-address", 's', &options.address, NULL},
+    };
+    char address[INET6_ADDRSTRLEN];
+    const char *name;
+    int r;
+
+    r = sd_bus_message_read(m, "s", &name);
+    if (r >= 0)
+        r = bus_read_options(m, table, ELEMENTSOF(table), reterr_error);
+    if (r < 0)
+        return r;
+    if (options.address) {
+        if (normalize_address(options.address, address) < 0)
+            return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT, "'%.64s' is not an IP address", options.address);
+        options.address = address;
+    }
+    return enrollment_start(userdata, name, ROLE_ROUTER, &options, m, reterr_error);
+}
+
+static void log_removed(sd_bus_message *m, const Trustpoint *t)
+{
+    static const LogEvent event = {LOG_CERT_REMOVED};
+    _cleanup_free_ char *user = NULL;
+
+    if (bus_sender_name(m, &user) < 0)
+        user = NULL;
+    log_event(&event, LOG_FIELDS("TRUSTPOINT", t->name, "USER", user ? user : "?"), "Certificates of trustpoint %s removed by %s",
+              t->name, user ? user : "?");
+}
+
+int enrollment1_method_clear(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    bool had[ROLE_MAX], any = false;
+    Manager *manager = userdata;
+    const char *name;
+    Trustpoint *t;
+    int r;
+
+    r = sd_bus_message_read(m, "s", &name);
+    if (r < 0)
+        return r;
+    t = trustpoint_find(&manager->trustpoints, name);
+    if (!t)
+        return sd_bus_error_setf(reterr_error, ERROR_NO_SUCH_OBJECT, "There is no trustpoint '%.128s'", name);
+    if (t->busy)
+        return sd_bus_error_setf(reterr_error, ERROR_BUSY, "An enrollment of %s is running: wait for it to end", t->name);
+    for (size_t role = 0; role < ROLE_MAX; role++) {
+        had[role] = trustpoint_certificate(t, role) != NULL;
+        any = any || had[role];
+    }
+    r = trustpoint_clear(&manager->trustpoints, t);
+    if (r < 0)
+        return log_error_errno(r, "Failed to remove the certificates of trustpoint %s: %m", t->name);
+    if (any)
+        log_removed(m, t);
+    for (size_t role = 0; role < ROLE_MAX; role++)
+        if (had[role])
+            announce_certificate_removed(manager, t, role);
+    if (t->config)
+        announce_trustpoint_changed(manager, t);
+    else {
+        announce_trustpoint_removed(manager, t);
+        (void)trustpoint_collect(&manager->trustpoints, t);
+    }
+    return sd_bus_reply_method_return(m, NULL);
+}
+
+static int append_chain(sd_bus_message *reply, const Trustpoint *t)
+{
+    static const CertificateRole chain[] = {ROLE_ROUTER, ROLE_CA};
+    int r;
+
+    r = sd_bus_message_open_container(reply, 'a', "ay");
+    for (size_t i = 0; r >= 0 && i < ELEMENTSOF(chain); i++) {
+        const StoredCertificate *c = trustpoint_certificate(t, chain[i]);
+
+        r = sd_bus_message_append_array(reply, 'y', c->der, c->size);
+    }
+    return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+int enrollment1_method_get_signer(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    const Manager *manager = userdata;
+    const Trustpoint *t = trustpoint_find(&manager->trustpoints, SYSTEM_TRUSTPOINT);
+    const char *reason;
+    const KeyName *key;
+    int r;
+
+    r = trustpoint_signer_check(t, trustpoints_now(&manager->trustpoints), &reason);
+    if (r < 0)
+        return sd_bus_error_setf(reterr_error, error_name_from_errno(r), "%s", reason);
+    key = &trustpoint_certificate(t, ROLE_ROUTER)->key;
+    r = sd_bus_message_new_method_return(m, &reply);
+    if (r >= 0)
+        r = sd_bus_message_append(reply, "sss", key->algorithm, key->label, streq(key->algorithm, "ed25519") ? "" : t->config->digest);
+    if (r >= 0)
+        r = append_chain(reply, t);
+    if (r >= 0)
+        r = sd_bus_send(NULL, reply, NULL);
+    return r < 0 ? r : 1;
+}
+
+/* --- Configuration ------------------------------------------------------------------------------------------------------ */
+
+static int report_problem(void *userdata, const char *line, const char *reason)
+{
+    return config_problem(userdata, line, "%s", reason);
+}
+
+static int check_trustpoints(void *userdata, json_object *section, ConfigProblems *problems)
+{
+    _cleanup_(trustpoint_config_list_freep) TrustpointConfig *list = NULL;
+    int r = trustpoint_config_parse(section, report_problem, problems, &list);
+
+    return r < 0 ? r : 0;
+}
+
+/* What was committed had passed the check of the release that it was committed with. */
+static int log_problem(void *userdata, const char *line, const char *reason)
+{
+    log_error("Configured '%s' %s; without effect", line, reason);
+    return 0;
+}
+
+static void on_trustpoint_change(void *userdata, Trustpoint *t, TrustpointChange change)
+{
+    switch (change) {
+    case TRUSTPOINT_ADDED:
+        announce_trustpoint_added(userdata, t);
+        break;
+    case TRUSTPOINT_CHANGED:
+        announce_trustpoint_changed(userdata, t);
+        break;
+    case TRUSTPOINT_REMOVED:
+        announce_trustpoint_removed(userdata, t);
+        break;
+    default:
+        break;
+    }
+}
+
+static int apply_trustpoints(void *userdata, uint64_t commit, json_object *section)
+{
+    TrustpointConfig *list = NULL;
+    Manager *m = userdata;
+    int r;
+
+    r = trustpoint_config_parse(section, log_problem, m, &list);
+    if (r < 0)
+        return r;
+    return trustpoints_configure(&m->trustpoints, list, on_trustpoint_change, m);
+}
+
+static int copy_member(json_object *o, const char *name, char **ret)
+{
+    const char *value;
+    char *copy;
+    int r = json_get_string(o, name, &value);
+
+    if (r == -ENOENT) {
+        *ret = NULL;
+        return 0;
+    }
+    if (r < 0)
+        return r;
+    copy = strdup(value);
+    if (!copy)
+        return -ENOMEM;
+    *ret = copy;
+    return 0;
+}
+
+static int apply_system(void *userdata, uint64_t commit, json_object *section)
+{
+    _cleanup_free_ char *hostname = NULL, *domain = NULL;
+    Manager *m = userdata;
+    json_object *o;
+    int r;
+
+    r = copy_member(section, "hostname", &hostname);
+    if (r >= 0 && json_get_object(section, "domain", &o) >= 0)
+        r = copy_member(o, "name", &domain);
+    if (r < 0)
+        return r;
+    free(m->hostname);
+    free(m->domain);
+    m->hostname = TAKE_PTR(hostname);
+    m->domain = TAKE_PTR(domain);
+    return 0;
+}
+
+static const ConfigSection sections[] = {
+    {SECTION_TRUSTPOINTS, check_trustpoints, apply_trustpoints},
+    {SECTION_SYSTEM, NULL, apply_system},
+    {NULL, NULL, NULL},
+};
+
+int manager_bus_init(Manager *m)
+{
+    int r = server_add_object(m->server, ENROLLMENT_PATH, &enrollment1_interface, m);
+
+    return r < 0 ? r : config_owner_init(m->server, sections, m);
+}

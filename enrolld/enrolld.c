@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* chancery-enrolld: trustpoints and their certificates. */
+#include <openssl/crypto.h>
+#include <time.h>
+
+#include "atomic-file.h"
+#include "config-owner.h"
+#include "enrolld.h"
+#include "identity.h"
+#include "job.h"
+#include "keyd-client.h"
+#include "log.h"
+#include "names.h"
+
+#define TICK_USEC (UINT64_C(600) * 1000000)
+
+static void state_corrupt(const char *file, int error)
+{
+    static const LogEvent event = {LOG_STATE_CORRUPT};
+
+    log_event(&event, LOG_FIELDS("FILE", file), "State file %s can't be read and was moved aside: %s", file, strerror(-error));
+}
+
+/* What changes because time passes. */
+static void announce_expired(Manager *m)
+{
+    int64_t now = trustpoints_now(&m->trustpoints);
+
+    for (Trustpoint *t = m->trustpoints.first; t; t = t->next)
+        for (size_t role = 0; role < ROLE_MAX; role++) {
+            const StoredCertificate *c = trustpoint_certificate(t, role);
+            bool expired = c && now > c->summary.not_after;
+
+            if (expired == t->announced_expired[role])
+                continue;
+            t->announced_expired[role] = expired;
+            if (!c)
+                continue;
+            announce_certificate_changed(m, t, role, false);
+            announce_trustpoint_changed(m, t);
+        }
+}
+
+static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct timespec real, boot;
+    Manager *m = userdata;
+    int r;
+
+    (void)clock_gettime(CLOCK_REALTIME, &real);
+    (void)clock_gettime(CLOCK_BOOTTIME, &boot);
+    if (clock_floor_tick(&m->trustpoints.clock, real.tv_sec, boot.tv_sec)) {
+        r = clock_floor_save_at(&m->trustpoints.clock, m->trustpoints.state_fd);
+        if (r < 0)
+            log_warning_errno(r, "Failed to remember the time, ignoring: %m");
+    }
+    announce_expired(m);
+    r = sd_event_source_set_time_relative(source, TICK_USEC);
+    return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+static int open_state(Manager *m)
+{
+    _cleanup_close_ int fd = state_directory_open();
+    int r;
+
+    if (fd < 0)
+        return log_error_errno(fd, "Failed to open the state folder: %m");
+    r = trustpoints_init(&m->trustpoints, fd, TIME_BUILT, state_corrupt);
+    if (r < 0)
+        return log_error_errno(r, "Failed to read the state: %m");
+    TAKE_FD(fd);
+    return 0;
+}
+
+static void stop(void *userdata)
+{
+    Manager *m = userdata;
+
+    if (!m)
+        return;
+    sd_event_source_disable_unref(m->tick);
+    sd_event_source_disable_unref(m->recheck);
+    sd_bus_slot_unref(m->keys_changed);
+    trustpoints_done(&m->trustpoints);
+    keyd_provider_context_free(m->context);
+    free(m->serial_number);
+    free(m->hostname);
+    free(m->domain);
+    free(m);
+}
+
+static void stopp(Manager **m)
+{
+    stop(*m);
+}
+
+static int start(Server *server, void **ret)
+{
+    _cleanup_(stopp) Manager *m = calloc(1, sizeof(*m));
+    int r;
+
+    if (!m)
+        return -ENOMEM;
+    m->server = server;
+    m->trustpoints.state_fd = -EBADF;
+    /* No configuration of the system's OpenSSL: what is accepted here does not depend on it. */
+    if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
+        return -EIO;
+    m->context = keyd_provider_context();
+    if (!m->context)
+        return log_error_errno(-EIO, "Failed to set up OpenSSL");
+    r = router_serial_number(&m->serial_number);
+    if (r < 0)
+        return log_error_errno(r, "Failed to read the machine ID: %m");
+    r = open_state(m);
+    if (r < 0)
+        return r;
+    r = jobs_init(server);
+    if (r >= 0)
+        r = manager_bus_init(m);
+    if (r >= 0)
+        r = trustpoint_bus_init(m);
+    if (r >= 0)
+        r = key_watch_init(m);
+    if (r >= 0)
+        r = sd_event_add_time_relative(server_event(server), &m->tick, CLOCK_BOOTTIME, TICK_USEC, 0, on_tick, m);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(m);
+    return 0;
+}
+
+static int ready(Server *server, void *userdata)
+{
+    key_watch_check(userdata);
+    return config_owner_fetch(server);
+}
+
+static const SandboxPath paths[] = {
+    {"$STATE_DIRECTORY", SANDBOX_READ_WRITE},
+    {NULL, SANDBOX_READ},
+};
+
+static const Sandbox sandbox = {
+    .name = "enrolld",
+    .calls = SANDBOX_CALLS_FILES_READ | SANDBOX_CALLS_FILES_WRITE | SANDBOX_CALLS_MEMFD | SANDBOX_CALLS_UNIX_SOCKET,
+    .paths = paths,
+    .files_max = 1024,
+};
+
+int main(int argc, char *argv[])
+{
+    static const ServerDescription description = {
+        .name = "enrolld",
+        .description = "Keeps the router's trustpoints: CA and router certificates, and how they are obtained.",
+        .bus_name = ENROLLMENT_NAME,
+        .root_path = ENROLLMENT_PATH,
+        .sandbox = &sandbox,
+        .start = start,
+        .ready = ready,
+        .stop = stop,
+    };
+
+    return server_run(&description, argc, argv);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The daemon as a whole: what the bus side and the jobs share. */
+#pragma once
+
+#include <openssl/types.h>
+
+#include "server.h"
+#include "trustpoint.h"
+
+#define TRUSTPOINT_PREFIX "/org/chancery/Enrollment1/trustpoint"
+
+typedef struct Manager {
+    Server *server;
+    OSSL_LIB_CTX *context; /* has keyd's provider */
+    Trustpoints trustpoints;
+    char *serial_number;     /* the router's */
+    char *hostname, *domain; /* NULL when not configured */
+    sd_event_source *tick, *recheck;
+    sd_bus_slot *keys_changed;
+} Manager;
+
+/* enrollment.c: Authenticate and Enroll */
+
+typedef struct EnrollOptions {
+    bool include_serial_number;
+    const char *address; /* NULL for none */
+} EnrollOptions;
+
+/* Would it work, as far as is known without asking keyd? Fills reterr_error. The FQDN is the caller's to free. */
+int enrollment_check(Manager *m, const char *trustpoint, CertificateRole role, Trustpoint **ret, char **ret_fqdn,
+                     sd_bus_error *reterr_error);
+int enrollment_start(Manager *m, const char *trustpoint, CertificateRole role, const EnrollOptions *options,
+                     sd_bus_message *message, sd_bus_error *reterr_error);
+
+/* key-watch.c: are the keys in keyd still those of the certificates? */
+
+int key_watch_init(Manager *m);
+/* Asks keyd, asynchronously, and announces what changes. */
+void key_watch_check(Manager *m);
+
+/* enrolld-bus.c, trustpoint-bus.c */
+
+int manager_bus_init(Manager *m);
+int trustpoint_bus_init(Manager *m);
+int trustpoint_path(const Trustpoint *t, char **ret);
+int certificate_path(const Trustpoint *t, CertificateRole role, char **ret);
+
+void announce_trustpoint_added(Manager *m, const Trustpoint *t);
+void announce_trustpoint_changed(Manager *m, const Trustpoint *t);
+void announce_trustpoint_removed(Manager *m, const Trustpoint *t);
+void announce_certificate_added(Manager *m, const Trustpoint *t, CertificateRole role);
+/* replaced: another certificate; else only its status. */
+void announce_certificate_changed(Manager *m, const Trustpoint *t, CertificateRole role, bool replaced);
+void announce_certificate_removed(Manager *m, const Trustpoint *t, CertificateRole role);

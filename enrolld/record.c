@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "record.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <openssl/rand.h>
+
+#include "atomic-file.h"
+#include "json-util.h"
+#include "label.h"
+
+#define RECORD_VERSION 1U
+#define RECORD_SIZE_MAX (512U * 1024)
+#define RECORDS_MAX 1024U
+#define RECORD_KIND "trustpoint"
+#define RECORD_SUFFIX ".json"
+#define FILE_NAME_SIZE (LABEL_FILE_NAME_SIZE + STRLEN(RECORD_SUFFIX))
+
+#define SERIAL_OCTETS_FIRST 9U
+#define SERIAL_OCTETS_MAX 20U
+
+const char *certificate_role_name(CertificateRole role)
+{
+    return role == ROLE_CA ? "ca" : "router";
+}
+
+/* --- Certificates ------------------------------------------------------------------------------------------------------ */
+
+int stored_certificate_new(const void *der, size_t size, const KeyName *key, StoredCertificate **ret)
+{
+    _cleanup_(stored_certificate_freep) StoredCertificate *c = calloc(1, sizeof(*c));
+    int r;
+
+    if (!c)
+        return -ENOMEM;
+    r = certificate_parse(der, size, &c->x509);
+    if (r >= 0)
+        r = certificate_summarize(c->x509, &c->summary);
+    if (r >= 0)
+        r = key_name_copy(key, &c->key);
+    if (r < 0)
+        return r;
+    c->der = malloc(size);
+    if (!c->der)
+        return -ENOMEM;
+    memcpy(c->der, der, size);
+    c->size = size;
+    *ret = TAKE_PTR(c);
+    return 0;
+}
+
+StoredCertificate *stored_certificate_free(StoredCertificate *c)
+{
+    if (!c)
+        return NULL;
+    X509_free(c->x509);
+    free(c->der);
+    certificate_summary_done(&c->summary);
+    key_name_done(&c->key);
+    free(c);
+    return NULL;
+}
+
+void record_done(Record *record)
+{
+    free(record->name);
+    free(record->serial);
+    for (size_t i = 0; i < ROLE_MAX; i++)
+        stored_certificate_free(record->certificates[i]);
+    *record = (Record){};
+}
+
+/* --- Serial numbers ---------------------------------------------------------------------------------------------------- */
+
+static bool serial_is_valid(const char *serial)
+{
+    size_t n = strlen(serial);
+
+    return n >= 2 && n % 2 == 0 && n <= (size_t)2 * SERIAL_OCTETS_MAX && strspn(serial, "0123456789ABCDEF") == n &&
+           serial[0] < '8' && strspn(serial, "0") < n;
+}
+
+static int serial_render(const BIGNUM *number, char **ret)
+{
+    _cleanup_openssl_free_ char *hex = BN_bn2hex(number);
+    char *serial;
+
+    if (!hex)
+        return -ENOMEM;
+    /* A number with its sign bit set gets one more octet. */
+    if (asprintf(&serial, "%s%s", hex[0] >= '8' ? "00" : "", hex) < 0)
+        return -ENOMEM;
+    if (!serial_is_valid(serial)) {
+        free(serial);
+        return -ERANGE;
+    }
+    *ret = serial;
+    return 0;
+}
+
+int serial_next(const char *serial, char **ret)
+{
+    _cleanup_(BN_freep) BIGNUM *number = NULL;
+
+    if (!serial_is_valid(serial))
+        return -EINVAL;
+    if (BN_hex2bn(&number, serial) == 0 || BN_add_word(number, 1) != 1)
+        return -ENOMEM;
+    return serial_render(number, ret);
+}
+
+int serial_first(char **ret)
+{
+    _cleanup_(BN_freep) BIGNUM *number = NULL;
+    unsigned char octets[SERIAL_OCTETS_FIRST];
+
+    if (RAND_bytes(octets, sizeof(octets)) != 1)
+        return -EIO;
+    octets[0] = (octets[0] & 0x3f) | 0x40;
+    number = BN_bin2bn(octets, sizeof(octets), NULL);
+    return number ? serial_render(number, ret) : -ENOMEM;
+}
+
+/* --- Writing ------------------------------------------------------------------------------------------------------------ */
+
+static int record_file_name(const char *name, char ret[FILE_NAME_SIZE])
+{
+    char hash[LABEL_FILE_NAME_SIZE];
+    int r = label_file_name(RECORD_KIND, name, hash);
+
+    if (r >= 0)
+        (void)snprintf(ret, FILE_NAME_SIZE, "%s" RECORD_SUFFIX, hash);
+    return r;
+}
+
+static int add_string(json_object *o, const char *name, const char *value)
+{
+    return json_object_object_add(o, name, json_object_new_string(value)) == 0 ? 0 : -ENOMEM;
+}
+
+static int certificate_to_json(const StoredCertificate *c, json_object *record, const char *name)
+{
+    _cleanup_free_ char *text = base64url_encode(c->der, c->size);
+    json_object *o = json_object_new_object();
+
+    if (!text || !o || json_object_object_add(record, name, o) != 0)
+        return -ENOMEM;
+    if (add_string(o, "algorithm", c->key.algorithm) < 0 || add_string(o, "label", c->key.label) < 0)
+        return -ENOMEM;
+    return add_string(o, "certificate", text);
+}
+
+int record_write_at(int dirfd, const Record *record)
+{
+    _cleanup_json_ json_object *o = json_object_new_object();
+    char file[FILE_NAME_SIZE];
+    const char *text;
+    int r;
+
+    if (!o || json_object_object_add(o, "version", json_object_new_int(RECORD_VERSION)) != 0)
+        return -ENOMEM;
+    r = add_string(o, "trustpoint", record->name);
+    if (r >= 0)
+        r = add_string(o, "serial", record->serial);
+    for (size_t i = 0; r >= 0 && i < ROLE_MAX; i++)
+        if (record->certificates[i])
+            r = certificate_to_json(record->certificates[i], o, certificate_role_name(i));
+    if (r >= 0)
+        r = record_file_name(record->name, file);
+    if (r < 0)
+        return r;
+    text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN);
+    return text ? atomic_write_at(dirfd, file, text, strlen(text), 0600) : -ENOMEM;
+}
+
+int record_remove_at(int dirfd, const char *name)
+{
+    char file[FILE_NAME_SIZE];
+    int r = record_file_name(name, file);
+
+    return r < 0 ? r : atomic_unlink_at(dirfd, file);
+}
+
+/* --- Reading ------------------------------------------------------------------------------------------------------------ */
+
+static int certificate_from_json(json_object *record, const char *name, StoredCertificate **ret)
+{
+    static const char *const members[] = {"algorithm", "label", "certificate", NULL};
+    const char *algorithm, *label, *text;
+    _cleanup_free_ void *der = NULL;
+    json_object *o;
+    size_t size;
+    int r;
+
+    r = json_get_object(record, name, &o);
+    if (r < 0)
+        return r;
+    if (json_only_members(o, members) < 0 || json_get_string(o, "algorithm", &algorithm) < 0 ||
+        json_get_string(o, "label", &label) < 0 || json_get_string(o, "certificate", &text) < 0 ||
+        key_algorithm_code(algorithm) == 0 || !label_is_valid(label))
+        return -EBADMSG;
+    r = base64url_decode(text, strlen(text), &der, &size);
+    if (r < 0)
+        return r;
+    /* The strings are copied. */
+    return stored_certificate_new(der, size, &(KeyName){(char *)(uintptr_t)algorithm, (char *)(uintptr_t)label}, ret);
+}
+
+/* A record whose parts don't belong together is as corrupt as half a file. */
+static int record_check(const Record *record, const char *file)
+{
+    X509 *ca = record->certificates[ROLE_CA]->x509;
+    char expected[FILE_NAME_SIZE];
+    int r;
+
+    r = record_file_name(record->name, expected);
+    if (r < 0)
+        return r;
+    if (!streq(expected, file))
+        return -EBADMSG;
+    if (X509_verify(ca, X509_get0_pubkey(ca)) != 1 ||
+        (record->certificates[ROLE_ROUTER] && X509_verify(record->certificates[ROLE_ROUTER]->x509, X509_get0_pubkey(ca)) != 1)) {
+        ERR_clear_error();
+        return -EBADMSG;
+    }
+    return 0;
+}
+
+static int record_parse(const char *file, const char *text, size_t size, Record *record)
+{
+    static const char *const members[] = {"version", "trustpoint", "serial", "ca", "router", NULL};
+    _cleanup_json_ json_object *o = NULL;
+    const char *name, *serial;
+    uint64_t version;
+    int r;
+
+    r = json_parse(text, size, &o);
+    if (r < 0)
+        return r;
+    if (!json_object_is_type(o, json_type_object) || json_only_members(o, members) < 0 ||
+        json_get_uint64(o, "version", &version) < 0 || version != RECORD_VERSION ||
+        json_get_string(o, "trustpoint", &name) < 0 || !label_is_valid(name) ||
+        json_get_string(o, "serial", &serial) < 0 || !serial_is_valid(serial))
+        return -EBADMSG;
+    record->name = strdup(name);
+    record->serial = strdup(serial);
+    if (!record->name || !record->serial)
+        return -ENOMEM;
+    r = certificate_from_json(o, certificate_role_name(ROLE_CA), &record->certificates[ROLE_CA]);
+    if (r < 0)
+        return r == -ENOENT ? -EBADMSG : r;
+    r = certificate_from_json(o, certificate_role_name(ROLE_ROUTER), &record->certificates[ROLE_ROUTER]);
+    if (r < 0 && r != -ENOENT)
+        return r;
+    return record_check(record, file);
+}
+
+static int record_read_at(int dirfd, const char *file, Record *ret)
+{
+    _cleanup_free_ void *text = NULL;
+    Record record = {};
+    size_t size;
+    int r;
+
+    r = read_file_at(dirfd, file, RECORD_SIZE_MAX, &text, &size);
+    if (r >= 0)
+        r = record_parse(file, text, size, &record);
+    if (r < 0) {
+        record_done(&record);
+        return r;
+    }
+    *ret = record;
+    return 0;
+}
+
+static bool is_record_file(const char *name)
+{
+    size_t n = strlen(name);
+
+    return n > STRLEN(RECORD_SUFFIX) && name[0] != '.' && streq(name + n - STRLEN(RECORD_SUFFIX), RECORD_SUFFIX) &&
+           strspn(name, "0123456789abcdef") == n - STRLEN(RECORD_SUFFIX);
+}
+
+int records_read_at(int dirfd, void (*corrupt)(const char *file, int error), Record **ret, size_t *ret_n)
+{
+    _cleanup_closedir_ DIR *dir = NULL;
+    _cleanup_close_ int fd = -EBADF;
+    Record *records = NULL, *grown;
+    size_t n = 0;
+    int r;
+
+    r = remove_leftovers_at(dirfd);
+    if (r < 0)
+        return r;
+    fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    dir = fdopendir(fd);
+    if (!dir)
+        return -errno;
+    TAKE_FD(fd);
+    for (const struct dirent *entry; n < RECORDS_MAX && (entry = readdir(dir));) {
+        if (!is_record_file(entry->d_name))
+            continue;
+        grown = reallocarray(records, n + 1, sizeof(*records));
+        if (!grown) {
+            r = -ENOMEM;
+            break;
+        }
+        records = grown;
+        r = record_read_at(dirfd, entry->d_name, &records[n]);
+        if (r >= 0) {
+            n++;
+            continue;
+        }
+        if (r == -ENOMEM)
+            break;
+        (void)quarantine_at(dirfd, entry->d_name);
+        if (corrupt)
+            corrupt(entry->d_name, r);
+        r = 0;
+    }
+    if (r < 0) {
+        while (n > 0)
+            record_done(&records[--n]);
+        free(records);
+        return r;
+    }
+    *ret = records;
+    *ret_n = n;
+    return 0;
+}

@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "trustpoint-config.h"
+
+#include <arpa/inet.h>
+#include <openssl/x509v3.h>
+#include <stdarg.h>
+
+#include "json-util.h"
+#include "label.h"
+#include "names.h"
+#include "openssl-util.h"
+#include "x509-render.h"
+
+#define TRUSTPOINTS_MAX 256
+#define LINE_SIZE 256U
+#define DESCRIPTION_MAX 80U
+#define SUBJECT_MAX 800U
+
+#define LIFETIME_MIN 30U
+#define LIFETIME_MAX 5474U
+#define CA_LIFETIME_MAX 5475U
+#define LIFETIME_DEFAULT 200U
+#define CA_LIFETIME_DEFAULT 365U
+
+/* --- Keys and usages -------------------------------------------------------------------------------------------------- */
+
+void key_name_done(KeyName *key)
+{
+    free(key->algorithm);
+    free(key->label);
+    *key = (KeyName){};
+}
+
+int key_name_copy(const KeyName *from, KeyName *to)
+{
+    KeyName copy = {strdup(from->algorithm), strdup(from->label)};
+
+    if (!copy.algorithm || !copy.label) {
+        key_name_done(&copy);
+        return -ENOMEM;
+    }
+    *to = copy;
+    return 0;
+}
+
+bool key_name_equal(const KeyName *a, const KeyName *b)
+{
+    return streq_ptr(a->algorithm, b->algorithm) && streq_ptr(a->label, b->label);
+}
+
+uint32_t key_algorithm_code(const char *algorithm)
+{
+    static const struct {
+        const char *name;
+        uint32_t code;
+    } algorithms[] = {
+        {"rsa", 1}, {"ecdsanistp256", 2}, {"ecdsanistp384", 4}, {"ecdsanistp521", 8}, {"ed25519", 32},
+    };
+
+    for (size_t i = 0; i < ELEMENTSOF(algorithms); i++)
+        if (streq(algorithms[i].name, algorithm))
+            return algorithms[i].code;
+    return 0;
+}
+
+static const struct KeyUsageWord {
+    const char *word; /* in the configuration */
+    const char *name; /* RFC 5280 section 4.2.1.3 */
+    unsigned bit;
+    bool router, ca; /* where the word may stand */
+} key_usage_words[] = {
+    {"digitalsignature", "digitalSignature", KU_DIGITAL_SIGNATURE, true, true},
+    {"nonrepudiation", "nonRepudiation", KU_NON_REPUDIATION, true, true},
+    {"keyencipherment", "keyEncipherment", KU_KEY_ENCIPHERMENT, true, false},
+    {"dataencipherment", "dataEncipherment", KU_DATA_ENCIPHERMENT, true, false},
+    {"keyagreement", "keyAgreement", KU_KEY_AGREEMENT, true, false},
+    {"keycertsign", "keyCertSign", KU_KEY_CERT_SIGN, false, true},
+    {"crlsign", "cRLSign", KU_CRL_SIGN, false, true},
+};
+
+const char *key_usage_render(unsigned usage, char buffer[KEY_USAGE_TEXT_SIZE])
+{
+    size_t n = (size_t)snprintf(buffer, KEY_USAGE_TEXT_SIZE, "critical");
+
+    for (size_t i = 0; i < ELEMENTSOF(key_usage_words) && n < KEY_USAGE_TEXT_SIZE; i++)
+        if (usage & key_usage_words[i].bit)
+            n += (size_t)snprintf(buffer + n, KEY_USAGE_TEXT_SIZE - n, ",%s", key_usage_words[i].name);
+    return buffer;
+}
+
+/* --- Reading ----------------------------------------------------------------------------------------------------------- */
+
+typedef struct Reader {
+    const char *name; /* of the trustpoint */
+    config_report_t report;
+    void *userdata;
+    int problems;
+    int error; /* the first that is not about the configuration */
+} Reader;
+
+/* words: the line without its beginning. */
+static void _printf_(3, 4) problem(Reader *reader, const char *words, const char *format, ...)
+{
+    _cleanup_free_ char *reason = NULL;
+    char line[LINE_SIZE];
+    va_list ap;
+    int r;
+
+    va_start(ap, format);
+    r = vasprintf(&reason, format, ap);
+    va_end(ap);
+    if (r < 0) {
+        reason = NULL;
+        reader->error = -ENOMEM;
+        return;
+    }
+    reader->problems++;
+    (void)snprintf(line, sizeof(line), "crypto ca trustpoint %.127s%s%.100s", reader->name, words[0] ? " " : "", words);
+    r = reader->report(reader->userdata, line, reason);
+    if (r < 0 && reader->error == 0)
+        reader->error = r;
+}
+
+static const char *read_string(Reader *reader, json_object *o, const char *member, const char *words, size_t max)
+{
+    const char *value;
+    int r = json_get_string(o, member, &value);
+
+    if (r == -ENOENT)
+        return NULL;
+    if (r < 0 || strlen(value) > max) {
+        problem(reader, words, r < 0 ? "must be text" : "is longer than %zu characters", max);
+        return NULL;
+    }
+    return value;
+}
+
+static void copy_string(Reader *reader, const char *value, char **ret)
+{
+    if (!value)
+        return;
+    *ret = strdup(value);
+    if (!*ret)
+        reader->error = -ENOMEM;
+}
+
+/* An object that may be missing. */
+static json_object *read_object(Reader *reader, json_object *o, const char *member, const char *const *known)
+{
+    json_object *value = NULL;
+    int r = json_get_object(o, member, &value);
+
+    if (r == -ENOENT)
+        return NULL;
+    if (r < 0 || json_only_members(value, known) < 0) {
+        problem(reader, member, "is not known in this form");
+        return NULL;
+    }
+    return value;
+}
+
+static void read_enrollment(Reader *reader, json_object *o, TrustpointConfig *config)
+{
+    static const char *const known[] = {"url", "retry-count", "retry-period", NULL};
+    json_object *enrollment = read_object(reader, o, "enrollment", known);
+    const char *url;
+
+    if (!enrollment)
+        return;
+    url = read_string(reader, enrollment, "url", "enrollment url", SUBJECT_MAX);
+    if (!url)
+        return;
+    if (!streq(url, "self"))
+        problem(reader, "enrollment url", "this release enrolls with 'enrollment url self' only");
+    else if (!streq(config->name, SYSTEM_TRUSTPOINT))
+        problem(reader, "enrollment url", "only " SYSTEM_TRUSTPOINT " can enroll with itself");
+    else
+        config->self = true;
+}
+
+static void read_key(Reader *reader, json_object *o, const char *member, KeyName *ret)
+{
+    static const char *const known[] = {"algorithm", "label", NULL};
+    json_object *key = read_object(reader, o, member, known);
+    const char *algorithm, *label;
+
+    if (!key)
+        return;
+    algorithm = read_string(reader, key, "algorithm", member, LABEL_MAX);
+    label = read_string(reader, key, "label", member, LABEL_MAX);
+    if (!algorithm || !label) {
+        problem(reader, member, "needs an algorithm and a label");
+        return;
+    }
+    if (key_algorithm_code(algorithm) == 0)
+        problem(reader, member, "there is no key algorithm '%.32s'", algorithm);
+    else if (!label_is_valid(label))
+        problem(reader, member, "a label has letters, digits, '.', '_' and '-', and begins with a letter or digit");
+    else {
+        copy_string(reader, algorithm, &ret->algorithm);
+        copy_string(reader, label, &ret->label);
+    }
+}
+
+static void read_subject(Reader *reader, json_object *o, const char *member, const char *words, char **ret)
+{
+    _cleanup_(X509_NAME_freep) X509_NAME *name = NULL;
+    const char *text = read_string(reader, o, member, words, SUBJECT_MAX), *reason = NULL;
+    int r;
+
+    if (!text)
+        return;
+    r = subject_parse(text, &name, &reason);
+    if (r == -EINVAL)
+        problem(reader, words, "is not a subject name: %s", reason);
+    else if (r < 0)
+        reader->error = r;
+    else
+        copy_string(reader, text, ret);
+}
+
+static bool key_usage_find(const char *word, bool ca, unsigned *ret)
+{
+    for (size_t i = 0; i < ELEMENTSOF(key_usage_words); i++)
+        if (streq(key_usage_words[i].word, word) && (ca ? key_usage_words[i].ca : key_usage_words[i].router)) {
+            *ret |= key_usage_words[i].bit;
+            return true;
+        }
+    return false;
+}
+
+static void read_usage(Reader *reader, json_object *o, const char *member, const char *words, bool ca, unsigned *ret)
+{
+    unsigned usage = 0;
+    json_object *list;
+    int r = json_get_array(o, member, &list);
+
+    if (r == -ENOENT)
+        return;
+    if (r < 0 || json_object_array_length(list) == 0) {
+        problem(reader, words, "needs one or more usages");
+        return;
+    }
+    for (size_t i = 0; i < json_object_array_length(list); i++) {
+        json_object *item = json_object_array_get_idx(list, i);
+
+        if (!json_object_is_type(item, json_type_string) || !key_usage_find(json_object_get_string(item), ca, &usage)) {
+            problem(reader, words, "a %s certificate can't be used for that", ca ? "CA" : "router");
+            return;
+        }
+    }
+    if (ca && !(usage & KU_KEY_CERT_SIGN)) {
+        problem(reader, words, "a CA certificate needs keycertsign");
+        return;
+    }
+    *ret = usage;
+}
+
+static void read_usages(Reader *reader, json_object *o, TrustpointConfig *config)
+{
+    static const char *const known[] = {"certificate", "ca-certificate", NULL};
+    json_object *usages = read_object(reader, o, "key-usage", known);
+
+    if (!usages)
+        return;
+    read_usage(reader, usages, "certificate", "key-usage certificate", false, &config->key_usage);
+    read_usage(reader, usages, "ca-certificate", "key-usage ca-certificate", true, &config->ca_key_usage);
+}
+
+static void read_lifetime(Reader *reader, json_object *o, const char *member, const char *words, unsigned max, unsigned *ret)
+{
+    uint64_t days;
+    int r = json_get_uint64(o, member, &days);
+
+    if (r == -ENOENT)
+        return;
+    if (r < 0 || days < LIFETIME_MIN || days > max)
+        problem(reader, words, "must be %u to %u days", LIFETIME_MIN, max);
+    else
+        *ret = (unsigned)days;
+}
+
+static void read_lifetimes(Reader *reader, json_object *o, TrustpointConfig *config)
+{
+    static const char *const known[] = {"certificate", "ca-certificate", NULL};
+    json_object *lifetimes = read_object(reader, o, "lifetime", known);
+
+    if (lifetimes) {
+        read_lifetime(reader, lifetimes, "certificate", "lifetime certificate", LIFETIME_MAX, &config->lifetime);
+        read_lifetime(reader, lifetimes, "ca-certificate", "lifetime ca-certificate", CA_LIFETIME_MAX, &config->ca_lifetime);
+    }
+    if (config->lifetime >= config->ca_lifetime)
+        problem(reader, "lifetime certificate", "the router certificate (%u days) must end before the CA certificate (%u days)",
+                config->lifetime, config->ca_lifetime);
+}
+
+static void read_digest(Reader *reader, json_object *o, TrustpointConfig *config)
+{
+    static const char *const digests[] = {"sha256", "sha384", "sha512"};
+    const char *text = read_string(reader, o, "message-digest", "message-digest", LABEL_MAX);
+
+    if (!text)
+        return;
+    for (size_t i = 0; i < ELEMENTSOF(digests); i++)
+        if (streq(digests[i], text)) {
+            config->digest = digests[i];
+            return;
+        }
+    problem(reader, "message-digest", "new signatures are made with sha256, sha384 or sha512");
+}
+
+static void read_subject_parts(Reader *reader, json_object *o, TrustpointConfig *config)
+{
+    struct in6_addr address;
+    json_object *value;
+    const char *text;
+
+    if (json_object_object_get_ex(o, "serial-number", &value)) {
+        if (json_object_is_type(value, json_type_boolean) && json_object_get_boolean(value))
+            config->serial_number = SUBJECT_INCLUDE;
+        else if (json_object_is_type(value, json_type_string) && streq(json_object_get_string(value), "none"))
+            config->serial_number = SUBJECT_OMIT;
+        else
+            problem(reader, "serial-number", "is followed by nothing or by 'none'");
+    }
+    text = read_string(reader, o, "ip-address", "ip-address", LABEL_MAX);
+    if (!text)
+        return;
+    if (streq(text, "none"))
+        config->ip_address = SUBJECT_OMIT;
+    else if (inet_pton(AF_INET, text, &address) != 1)
+        problem(reader, "ip-address", "must be an IPv4 address or 'none'");
+    else {
+        config->ip_address = SUBJECT_INCLUDE;
+        copy_string(reader, text, &config->address);
+    }
+}
+
+/* What only shows when the lines are seen together. */
+static void check_self(Reader *reader, const TrustpointConfig *config)
+{
+    if (!config->self || reader->problems > 0)
+        return;
+    if (!config->keypair.label)
+        problem(reader, "keypair", "'enrollment url self' needs a key pair for the router certificate");
+    if (!config->ca_keypair.label)
+        problem(reader, "ca-keypair", "'enrollment url self' needs a key pair for the CA certificate");
+    if (config->keypair.label && key_name_equal(&config->keypair, &config->ca_keypair))
+        problem(reader, "ca-keypair", "the CA and the router certificate need key pairs of their own");
+    if (streq_ptr(config->subject_name, config->ca_subject_name))
+        problem(reader, "subject-name ca-certificate", "the CA and the router certificate need different subject names");
+}
+
+static void read_all(Reader *reader, json_object *o, TrustpointConfig *config)
+{
+    static const char *const known[] = {
+        "description", "enrollment", "keypair", "ca-keypair", "subject-name", "subject-name-ca-certificate", "key-usage",
+        "lifetime", "message-digest", "serial-number", "ip-address", NULL,
+    };
+
+    if (json_only_members(o, known) < 0)
+        problem(reader, "", "has a line that this release does not know");
+    (void)read_string(reader, o, "description", "description", DESCRIPTION_MAX);
+    read_enrollment(reader, o, config);
+    read_key(reader, o, "keypair", &config->keypair);
+    read_key(reader, o, "ca-keypair", &config->ca_keypair);
+    read_subject(reader, o, "subject-name", "subject-name", &config->subject_name);
+    read_subject(reader, o, "subject-name-ca-certificate", "subject-name ca-certificate", &config->ca_subject_name);
+    read_usages(reader, o, config);
+    read_lifetimes(reader, o, config);
+    read_digest(reader, o, config);
+    read_subject_parts(reader, o, config);
+    check_self(reader, config);
+}
+
+static int trustpoint_parse(Reader *reader, json_object *o, TrustpointConfig **ret)
+{
+    _cleanup_(trustpoint_config_freep) TrustpointConfig *config = NULL;
+
+    if (!label_is_valid(reader->name))
+        problem(reader, "", "a name has letters, digits, '.', '_' and '-', and begins with a letter or digit");
+    else if (!json_object_is_type(o, json_type_object))
+        problem(reader, "", "is not known in this form");
+    if (reader->problems > 0)
+        return reader->error;
+    config = calloc(1, sizeof(*config));
+    if (!config)
+        return -ENOMEM;
+    config->name = strdup(reader->name);
+    config->json = strdup(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
+    if (!config->name || !config->json)
+        return -ENOMEM;
+    config->key_usage = KU_DIGITAL_SIGNATURE;
+    config->ca_key_usage = KU_KEY_CERT_SIGN | KU_CRL_SIGN;
+    config->lifetime = LIFETIME_DEFAULT;
+    config->ca_lifetime = CA_LIFETIME_DEFAULT;
+    config->digest = "sha256";
+    read_all(reader, o, config);
+    if (reader->error < 0)
+        return reader->error;
+    if (reader->problems == 0)
+        *ret = TAKE_PTR(config);
+    return 0;
+}
+
+int trustpoint_config_parse(json_object *section, config_report_t report, void *userdata, TrustpointConfig **ret)
+{
+    static const char *const known[] = {"trustpoint", NULL};
+    _cleanup_(trustpoint_config_list_freep) TrustpointConfig *list = NULL;
+    TrustpointConfig **tail = &list;
+    int problems = 0, r;
+    json_object *all;
+
+    r = json_get_object(section, "trustpoint", &all);
+    if ((r < 0 && r != -ENOENT) || json_only_members(section, known) < 0)
+        return report(userdata, "crypto ca trustpoint", "is not known in this form") < 0 ? -EIO : 1;
+    if (r >= 0 && json_object_object_length(all) > TRUSTPOINTS_MAX)
+        return report(userdata, "crypto ca trustpoint", "there can be at most 256 trustpoints") < 0 ? -EIO : 1;
+    if (r == -ENOENT) {
+        *ret = NULL;
+        return 0;
+    }
+    json_object_object_foreach(all, name, value)
+    {
+        Reader reader = {.name = name, .report = report, .userdata = userdata};
+
+        r = trustpoint_parse(&reader, value, tail);
+        if (r < 0)
+            return r;
+        problems += reader.problems;
+        if (*tail)
+            tail = &(*tail)->next;
+    }
+    *ret = TAKE_PTR(list);
+    return problems;
+}
+
+TrustpointConfig *trustpoint_config_free(TrustpointConfig *config)
+{
+    if (!config)
+        return NULL;
+    free(config->name);
+    free(config->json);
+    key_name_done(&config->keypair);
+    key_name_done(&config->ca_keypair);
+    free(config->subject_name);
+    free(config->ca_subject_name);
+    free(config->address);
+    free(config);
+    return NULL;
+}
+
+TrustpointConfig *trustpoint_config_list_free(TrustpointConfig *config)
+{
+    while (config) {
+        TrustpointConfig *next = config->next;
+
+        trustpoint_config_free(config);
+        config = next;
+    }
+    return NULL;
+}
