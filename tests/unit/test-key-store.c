@@ -250,7 +250,7 @@ static void test_swapped_and_damaged_files_are_moved_aside(void **state)
     assert_int_equal(store_count(s), 1);
     assert_non_null(store_find(s, "ed25519", "four"));
     for (size_t i = 0; i < 3; i++) {
-        (void)snprintf(aside, sizeof aside, "%s.corrupt", names[i]);
+        (void)snprintf(aside, sizeof aside, "%.32s.corrupt", names[i]);
         assert_false(file_exists(f, names[i]));
         assert_true(file_exists(f, aside));
     }

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* chancery-keyd: custody of private keys. */
+#include "keyd.h"
+
+#include <sys/prctl.h>
+
+#include "atomic-file.h"
+#include "config-owner.h"
+#include "job.h"
+#include "log.h"
+#include "names.h"
+#include "secure-memory.h"
+
+static const SandboxPath paths[] = {{"$STATE_DIRECTORY", SANDBOX_READ_WRITE}, {NULL, SANDBOX_READ}};
+
+static const Sandbox sandbox = {
+    .name = "keyd",
+    .calls = SANDBOX_CALLS_FILES_READ | SANDBOX_CALLS_FILES_WRITE,
+    .paths = paths,
+    .files_max = 1024,
+};
+
+/* What secure_memory_init() said, for when there is a journal to tell. */
+static int memory_result;
+
+static int report_custody(void)
+{
+    static const LogEvent event = {LOG_KEY_CUSTODY};
+    const char *kind = secure_memory_kind_to_string(secure_memory_kind());
+
+    if (memory_result == -ENOMEM)
+        return log_error_errno(memory_result,
+                               "No memory for secrets: at least %u MiB of locked memory are needed, raise LimitMEMLOCK= of the unit",
+                               SECURE_MEMORY_SIZE_MIN >> 20);
+    if (memory_result < 0)
+        return log_error_errno(memory_result, "Failed to set up memory for secrets: %m");
+    log_event(&event, LOG_FIELDS("MEMORY", kind), "Private keys are in %s, %zu MiB%s", kind, secure_memory_size() >> 20,
+              secure_memory_kind() == SECURE_MEMORY_SECRET ? "" : "; this kernel offers no memfd_secret");
+    if (secure_memory_size() < SECURE_MEMORY_SIZE)
+        log_warning("LimitMEMLOCK= leaves %zu of %u MiB for keys: there may be no room for %u of them", secure_memory_size() >> 20,
+                    SECURE_MEMORY_SIZE >> 20, STORE_KEYS_MAX);
+    return 0;
+}
+
+static int open_kek(Kek **ret)
+{
+    int r = kek_load(ret);
+
+    switch (-r) {
+    case ENXIO:
+    case ENOENT:
+        return log_error_errno(r, "There is no credential " KEK_CREDENTIAL "; see chancery-keyd-kek.service");
+    case EBADMSG:
+        return log_error_errno(r, "The credential " KEK_CREDENTIAL " is not %u bytes", KEK_SIZE);
+    default:
+        return r < 0 ? log_error_errno(r, "Failed to read the credential " KEK_CREDENTIAL ": %m") : 0;
+    }
+}
+
+static int open_store(Keyd *k)
+{
+    Kek *kek = NULL;
+    int dirfd, r;
+
+    r = open_kek(&kek);
+    if (r < 0)
+        return r;
+    dirfd = state_directory_open();
+    if (dirfd < 0) {
+        kek_free(kek);
+        return log_error_errno(dirfd, "Failed to open $STATE_DIRECTORY: %m");
+    }
+    r = store_open(dirfd, kek, &k->store);
+    if (r < 0)
+        return log_error_errno(r, "Failed to load the keys: %m");
+    log_debug("%zu keys", store_count(k->store));
+    return 0;
+}
+
+static int start(Server *server, void **ret)
+{
+    static Keyd keyd;
+    int r;
+
+    keyd.server = server;
+    *ret = &keyd;
+    /* Before the first secret, not only with the rest of the sandbox. */
+    if (prctl(PR_SET_DUMPABLE, 0) < 0)
+        return -errno;
+    r = report_custody();
+    if (r >= 0)
+        r = open_store(&keyd);
+    if (r >= 0)
+        r = jobs_init(server);
+    if (r >= 0)
+        r = sign_pool_new(server_event(server), signing_bus_answer, &keyd.pool);
+    if (r >= 0)
+        r = keys_bus_init(&keyd);
+    if (r >= 0)
+        r = signing_bus_init(&keyd);
+    if (r >= 0)
+        r = rights_config_init(&keyd);
+    return r;
+}
+
+static int ready(Server *server, void *userdata)
+{
+    Keyd *k = userdata;
+    int r = sign_pool_start(k->pool);
+
+    return r < 0 ? r : config_owner_fetch(server);
+}
+
+static void stop(void *userdata)
+{
+    Keyd *k = userdata;
+
+    k->pool = sign_pool_free(k->pool);
+    k->rights = key_rights_free(k->rights);
+    k->store = store_free(k->store);
+}
+
+static const ServerDescription description = {
+    .name = "keyd",
+    .description = "Custody of private keys for Chancery.",
+    .bus_name = KEYS_NAME,
+    .root_path = KEYS_PATH,
+    .sandbox = &sandbox,
+    .start = start,
+    .ready = ready,
+    .stop = stop,
+};
+
+int main(int argc, char *argv[])
+{
+    memory_result = secure_memory_init();
+    return server_run(&description, argc, argv);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The daemon's state, and the functions that put it on the bus. */
+#pragma once
+
+#include "key-rights.h"
+#include "server.h"
+#include "sign-pool.h"
+#include "store.h"
+
+typedef struct Keyd {
+    Server *server;
+    Store *store;
+    KeyRights *rights; /* NULL until the configuration is known */
+    SignPool *pool;
+} Keyd;
+
+/* keys-bus.c: org.chancery.Keys1 and .Key */
+int keys_bus_init(Keyd *k);
+/* signing-bus.c: org.chancery.Keys1.Signing */
+int signing_bus_init(Keyd *k);
+void signing_bus_answer(sd_bus_message *m, const TypedSign *t, const SignOutcome *outcome);
+/* rights-config.c: the section "trustpoints" */
+int rights_config_init(Keyd *k);

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Worker threads for signatures: neither a long envelope nor the making of a key holds up a short one. Main loop only. */
+#pragma once
+
+#include <systemd/sd-bus.h>
+#include <systemd/sd-event.h>
+
+#include "typed-sign.h"
+
+#define SIGN_THREADS 4U
+#define SIGN_PER_USER_MAX 32U
+#define SIGN_MAX 128U
+
+typedef struct SignPool SignPool;
+
+typedef struct SignOutcome {
+    int result;
+    const char *reason; /* static; may be NULL */
+    const uint8_t *signature;
+    size_t signature_size;
+} SignOutcome;
+
+/* In the main loop; answers m, whatever the outcome. */
+typedef void (*sign_done_t)(sd_bus_message *m, const TypedSign *t, const SignOutcome *outcome);
+
+int sign_pool_new(sd_event *event, sign_done_t done, SignPool **ret);
+/* Starts the threads; after the sandbox is in force, whose Landlock part is of each thread. */
+int sign_pool_start(SignPool *p);
+/* Cancels what is under way, and answers it. */
+SignPool *sign_pool_free(SignPool *p);
+DEFINE_TRIVIAL_CLEANUP_FUNC(SignPool *, sign_pool_free);
+
+/* Takes over *t and leaves it empty. -EDQUOT when this user, or everybody, has too many under way; then *t stays with the caller. */
+int sign_pool_submit(SignPool *p, sd_bus_message *m, uid_t uid, TypedSign *t);

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* org.chancery.Keys1.Signing: the one place where something leaves keyd that a private key made. */
+#include <sys/uio.h>
+
+#include "errors.h"
+#include "keyd.h"
+#include "label.h"
+#include "log.h"
+#include "memfd.h"
+#include "names.h"
+#include "org.chancery.Keys1.h"
+#include "x509-render.h"
+
+/* What was asked for, as the message has it. */
+typedef struct SignCall {
+    const char *algorithm, *label, *purpose, *digest;
+    struct iovec certificate;
+    int to_be_signed;
+} SignCall;
+
+static int call_read(sd_bus_message *m, SignCall *c, sd_bus_error *reterr_error)
+{
+    const BusOption options[] = {{"certificate", 'A', &c->certificate, NULL}};
+    int r;
+
+    r = sd_bus_message_read(m, "ssss", &c->algorithm, &c->label, &c->purpose, &c->digest);
+    if (r >= 0)
+        r = bus_read_options(m, options, ELEMENTSOF(options), reterr_error);
+    if (r >= 0)
+        r = sd_bus_message_read(m, "h", &c->to_be_signed);
+    return r;
+}
+
+static void log_refusal(sd_bus_message *m, const char *algorithm, const char *label, const char *purpose, const char *reason)
+{
+    static const LogEvent event = {LOG_KEY_REFUSED};
+    _cleanup_free_ char *user = NULL;
+
+    (void)bus_sender_name(m, &user);
+    log_event(&event, LOG_FIELDS("ALGORITHM", algorithm, "LABEL", label, "PURPOSE", purpose, "USER", user ? user : "?"),
+              "Refused %s a signature with the %s key %s as %s: %s", user ? user : "somebody", algorithm, label, purpose, reason);
+}
+
+/* The strings are a daemon's, but until they are known to be names they go neither into the journal nor into an error message. */
+static int refuse(sd_bus_message *m, const SignCall *c, const char *reason, sd_bus_error *reterr_error)
+{
+    Purpose purpose;
+    const char *name = purpose_from_string(c->purpose, &purpose) >= 0 ? purpose_to_string(purpose) : "(unknown purpose)";
+    const char *algorithm = key_algorithm_find(c->algorithm) ? c->algorithm : "(unknown)";
+
+    log_refusal(m, algorithm, label_is_valid(c->label) ? c->label : "(invalid)", name, reason);
+    return sd_bus_error_setf(reterr_error, ERROR_PURPOSE_REFUSED, "%s: %s", name, reason);
+}
+
+static int no_such_key(sd_bus_error *reterr_error)
+{
+    return sd_bus_error_setf(reterr_error, ERROR_NO_SUCH_OBJECT, "There is no such key; generate it first");
+}
+
+/* Everything that can be decided without reading what is to be signed. */
+static int work_prepare(sd_bus_message *m, Keyd *k, const SignCall *c, TypedSign *t, sd_bus_error *reterr_error)
+{
+    const char *reason = NULL;
+    Key *key;
+
+    if (purpose_from_string(c->purpose, &t->purpose) < 0)
+        return refuse(m, c, "there is no such purpose", reterr_error);
+    if (!bus_sender_is_daemon(m, purpose_caller(t->purpose)))
+        return refuse(m, c, "this purpose is not for this caller", reterr_error);
+    if (digest_from_string(c->digest, &t->digest) < 0)
+        return refuse(m, c, "the digest has to be sha256, sha384 or sha512, or empty for ed25519", reterr_error);
+    key = store_find(k->store, c->algorithm, c->label);
+    if (!key)
+        return no_such_key(reterr_error);
+    t->key = key_ref(key);
+    if (!key_algorithm_takes_digest(key->algorithm, t->digest))
+        return refuse(m, c, "the key does not sign that digest", reterr_error);
+    if ((c->certificate.iov_len > 0) != (t->purpose == PURPOSE_ENVELOPE))
+        return refuse(m, c, "the context has to be a certificate for an envelope, and nothing else", reterr_error);
+    if (typed_sign_permitted(t, k->store, k->rights, &reason) < 0)
+        return refuse(m, c, reason, reterr_error);
+    return 0;
+}
+
+static int work_take_input(const SignCall *c, TypedSign *t, sd_bus_error *reterr_error)
+{
+    int r;
+
+    if (c->certificate.iov_len > CERTIFICATE_SIZE_MAX)
+        return sd_bus_error_setf(reterr_error, ERROR_TOO_LARGE, "The certificate is over %u bytes", CERTIFICATE_SIZE_MAX);
+    if (c->certificate.iov_len > 0) {
+        t->certificate = malloc(c->certificate.iov_len);
+        if (!t->certificate)
+            return -ENOMEM;
+        memcpy(t->certificate, c->certificate.iov_base, c->certificate.iov_len);
+        t->certificate_size = c->certificate.iov_len;
+    }
+    r = memfd_map(c->to_be_signed, purpose_size_max(t->purpose), &t->input, &t->input_size);
+    if (r == -EMSGSIZE)
+        return sd_bus_error_setf(reterr_error, ERROR_TOO_LARGE, "A %s is at most %zu bytes", purpose_to_string(t->purpose),
+                                 purpose_size_max(t->purpose));
+    if (r < 0)
+        return sd_bus_error_setf(reterr_error, ERROR_MALFORMED, "What is to be signed has to come in a sealed memory file");
+    return 0;
+}
+
+int keys1_signing_method_sign(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    _cleanup_(typed_sign_done) TypedSign t = {0};
+    Keyd *k = userdata;
+    SignCall c = {0};
+    uid_t uid;
+    int r;
+
+    r = call_read(m, &c, reterr_error);
+    if (r >= 0)
+        r = bus_sender_uid(m, &uid);
+    if (r >= 0)
+        r = work_prepare(m, k, &c, &t, reterr_error);
+    if (r >= 0)
+        r = work_take_input(&c, &t, reterr_error);
+    if (r < 0)
+        return r;
+    r = sign_pool_submit(k->pool, m, uid, &t);
+    if (r == -EDQUOT)
+        return sd_bus_error_setf(reterr_error, ERROR_LIMIT_EXCEEDED, "Too many signatures are under way, wait for some of them");
+    return r < 0 ? r : 1;
+}
+
+static int answer_signature(sd_bus_message *m, const SignOutcome *outcome)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    int r;
+
+    r = sd_bus_message_new_method_return(m, &reply);
+    if (r >= 0)
+        r = sd_bus_message_append_array(reply, 'y', outcome->signature, outcome->signature_size);
+    return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
+}
+
+static int answer_refusal(sd_bus_message *m, const TypedSign *t, const SignOutcome *outcome)
+{
+    const char *name = outcome->result == -EBADMSG ? ERROR_MALFORMED : ERROR_PURPOSE_REFUSED;
+
+    log_refusal(m, t->key->algorithm->name, t->key->label, purpose_to_string(t->purpose), outcome->reason);
+    return sd_bus_reply_method_errorf(m, name, "%s: %s", purpose_to_string(t->purpose), outcome->reason);
+}
+
+void signing_bus_answer(sd_bus_message *m, const TypedSign *t, const SignOutcome *outcome)
+{
+    int r;
+
+    if (outcome->result >= 0)
+        r = answer_signature(m, outcome);
+    else if (outcome->reason)
+        r = answer_refusal(m, t, outcome);
+    else
+        r = sd_bus_reply_method_errorf(m, error_name_from_errno(outcome->result), "The signature could not be made: %s",
+                                       strerror(-outcome->result));
+    if (r < 0)
+        log_warning_errno(r, "Failed to answer a call of Sign, ignoring: %m");
+}
+
+int keys1_signing_method_get_public_key(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    const char *algorithm, *label;
+    Keyd *k = userdata;
+    Key *key;
+    int r;
+
+    r = sd_bus_message_read(m, "ss", &algorithm, &label);
+    if (r < 0)
+        return r;
+    key = store_find(k->store, algorithm, label);
+    if (!key)
+        return no_such_key(reterr_error);
+    r = sd_bus_message_new_method_return(m, &reply);
+    if (r >= 0)
+        r = sd_bus_message_append_array(reply, 'y', key->public_key, key->public_key_size);
+    if (r >= 0)
+        r = sd_bus_send(NULL, reply, NULL);
+    return r < 0 ? r : 1;
+}
+
+int signing_bus_init(Keyd *k)
+{
+    return server_add_object(k->server, KEYS_PATH, &keys1_signing_interface, k);
+}

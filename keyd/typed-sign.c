@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "typed-sign.h"
+
+#include <sys/mman.h>
+#include <time.h>
+
+#include "envelope-input.h"
+#include "tbs.h"
+#include "x509-render.h"
+
+static const struct {
+    const char *name, *caller;
+    size_t size_max;
+} purposes[] = {
+    [PURPOSE_CERTIFICATE_REQUEST] = {"certificate-request", "enrolld", TBS_SIZE_MAX},
+    [PURPOSE_CERTIFICATE] = {"certificate", "enrolld", TBS_SIZE_MAX},
+    [PURPOSE_ENVELOPE] = {"envelope", "dossierd", ENVELOPE_SIZE_MAX},
+};
+
+int purpose_from_string(const char *name, Purpose *ret)
+{
+    for (size_t i = 0; i < ELEMENTSOF(purposes); i++)
+        if (streq(purposes[i].name, name)) {
+            *ret = (Purpose)i;
+            return 0;
+        }
+    return -EINVAL;
+}
+
+const char *purpose_to_string(Purpose purpose)
+{
+    return purposes[purpose].name;
+}
+
+const char *purpose_caller(Purpose purpose)
+{
+    return purposes[purpose].caller;
+}
+
+size_t purpose_size_max(Purpose purpose)
+{
+    return purposes[purpose].size_max;
+}
+
+static int refuse(int error, const char **ret_reason, const char *reason)
+{
+    *ret_reason = reason;
+    return error;
+}
+
+static DerSpan input_of(const TypedSign *t)
+{
+    return (DerSpan){t->input, t->input_size};
+}
+
+static bool is_public_key_of(DerSpan public_key, const Key *key)
+{
+    return der_equal(public_key, key->public_key, key->public_key_size);
+}
+
+/* --- Rights ------------------------------------------------------------------------------------------------------------ */
+
+/* A CA key certifies itself and the key pairs of the trustpoints that name it: whoever took over enrolld cannot have a key of his
+ * own certified. */
+static void collect_subjects(TypedSign *t, Store *store, const KeyRights *rights)
+{
+    for (size_t i = 0; i < key_rights_count(rights); i++) {
+        const TrustpointKey *ca = key_rights_get(rights, i);
+
+        if (!ca->is_ca || !key_is(t->key, ca->algorithm, ca->label))
+            continue;
+        for (size_t j = 0; j < key_rights_count(rights) && t->n_subjects < TYPED_SIGN_SUBJECTS_MAX; j++) {
+            const TrustpointKey *pair = key_rights_get(rights, j);
+            Key *subject;
+
+            if (pair->is_ca || !streq(pair->trustpoint, ca->trustpoint))
+                continue;
+            subject = store_find(store, pair->algorithm, pair->label);
+            if (subject)
+                t->subjects[t->n_subjects++] = key_ref(subject);
+        }
+    }
+}
+
+int typed_sign_permitted(TypedSign *t, Store *store, const KeyRights *rights, const char **ret_reason)
+{
+    const char *algorithm = t->key->algorithm->name, *label = t->key->label;
+
+    switch (t->purpose) {
+    case PURPOSE_CERTIFICATE_REQUEST:
+        if (!key_rights_is_keypair(rights, algorithm, label))
+            return refuse(-EPERM, ret_reason, "no trustpoint names it as its keypair");
+        return 0;
+    case PURPOSE_CERTIFICATE:
+        if (!key_rights_is_ca(rights, algorithm, label))
+            return refuse(-EPERM, ret_reason, "no trustpoint names it as its ca-keypair");
+        collect_subjects(t, store, rights);
+        return 0;
+    case PURPOSE_ENVELOPE:
+        if (!key_rights_is_sealer(rights, algorithm, label))
+            return refuse(-EPERM, ret_reason, "it is not the keypair of the system trustpoint, or is a ca-keypair as well");
+        return 0;
+    }
+    return refuse(-EPERM, ret_reason, "the purpose is not known");
+}
+
+/* --- Reading ----------------------------------------------------------------------------------------------------------- */
+
+static int check_request(const TypedSign *t, const char **ret_reason)
+{
+    TbsRequest request;
+    int r;
+
+    r = tbs_request_parse(input_of(t), &request, ret_reason);
+    if (r < 0)
+        return r;
+    if (!is_public_key_of(request.public_key, t->key))
+        return refuse(-EPERM, ret_reason, "the public key is not that of the key");
+    return 0;
+}
+
+static bool certifies_own_pair(const TypedSign *t, DerSpan public_key)
+{
+    for (size_t i = 0; i < t->n_subjects; i++)
+        if (is_public_key_of(public_key, t->subjects[i]))
+            return true;
+    return false;
+}
+
+static int check_certificate(const TypedSign *t, const char **ret_reason)
+{
+    DerSpan algorithm = signature_algorithm_identifier(t->key->algorithm, t->digest);
+    TbsCertificate c;
+    int r;
+
+    r = tbs_certificate_parse(input_of(t), &c, ret_reason);
+    if (r < 0)
+        return r;
+    if (!der_equal(c.signature_algorithm, algorithm.data, algorithm.size))
+        return refuse(-EBADMSG, ret_reason, "the signature algorithm is not that of the key and digest");
+    if (is_public_key_of(c.public_key, t->key)) {
+        if (!der_equal(c.issuer, c.subject.data, c.subject.size))
+            return refuse(-EPERM, ret_reason, "the issuer of a self-signed certificate is not its subject");
+        return 0;
+    }
+    if (!certifies_own_pair(t, c.public_key))
+        return refuse(-EPERM, ret_reason, "the public key is neither the key's own nor the keypair of a trustpoint that names this CA key");
+    if (c.extensions.is_ca || c.extensions.signs_others)
+        return refuse(-EPERM, ret_reason, "it would make another key a CA");
+    return 0;
+}
+
+/* The certificate that the header speaks of has to carry this very key. */
+static int check_context_certificate(const TypedSign *t, const char **ret_reason)
+{
+    _cleanup_(X509_freep) X509 *certificate = NULL;
+    _cleanup_openssl_free_ uint8_t *public_key = NULL;
+    int size;
+
+    if (!t->certificate || certificate_parse(t->certificate, t->certificate_size, &certificate) < 0)
+        return refuse(-EBADMSG, ret_reason, "the context has no DER certificate");
+    size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &public_key);
+    if (size <= 0)
+        return -ENOMEM;
+    if (!is_public_key_of((DerSpan){public_key, (size_t)size}, t->key))
+        return refuse(-EPERM, ret_reason, "the certificate is not one of this key");
+    return 0;
+}
+
+static int check_envelope(const TypedSign *t, DerSpan *ret_payload, const char **ret_reason)
+{
+    const EnvelopeExpectation expected = {
+        .algorithm = signature_jose_name(t->key->algorithm, t->digest),
+        .now = time(NULL),
+        .certificate = {t->certificate, t->certificate_size},
+    };
+    int r;
+
+    r = check_context_certificate(t, ret_reason);
+    if (r < 0)
+        return r;
+    r = envelope_input_parse(input_of(t), &expected, ret_payload, ret_reason);
+    if (r < 0)
+        return r;
+    if (!envelope_payload_end_is_valid(*ret_payload))
+        return refuse(-EBADMSG, ret_reason, "the payload is not base64url");
+    return 0;
+}
+
+/* --- Signing ----------------------------------------------------------------------------------------------------------- */
+
+typedef struct Progress {
+    const TypedSign *t;
+    const uint8_t *payload; /* NULL: everything has been read */
+    const char **ret_reason;
+} Progress;
+
+static int on_piece(DerSpan piece, void *userdata)
+{
+    Progress *p = userdata;
+    size_t skip;
+
+    if (p->t->cancelled && atomic_load(p->t->cancelled))
+        return -ECANCELED;
+    if (!p->payload)
+        return 0;
+    /* The first piece begins with the header. */
+    skip = p->payload > piece.data ? (size_t)(p->payload - piece.data) : 0;
+    if (skip >= piece.size)
+        return 0;
+    if (!envelope_payload_piece_is_valid((DerSpan){piece.data + skip, piece.size - skip}))
+        return refuse(-EBADMSG, p->ret_reason, "the payload is not base64url");
+    return 0;
+}
+
+int typed_sign(const TypedSign *t, uint8_t **ret, size_t *ret_size, const char **ret_reason)
+{
+    Progress progress = {t, NULL, ret_reason};
+    DerSpan payload;
+    int r;
+
+    if (!key_algorithm_takes_digest(t->key->algorithm, t->digest))
+        return refuse(-EINVAL, ret_reason, "the key does not sign that digest");
+    switch (t->purpose) {
+    case PURPOSE_CERTIFICATE_REQUEST:
+        r = check_request(t, ret_reason);
+        break;
+    case PURPOSE_CERTIFICATE:
+        r = check_certificate(t, ret_reason);
+        break;
+    case PURPOSE_ENVELOPE:
+        r = check_envelope(t, &payload, ret_reason);
+        if (r >= 0)
+            progress.payload = payload.data;
+        break;
+    default:
+        r = refuse(-EPERM, ret_reason, "the purpose is not known");
+    }
+    if (r < 0)
+        return r;
+    r = key_sign(t->key, t->digest, input_of(t), on_piece, &progress, ret, ret_size);
+    if (r == -EINVAL)
+        *ret_reason = "the key is too small for that digest";
+    return r;
+}
+
+void typed_sign_done(TypedSign *t)
+{
+    if (t->input_size > 0)
+        (void)munmap((void *)(uintptr_t)t->input, t->input_size);
+    for (size_t i = 0; i < t->n_subjects; i++)
+        key_unref(t->subjects[i]);
+    key_unref(t->key);
+    free(t->certificate);
+    *t = (TypedSign){0};
+}
