@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The shell's entry: a login shell, one command, or commands from a file. */
+#include <getopt.h>
+#include <locale.h>
+#include <signal.h>
+
+#include "cli.h"
+#include "errors.h"
+
+static void print_help(void)
+{
+    (void)puts("chancery [OPTION...] [COMMAND WORDS...]\n\n"
+               "The command line of the router's PKI. Without a command it reads commands from the terminal,\n"
+               "or from standard input until one fails.\n\n"
+               "  -c COMMAND         Run this command, as login shells do\n"
+               "     --complete LINE Show what could follow a partial line\n"
+               "  -h --help          Show this help\n"
+               "     --version       Show the version\n\n"
+               "See chancery(1) and chancery-commands(7).");
+}
+
+typedef struct Arguments {
+    const char *command;  /* of -c */
+    const char *complete;
+    int first_word; /* in argv */
+} Arguments;
+
+/* Returns 0, or 1 when all is done, or -EINVAL. */
+static int parse_arguments(int argc, char *argv[], Arguments *ret)
+{
+    enum { OPTION_VERSION = 256, OPTION_COMPLETE };
+    static const struct option options[] = {
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, OPTION_VERSION},
+        {"complete", required_argument, NULL, OPTION_COMPLETE},
+        {0},
+    };
+    int c;
+
+    *ret = (Arguments){0};
+    /* "+": what follows the first word belongs to the command. -l: a login shell is called like that by some. */
+    while ((c = getopt_long(argc, argv, "+c:hl", options, NULL)) >= 0) {
+        switch (c) {
+        case 'c':
+            ret->command = optarg;
+            break;
+        case 'l':
+            break;
+        case 'h':
+            print_help();
+            return 1;
+        case OPTION_VERSION:
+            (void)puts("chancery " VERSION);
+            return 1;
+        case OPTION_COMPLETE:
+            ret->complete = optarg;
+            break;
+        default:
+            return -EINVAL;
+        }
+    }
+    ret->first_word = optind;
+    return 0;
+}
+
+static char *join_words(char *const *words)
+{
+    size_t size = 1;
+    char *text, *end;
+
+    for (char *const *w = words; *w; w++)
+        size += strlen(*w) + 1;
+    text = end = malloc(size);
+    if (!text)
+        return NULL;
+    *end = '\0';
+    for (char *const *w = words; *w; w++)
+        end = stpcpy(stpcpy(end, w == words ? "" : " "), *w);
+    return text;
+}
+
+static int print_completion(const char *word, const char *help, void *userdata)
+{
+    (void)puts(word);
+    return 0;
+}
+
+static int run(Cli *cli, const Arguments *arguments, char *argv[])
+{
+    if (arguments->complete)
+        return cli_complete(cli, arguments->complete, print_completion, NULL);
+    if (arguments->command)
+        return cli_run_text(cli, arguments->command);
+    if (argv[arguments->first_word]) {
+        _cleanup_free_ char *text = join_words(argv + arguments->first_word);
+
+        return text ? cli_run_text(cli, text) : cli_error(cli, ENOMEM, "Out of memory");
+    }
+    return cli->interactive ? cli_run_interactive(cli) : cli_run_batch(cli);
+}
+
+int main(int argc, char *argv[])
+{
+    Cli cli = {.timestamps = true, .length = -1};
+    Arguments arguments;
+    int r = parse_arguments(argc, argv, &arguments);
+
+    if (r != 0)
+        return r > 0 ? EXIT_SUCCESS : 2;
+    (void)setlocale(LC_CTYPE, "");
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)errors_register();
+    cli.answers_typed = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+    cli.interactive = cli.answers_typed && !arguments.command && !arguments.complete && !argv[arguments.first_word];
+
+    r = run(&cli, &arguments, argv);
+
+    editor_free(cli.editor);
+    cli_bus_close(&cli);
+    sd_event_unref(cli.event);
+    cli_grammar_done();
+    return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Calls that can be interrupted. Every wait of the shell is a turn of one event loop, in which Ctrl-C is an event like any other. */
+#include <signal.h>
+#include <stdarg.h>
+
+#include "cli.h"
+#include "errors.h"
+#include "memfd.h"
+
+/* Long enough for whoever has to type a password for polkit. */
+#define CALL_TIMEOUT_USEC (120 * UINT64_C(1000000))
+
+int cli_error(Cli *cli, int error, const char *format, ...)
+{
+    char text[1024], escaped[sizeof(text) * 4 + 1];
+    size_t partial, n;
+    va_list ap;
+
+    va_start(ap, format);
+    (void)vsnprintf(text, sizeof(text), format, ap);
+    va_end(ap);
+    n = escape_text(escaped, text, strlen(text), true, &partial);
+    escaped[n] = '\0';
+
+    cli->said = true;
+    if (cli->out)
+        (void)fflush(cli->out);
+    cli_progress_clear(cli);
+    (void)dprintf(STDERR_FILENO, "%% %s\n", escaped);
+    return error > 0 ? -error : error;
+}
+
+int cli_bus_error(Cli *cli, const sd_bus_error *error, int r)
+{
+    const char *text = error && error->message && *error->message ? error->message : strerror(r < 0 ? -r : EIO);
+
+    if (r == 0)
+        r = -EIO;
+    if (sd_bus_error_has_names(error, ERROR_NOT_AUTHORIZED, SD_BUS_ERROR_ACCESS_DENIED,
+                               SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED)) {
+        (void)cli_error(cli, EACCES, "This command is not authorized");
+        return cli_error(cli, EACCES, "%s", text);
+    }
+    if (r == -EINTR)
+        return cli_error(cli, EINTR, "Interrupted.");
+    return cli_error(cli, r, "%s", text);
+}
+
+/* --- Connection and event loop -------------------------------------------------------------------------------------- */
+
+static int on_interrupt(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata)
+{
+    ((Cli *)userdata)->interrupted = true;
+    return 0;
+}
+
+static int event_open(Cli *cli)
+{
+    sigset_t set;
+    int r;
+
+    if (cli->event)
+        return 0;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+        return -errno;
+    r = sd_event_new(&cli->event);
+    if (r >= 0)
+        r = sd_event_add_signal(cli->event, NULL, SIGINT, on_interrupt, cli);
+    if (r < 0)
+        cli->event = sd_event_unref(cli->event);
+    return r;
+}
+
+int cli_bus_open(Cli *cli)
+{
+    int r = event_open(cli);
+
+    if (r < 0)
+        return cli_error(cli, r, "The event loop cannot be set up: %s", strerror(-r));
+    if (cli->bus && sd_bus_is_open(cli->bus) > 0)
+        return 0;
+    cli_bus_close(cli);
+    r = sd_bus_open_system(&cli->bus);
+    if (r >= 0)
+        r = sd_bus_attach_event(cli->bus, cli->event, SD_EVENT_PRIORITY_NORMAL);
+    /* Whoever sits at the terminal may be asked by polkit's agent. */
+    if (r >= 0)
+        r = sd_bus_set_allow_interactive_authorization(cli->bus, cli->interactive);
+    if (r < 0) {
+        cli_bus_close(cli);
+        return cli_error(cli, r, "The system bus cannot be reached: %s", strerror(-r));
+    }
+    return 0;
+}
+
+void cli_bus_close(Cli *cli)
+{
+    if (cli->bus)
+        (void)sd_bus_detach_event(cli->bus);
+    cli->bus = sd_bus_flush_close_unref(cli->bus);
+}
+
+int cli_wait(Cli *cli)
+{
+    bool before = cli->interrupted;
+    int r;
+
+    cli->interrupted = false;
+    r = sd_event_run(cli->event, UINT64_MAX);
+    if (r >= 0)
+        r = cli_pumps_run(cli);
+    if (cli->interrupted)
+        return -EINTR;
+    cli->interrupted = before;
+    return r;
+}
+
+/* --- Calls ---------------------------------------------------------------------------------------------------------- */
+
+typedef struct Reply {
+    bool done;
+    sd_bus_message *message;
+} Reply;
+
+static int on_reply(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    Reply *reply = userdata;
+
+    reply->done = true;
+    reply->message = sd_bus_message_ref(m);
+    return 0;
+}
+
+int cli_new_call(Cli *cli, const char *name, const char *path, const char *interface, const char *member, sd_bus_message **ret)
+{
+    int r = cli_bus_open(cli);
+
+    if (r < 0)
+        return r;
+    r = sd_bus_message_new_method_call(cli->bus, ret, name, path, interface, member);
+    return r < 0 ? cli_error(cli, r, "The call cannot be made: %s", strerror(-r)) : 0;
+}
+
+int cli_call_message(Cli *cli, sd_bus_message *m, sd_bus_error *error, sd_bus_message **ret_reply)
+{
+    __attribute__((cleanup(sd_bus_slot_unrefp))) sd_bus_slot *slot = NULL;
+    Reply reply = {0};
+    int r = sd_bus_call_async(cli->bus, &slot, m, on_reply, &reply, CALL_TIMEOUT_USEC);
+
+    while (r >= 0 && !reply.done)
+        r = cli_wait(cli);
+    if (r < 0 && !reply.done)
+        return sd_bus_error_set_errno(error, r);
+    if (sd_bus_message_is_method_error(reply.message, NULL)) {
+        (void)sd_bus_error_copy(error, sd_bus_message_get_error(reply.message));
+        r = sd_bus_message_get_errno(reply.message);
+        sd_bus_message_unref(reply.message);
+        return r > 0 ? -r : -EIO;
+    }
+    if (ret_reply)
+        *ret_reply = reply.message;
+    else
+        sd_bus_message_unref(reply.message);
+    return 0;
+}
+
+int cli_call(Cli *cli, const char *name, const char *path, const char *interface, const char *member, sd_bus_error *error,
+             sd_bus_message **ret_reply, const char *types, ...)
+{
+    _cleanup_message_ sd_bus_message *m = NULL;
+    va_list ap;
+    int r = cli_bus_open(cli);
+
+    if (r >= 0)
+        r = sd_bus_message_new_method_call(cli->bus, &m, name, path, interface, member);
+    if (r >= 0 && types) {
+        va_start(ap, types);
+        r = sd_bus_message_appendv(m, types, ap);
+        va_end(ap);
+    }
+    if (r < 0)
+        return sd_bus_error_set_errno(error, r);
+    return cli_call_message(cli, m, error, ret_reply);
+}
+
+int cli_read_document(Cli *cli, sd_bus_message *reply, void **ret_data, size_t *ret_size)
+{
+    int fd, r = sd_bus_message_read(reply, "h", &fd);
+
+    if (r >= 0)
+        r = memfd_read(fd, CLI_DOCUMENT_MAX, ret_data, ret_size);
+    return r < 0 ? cli_error(cli, r, "The answer cannot be read: %s", strerror(-r)) : 0;
+}
+
+/* --- Reading a{sv} -------------------------------------------------------------------------------------------------- */
+
+static const CliEntry *find_entry(const CliEntry *entries, const char *name)
+{
+    for (; entries->name; entries++)
+        if (streq(entries->name, name))
+            return entries;
+    return NULL;
+}
+
+static int read_entry(sd_bus_message *m, const CliEntry *entry)
+{
+    const char contents[] = {entry->type, '\0'};
+    const char *signature = entry->type == 'A' ? "ay" : contents;
+    int r = sd_bus_message_verify_type(m, 'v', signature);
+
+    if (r <= 0)
+        return r < 0 ? r : sd_bus_message_skip(m, "v");
+    r = sd_bus_message_enter_container(m, 'v', signature);
+    if (r >= 0 && entry->type == 'A') {
+        CliBytes *bytes = entry->target;
+
+        r = sd_bus_message_read_array(m, 'y', &bytes->data, &bytes->size);
+    } else if (r >= 0) {
+        r = sd_bus_message_read_basic(m, entry->type, entry->target);
+    }
+    return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+int cli_read_entries(sd_bus_message *m, const CliEntry *entries)
+{
+    int r = sd_bus_message_enter_container(m, 'a', "{sv}");
+
+    while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+        const CliEntry *entry;
+        const char *name;
+
+        r = sd_bus_message_read(m, "s", &name);
+        if (r >= 0) {
+            entry = find_entry(entries, name);
+            r = entry ? read_entry(m, entry) : sd_bus_message_skip(m, "v");
+        }
+        if (r >= 0)
+            r = sd_bus_message_exit_container(m);
+    }
+    return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+static int read_object(sd_bus_message *m, const char *interface, cli_object_t callback, void *userdata)
+{
+    const char *name;
+    int r = sd_bus_message_enter_container(m, 'a', "{sa{sv}}");
+
+    while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sa{sv}")) > 0) {
+        r = sd_bus_message_read(m, "s", &name);
+        if (r >= 0)
+            r = streq(name, interface) ? callback(m, userdata) : sd_bus_message_skip(m, "a{sv}");
+        if (r >= 0)
+            r = sd_bus_message_exit_container(m);
+    }
+    return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+static int read_objects(sd_bus_message *m, const char *interface, cli_object_t callback, void *userdata)
+{
+    int r = sd_bus_message_enter_container(m, 'a', "{oa{sa{sv}}}");
+
+    while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "oa{sa{sv}}")) > 0) {
+        r = sd_bus_message_skip(m, "o");
+        if (r >= 0)
+            r = read_object(m, interface, callback, userdata);
+        if (r >= 0)
+            r = sd_bus_message_exit_container(m);
+    }
+    return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+int cli_get_objects(Cli *cli, const char *name, const char *path, const char *interface, cli_object_t callback, void *userdata,
+                    sd_bus_message **ret)
+{
+    _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+    _cleanup_message_ sd_bus_message *m = NULL;
+    int r = cli_call(cli, name, path, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", &error, &m, NULL);
+
+    if (r < 0)
+        return cli_bus_error(cli, &error, r);
+    r = read_objects(m, interface, callback, userdata);
+    if (r < 0)
+        return cli_error(cli, r, "The answer cannot be read: %s", strerror(-r));
+    *ret = TAKE_PTR(m);
+    return 0;
+}
+
+int cli_get_properties(Cli *cli, const char *name, const char *path, const char *interface, const CliEntry *entries, sd_bus_error *error,
+                       sd_bus_message **ret)
+{
+    _cleanup_message_ sd_bus_message *m = NULL;
+    int r = cli_call(cli, name, path, "org.freedesktop.DBus.Properties", "GetAll", error, &m, "s", interface);
+
+    if (r >= 0)
+        r = cli_read_entries(m, entries);
+    if (r < 0)
+        return sd_bus_error_is_set(error) ? r : sd_bus_error_set_errno(error, r);
+    *ret = TAKE_PTR(m);
+    return 0;
+}

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* crypto ca authenticate, enroll; clear and show crypto ca certificates. */
+#include <arpa/inet.h>
+
+#include "cli.h"
+#include "errors.h"
+#include "names.h"
+#include "render.h"
+
+/* What Enrollment1.Describe says. */
+typedef struct Description {
+    sd_bus_message *message;
+    const char *subject_name, *fqdn, *serial_number, *key_label, *key_usage;
+    int ask_serial_number, ask_ip_address;
+    uint32_t key_type;
+} Description;
+
+static int describe(Cli *cli, const char *trustpoint, const char *operation, Description *d)
+{
+    _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+    int r = cli_call(cli, ENROLLMENT_NAME, ENROLLMENT_PATH, ENROLLMENT_NAME, "Describe", &error, &d->message, "ss", trustpoint, operation);
+
+    if (r < 0)
+        return cli_bus_error(cli, &error, r);
+    r = cli_read_entries(d->message, (const CliEntry[]){{"subject-name", 's', &d->subject_name},
+                                                        {"fqdn", 's', &d->fqdn},
+                                                        {"serial-number", 's', &d->serial_number},
+                                                        {"key-label", 's', &d->key_label},
+                                                        {"key-usage", 's', &d->key_usage},
+                                                        {"key-type", 'u', &d->key_type},
+                                                        {"ask-serial-number", 'b', &d->ask_serial_number},
+                                                        {"ask-ip-address", 'b', &d->ask_ip_address},
+                                                        {0}});
+    return r < 0 ? cli_error(cli, r, "The answer cannot be read: %s", strerror(-r)) : 0;
+}
+
+static void description_done(Description *d)
+{
+    sd_bus_message_unref(d->message);
+}
+
+static void say_subject(Cli *cli, const Description *d)
+{
+    if (d->subject_name && *d->subject_name)
+        cli_say(cli, "%% The subject name in the certificate will include: %s\n", d->subject_name);
+    if (d->fqdn && *d->fqdn)
+        cli_say(cli, "%% The subject name in the certificate will include: %s\n", d->fqdn);
+}
+
+static const CliEntry *certificate_entries(CertificateView *view, CliBytes *data, CliEntry entries[13])
+{
+    const CliEntry all[] = {
+        {"Trustpoint", 's', &view->trustpoint},
+        {"Role", 's', &view->role},
+        {"KeyUsage", 's', &view->key_usage},
+        {"Status", 's', &view->status},
+        {"SerialNumber", 's', &view->serial_number},
+        {"Subject", 's', &view->subject},
+        {"Issuer", 's', &view->issuer},
+        {"NotBefore", 'x', &view->not_before},
+        {"NotAfter", 'x', &view->not_after},
+        {"SHA1Fingerprint", 's', &view->sha1_fingerprint},
+        {"SHA256Fingerprint", 's', &view->sha256_fingerprint},
+        {"Certificate", 'A', data},
+        {0},
+    };
+
+    *view = (CertificateView){.trustpoint = "", .role = "", .key_usage = "", .status = "", .serial_number = "", .subject = "",
+                              .issuer = "", .sha1_fingerprint = "", .sha256_fingerprint = ""};
+    memcpy(entries, all, sizeof(all));
+    return entries;
+}
+
+/* The result of a job: the certificate that is there now. Whoever may enroll but not look gets no more than that. */
+static int show_new_certificate(Cli *cli, sd_bus_message *result)
+{
+    _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+    _cleanup_message_ sd_bus_message *reply = NULL;
+    const char *path = NULL;
+    CertificateView view;
+    CliEntry entries[13];
+    CliBytes data = {0};
+    int r = cli_read_entries(result, (const CliEntry[]){{"certificate", 'o', &path}, {0}});
+
+    if (r < 0 || !path)
+        return cli_error(cli, EPROTO, "The answer names no certificate.");
+    r = cli_get_properties(cli, ENROLLMENT_NAME, path, ENROLLMENT_CERTIFICATE_INTERFACE, certificate_entries(&view, &data, entries),
+                           &error, &reply);
+    if (r < 0 && sd_bus_error_has_name(&error, ERROR_NOT_AUTHORIZED)) {
+        cli_say(cli, "%% The certificate is installed. %s\n", error.message ? error.message : "");
+        return 0;
+    }
+    if (r < 0)
+        return cli_bus_error(cli, &error, r);
+    render_new_certificate(cli->out, &view);
+    return 0;
+}
+
+int cli_ca_authenticate(Cli *cli, const GrammarMatch *m)
+{
+    const char *trustpoint = grammar_argument(m, "trustpoint");
+    _cleanup_message_ sd_bus_message *call = NULL, *result = NULL;
+    _cleanup_(description_done) Description d = {0};
+    int r = describe(cli, trustpoint, "authenticate", &d);
+
+    if (r < 0)
+        return r;
+    say_subject(cli, &d);
+    r = cli_new_call(cli, ENROLLMENT_NAME, ENROLLMENT_PATH, ENROLLMENT_NAME, "Authenticate", &call);
+    if (r < 0)
+        return r;
+    r = sd_bus_message_append(call, "sa{sv}", trustpoint, 0);
+    if (r < 0)
+        return cli_error(cli, r, "The call cannot be made: %s", strerror(-r));
+    r = cli_job_run(cli, call, &result);
+    return r < 0 ? r : show_new_certificate(cli, result);
+}
+
+/* --- crypto ca enroll ----------------------------------------------------------------------------------------------- */
+
+typedef struct EnrollAnswers {
+    int serial_number;
+    char *ip_address;
+} EnrollAnswers;
+
+static void answers_done(EnrollAnswers *a)
+{
+    free(a->ip_address);
+}
+
+static int ask_ip_address(Cli *cli, char **ret)
+{
+    for (;;) {
+        _cleanup_free_ char *answer = NULL;
+        struct in6_addr address;
+        int r = cli_ask(cli, "Enter the IP address: ", NULL, &answer);
+
+        if (r < 0)
+            return r;
+        if (inet_pton(AF_INET, answer, &address) == 1 || inet_pton(AF_INET6, answer, &address) == 1) {
+            *ret = TAKE_PTR(answer);
+            return 0;
+        }
+        r = cli_error(cli, EINVAL, "That is no IP address.");
+        if (!cli->answers_typed)
+            return r;
+    }
+}
+
+static int ask_enroll(Cli *cli, const Description *d, EnrollAnswers *a)
+{
+    int r;
+
+    a->serial_number = -1;
+    if (d->ask_serial_number) {
+        r = cli_ask_yes_no(cli, "% Include the router serial number in the subject name? [yes/no]: ", -1);
+        if (r < 0)
+            return r;
+        a->serial_number = r;
+        if (r > 0)
+            cli_say(cli, "%% The serial number in the certificate will be: %s\n", d->serial_number ? d->serial_number : "");
+    }
+    if (d->ask_ip_address) {
+        r = cli_ask_yes_no(cli, "% Include an IP address in the subject name? [yes/no]: ", -1);
+        if (r > 0)
+            r = ask_ip_address(cli, &a->ip_address);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int append_enroll(sd_bus_message *call, const char *trustpoint, const EnrollAnswers *a)
+{
+    int r = sd_bus_message_append(call, "s", trustpoint);
+
+    if (r >= 0)
+        r = sd_bus_message_open_container(call, 'a', "{sv}");
+    if (r >= 0 && a->serial_number >= 0)
+        r = sd_bus_message_append(call, "{sv}", "include-serial-number", "b", a->serial_number);
+    if (r >= 0 && a->ip_address)
+        r = sd_bus_message_append(call, "{sv}", "ip-address", "s", a->ip_address);
+    return r < 0 ? r : sd_bus_message_close_container(call);
+}
+
+int cli_ca_enroll(Cli *cli, const GrammarMatch *m)
+{
+    const char *trustpoint = grammar_argument(m, "trustpoint");
+    _cleanup_message_ sd_bus_message *call = NULL, *result = NULL;
+    _cleanup_(description_done) Description d = {0};
+    _cleanup_(answers_done) EnrollAnswers answers = {0};
+    int r = describe(cli, trustpoint, "enroll", &d);
+
+    if (r < 0)
+        return r;
+    say_subject(cli, &d);
+    r = ask_enroll(cli, &d, &answers);
+    if (r < 0)
+        return r;
+    cli_say(cli, "Certificate keypair configured Type: %u, Label: %s. Leaf cert key usage string: %s.\n", d.key_type,
+            d.key_label ? d.key_label : "", d.key_usage ? d.key_usage : "");
+    r = cli_new_call(cli, ENROLLMENT_NAME, ENROLLMENT_PATH, ENROLLMENT_NAME, "Enroll", &call);
+    if (r < 0)
+        return r;
+    r = append_enroll(call, trustpoint, &answers);
+    if (r < 0)
+        return cli_error(cli, r, "The call cannot be made: %s", strerror(-r));
+    r = cli_job_run(cli, call, &result);
+    return r < 0 ? r : show_new_certificate(cli, result);
+}
+
+int cli_ca_clear(Cli *cli, const GrammarMatch *m)
+{
+    _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+    int r = cli_call(cli, ENROLLMENT_NAME, ENROLLMENT_PATH, ENROLLMENT_NAME, "Clear", &error, NULL, "s", grammar_argument(m, "trustpoint"));
+
+    return r < 0 ? cli_bus_error(cli, &error, r) : 0;
+}
+
+/* --- show crypto ca certificates ------------------------------------------------------------------------------------ */
+
+typedef struct CertificateList {
+    CertificateView *items;
+    size_t n;
+} CertificateList;
+
+static int collect_certificate(sd_bus_message *m, void *userdata)
+{
+    CertificateList *list = userdata;
+    CertificateView *items = reallocarray(list->items, list->n + 1, sizeof(*items)), view;
+    CliEntry entries[13];
+    CliBytes data = {0};
+    int r;
+
+    if (!items)
+        return -ENOMEM;
+    list->items = items;
+    r = cli_read_entries(m, certificate_entries(&view, &data, entries));
+    if (r < 0)
+        return r;
+    view.data = data.data;
+    view.data_size = data.size;
+    list->items[list->n++] = view;
+    return 0;
+}
+
+/* By trustpoint, the CA's first. */
+static int compare_certificates(const void *a, const void *b)
+{
+    const CertificateView *x = a, *y = b;
+    int c = strcmp(x->trustpoint, y->trustpoint);
+
+    if (c == 0)
+        c = streq(y->role, "ca") - streq(x->role, "ca");
+    return c ? c : strcmp(x->serial_number, y->serial_number);
+}
+
+static void print_certificates(Cli *cli, const CertificateList *list, const char *only)
+{
+    const char *trustpoint = NULL;
+    bool any = false;
+
+    for (size_t i = 0; i < list->n; i++) {
+        const CertificateView *c = &list->items[i];
+
+        if (only && !streq(c->trustpoint, only))
+            continue;
+        if (!streq_ptr(trustpoint, c->trustpoint)) {
+            if (trustpoint) {
+                render_trustpoint_foot(cli->out, trustpoint);
+                (void)fputc('\n', cli->out);
+            }
+            trustpoint = c->trustpoint;
+            render_trustpoint_head(cli->out, trustpoint);
+        }
+        render_certificate(cli->out, c);
+        any = true;
+    }
+    if (any)
+        render_trustpoint_foot(cli->out, trustpoint);
+}
+
+static int print_certificates_json(Cli *cli, const CertificateList *list, const char *only)
+{
+    json_object *array = json_object_new_array();
+
+    for (size_t i = 0; i < list->n; i++)
+        if (!only || streq(list->items[i].trustpoint, only))
+            (void)json_object_array_add(array, render_certificate_json(&list->items[i]));
+    return cli_print_json(cli, array);
+}
+
+int cli_show_ca_certificates(Cli *cli, const GrammarMatch *m)
+{
+    const char *only = grammar_argument(m, "trustpoint");
+    _cleanup_message_ sd_bus_message *reply = NULL;
+    CertificateList list = {0};
+    int r = cli_get_objects(cli, ENROLLMENT_NAME, ENROLLMENT_PATH, ENROLLMENT_CERTIFICATE_INTERFACE, collect_certificate, &list, &reply);
+
+    if (r >= 0) {
+        if (list.n > 1)
+            qsort(list.items, list.n, sizeof(*list.items), compare_certificates);
+        if (cli->json)
+            r = print_certificates_json(cli, &list, only);
+        else
+            print_certificates(cli, &list, only);
+    }
+    free(list.items);
+    return r;
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* show platform security integrity dossier. The dossier never passes through this process when it goes straight to the signature; otherwise it is
+ * carried from dossierd's pipe to the next stage as it comes. */
+#include <fcntl.h>
+
+#include "cli.h"
+#include "names.h"
+
+static int append_selectors(sd_bus_message *call, const GrammarMatch *m)
+{
+    int r = sd_bus_message_open_container(call, 'a', "s");
+
+    for (size_t i = 0; i < m->n_arguments && r >= 0; i++)
+        if (!m->arguments[i].is_keyword && streq(m->arguments[i].name, "selector"))
+            r = sd_bus_message_append(call, "s", m->arguments[i].value);
+    return r < 0 ? r : sd_bus_message_close_container(call);
+}
+
+static int start_collect(Cli *cli, const GrammarMatch *m, int output, CliJob **ret)
+{
+    const char *nonce = grammar_argument(m, "nonce");
+    _cleanup_message_ sd_bus_message *call = NULL;
+    int r = cli_new_call(cli, DOSSIER_NAME, DOSSIER_PATH, DOSSIER_NAME, "Collect", &call);
+
+    if (r < 0)
+        return r;
+    r = append_selectors(call, m);
+    if (r >= 0)
+        r = sd_bus_message_open_container(call, 'a', "{sv}");
+    if (r >= 0 && nonce)
+        r = sd_bus_message_append(call, "{sv}", "nonce", "s", nonce);
+    if (r >= 0)
+        r = sd_bus_message_close_container(call);
+    if (r >= 0)
+        r = sd_bus_message_append(call, "h", output);
+    if (r < 0)
+        return cli_error(cli, r, "The call cannot be made: %s", strerror(-r));
+    return cli_job_start(cli, call, true, ret);
+}
+
+/* Waits for the job and for what it wrote. */
+static int carry(Cli *cli, CliJob *job, const Pump *pump)
+{
+    int r = cli_job_wait(cli, job);
+
+    if (cli_pump_state(pump) == -ECANCELED)
+        return 0; /* no more is wanted, and the job may complain about that */
+    if (r < 0)
+        return cli_job_finish(cli, job, NULL);
+    while (r >= 0 && cli_pump_state(pump) == 0)
+        r = cli_wait(cli);
+    if (r == -EINTR)
+        return cli_error(cli, r, "Interrupted.");
+    r = cli_pump_state(pump);
+    if (r == -EPIPE || r == -ECANCELED || r >= 0)
+        return r == -EPIPE ? r : 0;
+    return cli_error(cli, r, "The output cannot be written: %s", strerror(-r));
+}
+
+static int collect_through_pipe(Cli *cli, const GrammarMatch *m)
+{
+    _cleanup_(cli_pump_freep) Pump *pump = NULL;
+    _cleanup_(cli_job_freep) CliJob *job = NULL;
+    int fds[2], r;
+
+    if (pipe2(fds, O_CLOEXEC) < 0)
+        return cli_error(cli, errno, "No pipe: %s", strerror(errno));
+    r = start_collect(cli, m, fds[1], &job);
+    closep(&fds[1]);
+    if (r < 0) {
+        closep(&fds[0]);
+        return r;
+    }
+    r = cli_pump_new(cli, fds[0], cli->sink, &pump);
+    return r < 0 ? cli_error(cli, r, "The pipe cannot be watched: %s", strerror(-r)) : carry(cli, job, pump);
+}
+
+int cli_show_dossier(Cli *cli, const GrammarMatch *m)
+{
+    _cleanup_(cli_job_freep) CliJob *job = NULL;
+    int fd = cli_sign_sink_fd(cli->sink), r;
+
+    if (fd < 0)
+        return collect_through_pipe(cli, m);
+    r = start_collect(cli, m, fd, &job);
+    return r < 0 ? r : cli_job_finish(cli, job, NULL);
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Lines and answers, from the editor on a terminal, else from standard input, where commands and answers follow each other. */
+#include <strings.h>
+
+#include "cli.h"
+#include "editor.h"
+
+static char *read_plain(Cli *cli)
+{
+    char *line = NULL;
+    size_t allocated = 0;
+    ssize_t n = getline(&line, &allocated, stdin);
+
+    if (n < 0) {
+        free(line);
+        return NULL;
+    }
+    cli->line_number++;
+    while (n > 0 && (line[n - 1] == '\n' || line[n - 1] == '\r'))
+        line[--n] = '\0';
+    return line;
+}
+
+char *cli_read_line(Cli *cli, const char *prompt, bool is_command)
+{
+    if (!cli->answers_typed)
+        return read_plain(cli);
+    if (!cli->editor)
+        cli->editor = editor_new(cli);
+    return cli->editor ? editor_read(cli->editor, prompt, is_command) : NULL;
+}
+
+/* Where answers are not typed, question and answer are shown all the same, so that a log can be read. */
+static int ask_once(Cli *cli, const char *question, char **ret)
+{
+    if (cli->out)
+        (void)fflush(cli->out);
+    if (!cli->answers_typed)
+        cli_say(cli, "%s", question);
+    *ret = cli_read_line(cli, question, false);
+    if (!cli->answers_typed)
+        cli_say(cli, "%s\n", *ret ? *ret : "");
+    if (!*ret && cli->interrupted)
+        return cli_error(cli, EINTR, "Interrupted.");
+    if (*ret) {
+        size_t start = strspn(*ret, " \t"), end = strlen(*ret);
+
+        while (end > start && ((*ret)[end - 1] == ' ' || (*ret)[end - 1] == '\t'))
+            end--;
+        memmove(*ret, *ret + start, end - start);
+        (*ret)[end - start] = '\0';
+    }
+    return 0;
+}
+
+int cli_ask(Cli *cli, const char *question, const char *fallback, char **ret)
+{
+    for (;;) {
+        _cleanup_free_ char *answer = NULL;
+        int r = ask_once(cli, question, &answer);
+
+        if (r < 0)
+            return r;
+        if (answer && *answer) {
+            *ret = TAKE_PTR(answer);
+            return 0;
+        }
+        if (fallback) {
+            *ret = strdup(fallback);
+            return *ret ? 0 : cli_error(cli, ENOMEM, "Out of memory");
+        }
+        if (!answer)
+            return cli_error(cli, ENODATA, "The question was not answered, nothing has been changed.");
+    }
+}
+
+int cli_ask_yes_no(Cli *cli, const char *question, int fallback)
+{
+    for (;;) {
+        _cleanup_free_ char *answer = NULL;
+        int r = cli_ask(cli, question, fallback < 0 ? NULL : fallback > 0 ? "yes" : "no", &answer);
+
+        if (r < 0)
+            return r;
+        if (strncasecmp(answer, "yes", strlen(answer)) == 0)
+            return 1;
+        if (strncasecmp(answer, "no", strlen(answer)) == 0)
+            return 0;
+        r = cli_error(cli, EINVAL, "Answer yes or no.");
+        if (!cli->answers_typed)
+            return r;
+    }
+}

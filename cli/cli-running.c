@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* show running-config, show configuration ...: what policyd has, as text. */
+#include <inttypes.h>
+#include <time.h>
+
+#include "cli.h"
+#include "errors.h"
+#include "names.h"
+#include "render.h"
+
+#define HEADER "!! Building configuration...\n!! Chancery Configuration " VERSION "\n"
+
+/* Text of many lines that is made by policyd from its own table; the terminal makes it harmless. */
+static int print_document(Cli *cli, sd_bus_message *reply)
+{
+    _cleanup_free_ void *data = NULL;
+    size_t size;
+    int r = cli_read_document(cli, reply, &data, &size);
+
+    if (r < 0)
+        return r;
+    (void)fwrite(data, 1, size, cli->out);
+    if (size > 0 && ((const char *)data)[size - 1] != '\n')
+        (void)fputc('\n', cli->out);
+    return 0;
+}
+
+/* "!! Last configuration change at Tue Jun  7 14:42:19 2016 by fred" */
+static int print_last_change(Cli *cli)
+{
+    _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+    _cleanup_message_ sd_bus_message *reply = NULL;
+    const char *user = "";
+    uint64_t commit = 0, usec = 0;
+    char when[48];
+    time_t seconds;
+    struct tm tm;
+    int r = cli_get_properties(cli, POLICY_NAME, POLICY_PATH, POLICY_NAME,
+                               (const CliEntry[]){{"LastCommit", 't', &commit},
+                                                  {"LastCommitTime", 't', &usec},
+                                                  {"LastCommitUser", 's', &user},
+                                                  {0}},
+                               &error, &reply);
+
+    if (r < 0)
+        return cli_bus_error(cli, &error, r);
+    seconds = (time_t)(usec / 1000000);
+    if (commit == 0 || !localtime_r(&seconds, &tm))
+        return 0;
+    (void)strftime(when, sizeof(when), "%a %b %e %H:%M:%S %Y", &tm);
+    fprintf(cli->out, "!! Last configuration change at %s by ", when);
+    render_text(cli->out, user);
+    (void)fputc('\n', cli->out);
+    return 0;
+}
+
+static int append_section(sd_bus_message *call, const GrammarMatch *m)
+{
+    int r = sd_bus_message_open_container(call, 'a', "s");
+
+    for (size_t i = 0; i < m->n_arguments && r >= 0; i++)
+        if (!m->arguments[i].is_keyword)
+            r = sd_bus_message_append(call, "s", m->arguments[i].value);
+    return r < 0 ? r : sd_bus_message_close_container(call);
+}
+
+int cli_show_running(Cli *cli, const GrammarMatch *m)
+{
+    bool whole = grammar_argument(m, "section") == NULL;
+    _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+    _cleanup_message_ sd_bus_message *call = NULL, *reply = NULL;
+    int r = cli_new_call(cli, POLICY_NAME, POLICY_PATH, POLICY_NAME, "GetRunningConfiguration", &call);
+
+    if (r < 0)
+        return r;
+    r = append_section(call, m);
+    if (r >= 0)
+        r = sd_bus_message_append(call, "s", cli->json ? "json" : "text");
+    if (r < 0)
+        return cli_error(cli, r, "The call cannot be made: %s", strerror(-r));
+    r = cli_call_message(cli, call, &error, &reply);
+    if (r < 0)
+        return cli_bus_error(cli, &error, r);
+    if (!whole || cli->json)
+        return print_document(cli, reply);
+
+    (void)fputs(HEADER, cli->out);
+    r = print_last_change(cli);
+    if (r < 0)
+        return r;
+    (void)fputs("!\n", cli->out);
+    r = print_document(cli, reply);
+    if (r >= 0)
+        (void)fputs("end\n", cli->out);
+    return r;
+}
+
+int cli_show_candidate(Cli *cli, const GrammarMatch *m)
+{
+    _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+    _cleanup_message_ sd_bus_message *reply = NULL;
+    int r = cli_call(cli, POLICY_NAME, cli->session, POLICY_SESSION_INTERFACE, "GetChanges", &error, &reply, NULL);
+
+    if (r < 0)
+        return cli_bus_error(cli, &error, r);
+    (void)fputs(HEADER, cli->out);
+    r = print_document(cli, reply);
+    if (r >= 0)
+        (void)fputs("end\n", cli->out);
+    return r;
+}
+
+static int print_failed(Cli *cli, sd_bus_message *reply)
+{
+    const char *line, *reason;
+    bool any = false;
+    int r = sd_bus_message_enter_container(reply, 'a', "(ss)");
+
+    while (r >= 0 && (r = sd_bus_message_read(reply, "(ss)", &line, &reason)) > 0) {
+        if (!any)
+            (void)fputs("!! SEMANTIC ERRORS: This configuration was rejected by\n"
+                        "!! the system due to semantic errors. The individual\n"
+                        "!! errors with each failed configuration command can be\n"
+                        "!! found below.\n\n\n",
+                        cli->out);
+        any = true;
+        render_text(cli->out, line);
+        (void)fputs("\n!!% ", cli->out);
+        render_text(cli->out, reason);
+        (void)fputs("\n!\n", cli->out);
+    }
+    if (r < 0)
+        return cli_error(cli, r, "The answer cannot be read: %s", strerror(-r));
+    (void)fputs(any ? "end\n" : "% No such configuration item(s)\n", cli->out);
+    return 0;
+}
+
+int cli_show_failed(Cli *cli, const GrammarMatch *m)
+{
+    _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+    _cleanup_message_ sd_bus_message *reply = NULL;
+    int r = cli_call(cli, POLICY_NAME, cli->session, POLICY_SESSION_INTERFACE, "GetFailed", &error, &reply, NULL);
+
+    return r < 0 ? cli_bus_error(cli, &error, r) : print_failed(cli, reply);
+}
+
+static int print_commits(Cli *cli, sd_bus_message *reply)
+{
+    json_object *array = cli->json ? json_object_new_array() : NULL;
+    int r = sd_bus_message_enter_container(reply, 'a', "a{sv}");
+
+    if (!array)
+        render_commit_head(cli->out);
+    for (unsigned n = 1; r >= 0 && (r = sd_bus_message_at_end(reply, false)) == 0; n++) {
+        CommitView commit = {.user = "", .line = "", .client = ""};
+
+        r = cli_read_entries(reply, (const CliEntry[]){{"id", 't', &commit.id},
+                                                       {"user", 's', &commit.user},
+                                                       {"line", 's', &commit.line},
+                                                       {"client", 's', &commit.client},
+                                                       {"time", 't', &commit.time},
+                                                       {"label", 's', &commit.label},
+                                                       {"comment", 's', &commit.comment},
+                                                       {0}});
+        if (r < 0)
+            break;
+        if (array)
+            (void)json_object_array_add(array, render_commit_json(&commit));
+        else
+            render_commit(cli->out, n, &commit);
+    }
+    if (r < 0) {
+        json_object_put(array);
+        return cli_error(cli, r, "The answer cannot be read: %s", strerror(-r));
+    }
+    return array ? cli_print_json(cli, array) : 0;
+}
+
+int cli_show_commit_list(Cli *cli, const GrammarMatch *m)
+{
+    _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+    _cleanup_message_ sd_bus_message *reply = NULL;
+    const char *max = grammar_argument(m, "max");
+    int r = cli_call(cli, POLICY_NAME, POLICY_PATH, POLICY_NAME, "ListCommits", &error, &reply, "u",
+                     max ? (uint32_t)strtoul(max, NULL, 10) : 0U);
+
+    return r < 0 ? cli_bus_error(cli, &error, r) : print_commits(cli, reply);
+}

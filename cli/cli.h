@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The shell: what one run of it knows, and the pieces that it is made of. It has no privileges and decides nothing; every command is a few bus
+ * calls as the calling user and a rendering of the answer.
+ *
+ *     cli-commands.c   the table of EXEC commands         cli-bus.c     calls, Ctrl-C
+ *     cli-shell.c      one line: parse, pipe, run          cli-output.c  where output goes: terminal, pages, pipe stages
+ *     cli-config.c     configuration mode                  cli-input.c   lines and answers: from the editor or a file
+ *     cli-key.c, cli-ca.c, cli-trustpool.c, cli-dossier.c, cli-show.c, cli-running.c: the commands, by noun
+ * What needs neither a terminal nor a bus is apart and tested apart: render.c (layouts), pipe.c, filter.c and sink.c (pipes). */
+#pragma once
+
+#include <json-c/json.h>
+#include <stdio.h>
+#include <sys/types.h>
+#include <systemd/sd-bus.h>
+#include <systemd/sd-event.h>
+
+#include "grammar.h"
+#include "output.h"
+#include "pipe.h"
+
+#define CLI_LINE_MAX GRAMMAR_LINE_MAX
+
+typedef struct Editor Editor;
+
+typedef struct Cli {
+    /* The bus; opened when the first command needs it. */
+    sd_bus *bus;
+    sd_event *event;
+    bool interrupted; /* Ctrl-C during this command */
+
+    /* Input */
+    bool interactive;    /* a person (or a program that plays one) at a terminal */
+    bool answers_typed;  /* questions are answered at a terminal */
+    Editor *editor;      /* NULL without a terminal */
+    unsigned line_number;
+
+    /* Output of the running command */
+    struct Pump *pumps;  /* what cli_wait() carries from descriptors to sinks */
+    Sink *sink;          /* first stage of the running command's output */
+    FILE *out;           /* text to that stage */
+    bool json;           /* the command is asked for JSON */
+    size_t progress_shown; /* columns */
+    bool said;           /* an error has been printed */
+
+    /* Settings of the session */
+    bool timestamps;
+    int length;          /* lines of a page; 0: no paging; -1: as the terminal is */
+    char hostname[32];
+
+    /* Configuration mode */
+    char *session;       /* object path, NULL in EXEC mode */
+    char *mode;          /* "config-trustp" */
+
+    bool leave;          /* the shell ends */
+} Cli;
+
+/* Commands return 0, or a negative errno after saying why. */
+typedef int (*cli_handler_t)(Cli *cli, const GrammarMatch *match);
+
+enum {
+    CLI_EXEC = 1 << 0,   /* in EXEC mode */
+    CLI_CONFIG = 1 << 1, /* in configuration mode */
+    CLI_JSON = 1 << 2,   /* | json is possible */
+    CLI_QUIET = 1 << 3,  /* no time line */
+};
+
+typedef struct CliAction {
+    cli_handler_t run;
+    unsigned flags;
+} CliAction;
+
+/* --- cli-commands.c */
+extern const GrammarCommand cli_commands[];
+/* The commands of CLI_EXEC or CLI_CONFIG; NULL when out of memory. */
+const Grammar *cli_grammar(unsigned mode);
+void cli_grammar_done(void);
+
+/* --- cli-shell.c: returns 0, or a negative errno when the line failed, which has been said. */
+int cli_execute(Cli *cli, const char *line);
+int cli_run_interactive(Cli *cli);
+int cli_run_batch(Cli *cli);
+int cli_run_text(Cli *cli, const char *text);
+/* Completion of what stands before the cursor, in the current mode. */
+int cli_complete(Cli *cli, const char *line, grammar_completion_t callback, void *userdata);
+void cli_print_syntax_error(Cli *cli, const char *line, size_t shift, GrammarStatus status, size_t column);
+
+/* --- cli-bus.c */
+/* Says "% <sentence>" on standard error; returns -error. */
+int cli_error(Cli *cli, int error, const char *format, ...) _printf_(3, 4);
+/* The same for what the bus answered; a refusal is followed by the missing task. */
+int cli_bus_error(Cli *cli, const sd_bus_error *error, int r);
+int cli_bus_open(Cli *cli);
+void cli_bus_close(Cli *cli);
+
+/* One call with the arguments of types (NULL for none). *ret_reply may be NULL. Errors are in *error and not said yet, but for -EINTR. */
+int cli_call(Cli *cli, const char *name, const char *path, const char *interface, const char *member, sd_bus_error *error,
+             sd_bus_message **ret_reply, const char *types, ...);
+int cli_call_message(Cli *cli, sd_bus_message *m, sd_bus_error *error, sd_bus_message **ret_reply);
+int cli_new_call(Cli *cli, const char *name, const char *path, const char *interface, const char *member, sd_bus_message **ret);
+
+/* What is in the sealed memory file of a reply; said when it fails. */
+#define CLI_DOCUMENT_MAX (64U << 20)
+int cli_read_document(Cli *cli, sd_bus_message *reply, void **ret_data, size_t *ret_size);
+
+/* Turns the event loop once, and the pumps that have something; used wherever the shell waits. -EINTR after Ctrl-C. */
+int cli_wait(Cli *cli);
+
+/* A job on its way. Starting sends the message, whose answer is the job's path. */
+typedef struct CliJob CliJob;
+int cli_job_start(Cli *cli, sd_bus_message *m, bool progress, CliJob **ret);
+bool cli_job_is_done(const CliJob *job);
+/* Waits for the end without saying anything. */
+int cli_job_wait(Cli *cli, CliJob *job);
+/* Waits for the end; says what went wrong. *ret_result (may be NULL): the a{sv} of Wait. */
+int cli_job_finish(Cli *cli, CliJob *job, sd_bus_message **ret_result);
+/* The error of a job that ended with one; NULL otherwise. */
+const sd_bus_error *cli_job_error(const CliJob *job);
+void cli_job_cancel(Cli *cli, CliJob *job);
+CliJob *cli_job_free(CliJob *job);
+DEFINE_TRIVIAL_CLEANUP_FUNC(CliJob *, cli_job_free);
+/* All of the above for a message that starts a job. */
+int cli_job_run(Cli *cli, sd_bus_message *m, sd_bus_message **ret_result);
+
+/* --- Reading a{sv}, and what GetManagedObjects and GetAll answer. Strings and bytes are borrowed from the message. */
+typedef struct CliBytes {
+    const void *data;
+    size_t size;
+} CliBytes;
+typedef struct CliEntry {
+    const char *name;
+    char type;    /* a basic type, or 'A' for ay into a CliBytes */
+    void *target; /* left alone when the entry is not there, or is of another type */
+} CliEntry;
+int cli_read_entries(sd_bus_message *m, const CliEntry *entries);
+
+/* Called for each object with the interface; m stands at its a{sv}. */
+typedef int (*cli_object_t)(sd_bus_message *m, void *userdata);
+int cli_get_objects(Cli *cli, const char *name, const char *path, const char *interface, cli_object_t callback, void *userdata,
+                    sd_bus_message **ret);
+/* Says nothing. */
+int cli_get_properties(Cli *cli, const char *name, const char *path, const char *interface, const CliEntry *entries, sd_bus_error *error,
+                       sd_bus_message **ret);
+
+#define _cleanup_message_ __attribute__((cleanup(sd_bus_message_unrefp)))
+#define _cleanup_error_ __attribute__((cleanup(sd_bus_error_free)))
+
+/* --- cli-input.c */
+Editor *editor_new(Cli *cli);
+Editor *editor_free(Editor *e);
+/* The next line without its end; NULL at end of input or when interrupted (then cli->interrupted). The caller frees. */
+char *cli_read_line(Cli *cli, const char *prompt, bool is_command);
+/* 1 yes, 0 no. At the end of the input the default (0 or 1), or -ENODATA when there is none (-1). Said. */
+int cli_ask_yes_no(Cli *cli, const char *question, int fallback);
+/* An answer, or fallback for an empty one (NULL: an empty one is asked again). */
+int cli_ask(Cli *cli, const char *question, const char *fallback, char **ret);
+void cli_prompt(const Cli *cli, char *buffer, size_t size);
+
+/* --- cli-output.c */
+int cli_output_open(Cli *cli, const Pipe *pipe);
+/* Ends the output of a command that returned r; returns r or what went wrong on the way out. */
+int cli_output_close(Cli *cli, int r);
+/* Straight to standard output, past the pipe: questions and the time line. */
+void cli_say(Cli *cli, const char *format, ...) _printf_(2, 3);
+void cli_time_line(Cli *cli);
+void cli_progress(Cli *cli, unsigned percent, const char *text);
+void cli_progress_clear(Cli *cli);
+
+/* --- cli-terminal.c: standard output, page by page for a person */
+int cli_terminal_sink_new(Cli *cli, Sink **ret);
+void cli_terminal_size(const Cli *cli, unsigned *ret_lines, unsigned *ret_columns);
+
+/* --- cli-pump.c: a descriptor that is read into a sink while the shell waits for something else */
+typedef struct Pump Pump;
+/* Takes over the descriptor, on failure too. */
+int cli_pump_new(Cli *cli, int fd, Sink *to, Pump **ret);
+/* 0 while it runs, 1 at the end of the input, or the error of reading or writing. */
+int cli_pump_state(const Pump *p);
+Pump *cli_pump_free(Pump *p);
+DEFINE_TRIVIAL_CLEANUP_FUNC(Pump *, cli_pump_free);
+int cli_pumps_run(Cli *cli);
+
+/* --- cli-sign.c: the pipe stage "utility sign" */
+int cli_sign_sink_new(Cli *cli, const PipeStage *stage, Sink *next, Sink **ret);
+/* The descriptor that a daemon may write the stage's input to by itself; -1 when the sink is something else. */
+int cli_sign_sink_fd(Sink *s);
+
+/* --- cli-trustpool.c: takes over o. */
+int cli_print_json(Cli *cli, json_object *o);
+
+/* --- The commands */
+#define CLI_HANDLERS(X)                                                                                                                                \
+    X(key_generate) X(show_key)                                                                                                                        \
+    X(ca_authenticate) X(ca_enroll) X(ca_clear) X(show_ca_certificates)                                                                                \
+    X(trustpool_import) X(trustpool_clean) X(show_trustpool)                                                                                           \
+    X(show_dossier)                                                                                                                                    \
+    X(show_version) X(show_clock)                                                                                                                      \
+    X(show_running) X(show_commit_list) X(show_candidate) X(show_failed)                                                                               \
+    X(configure)                                                                                                                                       \
+    X(config_commit) X(config_end) X(config_exit) X(config_abort) X(config_clear) X(config_root) X(config_pwd)                                          \
+    X(terminal_length) X(terminal_width) X(terminal_timestamp) X(terminal_no_timestamp) X(exec_exit) X(exec_end)
+#define X(name) int cli_##name(Cli *cli, const GrammarMatch *match);
+CLI_HANDLERS(X)
+#undef X
+
+/* --- cli-config.c */
+/* A line in configuration mode that is no command of the shell. */
+int cli_config_line(Cli *cli, const char *line);
+int cli_config_complete(Cli *cli, const char *line, grammar_completion_t callback, void *userdata);
+/* Says so, and fails, when the session has changes that nobody committed. */
+int cli_config_check_dropped(Cli *cli);
+/* Leaves configuration mode; the changes are dropped. */
+void cli_config_leave(Cli *cli);
+void cli_update_hostname(Cli *cli);

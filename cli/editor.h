@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Line editing on a terminal: history, TAB, and help at the key '?'. */
+#pragma once
+
+#include "cli.h"
+
+/* NULL at end of input, or after Ctrl-C (then cli->interrupted is set). Only commands are completed and remembered. */
+char *editor_read(Editor *e, const char *prompt, bool is_command);

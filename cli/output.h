@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A command's output goes through a chain of sinks: one for each stage of the pipe, then a file or the terminal. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "cleanup.h"
+
+typedef struct Sink Sink;
+
+typedef struct SinkClass {
+    int (*write)(Sink *s, const char *data, size_t size);
+    int (*finish)(Sink *s);  /* may be NULL: nothing is held back */
+    void (*release)(Sink *s); /* may be NULL; what belongs to it, not the memory of s itself */
+} SinkClass;
+
+struct Sink {
+    const SinkClass *class;
+    Sink *next;
+    bool enough;  /* wants no more: a page was left with q, head has its lines */
+    bool aborted; /* the command failed; what comes is not all */
+};
+
+/* Both return 0 or a negative errno. What is written to a sink that has enough is dropped. finish() is to be called once, and goes on to the
+ * following sinks, whatever happens. */
+int sink_write(Sink *s, const char *data, size_t size);
+int sink_finish(Sink *s);
+/* The whole chain. */
+Sink *sink_free(Sink *s);
+DEFINE_TRIVIAL_CLEANUP_FUNC(Sink *, sink_free);
+
+/* Puts the stages of a pipe in front of next, which they take over on success. */
+typedef enum LineFilter {
+    FILTER_BEGIN,
+    FILTER_INCLUDE,
+    FILTER_EXCLUDE,
+    FILTER_COUNT,
+    FILTER_HEAD,
+    FILTER_TAIL,
+} LineFilter;
+
+#define FILTER_LINE_MAX (64U << 20)
+#define FILTER_TAIL_MAX 100000U
+
+/* regex (POSIX extended) for the first three, count for the last two. -EINVAL for a regex that does not compile. */
+int filter_sink_new(LineFilter filter, const char *regex, unsigned long count, Sink *next, Sink **ret);
+
+/* A file, opened with the caller's own rights; it is made or emptied. */
+int file_sink_new(const char *path, Sink **ret);
+
+/* Text for a terminal: control characters other than newline and tab, C1 controls and what is not UTF-8 become \xNN. Returns the number of
+ * bytes in to, at most 4 * size. *partial: bytes at the end that are the beginning of a character; keep them for the next call unless last. */
+size_t escape_text(char *to, const char *from, size_t size, bool last, size_t *partial);

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "render.h"
+
+#include <inttypes.h>
+#include <time.h>
+
+#include "json-util.h"
+#include "output.h"
+#include "x509-render.h"
+
+#define HEX_GROUP 4U
+#define HEX_LINE 32U
+
+void render_text(FILE *f, const char *text)
+{
+    _cleanup_free_ char *escaped = NULL;
+    size_t size = text ? strlen(text) : 0, partial, n;
+
+    if (!text || !(escaped = malloc(size * 4 + 1)))
+        return;
+    n = escape_text(escaped, text, size, true, &partial);
+    for (size_t i = 0; i < n; i++) {
+        if (escaped[i] == '\n')
+            (void)fputs("\\x0a", f);
+        else if (escaped[i] == '\t')
+            (void)fputs("\\x09", f);
+        else
+            (void)fputc(escaped[i], f);
+    }
+}
+
+static void field(FILE *f, const char *head, const char *value)
+{
+    (void)fputs(head, f);
+    render_text(f, value);
+    (void)fputc('\n', f);
+}
+
+static void time_field(FILE *f, const char *head, int64_t seconds)
+{
+    char text[TIME_TEXT_SIZE];
+
+    fprintf(f, "%s%s\n", head, time_render(seconds, text));
+}
+
+/* --- Keys ----------------------------------------------------------------------------------------------------------- */
+
+void render_hex(FILE *f, const uint8_t *data, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        if (i % HEX_LINE == 0 && i > 0)
+            (void)fputc('\n', f);
+        else if (i % HEX_GROUP == 0 && i > 0)
+            (void)fputc(' ', f);
+        fprintf(f, "%02X", data[i]);
+    }
+    if (size > 0)
+        (void)fputc('\n', f);
+}
+
+/* As in "Type      : RSA General purpose". */
+static void key_type(FILE *f, const KeyView *key)
+{
+    const char *curve = strncmp(key->algorithm, "ecdsanistp", 10) == 0 ? key->algorithm + 10 : NULL;
+
+    (void)fputs("Type      : ", f);
+    if (streq(key->algorithm, "rsa")) {
+        (void)fputs(streq(key->usage, "general") ? "RSA General purpose" : "RSA ", f);
+        if (!streq(key->usage, "general"))
+            render_text(f, key->usage);
+    } else if (curve) {
+        (void)fputs("ECDSA General Curve Nistp", f);
+        render_text(f, curve);
+    } else if (streq(key->algorithm, "ed25519")) {
+        (void)fputs("ED25519", f);
+    } else {
+        render_text(f, key->algorithm);
+    }
+    (void)fputc('\n', f);
+}
+
+void render_key(FILE *f, const KeyView *key)
+{
+    field(f, "Key label: ", key->label);
+    key_type(f, key);
+    fprintf(f, "Size      : %" PRIu32 "\n", key->size);
+    time_field(f, "Created   : ", (int64_t)(key->created / 1000000));
+    (void)fputs("Data      :\n", f);
+    render_hex(f, key->data, key->data_size);
+}
+
+static void json_add_string(json_object *o, const char *name, const char *value)
+{
+    json_object_object_add(o, name, value ? json_object_new_string(value) : NULL);
+}
+
+static void json_add_base64(json_object *o, const char *name, const uint8_t *data, size_t size)
+{
+    _cleanup_free_ char *text = base64_encode(data, size);
+
+    json_add_string(o, name, text);
+}
+
+json_object *render_key_json(const KeyView *key)
+{
+    json_object *o = json_object_new_object();
+
+    json_add_string(o, "label", key->label);
+    json_add_string(o, "algorithm", key->algorithm);
+    json_add_string(o, "usage", key->usage);
+    json_object_object_add(o, "size", json_object_new_int64(key->size));
+    json_object_object_add(o, "created", json_object_new_uint64(key->created / 1000000));
+    json_add_base64(o, "public-key", key->data, key->data_size);
+    return o;
+}
+
+/* --- Certificates --------------------------------------------------------------------------------------------------- */
+
+void render_new_certificate(FILE *f, const CertificateView *c)
+{
+    field(f, "Serial Number : ", c->serial_number);
+    field(f, "Subject:\n", c->subject);
+    field(f, "Issued By :\n", c->issuer);
+    time_field(f, "Validity Start : ", c->not_before);
+    time_field(f, "Validity End : ", c->not_after);
+    field(f, "SHA1 Fingerprint:\n", c->sha1_fingerprint);
+}
+
+void render_trustpoint_head(FILE *f, const char *trustpoint)
+{
+    field(f, "Trustpoint : ", trustpoint);
+    (void)fputs("=====\n", f);
+}
+
+static void certificate_body(FILE *f, const CertificateView *c)
+{
+    field(f, "Subject:\n    ", c->subject);
+    field(f, "Issued By      :\n    ", c->issuer);
+    time_field(f, "Validity Start : ", c->not_before);
+    time_field(f, "Validity End   : ", c->not_after);
+    field(f, "SHA1 Fingerprint:\n    ", c->sha1_fingerprint);
+}
+
+/* The CA's serial number has one blank more before its colon than the router's, as on the router. */
+void render_certificate(FILE *f, const CertificateView *c)
+{
+    if (streq(c->role, "ca")) {
+        (void)fputs("CA certificate\n", f);
+        field(f, "Serial Number   : ", c->serial_number);
+    } else {
+        (void)fputs("Router certificate\n", f);
+        field(f, "Key usage      : ", c->key_usage);
+        field(f, "Status         : ", c->status);
+        field(f, "Serial Number  : ", c->serial_number);
+    }
+    certificate_body(f, c);
+}
+
+void render_trustpoint_foot(FILE *f, const char *trustpoint)
+{
+    field(f, "Associated Trustpoint: ", trustpoint);
+}
+
+json_object *render_certificate_json(const CertificateView *c)
+{
+    json_object *o = json_object_new_object();
+
+    json_add_string(o, "trustpoint", c->trustpoint);
+    json_add_string(o, "role", c->role);
+    json_add_string(o, "key-usage", c->key_usage);
+    json_add_string(o, "status", c->status);
+    json_add_string(o, "serial-number", c->serial_number);
+    json_add_string(o, "subject", c->subject);
+    json_add_string(o, "issuer", c->issuer);
+    json_object_object_add(o, "not-before", json_object_new_int64(c->not_before));
+    json_object_object_add(o, "not-after", json_object_new_int64(c->not_after));
+    json_add_string(o, "sha1-fingerprint", c->sha1_fingerprint);
+    json_add_string(o, "sha256-fingerprint", c->sha256_fingerprint);
+    json_add_base64(o, "certificate", c->data, c->data_size);
+    return o;
+}
+
+static const char *member_string(json_object *o, const char *name)
+{
+    const char *value;
+
+    return json_get_string(o, name, &value) < 0 ? "" : value;
+}
+
+static int64_t member_time(json_object *o, const char *name)
+{
+    json_object *value;
+
+    return json_object_object_get_ex(o, name, &value) ? json_object_get_int64(value) : 0;
+}
+
+void render_pool_certificate(FILE *f, json_object *certificate)
+{
+    fprintf(f, "Trustpool: %s\n", streq(member_string(certificate, "source"), "downloaded") ? "Downloaded" : "Built-In");
+    (void)fputs("CA certificate\n", f);
+    field(f, "Serial Number : ", member_string(certificate, "serial-number"));
+    field(f, "Subject:\n    ", member_string(certificate, "subject"));
+    field(f, "Issued By :\n    ", member_string(certificate, "issuer"));
+    time_field(f, "Validity Start : ", member_time(certificate, "not-before"));
+    time_field(f, "Validity End : ", member_time(certificate, "not-after"));
+    field(f, "SHA1 Fingerprint:\n    ", member_string(certificate, "sha1-fingerprint"));
+}
+
+/* --- Commits -------------------------------------------------------------------------------------------------------- */
+
+#define LINE_MAX_SHOWN 18U
+
+void render_commit_head(FILE *f)
+{
+    (void)fputs("SNo. Label/ID    User      Line                Client      Time Stamp\n"
+                "~~~~ ~~~~~~~~    ~~~~      ~~~~                ~~~~~~      ~~~~~~~~~~\n",
+                f);
+}
+
+/* A value and blanks up to the next column; at least one. */
+static void column(FILE *f, const char *value, size_t width)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *memory = open_memstream(&text, &size);
+
+    if (!memory)
+        return;
+    render_text(memory, value ? value : "");
+    (void)fclose(memory);
+    fprintf(f, "%-*s%s", (int)width, text, size >= width ? " " : "");
+    free(text);
+}
+
+void render_commit(FILE *f, unsigned number, const CommitView *commit)
+{
+    time_t seconds = (time_t)(commit->time / 1000000);
+    char when[TIME_TEXT_SIZE], id[24], line[LINE_MAX_SHOWN + 1];
+    struct tm tm;
+
+    (void)snprintf(id, sizeof(id), "%" PRIu64, commit->id);
+    (void)snprintf(line, sizeof(line), "%s", commit->line ? commit->line : "");
+    if (!localtime_r(&seconds, &tm) || strftime(when, sizeof(when), "%a %b %e %H:%M:%S %Y", &tm) == 0)
+        memcpy(when, "-", 2);
+    fprintf(f, "%-4u ", number);
+    column(f, commit->label ? commit->label : id, 12);
+    column(f, commit->user, 10);
+    column(f, line, 20);
+    column(f, commit->client, 12);
+    fprintf(f, "%s\n", when);
+}
+
+json_object *render_commit_json(const CommitView *commit)
+{
+    json_object *o = json_object_new_object();
+
+    json_object_object_add(o, "commit-id", json_object_new_uint64(commit->id));
+    json_add_string(o, "user-id", commit->user);
+    json_add_string(o, "line", commit->line);
+    json_add_string(o, "client-name", commit->client);
+    json_object_object_add(o, "timestamp", json_object_new_uint64(commit->time / 1000000));
+    if (commit->label)
+        json_add_string(o, "label", commit->label);
+    if (commit->comment)
+        json_add_string(o, "comment", commit->comment);
+    return o;
+}

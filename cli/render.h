@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The layouts of the router, as pure functions: tools parse them by column. Strings come from the bus; control characters in them, line ends
+ * included, are escaped here, so that no value can look like another line. */
+#pragma once
+
+#include <json-c/json.h>
+#include <stdint.h>
+#include <stdio.h>
+
+typedef struct KeyView {
+    const char *label, *algorithm, *usage;
+    uint32_t size;
+    uint64_t created; /* microseconds */
+    const uint8_t *data;
+    size_t data_size;
+} KeyView;
+
+typedef struct CertificateView {
+    const char *trustpoint, *role, *key_usage, *status;
+    const char *serial_number, *subject, *issuer, *sha1_fingerprint, *sha256_fingerprint;
+    int64_t not_before, not_after;
+    const uint8_t *data;
+    size_t data_size;
+} CertificateView;
+
+typedef struct CommitView {
+    uint64_t id, time; /* microseconds */
+    const char *user, *line, *client, *label, *comment;
+} CommitView;
+
+void render_text(FILE *f, const char *text);
+
+/* Groups of 8 digits, 8 groups on a line. */
+void render_hex(FILE *f, const uint8_t *data, size_t size);
+void render_key(FILE *f, const KeyView *key);
+json_object *render_key_json(const KeyView *key);
+
+/* What authenticate and enroll print. */
+void render_new_certificate(FILE *f, const CertificateView *c);
+/* show crypto ca certificates: heading, certificates, foot. */
+void render_trustpoint_head(FILE *f, const char *trustpoint);
+void render_certificate(FILE *f, const CertificateView *c);
+void render_trustpoint_foot(FILE *f, const char *trustpoint);
+json_object *render_certificate_json(const CertificateView *c);
+
+/* One element of the trustpool's JSON array. */
+void render_pool_certificate(FILE *f, json_object *certificate);
+
+void render_commit_head(FILE *f);
+void render_commit(FILE *f, unsigned number, const CommitView *commit);
+json_object *render_commit_json(const CommitView *commit);
