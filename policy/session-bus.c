@@ -30,6 +30,7 @@ void session_bus_close(Session *session)
             break;
         }
     sd_bus_track_unref(session->track);
+    sd_bus_message_unref(session->asked);
     session_free(session);
 }
 
@@ -138,6 +139,38 @@ static int check_idle(const Session *session, sd_bus_error *reterr_error)
     return 0;
 }
 
+/* --- Questions to polkit -------------------------------------------------------------------------------------------- */
+
+/* Is this the message that comes back with polkit's answer? Another one has to wait until then. */
+static int check_asked(Session *session, sd_bus_message *m, bool *ret_resumed, sd_bus_error *reterr_error)
+{
+    if (session->asked && session->asked != m)
+        return sd_bus_error_setf(reterr_error, ERROR_BUSY, "Another call of this session waits for authorization");
+    *ret_resumed = session->asked;
+    session->asked = sd_bus_message_unref(session->asked);
+    return 0;
+}
+
+/* As bus_authorize(), and remembers that the message will be back. */
+static int ask(Session *session, sd_bus_message *m, const char *const *tasks_needed, const char *const *details,
+               sd_bus_error *reterr_error)
+{
+    int r = bus_authorize(m, tasks_needed, details, reterr_error);
+
+    if (r == 0)
+        session->asked = sd_bus_message_ref(m);
+    return r;
+}
+
+/* The answer is there, but what it was about is not: it counts for nothing. */
+static int refuse_stale(sd_bus_message *m, sd_bus_error *reterr_error)
+{
+    sd_bus_error_free(reterr_error);
+    (void)bus_authorize(m, (const char *const[]){"config-services.write", NULL}, (const char *const[]){"stale", "", NULL}, reterr_error);
+    sd_bus_error_free(reterr_error);
+    return sd_bus_error_setf(reterr_error, ERROR_CONFLICT, "What was authorised is not what is there now; try again");
+}
+
 /* --- Lines ---------------------------------------------------------------------------------------------------------- */
 
 static const char *parse_message(const ConfigParsed *parsed)
@@ -172,7 +205,7 @@ static int accept_line(sd_bus_message *m, Session *session, ConfigParsed *parsed
     int r;
 
     (void)snprintf(task, sizeof(task), "%s.write", parsed->line.row->task);
-    r = bus_authorize(m, (const char *const[]){task, NULL}, NULL, reterr_error);
+    r = ask(session, m, (const char *const[]){task, NULL}, NULL, reterr_error);
     if (r <= 0)
         return r < 0 ? r : 1;
     r = session_accept(session, parsed);
@@ -186,17 +219,22 @@ int policy1_session_method_line(sd_bus_message *m, void *userdata, sd_bus_error 
     Session *session = userdata;
     Policy *policy = session->policy;
     ConfigParsed parsed = {0};
+    bool resumed = false;
     const char *line;
     int r;
 
     r = sd_bus_message_read(m, "s", &line);
     if (r >= 0)
         r = check_idle(session, reterr_error);
+    if (r >= 0)
+        r = check_asked(session, m, &resumed, reterr_error);
     if (r < 0)
         return r;
     r = config_parse(policy->parser, &session->place, line, &parsed);
-    if (r >= 0)
-        r = parsed.status == GRAMMAR_OK ? accept_line(m, session, &parsed, reterr_error) : reply_line(m, session, &parsed);
+    if (r >= 0 && parsed.status == GRAMMAR_OK)
+        r = accept_line(m, session, &parsed, reterr_error);
+    else if (r >= 0)
+        r = resumed ? refuse_stale(m, reterr_error) : reply_line(m, session, &parsed);
     config_parsed_done(&parsed);
     return r;
 }
@@ -357,52 +395,71 @@ static int make_candidate(const Session *session, bool proceed, json_object **re
     return session_rebase(session, commit_store_running(policy->store), ret);
 }
 
-static int commit_candidate(sd_bus_message *m, Session *session, json_object *candidate, Commit *info, sd_bus_error *reterr_error)
-{
-    Policy *policy = session->policy;
+/* What a commit is about, and what it needs. */
+typedef struct Proposal {
+    json_object *candidate;
+    TaskList needed;
     char hash[CONFIG_HASH_SIZE];
-    TaskList needed = {.n = 0};
+} Proposal;
+
+/* Returns 0 when there is nothing to commit, 1 when there is. */
+static int make_proposal(const Session *session, bool proceed, Proposal *ret, sd_bus_error *reterr_error)
+{
+    const Policy *policy = session->policy;
     int r;
 
-    r = config_compare(commit_store_running(policy->store), candidate, add_task, &needed);
-    if (r < 0)
-        return r;
-    if (needed.n == 0) {
-        session_reset(session, commit_store_running(policy->store), commit_store_last_id(policy->store));
-        return sd_bus_reply_method_return(m, "t", UINT64_C(0));
-    }
-    r = config_hash(candidate, hash);
-    if (r < 0)
-        return r;
-    /* What polkit is asked about is this candidate; should it be another one when the answer is there, the answer does not count. */
-    r = bus_authorize(m, needed.pointers, (const char *const[]){"candidate-hash", hash, NULL}, reterr_error);
+    if (!session_is_changed(session))
+        return 0;
+    r = make_candidate(session, proceed, &ret->candidate, reterr_error);
+    if (r >= 0)
+        r = config_compare(commit_store_running(policy->store), ret->candidate, add_task, &ret->needed);
+    if (r >= 0)
+        r = config_hash(ret->candidate, ret->hash);
+    return r < 0 ? r : ret->needed.n > 0;
+}
+
+static int commit_proposal(sd_bus_message *m, Session *session, const Proposal *proposal, Commit *info, sd_bus_error *reterr_error)
+{
+    int r;
+
+    /* polkit is asked about this candidate; should it be another one when the answer is there, the answer does not count. */
+    r = ask(session, m, proposal->needed.pointers, (const char *const[]){"candidate-hash", proposal->hash, NULL}, reterr_error);
     if (r <= 0)
         return r < 0 ? r : 1;
     info->user = session->user;
     info->line = session->line;
     info->client = session->client;
-    r = transaction_start(policy, session, m, candidate, info);
+    r = transaction_start(session->policy, session, m, proposal->candidate, info);
     return r < 0 ? r : 1;
 }
 
 int policy1_session_method_commit(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
 {
-    _cleanup_json_ json_object *candidate = NULL;
     Session *session = userdata;
+    const Policy *policy = session->policy;
+    bool proceed = false, resumed = false;
+    Proposal proposal = {NULL};
     Commit info = {0};
-    bool proceed = false;
     int r;
 
     r = read_commit_options(m, &info, &proceed, reterr_error);
     if (r >= 0)
         r = check_idle(session, reterr_error);
-    if (r >= 0 && !session_is_changed(session))
-        return sd_bus_reply_method_return(m, "t", UINT64_C(0));
     if (r >= 0)
-        r = make_candidate(session, proceed, &candidate, reterr_error);
+        r = check_asked(session, m, &resumed, reterr_error);
     if (r < 0)
         return r;
-    return commit_candidate(m, session, candidate, &info, reterr_error);
+    r = make_proposal(session, proceed, &proposal, reterr_error);
+    if (r > 0) {
+        r = commit_proposal(m, session, &proposal, &info, reterr_error);
+    } else if (resumed) {
+        r = refuse_stale(m, reterr_error);
+    } else if (r == 0) {
+        session_reset(session, commit_store_running(policy->store), commit_store_last_id(policy->store));
+        r = sd_bus_reply_method_return(m, "t", UINT64_C(0));
+    }
+    json_object_put(proposal.candidate);
+    return r;
 }
 
 int policy1_session_method_get_changes(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)

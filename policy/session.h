@@ -31,9 +31,11 @@ typedef struct Session {
     Failure *failures; /* of the last commit */
     size_t n_failures;
 
-    void *policy; /* the wire's */
+    /* the wire's */
+    void *policy;
     char *peer;
     void *track;
+    void *asked; /* the message that polkit is being asked about */
     struct Session *next;
 } Session;
 
