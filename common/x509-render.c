@@ -16,9 +16,9 @@
 #define SUBJECT_RDNS_MAX 64
 
 #define NAME_FLAGS                                                                                 \
-    (ASN1_STRFLGS_ESC_2253 | ASN1_STRFLGS_ESC_CTRL | ASN1_STRFLGS_DUMP_UNKNOWN |                   \
-     ASN1_STRFLGS_DUMP_DER | XN_FLAG_SEP_COMMA_PLUS | XN_FLAG_DN_REV | XN_FLAG_FN_SN |             \
-     XN_FLAG_DUMP_UNKNOWN_FIELDS)
+    (ASN1_STRFLGS_ESC_2253 | ASN1_STRFLGS_ESC_CTRL | ASN1_STRFLGS_UTF8_CONVERT |                   \
+     ASN1_STRFLGS_DUMP_UNKNOWN | ASN1_STRFLGS_DUMP_DER | XN_FLAG_SEP_COMMA_PLUS | XN_FLAG_DN_REV | \
+     XN_FLAG_FN_SN | XN_FLAG_DUMP_UNKNOWN_FIELDS)
 
 /* --- Rendering ------------------------------------------------------------------------------------------------------ */
 
@@ -80,12 +80,8 @@ static int name_render(const X509_NAME *name, char **ret)
 
     if (!bio)
         return -ENOMEM;
-    if (X509_NAME_print_ex(bio, name, 0, NAME_FLAGS | ASN1_STRFLGS_UTF8_CONVERT) < 0) {
-        /* A string that isn't what its tag says: show its bytes. */
-        (void)BIO_reset(bio);
-        if (X509_NAME_print_ex(bio, name, 0, NAME_FLAGS | ASN1_STRFLGS_ESC_MSB) < 0)
-            return -EBADMSG;
-    }
+    if (X509_NAME_print_ex(bio, name, 0, NAME_FLAGS) < 0)
+        return -EBADMSG;
     size = BIO_get_mem_data(bio, &text);
     result = printable_new((const unsigned char *)text, size > 0 ? (size_t)size : 0);
     if (!result)

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "test-common.h"
+
+#include <openssl/x509v3.h>
+
+#include "json-util.h"
+#include "trustpoint-config.h"
+
+/* The seed's configuration. */
+#define SEED_KEYS                                                                                              \
+    "'keypair':{'algorithm':'rsa','label':'system-enroll-key'},'ca-keypair':{'algorithm':'rsa','label':'system-root-key'},"
+#define SEED_NAMES                                                                                             \
+    "'subject-name':'CN=lab1-ads,C=US,ST=CA,L=San Jose,O=cisco systems,OU=ASR',"                               \
+    "'subject-name-ca-certificate':'CN=lab1-ca,C=US,ST=CA,L=San Jose,O=cisco systems,OU=ASR',"
+#define SEED                                                                                                   \
+    SEED_KEYS SEED_NAMES                                                                                       \
+    "'enrollment':{'url':'self'},'key-usage':{'certificate':['digitalsignature','keyagreement','dataencipherment']," \
+    "'ca-certificate':['digitalsignature','keycertsign','crlsign']},"                                          \
+    "'lifetime':{'certificate':300,'ca-certificate':367},'message-digest':'sha256'"
+
+static char first_line[512], first_reason[512];
+
+static int report(void *userdata, const char *line, const char *reason)
+{
+    if (!first_line[0]) {
+        (void)snprintf(first_line, sizeof(first_line), "%s", line);
+        (void)snprintf(first_reason, sizeof(first_reason), "%s", reason);
+    }
+    return 0;
+}
+
+static int parse_section(const char *quoted, TrustpointConfig **ret)
+{
+    _cleanup_json_ json_object *section = NULL;
+    _cleanup_free_ char *text = strdup(quoted);
+
+    for (char *p = text; *p; p++)
+        if (*p == '\'')
+            *p = '"';
+    assert_int_equal(json_parse(text, strlen(text), &section), 0);
+    first_line[0] = first_reason[0] = '\0';
+    *ret = NULL;
+    return trustpoint_config_parse(section, report, NULL, ret);
+}
+
+static int parse(const char *members, const char *name, TrustpointConfig **ret)
+{
+    _cleanup_free_ char *text = NULL;
+
+    assert_true(asprintf(&text, "{'trustpoint':{'%s':{%s}}}", name, members) > 0);
+    return parse_section(text, ret);
+}
+
+static void test_seed(void **state)
+{
+    _cleanup_(trustpoint_config_list_freep) TrustpointConfig *c = NULL;
+    char usage[KEY_USAGE_TEXT_SIZE];
+
+    assert_int_equal(parse(SEED, "system-trustpoint", &c), 0);
+    assert_non_null(c);
+    assert_null(c->next);
+    assert_true(c->self);
+    assert_string_equal(c->keypair.label, "system-enroll-key");
+    assert_string_equal(c->ca_keypair.label, "system-root-key");
+    assert_string_equal(c->subject_name, "CN=lab1-ads,C=US,ST=CA,L=San Jose,O=cisco systems,OU=ASR");
+    assert_string_equal(c->digest, "sha256");
+    assert_int_equal(c->lifetime, 300);
+    assert_int_equal(c->ca_lifetime, 367);
+    assert_int_equal(c->serial_number, SUBJECT_ASK);
+    assert_int_equal(c->ip_address, SUBJECT_ASK);
+    assert_string_equal(key_usage_render(c->key_usage, usage), "critical,digitalSignature,dataEncipherment,keyAgreement");
+    assert_string_equal(key_usage_render(c->ca_key_usage, usage), "critical,digitalSignature,keyCertSign,cRLSign");
+}
+
+static void test_defaults(void **state)
+{
+    _cleanup_(trustpoint_config_list_freep) TrustpointConfig *c = NULL;
+
+    assert_int_equal(parse(SEED_KEYS SEED_NAMES "'enrollment':{'url':'self','retry-count':10,'retry-period':1}", "system-trustpoint", &c), 0);
+    assert_int_equal(c->lifetime, 200);
+    assert_int_equal(c->ca_lifetime, 365);
+    assert_int_equal(c->key_usage, KU_DIGITAL_SIGNATURE);
+    assert_int_equal(c->ca_key_usage, KU_KEY_CERT_SIGN | KU_CRL_SIGN);
+    assert_string_equal(c->digest, "sha256");
+}
+
+static void test_subject_parts(void **state)
+{
+    _cleanup_(trustpoint_config_list_freep) TrustpointConfig *c = NULL, *none = NULL;
+
+    assert_int_equal(parse(SEED ",'serial-number':true,'ip-address':'10.1.1.1'", "system-trustpoint", &c), 0);
+    assert_int_equal(c->serial_number, SUBJECT_INCLUDE);
+    assert_int_equal(c->ip_address, SUBJECT_INCLUDE);
+    assert_string_equal(c->address, "10.1.1.1");
+    assert_int_equal(parse(SEED ",'serial-number':'none','ip-address':'none'", "system-trustpoint", &none), 0);
+    assert_int_equal(none->serial_number, SUBJECT_OMIT);
+    assert_int_equal(none->ip_address, SUBJECT_OMIT);
+}
+
+static void test_empty(void **state)
+{
+    TrustpointConfig *c;
+
+    assert_int_equal(parse_section("{}", &c), 0);
+    assert_null(c);
+    assert_int_equal(parse_section("{'trustpoint':{}}", &c), 0);
+    assert_null(c);
+}
+
+/* A trustpoint that only has a name yet, and one that is wrong: the good one counts. */
+static void test_several(void **state)
+{
+    _cleanup_(trustpoint_config_list_freep) TrustpointConfig *c = NULL;
+
+    assert_int_equal(parse_section("{'trustpoint':{'core':{'description':'to do'},'bad':{'subject-name':'CN'},'edge':{}}}", &c), 1);
+    assert_string_equal(first_line, "crypto ca trustpoint bad subject-name");
+    assert_string_equal(c->name, "core");
+    assert_false(c->self);
+    assert_string_equal(c->next->name, "edge");
+    assert_null(c->next->next);
+}
+
+static void test_refused(void **state)
+{
+    static const struct {
+        const char *members, *words, *reason; /* parts of the line and of the reason */
+    } cases[] = {
+        {"'enrollment':{'url':'http://ca/'}", "enrollment url", "self"},
+        {"'enrollment':{'url':5}", "enrollment url", "text"},
+        {"'enrollment':{'url':'self'}", "keypair", "needs a key pair"},
+        {SEED_NAMES "'enrollment':{'url':'self'},'keypair':{'algorithm':'rsa','label':'a'}", "ca-keypair", "needs a key pair"},
+        {SEED_NAMES "'enrollment':{'url':'self'},'keypair':{'algorithm':'rsa','label':'a'},'ca-keypair':{'algorithm':'rsa','label':'a'}",
+         "ca-keypair", "of their own"},
+        {SEED_KEYS "'enrollment':{'url':'self'}", "subject-name ca-certificate", "different subject names"},
+        {SEED_KEYS "'enrollment':{'url':'self'},'subject-name':'CN=a','subject-name-ca-certificate':'CN=a'",
+         "subject-name ca-certificate", "different subject names"},
+        {"'keypair':{'algorithm':'dsa','label':'a'}", "keypair", "no key algorithm 'dsa'"},
+        {"'keypair':{'algorithm':'rsa','label':'../a'}", "keypair", "letters, digits"},
+        {"'keypair':{'algorithm':'rsa'}", "keypair", "label"},
+        {"'keypair':'rsa a'", "keypair", "not known"},
+        {"'subject-name':'CN=a+OU=b'", "subject-name", "backslash"},
+        {"'subject-name-ca-certificate':'C=USA'", "subject-name ca-certificate", "two letters"},
+        {"'lifetime':{'certificate':365,'ca-certificate':365}", "lifetime certificate", "must end before"},
+        {"'lifetime':{'certificate':365}", "lifetime certificate", "must end before"},
+        {"'lifetime':{'certificate':29}", "lifetime certificate", "30 to 5474"},
+        {"'lifetime':{'ca-certificate':5476}", "lifetime ca-certificate", "30 to 5475"},
+        {"'lifetime':{'certificate':-1}", "lifetime certificate", "30 to 5474"},
+        {"'message-digest':'md5'", "message-digest", "sha256"},
+        {"'message-digest':'sha1'", "message-digest", "sha256"},
+        {"'key-usage':{'certificate':['keycertsign']}", "key-usage certificate", "router"},
+        {"'key-usage':{'certificate':[]}", "key-usage certificate", "one or more"},
+        {"'key-usage':{'ca-certificate':['digitalsignature']}", "key-usage ca-certificate", "keycertsign"},
+        {"'key-usage':{'ca-certificate':['keyagreement','keycertsign']}", "key-usage ca-certificate", "CA"},
+        {"'serial-number':'some'", "serial-number", "none"},
+        {"'serial-number':false", "serial-number", "none"},
+        {"'ip-address':'10.1.1'", "ip-address", "IPv4"},
+        {"'query-url':'ldap://x'", "", "does not know"},
+    };
+
+    for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+        _cleanup_(trustpoint_config_list_freep) TrustpointConfig *c = NULL;
+        _cleanup_free_ char *line = NULL;
+
+        assert_true(asprintf(&line, "crypto ca trustpoint system-trustpoint%s%s", cases[i].words[0] ? " " : "", cases[i].words) > 0);
+        if (parse(cases[i].members, "system-trustpoint", &c) <= 0)
+            fail_msg("accepted: %s", cases[i].members);
+        assert_null(c);
+        assert_string_equal(first_line, line);
+        if (!strstr(first_reason, cases[i].reason))
+            fail_msg("'%s' does not say '%s'", first_reason, cases[i].reason);
+    }
+}
+
+static void test_other_trustpoints(void **state)
+{
+    TrustpointConfig *c;
+
+    assert_int_equal(parse(SEED, "core", &c), 1);
+    assert_string_equal(first_line, "crypto ca trustpoint core enrollment url");
+    assert_int_equal(parse("", "../core", &c), 1);
+    assert_int_equal(parse_section("{'trustpoint':[]}", &c), 1);
+    assert_int_equal(parse_section("{'trustpoint':{'core':5}}", &c), 1);
+    assert_int_equal(parse_section("{'other':{}}", &c), 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_seed),    cmocka_unit_test(test_defaults), cmocka_unit_test(test_subject_parts),
+        cmocka_unit_test(test_empty),   cmocka_unit_test(test_several),  cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_other_trustpoints),
+    };
+
+    return cmocka_run_group_tests_name("trustpoint-config", tests, NULL, NULL);
+}
