@@ -29,7 +29,7 @@ static const int calls_base[] = {
     SCMP_SYS(munlock), SCMP_SYS(membarrier),
     /* open descriptors */
     SCMP_SYS(read), SCMP_SYS(readv), SCMP_SYS(pread64), SCMP_SYS(preadv), SCMP_SYS(write), SCMP_SYS(writev),
-    SCMP_SYS(pwrite64), SCMP_SYS(close), SCMP_SYS(close_range), SCMP_SYS(lseek), SCMP_SYS(fstat), SCMP_SYS(fcntl), SCMP_SYS(dup),
+    SCMP_SYS(pwrite64), SCMP_SYS(close), SCMP_SYS(close_range), SCMP_SYS(lseek), SCMP_SYS(fstat), SCMP_SYS(newfstatat), SCMP_SYS(fcntl), SCMP_SYS(dup),
     SCMP_SYS(dup2), SCMP_SYS(dup3), SCMP_SYS(pipe2), SCMP_SYS(splice), SCMP_SYS(sendfile),
     /* waiting */
     SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(select), SCMP_SYS(pselect6), SCMP_SYS(epoll_create1), SCMP_SYS(epoll_ctl),
@@ -53,7 +53,7 @@ static const int calls_base[] = {
 };
 
 static const int calls_files_read[] = {
-    SCMP_SYS(newfstatat), SCMP_SYS(statx), SCMP_SYS(stat), SCMP_SYS(lstat), SCMP_SYS(statfs), SCMP_SYS(fstatfs), SCMP_SYS(getdents64),
+    SCMP_SYS(statx), SCMP_SYS(stat), SCMP_SYS(lstat), SCMP_SYS(statfs), SCMP_SYS(fstatfs), SCMP_SYS(getdents64),
     SCMP_SYS(readlink), SCMP_SYS(readlinkat), SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(getcwd),
     SCMP_SYS(fadvise64), SCMP_SYS(name_to_handle_at), SCMP_SYS(fgetxattr), SCMP_SYS(flistxattr), SCMP_SYS(ioprio_set), END,
 };
@@ -145,7 +145,7 @@ static int build_filter(scmp_filter_ctx filter, const Sandbox *sandbox)
         unsigned flag;
         const int *calls;
     } sets[] = {
-        {SANDBOX_CALLS_FILES_READ, calls_files_read},     {SANDBOX_CALLS_FILES_WRITE, calls_files_write},
+        {SANDBOX_CALLS_FILES_READ | SANDBOX_CALLS_FILES_WRITE, calls_files_read}, {SANDBOX_CALLS_FILES_WRITE, calls_files_write},
         {SANDBOX_CALLS_MEMFD, calls_memfd},               {SANDBOX_CALLS_MEMFD_SECRET, calls_memfd_secret},
         {SANDBOX_CALLS_UNIX_SOCKET, calls_unix_socket},   {SANDBOX_CALLS_NETWORK, calls_network},
     };

@@ -22,7 +22,7 @@ typedef struct SandboxPath {
  * and writing open descriptors, signals, the bus connection that is already open). */
 typedef enum SandboxCalls {
     SANDBOX_CALLS_FILES_READ = 1 << 0,  /* openat for reading, stat, getdents, readlink */
-    SANDBOX_CALLS_FILES_WRITE = 1 << 1, /* openat for writing, rename, unlink, mkdir, fsync, chmod */
+    SANDBOX_CALLS_FILES_WRITE = 1 << 1, /* the same, and openat for writing, rename, unlink, mkdir, fsync, chmod */
     SANDBOX_CALLS_MEMFD = 1 << 2,       /* memfd_create, fcntl seals */
     SANDBOX_CALLS_MEMFD_SECRET = 1 << 3,
     SANDBOX_CALLS_UNIX_SOCKET = 1 << 4, /* socket(AF_UNIX), connect, bind, listen, accept, sendmsg */
