@@ -73,12 +73,12 @@ static int event_open(Cli *cli)
     return r;
 }
 
-int cli_bus_open(Cli *cli)
+int cli_bus_open(Cli *cli, sd_bus_error *error)
 {
     int r = event_open(cli);
 
     if (r < 0)
-        return cli_error(cli, r, "The event loop cannot be set up: %s", strerror(-r));
+        return sd_bus_error_set_errnof(error, r, "The event loop cannot be set up: %s", strerror(-r));
     if (cli->bus && sd_bus_is_open(cli->bus) > 0)
         return 0;
     cli_bus_close(cli);
@@ -90,7 +90,7 @@ int cli_bus_open(Cli *cli)
         r = sd_bus_set_allow_interactive_authorization(cli->bus, cli->interactive);
     if (r < 0) {
         cli_bus_close(cli);
-        return cli_error(cli, r, "The system bus cannot be reached: %s", strerror(-r));
+        return sd_bus_error_set_errnof(error, r, "The system bus cannot be reached: %s", strerror(-r));
     }
     return 0;
 }
@@ -135,12 +135,12 @@ static int on_reply(sd_bus_message *m, void *userdata, sd_bus_error *error)
 
 int cli_new_call(Cli *cli, const char *name, const char *path, const char *interface, const char *member, sd_bus_message **ret)
 {
-    int r = cli_bus_open(cli);
+    _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+    int r = cli_bus_open(cli, &error);
 
-    if (r < 0)
-        return r;
-    r = sd_bus_message_new_method_call(cli->bus, ret, name, path, interface, member);
-    return r < 0 ? cli_error(cli, r, "The call cannot be made: %s", strerror(-r)) : 0;
+    if (r >= 0)
+        r = sd_bus_message_new_method_call(cli->bus, ret, name, path, interface, member);
+    return r < 0 ? cli_bus_error(cli, &error, r) : 0;
 }
 
 int cli_call_message(Cli *cli, sd_bus_message *m, sd_bus_error *error, sd_bus_message **ret_reply)
@@ -171,7 +171,7 @@ int cli_call(Cli *cli, const char *name, const char *path, const char *interface
 {
     _cleanup_message_ sd_bus_message *m = NULL;
     va_list ap;
-    int r = cli_bus_open(cli);
+    int r = cli_bus_open(cli, error);
 
     if (r >= 0)
         r = sd_bus_message_new_method_call(cli->bus, &m, name, path, interface, member);
@@ -181,7 +181,7 @@ int cli_call(Cli *cli, const char *name, const char *path, const char *interface
         va_end(ap);
     }
     if (r < 0)
-        return sd_bus_error_set_errno(error, r);
+        return sd_bus_error_is_set(error) ? r : sd_bus_error_set_errno(error, r);
     return cli_call_message(cli, m, error, ret_reply);
 }
 

@@ -131,6 +131,7 @@ int cli_config_complete(Cli *cli, const char *line, grammar_completion_t callbac
 
 /* --- The words of the shell ----------------------------------------------------------------------------------------- */
 
+/* The bus's error is in *error; where that is not set it has been said. */
 static int commit_once(Cli *cli, const GrammarMatch *m, bool proceed, uint64_t *ret, sd_bus_error *error)
 {
     const char *label = m ? grammar_argument(m, "label") : NULL, *comment = m ? grammar_argument(m, "comment") : NULL;
@@ -138,7 +139,7 @@ static int commit_once(Cli *cli, const GrammarMatch *m, bool proceed, uint64_t *
     int r = cli_new_call(cli, POLICY_NAME, cli->session, POLICY_SESSION_INTERFACE, "Commit", &call);
 
     if (r < 0)
-        return sd_bus_error_set_errno(error, r);
+        return r;
     r = sd_bus_message_open_container(call, 'a', "{sv}");
     if (r >= 0 && label)
         r = sd_bus_message_append(call, "{sv}", "label", "s", label);
@@ -167,6 +168,8 @@ static int commit(Cli *cli, const GrammarMatch *m)
         r = commit_once(cli, m, proceed, &id, &error);
         if (r >= 0)
             break;
+        if (!sd_bus_error_is_set(&error))
+            return r;
         if (sd_bus_error_has_name(&error, ERROR_CONFLICT) && !proceed) {
             cli_say(cli, CONFLICT);
             proceed = cli_ask_yes_no(cli, "Do you wish to proceed with this commit anyway? [no]: ", 0) > 0;

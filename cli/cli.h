@@ -90,13 +90,15 @@ void cli_print_syntax_error(Cli *cli, const char *line, size_t shift, GrammarSta
 int cli_error(Cli *cli, int error, const char *format, ...) _printf_(3, 4);
 /* The same for what the bus answered; a refusal is followed by the missing task. */
 int cli_bus_error(Cli *cli, const sd_bus_error *error, int r);
-int cli_bus_open(Cli *cli);
+/* Opens, or opens again, what the first command needs. */
+int cli_bus_open(Cli *cli, sd_bus_error *error);
 void cli_bus_close(Cli *cli);
 
 /* One call with the arguments of types (NULL for none). *ret_reply may be NULL. Errors are in *error and not said yet, but for -EINTR. */
 int cli_call(Cli *cli, const char *name, const char *path, const char *interface, const char *member, sd_bus_error *error,
              sd_bus_message **ret_reply, const char *types, ...);
 int cli_call_message(Cli *cli, sd_bus_message *m, sd_bus_error *error, sd_bus_message **ret_reply);
+/* Says what went wrong. */
 int cli_new_call(Cli *cli, const char *name, const char *path, const char *interface, const char *member, sd_bus_message **ret);
 
 /* What is in the sealed memory file of a reply; said when it fails. */

@@ -168,6 +168,7 @@ static unsigned char on_interrupt(EditLine *line, int key)
 
     (void)el_get(line, EL_CLIENTDATA, &e);
     e->cli->interrupted = true;
+    cli_say(e->cli, "^C\n");
     return CC_NEWLINE;
 }
 

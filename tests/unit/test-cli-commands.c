@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "cli.h"
+
+/* A wrong pattern makes the whole table unusable; this says which one it is. */
+static void test_every_pattern_compiles(void **state)
+{
+    for (const GrammarCommand *row = cli_commands; row->pattern; row++) {
+        const GrammarCommand table[] = {*row, {0}};
+        _cleanup_(grammar_freep) Grammar *g = grammar_new(table);
+
+        if (!g)
+            fail_msg("wrong pattern, or wrong number of help texts: %s", row->pattern);
+    }
+    assert_non_null(cli_grammar(CLI_EXEC));
+    assert_non_null(cli_grammar(CLI_CONFIG));
+    cli_grammar_done();
+}
+
+static const CliAction *find(unsigned mode, const char *line)
+{
+    const CliAction *action = NULL;
+    GrammarMatch m;
+
+    assert_int_equal(grammar_parse(cli_grammar(mode), line, &m), 0);
+    if (m.status == GRAMMAR_OK)
+        action = m.command->data;
+    grammar_match_done(&m);
+    return action;
+}
+
+static void assert_runs(unsigned mode, const char *line, cli_handler_t run)
+{
+    const CliAction *action = find(mode, line);
+
+    if (!action || action->run != run)
+        fail_msg("not this command: %s", line);
+}
+
+static void test_commands_of_the_workflow(void **state)
+{
+    assert_runs(CLI_EXEC, "configure", cli_configure);
+    assert_runs(CLI_EXEC, "conf t", cli_configure);
+    assert_runs(CLI_EXEC, "crypto key generate rsa system-root-key", cli_key_generate);
+    assert_runs(CLI_EXEC, "crypto key generate rsa general-keys system-root-key", cli_key_generate);
+    assert_runs(CLI_EXEC, "crypto key generate ecdsa nistp384 system-enroll-key", cli_key_generate);
+    assert_runs(CLI_EXEC, "crypto key generate ed25519", cli_key_generate);
+    assert_runs(CLI_EXEC, "show crypto key mypubkey ecdsa", cli_show_key);
+    assert_runs(CLI_EXEC, "crypto ca authenticate system-trustpoint", cli_ca_authenticate);
+    assert_runs(CLI_EXEC, "crypto ca enroll system-trustpoint", cli_ca_enroll);
+    assert_runs(CLI_EXEC, "show crypto ca certificates system-trustpoint", cli_show_ca_certificates);
+    assert_runs(CLI_EXEC, "clear crypto ca certificates system-trustpoint", cli_ca_clear);
+    assert_runs(CLI_EXEC, "show crypto ca trustpool", cli_show_trustpool);
+    assert_runs(CLI_EXEC, "crypto ca trustpool import url http://ca.example/bundle.p7b", cli_trustpool_import);
+    assert_runs(CLI_EXEC, "crypto ca trustpool import url clean", cli_trustpool_clean);
+    assert_runs(CLI_EXEC,
+                "show platform security integrity dossier include packages reboot-history rollback-history "
+                "system-integrity-snapshot system-inventory nonce 1580",
+                cli_show_dossier);
+    assert_runs(CLI_EXEC, "show runn crypto ca", cli_show_running);
+    assert_runs(CLI_EXEC, "terminal exec prompt no-timestamp", cli_terminal_no_timestamp);
+    assert_runs(CLI_EXEC, "terminal width 511", cli_terminal_width);
+    cli_grammar_done();
+}
+
+static void test_modes_are_apart(void **state)
+{
+    assert_null(find(CLI_EXEC, "commit"));
+    assert_null(find(CLI_EXEC, "show configuration"));
+    assert_null(find(CLI_CONFIG, "configure"));
+    assert_null(find(CLI_CONFIG, "crypto key generate rsa"));
+    assert_runs(CLI_CONFIG, "commit label one comment a | b", cli_config_commit);
+    assert_runs(CLI_CONFIG, "show configuration", cli_show_candidate);
+    assert_runs(CLI_CONFIG, "show configuration failed", cli_show_failed);
+    assert_runs(CLI_CONFIG, "end", cli_config_end);
+    assert_runs(CLI_EXEC, "end", cli_exec_end);
+    cli_grammar_done();
+}
+
+static void test_refused_words(void **state)
+{
+    assert_null(find(CLI_EXEC, "crypto key generate rsa ../label"));
+    assert_null(find(CLI_EXEC, "crypto key generate ecdsa"));
+    assert_null(find(CLI_EXEC, "crypto key generate dsa"));
+    assert_null(find(CLI_EXEC, "crypto ca trustpool import url file"));
+    assert_null(find(CLI_EXEC, "show platform security integrity dossier include packages packages"));
+    assert_null(find(CLI_EXEC, "terminal length 513"));
+    cli_grammar_done();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_pattern_compiles),
+        cmocka_unit_test(test_commands_of_the_workflow),
+        cmocka_unit_test(test_modes_are_apart),
+        cmocka_unit_test(test_refused_words),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "output.h"
+
+/* The end of a chain, in memory. */
+typedef struct MemorySink {
+    Sink base;
+    char text[4096];
+    size_t size, limit;
+    bool finished;
+} MemorySink;
+
+static int memory_write(Sink *s, const char *data, size_t size)
+{
+    MemorySink *m = (MemorySink *)s;
+
+    assert_true(m->size + size < sizeof(m->text));
+    memcpy(m->text + m->size, data, size);
+    m->size += size;
+    m->text[m->size] = '\0';
+    if (m->limit > 0 && m->size >= m->limit)
+        s->enough = true;
+    return 0;
+}
+
+static int memory_finish(Sink *s)
+{
+    ((MemorySink *)s)->finished = true;
+    return 0;
+}
+
+static MemorySink *memory_sink_new(void)
+{
+    static const SinkClass class = {memory_write, memory_finish, NULL};
+    MemorySink *m = calloc(1, sizeof(*m));
+
+    assert_non_null(m);
+    m->base.class = &class;
+    return m;
+}
+
+/* Written in pieces of every size, the outcome is the same. */
+static void assert_filtered(LineFilter filter, const char *regex, unsigned long count, const char *text, const char *expected)
+{
+    for (size_t piece = 1; piece <= strlen(text) + 1; piece++) {
+        MemorySink *m = memory_sink_new();
+        Sink *s;
+
+        assert_int_equal(filter_sink_new(filter, regex, count, &m->base, &s), 0);
+        for (size_t i = 0; i < strlen(text); i += piece)
+            assert_int_equal(sink_write(s, text + i, strnlen(text + i, piece)), 0);
+        assert_int_equal(sink_finish(s), 0);
+        assert_true(m->finished);
+        assert_string_equal(m->text, expected);
+        sink_free(s);
+    }
+}
+
+static const char text[] = "one\ntwo\nthree\n\nfour";
+
+static void test_line_filters(void **state)
+{
+    assert_filtered(FILTER_INCLUDE, "o", 0, text, "one\ntwo\nfour");
+    assert_filtered(FILTER_INCLUDE, "^(two|three)$", 0, text, "two\nthree\n");
+    assert_filtered(FILTER_EXCLUDE, "o", 0, text, "three\n\n");
+    assert_filtered(FILTER_BEGIN, "^t", 0, text, "two\nthree\n\nfour");
+    assert_filtered(FILTER_BEGIN, "nothing", 0, text, "");
+    assert_filtered(FILTER_COUNT, NULL, 0, text, "5\n");
+    assert_filtered(FILTER_COUNT, NULL, 0, "", "0\n");
+    assert_filtered(FILTER_HEAD, NULL, 2, text, "one\ntwo\n");
+    assert_filtered(FILTER_HEAD, NULL, 9, text, text);
+    assert_filtered(FILTER_TAIL, NULL, 2, text, "\nfour");
+    assert_filtered(FILTER_TAIL, NULL, 9, text, text);
+    assert_filtered(FILTER_TAIL, NULL, 2, "", "");
+}
+
+static void test_bad_regex(void **state)
+{
+    MemorySink *m = memory_sink_new();
+    Sink *s;
+
+    assert_int_equal(filter_sink_new(FILTER_INCLUDE, "(", 0, &m->base, &s), -EINVAL);
+    assert_int_equal(filter_sink_new(FILTER_TAIL, NULL, 0, &m->base, &s), -EINVAL);
+    sink_free(&m->base);
+}
+
+static void test_enough_goes_back(void **state)
+{
+    MemorySink *m = memory_sink_new();
+    Sink *s;
+
+    m->limit = 1;
+    assert_int_equal(filter_sink_new(FILTER_INCLUDE, ".", 0, &m->base, &s), 0);
+    assert_int_equal(sink_write(s, "a\nb\n", 4), 0);
+    assert_true(s->enough);
+    assert_int_equal(sink_finish(s), 0);
+    assert_string_equal(m->text, "a\n");
+    sink_free(s);
+}
+
+static void test_abort_goes_on(void **state)
+{
+    MemorySink *m = memory_sink_new();
+    Sink *s;
+
+    assert_int_equal(filter_sink_new(FILTER_COUNT, NULL, 0, &m->base, &s), 0);
+    s->aborted = true;
+    assert_int_equal(sink_finish(s), 0);
+    assert_true(m->base.aborted);
+    sink_free(s);
+}
+
+static void test_file(void **state)
+{
+    char folder[] = "/tmp/test-cli-filter-XXXXXX", path[64], got[16] = "";
+    _cleanup_fclose_ FILE *f = NULL;
+    Sink *s;
+
+    assert_non_null(mkdtemp(folder));
+    (void)snprintf(path, sizeof(path), "%s/missing/out", folder);
+    assert_int_equal(file_sink_new(path, &s), -ENOENT);
+    (void)snprintf(path, sizeof(path), "%s/out", folder);
+    assert_int_equal(file_sink_new(path, &s), 0);
+    assert_int_equal(sink_write(s, "a\033b\n", 4), 0); /* a file holds what came */
+    assert_int_equal(sink_finish(s), 0);
+    sink_free(s);
+    f = fopen(path, "re");
+    assert_non_null(f);
+    assert_int_equal(fread(got, 1, sizeof(got), f), 4);
+    assert_memory_equal(got, "a\033b\n", 4);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(folder), 0);
+}
+
+static void assert_escaped(const char *from, size_t size, bool last, const char *expected, size_t expected_partial)
+{
+    char to[256];
+    size_t partial, n = escape_text(to, from, size, last, &partial);
+
+    assert_int_equal(n, strlen(expected));
+    assert_memory_equal(to, expected, n);
+    assert_int_equal(partial, expected_partial);
+}
+#define ASSERT_ESCAPED(from, expected) assert_escaped(from, STRLEN(from), true, expected, 0)
+
+static void test_escapes(void **state)
+{
+    ASSERT_ESCAPED("plain text\t\n", "plain text\t\n");
+    ASSERT_ESCAPED("\033[2J\r\b\a\177", "\\x1b[2J\\x0d\\x08\\x07\\x7f");
+    ASSERT_ESCAPED("Z\xc3\xbcrich \xe2\x82\xac \xf0\x9f\x94\x91", "Z\xc3\xbcrich \xe2\x82\xac \xf0\x9f\x94\x91");
+    ASSERT_ESCAPED("\xc2\x9b" "31m", "\\xc2\\x9b31m");          /* C1: CSI */
+    ASSERT_ESCAPED("\xc0\xaf", "\\xc0\\xaf");                   /* overlong */
+    ASSERT_ESCAPED("\xed\xa0\x80", "\\xed\\xa0\\x80");          /* surrogate */
+    ASSERT_ESCAPED("\xf5\x80\x80\x80", "\\xf5\\x80\\x80\\x80"); /* beyond Unicode */
+    ASSERT_ESCAPED("\xff", "\\xff");
+    ASSERT_ESCAPED("a\0b", "a\\x00b");
+    assert_escaped("a\xe2\x82", 3, false, "a", 2);
+    assert_escaped("a\xe2\x82", 3, true, "a\\xe2\\x82", 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_line_filters),  cmocka_unit_test(test_bad_regex), cmocka_unit_test(test_enough_goes_back),
+        cmocka_unit_test(test_abort_goes_on), cmocka_unit_test(test_file),      cmocka_unit_test(test_escapes),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

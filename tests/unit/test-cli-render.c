@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <time.h>
+
+#include "json-util.h"
+#include "render.h"
+
+static char *output;
+static size_t output_size;
+
+static FILE *begin(void)
+{
+    FILE *f = open_memstream(&output, &output_size);
+
+    assert_non_null(f);
+    return f;
+}
+
+static void expect(FILE *f, const char *expected)
+{
+    assert_int_equal(fclose(f), 0);
+    assert_string_equal(output, expected);
+    free(output);
+}
+
+static const CertificateView root = {
+    .trustpoint = "system-trustpoint",
+    .role = "ca",
+    .key_usage = "",
+    .status = "Available",
+    .serial_number = "10:B5",
+    .subject = "serialNumber=7b20faa4,unstructuredName=test-secl.cisco.com",
+    .issuer = "serialNumber=7b20faa4,unstructuredName=test-secl.cisco.com",
+    .sha1_fingerprint = "9400A30816805219FAAA5B9C86C214E6F34CEF7B",
+    .sha256_fingerprint = "",
+    .not_before = 1582288217,
+    .not_after = 1613824217,
+};
+
+static const CertificateView leaf = {
+    .trustpoint = "system-trustpoint",
+    .role = "router",
+    .key_usage = "General Purpose",
+    .status = "Available",
+    .serial_number = "10:B6",
+    .subject = "serialNumber=7b20faa4,unstructuredAddress=10.1.1.1,unstructuredName=test-secl.cisco.com,CN=Anetwork,OU=IT",
+    .issuer = "serialNumber=7b20faa4,unstructuredName=test-secl.cisco.com",
+    .sha1_fingerprint = "21ACDD5EB6E6F4103E02C1BAB107AD86DDCDD1F3",
+    .sha256_fingerprint = "",
+    .not_before = 1582288231,
+    .not_after = 1613824231,
+};
+
+static void test_hex(void **state)
+{
+    uint8_t data[70];
+    FILE *f = begin();
+
+    for (size_t i = 0; i < sizeof(data); i++)
+        data[i] = (uint8_t)(i * 3);
+    render_hex(f, data, sizeof(data));
+    expect(f, "00030609 0C0F1215 181B1E21 24272A2D 30333639 3C3F4245 484B4E51 54575A5D\n"
+              "60636669 6C6F7275 787B7E81 84878A8D 90939699 9C9FA2A5 A8ABAEB1 B4B7BABD\n"
+              "C0C3C6C9 CCCF\n");
+    f = begin();
+    render_hex(f, data, 32);
+    expect(f, "00030609 0C0F1215 181B1E21 24272A2D 30333639 3C3F4245 484B4E51 54575A5D\n");
+    f = begin();
+    render_hex(f, data, 0);
+    expect(f, "");
+}
+
+static void test_key(void **state)
+{
+    static const uint8_t data[] = {0x30, 0x82, 0x01, 0x22, 0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01,
+                                   0x01, 0x05, 0x00, 0x03, 0x82, 0x01, 0x0f, 0x00, 0x30, 0x82, 0x01, 0x0a, 0x02, 0x82, 0x01, 0x01,
+                                   0x00, 0xa9, 0x3d, 0xe0, 0x00, 0x01};
+    KeyView key = {"system-root-key", "rsa", "general", 2048, UINT64_C(1580931790000000), data, sizeof(data)};
+    FILE *f = begin();
+
+    render_key(f, &key);
+    expect(f, "Key label: system-root-key\n"
+              "Type      : RSA General purpose\n"
+              "Size      : 2048\n"
+              "Created   : 19:43:10 UTC Wed Feb 05 2020\n"
+              "Data      :\n"
+              "30820122 300D0609 2A864886 F70D0101 01050003 82010F00 3082010A 02820101\n"
+              "00A93DE0 0001\n");
+    key = (KeyView){"e", "ecdsanistp384", "general", 384, 0, data, 3};
+    f = begin();
+    render_key(f, &key);
+    expect(f, "Key label: e\nType      : ECDSA General Curve Nistp384\nSize      : 384\n"
+              "Created   : 00:00:00 UTC Thu Jan 01 1970\nData      :\n308201\n");
+    key.algorithm = "ed25519";
+    f = begin();
+    render_key(f, &key);
+    expect(f, "Key label: e\nType      : ED25519\nSize      : 384\n"
+              "Created   : 00:00:00 UTC Thu Jan 01 1970\nData      :\n308201\n");
+}
+
+static void test_certificates(void **state)
+{
+    FILE *f = begin();
+
+    render_trustpoint_head(f, "system-trustpoint");
+    render_certificate(f, &root);
+    render_certificate(f, &leaf);
+    render_trustpoint_foot(f, "system-trustpoint");
+    expect(f, "Trustpoint : system-trustpoint\n"
+              "=====\n"
+              "CA certificate\n"
+              "Serial Number   : 10:B5\n"
+              "Subject:\n"
+              "    serialNumber=7b20faa4,unstructuredName=test-secl.cisco.com\n"
+              "Issued By      :\n"
+              "    serialNumber=7b20faa4,unstructuredName=test-secl.cisco.com\n"
+              "Validity Start : 12:30:17 UTC Fri Feb 21 2020\n"
+              "Validity End   : 12:30:17 UTC Sat Feb 20 2021\n"
+              "SHA1 Fingerprint:\n"
+              "    9400A30816805219FAAA5B9C86C214E6F34CEF7B\n"
+              "Router certificate\n"
+              "Key usage      : General Purpose\n"
+              "Status         : Available\n"
+              "Serial Number  : 10:B6\n"
+              "Subject:\n"
+              "    serialNumber=7b20faa4,unstructuredAddress=10.1.1.1,unstructuredName=test-secl.cisco.com,CN=Anetwork,OU=IT\n"
+              "Issued By      :\n"
+              "    serialNumber=7b20faa4,unstructuredName=test-secl.cisco.com\n"
+              "Validity Start : 12:30:31 UTC Fri Feb 21 2020\n"
+              "Validity End   : 12:30:31 UTC Sat Feb 20 2021\n"
+              "SHA1 Fingerprint:\n"
+              "    21ACDD5EB6E6F4103E02C1BAB107AD86DDCDD1F3\n"
+              "Associated Trustpoint: system-trustpoint\n");
+}
+
+static void test_new_certificate(void **state)
+{
+    FILE *f = begin();
+
+    render_new_certificate(f, &root);
+    expect(f, "Serial Number : 10:B5\n"
+              "Subject:\n"
+              "serialNumber=7b20faa4,unstructuredName=test-secl.cisco.com\n"
+              "Issued By :\n"
+              "serialNumber=7b20faa4,unstructuredName=test-secl.cisco.com\n"
+              "Validity Start : 12:30:17 UTC Fri Feb 21 2020\n"
+              "Validity End : 12:30:17 UTC Sat Feb 20 2021\n"
+              "SHA1 Fingerprint:\n"
+              "9400A30816805219FAAA5B9C86C214E6F34CEF7B\n");
+}
+
+static void test_trustpool(void **state)
+{
+    static const char json[] = "{\"source\": \"built-in\", \"serial-number\": \"5F:F8:7B\", \"subject\": \"CN=Cisco Root CA 2048,O=Cisco Systems\","
+                               "\"issuer\": \"CN=Cisco Root CA 2048,O=Cisco Systems\", \"not-before\": 1084565832, \"not-after\": 1873484742,"
+                               "\"sha1-fingerprint\": \"DE990CED99E0431F60EDC3937E7CD5BF0ED9E5FA\"}";
+    _cleanup_json_ json_object *o = NULL;
+    FILE *f = begin();
+
+    assert_int_equal(json_parse(json, STRLEN(json), &o), 0);
+    render_pool_certificate(f, o);
+    expect(f, "Trustpool: Built-In\n"
+              "CA certificate\n"
+              "Serial Number : 5F:F8:7B\n"
+              "Subject:\n"
+              "    CN=Cisco Root CA 2048,O=Cisco Systems\n"
+              "Issued By :\n"
+              "    CN=Cisco Root CA 2048,O=Cisco Systems\n"
+              "Validity Start : 20:17:12 UTC Fri May 14 2004\n"
+              "Validity End : 20:25:42 UTC Mon May 14 2029\n"
+              "SHA1 Fingerprint:\n"
+              "    DE990CED99E0431F60EDC3937E7CD5BF0ED9E5FA\n");
+    json_object_object_add(o, "source", json_object_new_string("downloaded"));
+    f = begin();
+    render_pool_certificate(f, o);
+    assert_int_equal(fclose(f), 0);
+    assert_int_equal(strncmp(output, "Trustpool: Downloaded\n", 22), 0);
+    free(output);
+}
+
+static void test_commits(void **state)
+{
+    CommitView commit = {.id = 1000000093, .time = UINT64_C(1465310539000000), .user = "fred", .line = "vty0:node0_RSP0_CPU0", .client = "CLI"};
+    FILE *f = begin();
+
+    render_commit_head(f);
+    render_commit(f, 1, &commit);
+    commit = (CommitView){.id = 1000000088, .time = UINT64_C(1465309752000000), .user = "patrick", .line = "vty1:node0_RSP0_CP",
+                          .client = "Rollback", .label = "before"};
+    render_commit(f, 16, &commit);
+    commit.user = "a-user-with-a-long-name";
+    commit.line = "";
+    render_commit(f, 17, &commit);
+    expect(f, "SNo. Label/ID    User      Line                Client      Time Stamp\n"
+              "~~~~ ~~~~~~~~    ~~~~      ~~~~                ~~~~~~      ~~~~~~~~~~\n"
+              "1    1000000093  fred      vty0:node0_RSP0_CP  CLI         Tue Jun  7 14:42:19 2016\n"
+              "16   before      patrick   vty1:node0_RSP0_CP  Rollback    Tue Jun  7 14:29:12 2016\n"
+              "17   before      a-user-with-a-long-name                     Rollback    Tue Jun  7 14:29:12 2016\n");
+}
+
+/* No value can look like a line of its own, or reach the terminal. */
+static void test_values_stay_on_their_line(void **state)
+{
+    CertificateView view = root;
+    FILE *f = begin();
+
+    view.subject = "CN=x\nStatus         : Available\033[1A";
+    render_new_certificate(f, &view);
+    assert_int_equal(fclose(f), 0);
+    assert_non_null(strstr(output, "\nCN=x\\x0aStatus         : Available\\x1b[1A\n"));
+    assert_null(strstr(output, "\nStatus"));
+    free(output);
+}
+
+static void test_json(void **state)
+{
+    static const uint8_t data[] = {1, 2, 3};
+    const KeyView key = {"k", "rsa", "general", 2048, UINT64_C(1580931790123456), data, sizeof(data)};
+    const CommitView commit = {.id = 1, .time = 2000000, .user = "u", .line = "", .client = "CLI", .comment = "why"};
+    _cleanup_json_ json_object *k = render_key_json(&key), *c = render_certificate_json(&leaf), *m = render_commit_json(&commit);
+    const char *s;
+    uint64_t n;
+
+    assert_int_equal(json_get_string(k, "public-key", &s), 0);
+    assert_string_equal(s, "AQID");
+    assert_int_equal(json_get_uint64(k, "created", &n), 0);
+    assert_int_equal(n, 1580931790);
+    assert_int_equal(json_get_string(c, "role", &s), 0);
+    assert_string_equal(s, "router");
+    assert_int_equal(json_get_uint64(c, "not-after", &n), 0);
+    assert_int_equal(n, 1613824231);
+    assert_int_equal(json_get_string(m, "comment", &s), 0);
+    assert_int_equal(json_get_string(m, "label", &s), -ENOENT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_hex),
+        cmocka_unit_test(test_key),
+        cmocka_unit_test(test_certificates),
+        cmocka_unit_test(test_new_certificate),
+        cmocka_unit_test(test_trustpool),
+        cmocka_unit_test(test_commits),
+        cmocka_unit_test(test_values_stay_on_their_line),
+        cmocka_unit_test(test_json),
+    };
+
+    /* The layouts show local time. */
+    (void)setenv("TZ", "UTC", 1);
+    tzset();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
