@@ -2,6 +2,7 @@
 /* chancery-keyd: custody of private keys. */
 #include "keyd.h"
 
+#include <openssl/crypto.h>
 #include <sys/prctl.h>
 
 #include "atomic-file.h"
@@ -36,9 +37,9 @@ static int report_custody(void)
         return log_error_errno(memory_result, "Failed to set up memory for secrets: %m");
     log_event(&event, LOG_FIELDS("MEMORY", kind), "Private keys are in %s, %zu MiB%s", kind, secure_memory_size() >> 20,
               secure_memory_kind() == SECURE_MEMORY_SECRET ? "" : "; this kernel offers no memfd_secret");
-    if (secure_memory_size() < SECURE_MEMORY_SIZE)
-        log_warning("LimitMEMLOCK= leaves %zu of %u MiB for keys: there may be no room for %u of them", secure_memory_size() >> 20,
-                    SECURE_MEMORY_SIZE >> 20, STORE_KEYS_MAX);
+    if (secure_memory_size() < SECURE_MEMORY_SIZE_ENOUGH)
+        log_warning("LimitMEMLOCK= leaves less than %u MiB for keys: there may be no room for %u of them",
+                    SECURE_MEMORY_SIZE_ENOUGH >> 20, STORE_KEYS_MAX);
     return 0;
 }
 
@@ -134,5 +135,7 @@ static const ServerDescription description = {
 int main(int argc, char *argv[])
 {
     memory_result = secure_memory_init();
+    /* F21: openssl.cnf may name providers, which are code: none of it comes in here. */
+    (void)OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
     return server_run(&description, argc, argv);
 }

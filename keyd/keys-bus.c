@@ -265,7 +265,7 @@ static int claim_error(int error, const char *algorithm, const char *label, sd_b
         return sd_bus_error_setf(reterr_error, ERROR_INVALID_LABEL,
                                  "A label is 1 to %u letters, digits, '.', '_' or '-', and begins with a letter or digit", LABEL_MAX);
     case EEXIST:
-        return sd_bus_error_setf(reterr_error, ERROR_ALREADY_EXISTS, "There is a %s key %s already; ask to replace it", algorithm, label);
+        return sd_bus_error_setf(reterr_error, ERROR_ALREADY_EXISTS, "The %s key %s exists already; ask to replace it", algorithm, label);
     case EBUSY:
         return sd_bus_error_setf(reterr_error, ERROR_BUSY, "The %s key %s is being generated already", algorithm, label);
     case EDQUOT:

@@ -75,10 +75,10 @@ static int work_prepare(sd_bus_message *m, Keyd *k, const SignCall *c, TypedSign
     t->key = key_ref(key);
     if (!key_algorithm_takes_digest(key->algorithm, t->digest))
         return refuse(m, c, "the key does not sign that digest", reterr_error);
-    if ((c->certificate.iov_len > 0) != (t->purpose == PURPOSE_ENVELOPE))
-        return refuse(m, c, "the context has to be a certificate for an envelope, and nothing else", reterr_error);
     if (typed_sign_permitted(t, k->store, k->rights, &reason) < 0)
         return refuse(m, c, reason, reterr_error);
+    if (c->certificate.iov_base && t->purpose != PURPOSE_ENVELOPE)
+        return sd_bus_error_setf(reterr_error, ERROR_MALFORMED, "%s: this purpose has no context", c->purpose);
     return 0;
 }
 

@@ -222,7 +222,7 @@ int store_claim(Store *s, const KeyAlgorithm *algorithm, const char *label, bool
     if (!c)
         return -ENOMEM;
     c->algorithm = algorithm;
-    (void)strcpy(c->label, label); /* a valid label fits */
+    (void)snprintf(c->label, sizeof c->label, "%s", label); /* a valid label fits */
     c->next = s->claims;
     s->claims = c;
     s->n_claims++;
