@@ -11,11 +11,13 @@
 
 /* --- Subjects ---------------------------------------------------------------------------------------------------------- */
 
-static int add_part(X509_NAME *name, int nid, int type, const char *value)
+/* max: RFC 2985 for the first two, RFC 5280 appendix A.1 for the serial number. OpenSSL doesn't look when it is told the type. */
+static int add_part(X509_NAME *name, int nid, int type, size_t max, const char *value)
 {
     if (!value)
         return 0;
-    if (X509_NAME_add_entry_by_NID(name, nid, type, (const unsigned char *)value, -1, -1, 0) == 1)
+    if (value[0] && strlen(value) <= max &&
+        X509_NAME_add_entry_by_NID(name, nid, type, (const unsigned char *)value, -1, -1, 0) == 1)
         return 0;
     ERR_clear_error();
     return -EINVAL;
@@ -35,11 +37,11 @@ int issue_subject_build(const IssueSubject *subject, X509_NAME **ret, const char
         if (!name)
             return -ENOMEM;
     }
-    r = add_part(name, NID_pkcs9_unstructuredName, V_ASN1_IA5STRING, subject->fqdn);
+    r = add_part(name, NID_pkcs9_unstructuredName, V_ASN1_IA5STRING, 255, subject->fqdn);
     if (r >= 0)
-        r = add_part(name, NID_pkcs9_unstructuredAddress, V_ASN1_PRINTABLESTRING, subject->address);
+        r = add_part(name, NID_pkcs9_unstructuredAddress, V_ASN1_PRINTABLESTRING, 255, subject->address);
     if (r >= 0)
-        r = add_part(name, NID_serialNumber, V_ASN1_PRINTABLESTRING, subject->serial_number);
+        r = add_part(name, NID_serialNumber, V_ASN1_PRINTABLESTRING, 64, subject->serial_number);
     if (r < 0) {
         *ret_reason = "the router's own name, address or serial number is too long for a certificate";
         return r;
