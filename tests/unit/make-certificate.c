@@ -70,7 +70,10 @@ void buffer_add(Buffer *b, const void *data, size_t size)
 {
     if (size == 0)
         return;
-    MUST((b->data = realloc(b->data, b->size + size)));
+    if (b->capacity < b->size + size) {
+        b->capacity = 2 * (b->size + size);
+        MUST((b->data = realloc(b->data, b->capacity)));
+    }
     memcpy(b->data + b->size, data, size);
     b->size += size;
 }

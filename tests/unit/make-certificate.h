@@ -25,7 +25,7 @@ EVP_PKEY *make_key(void);
 /* Appends to a growing buffer: start with all zero. */
 typedef struct Buffer {
     uint8_t *data;
-    size_t size;
+    size_t size, capacity;
 } Buffer;
 void buffer_add(Buffer *b, const void *data, size_t size);
 void buffer_add_text(Buffer *b, const char *text);

@@ -329,7 +329,7 @@ static void test_container_by_openssl(void **state)
     assert_non_null(cms);
     size = i2d_CMS_ContentInfo(cms, &der);
     assert_true(size > 0);
-    list = parse(&(Buffer){der, (size_t)size});
+    list = parse(&(Buffer){.data = der, .size = (size_t)size});
     assert_int_equal(list->n, 2);
     buffer_add_pem(&pem, "PKCS7", der, (size_t)size);
     add_certificate(&pem, &(CertificateRecipe){.name = "three"}, true);
