@@ -142,7 +142,7 @@ def generate_policy(bus_name, daemon, files):
            '<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"',
            '  "https://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">', "<busconfig>",
            f'  <policy user="chancery-{daemon}">', f'    <allow own="{bus_name}"/>', "  </policy>",
-           '  <policy context="default">', f'    <deny send_destination="{bus_name}"/>']
+           '  <policy context="default">', f'    <deny send_destination="{bus_name}" send_type="method_call"/>']
     out += [f"    <allow {rule}/>" for rule in everyone]
     out += ["  </policy>"]
     for caller, rules in sorted(callers.items()):
