@@ -153,7 +153,7 @@ def show_run(collector, argv, said="", refusal=False):
 
 def collect(machine, folder):
     title("On the collector's side, over ssh as dossier-user")
-    collector = Collector(COLLECTOR, root_certificate(machine), folder / "cli")
+    collector = Collector(COLLECTOR, root_certificate(machine), folder / "cli/verify")
     command = f"{workflow.DOSSIER} | {workflow.SIGN}"
     remark(f'$ ssh dossier-user@router "{command}" > dossier.json')
     begun = time.monotonic()

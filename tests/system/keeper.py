@@ -131,7 +131,8 @@ class Keeper:
         """What an image builder does: no identity, no host's services, and the presets for the first boot."""
         system = self.root / "etc/systemd/system"
         self.forget("etc/systemd/system", "etc/.updated", "var/.updated", "etc/fstab", "var/log/journal", "var/lib/chancery",
-                    "var/lib/systemd/random-seed", "var/lib/systemd/credential.secret", "etc/ssh/sshd_config.d")
+                    "var/lib/systemd/random-seed", "var/lib/systemd/credential.secret", "etc/ssh/sshd_config.d",
+                    "etc/motd", "etc/update-motd.d")
         system.mkdir(parents=True)
         (self.root / "var/log/journal").mkdir(parents=True)
         for unit in MASKED:
@@ -162,7 +163,6 @@ class Keeper:
                 call("groupadd", "--root", str(self.root), "--force", group)
             shell = self.spec.get("shells", {}).get(user, "/usr/bin/chancery")
             call("useradd", "--root", str(self.root), "--create-home", "--shell", shell, "--groups", ",".join(groups), user)
-        for user in [*self.spec.get("users", {}), *self.spec.get("key_users", [])]:
             self.write(f"etc/ssh/authorized_keys.d/{user}", public)
 
     def install(self):

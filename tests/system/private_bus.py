@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 
-from machine import ADMIN, PATH, Machine, MachineError, wait_for
+from machine import ACCOUNTS, PATH, Machine, MachineError, wait_for
 from router import BOXES
 
 SUPERVISOR = pathlib.Path(__file__).with_name("supervisor.py")
@@ -153,10 +153,11 @@ class PrivateBus(Machine):
         before = {line.split(":")[0] for name in ("passwd", "group") for line in open(f"/etc/{name}", encoding="utf-8")}
         for conf in sorted((root / "usr/lib/sysusers.d").glob("*.conf")):
             self.call("systemd-sysusers", str(conf))
-        for group in ("root-lr",):
-            self.call("groupadd", "--force", group)
-        if ADMIN not in before:
-            self.call("useradd", "--create-home", "--shell", "/usr/bin/chancery", "--groups", "root-lr", ADMIN)
+        for user, groups in ACCOUNTS.items():
+            for group in groups:
+                self.call("groupadd", "--force", group)
+            if user not in before:
+                self.call("useradd", "--create-home", "--shell", "/usr/bin/chancery", "--groups", ",".join(groups), user)
         for kind in ("passwd", "group"):
             with open(f"/etc/{kind}", encoding="utf-8") as file:
                 for line in file:
@@ -191,7 +192,7 @@ class PrivateBus(Machine):
         self.call("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "collector", "-f", str(self.folder / "id_ed25519"))
         keys = self.folder / "authorized_keys.d"
         keys.mkdir()
-        for user in (ADMIN, "dossier-user"):
+        for user in ACCOUNTS:
             shutil.copy(self.folder / "id_ed25519.pub", keys / user)
         (self.folder / "sshd_config").write_text(SSHD.format(folder=self.folder, port=self.port))
 

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 
-from machine import ADMIN, Machine, MachineError, wait_for
+from machine import ACCOUNTS, Machine, MachineError, wait_for
 
 BOXES = pathlib.Path("/run/chancery-box")
 CAP_SYS_ADMIN = 21
@@ -29,15 +29,15 @@ class Router(Machine):
     can_reboot = True
     kind = "a booted router"
 
-    def __init__(self, name="router", build=None, users=None, key_users=("dossier-user",), shells=None, keep=False, **spec):
-        """users: further accounts, each with its Unix groups. key_users: accounts that are not made here, whom the collector's
-        key opens sshd all the same. keep: goes on when this program ends (see attach())."""
+    def __init__(self, name="router", build=None, users=None, shells=None, keep=False, **spec):
+        """users: further accounts, each with its Unix groups. Their login shell is the CLI, if shells does not name another.
+        keep: goes on when this program ends (see attach())."""
         super().__init__()
         self.name = name
         self.keep = keep
         self.folder = BOXES / (name if keep else f"{name}-{os.getpid()}")
-        self.spec = {"name": f"chancery-{name}"[:60], "build": str(build) if build else None, "key_users": list(key_users),
-                     "users": {} if "command" in spec else {ADMIN: ["root-lr"], **(users or {})}, "shells": shells or {}, **spec}
+        self.spec = {"name": f"chancery-{name}"[:60], "build": str(build) if build else None,
+                     "users": {} if "command" in spec else {**ACCOUNTS, **(users or {})}, "shells": shells or {}, **spec}
         self.keeper = None
         self.leader = 0
 

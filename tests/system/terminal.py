@@ -14,7 +14,8 @@ import time
 
 # RP/0/RP0/CPU0:router# and RP/0/RP0/CPU0:router(config-trustp)#, at the end of what was printed.
 PROMPT = re.compile(r"(?:^|\n)(RP/0/RP0/CPU0:[^\s#()]+(\([^)\s]+\))?#) ?$")
-QUESTION = re.compile(r"[^\n]*(?:\]: ?|\?|: )$")
+# As a person does, wait until the editor has the terminal: what is typed before is echoed twice, by the terminal and by the editor.
+TYPING_PAUSE = 0.02
 
 
 class TerminalError(Exception):
@@ -83,7 +84,9 @@ class Terminal:
 
     def prompt(self, seconds=60.0):
         """Waits for the prompt and returns its mode: '' or 'config-trustp' and so on."""
-        return (self.expect(PROMPT, seconds).group(2) or "").strip("()")
+        mode = (self.expect(PROMPT, seconds).group(2) or "").strip("()")
+        time.sleep(TYPING_PAUSE)
+        return mode
 
     def command(self, text, answers=(), seconds=60.0):
         """Types a command at the prompt, answers its questions (pairs of a regular expression and the answer), waits for the
