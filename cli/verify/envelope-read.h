@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading a signed envelope strictly: flattened JSON of three members (RFC 7515 section 7.2.2), base64url without padding, a protected header with
+ * known members only. What another JOSE library might read differently is refused. */
+#pragma once
+
+#include <openssl/x509.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ENVELOPE_SIZE_MAX (UINT64_C(700) * 1024 * 1024)
+#define ENVELOPE_HEADER_MAX (1024U * 1024)
+#define ENVELOPE_SIGNATURE_MAX 8192U
+#define ENVELOPE_CHAIN_MAX 8U
+#define ENVELOPE_NONCE_MAX 160U
+
+typedef struct Text {
+    const char *data;
+    size_t size;
+} Text;
+
+typedef struct Envelope {
+    Text payload64, header64, signature64; /* as they stand in the input */
+    uint8_t *signature;
+    size_t signature_size;
+    char algorithm[16];
+    char nonce[ENVELOPE_NONCE_MAX]; /* "" when there is none */
+    int64_t issued_at;
+    uint8_t thumbprint[32];
+    STACK_OF(X509) * chain; /* leaf first; empty without x5c */
+} Envelope;
+
+/* The input must stay as long as the envelope. -EBADMSG with *ret_reason (static) for what is no envelope. */
+int envelope_read(const char *input, size_t size, Envelope *ret, const char **ret_reason);
+void envelope_done(Envelope *e);
+
+/* The payload's bytes; the caller frees. */
+int envelope_payload(const Envelope *e, void **ret_data, size_t *ret_size);

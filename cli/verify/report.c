@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The verdict for people and for programs. Everything from the envelope that is shown has been reduced to harmless characters before. */
+#include <time.h>
+
+#include "json-util.h"
+#include "verify.h"
+#include "x509-render.h"
+
+#define TIME_SIZE 32U
+
+static const char *render_utc(int64_t seconds, char buffer[TIME_SIZE])
+{
+    time_t t = (time_t)seconds;
+    struct tm tm;
+
+    if (!gmtime_r(&t, &tm) || strftime(buffer, TIME_SIZE, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+        (void)snprintf(buffer, TIME_SIZE, "%lld", (long long)seconds);
+    return buffer;
+}
+
+static const char *payload_kind(const VerifyResult *result)
+{
+    if (result->info.is_dossier)
+        return "dossier";
+    return result->info.is_json ? "json" : "other";
+}
+
+static void report_certificate(FILE *f, const char *title, X509 *certificate)
+{
+    CertificateSummary summary;
+    char from[TIME_SIZE], to[TIME_SIZE];
+
+    if (certificate_summarize(certificate, &summary) < 0)
+        return;
+    (void)fprintf(f, "%-12s%s\n%-12sserial %s, valid %s to %s\n%-12sSHA-256 %s\n", title, summary.subject, "", summary.serial_number,
+                  render_utc(summary.not_before, from), render_utc(summary.not_after, to), "", summary.sha256_fingerprint);
+    certificate_summary_done(&summary);
+}
+
+void report_text(FILE *f, const VerifyRequest *request, const VerifyResult *result)
+{
+    const Envelope *e = &result->envelope;
+    char at[TIME_SIZE];
+
+    (void)fprintf(f, "%-12s%s\n", "Verdict:", verdict_to_string(result->verdict));
+    if (result->reason[0])
+        (void)fprintf(f, "%-12s%s\n", "Reason:", result->reason);
+    if (!result->has_envelope)
+        return;
+    /* What has not been verified is not shown as if it had been. */
+    if (result->verdict == VERDICT_BAD_SIGNATURE || result->verdict == VERDICT_UNTRUSTED || result->verdict == VERDICT_MALFORMED) {
+        (void)fprintf(f, "Nothing in this envelope can be relied upon.\n");
+        return;
+    }
+    report_certificate(f, "Signer:", result->signer);
+    report_certificate(f, "Root:", request->root);
+    (void)fprintf(f, "%-12s%s, %s\n", "Signed:", render_utc(e->issued_at, at), e->algorithm);
+    (void)fprintf(f, "%-12s%s (%s)\n", "Nonce:", e->nonce[0] ? e->nonce : "none",
+                  !request->nonce                   ? "not checked"
+                  : streq(request->nonce, e->nonce) ? "as expected"
+                                                    : "another one was expected");
+    (void)fprintf(f, "%-12s%s, %zu bytes\n", "Payload:", payload_kind(result), result->payload_size);
+}
+
+static void write_certificate(JsonWriter *w, const char *name, X509 *certificate)
+{
+    CertificateSummary summary;
+
+    if (certificate_summarize(certificate, &summary) < 0)
+        return;
+    json_begin_object(w, name);
+    json_write_string(w, "subject", summary.subject);
+    json_write_string(w, "issuer", summary.issuer);
+    json_write_string(w, "serial-number", summary.serial_number);
+    json_write_int64(w, "not-before", summary.not_before);
+    json_write_int64(w, "not-after", summary.not_after);
+    json_write_string(w, "sha256-fingerprint", summary.sha256_fingerprint);
+    json_end_object(w);
+    certificate_summary_done(&summary);
+}
+
+static void write_verified(JsonWriter *w, const VerifyRequest *request, const VerifyResult *result)
+{
+    const Envelope *e = &result->envelope;
+
+    write_certificate(w, "signer", result->signer);
+    write_certificate(w, "root", request->root);
+    json_write_int64(w, "signed-at", e->issued_at);
+    json_write_string(w, "algorithm", e->algorithm);
+    json_write_string(w, "nonce", e->nonce[0] ? e->nonce : NULL);
+    json_write_bool(w, "nonce-checked", request->nonce != NULL);
+    json_begin_object(w, "payload");
+    json_write_string(w, "kind", payload_kind(result));
+    json_write_uint64(w, "bytes", result->payload_size);
+    json_end_object(w);
+}
+
+int report_json(int fd, const VerifyRequest *request, const VerifyResult *result)
+{
+    _cleanup_(json_writer_freep) JsonWriter *w = json_writer_new(fd);
+
+    if (!w)
+        return -ENOMEM;
+    json_begin_object(w, NULL);
+    json_write_string(w, "verdict", verdict_to_string(result->verdict));
+    json_write_uint64(w, "status", result->verdict);
+    if (result->reason[0])
+        json_write_string(w, "reason", result->reason);
+    json_write_int64(w, "verified-at", request->at);
+    if (result->has_envelope && result->verdict != VERDICT_BAD_SIGNATURE && result->verdict != VERDICT_UNTRUSTED &&
+        result->verdict != VERDICT_MALFORMED)
+        write_verified(w, request, result);
+    json_end_object(w);
+    return json_writer_finish(w);
+}
