@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A cursor over DER. Lengths fit 32 bits, tag numbers fit five: nothing that we read has larger ones. */
+/* A cursor over DER. Lengths fit 32 bits, tag numbers fit five: nothing that we read has larger
+ * ones. */
 #include "der.h"
 
 #include <errno.h>
@@ -24,7 +25,8 @@ static int read_length(DerSpan *input, size_t *ret)
         return 0;
     }
     n &= ~(size_t)LENGTH_LONG;
-    /* 0 would be the indefinite form of BER; a leading zero byte, or a value below 128, a length that is not minimal. */
+    /* 0 would be the indefinite form of BER; a leading zero byte, or a value below 128, a length
+     * that is not minimal. */
     if (n == 0 || n > LENGTH_BYTES_MAX || n > input->size || input->data[0] == 0)
         return -EBADMSG;
     for (; n > 0; n--, input->size--)
@@ -151,7 +153,8 @@ static bool tag_is_valid(uint8_t tag)
 
     if ((tag & TAG_CLASS) != 0)
         return true;
-    return constructed == (number == (DER_SEQUENCE & TAG_NUMBER) || number == (DER_SET & TAG_NUMBER));
+    return constructed ==
+           (number == (DER_SEQUENCE & TAG_NUMBER) || number == (DER_SET & TAG_NUMBER));
 }
 
 int der_check(DerSpan input, unsigned depth)

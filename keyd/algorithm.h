@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The algorithms of keys, the digests that may be signed, and how X.509 and JOSE call their pairs. */
+/* The algorithms of keys, the digests that may be signed, and how X.509 and JOSE call their pairs.
+ */
 #pragma once
 
 #include <openssl/evp.h>
@@ -17,8 +18,8 @@ typedef enum KeyFamily {
 typedef struct KeyAlgorithm {
     const char *name; /* on the bus and in configuration */
     KeyFamily family;
-    const char *group; /* OpenSSL's name of the curve; NULL when there is none to choose */
-    unsigned bits;     /* 0: chosen when the key is made */
+    const char *group;       /* OpenSSL's name of the curve; NULL when there is none to choose */
+    unsigned bits;           /* 0: chosen when the key is made */
     const char *jose_digest; /* the digest that JOSE ties to the curve; NULL: any */
 } KeyAlgorithm;
 
@@ -36,7 +37,8 @@ typedef enum Digest {
 /* NULL when there is no such algorithm. */
 const KeyAlgorithm *key_algorithm_find(const char *name);
 
-/* -EINVAL for what is unknown, and for sha1 and md5, which are known too well. "" is DIGEST_NONE. */
+/* -EINVAL for what is unknown, and for sha1 and md5, which are known too well. "" is DIGEST_NONE.
+ */
 int digest_from_string(const char *name, Digest *ret);
 
 /* NULL for DIGEST_NONE. */

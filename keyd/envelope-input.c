@@ -8,8 +8,8 @@
 #include "json-util.h"
 
 #define HEADER_ENCODED_MAX ((ENVELOPE_HEADER_MAX + 2) / 3 * 4)
-#define NONCE_HEX_MAX 128U      /* 64 bytes */
-#define NONCE_DECIMAL_MAX 155U  /* digits of 2^512 */
+#define NONCE_HEX_MAX 128U     /* 64 bytes */
+#define NONCE_DECIMAL_MAX 155U /* digits of 2^512 */
 #define CHAIN_MAX 16U
 #define SHA256_SIZE 32
 
@@ -19,17 +19,18 @@ static int refuse(const char **ret_reason, const char *reason)
     return -EBADMSG;
 }
 
-/* --- The payload ------------------------------------------------------------------------------------------------------- */
+/* --- The payload --- */
 
 /* One more than the value of each character of base64url. */
 static const uint8_t base64url_values[256] = {
-    ['A'] = 1,  ['B'] = 2,  ['C'] = 3,  ['D'] = 4,  ['E'] = 5,  ['F'] = 6,  ['G'] = 7,  ['H'] = 8,  ['I'] = 9,  ['J'] = 10,
-    ['K'] = 11, ['L'] = 12, ['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16, ['Q'] = 17, ['R'] = 18, ['S'] = 19, ['T'] = 20,
-    ['U'] = 21, ['V'] = 22, ['W'] = 23, ['X'] = 24, ['Y'] = 25, ['Z'] = 26, ['a'] = 27, ['b'] = 28, ['c'] = 29, ['d'] = 30,
-    ['e'] = 31, ['f'] = 32, ['g'] = 33, ['h'] = 34, ['i'] = 35, ['j'] = 36, ['k'] = 37, ['l'] = 38, ['m'] = 39, ['n'] = 40,
-    ['o'] = 41, ['p'] = 42, ['q'] = 43, ['r'] = 44, ['s'] = 45, ['t'] = 46, ['u'] = 47, ['v'] = 48, ['w'] = 49, ['x'] = 50,
-    ['y'] = 51, ['z'] = 52, ['0'] = 53, ['1'] = 54, ['2'] = 55, ['3'] = 56, ['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60,
-    ['8'] = 61, ['9'] = 62, ['-'] = 63, ['_'] = 64,
+    ['A'] = 1,  ['B'] = 2,  ['C'] = 3,  ['D'] = 4,  ['E'] = 5,  ['F'] = 6,  ['G'] = 7,  ['H'] = 8,
+    ['I'] = 9,  ['J'] = 10, ['K'] = 11, ['L'] = 12, ['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16,
+    ['Q'] = 17, ['R'] = 18, ['S'] = 19, ['T'] = 20, ['U'] = 21, ['V'] = 22, ['W'] = 23, ['X'] = 24,
+    ['Y'] = 25, ['Z'] = 26, ['a'] = 27, ['b'] = 28, ['c'] = 29, ['d'] = 30, ['e'] = 31, ['f'] = 32,
+    ['g'] = 33, ['h'] = 34, ['i'] = 35, ['j'] = 36, ['k'] = 37, ['l'] = 38, ['m'] = 39, ['n'] = 40,
+    ['o'] = 41, ['p'] = 42, ['q'] = 43, ['r'] = 44, ['s'] = 45, ['t'] = 46, ['u'] = 47, ['v'] = 48,
+    ['w'] = 49, ['x'] = 50, ['y'] = 51, ['z'] = 52, ['0'] = 53, ['1'] = 54, ['2'] = 55, ['3'] = 56,
+    ['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61, ['9'] = 62, ['-'] = 63, ['_'] = 64,
 };
 
 bool envelope_payload_piece_is_valid(DerSpan piece)
@@ -64,26 +65,30 @@ bool envelope_payload_end_is_valid(DerSpan payload)
     }
 }
 
-/* --- The header's members ---------------------------------------------------------------------------------------------- */
+/* --- The header's members --- */
 
-static int check_algorithm_and_type(json_object *header, const EnvelopeExpectation *expected, const char **ret_reason)
+static int check_algorithm_and_type(json_object *header, const EnvelopeExpectation *expected,
+                                    const char **ret_reason)
 {
     const char *text;
 
-    if (json_get_string(header, "alg", &text) < 0 || !expected->algorithm || !streq(text, expected->algorithm))
+    if (json_get_string(header, "alg", &text) < 0 || !expected->algorithm ||
+        !streq(text, expected->algorithm))
         return refuse(ret_reason, "alg is not that of the key and digest");
     if (json_get_string(header, "typ", &text) < 0 || !streq(text, ENVELOPE_TYPE))
         return refuse(ret_reason, "typ is not " ENVELOPE_TYPE);
     return 0;
 }
 
-static int check_time(json_object *header, const EnvelopeExpectation *expected, const char **ret_reason)
+static int check_time(json_object *header, const EnvelopeExpectation *expected,
+                      const char **ret_reason)
 {
     uint64_t iat;
 
     if (json_get_uint64(header, "iat", &iat) < 0 || iat > INT64_MAX)
         return refuse(ret_reason, "iat is not a number of seconds");
-    if ((int64_t)iat < expected->now - ENVELOPE_CLOCK_SKEW || (int64_t)iat > expected->now + ENVELOPE_CLOCK_SKEW)
+    if ((int64_t)iat < expected->now - ENVELOPE_CLOCK_SKEW ||
+        (int64_t)iat > expected->now + ENVELOPE_CLOCK_SKEW)
         return refuse(ret_reason, "iat is not the present time");
     return 0;
 }
@@ -112,13 +117,15 @@ static int check_nonce(json_object *header, const char **ret_reason)
     return 0;
 }
 
-static int check_thumbprint(json_object *header, const EnvelopeExpectation *expected, const char **ret_reason)
+static int check_thumbprint(json_object *header, const EnvelopeExpectation *expected,
+                            const char **ret_reason)
 {
     _cleanup_free_ char *encoded = NULL;
     uint8_t digest[SHA256_SIZE];
     const char *text;
 
-    if (EVP_Digest(expected->certificate.data, expected->certificate.size, digest, NULL, EVP_sha256(), NULL) != 1)
+    if (EVP_Digest(expected->certificate.data, expected->certificate.size, digest, NULL,
+                   EVP_sha256(), NULL) != 1)
         return -ENOMEM;
     encoded = base64url_encode(digest, sizeof digest);
     if (!encoded)
@@ -141,10 +148,12 @@ static bool is_encoded_certificate(const char *text)
         *p = (char)(*p == '+' ? '-' : *p == '/' ? '_' : *p);
     for (unsigned i = 0; i < 2 && n > 0 && copy[n - 1] == '='; i++)
         n--;
-    return base64url_decode(copy, n, &data, &size) >= 0 && der_read_only((DerSpan){data, size}, DER_SEQUENCE, NULL) >= 0;
+    return base64url_decode(copy, n, &data, &size) >= 0 &&
+           der_read_only((DerSpan){data, size}, DER_SEQUENCE, NULL) >= 0;
 }
 
-static int check_chain(json_object *header, const EnvelopeExpectation *expected, const char **ret_reason)
+static int check_chain(json_object *header, const EnvelopeExpectation *expected,
+                       const char **ret_reason)
 {
     _cleanup_free_ char *own = NULL;
     json_object *chain;
@@ -152,7 +161,8 @@ static int check_chain(json_object *header, const EnvelopeExpectation *expected,
 
     if (r == -ENOENT)
         return 0;
-    if (r < 0 || json_object_array_length(chain) == 0 || json_object_array_length(chain) > CHAIN_MAX)
+    if (r < 0 || json_object_array_length(chain) == 0 ||
+        json_object_array_length(chain) > CHAIN_MAX)
         return refuse(ret_reason, "x5c is not a list of certificates");
     own = base64_encode(expected->certificate.data, expected->certificate.size);
     if (!own)
@@ -169,7 +179,8 @@ static int check_chain(json_object *header, const EnvelopeExpectation *expected,
     return 0;
 }
 
-static int check_header(json_object *header, const EnvelopeExpectation *expected, const char **ret_reason)
+static int check_header(json_object *header, const EnvelopeExpectation *expected,
+                        const char **ret_reason)
 {
     static const char *const members[] = {"alg", "typ", "nonce", "iat", "x5t#S256", "x5c", NULL};
     int r;
@@ -190,9 +201,11 @@ static int check_header(json_object *header, const EnvelopeExpectation *expected
     return r;
 }
 
-int envelope_input_parse(DerSpan input, const EnvelopeExpectation *expected, DerSpan *ret_payload, const char **ret_reason)
+int envelope_input_parse(DerSpan input, const EnvelopeExpectation *expected, DerSpan *ret_payload,
+                         const char **ret_reason)
 {
-    size_t search = input.size < HEADER_ENCODED_MAX + 1 ? input.size : HEADER_ENCODED_MAX + 1, size, encoded;
+    size_t search = input.size < HEADER_ENCODED_MAX + 1 ? input.size : HEADER_ENCODED_MAX + 1, size,
+           encoded;
     const uint8_t *dot = search > 0 ? memchr(input.data, '.', search) : NULL;
     _cleanup_json_ json_object *header = NULL;
     _cleanup_free_ void *text = NULL;

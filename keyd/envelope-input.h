@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The JWS signing input (RFC 7515 section 5.1) of an envelope: BASE64URL(protected header) "." BASE64URL(payload). The header is
- * read and compared with what it has to say; the payload, up to 1 GiB, is looked at piece by piece while it is hashed. */
+/* The JWS signing input (RFC 7515 section 5.1) of an envelope: BASE64URL(protected header) "."
+ * BASE64URL(payload). The header is read and compared with what it has to say; the payload, up to 1
+ * GiB, is looked at piece by piece while it is hashed. */
 #pragma once
 
 #include <stdatomic.h>
@@ -22,10 +23,12 @@ typedef struct EnvelopeExpectation {
     DerSpan certificate;   /* DER */
 } EnvelopeExpectation;
 
-/* Reads the header. *ret_payload is what has to be checked with envelope_payload_check(). -EBADMSG with a static reason. */
-int envelope_input_parse(DerSpan input, const EnvelopeExpectation *expected, DerSpan *ret_payload, const char **ret_reason);
+/* Reads the header. *ret_payload is what has to be checked with envelope_payload_check(). -EBADMSG
+ * with a static reason. */
+int envelope_input_parse(DerSpan input, const EnvelopeExpectation *expected, DerSpan *ret_payload,
+                         const char **ret_reason);
 
-/* base64url characters only, an end that is an end. A pass over the first bytes of a payload is never wrong about them: pieces may be
- * checked one by one. */
+/* base64url characters only, an end that is an end. A pass over the first bytes of a payload is
+ * never wrong about them: pieces may be checked one by one. */
 bool envelope_payload_piece_is_valid(DerSpan piece);
 bool envelope_payload_end_is_valid(DerSpan payload);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The key-encryption key, under which private keys lie on disk. systemd decrypts it (TPM2, or the host's key) into
- * $CREDENTIALS_DIRECTORY; here it is in memory for secrets only. */
+/* The key-encryption key, under which private keys lie on disk. systemd decrypts it (TPM2, or the
+ * host's key) into $CREDENTIALS_DIRECTORY; here it is in memory for secrets only. */
 #pragma once
 
 #include <stdint.h>
@@ -13,11 +13,13 @@
 
 typedef struct Kek {
     uint8_t key[KEK_SIZE];
-    uint8_t id[KEK_ID_SIZE]; /* says nothing about the key; tells files of another KEK from damaged ones */
+    uint8_t id[KEK_ID_SIZE]; /* says nothing about the key; tells files of another KEK from damaged
+                                ones */
 } Kek;
 
 int kek_new(const uint8_t key[KEK_SIZE], Kek **ret);
-/* -ENXIO without $CREDENTIALS_DIRECTORY, -ENOENT without the credential, -EBADMSG when it is not KEK_SIZE bytes. */
+/* -ENXIO without $CREDENTIALS_DIRECTORY, -ENOENT without the credential, -EBADMSG when it is not
+ * KEK_SIZE bytes. */
 int kek_load(Kek **ret);
 Kek *kek_free(Kek *k);
 DEFINE_TRIVIAL_CLEANUP_FUNC(Kek *, kek_free);

@@ -24,7 +24,7 @@ typedef struct Header {
     DerSpan public_key;
 } Header;
 
-/* --- Writing ----------------------------------------------------------------------------------------------------------- */
+/* --- Writing --- */
 
 /* The file is put together here; what does not fit marks it as full. */
 typedef struct Output {
@@ -126,7 +126,7 @@ int key_file_seal(const Kek *kek, const Key *key, void **ret_data, size_t *ret_s
     return 0;
 }
 
-/* --- Reading ----------------------------------------------------------------------------------------------------------- */
+/* --- Reading --- */
 
 static int take(DerSpan *input, size_t size, DerSpan *ret)
 {
@@ -179,8 +179,10 @@ static int take_header(DerSpan *input, Header *ret)
     if (r < 0)
         return r;
     memcpy(ret->kek_id, span.data, KEK_ID_SIZE);
-    if (take_string(input, ALGORITHM_NAME_MAX, ret->algorithm) < 0 || take_string(input, LABEL_MAX, ret->label) < 0 ||
-        take_string(input, USAGE_MAX, ret->usage) < 0 || take(input, sizeof ret->created, &span) < 0)
+    if (take_string(input, ALGORITHM_NAME_MAX, ret->algorithm) < 0 ||
+        take_string(input, LABEL_MAX, ret->label) < 0 ||
+        take_string(input, USAGE_MAX, ret->usage) < 0 ||
+        take(input, sizeof ret->created, &span) < 0)
         return -EBADMSG;
     memcpy(&ret->created, span.data, sizeof ret->created);
     ret->created = be64toh(ret->created);
@@ -188,7 +190,8 @@ static int take_header(DerSpan *input, Header *ret)
 }
 
 /* *ret is in OpenSSL's memory, which is memory for secrets. */
-static int decrypt(const Kek *kek, DerSpan associated, DerSpan sealed, uint8_t **ret, size_t *ret_size)
+static int decrypt(const Kek *kek, DerSpan associated, DerSpan sealed, uint8_t **ret,
+                   size_t *ret_size)
 {
     _cleanup_(EVP_CIPHER_CTX_freep) EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
     _cleanup_openssl_free_ uint8_t *plain = NULL;
@@ -219,7 +222,8 @@ static int decrypt(const Kek *kek, DerSpan associated, DerSpan sealed, uint8_t *
 static int private_key_decode(const uint8_t *data, size_t size, EVP_PKEY **ret)
 {
     const uint8_t *p = data;
-    _cleanup_(PKCS8_PRIV_KEY_INFO_freep) PKCS8_PRIV_KEY_INFO *info = d2i_PKCS8_PRIV_KEY_INFO(NULL, &p, (long)size);
+    _cleanup_(PKCS8_PRIV_KEY_INFO_freep) PKCS8_PRIV_KEY_INFO *info =
+        d2i_PKCS8_PRIV_KEY_INFO(NULL, &p, (long)size);
 
     if (!info || p != data + size)
         return -EBADMSG;

@@ -12,8 +12,8 @@
  *     n         the private key: PKCS#8 under AES-256-GCM
  *     16        tag
  *
- * Everything before the nonce is associated data: a file whose label, algorithm or public key was changed, or that was put
- * together from two, does not open. */
+ * Everything before the nonce is associated data: a file whose label, algorithm or public key was
+ * changed, or that was put together from two, does not open. */
 #pragma once
 
 #include <stddef.h>
@@ -26,5 +26,6 @@
 /* *ret_data holds nothing that is secret, and is to be freed with free(). */
 int key_file_seal(const Kek *kek, const Key *key, void **ret_data, size_t *ret_size);
 
-/* -EBADMSG: not such a file; -ENOKEY: sealed with another KEK; -EKEYREJECTED: changed since it was sealed; -ENOMEM. */
+/* -EBADMSG: not such a file; -ENOKEY: sealed with another KEK; -EKEYREJECTED: changed since it was
+ * sealed; -ENOMEM. */
 int key_file_open(const Kek *kek, const void *data, size_t size, Key **ret);

@@ -12,7 +12,8 @@ struct KeyRights {
     size_t n_keys;
 };
 
-static int add_key(KeyRights *r, const char *trustpoint, const char *algorithm, const char *label, bool is_ca)
+static int add_key(KeyRights *r, const char *trustpoint, const char *algorithm, const char *label,
+                   bool is_ca)
 {
     TrustpointKey *grown;
 
@@ -26,12 +27,14 @@ static int add_key(KeyRights *r, const char *trustpoint, const char *algorithm, 
     return 0;
 }
 
-static int add_pair(KeyRights *r, const char *trustpoint, json_object *settings, const char *name, bool is_ca)
+static int add_pair(KeyRights *r, const char *trustpoint, json_object *settings, const char *name,
+                    bool is_ca)
 {
     const char *algorithm, *label;
     json_object *pair;
 
-    if (json_get_object(settings, name, &pair) < 0 || json_get_string(pair, "algorithm", &algorithm) < 0 ||
+    if (json_get_object(settings, name, &pair) < 0 ||
+        json_get_string(pair, "algorithm", &algorithm) < 0 ||
         json_get_string(pair, "label", &label) < 0)
         return 0;
     return add_key(r, trustpoint, algorithm, label, is_ca);
@@ -100,7 +103,8 @@ const TrustpointKey *key_rights_get(const KeyRights *r, size_t i)
     return &r->keys[i];
 }
 
-static bool names_key(const KeyRights *r, const char *algorithm, const char *label, bool as_ca, const char *trustpoint)
+static bool names_key(const KeyRights *r, const char *algorithm, const char *label, bool as_ca,
+                      const char *trustpoint)
 {
     for (size_t i = 0; i < key_rights_count(r); i++) {
         const TrustpointKey *k = &r->keys[i];
@@ -124,5 +128,6 @@ bool key_rights_is_keypair(const KeyRights *r, const char *algorithm, const char
 
 bool key_rights_is_sealer(const KeyRights *r, const char *algorithm, const char *label)
 {
-    return names_key(r, algorithm, label, false, SYSTEM_TRUSTPOINT) && !key_rights_is_ca(r, algorithm, label);
+    return names_key(r, algorithm, label, false, SYSTEM_TRUSTPOINT) &&
+           !key_rights_is_ca(r, algorithm, label);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What each key may do, as the configuration of trustpoints says. A key that no trustpoint names does nothing. */
+/* What each key may do, as the configuration of trustpoints says. A key that no trustpoint names
+ * does nothing. */
 #pragma once
 
 #include <json-c/json.h>
@@ -17,8 +18,8 @@ typedef struct TrustpointKey {
     bool is_ca; /* ca-keypair, else keypair */
 } TrustpointKey;
 
-/* Reads the section "trustpoints". What it does not know, or what is no key, names none: -EBADMSG only for a section that is not an
- * object of objects. */
+/* Reads the section "trustpoints". What it does not know, or what is no key, names none: -EBADMSG
+ * only for a section that is not an object of objects. */
 int key_rights_new(json_object *section, KeyRights **ret);
 KeyRights *key_rights_free(KeyRights *r);
 DEFINE_TRIVIAL_CLEANUP_FUNC(KeyRights *, key_rights_free);

@@ -7,7 +7,8 @@
 #include "label.h"
 #include "secure-memory.h"
 
-/* Small enough that a cancelled signature ends soon, and that what was checked is still in the cache when it is hashed. */
+/* Small enough that a cancelled signature ends soon, and that what was checked is still in the
+ * cache when it is hashed. */
 #define PIECE_SIZE (256U << 10)
 
 static bool pkey_fits(const KeyAlgorithm *algorithm, EVP_PKEY *pkey)
@@ -19,7 +20,8 @@ static bool pkey_fits(const KeyAlgorithm *algorithm, EVP_PKEY *pkey)
     case KEY_FAMILY_RSA:
         return EVP_PKEY_is_a(pkey, "RSA") && bits >= (int)RSA_BITS_MIN && bits <= (int)RSA_BITS_MAX;
     case KEY_FAMILY_ECDSA:
-        return EVP_PKEY_is_a(pkey, "EC") && EVP_PKEY_get_group_name(pkey, group, sizeof group, NULL) == 1 &&
+        return EVP_PKEY_is_a(pkey, "EC") &&
+               EVP_PKEY_get_group_name(pkey, group, sizeof group, NULL) == 1 &&
                OBJ_sn2nid(group) == EC_curve_nist2nid(algorithm->group);
     case KEY_FAMILY_ED25519:
         return EVP_PKEY_is_a(pkey, "ED25519");
@@ -27,7 +29,8 @@ static bool pkey_fits(const KeyAlgorithm *algorithm, EVP_PKEY *pkey)
     return false;
 }
 
-int key_new(const KeyAlgorithm *algorithm, const char *label, const char *usage, uint64_t created, EVP_PKEY *pkey, Key **ret)
+int key_new(const KeyAlgorithm *algorithm, const char *label, const char *usage, uint64_t created,
+            EVP_PKEY *pkey, Key **ret)
 {
     _cleanup_(EVP_PKEY_freep) EVP_PKEY *owned = pkey;
     _cleanup_(key_unrefp) Key *k = NULL;
@@ -97,18 +100,21 @@ static EVP_PKEY_CTX *generation_new(const KeyAlgorithm *algorithm, unsigned bits
 {
     static const char *const types[] = {
         [KEY_FAMILY_RSA] = "RSA", [KEY_FAMILY_ECDSA] = "EC", [KEY_FAMILY_ED25519] = "ED25519"};
-    _cleanup_(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, types[algorithm->family], NULL);
+    _cleanup_(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *context =
+        EVP_PKEY_CTX_new_from_name(NULL, types[algorithm->family], NULL);
 
     if (!context || EVP_PKEY_keygen_init(context) != 1)
         return NULL;
-    if (algorithm->family == KEY_FAMILY_RSA && EVP_PKEY_CTX_set_rsa_keygen_bits(context, (int)bits) != 1)
+    if (algorithm->family == KEY_FAMILY_RSA &&
+        EVP_PKEY_CTX_set_rsa_keygen_bits(context, (int)bits) != 1)
         return NULL;
     if (algorithm->group && EVP_PKEY_CTX_set_group_name(context, algorithm->group) != 1)
         return NULL;
     return TAKE_PTR(context);
 }
 
-int key_generate(const KeyAlgorithm *algorithm, unsigned bits, bool (*is_cancelled)(void *userdata), void *userdata, EVP_PKEY **ret)
+int key_generate(const KeyAlgorithm *algorithm, unsigned bits, bool (*is_cancelled)(void *userdata),
+                 void *userdata, EVP_PKEY **ret)
 {
     _cleanup_(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *context = NULL;
     Interest interest = {is_cancelled, userdata};
@@ -132,7 +138,8 @@ int key_generate(const KeyAlgorithm *algorithm, unsigned bits, bool (*is_cancell
     return secure_memory_failures() != failures ? -ENOMEM : -EIO;
 }
 
-static int feed(EVP_MD_CTX *context, DerSpan input, int (*check)(DerSpan piece, void *userdata), void *userdata)
+static int feed(EVP_MD_CTX *context, DerSpan input, int (*check)(DerSpan piece, void *userdata),
+                void *userdata)
 {
     while (input.size > 0) {
         DerSpan piece = {input.data, input.size < PIECE_SIZE ? input.size : PIECE_SIZE};
@@ -148,8 +155,8 @@ static int feed(EVP_MD_CTX *context, DerSpan input, int (*check)(DerSpan piece, 
     return 0;
 }
 
-int key_sign(Key *k, Digest digest, DerSpan input, int (*check)(DerSpan piece, void *userdata), void *userdata, uint8_t **ret,
-             size_t *ret_size)
+int key_sign(Key *k, Digest digest, DerSpan input, int (*check)(DerSpan piece, void *userdata),
+             void *userdata, uint8_t **ret, size_t *ret_size)
 {
     _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *context = EVP_MD_CTX_new();
     /* ed25519 reads its input twice, and all at once. */
@@ -171,7 +178,8 @@ int key_sign(Key *k, Digest digest, DerSpan input, int (*check)(DerSpan piece, v
     if ((streams ? EVP_DigestSignFinal(context, signature, &size)
                  : EVP_DigestSign(context, signature, &size, input.data, input.size)) != 1) {
         ERR_clear_error();
-        /* The one thing that a caller can get wrong: PKCS#1 needs room for the digest and 11 bytes. */
+        /* The one thing that a caller can get wrong: PKCS#1 needs room for the digest and 11 bytes.
+         */
         return k->algorithm->family == KEY_FAMILY_RSA && k->bits < 1024 ? -EINVAL : -EIO;
     }
     *ret = TAKE_PTR(signature);

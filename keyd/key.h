@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One key pair. It does not change after it was made, so that any thread may use it that holds a reference. */
+/* One key pair. It does not change after it was made, so that any thread may use it that holds a
+ * reference. */
 #pragma once
 
 #include <stdatomic.h>
@@ -26,7 +27,8 @@ typedef struct Key {
 } Key;
 
 /* Takes over pkey. -EINVAL when it is not a key of the algorithm. */
-int key_new(const KeyAlgorithm *algorithm, const char *label, const char *usage, uint64_t created, EVP_PKEY *pkey, Key **ret);
+int key_new(const KeyAlgorithm *algorithm, const char *label, const char *usage, uint64_t created,
+            EVP_PKEY *pkey, Key **ret);
 Key *key_ref(Key *k);
 Key *key_unref(Key *k);
 DEFINE_TRIVIAL_CLEANUP_FUNC(Key *, key_unref);
@@ -34,11 +36,13 @@ DEFINE_TRIVIAL_CLEANUP_FUNC(Key *, key_unref);
 bool key_is(const Key *k, const char *algorithm, const char *label);
 DerSpan key_public_key(const Key *k);
 
-/* Makes a pair; may take minutes. is_cancelled is polled meanwhile (may be NULL): -ECANCELED. bits is for rsa only. -ENOMEM when
- * memory for secrets is short. */
-int key_generate(const KeyAlgorithm *algorithm, unsigned bits, bool (*is_cancelled)(void *userdata), void *userdata, EVP_PKEY **ret);
+/* Makes a pair; may take minutes. is_cancelled is polled meanwhile (may be NULL): -ECANCELED. bits
+ * is for rsa only. -ENOMEM when memory for secrets is short. */
+int key_generate(const KeyAlgorithm *algorithm, unsigned bits, bool (*is_cancelled)(void *userdata),
+                 void *userdata, EVP_PKEY **ret);
 
-/* Signs: PKCS#1 v1.5, ECDSA-Sig-Value or 64 bytes of ed25519. The input is handed to check piece by piece before it goes into the
- * digest (may be NULL); its error ends it. -EINVAL for a digest that the key does not take. *ret is to be freed with free(). */
-int key_sign(Key *k, Digest digest, DerSpan input, int (*check)(DerSpan piece, void *userdata), void *userdata, uint8_t **ret,
-             size_t *ret_size);
+/* Signs: PKCS#1 v1.5, ECDSA-Sig-Value or 64 bytes of ed25519. The input is handed to check piece by
+ * piece before it goes into the digest (may be NULL); its error ends it. -EINVAL for a digest that
+ * the key does not take. *ret is to be freed with free(). */
+int key_sign(Key *k, Digest digest, DerSpan input, int (*check)(DerSpan piece, void *userdata),
+             void *userdata, uint8_t **ret, size_t *ret_size);

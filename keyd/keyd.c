@@ -31,15 +31,19 @@ static int report_custody(void)
 
     if (memory_result == -ENOMEM)
         return log_error_errno(memory_result,
-                               "No memory for secrets: at least %u MiB of locked memory are needed, raise LimitMEMLOCK= of the unit",
+                               "No memory for secrets: at least %u MiB of locked memory are "
+                               "needed, raise LimitMEMLOCK= of the unit",
                                SECURE_MEMORY_SIZE_MIN >> 20);
     if (memory_result < 0)
         return log_error_errno(memory_result, "Failed to set up memory for secrets: %m");
-    log_event(&event, LOG_FIELDS("MEMORY", kind), "Private keys are in %s, %zu MiB%s", kind, secure_memory_size() >> 20,
-              secure_memory_kind() == SECURE_MEMORY_SECRET ? "" : "; this kernel offers no memfd_secret");
+    log_event(
+        &event, LOG_FIELDS("MEMORY", kind), "Private keys are in %s, %zu MiB%s", kind,
+        secure_memory_size() >> 20,
+        secure_memory_kind() == SECURE_MEMORY_SECRET ? "" : "; this kernel offers no memfd_secret");
     if (secure_memory_size() < SECURE_MEMORY_SIZE_ENOUGH)
-        log_warning("LimitMEMLOCK= leaves less than %u MiB for keys: there may be no room for %u of them",
-                    SECURE_MEMORY_SIZE_ENOUGH >> 20, STORE_KEYS_MAX);
+        log_warning(
+            "LimitMEMLOCK= leaves less than %u MiB for keys: there may be no room for %u of them",
+            SECURE_MEMORY_SIZE_ENOUGH >> 20, STORE_KEYS_MAX);
     return 0;
 }
 
@@ -50,11 +54,13 @@ static int open_kek(Kek **ret)
     switch (-r) {
     case ENXIO:
     case ENOENT:
-        return log_error_errno(r, "There is no credential " KEK_CREDENTIAL "; see chancery-keyd-kek.service");
+        return log_error_errno(r, "There is no credential " KEK_CREDENTIAL
+                                  "; see chancery-keyd-kek.service");
     case EBADMSG:
         return log_error_errno(r, "The credential " KEK_CREDENTIAL " is not %u bytes", KEK_SIZE);
     default:
-        return r < 0 ? log_error_errno(r, "Failed to read the credential " KEK_CREDENTIAL ": %m") : 0;
+        return r < 0 ? log_error_errno(r, "Failed to read the credential " KEK_CREDENTIAL ": %m")
+                     : 0;
     }
 }
 

@@ -12,7 +12,7 @@
 
 #define KEYS_PREFIX KEYS_PATH "/key"
 
-/* --- Objects ----------------------------------------------------------------------------------------------------------- */
+/* --- Objects --- */
 
 static int key_path(const char *algorithm, const char *label, char **ret)
 {
@@ -25,8 +25,8 @@ static int key_path(const char *algorithm, const char *label, char **ret)
     return bus_object_path(KEYS_PREFIX, name, ret);
 }
 
-static int key_object_find(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret_found,
-                           sd_bus_error *reterr_error)
+static int key_object_find(sd_bus *bus, const char *path, const char *interface, void *userdata,
+                           void **ret_found, sd_bus_error *reterr_error)
 {
     _cleanup_free_ char *name = NULL;
     Keyd *k = userdata;
@@ -57,7 +57,8 @@ static char **paths_free(char **paths)
 }
 DEFINE_TRIVIAL_CLEANUP_FUNC(char **, paths_free);
 
-static int key_objects_enumerate(sd_bus *bus, const char *prefix, void *userdata, char ***ret_nodes, sd_bus_error *reterr_error)
+static int key_objects_enumerate(sd_bus *bus, const char *prefix, void *userdata, char ***ret_nodes,
+                                 sd_bus_error *reterr_error)
 {
     _cleanup_(paths_freep) char **paths = NULL;
     Keyd *k = userdata;
@@ -78,68 +79,72 @@ static int key_objects_enumerate(sd_bus *bus, const char *prefix, void *userdata
     return 1;
 }
 
-int keys1_key_get_label(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
-                        void *userdata, sd_bus_error *reterr_error)
+int keys1_key_get_label(sd_bus *bus, const char *path, const char *interface, const char *property,
+                        sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error)
 {
     Key *key = userdata;
 
     return sd_bus_message_append(reply, "s", key->label);
 }
 
-int keys1_key_get_algorithm(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
-                            void *userdata, sd_bus_error *reterr_error)
+int keys1_key_get_algorithm(sd_bus *bus, const char *path, const char *interface,
+                            const char *property, sd_bus_message *reply, void *userdata,
+                            sd_bus_error *reterr_error)
 {
     Key *key = userdata;
 
     return sd_bus_message_append(reply, "s", key->algorithm->name);
 }
 
-int keys1_key_get_usage(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
-                        void *userdata, sd_bus_error *reterr_error)
+int keys1_key_get_usage(sd_bus *bus, const char *path, const char *interface, const char *property,
+                        sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error)
 {
     Key *key = userdata;
 
     return sd_bus_message_append(reply, "s", key->usage);
 }
 
-int keys1_key_get_size(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
-                       void *userdata, sd_bus_error *reterr_error)
+int keys1_key_get_size(sd_bus *bus, const char *path, const char *interface, const char *property,
+                       sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error)
 {
     Key *key = userdata;
 
     return sd_bus_message_append(reply, "u", key->bits);
 }
 
-int keys1_key_get_created(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
-                          void *userdata, sd_bus_error *reterr_error)
+int keys1_key_get_created(sd_bus *bus, const char *path, const char *interface,
+                          const char *property, sd_bus_message *reply, void *userdata,
+                          sd_bus_error *reterr_error)
 {
     Key *key = userdata;
 
     return sd_bus_message_append(reply, "t", key->created);
 }
 
-int keys1_key_get_public_key(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
-                             void *userdata, sd_bus_error *reterr_error)
+int keys1_key_get_public_key(sd_bus *bus, const char *path, const char *interface,
+                             const char *property, sd_bus_message *reply, void *userdata,
+                             sd_bus_error *reterr_error)
 {
     Key *key = userdata;
 
     return sd_bus_message_append_array(reply, 'y', key->public_key, key->public_key_size);
 }
 
-/* The signal goes to everybody, and the values are for those who hold the read task: it says that there is an object, and that its
- * properties are to be asked for. */
+/* The signal goes to everybody, and the values are for those who hold the read task: it says that
+ * there is an object, and that its properties are to be asked for. */
 static int emit_added(sd_bus *bus, const char *path)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *signal = NULL;
     int r;
 
-    r = sd_bus_message_new_signal(bus, &signal, KEYS_PATH, "org.freedesktop.DBus.ObjectManager", "InterfacesAdded");
+    r = sd_bus_message_new_signal(bus, &signal, KEYS_PATH, "org.freedesktop.DBus.ObjectManager",
+                                  "InterfacesAdded");
     if (r >= 0)
         r = sd_bus_message_append(signal, "oa{sa{sv}}", path, 1, KEYS_KEY_INTERFACE, 0);
     return r < 0 ? r : sd_bus_send(bus, signal, NULL);
 }
 
-/* --- Find -------------------------------------------------------------------------------------------------------------- */
+/* --- Find --- */
 
 int keys1_method_find(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
 {
@@ -154,12 +159,13 @@ int keys1_method_find(sd_bus_message *m, void *userdata, sd_bus_error *reterr_er
         return r;
     key = store_find(k->store, algorithm, label);
     if (!key)
-        return sd_bus_error_setf(reterr_error, ERROR_NO_SUCH_OBJECT, "There is no such key; generate it first");
+        return sd_bus_error_setf(reterr_error, ERROR_NO_SUCH_OBJECT,
+                                 "There is no such key; generate it first");
     r = key_path(key->algorithm->name, key->label, &path);
     return r < 0 ? r : sd_bus_reply_method_return(m, "o", path);
 }
 
-/* --- Generate ---------------------------------------------------------------------------------------------------------- */
+/* --- Generate --- */
 
 typedef struct Generation {
     Keyd *keyd;
@@ -210,11 +216,14 @@ static int generation_run(Job *job, void *data)
     job_progress(job, 0, "Generating the key pair");
     r = key_generate(g->algorithm, g->bits, generation_is_cancelled, job, &pkey);
     if (r == -ENOMEM)
-        return job_fail(job, ERROR_LIMIT_EXCEEDED, "The memory for keys is used up; raise LimitMEMLOCK= of chancery-keyd.service");
+        return job_fail(
+            job, ERROR_LIMIT_EXCEEDED,
+            "The memory for keys is used up; raise LimitMEMLOCK= of chancery-keyd.service");
     if (r < 0)
         return r;
     (void)gettimeofday(&now, NULL);
-    r = key_new(g->algorithm, g->label, KEY_USAGE_GENERAL, (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_usec, pkey, &g->key);
+    r = key_new(g->algorithm, g->label, KEY_USAGE_GENERAL,
+                (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_usec, pkey, &g->key);
     if (r < 0)
         return r;
     job_progress(job, 90, "Storing the key pair");
@@ -228,7 +237,8 @@ static int generation_announce(Generation *g, const char *path, bool replaced)
 {
     sd_bus *bus = server_bus(g->keyd->server);
 
-    return replaced ? sd_bus_emit_properties_changed(bus, path, KEYS_KEY_INTERFACE, "Size", "Created", "PublicKey", NULL)
+    return replaced ? sd_bus_emit_properties_changed(bus, path, KEYS_KEY_INTERFACE, "Size",
+                                                     "Created", "PublicKey", NULL)
                     : emit_added(bus, path);
 }
 
@@ -245,7 +255,8 @@ static int generation_done(Job *job, void *data, int result)
     replaced = store_publish(g->keyd->store, g->key);
     if (replaced < 0)
         return replaced;
-    log_event(&event, LOG_FIELDS("ALGORITHM", g->algorithm->name, "LABEL", g->label, "USER", job_user(job)),
+    log_event(&event,
+              LOG_FIELDS("ALGORITHM", g->algorithm->name, "LABEL", g->label, "USER", job_user(job)),
               "The %s key %s, %u bits, was %s by %s", g->algorithm->name, g->label, g->key->bits,
               replaced ? "replaced" : "generated", job_user(job));
     g->key = key_unref(g->key);
@@ -258,29 +269,42 @@ static int generation_done(Job *job, void *data, int result)
     return job_result(job, "key", 'o', path);
 }
 
-static int claim_error(int error, const char *algorithm, const char *label, sd_bus_error *reterr_error)
+static int claim_error(int error, const char *algorithm, const char *label,
+                       sd_bus_error *reterr_error)
 {
     switch (-error) {
     case EILSEQ:
         return sd_bus_error_setf(reterr_error, ERROR_INVALID_LABEL,
-                                 "A label is 1 to %u letters, digits, '.', '_' or '-', and begins with a letter or digit", LABEL_MAX);
+                                 "A label is 1 to %u letters, digits, '.', '_' or '-', and begins "
+                                 "with a letter or digit",
+                                 LABEL_MAX);
     case EEXIST:
-        return sd_bus_error_setf(reterr_error, ERROR_ALREADY_EXISTS, "The %s key %s exists already; ask to replace it", algorithm, label);
+        return sd_bus_error_setf(reterr_error, ERROR_ALREADY_EXISTS,
+                                 "The %s key %s exists already; ask to replace it", algorithm,
+                                 label);
     case EBUSY:
-        return sd_bus_error_setf(reterr_error, ERROR_BUSY, "The %s key %s is being generated already", algorithm, label);
+        return sd_bus_error_setf(reterr_error, ERROR_BUSY,
+                                 "The %s key %s is being generated already", algorithm, label);
     case EDQUOT:
-        return sd_bus_error_setf(reterr_error, ERROR_LIMIT_EXCEEDED, "There are %u keys, which is the most there may be", STORE_KEYS_MAX);
+        return sd_bus_error_setf(reterr_error, ERROR_LIMIT_EXCEEDED,
+                                 "There are %u keys, which is the most there may be",
+                                 STORE_KEYS_MAX);
     default:
         return error;
     }
 }
 
-static int check_bits(const KeyAlgorithm *algorithm, bool given, uint32_t bits, sd_bus_error *reterr_error)
+static int check_bits(const KeyAlgorithm *algorithm, bool given, uint32_t bits,
+                      sd_bus_error *reterr_error)
 {
     if (algorithm->family != KEY_FAMILY_RSA)
-        return given ? sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT, "The size of %s keys is fixed", algorithm->name) : 0;
+        return given ? sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
+                                         "The size of %s keys is fixed", algorithm->name)
+                     : 0;
     if (bits < RSA_BITS_MIN || bits > RSA_BITS_MAX)
-        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT, "The size of rsa keys is %u to %u bits", RSA_BITS_MIN, RSA_BITS_MAX);
+        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
+                                 "The size of rsa keys is %u to %u bits", RSA_BITS_MIN,
+                                 RSA_BITS_MAX);
     return 0;
 }
 
@@ -289,7 +313,8 @@ int keys1_method_generate(sd_bus_message *m, void *userdata, sd_bus_error *reter
     _cleanup_(generation_freep) Generation *g = NULL;
     uint32_t bits = RSA_BITS_DEFAULT;
     bool replace = false, bits_given = false;
-    const BusOption options[] = {{"bits", 'u', &bits, &bits_given}, {"replace", 'b', &replace, NULL}};
+    const BusOption options[] = {{"bits", 'u', &bits, &bits_given},
+                                 {"replace", 'b', &replace, NULL}};
     const char *name, *label;
     JobWork work = {"generate", generation_run, generation_done, generation_free, NULL};
     int r;
@@ -306,7 +331,8 @@ int keys1_method_generate(sd_bus_message *m, void *userdata, sd_bus_error *reter
     g->bits = bits;
     g->algorithm = key_algorithm_find(name);
     if (!g->algorithm)
-        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT, "There are no keys of that algorithm here");
+        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
+                                 "There are no keys of that algorithm here");
     r = check_bits(g->algorithm, bits_given, bits, reterr_error);
     if (r < 0)
         return r;
@@ -327,5 +353,7 @@ int keys_bus_init(Keyd *k)
 {
     int r = server_add_object(k->server, KEYS_PATH, &keys1_interface, k);
 
-    return r < 0 ? r : server_add_objects(k->server, KEYS_PREFIX, &keys1_key_interface, key_object_find, key_objects_enumerate, k);
+    return r < 0 ? r
+                 : server_add_objects(k->server, KEYS_PREFIX, &keys1_key_interface, key_object_find,
+                                      key_objects_enumerate, k);
 }

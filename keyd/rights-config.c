@@ -7,7 +7,8 @@
 #include "log.h"
 #include "names.h"
 
-static int check_pair(ConfigProblems *problems, const char *trustpoint, json_object *settings, const char *name)
+static int check_pair(ConfigProblems *problems, const char *trustpoint, json_object *settings,
+                      const char *name)
 {
     _cleanup_free_ char *line = NULL;
     const char *algorithm, *label;
@@ -19,7 +20,8 @@ static int check_pair(ConfigProblems *problems, const char *trustpoint, json_obj
         line = NULL;
         return -ENOMEM;
     }
-    if (json_get_string(pair, "algorithm", &algorithm) < 0 || json_get_string(pair, "label", &label) < 0)
+    if (json_get_string(pair, "algorithm", &algorithm) < 0 ||
+        json_get_string(pair, "label", &label) < 0)
         return config_problem(problems, line, "It has to have an algorithm and a label");
     if (!key_algorithm_find(algorithm))
         return config_problem(problems, line, "There are no %.32s keys here", algorithm);
@@ -28,7 +30,8 @@ static int check_pair(ConfigProblems *problems, const char *trustpoint, json_obj
     return 0;
 }
 
-/* A key that makes certificates must not also be certified by one, nor seal: whoever may have the one signed could forge the other. */
+/* A key that makes certificates must not also be certified by one, nor seal: whoever may have the
+ * one signed could forge the other. */
 static int check_roles(ConfigProblems *problems, const KeyRights *rights)
 {
     for (size_t i = 0; i < key_rights_count(rights); i++) {
@@ -38,11 +41,14 @@ static int check_roles(ConfigProblems *problems, const KeyRights *rights)
 
         if (!key->is_ca || !key_rights_is_keypair(rights, key->algorithm, key->label))
             continue;
-        if (asprintf(&line, "crypto ca trustpoint %s ca-keypair %s %s", key->trustpoint, key->algorithm, key->label) < 0) {
+        if (asprintf(&line, "crypto ca trustpoint %s ca-keypair %s %s", key->trustpoint,
+                     key->algorithm, key->label) < 0) {
             line = NULL;
             return -ENOMEM;
         }
-        r = config_problem(problems, line, "This key is also the keypair of a trustpoint; the CA key has to be another one");
+        r = config_problem(
+            problems, line,
+            "This key is also the keypair of a trustpoint; the CA key has to be another one");
         if (r < 0)
             return r;
     }
@@ -57,7 +63,8 @@ static int check(void *userdata, json_object *section, ConfigProblems *problems)
 
     r = key_rights_new(section, &rights);
     if (r == -EBADMSG)
-        return config_problem(problems, "crypto ca trustpoint", "The trustpoints are not JSON objects");
+        return config_problem(problems, "crypto ca trustpoint",
+                              "The trustpoints are not JSON objects");
     if (r < 0)
         return r;
     if (json_get_object(section, "trustpoint", &trustpoints) < 0)
@@ -90,7 +97,8 @@ static int apply(void *userdata, uint64_t commit, json_object *section)
 
 int rights_config_init(Keyd *k)
 {
-    static const ConfigSection sections[] = {{SECTION_TRUSTPOINTS, check, apply}, {NULL, NULL, NULL}};
+    static const ConfigSection sections[] = {{SECTION_TRUSTPOINTS, check, apply},
+                                             {NULL, NULL, NULL}};
 
     return config_owner_init(k->server, sections, k);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The allocator: chunks with a header that knows its own size and its predecessor's, free ones in lists by size, neighbours
- * joined at once. Headers are small integers, never keys. */
+/* The allocator: chunks with a header that knows its own size and its predecessor's, free ones in
+ * lists by size, neighbours joined at once. Headers are small integers, never keys. */
 #include "secure-memory.h"
 
 #include <fcntl.h>
@@ -132,13 +132,15 @@ static size_t chunk_size_for(size_t size)
     return size < sizeof(FreeChunk) ? sizeof(FreeChunk) : size;
 }
 
-/* An address that was never given out, or was given back: somebody's memory is damaged, and with keys in it nothing goes on. */
+/* An address that was never given out, or was given back: somebody's memory is damaged, and with
+ * keys in it nothing goes on. */
 static Chunk *chunk_of(SecureArena *a, void *p)
 {
     uint8_t *address = p;
     Chunk *c;
 
-    if (address < a->memory + sizeof(Chunk) || address >= a->memory + a->size || (uintptr_t)p % ALIGNMENT != 0)
+    if (address < a->memory + sizeof(Chunk) || address >= a->memory + a->size ||
+        (uintptr_t)p % ALIGNMENT != 0)
         abort();
     c = (Chunk *)p - 1;
     if (c->state != CHUNK_USED || chunk_next(c)->previous_size != c->size)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The arena of the process, and OpenSSL's allocations in it. Never released: OpenSSL frees until the very end. */
+/* The arena of the process, and OpenSSL's allocations in it. Never released: OpenSSL frees until
+ * the very end. */
 #include "secure-memory.h"
 
 #include <openssl/crypto.h>
@@ -64,7 +65,8 @@ static size_t locked_memory_limit(void)
     return limit.rlim_cur < SECURE_MEMORY_SIZE ? (size_t)limit.rlim_cur : SECURE_MEMORY_SIZE;
 }
 
-/* Best kind first; of each kind as much as there may be (a privileged process is not bound by the limit). */
+/* Best kind first; of each kind as much as there may be (a privileged process is not bound by the
+ * limit). */
 static int process_arena_new(void)
 {
     static const SecureMemoryKind kinds[] = {SECURE_MEMORY_SECRET, SECURE_MEMORY_LOCKED};
@@ -73,7 +75,8 @@ static int process_arena_new(void)
 
     for (size_t i = 0; i < ELEMENTSOF(kinds); i++)
         for (size_t j = 0; j < ELEMENTSOF(sizes); j++) {
-            if (sizes[j] < SECURE_MEMORY_SIZE_MIN || secure_arena_new(kinds[i], sizes[j], &process_arena) < 0)
+            if (sizes[j] < SECURE_MEMORY_SIZE_MIN ||
+                secure_arena_new(kinds[i], sizes[j], &process_arena) < 0)
                 continue;
             process_kind = kinds[i];
             process_size = sizes[j];

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Memory for secrets: memfd_secret() pages, which not even the kernel maps, or locked and undumpable ones where there is no
- * such system call. Every allocation of OpenSSL in this process comes from there, so that no copy, cache or temporary of a
- * key is anywhere else on the heap. Bounded, thread-safe; what is freed is wiped, what is allocated is zero. */
+/* Memory for secrets: memfd_secret() pages, which not even the kernel maps, or locked and
+ * undumpable ones where there is no such system call. Every allocation of OpenSSL in this process
+ * comes from there, so that no copy, cache or temporary of a key is anywhere else on the heap.
+ * Bounded, thread-safe; what is freed is wiped, what is allocated is zero. */
 #pragma once
 
 #include <stdbool.h>
@@ -9,8 +10,9 @@
 
 #include "cleanup.h"
 
-/* What is asked for; what 1024 keys of the largest kind need, with all that OpenSSL keeps about them once they have signed (10.5 MiB,
- * measured); and what a start is worth with. Pages that are not used cost nothing. */
+/* What is asked for; what 1024 keys of the largest kind need, with all that OpenSSL keeps about
+ * them once they have signed (10.5 MiB, measured); and what a start is worth with. Pages that are
+ * not used cost nothing. */
 #define SECURE_MEMORY_SIZE (32U << 20)
 #define SECURE_MEMORY_SIZE_ENOUGH (16U << 20)
 #define SECURE_MEMORY_SIZE_MIN (4U << 20)
@@ -22,7 +24,7 @@ typedef enum SecureMemoryKind {
 
 const char *secure_memory_kind_to_string(SecureMemoryKind kind);
 
-/* --- One arena --------------------------------------------------------------------------------------------------------- */
+/* --- One arena --- */
 
 typedef struct SecureArena SecureArena;
 
@@ -30,7 +32,8 @@ int secure_arena_new(SecureMemoryKind kind, size_t size, SecureArena **ret);
 SecureArena *secure_arena_free(SecureArena *a);
 DEFINE_TRIVIAL_CLEANUP_FUNC(SecureArena *, secure_arena_free);
 
-/* As malloc(), realloc(), free(); no memory for zero bytes. A pointer that is not an allocation of the arena aborts. */
+/* As malloc(), realloc(), free(); no memory for zero bytes. A pointer that is not an allocation of
+ * the arena aborts. */
 void *secure_arena_take(SecureArena *a, size_t size);
 void *secure_arena_resize(SecureArena *a, void *p, size_t size);
 void secure_arena_give(SecureArena *a, void *p);
@@ -40,11 +43,11 @@ bool secure_arena_is_sound(SecureArena *a);
 /* Bytes in use, with what managing them costs. */
 size_t secure_arena_used(SecureArena *a);
 
-/* --- The one of the process -------------------------------------------------------------------------------------------- */
+/* --- The one of the process --- */
 
-/* Makes the arena and hands it to OpenSSL; to be called before anything of OpenSSL is. The arena is smaller than
- * SECURE_MEMORY_SIZE when RLIMIT_MEMLOCK is. -ENOMEM when it would be below SECURE_MEMORY_SIZE_MIN, -EBUSY when OpenSSL has
- * allocated memory already. */
+/* Makes the arena and hands it to OpenSSL; to be called before anything of OpenSSL is. The arena is
+ * smaller than SECURE_MEMORY_SIZE when RLIMIT_MEMLOCK is. -ENOMEM when it would be below
+ * SECURE_MEMORY_SIZE_MIN, -EBUSY when OpenSSL has allocated memory already. */
 int secure_memory_init(void);
 SecureMemoryKind secure_memory_kind(void);
 size_t secure_memory_size(void);

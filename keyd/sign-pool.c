@@ -54,7 +54,8 @@ static Item *next_item(SignPool *p)
 
 static void work_on(Item *i)
 {
-    i->outcome.result = typed_sign(&i->work, &i->signature, &i->outcome.signature_size, &i->outcome.reason);
+    i->outcome.result =
+        typed_sign(&i->work, &i->signature, &i->outcome.signature_size, &i->outcome.reason);
     i->outcome.signature = i->signature;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Worker threads for signatures: neither a long envelope nor the making of a key holds up a short one. Main loop only. */
+/* Worker threads for signatures: neither a long envelope nor the making of a key holds up a short
+ * one. Main loop only. */
 #pragma once
 
 #include <systemd/sd-bus.h>
@@ -30,5 +31,6 @@ int sign_pool_start(SignPool *p);
 SignPool *sign_pool_free(SignPool *p);
 DEFINE_TRIVIAL_CLEANUP_FUNC(SignPool *, sign_pool_free);
 
-/* Takes over *t and leaves it empty. -EDQUOT when this user, or everybody, has too many under way; then *t stays with the caller. */
+/* Takes over *t and leaves it empty. -EDQUOT when this user, or everybody, has too many under way;
+ * then *t stays with the caller. */
 int sign_pool_submit(SignPool *p, sd_bus_message *m, uid_t uid, TypedSign *t);

@@ -31,21 +31,28 @@ static int call_read(sd_bus_message *m, SignCall *c, sd_bus_error *reterr_error)
     return r;
 }
 
-static void log_refusal(sd_bus_message *m, const char *algorithm, const char *label, const char *purpose, const char *reason)
+static void log_refusal(sd_bus_message *m, const char *algorithm, const char *label,
+                        const char *purpose, const char *reason)
 {
     static const LogEvent event = {LOG_KEY_REFUSED};
     _cleanup_free_ char *user = NULL;
 
     (void)bus_sender_name(m, &user);
-    log_event(&event, LOG_FIELDS("ALGORITHM", algorithm, "LABEL", label, "PURPOSE", purpose, "USER", user ? user : "?"),
-              "Refused %s a signature with the %s key %s as %s: %s", user ? user : "somebody", algorithm, label, purpose, reason);
+    log_event(&event,
+              LOG_FIELDS("ALGORITHM", algorithm, "LABEL", label, "PURPOSE", purpose, "USER",
+                         user ? user : "?"),
+              "Refused %s a signature with the %s key %s as %s: %s", user ? user : "somebody",
+              algorithm, label, purpose, reason);
 }
 
-/* The strings are a daemon's, but until they are known to be names they go neither into the journal nor into an error message. */
-static int refuse(sd_bus_message *m, const SignCall *c, const char *reason, sd_bus_error *reterr_error)
+/* The strings are a daemon's, but until they are known to be names they go neither into the journal
+ * nor into an error message. */
+static int refuse(sd_bus_message *m, const SignCall *c, const char *reason,
+                  sd_bus_error *reterr_error)
 {
     Purpose purpose;
-    const char *name = purpose_from_string(c->purpose, &purpose) >= 0 ? purpose_to_string(purpose) : "(unknown purpose)";
+    const char *name = purpose_from_string(c->purpose, &purpose) >= 0 ? purpose_to_string(purpose)
+                                                                      : "(unknown purpose)";
     const char *algorithm = key_algorithm_find(c->algorithm) ? c->algorithm : "(unknown)";
 
     log_refusal(m, algorithm, label_is_valid(c->label) ? c->label : "(invalid)", name, reason);
@@ -54,11 +61,13 @@ static int refuse(sd_bus_message *m, const SignCall *c, const char *reason, sd_b
 
 static int no_such_key(sd_bus_error *reterr_error)
 {
-    return sd_bus_error_setf(reterr_error, ERROR_NO_SUCH_OBJECT, "There is no such key; generate it first");
+    return sd_bus_error_setf(reterr_error, ERROR_NO_SUCH_OBJECT,
+                             "There is no such key; generate it first");
 }
 
 /* Everything that can be decided without reading what is to be signed. */
-static int work_prepare(sd_bus_message *m, Keyd *k, const SignCall *c, TypedSign *t, sd_bus_error *reterr_error)
+static int work_prepare(sd_bus_message *m, Keyd *k, const SignCall *c, TypedSign *t,
+                        sd_bus_error *reterr_error)
 {
     const char *reason = NULL;
     Key *key;
@@ -68,7 +77,8 @@ static int work_prepare(sd_bus_message *m, Keyd *k, const SignCall *c, TypedSign
     if (!bus_sender_is_daemon(m, purpose_caller(t->purpose)))
         return refuse(m, c, "this purpose is not for this caller", reterr_error);
     if (digest_from_string(c->digest, &t->digest) < 0)
-        return refuse(m, c, "the digest has to be sha256, sha384 or sha512, or empty for ed25519", reterr_error);
+        return refuse(m, c, "the digest has to be sha256, sha384 or sha512, or empty for ed25519",
+                      reterr_error);
     key = store_find(k->store, c->algorithm, c->label);
     if (!key)
         return no_such_key(reterr_error);
@@ -78,7 +88,8 @@ static int work_prepare(sd_bus_message *m, Keyd *k, const SignCall *c, TypedSign
     if (typed_sign_permitted(t, k->store, k->rights, &reason) < 0)
         return refuse(m, c, reason, reterr_error);
     if (c->certificate.iov_base && t->purpose != PURPOSE_ENVELOPE)
-        return sd_bus_error_setf(reterr_error, ERROR_MALFORMED, "%s: this purpose has no context", c->purpose);
+        return sd_bus_error_setf(reterr_error, ERROR_MALFORMED, "%s: this purpose has no context",
+                                 c->purpose);
     return 0;
 }
 
@@ -87,7 +98,8 @@ static int work_take_input(const SignCall *c, TypedSign *t, sd_bus_error *reterr
     int r;
 
     if (c->certificate.iov_len > CERTIFICATE_SIZE_MAX)
-        return sd_bus_error_setf(reterr_error, ERROR_TOO_LARGE, "The certificate is over %u bytes", CERTIFICATE_SIZE_MAX);
+        return sd_bus_error_setf(reterr_error, ERROR_TOO_LARGE, "The certificate is over %u bytes",
+                                 CERTIFICATE_SIZE_MAX);
     if (c->certificate.iov_len > 0) {
         t->certificate = malloc(c->certificate.iov_len);
         if (!t->certificate)
@@ -97,10 +109,11 @@ static int work_take_input(const SignCall *c, TypedSign *t, sd_bus_error *reterr
     }
     r = memfd_map(c->to_be_signed, purpose_size_max(t->purpose), &t->input, &t->input_size);
     if (r == -EMSGSIZE)
-        return sd_bus_error_setf(reterr_error, ERROR_TOO_LARGE, "A %s is at most %zu bytes", purpose_to_string(t->purpose),
-                                 purpose_size_max(t->purpose));
+        return sd_bus_error_setf(reterr_error, ERROR_TOO_LARGE, "A %s is at most %zu bytes",
+                                 purpose_to_string(t->purpose), purpose_size_max(t->purpose));
     if (r < 0)
-        return sd_bus_error_setf(reterr_error, ERROR_MALFORMED, "What is to be signed has to come in a sealed memory file");
+        return sd_bus_error_setf(reterr_error, ERROR_MALFORMED,
+                                 "What is to be signed has to come in a sealed memory file");
     return 0;
 }
 
@@ -123,7 +136,8 @@ int keys1_signing_method_sign(sd_bus_message *m, void *userdata, sd_bus_error *r
         return r;
     r = sign_pool_submit(k->pool, m, uid, &t);
     if (r == -EDQUOT)
-        return sd_bus_error_setf(reterr_error, ERROR_LIMIT_EXCEEDED, "Too many signatures are under way, wait for some of them");
+        return sd_bus_error_setf(reterr_error, ERROR_LIMIT_EXCEEDED,
+                                 "Too many signatures are under way, wait for some of them");
     return r < 0 ? r : 1;
 }
 
@@ -142,8 +156,10 @@ static int answer_refusal(sd_bus_message *m, const TypedSign *t, const SignOutco
 {
     const char *name = outcome->result == -EBADMSG ? ERROR_MALFORMED : ERROR_PURPOSE_REFUSED;
 
-    log_refusal(m, t->key->algorithm->name, t->key->label, purpose_to_string(t->purpose), outcome->reason);
-    return sd_bus_reply_method_errorf(m, name, "%s: %s", purpose_to_string(t->purpose), outcome->reason);
+    log_refusal(m, t->key->algorithm->name, t->key->label, purpose_to_string(t->purpose),
+                outcome->reason);
+    return sd_bus_reply_method_errorf(m, name, "%s: %s", purpose_to_string(t->purpose),
+                                      outcome->reason);
 }
 
 void signing_bus_answer(sd_bus_message *m, const TypedSign *t, const SignOutcome *outcome)
@@ -155,13 +171,15 @@ void signing_bus_answer(sd_bus_message *m, const TypedSign *t, const SignOutcome
     else if (outcome->reason)
         r = answer_refusal(m, t, outcome);
     else
-        r = sd_bus_reply_method_errorf(m, error_name_from_errno(outcome->result), "The signature could not be made: %s",
+        r = sd_bus_reply_method_errorf(m, error_name_from_errno(outcome->result),
+                                       "The signature could not be made: %s",
                                        strerror(-outcome->result));
     if (r < 0)
         log_warning_errno(r, "Failed to answer a call of Sign, ignoring: %m");
 }
 
-int keys1_signing_method_get_public_key(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+int keys1_signing_method_get_public_key(sd_bus_message *m, void *userdata,
+                                        sd_bus_error *reterr_error)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
     const char *algorithm, *label;

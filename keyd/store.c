@@ -24,11 +24,12 @@ struct Store {
     size_t n_claims;
 };
 
-/* --- Loading ----------------------------------------------------------------------------------------------------------- */
+/* --- Loading --- */
 
 static bool is_key_file_name(const char *name)
 {
-    return strlen(name) == LABEL_FILE_NAME_SIZE - 1 && strspn(name, "0123456789abcdef") == LABEL_FILE_NAME_SIZE - 1;
+    return strlen(name) == LABEL_FILE_NAME_SIZE - 1 &&
+           strspn(name, "0123456789abcdef") == LABEL_FILE_NAME_SIZE - 1;
 }
 
 static int load_file(Store *s, const char *name, Key **ret)
@@ -80,7 +81,8 @@ static void report_file(Store *s, const char *name, int error)
 
     if (error == -ENOKEY) {
         log_event(&event, LOG_FIELDS("FILE", name),
-                  "The key file %s is sealed with another key-encryption key, ignoring; restore that credential, or replace the key",
+                  "The key file %s is sealed with another key-encryption key, ignoring; restore "
+                  "that credential, or replace the key",
                   name);
         return;
     }
@@ -91,7 +93,8 @@ static void report_file(Store *s, const char *name, int error)
     r = quarantine_at(s->dirfd, name);
     if (r < 0)
         log_error_errno(r, "Failed to move the key file %s aside, ignoring: %m", name);
-    log_event(&event, LOG_FIELDS("FILE", name), "The key file %s %s, moved aside as %s.corrupt", name, damage, name);
+    log_event(&event, LOG_FIELDS("FILE", name), "The key file %s %s, moved aside as %s.corrupt",
+              name, damage, name);
 }
 
 static int store_load(Store *s)
@@ -163,7 +166,7 @@ Store *store_free(Store *s)
     return NULL;
 }
 
-/* --- Access ------------------------------------------------------------------------------------------------------------ */
+/* --- Access --- */
 
 static Key **store_slot(Store *s, const char *algorithm, const char *label)
 {
@@ -195,14 +198,16 @@ static bool claim_is(const Claim *c, const KeyAlgorithm *algorithm, const char *
     return c->algorithm == algorithm && streq(c->label, label);
 }
 
-/* A file without a key was sealed by another KEK: worth a question as well before it is overwritten. */
+/* A file without a key was sealed by another KEK: worth a question as well before it is
+ * overwritten. */
 static bool name_is_taken(Store *s, const KeyAlgorithm *algorithm, const char *label)
 {
     char name[LABEL_FILE_NAME_SIZE];
 
     if (store_find(s, algorithm->name, label))
         return true;
-    return label_file_name(algorithm->name, label, name) >= 0 && faccessat(s->dirfd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+    return label_file_name(algorithm->name, label, name) >= 0 &&
+           faccessat(s->dirfd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 int store_claim(Store *s, const KeyAlgorithm *algorithm, const char *label, bool replace)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* All keys: loaded and unsealed once, found by algorithm and label; on disk one sealed file each (key-file.h), under a name that is
- * a hash. Main loop only, but for store_write(). */
+/* All keys: loaded and unsealed once, found by algorithm and label; on disk one sealed file each
+ * (key-file.h), under a name that is a hash. Main loop only, but for store_write(). */
 #pragma once
 
 #include "kek.h"
@@ -10,8 +10,9 @@
 
 typedef struct Store Store;
 
-/* Takes over kek, and dirfd, on failure too. Clears what a killed process left behind, loads every key file; what is damaged is
- * moved aside, what another KEK sealed is left alone, both are logged. */
+/* Takes over kek, and dirfd, on failure too. Clears what a killed process left behind, loads every
+ * key file; what is damaged is moved aside, what another KEK sealed is left alone, both are logged.
+ */
 int store_open(int dirfd, Kek *kek, Store **ret);
 Store *store_free(Store *s);
 DEFINE_TRIVIAL_CLEANUP_FUNC(Store *, store_free);
@@ -21,12 +22,14 @@ Key *store_find(Store *s, const char *algorithm, const char *label);
 size_t store_count(Store *s);
 Key *store_get(Store *s, size_t i);
 
-/* Claims a name for a key that is about to be made, so that no other takes it meanwhile. -EEXIST when there is a key and it is not
- * to be replaced; -EBUSY when the name is claimed; -EDQUOT when there would be more than STORE_KEYS_MAX. */
+/* Claims a name for a key that is about to be made, so that no other takes it meanwhile. -EEXIST
+ * when there is a key and it is not to be replaced; -EBUSY when the name is claimed; -EDQUOT when
+ * there would be more than STORE_KEYS_MAX. */
 int store_claim(Store *s, const KeyAlgorithm *algorithm, const char *label, bool replace);
 void store_unclaim(Store *s, const KeyAlgorithm *algorithm, const char *label);
 
 /* Seals the key and makes it durable, replacing what was there. From any thread; blocks. */
 int store_write(Store *s, const Key *key);
-/* The key, which has been written, becomes visible, replacing what was there. Returns 1 when it replaced one. */
+/* The key, which has been written, becomes visible, replacing what was there. Returns 1 when it
+ * replaced one. */
 int store_publish(Store *s, Key *key);

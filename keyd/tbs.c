@@ -29,7 +29,7 @@ static int open_sequence(DerSpan input, DerSpan *ret, const char **ret_reason)
     return 0;
 }
 
-/* --- CertificationRequestInfo ------------------------------------------------------------------------------------------ */
+/* --- CertificationRequestInfo --- */
 
 /* 1.2.840.113549.1.9.n */
 #define PKCS9 "\x2a\x86\x48\x86\xf7\x0d\x01\x09"
@@ -49,7 +49,8 @@ static int check_one_string(DerSpan values, const char **ret_reason)
     DerSpan text;
     uint8_t tag;
 
-    if (der_read_any(&values, &tag, NULL, &text) < 0 || der_end(&values) < 0 || tag == DER_SEQUENCE || tag == DER_SET)
+    if (der_read_any(&values, &tag, NULL, &text) < 0 || der_end(&values) < 0 ||
+        tag == DER_SEQUENCE || tag == DER_SET)
         return refuse(ret_reason, "an attribute has not exactly one text");
     return 0;
 }
@@ -73,10 +74,12 @@ static int check_attributes(DerSpan attributes, const char **ret_reason)
         size_t i = 0;
         int r;
 
-        if (der_read(&attributes, DER_SEQUENCE, &attribute) < 0 || der_read(&attribute, DER_OID, &oid) < 0 ||
-            der_read(&attribute, DER_SET, &values) < 0 || der_end(&attribute) < 0)
+        if (der_read(&attributes, DER_SEQUENCE, &attribute) < 0 ||
+            der_read(&attribute, DER_OID, &oid) < 0 || der_read(&attribute, DER_SET, &values) < 0 ||
+            der_end(&attribute) < 0)
             return refuse(ret_reason, "an attribute is malformed");
-        while (i < ELEMENTSOF(known_attributes) && !der_equal(oid, known_attributes[i].oid, strlen(known_attributes[i].oid)))
+        while (i < ELEMENTSOF(known_attributes) &&
+               !der_equal(oid, known_attributes[i].oid, strlen(known_attributes[i].oid)))
             i++;
         if (i == ELEMENTSOF(known_attributes))
             return refuse(ret_reason, "there is an attribute that is not known here");
@@ -117,19 +120,20 @@ int tbs_request_parse(DerSpan input, TbsRequest *ret, const char **ret_reason)
     return 0;
 }
 
-/* --- TBSCertificate ---------------------------------------------------------------------------------------------------- */
+/* --- TBSCertificate --- */
 
 static int read_version_and_serial(DerSpan *content, const char **ret_reason)
 {
     DerSpan version, serial;
     uint64_t number;
 
-    if (der_read(content, DER_CONTEXT_CONSTRUCTED(0), &version) < 0 || der_read_uint64(&version, &number) < 0 ||
-        der_end(&version) < 0 || number != 2)
+    if (der_read(content, DER_CONTEXT_CONSTRUCTED(0), &version) < 0 ||
+        der_read_uint64(&version, &number) < 0 || der_end(&version) < 0 || number != 2)
         return refuse(ret_reason, "the version is not 3");
     /* F9: positive, minimal, at most 20 bytes. */
-    if (der_read(content, DER_INTEGER, &serial) < 0 || serial.size == 0 || serial.size > SERIAL_SIZE_MAX ||
-        serial.data[0] >= 0x80 || (serial.data[0] == 0 && (serial.size == 1 || serial.data[1] < 0x80)))
+    if (der_read(content, DER_INTEGER, &serial) < 0 || serial.size == 0 ||
+        serial.size > SERIAL_SIZE_MAX || serial.data[0] >= 0x80 ||
+        (serial.data[0] == 0 && (serial.size == 1 || serial.data[1] < 0x80)))
         return refuse(ret_reason, "the serial number is not a positive number of at most 20 bytes");
     return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Strict reading of what certificates and requests are signed over. Spans point into the input. Both return 0 or -EBADMSG with a
- * static reason. */
+/* Strict reading of what certificates and requests are signed over. Spans point into the input.
+ * Both return 0 or -EBADMSG with a static reason. */
 #pragma once
 
 #include "x509-syntax.h"

@@ -58,10 +58,10 @@ static bool is_public_key_of(DerSpan public_key, const Key *key)
     return der_equal(public_key, key->public_key, key->public_key_size);
 }
 
-/* --- Rights ------------------------------------------------------------------------------------------------------------ */
+/* --- Rights --- */
 
-/* A CA key certifies itself and the key pairs of the trustpoints that name it: whoever took over enrolld cannot have a key of his
- * own certified. */
+/* A CA key certifies itself and the key pairs of the trustpoints that name it: whoever took over
+ * enrolld cannot have a key of his own certified. */
 static void collect_subjects(TypedSign *t, Store *store, const KeyRights *rights)
 {
     for (size_t i = 0; i < key_rights_count(rights); i++) {
@@ -69,7 +69,8 @@ static void collect_subjects(TypedSign *t, Store *store, const KeyRights *rights
 
         if (!ca->is_ca || !key_is(t->key, ca->algorithm, ca->label))
             continue;
-        for (size_t j = 0; j < key_rights_count(rights) && t->n_subjects < TYPED_SIGN_SUBJECTS_MAX; j++) {
+        for (size_t j = 0; j < key_rights_count(rights) && t->n_subjects < TYPED_SIGN_SUBJECTS_MAX;
+             j++) {
             const TrustpointKey *pair = key_rights_get(rights, j);
             Key *subject;
 
@@ -82,7 +83,8 @@ static void collect_subjects(TypedSign *t, Store *store, const KeyRights *rights
     }
 }
 
-int typed_sign_permitted(TypedSign *t, Store *store, const KeyRights *rights, const char **ret_reason)
+int typed_sign_permitted(TypedSign *t, Store *store, const KeyRights *rights,
+                         const char **ret_reason)
 {
     const char *algorithm = t->key->algorithm->name, *label = t->key->label;
 
@@ -98,13 +100,15 @@ int typed_sign_permitted(TypedSign *t, Store *store, const KeyRights *rights, co
         return 0;
     case PURPOSE_ENVELOPE:
         if (!key_rights_is_sealer(rights, algorithm, label))
-            return refuse(-EPERM, ret_reason, "it is not the keypair of the system trustpoint, or is a ca-keypair as well");
+            return refuse(
+                -EPERM, ret_reason,
+                "it is not the keypair of the system trustpoint, or is a ca-keypair as well");
         return 0;
     }
     return refuse(-EPERM, ret_reason, "the purpose is not known");
 }
 
-/* --- Reading ----------------------------------------------------------------------------------------------------------- */
+/* --- Reading --- */
 
 static int check_request(const TypedSign *t, const char **ret_reason)
 {
@@ -137,14 +141,18 @@ static int check_certificate(const TypedSign *t, const char **ret_reason)
     if (r < 0)
         return r;
     if (!der_equal(c.signature_algorithm, algorithm.data, algorithm.size))
-        return refuse(-EBADMSG, ret_reason, "the signature algorithm is not that of the key and digest");
+        return refuse(-EBADMSG, ret_reason,
+                      "the signature algorithm is not that of the key and digest");
     if (is_public_key_of(c.public_key, t->key)) {
         if (!der_equal(c.issuer, c.subject.data, c.subject.size))
-            return refuse(-EPERM, ret_reason, "the issuer of a self-signed certificate is not its subject");
+            return refuse(-EPERM, ret_reason,
+                          "the issuer of a self-signed certificate is not its subject");
         return 0;
     }
     if (!certifies_own_pair(t, c.public_key))
-        return refuse(-EPERM, ret_reason, "the public key is neither the key's own nor the keypair of a trustpoint that names this CA key");
+        return refuse(-EPERM, ret_reason,
+                      "the public key is neither the key's own nor the keypair of a trustpoint "
+                      "that names this CA key");
     if (c.extensions.is_ca || c.extensions.signs_others)
         return refuse(-EPERM, ret_reason, "it would make another key a CA");
     return 0;
@@ -187,7 +195,7 @@ static int check_envelope(const TypedSign *t, DerSpan *ret_payload, const char *
     return 0;
 }
 
-/* --- Signing ----------------------------------------------------------------------------------------------------------- */
+/* --- Signing --- */
 
 typedef struct Progress {
     const TypedSign *t;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* keyd signs typed things, never a bare digest: what comes in is read as what it is said to be, compared with the key and its
- * rights, and signed only then. Whether this caller may use this key for this purpose has been decided before, in the main loop
- * (typed_sign_permitted()); reading and signing happen in a worker thread (typed_sign()). */
+/* keyd signs typed things, never a bare digest: what comes in is read as what it is said to be,
+ * compared with the key and its rights, and signed only then. Whether this caller may use this key
+ * for this purpose has been decided before, in the main loop (typed_sign_permitted()); reading and
+ * signing happen in a worker thread (typed_sign()). */
 #pragma once
 
 #include <stdatomic.h>
@@ -34,15 +35,19 @@ typedef struct TypedSign {
     size_t input_size;
     void *certificate; /* for PURPOSE_ENVELOPE: DER */
     size_t certificate_size;
-    Key *subjects[TYPED_SIGN_SUBJECTS_MAX]; /* for PURPOSE_CERTIFICATE: whose public keys may be certified, besides its own */
+    Key *subjects[TYPED_SIGN_SUBJECTS_MAX]; /* for PURPOSE_CERTIFICATE: whose public keys may be
+                                               certified, besides its own */
     size_t n_subjects;
     const atomic_bool *cancelled; /* may be NULL */
 } TypedSign;
 
-/* Does configuration let the key be used for that? Fills in the subjects. -EPERM with a static reason. */
-int typed_sign_permitted(TypedSign *t, Store *store, const KeyRights *rights, const char **ret_reason);
+/* Does configuration let the key be used for that? Fills in the subjects. -EPERM with a static
+ * reason. */
+int typed_sign_permitted(TypedSign *t, Store *store, const KeyRights *rights,
+                         const char **ret_reason);
 
-/* -EBADMSG: not what the purpose says, -EPERM: not what this key may sign, -EINVAL: digest; with a static reason. -ECANCELED. */
+/* -EBADMSG: not what the purpose says, -EPERM: not what this key may sign, -EINVAL: digest; with a
+ * static reason. -ECANCELED. */
 int typed_sign(const TypedSign *t, uint8_t **ret, size_t *ret_size, const char **ret_reason);
 
 /* Releases everything, the mapping too. */

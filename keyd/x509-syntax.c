@@ -64,14 +64,16 @@ int x509_read_public_key(DerSpan *input, DerSpan *ret_element, const char **ret_
 
     if (der_read_any(input, &tag, &element, &info) < 0 || tag != DER_SEQUENCE)
         return refuse(ret_reason, "the public key is missing");
-    if (der_read(&info, DER_SEQUENCE, &algorithm) < 0 || der_read(&info, DER_BIT_STRING, &bits) < 0 || der_end(&info) < 0 ||
-        der_read(&algorithm, DER_OID, &oid) < 0 || oid.size == 0 || bits.size < 2 || bits.data[0] != 0)
+    if (der_read(&info, DER_SEQUENCE, &algorithm) < 0 ||
+        der_read(&info, DER_BIT_STRING, &bits) < 0 || der_end(&info) < 0 ||
+        der_read(&algorithm, DER_OID, &oid) < 0 || oid.size == 0 || bits.size < 2 ||
+        bits.data[0] != 0)
         return refuse(ret_reason, "the public key is malformed");
     *ret_element = element;
     return 0;
 }
 
-/* --- Times ------------------------------------------------------------------------------------------------------------- */
+/* --- Times --- */
 
 #define TIME_DIGITS 14U /* YYYYMMDDHHMMSS */
 
@@ -93,7 +95,8 @@ static int read_time(DerSpan *input, char ret[TIME_DIGITS])
     if (tag == DER_UTC_TIME && text.size == TIME_DIGITS - 1) {
         memcpy(ret, text.data[0] >= '5' ? "19" : "20", 2);
         memcpy(ret + 2, text.data, TIME_DIGITS - 2);
-    } else if (tag == DER_GENERALIZED_TIME && text.size == TIME_DIGITS + 1 && memcmp(text.data, "2050", 4) >= 0)
+    } else if (tag == DER_GENERALIZED_TIME && text.size == TIME_DIGITS + 1 &&
+               memcmp(text.data, "2050", 4) >= 0)
         memcpy(ret, text.data, TIME_DIGITS);
     else
         return -EBADMSG;
@@ -102,8 +105,9 @@ static int read_time(DerSpan *input, char ret[TIME_DIGITS])
     for (size_t i = 0; i < TIME_DIGITS; i++)
         if (ret[i] < '0' || ret[i] > '9')
             return -EBADMSG;
-    if (!digits_in_range(ret + 4, 1, 12) || !digits_in_range(ret + 6, 1, 31) || !digits_in_range(ret + 8, 0, 23) ||
-        !digits_in_range(ret + 10, 0, 59) || !digits_in_range(ret + 12, 0, 59))
+    if (!digits_in_range(ret + 4, 1, 12) || !digits_in_range(ret + 6, 1, 31) ||
+        !digits_in_range(ret + 8, 0, 23) || !digits_in_range(ret + 10, 0, 59) ||
+        !digits_in_range(ret + 12, 0, 59))
         return -EBADMSG;
     return 0;
 }
@@ -121,7 +125,7 @@ int x509_read_validity(DerSpan *input, const char **ret_reason)
     return 0;
 }
 
-/* --- Extensions -------------------------------------------------------------------------------------------------------- */
+/* --- Extensions --- */
 
 /* The last bytes of 2.5.29.n, and of 1.3.6.1.5.5.7.1.1. */
 #define OID_SUBJECT_KEY_IDENTIFIER "\x55\x1d\x0e"
@@ -158,7 +162,8 @@ static int read_key_usage(DerSpan value, X509Extensions *e)
 {
     DerSpan bits;
 
-    if (der_read_only(value, DER_BIT_STRING, &bits) < 0 || bits.size < 2 || bits.size > 3 || bits.data[0] > 7)
+    if (der_read_only(value, DER_BIT_STRING, &bits) < 0 || bits.size < 2 || bits.size > 3 ||
+        bits.data[0] > 7)
         return -EBADMSG;
     e->signs_others = bits.data[1] & (KEY_USAGE_CERT_SIGN | KEY_USAGE_CRL_SIGN);
     return 0;
@@ -178,16 +183,17 @@ static const struct {
     const char *oid;
     int (*read)(DerSpan value, X509Extensions *e);
 } known_extensions[] = {
-    {OID_SUBJECT_KEY_IDENTIFIER, read_octets},    {OID_KEY_USAGE, read_key_usage},
-    {OID_SUBJECT_ALT_NAME, read_sequence},        {OID_BASIC_CONSTRAINTS, read_basic_constraints},
-    {OID_CRL_DISTRIBUTION_POINTS, read_sequence}, {OID_CERTIFICATE_POLICIES, read_sequence},
+    {OID_SUBJECT_KEY_IDENTIFIER, read_octets},     {OID_KEY_USAGE, read_key_usage},
+    {OID_SUBJECT_ALT_NAME, read_sequence},         {OID_BASIC_CONSTRAINTS, read_basic_constraints},
+    {OID_CRL_DISTRIBUTION_POINTS, read_sequence},  {OID_CERTIFICATE_POLICIES, read_sequence},
     {OID_AUTHORITY_KEY_IDENTIFIER, read_sequence}, {OID_EXTENDED_KEY_USAGE, read_sequence},
     {OID_AUTHORITY_INFO_ACCESS, read_sequence},
 };
 
 _Static_assert(ELEMENTSOF(known_extensions) <= 32, "each has a bit in seen");
 
-static int check_extension(DerSpan extension, X509Extensions *e, uint32_t *seen, const char **ret_reason)
+static int check_extension(DerSpan extension, X509Extensions *e, uint32_t *seen,
+                           const char **ret_reason)
 {
     DerSpan oid, critical, value;
     int r;
@@ -196,8 +202,9 @@ static int check_extension(DerSpan extension, X509Extensions *e, uint32_t *seen,
         return refuse(ret_reason, "an extension is malformed");
     r = der_read_optional(&extension, DER_BOOLEAN, &critical);
     /* FALSE is the default, which DER leaves out. */
-    if (r < 0 || (r > 0 && !der_equal(critical, "\xff", 1)) || der_read(&extension, DER_OCTET_STRING, &value) < 0 ||
-        der_end(&extension) < 0 || der_check(value, X509_DEPTH_MAX) < 0)
+    if (r < 0 || (r > 0 && !der_equal(critical, "\xff", 1)) ||
+        der_read(&extension, DER_OCTET_STRING, &value) < 0 || der_end(&extension) < 0 ||
+        der_check(value, X509_DEPTH_MAX) < 0)
         return refuse(ret_reason, "an extension is malformed");
     for (size_t i = 0; i < ELEMENTSOF(known_extensions); i++) {
         if (!der_equal(oid, known_extensions[i].oid, strlen(known_extensions[i].oid)))
@@ -205,7 +212,9 @@ static int check_extension(DerSpan extension, X509Extensions *e, uint32_t *seen,
         if (*seen & 1U << i)
             return refuse(ret_reason, "an extension is there twice");
         *seen |= 1U << i;
-        return known_extensions[i].read(value, e) < 0 ? refuse(ret_reason, "the value of an extension is malformed") : 0;
+        return known_extensions[i].read(value, e) < 0
+                   ? refuse(ret_reason, "the value of an extension is malformed")
+                   : 0;
     }
     return refuse(ret_reason, "there is an extension that is not known here");
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is common to the things that X.509 signs: names, public keys, extensions, times. Syntax only, from bounded DER; *ret_reason
- * is a static text that completes "... : ". All return 0 or -EBADMSG. */
+/* What is common to the things that X.509 signs: names, public keys, extensions, times. Syntax
+ * only, from bounded DER; *ret_reason is a static text that completes "... : ". All return 0 or
+ * -EBADMSG. */
 #pragma once
 
 #include "der.h"

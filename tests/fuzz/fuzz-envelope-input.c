@@ -14,7 +14,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const EnvelopeExpectation expected = {"ES256", CORPUS_TIME, {(const uint8_t *)CORPUS_CERTIFICATE, STRLEN(CORPUS_CERTIFICATE)}};
+    const EnvelopeExpectation expected = {
+        "ES256", CORPUS_TIME, {(const uint8_t *)CORPUS_CERTIFICATE, STRLEN(CORPUS_CERTIFICATE)}};
     const char *reason = NULL;
     _cleanup_free_ void *decoded = NULL;
     DerSpan payload;

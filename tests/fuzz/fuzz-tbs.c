@@ -8,7 +8,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* The public key that was compared is the one that others will read: OpenSSL, given the same bytes in a frame of a certificate. */
+/* The public key that was compared is the one that others will read: OpenSSL, given the same bytes
+ * in a frame of a certificate. */
 static void compare_public_key(const uint8_t *data, size_t size, DerSpan public_key)
 {
     static const uint8_t tail[] = {0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x01, 0x00};
@@ -21,7 +22,10 @@ static void compare_public_key(const uint8_t *data, size_t size, DerSpan public_
 
     if (!framed)
         return;
-    memcpy(framed, (const uint8_t[]){0x30, 0x83, (uint8_t)(content >> 16), (uint8_t)(content >> 8), (uint8_t)content}, 5);
+    memcpy(framed,
+           (const uint8_t[]){0x30, 0x83, (uint8_t)(content >> 16), (uint8_t)(content >> 8),
+                             (uint8_t)content},
+           5);
     memcpy(framed + 5, data, size);
     memcpy(framed + 5 + size, tail, sizeof tail);
     certificate = d2i_X509(NULL, &p, (long)(content + 5));

@@ -74,7 +74,8 @@ static void test_long_form(void **state)
 
     assert_int_equal(der_read_only((DerSpan){data, sizeof data}, DER_OCTET_STRING, &content), 0);
     assert_int_equal(content.size, 200);
-    assert_int_equal(der_read_only((DerSpan){data, sizeof data - 1}, DER_OCTET_STRING, &content), -EBADMSG);
+    assert_int_equal(der_read_only((DerSpan){data, sizeof data - 1}, DER_OCTET_STRING, &content),
+                     -EBADMSG);
 }
 
 static void test_uint64(void **state)
@@ -86,7 +87,8 @@ static void test_uint64(void **state)
         SPAN(0x02, 0x09, 0x01, 0, 0, 0, 0, 0, 0, 0, 0),
         SPAN(0x0a, 0x01, 0x01),
     };
-    DerSpan good = SPAN(0x02, 0x09, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff), zero = SPAN(0x02, 0x01, 0x00);
+    DerSpan good = SPAN(0x02, 0x09, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff),
+            zero = SPAN(0x02, 0x01, 0x00);
     uint64_t value;
 
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -106,8 +108,9 @@ static void test_check(void **state)
     assert_int_equal(der_check(SPAN(0x30, 0x04, 0x31, 0x02, 0x05, 0x00), 3), 0);
     assert_int_equal(der_check(SPAN(0x30, 0x04, 0x31, 0x02, 0x05, 0x00), 2), -EBADMSG);
     assert_int_equal(der_check(SPAN(0x30, 0x04, 0x31, 0x03, 0x05, 0x00), 9), -EBADMSG);
-    assert_int_equal(der_check(SPAN(0x24, 0x02, 0x04, 0x00), 9), -EBADMSG); /* constructed OCTET STRING */
-    assert_int_equal(der_check(SPAN(0x10, 0x00), 9), -EBADMSG);             /* primitive SEQUENCE */
+    assert_int_equal(der_check(SPAN(0x24, 0x02, 0x04, 0x00), 9),
+                     -EBADMSG);                                 /* constructed OCTET STRING */
+    assert_int_equal(der_check(SPAN(0x10, 0x00), 9), -EBADMSG); /* primitive SEQUENCE */
     assert_int_equal(der_check(SPAN(0x80, 0x02, 0xff, 0xff), 1), 0);
 }
 
@@ -139,8 +142,12 @@ static void test_check_deep(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lengths_refused), cmocka_unit_test(test_read),   cmocka_unit_test(test_optional_malformed),
-        cmocka_unit_test(test_long_form),       cmocka_unit_test(test_uint64), cmocka_unit_test(test_check),
+        cmocka_unit_test(test_lengths_refused),
+        cmocka_unit_test(test_read),
+        cmocka_unit_test(test_optional_malformed),
+        cmocka_unit_test(test_long_form),
+        cmocka_unit_test(test_uint64),
+        cmocka_unit_test(test_check),
         cmocka_unit_test(test_check_deep),
     };
 

@@ -48,11 +48,12 @@ static void test_nothing_is_named(void **state)
 
 static void test_roles(void **state)
 {
-    _cleanup_(key_rights_freep) KeyRights *rights = rights_from(
-        "{\"trustpoint\": {"
-        "\"system-trustpoint\": {\"keypair\": {\"algorithm\": \"rsa\", \"label\": \"system-enroll-key\"},"
-        " \"ca-keypair\": {\"algorithm\": \"rsa\", \"label\": \"system-root-key\"}},"
-        "\"core\": {\"rsakeypair\": \"core-key\", \"subject-name\": \"CN=x\"}}}");
+    _cleanup_(key_rights_freep) KeyRights *rights =
+        rights_from("{\"trustpoint\": {"
+                    "\"system-trustpoint\": {\"keypair\": {\"algorithm\": \"rsa\", \"label\": "
+                    "\"system-enroll-key\"},"
+                    " \"ca-keypair\": {\"algorithm\": \"rsa\", \"label\": \"system-root-key\"}},"
+                    "\"core\": {\"rsakeypair\": \"core-key\", \"subject-name\": \"CN=x\"}}}");
 
     assert_non_null(rights);
     assert_int_equal(key_rights_count(rights), 3);
@@ -71,9 +72,10 @@ static void test_roles(void **state)
 /* A key that another trustpoint uses as its CA never seals. */
 static void test_ca_key_never_seals(void **state)
 {
-    _cleanup_(key_rights_freep) KeyRights *rights = rights_from(
-        "{\"trustpoint\": {\"system-trustpoint\": {\"keypair\": {\"algorithm\": \"rsa\", \"label\": \"x\"}},"
-        "\"other\": {\"ca-keypair\": {\"algorithm\": \"rsa\", \"label\": \"x\"}}}}");
+    _cleanup_(key_rights_freep) KeyRights *rights =
+        rights_from("{\"trustpoint\": {\"system-trustpoint\": {\"keypair\": {\"algorithm\": "
+                    "\"rsa\", \"label\": \"x\"}},"
+                    "\"other\": {\"ca-keypair\": {\"algorithm\": \"rsa\", \"label\": \"x\"}}}}");
 
     assert_true(key_rights_is_keypair(rights, "rsa", "x"));
     assert_false(key_rights_is_sealer(rights, "rsa", "x"));

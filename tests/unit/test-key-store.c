@@ -14,7 +14,8 @@
 #include "secure-memory.h"
 #include "store.h"
 
-static const uint8_t kek_bytes[KEK_SIZE] = "this is a key for unit tests...", other_kek_bytes[KEK_SIZE] = {7};
+static const uint8_t kek_bytes[KEK_SIZE] = "this is a key for unit tests...",
+                     other_kek_bytes[KEK_SIZE] = {7};
 
 typedef struct Folder {
     char path[64];
@@ -112,7 +113,8 @@ static void test_labels_and_claims_refused(void **state)
 
 static void test_round_trip(void **state)
 {
-    static const char *const algorithms[] = {"rsa", "ecdsanistp256", "ecdsanistp384", "ecdsanistp521", "ed25519"};
+    static const char *const algorithms[] = {"rsa", "ecdsanistp256", "ecdsanistp384",
+                                             "ecdsanistp521", "ed25519"};
     Store *s = store_at(*state, kek_bytes), *again;
 
     for (size_t i = 0; i < ELEMENTSOF(algorithms); i++)
@@ -120,12 +122,13 @@ static void test_round_trip(void **state)
     again = store_at(*state, kek_bytes);
     assert_int_equal(store_count(again), ELEMENTSOF(algorithms));
     for (size_t i = 0; i < ELEMENTSOF(algorithms); i++) {
-        Key *old = store_find(s, algorithms[i], "same-label"), *new = store_find(again, algorithms[i], "same-label");
+        Key *old = store_find(s, algorithms[i], "same-label"),
+            *new = store_find(again, algorithms[i], "same-label");
 
         assert_non_null(new);
         assert_int_equal(new->created, 1700000000123456);
         assert_string_equal(new->usage, KEY_USAGE_GENERAL);
-        assert_true(new->bits == old->bits && EVP_PKEY_eq(new->pkey, old->pkey) == 1);
+        assert_true(new->bits == old->bits &&EVP_PKEY_eq(new->pkey, old->pkey) == 1);
     }
     assert_null(store_find(again, "rsa", "other-label"));
     store_free(s);
@@ -162,7 +165,8 @@ static void test_files_are_sealed_and_private(void **state)
     assert_int_equal(label_file_name("ed25519", "one", name), 0);
     assert_int_equal(fstatat(((Folder *)*state)->fd, name, &st, 0), 0);
     assert_int_equal(st.st_mode & 07777, 0600);
-    assert_int_equal(read_file_at(((Folder *)*state)->fd, name, KEY_FILE_SIZE_MAX, &data, &size), 0);
+    assert_int_equal(read_file_at(((Folder *)*state)->fd, name, KEY_FILE_SIZE_MAX, &data, &size),
+                     0);
     assert_null(memmem(data, size, private, sizeof private));
     assert_null(memmem(data, size, "PRIVATE KEY", 11));
 }
@@ -220,7 +224,8 @@ static void test_nonces_differ(void **state)
 static void test_spliced_file(void **state)
 {
     _cleanup_(kek_freep) Kek *kek = kek_for_test(kek_bytes);
-    _cleanup_(key_unrefp) Key *one = key_for_test("ed25519", "one"), *two = key_for_test("ed25519", "two"), *opened = NULL;
+    _cleanup_(key_unrefp) Key *one = key_for_test("ed25519", "one"),
+                              *two = key_for_test("ed25519", "two"), *opened = NULL;
     _cleanup_free_ uint8_t *a = NULL, *b = NULL;
     size_t a_size, b_size, sealed;
 
@@ -285,7 +290,8 @@ static void test_other_kek(void **state)
     store_free(s);
     s = store_at(*state, other_kek_bytes);
     assert_int_equal(store_count(s), 0);
-    /* Nothing is lost: not moved, not overwritten by accident, and there again with the right KEK. */
+    /* Nothing is lost: not moved, not overwritten by accident, and there again with the right KEK.
+     */
     assert_int_equal(label_file_name("ed25519", "one", name), 0);
     assert_true(file_exists(*state, name));
     assert_int_equal(store_claim(s, key_algorithm_find("ed25519"), "one", false), -EEXIST);
@@ -301,7 +307,8 @@ static void test_leftovers(void **state)
     Folder *f = *state;
     Store *s;
 
-    assert_int_equal(close(openat(f->fd, ".tmp-0123456789abcdef", O_CREAT | O_WRONLY | O_CLOEXEC, 0600)), 0);
+    assert_int_equal(
+        close(openat(f->fd, ".tmp-0123456789abcdef", O_CREAT | O_WRONLY | O_CLOEXEC, 0600)), 0);
     s = store_at(f, kek_bytes);
     assert_false(file_exists(f, ".tmp-0123456789abcdef"));
     store_free(s);
@@ -318,7 +325,9 @@ static void test_kek_credential(void **state)
     assert_int_equal(kek_load(&kek), -ENOENT);
     assert_int_equal(atomic_write_at(f->fd, KEK_CREDENTIAL, kek_bytes, KEK_SIZE - 1, 0400), 0);
     assert_int_equal(kek_load(&kek), -EBADMSG);
-    assert_int_equal(atomic_write_at(f->fd, KEK_CREDENTIAL, "0123456789abcdef0123456789abcdefX", KEK_SIZE + 1, 0400), 0);
+    assert_int_equal(atomic_write_at(f->fd, KEK_CREDENTIAL, "0123456789abcdef0123456789abcdefX",
+                                     KEK_SIZE + 1, 0400),
+                     0);
     assert_int_equal(kek_load(&kek), -EBADMSG);
     assert_int_equal(atomic_write_at(f->fd, KEK_CREDENTIAL, kek_bytes, KEK_SIZE, 0400), 0);
     assert_int_equal(kek_load(&kek), 0);
@@ -334,9 +343,12 @@ static void test_generation_bounds_and_cancel(void **state)
 {
     EVP_PKEY *pkey = NULL;
 
-    assert_int_equal(key_generate(key_algorithm_find("rsa"), RSA_BITS_MIN - 1, NULL, NULL, &pkey), -EINVAL);
-    assert_int_equal(key_generate(key_algorithm_find("rsa"), RSA_BITS_MAX + 1, NULL, NULL, &pkey), -EINVAL);
-    assert_int_equal(key_generate(key_algorithm_find("rsa"), RSA_BITS_MAX, yes, NULL, &pkey), -ECANCELED);
+    assert_int_equal(key_generate(key_algorithm_find("rsa"), RSA_BITS_MIN - 1, NULL, NULL, &pkey),
+                     -EINVAL);
+    assert_int_equal(key_generate(key_algorithm_find("rsa"), RSA_BITS_MAX + 1, NULL, NULL, &pkey),
+                     -EINVAL);
+    assert_int_equal(key_generate(key_algorithm_find("rsa"), RSA_BITS_MAX, yes, NULL, &pkey),
+                     -ECANCELED);
     assert_null(key_algorithm_find("dsa"));
     assert_null(key_algorithm_find("RSA"));
 }

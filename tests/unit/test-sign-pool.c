@@ -48,7 +48,10 @@ static Key *key_for_test(void)
 
 static TypedSign work_for_test(Key *key)
 {
-    TypedSign t = {.key = key_ref(key), .digest = DIGEST_NONE, .purpose = PURPOSE_CERTIFICATE_REQUEST, .input_size = 4096};
+    TypedSign t = {.key = key_ref(key),
+                   .digest = DIGEST_NONE,
+                   .purpose = PURPOSE_CERTIFICATE_REQUEST,
+                   .input_size = 4096};
 
     t.input = mmap(NULL, t.input_size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     assert_ptr_not_equal(t.input, MAP_FAILED);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* keyd signs only what it understands: each purpose with what it takes, and with all that it must not take. */
+/* keyd signs only what it understands: each purpose with what it takes, and with all that it must
+ * not take. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -48,10 +49,12 @@ static Key *add_key(Store *store, const char *algorithm, const char *label)
 static int setup(void **state)
 {
     static const uint8_t zeros[KEK_SIZE];
-    static const char section[] = "{\"trustpoint\": {"
-                                  "\"system-trustpoint\": {\"keypair\": {\"algorithm\": \"ecdsanistp256\", \"label\": \"leaf\"},"
-                                  " \"ca-keypair\": {\"algorithm\": \"rsa\", \"label\": \"root\"}},"
-                                  "\"core\": {\"keypair\": {\"algorithm\": \"ed25519\", \"label\": \"other\"}}}}";
+    static const char section[] =
+        "{\"trustpoint\": {"
+        "\"system-trustpoint\": {\"keypair\": {\"algorithm\": \"ecdsanistp256\", \"label\": "
+        "\"leaf\"},"
+        " \"ca-keypair\": {\"algorithm\": \"rsa\", \"label\": \"root\"}},"
+        "\"core\": {\"keypair\": {\"algorithm\": \"ed25519\", \"label\": \"other\"}}}}";
     _cleanup_json_ json_object *o = NULL;
     static Fixture f;
     Kek *kek = NULL;
@@ -59,7 +62,8 @@ static int setup(void **state)
     (void)strcpy(f.path, "/tmp/test-typed-sign.XXXXXX");
     assert_non_null(mkdtemp(f.path));
     assert_int_equal(kek_new(zeros, &kek), 0);
-    assert_int_equal(store_open(open(f.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), kek, &f.store), 0);
+    assert_int_equal(store_open(open(f.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), kek, &f.store),
+                     0);
     f.root = add_key(f.store, "rsa", "root");
     f.leaf = add_key(f.store, "ecdsanistp256", "leaf");
     f.other = add_key(f.store, "ed25519", "other");
@@ -96,7 +100,8 @@ static const void *map_copy(const void *data, size_t size)
 }
 
 /* A signature that was made has to verify. */
-static void verify(Key *key, Digest digest, const void *data, size_t size, const uint8_t *signature, size_t signature_size)
+static void verify(Key *key, Digest digest, const void *data, size_t size, const uint8_t *signature,
+                   size_t signature_size)
 {
     _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *context = EVP_MD_CTX_new();
 
@@ -104,10 +109,11 @@ static void verify(Key *key, Digest digest, const void *data, size_t size, const
     assert_int_equal(EVP_DigestVerify(context, signature, signature_size, data, size), 1);
 }
 
-static int sign_full(Fixture *f, Key *key, Purpose purpose, Digest digest, const void *data, size_t size, const Bytes *certificate,
-                     const char **ret_reason)
+static int sign_full(Fixture *f, Key *key, Purpose purpose, Digest digest, const void *data,
+                     size_t size, const Bytes *certificate, const char **ret_reason)
 {
-    _cleanup_(typed_sign_done) TypedSign t = {.key = key_ref(key), .digest = digest, .purpose = purpose};
+    _cleanup_(typed_sign_done)
+        TypedSign t = {.key = key_ref(key), .digest = digest, .purpose = purpose};
     _cleanup_free_ uint8_t *signature = NULL;
     const char *reason = NULL;
     size_t signature_size;
@@ -138,7 +144,7 @@ static int sign(Fixture *f, Key *key, Purpose purpose, const Bytes *b)
     return sign_full(f, key, purpose, digest_for(key), b->data, b->size, NULL, NULL);
 }
 
-/* --- Requests ---------------------------------------------------------------------------------------------------------- */
+/* --- Requests --- */
 
 static X509_NAME *name_new(const char *common_name)
 {
@@ -146,13 +152,16 @@ static X509_NAME *name_new(const char *common_name)
 
     assert_non_null(name);
     if (common_name)
-        assert_int_equal(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)common_name, -1, -1, 0), 1);
+        assert_int_equal(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8,
+                                                    (const unsigned char *)common_name, -1, -1, 0),
+                         1);
     return name;
 }
 
 static void add_extension(STACK_OF(X509_EXTENSION) * *extensions, int nid, const char *value)
 {
-    _cleanup_(X509_EXTENSION_freep) X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, NULL, nid, value);
+    _cleanup_(X509_EXTENSION_freep) X509_EXTENSION *extension =
+        X509V3_EXT_conf_nid(NULL, NULL, nid, value);
 
     assert_non_null(extension);
     assert_non_null(X509v3_add_ext(extensions, extension, -1));
@@ -188,14 +197,20 @@ static Bytes request_finish(X509_REQ *request)
 static void test_request(void **state)
 {
     Fixture *f = *state;
-    _cleanup_bytes_ Bytes good = request_finish(request_new(f->leaf)), ed25519 = request_finish(request_new(f->other));
+    _cleanup_bytes_ Bytes good = request_finish(request_new(f->leaf)),
+                          ed25519 = request_finish(request_new(f->other));
 
     assert_int_equal(sign(f, f->leaf, PURPOSE_CERTIFICATE, &good), -EPERM);
     assert_int_equal(sign(f, f->root, PURPOSE_CERTIFICATE_REQUEST, &good), -EPERM);
-    assert_int_equal(sign(f, f->other, PURPOSE_CERTIFICATE_REQUEST, &good), -EPERM); /* the public key of another */
-    assert_int_equal(sign_full(f, f->leaf, PURPOSE_CERTIFICATE_REQUEST, DIGEST_NONE, good.data, good.size, NULL, NULL), -EINVAL);
+    assert_int_equal(sign(f, f->other, PURPOSE_CERTIFICATE_REQUEST, &good),
+                     -EPERM); /* the public key of another */
+    assert_int_equal(sign_full(f, f->leaf, PURPOSE_CERTIFICATE_REQUEST, DIGEST_NONE, good.data,
+                               good.size, NULL, NULL),
+                     -EINVAL);
     assert_int_equal(sign(f, f->leaf, PURPOSE_CERTIFICATE_REQUEST, &good), 0);
-    assert_int_equal(sign_full(f, f->leaf, PURPOSE_CERTIFICATE_REQUEST, DIGEST_SHA512, good.data, good.size, NULL, NULL), 0);
+    assert_int_equal(sign_full(f, f->leaf, PURPOSE_CERTIFICATE_REQUEST, DIGEST_SHA512, good.data,
+                               good.size, NULL, NULL),
+                     0);
     assert_int_equal(sign(f, f->other, PURPOSE_CERTIFICATE_REQUEST, &ed25519), 0);
 }
 
@@ -207,11 +222,13 @@ static void test_request_damaged(void **state)
     int r;
 
     for (size_t n = 0; n < good.size; n++) {
-        r = sign_full(f, f->leaf, PURPOSE_CERTIFICATE_REQUEST, DIGEST_SHA256, good.data, n, NULL, NULL);
+        r = sign_full(f, f->leaf, PURPOSE_CERTIFICATE_REQUEST, DIGEST_SHA256, good.data, n, NULL,
+                      NULL);
         assert_int_equal(r, -EBADMSG);
     }
     memcpy(longer, good.data, good.size);
-    r = sign_full(f, f->leaf, PURPOSE_CERTIFICATE_REQUEST, DIGEST_SHA256, longer, good.size + 1, NULL, NULL);
+    r = sign_full(f, f->leaf, PURPOSE_CERTIFICATE_REQUEST, DIGEST_SHA256, longer, good.size + 1,
+                  NULL, NULL);
     assert_int_equal(r, -EBADMSG);
 }
 
@@ -220,7 +237,9 @@ static void assert_request_refused(Fixture *f, X509_REQ *request, const char *re
     _cleanup_bytes_ Bytes b = request_finish(request);
     const char *said = NULL;
 
-    assert_int_equal(sign_full(f, f->leaf, PURPOSE_CERTIFICATE_REQUEST, DIGEST_SHA256, b.data, b.size, NULL, &said), -EBADMSG);
+    assert_int_equal(sign_full(f, f->leaf, PURPOSE_CERTIFICATE_REQUEST, DIGEST_SHA256, b.data,
+                               b.size, NULL, &said),
+                     -EBADMSG);
     assert_string_equal(said, reason);
 }
 
@@ -235,7 +254,9 @@ static void test_request_content(void **state)
     assert_request_refused(f, request, "the version is not 1");
 
     request = request_new(f->leaf);
-    assert_int_equal(X509_REQ_add1_attr_by_NID(request, NID_pkcs9_emailAddress, MBSTRING_ASC, (const unsigned char *)"a@b", 3), 1);
+    assert_int_equal(X509_REQ_add1_attr_by_NID(request, NID_pkcs9_emailAddress, MBSTRING_ASC,
+                                               (const unsigned char *)"a@b", 3),
+                     1);
     assert_request_refused(f, request, "there is an attribute that is not known here");
 
     request = X509_REQ_new();
@@ -255,36 +276,46 @@ static void test_request_attribute_twice(void **state)
     const char *reason = NULL;
     uint8_t *found;
 
-    assert_int_equal(X509_REQ_add1_attr_by_NID(request, NID_pkcs9_unstructuredName, MBSTRING_ASC, (const unsigned char *)"a", 1), 1);
-    assert_int_equal(X509_REQ_add1_attr_by_NID(request, NID_pkcs9_challengePassword, MBSTRING_ASC, (const unsigned char *)"b", 1), 1);
+    assert_int_equal(X509_REQ_add1_attr_by_NID(request, NID_pkcs9_unstructuredName, MBSTRING_ASC,
+                                               (const unsigned char *)"a", 1),
+                     1);
+    assert_int_equal(X509_REQ_add1_attr_by_NID(request, NID_pkcs9_challengePassword, MBSTRING_ASC,
+                                               (const unsigned char *)"b", 1),
+                     1);
     b = request_finish(request);
     /* OpenSSL adds none twice: one becomes the other. */
     found = memmem(b.data, b.size, oid, sizeof oid);
     assert_non_null(found);
     found[sizeof oid - 1] = 0x07;
-    assert_int_equal(sign_full(f, f->leaf, PURPOSE_CERTIFICATE_REQUEST, DIGEST_SHA256, b.data, b.size, NULL, &reason), -EBADMSG);
+    assert_int_equal(sign_full(f, f->leaf, PURPOSE_CERTIFICATE_REQUEST, DIGEST_SHA256, b.data,
+                               b.size, NULL, &reason),
+                     -EBADMSG);
     assert_string_equal(reason, "an attribute is there twice");
 }
 
 static void test_request_known_attributes(void **state)
 {
-    static const int nids[] = {NID_pkcs9_challengePassword, NID_pkcs9_unstructuredName, NID_pkcs9_unstructuredAddress};
+    static const int nids[] = {NID_pkcs9_challengePassword, NID_pkcs9_unstructuredName,
+                               NID_pkcs9_unstructuredAddress};
     Fixture *f = *state;
     X509_REQ *request = request_new(f->leaf);
     _cleanup_bytes_ Bytes b = {NULL, 0};
 
     for (size_t i = 0; i < ELEMENTSOF(nids); i++)
-        assert_int_equal(X509_REQ_add1_attr_by_NID(request, nids[i], MBSTRING_ASC, (const unsigned char *)"text", 4), 1);
+        assert_int_equal(X509_REQ_add1_attr_by_NID(request, nids[i], MBSTRING_ASC,
+                                                   (const unsigned char *)"text", 4),
+                         1);
     b = request_finish(request);
     assert_int_equal(sign(f, f->leaf, PURPOSE_CERTIFICATE_REQUEST, &b), 0);
 }
 
-/* --- Certificates ------------------------------------------------------------------------------------------------------ */
+/* --- Certificates --- */
 
 /* A self-signed root when subject is the root itself, else what it signs for another. */
 static X509 *certificate_new(Fixture *f, Key *subject)
 {
-    _cleanup_(X509_NAME_freep) X509_NAME *issuer = name_new("root"), *name = name_new(subject == f->root ? "root" : "router");
+    _cleanup_(X509_NAME_freep) X509_NAME *issuer = name_new("root"),
+                                         *name = name_new(subject == f->root ? "root" : "router");
     STACK_OF(X509_EXTENSION) *extensions = NULL;
     X509 *c = X509_new();
 
@@ -293,14 +324,16 @@ static X509 *certificate_new(Fixture *f, Key *subject)
     assert_int_equal(X509_set_issuer_name(c, issuer), 1);
     assert_int_equal(X509_set_subject_name(c, name), 1);
     assert_non_null(ASN1_TIME_set(X509_getm_notBefore(c), 1700000000));
-    assert_non_null(ASN1_TIME_set(X509_getm_notAfter(c), 2600000000)); /* in the 2050s: GeneralizedTime */
+    assert_non_null(
+        ASN1_TIME_set(X509_getm_notAfter(c), 2600000000)); /* in the 2050s: GeneralizedTime */
     assert_int_equal(X509_set_pubkey(c, subject->pkey), 1);
     if (subject == f->root) {
         add_extension(&extensions, NID_basic_constraints, "critical,CA:TRUE,pathlen:0");
         add_extension(&extensions, NID_key_usage, "critical,keyCertSign,cRLSign");
     } else {
         add_extension(&extensions, NID_basic_constraints, "critical,CA:FALSE");
-        add_extension(&extensions, NID_key_usage, "critical,digitalSignature,keyEncipherment,keyAgreement");
+        add_extension(&extensions, NID_key_usage,
+                      "critical,digitalSignature,keyEncipherment,keyAgreement");
     }
     for (int i = 0; i < sk_X509_EXTENSION_num(extensions); i++)
         assert_int_equal(X509_add_ext(c, sk_X509_EXTENSION_value(extensions, i), -1), 1);
@@ -334,7 +367,9 @@ static void test_certificate(void **state)
     assert_int_equal(sign(f, f->root, PURPOSE_CERTIFICATE_REQUEST, &root), -EPERM);
     assert_int_equal(sign(f, f->root, PURPOSE_ENVELOPE, &root), -EPERM);
     /* The inner algorithm says SHA-256. */
-    assert_int_equal(sign_full(f, f->root, PURPOSE_CERTIFICATE, DIGEST_SHA384, root.data, root.size, NULL, &reason), -EBADMSG);
+    assert_int_equal(sign_full(f, f->root, PURPOSE_CERTIFICATE, DIGEST_SHA384, root.data, root.size,
+                               NULL, &reason),
+                     -EBADMSG);
     assert_string_equal(reason, "the signature algorithm is not that of the key and digest");
     assert_int_equal(sign(f, f->root, PURPOSE_CERTIFICATE, &root), 0);
     assert_int_equal(sign(f, f->root, PURPOSE_CERTIFICATE, &leaf), 0);
@@ -347,9 +382,13 @@ static void test_certificate_damaged(void **state)
     _cleanup_free_ uint8_t *longer = calloc(1, good.size + 1);
 
     for (size_t n = 0; n < good.size; n++)
-        assert_int_equal(sign_full(f, f->root, PURPOSE_CERTIFICATE, DIGEST_SHA256, good.data, n, NULL, NULL), -EBADMSG);
+        assert_int_equal(
+            sign_full(f, f->root, PURPOSE_CERTIFICATE, DIGEST_SHA256, good.data, n, NULL, NULL),
+            -EBADMSG);
     memcpy(longer, good.data, good.size);
-    assert_int_equal(sign_full(f, f->root, PURPOSE_CERTIFICATE, DIGEST_SHA256, longer, good.size + 1, NULL, NULL), -EBADMSG);
+    assert_int_equal(sign_full(f, f->root, PURPOSE_CERTIFICATE, DIGEST_SHA256, longer,
+                               good.size + 1, NULL, NULL),
+                     -EBADMSG);
 }
 
 static void assert_certificate_refused(Fixture *f, X509 *c, int error, const char *reason)
@@ -357,13 +396,16 @@ static void assert_certificate_refused(Fixture *f, X509 *c, int error, const cha
     _cleanup_bytes_ Bytes b = certificate_finish(f, c);
     const char *said = NULL;
 
-    assert_int_equal(sign_full(f, f->root, PURPOSE_CERTIFICATE, DIGEST_SHA256, b.data, b.size, NULL, &said), error);
+    assert_int_equal(
+        sign_full(f, f->root, PURPOSE_CERTIFICATE, DIGEST_SHA256, b.data, b.size, NULL, &said),
+        error);
     assert_string_equal(said, reason);
 }
 
 static void test_certificate_content(void **state)
 {
-    static const char serial_reason[] = "the serial number is not a positive number of at most 20 bytes";
+    static const char serial_reason[] =
+        "the serial number is not a positive number of at most 20 bytes";
     Fixture *f = *state;
     _cleanup_(BN_freep) BIGNUM *large = BN_new();
     _cleanup_(X509_NAME_freep) X509_NAME *empty = name_new(NULL);
@@ -394,7 +436,8 @@ static void test_certificate_content(void **state)
     assert_certificate_refused(f, c, -EBADMSG, "the validity ends before it begins");
 
     c = certificate_new(f, f->leaf);
-    assert_non_null(ASN1_GENERALIZEDTIME_set(X509_getm_notAfter(c), 1800000000)); /* has to be UTCTime */
+    assert_non_null(
+        ASN1_GENERALIZEDTIME_set(X509_getm_notAfter(c), 1800000000)); /* has to be UTCTime */
     assert_certificate_refused(f, c, -EBADMSG, "the validity is malformed");
 
     c = certificate_new(f, f->leaf);
@@ -417,11 +460,13 @@ static void test_certificate_content(void **state)
 static void test_certificate_for_whom(void **state)
 {
     Fixture *f = *state;
-    X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, NULL, NID_basic_constraints, "critical,CA:TRUE");
+    X509_EXTENSION *extension =
+        X509V3_EXT_conf_nid(NULL, NULL, NID_basic_constraints, "critical,CA:TRUE");
     X509 *c;
 
     assert_certificate_refused(f, certificate_new(f, f->other), -EPERM,
-                               "the public key is neither the key's own nor the keypair of a trustpoint that names this CA key");
+                               "the public key is neither the key's own nor the keypair of a "
+                               "trustpoint that names this CA key");
     c = certificate_new(f, f->leaf);
     X509_EXTENSION_free(X509_delete_ext(c, 0));
     assert_int_equal(X509_add_ext(c, extension, -1), 1);
@@ -436,11 +481,14 @@ static void test_certificate_for_whom(void **state)
     X509_EXTENSION_free(extension);
 
     c = certificate_new(f, f->root);
-    assert_int_equal(X509_NAME_add_entry_by_txt(X509_get_subject_name(c), "O", MBSTRING_UTF8, (const unsigned char *)"x", -1, -1, 0), 1);
-    assert_certificate_refused(f, c, -EPERM, "the issuer of a self-signed certificate is not its subject");
+    assert_int_equal(X509_NAME_add_entry_by_txt(X509_get_subject_name(c), "O", MBSTRING_UTF8,
+                                                (const unsigned char *)"x", -1, -1, 0),
+                     1);
+    assert_certificate_refused(f, c, -EPERM,
+                               "the issuer of a self-signed certificate is not its subject");
 }
 
-/* --- Envelopes --------------------------------------------------------------------------------------------------------- */
+/* --- Envelopes --- */
 
 static Bytes certificate_of(Fixture *f, Key *subject)
 {
@@ -460,7 +508,8 @@ static char *thumbprint(const Bytes *certificate)
 {
     uint8_t digest[32];
 
-    assert_int_equal(EVP_Digest(certificate->data, certificate->size, digest, NULL, EVP_sha256(), NULL), 1);
+    assert_int_equal(
+        EVP_Digest(certificate->data, certificate->size, digest, NULL, EVP_sha256(), NULL), 1);
     return base64url_encode(digest, sizeof digest);
 }
 
@@ -478,21 +527,26 @@ static char *signing_input(const Bytes *certificate, const Header *h, const char
     if (h->text)
         header = strdup(h->text);
     else
-        assert_true(asprintf(&header, "{\"alg\":\"%s\",\"typ\":\"%s\",\"iat\":%lld,\"x5t#S256\":\"%s\"%s}", h->alg ? h->alg : "ES256",
-                             h->typ ? h->typ : ENVELOPE_TYPE, (long long)time(NULL) + h->away, print, h->members ? h->members : "") > 0);
+        assert_true(
+            asprintf(&header, "{\"alg\":\"%s\",\"typ\":\"%s\",\"iat\":%lld,\"x5t#S256\":\"%s\"%s}",
+                     h->alg ? h->alg : "ES256", h->typ ? h->typ : ENVELOPE_TYPE,
+                     (long long)time(NULL) + h->away, print, h->members ? h->members : "") > 0);
     encoded = base64url_encode(header, strlen(header));
     assert_true(asprintf(&input, "%s.%s", encoded, payload) > 0);
     return input;
 }
 
-static int seal(Fixture *f, Key *key, const Bytes *certificate, const Header *h, const char *payload, const char **ret_reason)
+static int seal(Fixture *f, Key *key, const Bytes *certificate, const Header *h,
+                const char *payload, const char **ret_reason)
 {
     _cleanup_free_ char *input = signing_input(certificate, h, payload);
 
-    return sign_full(f, key, PURPOSE_ENVELOPE, digest_for(key), input, strlen(input), certificate, ret_reason);
+    return sign_full(f, key, PURPOSE_ENVELOPE, digest_for(key), input, strlen(input), certificate,
+                     ret_reason);
 }
 
-static void assert_envelope_refused(Fixture *f, const Bytes *certificate, Header h, const char *payload, const char *reason)
+static void assert_envelope_refused(Fixture *f, const Bytes *certificate, Header h,
+                                    const char *payload, const char *reason)
 {
     const char *said = NULL;
 
@@ -503,16 +557,20 @@ static void assert_envelope_refused(Fixture *f, const Bytes *certificate, Header
 static void test_envelope(void **state)
 {
     Fixture *f = *state;
-    _cleanup_bytes_ Bytes certificate = certificate_of(f, f->leaf), others = certificate_of(f, f->other);
+    _cleanup_bytes_ Bytes certificate = certificate_of(f, f->leaf),
+                          others = certificate_of(f, f->other);
     _cleanup_free_ char *own = base64_encode(certificate.data, certificate.size), *chain = NULL;
     Header right = {0}, full = {0};
     const char *reason = NULL;
 
     assert_int_equal(seal(f, f->root, &certificate, &right, "e30", NULL), -EPERM);
-    assert_int_equal(seal(f, f->other, &others, &right, "e30", NULL), -EPERM); /* the keypair of another trustpoint */
+    assert_int_equal(seal(f, f->other, &others, &right, "e30", NULL),
+                     -EPERM); /* the keypair of another trustpoint */
     assert_int_equal(seal(f, f->leaf, &others, &right, "e30", &reason), -EPERM);
     assert_string_equal(reason, "the certificate is not one of this key");
-    assert_int_equal(sign_full(f, f->leaf, PURPOSE_ENVELOPE, DIGEST_SHA256, "e30.e30", 7, NULL, &reason), -EBADMSG);
+    assert_int_equal(
+        sign_full(f, f->leaf, PURPOSE_ENVELOPE, DIGEST_SHA256, "e30.e30", 7, NULL, &reason),
+        -EBADMSG);
 
     assert_int_equal(seal(f, f->leaf, &certificate, &right, "e30", NULL), 0);
     assert_int_equal(seal(f, f->leaf, &certificate, &right, "", NULL), 0);
@@ -523,7 +581,8 @@ static void test_envelope(void **state)
 
 static void test_envelope_header(void **state)
 {
-    static const char alg[] = "alg is not that of the key and digest", unknown[] = "the header has a member that is not known here",
+    static const char alg[] = "alg is not that of the key and digest",
+                      unknown[] = "the header has a member that is not known here",
                       chain[] = "x5c has something that is not a certificate";
     Fixture *f = *state;
     _cleanup_bytes_ Bytes c = certificate_of(f, f->leaf), root = certificate_of(f, f->root);
@@ -533,37 +592,47 @@ static void test_envelope_header(void **state)
     assert_envelope_refused(f, &c, (Header){.alg = "ES384"}, "e30", alg);
     assert_envelope_refused(f, &c, (Header){.alg = "none"}, "e30", alg);
     assert_envelope_refused(f, &c, (Header){.typ = "JWT"}, "e30", "typ is not " ENVELOPE_TYPE);
-    assert_envelope_refused(f, &c, (Header){.away = -ENVELOPE_CLOCK_SKEW - 60}, "e30", "iat is not the present time");
-    assert_envelope_refused(f, &c, (Header){.away = ENVELOPE_CLOCK_SKEW + 60}, "e30", "iat is not the present time");
+    assert_envelope_refused(f, &c, (Header){.away = -ENVELOPE_CLOCK_SKEW - 60}, "e30",
+                            "iat is not the present time");
+    assert_envelope_refused(f, &c, (Header){.away = ENVELOPE_CLOCK_SKEW + 60}, "e30",
+                            "iat is not the present time");
     assert_envelope_refused(f, &c, (Header){.members = ",\"crit\":[]"}, "e30", unknown);
     assert_envelope_refused(f, &c, (Header){.members = ",\"b64\":false"}, "e30", unknown);
     assert_envelope_refused(f, &c, (Header){.members = ",\"kid\":\"x\""}, "e30", unknown);
-    assert_envelope_refused(f, &c, (Header){.members = ",\"x5c\":[]"}, "e30", "x5c is not a list of certificates");
-    assert_envelope_refused(f, &c, (Header){.members = ",\"x5c\":\"MAA=\""}, "e30", "x5c is not a list of certificates");
+    assert_envelope_refused(f, &c, (Header){.members = ",\"x5c\":[]"}, "e30",
+                            "x5c is not a list of certificates");
+    assert_envelope_refused(f, &c, (Header){.members = ",\"x5c\":\"MAA=\""}, "e30",
+                            "x5c is not a list of certificates");
     assert_envelope_refused(f, &c, (Header){.members = ",\"x5c\":[1]"}, "e30", chain);
     assert_envelope_refused(f, &c, (Header){.members = ",\"x5c\":[\"MA A=\"]"}, "e30", chain);
     assert_envelope_refused(f, &c, (Header){.members = ",\"x5c\":[\"MAA\"]"}, "e30", chain);
     assert_true(asprintf(&wrong_chain, ",\"x5c\":[\"%s\"]", encoded_root) > 0);
-    assert_envelope_refused(f, &c, (Header){.members = wrong_chain}, "e30", "x5c does not begin with the certificate");
-    assert_envelope_refused(f, &c, (Header){.members = ",\"alg\":\"ES256\""}, "e30", "the header is not JSON"); /* twice */
+    assert_envelope_refused(f, &c, (Header){.members = wrong_chain}, "e30",
+                            "x5c does not begin with the certificate");
+    assert_envelope_refused(f, &c, (Header){.members = ",\"alg\":\"ES256\""}, "e30",
+                            "the header is not JSON"); /* twice */
 }
 
 static void test_envelope_nonce(void **state)
 {
-    static const char *const bad[] = {",\"nonce\":1580",    ",\"nonce\":\"\"",    ",\"nonce\":\"0x\"",    ",\"nonce\":\"0xg\"",
-                                      ",\"nonce\":\"-1\"",  ",\"nonce\":\" 1\"",  ",\"nonce\":\"1 \"",    ",\"nonce\":\"12a\"",
-                                      ",\"nonce\":\"1.5\"", ",\"nonce\":\"0X1\"", ",\"nonce\":\"1\\n\"", ",\"nonce\":null"};
-    static const char *const good[] = {",\"nonce\":\"0\"", ",\"nonce\":\"1580\"", ",\"nonce\":\"0xdeadBEEF\""};
+    static const char *const bad[] = {
+        ",\"nonce\":1580",    ",\"nonce\":\"\"",    ",\"nonce\":\"0x\"",   ",\"nonce\":\"0xg\"",
+        ",\"nonce\":\"-1\"",  ",\"nonce\":\" 1\"",  ",\"nonce\":\"1 \"",   ",\"nonce\":\"12a\"",
+        ",\"nonce\":\"1.5\"", ",\"nonce\":\"0X1\"", ",\"nonce\":\"1\\n\"", ",\"nonce\":null"};
+    static const char *const good[] = {",\"nonce\":\"0\"", ",\"nonce\":\"1580\"",
+                                       ",\"nonce\":\"0xdeadBEEF\""};
     Fixture *f = *state;
     _cleanup_bytes_ Bytes c = certificate_of(f, f->leaf);
     char digits[256], members[512];
 
     for (size_t i = 0; i < ELEMENTSOF(bad); i++)
-        assert_envelope_refused(f, &c, (Header){.members = bad[i]}, "e30", "nonce is not a number, decimal or with 0x");
+        assert_envelope_refused(f, &c, (Header){.members = bad[i]}, "e30",
+                                "nonce is not a number, decimal or with 0x");
     memset(digits, '1', sizeof digits - 1);
     digits[sizeof digits - 1] = 0;
     (void)snprintf(members, sizeof members, ",\"nonce\":\"%s\"", digits);
-    assert_envelope_refused(f, &c, (Header){.members = members}, "e30", "nonce is not a number, decimal or with 0x");
+    assert_envelope_refused(f, &c, (Header){.members = members}, "e30",
+                            "nonce is not a number, decimal or with 0x");
     for (size_t i = 0; i < ELEMENTSOF(good); i++)
         assert_int_equal(seal(f, f->leaf, &c, &(Header){.members = good[i]}, "e30", NULL), 0);
 }
@@ -572,31 +641,39 @@ static void test_envelope_shape(void **state)
 {
     Fixture *f = *state;
     _cleanup_bytes_ Bytes c = certificate_of(f, f->leaf);
-    static const char *const inputs[] = {"", ".", "e30", "e30.e30", "e30=.e30", "!!!.e30", ".e30", "W10.e30", "bnVsbA.e30"};
+    static const char *const inputs[] = {"",        ".",    "e30",     "e30.e30",   "e30=.e30",
+                                         "!!!.e30", ".e30", "W10.e30", "bnVsbA.e30"};
     _cleanup_free_ char *large = malloc(ENVELOPE_HEADER_MAX * 2);
     const char *reason = NULL;
 
     for (size_t i = 0; i < ELEMENTSOF(inputs); i++)
-        assert_int_equal(sign_full(f, f->leaf, PURPOSE_ENVELOPE, DIGEST_SHA256, inputs[i], strlen(inputs[i]), &c, NULL), -EBADMSG);
+        assert_int_equal(sign_full(f, f->leaf, PURPOSE_ENVELOPE, DIGEST_SHA256, inputs[i],
+                                   strlen(inputs[i]), &c, NULL),
+                         -EBADMSG);
     memset(large, ' ', ENVELOPE_HEADER_MAX * 2);
     large[ENVELOPE_HEADER_MAX * 2 - 1] = 0;
     large[0] = '{';
-    assert_envelope_refused(f, &c, (Header){.text = large}, "e30", "there is no header, or it is too large");
+    assert_envelope_refused(f, &c, (Header){.text = large}, "e30",
+                            "there is no header, or it is too large");
     large[ENVELOPE_HEADER_MAX + 1] = 0;
     large[ENVELOPE_HEADER_MAX] = '}';
     assert_envelope_refused(f, &c, (Header){.text = large}, "e30", "the header is too large");
     /* Missing members. */
-    assert_envelope_refused(f, &c, (Header){.text = "{}"}, "e30", "alg is not that of the key and digest");
-    assert_envelope_refused(f, &c, (Header){.text = "{\"alg\":\"ES256\",\"typ\":\"" ENVELOPE_TYPE "\"}"}, "e30",
-                            "iat is not a number of seconds");
-    assert_envelope_refused(f, &c, (Header){.text = "{\"alg\":\"ES256\",\"typ\":\"" ENVELOPE_TYPE "\",\"iat\":1.7e9}"}, "e30",
-                            "iat is not a number of seconds");
+    assert_envelope_refused(f, &c, (Header){.text = "{}"}, "e30",
+                            "alg is not that of the key and digest");
+    assert_envelope_refused(f, &c,
+                            (Header){.text = "{\"alg\":\"ES256\",\"typ\":\"" ENVELOPE_TYPE "\"}"},
+                            "e30", "iat is not a number of seconds");
+    assert_envelope_refused(
+        f, &c, (Header){.text = "{\"alg\":\"ES256\",\"typ\":\"" ENVELOPE_TYPE "\",\"iat\":1.7e9}"},
+        "e30", "iat is not a number of seconds");
     assert_int_equal(seal(f, f->leaf, &c, &(Header){.text = "[]"}, "e30", &reason), -EBADMSG);
 }
 
 static void test_envelope_payload(void **state)
 {
-    static const char *const bad[] = {"e30=", "e30.e30", "e 30", "e+30", "e/30", "e30\n", "e", "e3f", "\xc3\xa9"};
+    static const char *const bad[] = {"e30=",  "e30.e30", "e 30", "e+30",    "e/30",
+                                      "e30\n", "e",       "e3f",  "\xc3\xa9"};
     Fixture *f = *state;
     _cleanup_bytes_ Bytes c = certificate_of(f, f->leaf);
     _cleanup_free_ char *long_payload = malloc((1U << 20) + 1);
@@ -616,7 +693,8 @@ static void test_envelope_cancelled(void **state)
     _cleanup_bytes_ Bytes c = certificate_of(f, f->leaf);
     _cleanup_free_ char *input = signing_input(&c, &(Header){0}, "e30");
     const atomic_bool cancelled = true;
-    _cleanup_(typed_sign_done) TypedSign t = {.key = key_ref(f->leaf), .digest = DIGEST_SHA256, .purpose = PURPOSE_ENVELOPE};
+    _cleanup_(typed_sign_done) TypedSign t = {
+        .key = key_ref(f->leaf), .digest = DIGEST_SHA256, .purpose = PURPOSE_ENVELOPE};
     const char *reason = NULL;
     uint8_t *signature;
     size_t size;
@@ -646,7 +724,8 @@ static void test_names(void **state)
     assert_string_equal(purpose_caller(PURPOSE_CERTIFICATE), "enrolld");
     assert_string_equal(purpose_caller(PURPOSE_CERTIFICATE_REQUEST), "enrolld");
     assert_null(signature_jose_name(key_algorithm_find("ecdsanistp256"), DIGEST_SHA384));
-    assert_string_equal(signature_jose_name(key_algorithm_find("ecdsanistp521"), DIGEST_SHA512), "ES512");
+    assert_string_equal(signature_jose_name(key_algorithm_find("ecdsanistp521"), DIGEST_SHA512),
+                        "ES512");
     assert_string_equal(signature_jose_name(key_algorithm_find("rsa"), DIGEST_SHA384), "RS384");
     assert_string_equal(signature_jose_name(key_algorithm_find("ed25519"), DIGEST_NONE), "EdDSA");
 }
