@@ -187,6 +187,19 @@ static int append_chain(sd_bus_message *reply, const Trustpoint *t)
     return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
+/* Envelopes are JWS, which has one digest for each curve (RFC 7518 section 3.4); for RSA it is the configured one. */
+static const char *envelope_digest(const Trustpoint *t, const char *algorithm)
+{
+    static const struct {
+        const char *algorithm, *digest;
+    } digests[] = {{"ecdsanistp256", "sha256"}, {"ecdsanistp384", "sha384"}, {"ecdsanistp521", "sha512"}, {"ed25519", ""}};
+
+    for (size_t i = 0; i < ELEMENTSOF(digests); i++)
+        if (streq(digests[i].algorithm, algorithm))
+            return digests[i].digest;
+    return t->config->digest;
+}
+
 int enrollment1_method_get_signer(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
@@ -202,7 +215,7 @@ int enrollment1_method_get_signer(sd_bus_message *m, void *userdata, sd_bus_erro
     key = &trustpoint_certificate(t, ROLE_ROUTER)->key;
     r = sd_bus_message_new_method_return(m, &reply);
     if (r >= 0)
-        r = sd_bus_message_append(reply, "sss", key->algorithm, key->label, streq(key->algorithm, "ed25519") ? "" : t->config->digest);
+        r = sd_bus_message_append(reply, "sss", key->algorithm, key->label, envelope_digest(t, key->algorithm));
     if (r >= 0)
         r = append_chain(reply, t);
     if (r >= 0)
