@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The trustpool on a running machine: bundles from servers inside it, imports that fail, kill -9, corrupt state, the exported file."""
+
+import contextlib
+import json
+import random
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+import workflow
+from machine import ADMIN, MachineError, clean, wait_for
+
+BUS = ("org.chancery.TrustPool1", "/org/chancery/TrustPool1", "org.chancery.TrustPool1")
+EXPORT = "/run/chancery-trust/ca-bundle.pem"
+STATE = "/var/lib/chancery/poold/downloaded.json"
+FOLDER = "/srv/trustpool-test"
+SERVER = """
+import functools, http.server, ssl, sys
+handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=sys.argv[1])
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+if len(sys.argv) > 2:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(sys.argv[2], sys.argv[3])
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+print(server.server_port, flush=True)
+server.serve_forever()
+"""
+
+
+@contextlib.contextmanager
+def served(machine, *tls):
+    """A web server inside the machine, on its loopback; gives its port."""
+    server = machine.popen(["/usr/bin/python3", "-c", SERVER, FOLDER, *tls], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           stderr=subprocess.DEVNULL, text=True)
+    try:
+        yield int(server.stdout.readline())
+    finally:
+        server.kill()
+        server.wait()
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    """A CA, another one with the subject of a built-in CA, and a server's certificate."""
+    folder = tmp_path_factory.mktemp("trustpool")
+
+    def openssl(*words):
+        return subprocess.run(["openssl", *map(str, words)], check=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE).stdout
+
+    def new(name, *more):
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", folder / f"{name}.key",
+                "-out", folder / f"{name}.pem", "-days", 30, "-subj", f"/O=Trustpool Test/CN={name}", *more)
+        return (folder / f"{name}.pem").read_text()
+
+    made = {name: new(name) for name in ("one", "two", "three")}
+    made["leaf"] = new("leaf", "-addext", "basicConstraints=critical,CA:FALSE")
+    (folder / "ext").write_text("subjectAltName=IP:127.0.0.1\nbasicConstraints=CA:FALSE\n")
+    openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", folder / "server.key", "-out",
+            folder / "server.csr", "-subj", "/CN=server")
+    openssl("x509", "-req", "-in", folder / "server.csr", "-CA", folder / "one.pem", "-CAkey", folder / "one.key", "-CAcreateserial",
+            "-days", 30, "-extfile", folder / "ext", "-out", folder / "server.pem")
+    made["server"] = (folder / "server.pem").read_text()
+    made["server.key"] = (folder / "server.key").read_text()
+    (folder / "both").write_text(made["one"] + made["two"])
+    made["both.p7b"] = openssl("crl2pkcs7", "-nocrl", "-certfile", folder / "both", "-outform", "DER")
+    made["signed.p7b"] = openssl("cms", "-sign", "-binary", "-nodetach", "-in", folder / "both", "-signer", folder / "one.pem", "-inkey",
+                                 folder / "one.key", "-outform", "DER")
+    return made
+
+
+@pytest.fixture(scope="module")
+def pool(machine, certificates):
+    """The machine with bundles in FOLDER and a server for them."""
+    bundles = {name: content for name, content in certificates.items() if name.endswith(".p7b")}
+    bundles["one.pem"] = certificates["one"]
+    bundles["mixed.pem"] = certificates["leaf"] + certificates["two"] + certificates["two"] + certificates["three"]
+    bundles["empty"] = ""
+    bundles["page.html"] = "<!DOCTYPE html><html><body>Sign in to the network</body></html>"
+    bundles["leaf.pem"] = certificates["leaf"]
+    bundles["cut.pem"] = (certificates["one"] + certificates["two"])[:-40]
+    bundles["cut.p7b"] = certificates["both.p7b"][:-1]
+    bundles["large"] = certificates["one"] * 8000
+    for name, content in bundles.items():
+        machine.write(f"{FOLDER}/{name}", content)
+    with served(machine) as port:
+        machine.pool_url = f"http://127.0.0.1:{port}"
+        yield machine
+    machine.chancery("crypto ca trustpool import url clean")
+
+
+def number(machine, name):
+    text = machine.output(["busctl", "--json=short", "get-property", *BUS, name])
+    return json.loads(text)["data"]
+
+
+def import_bundle(machine, url, check=True):
+    return clean(machine.chancery(f"crypto ca trustpool import url {url}", check=check).stdout)
+
+
+def exported(machine):
+    return machine.read(EXPORT).decode()
+
+
+def state_of(machine):
+    return number(machine, "BuiltIn"), number(machine, "Downloaded"), number(machine, "EarliestExpiry"), exported(machine)
+
+
+def has(machine, certificate):
+    return certificate.split("-----")[2].replace("\n", "") in exported(machine).replace("\n", "")
+
+
+REFUSED = {
+    "{http}/empty": "empty",
+    "{http}/page.html": "neither PEM nor PKCS#7",
+    "{http}/leaf.pem": "without CA rights",
+    "{http}/cut.pem": "cut off",
+    "{http}/cut.p7b": "DER",
+    "{http}/signed.p7b": "content of its own",
+    "{http}/large": "larger than 4 MiB",
+    "{http}/missing": "404",
+    "{http}": "neither PEM nor PKCS#7",
+    "http://127.0.0.1:1/": "cannot be downloaded",
+    "http://169.254.169.254/latest": "refused",
+    "http://nothing.invalid/": "cannot be downloaded",
+}
+
+
+def test_built_in_only_at_first(pool):
+    assert number(pool, "BuiltIn") > 100 and number(pool, "Downloaded") == 0
+    assert exported(pool).count("-----BEGIN CERTIFICATE-----") == number(pool, "BuiltIn")
+    # Everybody may read it, nobody but the daemon write.
+    assert pool.run(["test", "-r", EXPORT], user=ADMIN, check=False).returncode == 0
+    assert pool.run(["test", "-w", EXPORT], user=ADMIN, check=False).returncode != 0
+
+
+@pytest.mark.parametrize("url", REFUSED, ids=lambda url: url.replace("{http}", "").strip("/") or "folder")
+def test_refused_bundle_changes_nothing(pool, url):
+    """PEERS F30."""
+    before = state_of(pool)
+    result = pool.chancery(f"crypto ca trustpool import url {url.format(http=pool.pool_url)}", check=False)
+    said = clean(result.stdout + result.stderr)
+    assert REFUSED[url] in said and " imported, " not in said
+    assert state_of(pool) == before
+
+
+@pytest.mark.parametrize("url", ["file:///etc/ssl/certs/ca-certificates.crt", "ftp://127.0.0.1/", "http://someone:secret@127.0.0.1/", "http://"])
+def test_refused_url(pool, url):
+    before = state_of(pool)
+    result = pool.run(["busctl", "call", *BUS, "Import", "sa{sv}", url, "0"], check=False)
+    assert result.returncode and "Nothing can be imported" in result.stderr
+    assert state_of(pool) == before
+
+
+def test_import_replaces_the_downloaded_part(pool, certificates):
+    assert "1 certificate imported, 0 rejected" in import_bundle(pool, f"{pool.pool_url}/one.pem")
+    assert number(pool, "Downloaded") == 1 and has(pool, certificates["one"])
+    assert "2 certificates imported, 2 rejected" in import_bundle(pool, f"{pool.pool_url}/mixed.pem")
+    assert number(pool, "Downloaded") == 2
+    assert not has(pool, certificates["one"]) and has(pool, certificates["two"]) and has(pool, certificates["three"])
+    assert "2 certificates imported, 0 rejected" in import_bundle(pool, f"{pool.pool_url}/both.p7b")
+    assert has(pool, certificates["one"]) and has(pool, certificates["two"]) and not has(pool, certificates["three"])
+    shown = clean(pool.chancery("show crypto ca trustpool").stdout)
+    assert shown.count("Trustpool: Downloaded") == 2
+    assert number(pool, "EarliestExpiry") <= time.time() + 31 * 86400
+
+
+def test_same_subject_is_inactive_until_clean(pool):
+    """The system's own list as a bundle: every one of them takes the place of its built-in twin."""
+    before = number(pool, "BuiltIn")
+    pool.run(["cp", "/etc/ssl/certs/ca-certificates.crt", f"{FOLDER}/system.pem"])
+    import_bundle(pool, f"{pool.pool_url}/system.pem")
+    downloaded = number(pool, "Downloaded")
+    assert number(pool, "BuiltIn") == before and before - 10 < downloaded <= before
+    # Expired built-in ones have no twin, for an import does not take those.
+    assert exported(pool).count("-----BEGIN CERTIFICATE-----") == before
+    assert f"{downloaded} downloaded certificates removed" in clean(pool.chancery("crypto ca trustpool import url clean").stdout)
+    assert number(pool, "Downloaded") == 0 and exported(pool).count("-----BEGIN CERTIFICATE-----") == before
+    assert pool.run(["test", "-e", STATE], check=False).returncode
+
+
+def test_https_needs_a_ca_of_the_pool(pool, certificates):
+    pool.write(f"{FOLDER}.tls/server.pem", certificates["server"])
+    pool.write(f"{FOLDER}.tls/server.key", certificates["server.key"])
+    pool.chancery("crypto ca trustpool import url clean")
+    with served(pool, f"{FOLDER}.tls/server.pem", f"{FOLDER}.tls/server.key") as port:
+        result = pool.chancery(f"crypto ca trustpool import url https://127.0.0.1:{port}/both.p7b", check=False)
+        assert "certificate" in result.stdout + result.stderr and number(pool, "Downloaded") == 0
+        import_bundle(pool, f"{pool.pool_url}/one.pem")
+        assert "2 certificates imported" in import_bundle(pool, f"https://127.0.0.1:{port}/both.p7b")
+
+
+def kill_poold(machine):
+    pid = machine.kill("poold", signal.SIGKILL)
+    wait_for(lambda: machine.daemon_pid("poold") != pid, "chancery-poold to be gone")
+
+
+def test_kill_loses_nothing(pool):
+    import_bundle(pool, f"{pool.pool_url}/both.p7b")
+    before = state_of(pool)
+    kill_poold(pool)
+    # The exported file is there all the time.
+    assert exported(pool) == before[3]
+    assert state_of(pool) == before
+
+
+def test_kill_during_import_is_all_or_nothing(pool, certificates):
+    """Wherever the daemon is in an import, the pool is the old or the new one afterwards, and no half of a file stays."""
+    chance = random.Random(1)
+    for round_ in range(12):
+        old, new = (2, 1) if round_ % 2 == 0 else (1, 2)
+        bundles = {1: "one.pem", 2: "both.p7b"}
+        import_bundle(pool, f"{pool.pool_url}/{bundles[old]}")
+        assert number(pool, "Downloaded") == old
+        running = pool.popen(["busctl", "call", *BUS, "Import", "sa{sv}", f"{pool.pool_url}/{bundles[new]}", "0"], stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL)
+        time.sleep(chance.uniform(0, 0.2))
+        kill_poold(pool)
+        running.wait(30)
+        assert number(pool, "Downloaded") in (old, new)
+        assert has(pool, certificates["two"]) == (number(pool, "Downloaded") == 2)
+    names = pool.output(["ls", "-A", STATE.rsplit("/", 1)[0]]).split()
+    assert names == ["downloaded.json"]
+
+
+def test_corrupt_state_is_moved_aside(pool):
+    import_bundle(pool, f"{pool.pool_url}/both.p7b")
+    content = pool.read(STATE)
+    at = content.index(b'"certificates":["') + 400
+    pool.run(["sh", "-c", f"printf X | dd of={STATE} bs=1 seek={at} conv=notrunc status=none"])
+    assert pool.read(STATE) != content or content[at:at + 1] == b"X"
+    kill_poold(pool)
+    assert number(pool, "Downloaded") == 0 and number(pool, "BuiltIn") > 100
+    assert pool.run(["test", "-s", STATE + ".corrupt"], check=False).returncode == 0
+    assert "2 certificates imported" in import_bundle(pool, f"{pool.pool_url}/both.p7b")
+    pool.run(["rm", STATE + ".corrupt"])
+
+
+def test_policy_is_checked_at_commit(pool):
+    """The daemon's own check, whatever the command line's grammar lets pass."""
+    with pool.console(ADMIN) as console:
+        console.prompt()
+        for line in ("configure", "crypto ca trustpool policy", "cabundle url ftp://host.example/bundle.p7b", "exit"):
+            console.command(line)
+        assert "Failed to commit" in console.command("commit")
+        assert "does not begin with http:// or https://" in clean(console.command("show configuration failed"))
+        console.command("end", [(r"\[cancel\]: ?", "no")])
+    with pool.console(ADMIN) as console:
+        console.prompt()
+        workflow.commit(console, ("crypto ca trustpool policy", "cabundle url http://host.example/bundle.p7b", "description The pool", "exit"))
+    running = clean(pool.chancery("show running-config").stdout)
+    assert re.search(r"^crypto ca trustpool policy\n cabundle url http://host\.example/bundle\.p7b\n description The pool$", running, re.M)
+
+
+def test_only_the_daemons_may_fetch(pool):
+    """The socket is closed to people; poold reaches it through its group."""
+    program = "import socket; socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET).connect('/run/chancery/fetch')"
+    with pytest.raises(MachineError, match="PermissionError"):
+        pool.run(["/usr/bin/python3", "-c", program], user=ADMIN)
