@@ -25,12 +25,13 @@ static void stop(void *userdata)
 static const SandboxPath paths[] = {
     {"$STATE_DIRECTORY", SANDBOX_READ_WRITE},
     {"$CHANCERY_POLKIT_RULES", SANDBOX_READ_WRITE},
+    {"$CHANCERY_USERDB", SANDBOX_READ_WRITE},
     {NULL, SANDBOX_READ},
 };
 
 static const Sandbox sandbox = {
     .name = "policyd",
-    .calls = SANDBOX_CALLS_FILES_READ | SANDBOX_CALLS_FILES_WRITE | SANDBOX_CALLS_MEMFD | SANDBOX_CALLS_UNIX_SOCKET,
+    .calls = SANDBOX_CALLS_FILES_READ | SANDBOX_CALLS_FILES_WRITE | SANDBOX_CALLS_MEMFD,
     .paths = paths,
     .files_max = 512,
 };

@@ -21,13 +21,36 @@ static void on_hostname_changed(void *userdata)
     (void)sd_bus_emit_properties_changed(server_bus(policy->server), POLICY_PATH, POLICY_NAME, "Hostname", NULL);
 }
 
-static int open_store(Policy *policy)
+static int open_accounts(Policy *policy, int state_fd)
+{
+    const char *folder = getenv("CHANCERY_USERDB");
+    bool corrupt;
+    Uids *uids;
+    int r = uids_open(state_fd, &corrupt, &uids);
+
+    if (r < 0)
+        return log_error_errno(r, "Failed to read the uids of users: %m");
+    if (corrupt)
+        log_event(&(const LogEvent){LOG_STATE_CORRUPT}, LOG_FIELDS("FILE", "uids.json"),
+                  "The list of the users' uids is damaged and was moved aside; users get new uids");
+    if (!folder)
+        log_notice("CHANCERY_USERDB does not name a folder for user records: users of the configuration have no accounts");
+    return accounts_new(folder, "/etc/passwd", uids, &policy->accounts);
+}
+
+static int open_state(Policy *policy)
 {
     _cleanup_close_ int state_fd = state_directory_open();
+    int r;
 
     if (state_fd < 0)
         return log_error_errno(state_fd, "Failed to open the state directory: %m");
-    return commit_store_open(state_fd, report_corrupt, NULL, &policy->store);
+    r = remove_leftovers_at(state_fd);
+    if (r >= 0)
+        r = open_accounts(policy, state_fd);
+    if (r >= 0)
+        r = commit_store_open(state_fd, report_corrupt, NULL, &policy->store);
+    return r;
 }
 
 int policy_new(Server *server, Policy **ret)
@@ -41,7 +64,7 @@ int policy_new(Server *server, Policy **ret)
     policy->parser = config_parser_new();
     if (!policy->parser)
         return -ENOMEM;
-    r = open_store(policy);
+    r = open_state(policy);
     if (r >= 0)
         r = rules_new(server, &policy->rules);
     if (r >= 0)
@@ -64,6 +87,7 @@ Policy *policy_free(Policy *policy)
     while (policy->sessions)
         session_bus_close(policy->sessions);
     hostname_free(policy->hostname);
+    accounts_free(policy->accounts);
     rules_free(policy->rules);
     commit_store_free(policy->store);
     config_parser_free(policy->parser);
@@ -95,6 +119,9 @@ int policy_apply_aaa(Policy *policy, rules_effective_t effective, void *userdata
 
     if (r < 0)
         return log_error_errno(r, "Failed to work out who holds which task: %m");
+    r = accounts_apply(policy->accounts, aaa);
+    if (r < 0)
+        log_error_errno(r, "Failed to write the records of users, some have no account: %m");
     return rules_update(policy->rules, aaa, effective, userdata);
 }
 
@@ -128,5 +155,15 @@ const char *policy_hostname(const Policy *policy)
 
 int policy_sender_name(Policy *policy, sd_bus_message *m, char **ret)
 {
-    return bus_sender_name(m, ret);
+    const char *name;
+    uid_t uid;
+    int r = bus_sender_uid(m, &uid);
+
+    if (r < 0)
+        return r;
+    name = accounts_name(policy->accounts, uid);
+    if (!name)
+        return bus_sender_name(m, ret);
+    *ret = strdup(name);
+    return *ret ? 0 : -ENOMEM;
 }

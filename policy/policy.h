@@ -3,6 +3,7 @@
 #pragma once
 
 #include "aaa.h"
+#include "accounts.h"
 #include "commit-store.h"
 #include "config-parse.h"
 #include "hostname.h"
@@ -16,6 +17,7 @@ typedef struct Policy {
     CommitStore *store;
     Rules *rules;
     Hostname *hostname;
+    Accounts *accounts;
     Session *sessions;
     uint64_t last_session;
     struct Transaction *transactions; /* the first one is being carried out, the others wait */

@@ -39,6 +39,7 @@ struct Transaction {
     json_object *candidate;
     uint64_t base_id;
     Commit info;
+    Aaa *aaa; /* of the candidate */
     OwnerCall calls[ELEMENTSOF(owners)];
     unsigned pending; /* answers that are waited for; one more while something is being started */
     bool running, written;
@@ -59,6 +60,7 @@ static Transaction *transaction_free(Transaction *t)
     sd_bus_message_unref(t->message);
     json_object_put(t->candidate);
     commit_done(&t->info);
+    aaa_free(t->aaa);
     free(t->unreachable_text);
     free(t);
     return NULL;
@@ -238,12 +240,11 @@ static int check_system(Transaction *t)
 static int check_own_sections(Transaction *t)
 {
     _cleanup_json_ json_object *section = config_section(t->candidate, SECTION_AAA);
-    _cleanup_(aaa_freep) Aaa *aaa = NULL;
     int r;
 
     if (!section)
         return -ENOMEM;
-    r = aaa_compile(section, add_problem, t, &aaa);
+    r = aaa_compile(section, add_problem, t, &t->aaa);
     if (r < 0 && r != -EINVAL)
         return r;
     return check_system(t);
@@ -343,7 +344,13 @@ static void transaction_write(Transaction *t)
 
     (void)clock_gettime(CLOCK_REALTIME, &now);
     t->info.time = (uint64_t)now.tv_sec * 1000000U + (uint64_t)now.tv_nsec / 1000U;
-    r = commit_store_append(policy->store, &t->info, t->candidate);
+    r = accounts_prepare(policy->accounts, t->aaa);
+    if (r == -ENOSPC) {
+        fail(t, ERROR_LIMIT_EXCEEDED, "There are more users than user IDs for them; nothing has changed");
+        return;
+    }
+    if (r >= 0)
+        r = commit_store_append(policy->store, &t->info, t->candidate);
     if (r < 0) {
         log_error_errno(r, "Failed to write a commit: %m");
         fail(t, error_name_from_errno(r), "The commit could not be written to the disk; nothing has changed");

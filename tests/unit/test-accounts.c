@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Accounts of users: uids that stay, records that come and go, and nobody else's touched. */
+#include "test-common.h"
+
+#include <stdio.h>
+
+#include "accounts.h"
+#include "atomic-file.h"
+#include "json-util.h"
+
+typedef struct Scratch {
+    char path[32], passwd[64];
+    int fd;
+} Scratch;
+
+static int set_up(void **state)
+{
+    static const char passwd[] = "root:x:0:0:root:/root:/bin/bash\nlocal:x:1000:1000::/home/local:/bin/sh\nother:x:60800:60800::/:/bin/sh\n";
+    Scratch *scratch = calloc(1, sizeof(*scratch));
+
+    scratch->fd = scratch_open(scratch->path);
+    (void)snprintf(scratch->passwd, sizeof(scratch->passwd), "%s/passwd", scratch->path);
+    assert_int_equal(atomic_write_at(scratch->fd, "passwd", passwd, strlen(passwd), 0644), 0);
+    *state = scratch;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    Scratch *scratch = *state;
+
+    scratch_remove(scratch->fd, scratch->path);
+    free(scratch);
+    return 0;
+}
+
+static Aaa *aaa_of(const char *const *names)
+{
+    _cleanup_json_ json_object *section = json_object_new_object();
+    json_object *users = json_object_new_object();
+    Aaa *aaa = NULL;
+
+    for (; *names; names++)
+        json_object_object_add(users, *names, json_object_new_object());
+    json_object_object_add(section, "username", users);
+    assert_int_equal(aaa_compile(section, NULL, NULL, &aaa), 0);
+    return aaa;
+}
+
+#define AAA(...) aaa_of((const char *const[]){__VA_ARGS__ __VA_OPT__(, ) NULL})
+
+static Accounts *accounts_of(const Scratch *scratch)
+{
+    Accounts *accounts;
+    bool corrupt;
+    Uids *uids;
+
+    assert_int_equal(uids_open(scratch->fd, &corrupt, &uids), 0);
+    assert_false(corrupt);
+    assert_int_equal(accounts_new(scratch->path, scratch->passwd, uids, &accounts), 0);
+    return accounts;
+}
+
+static bool there(const Scratch *scratch, const char *name)
+{
+    return faccessat(scratch->fd, name, F_OK, 0) == 0;
+}
+
+static void test_records(void **state)
+{
+    const Scratch *scratch = *state;
+    _cleanup_(accounts_freep) Accounts *accounts = accounts_of(scratch);
+    _cleanup_(aaa_freep) Aaa *two = AAA("ann", "bob", "local"), *one = AAA("bob");
+    _cleanup_json_ json_object *record = NULL;
+    _cleanup_free_ void *data = NULL;
+    const char *name;
+    uint64_t uid;
+    size_t size;
+
+    assert_int_equal(accounts_apply(accounts, two), 0);
+    /* 60800 is in the password file, and so is "local". */
+    assert_string_equal(accounts_name(accounts, 60801), "ann");
+    assert_string_equal(accounts_name(accounts, 60802), "bob");
+    assert_null(accounts_name(accounts, 60800));
+    assert_null(accounts_name(accounts, 0));
+    assert_true(there(scratch, "ann.user") && there(scratch, "60801.user") && there(scratch, "ann.group") &&
+                there(scratch, "60801.group"));
+    assert_false(there(scratch, "local.user"));
+    assert_int_equal(read_file_at(scratch->fd, "60801.user", 4096, &data, &size), 0);
+    assert_int_equal(json_parse(data, size, &record), 0);
+    assert_int_equal(json_get_string(record, "userName", &name), 0);
+    assert_string_equal(name, "ann");
+    assert_int_equal(json_get_uint64(record, "gid", &uid), 0);
+    assert_int_equal(uid, 60801);
+
+    assert_int_equal(accounts_apply(accounts, one), 0);
+    assert_false(there(scratch, "ann.user") || there(scratch, "60801.user") || there(scratch, "ann.group") ||
+                 there(scratch, "60801.group"));
+    assert_true(there(scratch, "bob.user"));
+    assert_null(accounts_name(accounts, 60801));
+}
+
+/* Also after a restart, and after the user was gone for a while. */
+static void test_uids_stay(void **state)
+{
+    const Scratch *scratch = *state;
+    _cleanup_(aaa_freep) Aaa *two = AAA("ann", "bob"), *none = AAA(), *three = AAA("aaron", "ann", "bob");
+    Accounts *accounts = accounts_of(scratch);
+
+    assert_int_equal(accounts_prepare(accounts, two), 0);
+    assert_int_equal(accounts_apply(accounts, none), 0);
+    accounts_free(accounts);
+    accounts = accounts_of(scratch);
+    assert_int_equal(accounts_apply(accounts, three), 0);
+    assert_string_equal(accounts_name(accounts, 60801), "ann");
+    assert_string_equal(accounts_name(accounts, 60802), "bob");
+    assert_string_equal(accounts_name(accounts, 60803), "aaron");
+    accounts_free(accounts);
+}
+
+static void test_foreign_records_stay(void **state)
+{
+    static const char foreign[] = "{\"userName\":\"zoe\",\"uid\":60700}", mine[] = "{\"userName\":\"old\",\"service\":\"org.chancery.Policy1\"}";
+    const Scratch *scratch = *state;
+    _cleanup_(accounts_freep) Accounts *accounts = accounts_of(scratch);
+    _cleanup_(aaa_freep) Aaa *none = AAA();
+
+    assert_int_equal(atomic_write_at(scratch->fd, "zoe.user", foreign, strlen(foreign), 0644), 0);
+    assert_int_equal(atomic_write_at(scratch->fd, "x.user", "not json", 8, 0644), 0);
+    assert_int_equal(atomic_write_at(scratch->fd, "old.user", mine, strlen(mine), 0644), 0);
+    assert_int_equal(symlinkat("/etc/passwd", scratch->fd, "y.user"), 0);
+    assert_int_equal(accounts_apply(accounts, none), 0);
+    assert_true(there(scratch, "zoe.user") && there(scratch, "x.user") && there(scratch, "y.user"));
+    assert_false(there(scratch, "old.user"));
+}
+
+static void test_too_many(void **state)
+{
+    const Scratch *scratch = *state;
+    bool corrupt;
+    Uids *uids;
+    const char *names[512];
+    char text[512][16];
+
+    assert_int_equal(uids_open(scratch->fd, &corrupt, &uids), 0);
+    for (size_t i = 0; i < 512; i++) {
+        (void)snprintf(text[i], sizeof(text[i]), "user%zu", i);
+        names[i] = text[i];
+    }
+    names[385] = NULL;
+    assert_int_equal(uids_assign(uids, names, NULL, NULL), -ENOSPC);
+    names[384] = NULL;
+    assert_int_equal(uids_assign(uids, names, NULL, NULL), 0);
+    assert_int_equal(uids_get(uids, "user383"), UID_LAST);
+    /* All were given once: now the uid of somebody who is gone may be given again. */
+    names[0] = "newcomer";
+    assert_int_equal(uids_assign(uids, names, NULL, NULL), 0);
+    assert_int_equal(uids_get(uids, "newcomer"), UID_FIRST);
+    assert_int_equal(uids_get(uids, "user0"), 0);
+    uids_free(uids);
+}
+
+static void test_corrupt(void **state)
+{
+    static const char *const texts[] = {"", "{", "[]", "{\"ann\":1}", "{\"ann\":\"60801\"}", "{\"ann\":60801,\"bob\":60801}",
+                                        "{\"1\":60801}", "{\"ann\":61184}"};
+    const Scratch *scratch = *state;
+
+    for (size_t i = 0; i < ELEMENTSOF(texts); i++) {
+        _cleanup_(uids_freep) Uids *uids = NULL;
+        bool corrupt = false;
+
+        assert_int_equal(atomic_write_at(scratch->fd, "uids.json", texts[i], strlen(texts[i]), 0600), 0);
+        assert_int_equal(uids_open(scratch->fd, &corrupt, &uids), 0);
+        assert_true(corrupt);
+        assert_int_equal(uids_get(uids, "ann"), 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_records, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_uids_stay, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_foreign_records_stay, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_too_many, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_corrupt, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
