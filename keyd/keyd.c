@@ -29,21 +29,20 @@ static int report_custody(void)
     static const LogEvent event = {LOG_KEY_CUSTODY};
     const char *kind = secure_memory_kind_to_string(secure_memory_kind());
 
-    if (memory_result == -ENOMEM)
-        return log_error_errno(memory_result,
-                               "No memory for secrets: at least %u MiB of locked memory are "
-                               "needed, raise LimitMEMLOCK= of the unit",
-                               SECURE_MEMORY_SIZE_MIN >> 20);
     if (memory_result < 0)
         return log_error_errno(memory_result, "Failed to set up memory for secrets: %m");
-    log_event(
-        &event, LOG_FIELDS("MEMORY", kind), "Private keys are in %s, %zu MiB%s", kind,
-        secure_memory_size() >> 20,
-        secure_memory_kind() == SECURE_MEMORY_SECRET ? "" : "; this kernel offers no memfd_secret");
+    log_event(&event, LOG_FIELDS("MEMORY", kind), "Private keys are in %s, %zu MiB%s", kind,
+              secure_memory_size() >> 20,
+              secure_memory_kind() == SECURE_MEMORY_SECRET ? ""
+                                                           : "; memfd_secret is not offered here");
+    if (secure_memory_kind() == SECURE_MEMORY_UNDUMPABLE)
+        log_warning("Memory cannot be locked here, or LimitMEMLOCK= is below %u MiB: only "
+                    "MemorySwapMax=0 keeps private keys out of swap space",
+                    SECURE_MEMORY_SIZE_MIN >> 20);
     if (secure_memory_size() < SECURE_MEMORY_SIZE_ENOUGH)
-        log_warning(
-            "LimitMEMLOCK= leaves less than %u MiB for keys: there may be no room for %u of them",
-            SECURE_MEMORY_SIZE_ENOUGH >> 20, STORE_KEYS_MAX);
+        log_warning("LimitMEMLOCK= leaves less than %u MiB for keys: there may be no room for %u "
+                    "of them",
+                    SECURE_MEMORY_SIZE_ENOUGH >> 20, STORE_KEYS_MAX);
     return 0;
 }
 

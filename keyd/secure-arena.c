@@ -328,14 +328,14 @@ static int map_secret(size_t size, void **ret)
     return 0;
 }
 
-static int map_locked(size_t size, void **ret)
+static int map_anonymous(size_t size, bool locked, void **ret)
 {
     void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     int r;
 
     if (p == MAP_FAILED)
         return -errno;
-    if (mlock2(p, size, MLOCK_ONFAULT) < 0 || madvise(p, size, MADV_DONTDUMP) < 0 ||
+    if ((locked && mlock2(p, size, MLOCK_ONFAULT) < 0) || madvise(p, size, MADV_DONTDUMP) < 0 ||
         madvise(p, size, MADV_WIPEONFORK) < 0) {
         r = -errno;
         (void)munmap(p, size);
@@ -357,7 +357,8 @@ int secure_arena_new(SecureMemoryKind kind, size_t size, SecureArena **ret)
     size &= ~((size_t)sysconf(_SC_PAGESIZE) - 1);
     if (size == 0 || size > ARENA_SIZE_MAX)
         return -EINVAL;
-    r = kind == SECURE_MEMORY_SECRET ? map_secret(size, &memory) : map_locked(size, &memory);
+    r = kind == SECURE_MEMORY_SECRET ? map_secret(size, &memory)
+                                     : map_anonymous(size, kind == SECURE_MEMORY_LOCKED, &memory);
     if (r < 0)
         return r;
     (void)pthread_mutex_init(&a->lock, NULL);

@@ -14,7 +14,15 @@ static atomic_uint process_failures;
 
 const char *secure_memory_kind_to_string(SecureMemoryKind kind)
 {
-    return kind == SECURE_MEMORY_SECRET ? "memfd_secret" : "locked memory";
+    switch (kind) {
+    case SECURE_MEMORY_SECRET:
+        return "memfd_secret";
+    case SECURE_MEMORY_LOCKED:
+        return "locked memory";
+    case SECURE_MEMORY_UNDUMPABLE:
+        return "undumpable memory";
+    }
+    return "unknown memory";
 }
 
 static void *count_failure(void *p, size_t size)
@@ -69,7 +77,8 @@ static size_t locked_memory_limit(void)
  * limit). */
 static int process_arena_new(void)
 {
-    static const SecureMemoryKind kinds[] = {SECURE_MEMORY_SECRET, SECURE_MEMORY_LOCKED};
+    static const SecureMemoryKind kinds[] = {SECURE_MEMORY_SECRET, SECURE_MEMORY_LOCKED,
+                                             SECURE_MEMORY_UNDUMPABLE};
     size_t limit = locked_memory_limit();
     const size_t sizes[] = {SECURE_MEMORY_SIZE, limit};
 

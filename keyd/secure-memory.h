@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Memory for secrets: memfd_secret() pages, which not even the kernel maps, or locked and
- * undumpable ones where there is no such system call. Every allocation of OpenSSL in this process
- * comes from there, so that no copy, cache or temporary of a key is anywhere else on the heap.
- * Bounded, thread-safe; what is freed is wiped, what is allocated is zero. */
+/* Memory for secrets: memfd_secret() pages, which not even the kernel maps; where there is no such
+ * system call, locked and undumpable ones; where locking is forbidden as well, as in some
+ * containers, undumpable ones. Every allocation of OpenSSL in this process comes from there, so
+ * that no copy, cache or temporary of a key is anywhere else on the heap. Bounded, thread-safe;
+ * what is freed is wiped, what is allocated is zero. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,15 +12,16 @@
 #include "cleanup.h"
 
 /* What is asked for; what 1024 keys of the largest kind need, with all that OpenSSL keeps about
- * them once they have signed (10.5 MiB, measured); and what a start is worth with. Pages that are
- * not used cost nothing. */
+ * them once they have signed (10.5 MiB, measured); and with less than what the next worse kind of
+ * memory is better. Pages that are not used cost nothing. */
 #define SECURE_MEMORY_SIZE (32U << 20)
 #define SECURE_MEMORY_SIZE_ENOUGH (16U << 20)
 #define SECURE_MEMORY_SIZE_MIN (4U << 20)
 
 typedef enum SecureMemoryKind {
-    SECURE_MEMORY_SECRET, /* memfd_secret() */
-    SECURE_MEMORY_LOCKED, /* mlock() and MADV_DONTDUMP */
+    SECURE_MEMORY_SECRET,     /* memfd_secret() */
+    SECURE_MEMORY_LOCKED,     /* mlock() and MADV_DONTDUMP */
+    SECURE_MEMORY_UNDUMPABLE, /* MADV_DONTDUMP; whether it is swapped is up to the control group */
 } SecureMemoryKind;
 
 const char *secure_memory_kind_to_string(SecureMemoryKind kind);
@@ -46,8 +48,8 @@ size_t secure_arena_used(SecureArena *a);
 /* --- The one of the process --- */
 
 /* Makes the arena and hands it to OpenSSL; to be called before anything of OpenSSL is. The arena is
- * smaller than SECURE_MEMORY_SIZE when RLIMIT_MEMLOCK is. -ENOMEM when it would be below
- * SECURE_MEMORY_SIZE_MIN, -EBUSY when OpenSSL has allocated memory already. */
+ * smaller than SECURE_MEMORY_SIZE when RLIMIT_MEMLOCK is. -EBUSY when OpenSSL has allocated memory
+ * already. */
 int secure_memory_init(void);
 SecureMemoryKind secure_memory_kind(void);
 size_t secure_memory_size(void);
