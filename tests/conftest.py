@@ -14,7 +14,8 @@ import sys
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests/system"))
+for folder in ("sandbox", "contract", "system"):
+    sys.path.insert(0, str(ROOT / "tests" / folder))
 
 import workflow  # noqa: E402
 from private_bus import PrivateBus  # noqa: E402

@@ -1,12 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Users who hold exactly what a test says, and calls in their name."""
 
-import pathlib
-import sys
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "contract"))
-
-from contract import CLASSES, DAEMONS, known_tasks, methods_of  # noqa: E402
+from contract import CLASSES, DAEMONS, known_tasks, methods_of
 
 NOT_AUTHORIZED = "org.chancery.Error.NotAuthorized"
 REFUSED = (NOT_AUTHORIZED, "org.freedesktop.DBus.Error.AccessDenied")
