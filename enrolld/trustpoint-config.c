@@ -12,7 +12,7 @@
 #include "x509-render.h"
 
 #define TRUSTPOINTS_MAX 256
-#define LINE_SIZE 256U
+#define LINE_SIZE 1100U
 #define DESCRIPTION_MAX 80U
 #define SUBJECT_MAX 800U
 
@@ -98,8 +98,16 @@ typedef struct Reader {
     int error; /* the first that is not about the configuration */
 } Reader;
 
-/* words: the line without its beginning. */
-static void _printf_(3, 4) problem(Reader *reader, const char *words, const char *format, ...)
+static bool is_plain(const char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            return false;
+    return true;
+}
+
+/* words and value: the line without its beginning; value may be NULL. */
+static void _printf_(4, 5) problem(Reader *reader, const char *words, const char *value, const char *format, ...)
 {
     _cleanup_free_ char *reason = NULL;
     char line[LINE_SIZE];
@@ -115,7 +123,10 @@ static void _printf_(3, 4) problem(Reader *reader, const char *words, const char
         return;
     }
     reader->problems++;
-    (void)snprintf(line, sizeof(line), "crypto ca trustpoint %.127s%s%.100s", reader->name, words[0] ? " " : "", words);
+    if (!value || !is_plain(value))
+        value = "";
+    (void)snprintf(line, sizeof(line), "crypto ca trustpoint %.127s%s%s%s%.800s", reader->name, words[0] ? " " : "", words,
+                   value[0] ? " " : "", value);
     r = reader->report(reader->userdata, line, reason);
     if (r < 0 && reader->error == 0)
         reader->error = r;
@@ -129,7 +140,7 @@ static const char *read_string(Reader *reader, json_object *o, const char *membe
     if (r == -ENOENT)
         return NULL;
     if (r < 0 || strlen(value) > max) {
-        problem(reader, words, r < 0 ? "must be text" : "is longer than %zu characters", max);
+        problem(reader, words, NULL, "must be text of at most %zu characters", max);
         return NULL;
     }
     return value;
@@ -153,7 +164,7 @@ static json_object *read_object(Reader *reader, json_object *o, const char *memb
     if (r == -ENOENT)
         return NULL;
     if (r < 0 || json_only_members(value, known) < 0) {
-        problem(reader, member, "is not known in this form");
+        problem(reader, member, NULL, "is not known in this form");
         return NULL;
     }
     return value;
@@ -171,9 +182,9 @@ static void read_enrollment(Reader *reader, json_object *o, TrustpointConfig *co
     if (!url)
         return;
     if (!streq(url, "self"))
-        problem(reader, "enrollment url", "this release enrolls with 'enrollment url self' only");
+        problem(reader, "enrollment url", url, "this release enrolls with 'enrollment url self' only");
     else if (!streq(config->name, SYSTEM_TRUSTPOINT))
-        problem(reader, "enrollment url", "only " SYSTEM_TRUSTPOINT " can enroll with itself");
+        problem(reader, "enrollment url", url, "only " SYSTEM_TRUSTPOINT " can enroll with itself");
     else
         config->self = true;
 }
@@ -189,13 +200,13 @@ static void read_key(Reader *reader, json_object *o, const char *member, KeyName
     algorithm = read_string(reader, key, "algorithm", member, LABEL_MAX);
     label = read_string(reader, key, "label", member, LABEL_MAX);
     if (!algorithm || !label) {
-        problem(reader, member, "needs an algorithm and a label");
+        problem(reader, member, NULL, "needs an algorithm and a label");
         return;
     }
     if (key_algorithm_code(algorithm) == 0)
-        problem(reader, member, "there is no key algorithm '%.32s'", algorithm);
+        problem(reader, member, algorithm, "there is no key algorithm '%.32s'", algorithm);
     else if (!label_is_valid(label))
-        problem(reader, member, "a label has letters, digits, '.', '_' and '-', and begins with a letter or digit");
+        problem(reader, member, algorithm, "a label has letters, digits, '.', '_' and '-', and begins with a letter or digit");
     else {
         copy_string(reader, algorithm, &ret->algorithm);
         copy_string(reader, label, &ret->label);
@@ -212,7 +223,7 @@ static void read_subject(Reader *reader, json_object *o, const char *member, con
         return;
     r = subject_parse(text, &name, &reason);
     if (r == -EINVAL)
-        problem(reader, words, "is not a subject name: %s", reason);
+        problem(reader, words, text, "is not a subject name: %s", reason);
     else if (r < 0)
         reader->error = r;
     else
@@ -238,19 +249,19 @@ static void read_usage(Reader *reader, json_object *o, const char *member, const
     if (r == -ENOENT)
         return;
     if (r < 0 || json_object_array_length(list) == 0) {
-        problem(reader, words, "needs one or more usages");
+        problem(reader, words, NULL, "needs one or more usages");
         return;
     }
     for (size_t i = 0; i < json_object_array_length(list); i++) {
         json_object *item = json_object_array_get_idx(list, i);
 
         if (!json_object_is_type(item, json_type_string) || !key_usage_find(json_object_get_string(item), ca, &usage)) {
-            problem(reader, words, "a %s certificate can't be used for that", ca ? "CA" : "router");
+            problem(reader, words, NULL, "a %s certificate can't be used for that", ca ? "CA" : "router");
             return;
         }
     }
     if (ca && !(usage & KU_KEY_CERT_SIGN)) {
-        problem(reader, words, "a CA certificate needs keycertsign");
+        problem(reader, words, NULL, "a CA certificate needs keycertsign");
         return;
     }
     *ret = usage;
@@ -275,7 +286,7 @@ static void read_lifetime(Reader *reader, json_object *o, const char *member, co
     if (r == -ENOENT)
         return;
     if (r < 0 || days < LIFETIME_MIN || days > max)
-        problem(reader, words, "must be %u to %u days", LIFETIME_MIN, max);
+        problem(reader, words, NULL, "must be %u to %u days", LIFETIME_MIN, max);
     else
         *ret = (unsigned)days;
 }
@@ -284,13 +295,15 @@ static void read_lifetimes(Reader *reader, json_object *o, TrustpointConfig *con
 {
     static const char *const known[] = {"certificate", "ca-certificate", NULL};
     json_object *lifetimes = read_object(reader, o, "lifetime", known);
+    char days[16];
 
     if (lifetimes) {
         read_lifetime(reader, lifetimes, "certificate", "lifetime certificate", LIFETIME_MAX, &config->lifetime);
         read_lifetime(reader, lifetimes, "ca-certificate", "lifetime ca-certificate", CA_LIFETIME_MAX, &config->ca_lifetime);
     }
+    (void)snprintf(days, sizeof(days), "%u", config->lifetime);
     if (config->lifetime >= config->ca_lifetime)
-        problem(reader, "lifetime certificate", "the router certificate (%u days) must end before the CA certificate (%u days)",
+        problem(reader, "lifetime certificate", days, "the router certificate (%u days) must end before the CA certificate (%u days)",
                 config->lifetime, config->ca_lifetime);
 }
 
@@ -306,7 +319,7 @@ static void read_digest(Reader *reader, json_object *o, TrustpointConfig *config
             config->digest = digests[i];
             return;
         }
-    problem(reader, "message-digest", "new signatures are made with sha256, sha384 or sha512");
+    problem(reader, "message-digest", text, "new signatures are made with sha256, sha384 or sha512");
 }
 
 static void read_subject_parts(Reader *reader, json_object *o, TrustpointConfig *config)
@@ -321,7 +334,7 @@ static void read_subject_parts(Reader *reader, json_object *o, TrustpointConfig 
         else if (json_object_is_type(value, json_type_string) && streq(json_object_get_string(value), "none"))
             config->serial_number = SUBJECT_OMIT;
         else
-            problem(reader, "serial-number", "is followed by nothing or by 'none'");
+            problem(reader, "serial-number", NULL, "is followed by nothing or by 'none'");
     }
     text = read_string(reader, o, "ip-address", "ip-address", LABEL_MAX);
     if (!text)
@@ -329,7 +342,7 @@ static void read_subject_parts(Reader *reader, json_object *o, TrustpointConfig 
     if (streq(text, "none"))
         config->ip_address = SUBJECT_OMIT;
     else if (inet_pton(AF_INET, text, &address) != 1)
-        problem(reader, "ip-address", "must be an IPv4 address or 'none'");
+        problem(reader, "ip-address", text, "must be an IPv4 address or 'none'");
     else {
         config->ip_address = SUBJECT_INCLUDE;
         copy_string(reader, text, &config->address);
@@ -339,16 +352,22 @@ static void read_subject_parts(Reader *reader, json_object *o, TrustpointConfig 
 /* What only shows when the lines are seen together. */
 static void check_self(Reader *reader, const TrustpointConfig *config)
 {
+    const KeyName *key = &config->keypair, *ca = &config->ca_keypair;
+    char value[2 * LABEL_MAX];
+
     if (!config->self || reader->problems > 0)
         return;
-    if (!config->keypair.label)
-        problem(reader, "keypair", "'enrollment url self' needs a key pair for the router certificate");
-    if (!config->ca_keypair.label)
-        problem(reader, "ca-keypair", "'enrollment url self' needs a key pair for the CA certificate");
-    if (config->keypair.label && key_name_equal(&config->keypair, &config->ca_keypair))
-        problem(reader, "ca-keypair", "the CA and the router certificate need key pairs of their own");
+    if (!key->label)
+        problem(reader, "keypair", NULL, "'enrollment url self' needs a key pair for the router certificate");
+    if (!ca->label)
+        problem(reader, "ca-keypair", NULL, "'enrollment url self' needs a key pair for the CA certificate");
+    if (key->label && key_name_equal(key, ca)) {
+        (void)snprintf(value, sizeof(value), "%s %s", ca->algorithm, ca->label);
+        problem(reader, "ca-keypair", value, "the CA and the router certificate need key pairs of their own");
+    }
     if (streq_ptr(config->subject_name, config->ca_subject_name))
-        problem(reader, "subject-name ca-certificate", "the CA and the router certificate need different subject names");
+        problem(reader, "subject-name ca-certificate", config->ca_subject_name,
+                "the CA and the router certificate need different subject names");
 }
 
 static void read_all(Reader *reader, json_object *o, TrustpointConfig *config)
@@ -359,7 +378,7 @@ static void read_all(Reader *reader, json_object *o, TrustpointConfig *config)
     };
 
     if (json_only_members(o, known) < 0)
-        problem(reader, "", "has a line that this release does not know");
+        problem(reader, "", NULL, "has a line that this release does not know");
     (void)read_string(reader, o, "description", "description", DESCRIPTION_MAX);
     read_enrollment(reader, o, config);
     read_key(reader, o, "keypair", &config->keypair);
@@ -378,9 +397,9 @@ static int trustpoint_parse(Reader *reader, json_object *o, TrustpointConfig **r
     _cleanup_(trustpoint_config_freep) TrustpointConfig *config = NULL;
 
     if (!label_is_valid(reader->name))
-        problem(reader, "", "a name has letters, digits, '.', '_' and '-', and begins with a letter or digit");
+        problem(reader, "", NULL, "a name has letters, digits, '.', '_' and '-', and begins with a letter or digit");
     else if (!json_object_is_type(o, json_type_object))
-        problem(reader, "", "is not known in this form");
+        problem(reader, "", NULL, "is not known in this form");
     if (reader->problems > 0)
         return reader->error;
     config = calloc(1, sizeof(*config));

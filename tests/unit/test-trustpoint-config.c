@@ -113,7 +113,7 @@ static void test_several(void **state)
     _cleanup_(trustpoint_config_list_freep) TrustpointConfig *c = NULL;
 
     assert_int_equal(parse_section("{'trustpoint':{'core':{'description':'to do'},'bad':{'subject-name':'CN'},'edge':{}}}", &c), 1);
-    assert_string_equal(first_line, "crypto ca trustpoint bad subject-name");
+    assert_string_equal(first_line, "crypto ca trustpoint bad subject-name CN");
     assert_string_equal(c->name, "core");
     assert_false(c->self);
     assert_string_equal(c->next->name, "edge");
@@ -165,7 +165,9 @@ static void test_refused(void **state)
         if (parse(cases[i].members, "system-trustpoint", &c) <= 0)
             fail_msg("accepted: %s", cases[i].members);
         assert_null(c);
-        assert_string_equal(first_line, line);
+        /* The line, with its value where that is known. */
+        assert_int_equal(strncmp(first_line, line, strlen(line)), 0);
+        assert_true(first_line[strlen(line)] == '\0' || first_line[strlen(line)] == ' ');
         if (!strstr(first_reason, cases[i].reason))
             fail_msg("'%s' does not say '%s'", first_reason, cases[i].reason);
     }
@@ -176,7 +178,7 @@ static void test_other_trustpoints(void **state)
     TrustpointConfig *c;
 
     assert_int_equal(parse(SEED, "core", &c), 1);
-    assert_string_equal(first_line, "crypto ca trustpoint core enrollment url");
+    assert_string_equal(first_line, "crypto ca trustpoint core enrollment url self");
     assert_int_equal(parse("", "../core", &c), 1);
     assert_int_equal(parse_section("{'trustpoint':[]}", &c), 1);
     assert_int_equal(parse_section("{'trustpoint':{'core':5}}", &c), 1);
