@@ -40,5 +40,6 @@ typedef struct Boot {
 /* Sorts by time, oldest first, and derives each cause from the end of the boot before it. */
 void boots_conclude(Boot *boots, size_t n);
 
-/* Reads the journal below root_fd. *ret is oldest first. -ENODATA when there is no journal that can be read. */
+/* Reads the journal below root_fd. *ret is oldest first. -ENODATA when there is no journal that can
+ * be read. */
 int boots_read(Collect *c, Boot **ret, size_t *ret_n);

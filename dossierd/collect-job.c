@@ -55,7 +55,8 @@ static int run_collect(Job *job, void *data)
     q = relay_finish(relay, &work->bytes);
     /* What ended the relay is the cause when both failed. */
     if (q == -ETIMEDOUT)
-        return job_fail(job, ERROR_CANCELLED, "Nobody read the dossier for %u seconds", STREAM_STALL_SECONDS);
+        return job_fail(job, ERROR_CANCELLED, "Nobody read the dossier for %u seconds",
+                        STREAM_STALL_SECONDS);
     if (q == -EPIPE)
         return job_fail(job, ERROR_CANCELLED, "The reader of the dossier went away");
     return q < 0 ? q : r;
@@ -70,8 +71,10 @@ static int done_collect(Job *job, void *data, int r)
     if (r < 0)
         return r;
     (void)snprintf(bytes, sizeof bytes, "%llu", (unsigned long long)work->bytes);
-    log_event(&event, LOG_FIELDS("USER", job_user(job), "BYTES", bytes, "NONCE", work->nonce ? work->nonce : ""),
-              "Dossier of %s bytes collected for user %s", bytes, job_user(job));
+    log_event(
+        &event,
+        LOG_FIELDS("USER", job_user(job), "BYTES", bytes, "NONCE", work->nonce ? work->nonce : ""),
+        "Dossier of %s bytes collected for user %s", bytes, job_user(job));
     return job_result(job, "bytes", 't', &work->bytes);
 }
 
@@ -95,4 +98,5 @@ void collect_work_free(void *data)
     free(work);
 }
 
-const JobWork collect_job = {.kind = "collect", .run = run_collect, .done = done_collect, .free_data = collect_work_free};
+const JobWork collect_job = {
+    .kind = "collect", .run = run_collect, .done = done_collect, .free_data = collect_work_free};

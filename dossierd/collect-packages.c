@@ -8,7 +8,8 @@
 
 #define STATUS_FILE "var/lib/dpkg/status"
 
-/* dpkg rewrites the list of a package's files when it unpacks it: its time is the time of the last installation or upgrade. */
+/* dpkg rewrites the list of a package's files when it unpacks it: its time is the time of the last
+ * installation or upgrade. */
 static int install_time(int root_fd, const DpkgPackage *p, uint64_t *ret)
 {
     char path[2 * DPKG_FIELD_SIZE + 64];
@@ -18,7 +19,8 @@ static int install_time(int root_fd, const DpkgPackage *p, uint64_t *ret)
     (void)snprintf(path, sizeof path, "var/lib/dpkg/info/%s.list", p->name.data);
     r = fstatat(root_fd, path, &st, AT_SYMLINK_NOFOLLOW);
     if (r < 0 && errno == ENOENT && dpkg_name_is_valid(&p->architecture)) {
-        (void)snprintf(path, sizeof path, "var/lib/dpkg/info/%s:%s.list", p->name.data, p->architecture.data);
+        (void)snprintf(path, sizeof path, "var/lib/dpkg/info/%s:%s.list", p->name.data,
+                       p->architecture.data);
         r = fstatat(root_fd, path, &st, AT_SYMLINK_NOFOLLOW);
     }
     if (r < 0)
@@ -85,14 +87,17 @@ static int exists(int root_fd, const char *path)
     return fstatat(root_fd, path, &st, 0) >= 0;
 }
 
-/* The databases of rpm are Berkeley DB, ndb or SQLite files that only librpm reads; where there is one, that is said. */
+/* The databases of rpm are Berkeley DB, ndb or SQLite files that only librpm reads; where there is
+ * one, that is said. */
 static void write_rpm(Collect *c)
 {
     bool found = exists(c->root_fd, "var/lib/rpm") || exists(c->root_fd, "usr/lib/sysimage/rpm");
 
     json_begin_object(c->writer, "rpm");
     json_write_string(c->writer, "result-code", result_code_to_string(RESULT_NOT_AVAILABLE));
-    json_write_string(c->writer, "reason", found ? "There is an rpm database, which cannot be read here" : "There is no rpm database");
+    json_write_string(c->writer, "reason",
+                      found ? "There is an rpm database, which cannot be read here"
+                            : "There is no rpm database");
     json_end_object(c->writer);
     c->n_bad += found;
 }
@@ -113,7 +118,8 @@ void collect_packages(Collect *c)
     } else {
         bool complete = c->n_bad == 0 && !collect_should_stop(c);
 
-        json_write_string(w, "result-code", result_code_to_string(complete ? RESULT_SUCCESS : RESULT_PARTIAL));
+        json_write_string(w, "result-code",
+                          result_code_to_string(complete ? RESULT_SUCCESS : RESULT_PARTIAL));
     }
     json_end_object(w);
     write_rpm(c);

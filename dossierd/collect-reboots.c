@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* reboot-history: the boots of the journal, and the records of /var/log/wtmp beside it as a second witness. */
+/* reboot-history: the boots of the journal, and the records of /var/log/wtmp beside it as a second
+ * witness. */
 #include <utmp.h>
 
 #include "boots.h"
@@ -40,7 +41,8 @@ static void write_boots(Collect *c, const Boot *boots, size_t n)
     json_end_array(w);
 }
 
-/* Journal files that may not be read look like files that are not there; the running boot shows which it is. */
+/* Journal files that may not be read look like files that are not there; the running boot shows
+ * which it is. */
 static void check_current_boot(Collect *c, const Boot *boots, size_t n)
 {
     char text[64];
@@ -52,7 +54,8 @@ static void check_current_boot(Collect *c, const Boot *boots, size_t n)
     for (size_t i = 0; i < n; i++)
         if (sd_id128_equal(boots[i].id, current))
             return;
-    collect_result(c, RESULT_PARTIAL, "The running boot is not in the journal, which may not be complete");
+    collect_result(c, RESULT_PARTIAL,
+                   "The running boot is not in the journal, which may not be complete");
 }
 
 static const char *wtmp_type(const struct utmp *u)
@@ -68,7 +71,9 @@ static void write_wtmp_record(JsonWriter *w, const char *type, const struct utmp
 {
     json_begin_object(w, NULL);
     json_write_string(w, "type", type);
-    json_write_time(w, "time", (uint64_t)(uint32_t)u->ut_tv.tv_sec * 1000000 + (uint32_t)u->ut_tv.tv_usec % 1000000);
+    json_write_time(w, "time",
+                    (uint64_t)(uint32_t)u->ut_tv.tv_sec * 1000000 +
+                        (uint32_t)u->ut_tv.tv_usec % 1000000);
     json_write_bytes(w, "kernel", u->ut_host, strnlen(u->ut_host, sizeof u->ut_host));
     json_end_object(w);
 }
@@ -130,7 +135,8 @@ void collect_reboots(Collect *c)
 
     r = boots_read(c, &boots, &n);
     if (r < 0)
-        collect_result(c, result_code_from_errno(r), "The journal could not be read: %s", strerror(-r));
+        collect_result(c, result_code_from_errno(r), "The journal could not be read: %s",
+                       strerror(-r));
     else {
         write_boots(c, boots, n);
         check_current_boot(c, boots, n);

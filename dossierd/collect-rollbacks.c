@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rollback-history: the commits of the configuration, asked of policyd over a connection of our own (the caller is a worker). */
+/* rollback-history: the commits of the configuration, asked of policyd over a connection of our own
+ * (the caller is a worker). */
 #include <systemd/sd-bus.h>
 
 #include "collect.h"
@@ -13,7 +14,8 @@ static int write_entry(JsonWriter *w, sd_bus_message *m, const char *name, const
     static const struct {
         const char *name, *member;
     } strings[] = {
-        {"user", "user-id"}, {"line", "line"}, {"client", "client-name"}, {"label", "label"}, {"comment", "comment"},
+        {"user", "user-id"}, {"line", "line"},       {"client", "client-name"},
+        {"label", "label"},  {"comment", "comment"},
     };
     uint64_t number;
     const char *text;
@@ -95,13 +97,15 @@ void collect_rollbacks(Collect *c)
         collect_result_errno(c, r, "The system bus could not be reached");
         return;
     }
-    r = sd_bus_message_new_method_call(bus, &call, POLICY_NAME, POLICY_PATH, POLICY_NAME, "ListCommits");
+    r = sd_bus_message_new_method_call(bus, &call, POLICY_NAME, POLICY_PATH, POLICY_NAME,
+                                       "ListCommits");
     if (r >= 0)
         r = sd_bus_message_append(call, "u", 0U);
     if (r >= 0)
         r = sd_bus_call(bus, call, CALL_TIMEOUT_USEC, &error, &reply);
     if (r < 0) {
-        collect_result(c, r == -ETIMEDOUT ? RESULT_TIMEOUT : RESULT_FAILED, "policyd did not list the commits: %s",
+        collect_result(c, r == -ETIMEDOUT ? RESULT_TIMEOUT : RESULT_FAILED,
+                       "policyd did not list the commits: %s",
                        error.message ? error.message : strerror(-r));
         return;
     }

@@ -92,9 +92,11 @@ ResultCode collect_outcome(Collect *c)
     if (c->n_bad == 0)
         return RESULT_SUCCESS;
     if (c->n_good > 0)
-        collect_result(c, RESULT_PARTIAL, "%u of %u facts could not be read; each says why", c->n_bad, c->n_good + c->n_bad);
+        collect_result(c, RESULT_PARTIAL, "%u of %u facts could not be read; each says why",
+                       c->n_bad, c->n_good + c->n_bad);
     else
-        collect_result(c, RESULT_NOT_AVAILABLE, "None of %u facts could be read; each says why", c->n_bad);
+        collect_result(c, RESULT_NOT_AVAILABLE, "None of %u facts could be read; each says why",
+                       c->n_bad);
     return c->result;
 }
 
@@ -196,7 +198,8 @@ void object_end(Object *o)
         for (unsigned i = 0; i < o->n_missing && i < OBJECT_MISSING_MAX; i++) {
             json_begin_object(w, NULL);
             json_write_string(w, "id", o->missing[i].id);
-            json_write_string(w, "result-code", result_code_to_string(result_code_from_errno(o->missing[i].error)));
+            json_write_string(w, "result-code",
+                              result_code_to_string(result_code_from_errno(o->missing[i].error)));
             json_write_string(w, "reason", reason_from_errno(o->missing[i].error));
             json_end_object(w);
         }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What every collector works with: where to read, where to write, how long, and how it went.
  *
- * A collector reads below root_fd (the real root, or a tree made by a test), writes the members of its own object, and says through
- * the functions below what it could not read and why. Nothing is made up: a fact is there, or its reason is. */
+ * A collector reads below root_fd (the real root, or a tree made by a test), writes the members of
+ * its own object, and says through the functions below what it could not read and why. Nothing is
+ * made up: a fact is there, or its reason is. */
 #pragma once
 
 #include "json-util.h"
@@ -21,7 +22,8 @@ const char *result_code_to_string(ResultCode code);
 /* Who runs the collectors: a job, or a test. Both functions may be NULL. */
 typedef struct CollectHost {
     bool (*is_cancelled)(void *userdata);
-    /* How long, in all, the collectors had to wait for the reader of what they write: that is not their time. */
+    /* How long, in all, the collectors had to wait for the reader of what they write: that is not
+     * their time. */
     uint64_t (*stalled_usec)(void *userdata);
     void *userdata;
 } CollectHost;
@@ -48,16 +50,19 @@ bool collect_should_stop(Collect *c);
 void collect_result(Collect *c, ResultCode code, const char *format, ...) _printf_(3, 4);
 void collect_result_errno(Collect *c, int error, const char *what);
 
-/* After the collector has returned: the outcome, from collect_result() or else from what its facts said. */
+/* After the collector has returned: the outcome, from collect_result() or else from what its facts
+ * said. */
 ResultCode collect_outcome(Collect *c);
 
-/* ENOENT and the like mean that the machine has no such thing, everything else that reading failed. */
+/* ENOENT and the like mean that the machine has no such thing, everything else that reading
+ * failed. */
 ResultCode result_code_from_errno(int error);
 
-/* --- Reading --------------------------------------------------------------------------------------------------------- */
+/* --- Reading --- */
 
-/* Reads at most size - 1 bytes of a regular file (path relative, last component no symlink), puts a zero byte after them and strips one
- * newline at the end. Returns the length, -EFBIG when the file is larger, or another negative errno. */
+/* Reads at most size - 1 bytes of a regular file (path relative, last component no symlink), puts a
+ * zero byte after them and strips one newline at the end. Returns the length, -EFBIG when the file
+ * is larger, or another negative errno. */
 #define COLLECT_VALUE_SIZE 4096U
 int collect_read(int dirfd, const char *path, char *buffer, size_t size);
 /* Same, the whole file on the heap, nothing stripped. */
@@ -68,8 +73,8 @@ int collect_open(int dirfd, const char *path, FILE **ret);
 /* Last component of where a symlink points. */
 int collect_read_link_name(int dirfd, const char *path, char *buffer, size_t size);
 
-/* The names in a folder, without those that start with a dot, sorted with numbers in numeric order (eth2 before eth10).
- * -E2BIG beyond max. To be released with name_list_free(). */
+/* The names in a folder, without those that start with a dot, sorted with numbers in numeric order
+ * (eth2 before eth10). -E2BIG beyond max. To be released with name_list_free(). */
 typedef struct NameList {
     char **names;
     size_t n;
@@ -77,11 +82,12 @@ typedef struct NameList {
 int collect_list(int dirfd, const char *path, size_t max, NameList *ret);
 void name_list_free(NameList *l);
 
-/* One line of at most size - 1 bytes without its newline and with a zero byte after it; bytes beyond that are skipped and *ret_truncated set.
- * Zero bytes inside are kept. Returns 1, 0 at the end of the file, or a negative errno. */
+/* One line of at most size - 1 bytes without its newline and with a zero byte after it; bytes
+ * beyond that are skipped and *ret_truncated set. Zero bytes inside are kept. Returns 1, 0 at the
+ * end of the file, or a negative errno. */
 int read_line_bytes(FILE *f, char *buffer, size_t size, size_t *ret_length, bool *ret_truncated);
 
-/* --- Objects of an inventory: members that are there, and a list "unavailable" of those that are not ------------------ */
+/* --- Objects of an inventory: the members that are there, and the list "unavailable" --- */
 
 #define OBJECT_MISSING_MAX 32U
 
@@ -95,7 +101,8 @@ typedef struct Object {
 } Object;
 
 void object_begin(Object *o, Collect *c, const char *name);
-/* A member from the text of one file. ENOENT of an optional one is silent: such devices have no such attribute. */
+/* A member from the text of one file. ENOENT of an optional one is silent: such devices have no
+ * such attribute. */
 void object_file(Object *o, const char *id, int dirfd, const char *path);
 void object_file_optional(Object *o, const char *id, int dirfd, const char *path);
 void object_file_uint64(Object *o, const char *id, int dirfd, const char *path);
@@ -104,7 +111,7 @@ void object_link_optional(Object *o, const char *id, int dirfd, const char *path
 void object_missing(Object *o, const char *id, int error);
 void object_end(Object *o);
 
-/* --- Facts of a snapshot: {"id": ..., "value": ..., "result-code": ..., "reason": ...} -------------------------------- */
+/* --- Facts of a snapshot: {"id": ..., "value": ..., "result-code": ..., "reason": ...} --- */
 
 void fact_begin(Collect *c, const char *id);
 void fact_end(Collect *c, ResultCode code, const char *format, ...) _printf_(3, 4);
@@ -113,7 +120,7 @@ void fact_end_errno(Collect *c, int error, const char *what);
 /* A whole fact whose value is the text of one file. */
 void fact_file(Collect *c, const char *id, const char *path);
 
-/* --- The collectors -------------------------------------------------------------------------------------------------- */
+/* --- The collectors --- */
 
 void collect_packages(Collect *c);
 void collect_reboots(Collect *c);

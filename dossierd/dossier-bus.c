@@ -35,9 +35,11 @@ static int read_selectors(sd_bus_message *m, uint32_t *ret, sd_bus_error *reterr
         uint32_t bit = selector_bit(name);
 
         if (bit == 0)
-            return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT, "There is no selector \"%.64s\"", name);
+            return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
+                                     "There is no selector \"%.64s\"", name);
         if (set & bit)
-            return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT, "The selector \"%s\" is given twice", name);
+            return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
+                                     "The selector \"%s\" is given twice", name);
         set |= bit;
     }
     if (r < 0)
@@ -51,11 +53,13 @@ static int check_nonce(const char *nonce, sd_bus_error *reterr_error)
     if (!nonce || nonce_is_valid(nonce))
         return 0;
     return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
-                             "A nonce is decimal digits, or 0x and hexadecimal digits, with a value of at most 64 bytes");
+                             "A nonce is decimal digits, or 0x and hexadecimal digits, with a "
+                             "value of at most 64 bytes");
 }
 
 /* A descriptor of our own: the message's ones are closed with it. */
-static int read_descriptor(sd_bus_message *m, int access_mode, const char *what, int *ret, sd_bus_error *reterr_error)
+static int read_descriptor(sd_bus_message *m, int access_mode, const char *what, int *ret,
+                           sd_bus_error *reterr_error)
 {
     int fd, r, copy;
 
@@ -63,8 +67,10 @@ static int read_descriptor(sd_bus_message *m, int access_mode, const char *what,
     if (r < 0)
         return r;
     if (stream_check(fd, access_mode) < 0)
-        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT, "%s has to be a pipe, a socket or a memory file that is open for %s", what,
-                                 access_mode == O_RDONLY ? "reading" : "writing");
+        return sd_bus_error_setf(
+            reterr_error, ERROR_INVALID_ARGUMENT,
+            "%s has to be a pipe, a socket or a memory file that is open for %s", what,
+            access_mode == O_RDONLY ? "reading" : "writing");
     copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
     if (copy < 0)
         return -errno;
@@ -91,7 +97,8 @@ static void list_tasks(uint32_t set, const char *tasks[TASKS_MAX])
     tasks[n] = NULL;
 }
 
-static int authorize_collect(sd_bus_message *m, uint32_t set, const char *nonce, sd_bus_error *reterr_error)
+static int authorize_collect(sd_bus_message *m, uint32_t set, const char *nonce,
+                             sd_bus_error *reterr_error)
 {
     const char *tasks[TASKS_MAX];
     char names[SELECTOR_TEXT_SIZE] = "";
@@ -101,9 +108,12 @@ static int authorize_collect(sd_bus_message *m, uint32_t set, const char *nonce,
         if (set & UINT32_C(1) << i) {
             size_t used = strlen(names);
 
-            (void)snprintf(names + used, sizeof names - used, "%s%s", used ? " " : "", selectors[i].name);
+            (void)snprintf(names + used, sizeof names - used, "%s%s", used ? " " : "",
+                           selectors[i].name);
         }
-    return bus_authorize(m, tasks, (const char *const[]){"selectors", names, "nonce", nonce ? nonce : "", NULL}, reterr_error);
+    return bus_authorize(
+        m, tasks, (const char *const[]){"selectors", names, "nonce", nonce ? nonce : "", NULL},
+        reterr_error);
 }
 
 int dossier1_method_collect(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
@@ -150,7 +160,9 @@ int dossier1_method_sign(sd_bus_message *m, void *userdata, sd_bus_error *reterr
         return -ENOMEM;
     r = read_descriptor(m, O_RDONLY, "The input", &data->input, reterr_error);
     if (r >= 0) {
-        const BusOption options[] = {{"nonce", 's', &nonce, NULL}, {"include-certificate", 'b', &data->include_certificate, NULL}};
+        const BusOption options[] = {
+            {"nonce", 's', &nonce, NULL},
+            {"include-certificate", 'b', &data->include_certificate, NULL}};
 
         r = bus_read_options(m, options, ELEMENTSOF(options), reterr_error);
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* license-udi, version and platform: which machine this is and what runs on it, as text for people. */
+/* license-udi, version and platform: which machine this is and what runs on it, as text for
+ * people. */
 #include "dossier.h"
 
 #define TEXT_SIZE 4096U
@@ -7,7 +8,8 @@
 static void write_text(JsonWriter *w, const char *name, const char *text, const char *reason)
 {
     json_begin_object(w, name);
-    json_write_string(w, "result-code", result_code_to_string(text ? RESULT_SUCCESS : RESULT_NOT_AVAILABLE));
+    json_write_string(w, "result-code",
+                      result_code_to_string(text ? RESULT_SUCCESS : RESULT_NOT_AVAILABLE));
     if (text && utf8_is_valid(text, strlen(text)))
         json_write_string(w, name, text);
     else if (text)
@@ -37,21 +39,24 @@ static bool read_first(int root_fd, const char *const *files, char *buffer, size
 
 static bool read_product(int root_fd, char *buffer, size_t size)
 {
-    static const char *const files[] = {"sys/class/dmi/id/product_name", "sys/firmware/devicetree/base/model", NULL};
+    static const char *const files[] = {"sys/class/dmi/id/product_name",
+                                        "sys/firmware/devicetree/base/model", NULL};
 
     return read_first(root_fd, files, buffer, size);
 }
 
 static void write_udi(JsonWriter *w, int root_fd)
 {
-    static const char *const files[] = {"sys/class/dmi/id/product_serial", "sys/firmware/devicetree/base/serial-number", NULL};
+    static const char *const files[] = {"sys/class/dmi/id/product_serial",
+                                        "sys/firmware/devicetree/base/serial-number", NULL};
     char product[512], serial[512], text[TEXT_SIZE];
     bool has_product = read_product(root_fd, product, sizeof product);
     bool has_serial = read_first(root_fd, files, serial, sizeof serial);
 
     (void)snprintf(text, sizeof text, "UDI: PID:%s,SN:%s\n", product, serial);
     write_text(w, "license-udi", has_product && has_serial ? text : NULL,
-               has_product ? "The firmware names no serial number of the product" : "The firmware does not name the product");
+               has_product ? "The firmware names no serial number of the product"
+                           : "The firmware does not name the product");
 }
 
 /* The value of one line of os-release(5), without its quotes. */
@@ -63,7 +68,8 @@ static bool read_os_name(int root_fd, char *buffer, size_t size)
     size_t n;
     bool truncated;
 
-    if (collect_open(root_fd, "etc/os-release", &f) < 0 && collect_open(root_fd, "usr/lib/os-release", &f) < 0)
+    if (collect_open(root_fd, "etc/os-release", &f) < 0 &&
+        collect_open(root_fd, "usr/lib/os-release", &f) < 0)
         return false;
     while (read_line_bytes(f, line, sizeof line, &n, &truncated) > 0) {
         char *value = line + STRLEN(key);
@@ -82,18 +88,23 @@ static bool read_os_name(int root_fd, char *buffer, size_t size)
 
 static void write_version(JsonWriter *w, int root_fd)
 {
-    static const char *const release[] = {"proc/sys/kernel/osrelease", NULL}, *const build[] = {"proc/sys/kernel/version", NULL};
+    static const char *const release[] = {"proc/sys/kernel/osrelease", NULL},
+                             *const build[] = {"proc/sys/kernel/version", NULL};
     char os[512], kernel[256], kernel_build[512], text[TEXT_SIZE];
-    bool complete = read_os_name(root_fd, os, sizeof os) && read_first(root_fd, release, kernel, sizeof kernel) &&
+    bool complete = read_os_name(root_fd, os, sizeof os) &&
+                    read_first(root_fd, release, kernel, sizeof kernel) &&
                     read_first(root_fd, build, kernel_build, sizeof kernel_build);
 
-    (void)snprintf(text, sizeof text, "%s\nKernel        : %s %s\nChancery      : %s\n", os, kernel, kernel_build, VERSION);
-    write_text(w, "version", complete ? text : NULL, "os-release or the kernel's version could not be read");
+    (void)snprintf(text, sizeof text, "%s\nKernel        : %s %s\nChancery      : %s\n", os, kernel,
+                   kernel_build, VERSION);
+    write_text(w, "version", complete ? text : NULL,
+               "os-release or the kernel's version could not be read");
 }
 
 static void write_platform(JsonWriter *w, int root_fd)
 {
-    static const char *const hostname[] = {"proc/sys/kernel/hostname", NULL}, *const architecture[] = {"proc/sys/kernel/arch", NULL};
+    static const char *const hostname[] = {"proc/sys/kernel/hostname", NULL},
+                             *const architecture[] = {"proc/sys/kernel/arch", NULL};
     char product[512], node[256], machine[64], text[TEXT_SIZE];
 
     if (!read_first(root_fd, hostname, node, sizeof node)) {

@@ -6,8 +6,10 @@
 const Selector selectors[] = {
     {"packages", "pkg-mgmt.read", "Installed packages", 60, collect_packages},
     {"reboot-history", "system.read", "Boots and their causes", 60, collect_reboots},
-    {"rollback-history", "config-services.read", "Commits of the configuration", 30, collect_rollbacks},
-    {"system-integrity-snapshot", "basic-services.read", "Measured boot, kernel and runtime integrity", 60, collect_integrity},
+    {"rollback-history", "config-services.read", "Commits of the configuration", 30,
+     collect_rollbacks},
+    {"system-integrity-snapshot", "basic-services.read",
+     "Measured boot, kernel and runtime integrity", 60, collect_integrity},
     {"system-inventory", "sysmgr.read", "Hardware of the system", 60, collect_inventory},
     {NULL, NULL, NULL, 0, NULL},
 };
@@ -37,7 +39,8 @@ static uint64_t realtime_usec(void)
     return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
 }
 
-/* The outcome stands behind the content, because it is known only when the content has been written. */
+/* The outcome stands behind the content, because it is known only when the content has been
+ * written. */
 static void write_selector(const DossierRequest *request, const Selector *selector, JsonWriter *w)
 {
     const CollectHost *host = request->host;

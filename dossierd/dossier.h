@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The dossier: one JSON object that says what this system is, as far as it can be read (dossier.schema.json). */
+/* The dossier: one JSON object that says what this system is, as far as it can be read
+ * (dossier.schema.json). */
 #pragma once
 
 #include "collect.h"
@@ -31,8 +32,8 @@ typedef struct DossierRequest {
     void (*progress)(void *userdata, unsigned percent, const char *selector);
 } DossierRequest;
 
-/* Writes the whole document to fd. Returns 0, -ECANCELED, or the error of writing; what a collector could not read is no error but is said in
- * the document. */
+/* Writes the whole document to fd. Returns 0, -ECANCELED, or the error of writing; what a collector
+ * could not read is no error but is said in the document. */
 int dossier_write(const DossierRequest *request, int fd);
 
 /* dossier-platform.c: the parts that are in every dossier. */

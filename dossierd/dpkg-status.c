@@ -48,11 +48,8 @@ static DpkgField *find_field(DpkgPackage *p, const char *name, size_t size)
         const char *name;
         DpkgField *field;
     } table[] = {
-        {"Package", &p->name},
-        {"Version", &p->version},
-        {"Architecture", &p->architecture},
-        {"Status", &p->status},
-        {"Multi-Arch", &p->multi_arch},
+        {"Package", &p->name},  {"Version", &p->version},       {"Architecture", &p->architecture},
+        {"Status", &p->status}, {"Multi-Arch", &p->multi_arch},
     };
 
     for (size_t i = 0; i < ELEMENTSOF(table); i++)
@@ -107,7 +104,8 @@ static void check_package(DpkgPackage *p)
         problem(p, "a package name that is none");
     if (p->status.size == 0)
         problem(p, "no field Status");
-    /* A package that was removed with its configuration kept has a version; one that was never installed may lack it. */
+    /* A package that was removed with its configuration kept has a version; one that was never
+     * installed may lack it. */
     if (p->version.size == 0 && p->status.size > 0 && !strstr(p->status.data, "not-installed"))
         problem(p, "no field Version");
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading the database of installed packages, /var/lib/dpkg/status (deb822 stanzas), strictly and one package at a time. */
+/* Reading the database of installed packages, /var/lib/dpkg/status (deb822 stanzas), strictly and
+ * one package at a time. */
 #pragma once
 
 #include <stdbool.h>
@@ -15,8 +16,9 @@ typedef struct DpkgField {
 
 typedef struct DpkgPackage {
     DpkgField name, version, architecture, status, multi_arch;
-    unsigned line;        /* where the stanza begins */
-    const char *problem;  /* what is wrong with the stanza, static; NULL when nothing is. The fields are as far as they were read. */
+    unsigned line;       /* where the stanza begins */
+    const char *problem; /* what is wrong with the stanza, static; NULL when nothing is. The fields
+                            are as far as they were read. */
 } DpkgPackage;
 
 typedef struct DpkgStatus DpkgStatus;
@@ -26,7 +28,8 @@ DpkgStatus *dpkg_status_new(FILE *f);
 DpkgStatus *dpkg_status_free(DpkgStatus *s);
 DEFINE_TRIVIAL_CLEANUP_FUNC(DpkgStatus *, dpkg_status_free);
 
-/* Returns 1, 0 at the end, or a negative errno when reading failed. A stanza that is wrong is returned with its problem. */
+/* Returns 1, 0 at the end, or a negative errno when reading failed. A stanza that is wrong is
+ * returned with its problem. */
 int dpkg_status_next(DpkgStatus *s, DpkgPackage *ret);
 
 /* The grammar of Debian policy 5.6.1. What does not fit is never used as part of a file name. */

@@ -40,7 +40,7 @@ const char *envelope_algorithm(const char *algorithm, const char *digest)
     return a ? a->jws : NULL;
 }
 
-/* --- Header ------------------------------------------------------------------------------------------------------------ */
+/* --- Header --- */
 
 static int add(json_object *o, const char *name, json_object *value)
 {
@@ -76,7 +76,8 @@ static int add_chain(json_object *header, const EnvelopeSigner *signer)
     return r;
 }
 
-int envelope_header(const EnvelopeSigner *signer, const char *nonce, int64_t issued_at, bool include_certificate, char **ret)
+int envelope_header(const EnvelopeSigner *signer, const char *nonce, int64_t issued_at,
+                    bool include_certificate, char **ret)
 {
     _cleanup_json_ json_object *header = json_object_new_object();
     const char *text, *jws = envelope_algorithm(signer->algorithm, signer->digest);
@@ -99,14 +100,16 @@ int envelope_header(const EnvelopeSigner *signer, const char *nonce, int64_t iss
         r = add_chain(header, signer);
     if (r < 0)
         return r;
-    text = json_object_to_json_string_ext(header, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+    text = json_object_to_json_string_ext(header,
+                                          JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
     *ret = text ? base64url_encode(text, strlen(text)) : NULL;
     return *ret ? 0 : -ENOMEM;
 }
 
-/* --- Payload ------------------------------------------------------------------------------------------------------------ */
+/* --- Payload --- */
 
-/* Three bytes become four characters, so that chunks of a multiple of three can be encoded one by one. */
+/* Three bytes become four characters, so that chunks of a multiple of three can be encoded one by
+ * one. */
 #define CHUNK_SIZE (3U * 16384)
 
 struct EnvelopePayload {
@@ -207,7 +210,7 @@ int envelope_payload_finish(EnvelopePayload *p, const char **ret_text, size_t *r
     return 0;
 }
 
-/* --- Signature ------------------------------------------------------------------------------------------------------------ */
+/* --- Signature --- */
 
 int envelope_ecdsa_to_raw(const void *der, size_t size, size_t coordinate_size, uint8_t *ret)
 {
@@ -230,7 +233,8 @@ int envelope_ecdsa_to_raw(const void *der, size_t size, size_t coordinate_size, 
 }
 
 /* Ed25519 wants its whole input at once, because it goes over it twice. */
-static int sign_at_once(EVP_MD_CTX *context, const char *header, const char *payload, size_t payload_size, void **ret, size_t *ret_size)
+static int sign_at_once(EVP_MD_CTX *context, const char *header, const char *payload,
+                        size_t payload_size, void **ret, size_t *ret_size)
 {
     size_t header_size = strlen(header), size = header_size + 1 + payload_size, room = 64;
     _cleanup_free_ uint8_t *input = malloc(size), *signature = malloc(room);
@@ -247,13 +251,16 @@ static int sign_at_once(EVP_MD_CTX *context, const char *header, const char *pay
     return 0;
 }
 
-static int sign_in_parts(EVP_MD_CTX *context, const char *header, const char *payload, size_t payload_size, void **ret, size_t *ret_size)
+static int sign_in_parts(EVP_MD_CTX *context, const char *header, const char *payload,
+                         size_t payload_size, void **ret, size_t *ret_size)
 {
     _cleanup_free_ uint8_t *signature = NULL;
     size_t room = 0;
 
-    if (EVP_DigestSignUpdate(context, header, strlen(header)) != 1 || EVP_DigestSignUpdate(context, ".", 1) != 1 ||
-        EVP_DigestSignUpdate(context, payload, payload_size) != 1 || EVP_DigestSignFinal(context, NULL, &room) != 1)
+    if (EVP_DigestSignUpdate(context, header, strlen(header)) != 1 ||
+        EVP_DigestSignUpdate(context, ".", 1) != 1 ||
+        EVP_DigestSignUpdate(context, payload, payload_size) != 1 ||
+        EVP_DigestSignFinal(context, NULL, &room) != 1)
         return -EIO;
     signature = malloc(room);
     if (!signature)
@@ -265,8 +272,8 @@ static int sign_in_parts(EVP_MD_CTX *context, const char *header, const char *pa
     return 0;
 }
 
-int envelope_sign(OSSL_LIB_CTX *context, EVP_PKEY *key, const EnvelopeSigner *signer, const char *header, const char *payload, size_t payload_size,
-                  char **ret)
+int envelope_sign(OSSL_LIB_CTX *context, EVP_PKEY *key, const EnvelopeSigner *signer,
+                  const char *header, const char *payload, size_t payload_size, char **ret)
 {
     _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *md = EVP_MD_CTX_new();
     const struct Algorithm *a = find_algorithm(signer->algorithm, signer->digest);
@@ -301,8 +308,9 @@ int envelope_sign(OSSL_LIB_CTX *context, EVP_PKEY *key, const EnvelopeSigner *si
     return *ret ? 0 : -ENOMEM;
 }
 
-int envelope_write(int (*write)(void *userdata, const void *data, size_t size), void *userdata, const char *header, const char *payload,
-                   size_t payload_size, const char *signature)
+int envelope_write(int (*write)(void *userdata, const void *data, size_t size), void *userdata,
+                   const char *header, const char *payload, size_t payload_size,
+                   const char *signature)
 {
     const struct {
         const char *text;

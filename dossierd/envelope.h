@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The signed envelope: JWS (RFC 7515) in flattened JSON serialisation around any bytes.
  *
- * An envelope is made in this order: header, payload (read to its end), signature, output. The payload is held as base64url in a memory
- * file, in the form in which it is both signed and written. */
+ * An envelope is made in this order: header, payload (read to its end), signature, output. The
+ * payload is held as base64url in a memory file, in the form in which it is both signed and
+ * written. */
 #pragma once
 
 #include <openssl/evp.h>
@@ -29,11 +30,14 @@ typedef struct EnvelopeSigner {
     size_t n_chain;
 } EnvelopeSigner;
 
-/* The JWS algorithm (RFC 7518, RFC 8037) of a kind of key and a digest; NULL when there is none, for example ES256 with SHA-384. */
+/* The JWS algorithm (RFC 7518, RFC 8037) of a kind of key and a digest; NULL when there is none,
+ * for example ES256 with SHA-384. */
 const char *envelope_algorithm(const char *algorithm, const char *digest);
 
-/* The protected header as it is signed: base64url of its JSON. nonce may be NULL. issued_at: seconds since the epoch. -EOPNOTSUPP without an algorithm. */
-int envelope_header(const EnvelopeSigner *signer, const char *nonce, int64_t issued_at, bool include_certificate, char **ret);
+/* The protected header as it is signed: base64url of its JSON. nonce may be NULL. issued_at:
+ * seconds since the epoch. -EOPNOTSUPP without an algorithm. */
+int envelope_header(const EnvelopeSigner *signer, const char *nonce, int64_t issued_at,
+                    bool include_certificate, char **ret);
 
 typedef struct EnvelopePayload EnvelopePayload;
 EnvelopePayload *envelope_payload_new(void);
@@ -44,14 +48,17 @@ int envelope_payload_add(EnvelopePayload *p, const void *data, size_t size);
 /* No more comes. The base64url text of everything added, which stays until the payload is freed. */
 int envelope_payload_finish(EnvelopePayload *p, const char **ret_text, size_t *ret_size);
 
-/* Signs "header.payload". context is the library context of the key; -EIO when signing failed (with keyd, keyd_last_error() says why). *ret is
- * base64url of the signature in JWS form: ECDSA as the two numbers one after the other. */
-int envelope_sign(OSSL_LIB_CTX *context, EVP_PKEY *key, const EnvelopeSigner *signer, const char *header, const char *payload, size_t payload_size,
-                  char **ret);
+/* Signs "header.payload". context is the library context of the key; -EIO when signing failed (with
+ * keyd, keyd_last_error() says why). *ret is base64url of the signature in JWS form: ECDSA as the
+ * two numbers one after the other. */
+int envelope_sign(OSSL_LIB_CTX *context, EVP_PKEY *key, const EnvelopeSigner *signer,
+                  const char *header, const char *payload, size_t payload_size, char **ret);
 
 /* DER ECDSA-Sig-Value to r||s, each of coordinate_size bytes. -EBADMSG. */
 int envelope_ecdsa_to_raw(const void *der, size_t size, size_t coordinate_size, uint8_t *ret);
 
-/* {"payload":...,"protected":...,"signature":...} and a newline. write: returns 0 or a negative errno. */
-int envelope_write(int (*write)(void *userdata, const void *data, size_t size), void *userdata, const char *header, const char *payload,
-                   size_t payload_size, const char *signature);
+/* {"payload":...,"protected":...,"signature":...} and a newline. write: returns 0 or a negative
+ * errno. */
+int envelope_write(int (*write)(void *userdata, const void *data, size_t size), void *userdata,
+                   const char *header, const char *payload, size_t payload_size,
+                   const char *signature);

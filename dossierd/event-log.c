@@ -129,7 +129,8 @@ int event_log_next(EventLog *log, EventLogEvent *ret)
     if (log->position == log->end)
         return 0;
     r = log->is_agile ? next_agile(log, &e) : next_plain(log, &e);
-    if (r >= 0 && log->number == 0 && e.type == EV_NO_ACTION && e.size >= sizeof SPEC_ID_SIGNATURE &&
+    if (r >= 0 && log->number == 0 && e.type == EV_NO_ACTION &&
+        e.size >= sizeof SPEC_ID_SIGNATURE &&
         memcmp(e.data, SPEC_ID_SIGNATURE, sizeof SPEC_ID_SIGNATURE) == 0)
         r = read_spec_id(log, &e);
     if (r < 0) {
@@ -168,10 +169,25 @@ const char *event_log_algorithm_name(uint16_t algorithm)
 const char *event_log_type_name(uint32_t type)
 {
     static const char *const names[] = {
-        "EV_PREBOOT_CERT", "EV_POST_CODE", "EV_UNUSED", "EV_NO_ACTION", "EV_SEPARATOR", "EV_ACTION", "EV_EVENT_TAG",
-        "EV_S_CRTM_CONTENTS", "EV_S_CRTM_VERSION", "EV_CPU_MICROCODE", "EV_PLATFORM_CONFIG_FLAGS",
-        "EV_TABLE_OF_DEVICES", "EV_COMPACT_HASH", "EV_IPL", "EV_IPL_PARTITION_DATA", "EV_NONHOST_CODE",
-        "EV_NONHOST_CONFIG", "EV_NONHOST_INFO", "EV_OMIT_BOOT_DEVICE_EVENTS",
+        "EV_PREBOOT_CERT",
+        "EV_POST_CODE",
+        "EV_UNUSED",
+        "EV_NO_ACTION",
+        "EV_SEPARATOR",
+        "EV_ACTION",
+        "EV_EVENT_TAG",
+        "EV_S_CRTM_CONTENTS",
+        "EV_S_CRTM_VERSION",
+        "EV_CPU_MICROCODE",
+        "EV_PLATFORM_CONFIG_FLAGS",
+        "EV_TABLE_OF_DEVICES",
+        "EV_COMPACT_HASH",
+        "EV_IPL",
+        "EV_IPL_PARTITION_DATA",
+        "EV_NONHOST_CODE",
+        "EV_NONHOST_CONFIG",
+        "EV_NONHOST_INFO",
+        "EV_OMIT_BOOT_DEVICE_EVENTS",
     };
     static const struct {
         uint32_t type;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading the firmware's measured-boot log: the crypto-agile form of the TCG PC Client Platform Firmware Profile (TPM 2.0), and the older
- * form with SHA-1 only. Nothing is copied: events point into the log. */
+/* Reading the firmware's measured-boot log: the crypto-agile form of the TCG PC Client Platform
+ * Firmware Profile (TPM 2.0), and the older form with SHA-1 only. Nothing is copied: events point
+ * into the log. */
 #pragma once
 
 #include <stdbool.h>
@@ -39,7 +40,8 @@ typedef struct EventLog {
 
 void event_log_init(EventLog *log, const void *data, size_t size);
 
-/* Returns 1, 0 at the end of the log, or -EBADMSG for what is not a log; the events before that are good. */
+/* Returns 1, 0 at the end of the log, or -EBADMSG for what is not a log; the events before that are
+ * good. */
 int event_log_next(EventLog *log, EventLogEvent *ret);
 
 /* "SHA256", as the public attestation models name them; NULL for what is not known. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading the kernel's integrity measurement list in its binary form (binary_runtime_measurements).
  *
- * The text form is not used: it has names of files as they are, so that one with a newline in it can forge a line. */
+ * The text form is not used: it has names of files as they are, so that one with a newline in it
+ * can forge a line. */
 #pragma once
 
 #include <stdbool.h>
@@ -25,7 +26,8 @@ typedef struct ImaEvent {
     bool is_violation;
     char template_name[IMA_TEMPLATE_NAME_MAX + 1];
     ImaSpan template_data;
-    /* Of the templates ima, ima-ng, ima-sig, ima-modsig and ima-buf; is_known is false for others. */
+    /* Of the templates ima, ima-ng, ima-sig, ima-modsig and ima-buf; is_known is false for
+     * others. */
     bool is_known;
     char hash_algorithm[32];
     ImaSpan file_hash, file_name, signature;
@@ -40,5 +42,6 @@ typedef struct ImaLog {
 void ima_log_init(ImaLog *log, FILE *file);
 void ima_log_done(ImaLog *log);
 
-/* Returns 1, 0 at the end, -EBADMSG for what is no such list, or another negative errno. The spans hold until the next call. */
+/* Returns 1, 0 at the end, -EBADMSG for what is no such list, or another negative errno. The spans
+ * hold until the next call. */
 int ima_log_next(ImaLog *log, ImaEvent *ret);

@@ -147,7 +147,8 @@ void integrity_platform_config_registers(Collect *c)
         n += write_tpm(c, class_fd, tpms.names[i], &error);
     json_end_array(c->writer);
     if (error < 0)
-        fact_end(c, n > 0 ? RESULT_PARTIAL : RESULT_FAILED, "Not every register could be read: %s", strerror(-error));
+        fact_end(c, n > 0 ? RESULT_PARTIAL : RESULT_FAILED, "Not every register could be read: %s",
+                 strerror(-error));
     else if (n == 0)
         fact_end(c, RESULT_NOT_AVAILABLE, "The kernel shows no registers of this TPM");
     else
@@ -217,7 +218,8 @@ void integrity_boot_event_log(Collect *c)
     }
     json_end_array(c->writer);
     if (r < 0)
-        fact_end(c, RESULT_PARTIAL, "The log does not parse after event %llu", (unsigned long long)log.number);
+        fact_end(c, RESULT_PARTIAL, "The log does not parse after event %llu",
+                 (unsigned long long)log.number);
     else if (collect_should_stop(c))
         fact_end(c, RESULT_TIMEOUT, "Reading the log took too long");
     else

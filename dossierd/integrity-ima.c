@@ -25,7 +25,8 @@ static int write_event(JsonWriter *w, const ImaEvent *e)
         if (e->signature.size > 0)
             json_write_hex(w, "signature", e->signature.data, e->signature.size);
     }
-    /* The bytes that the template hash is over, so that whoever holds a quote of the register can replay the list. */
+    /* The bytes that the template hash is over, so that whoever holds a quote of the register can
+     * replay the list. */
     data = base64_encode(e->template_data.data, e->template_data.size);
     if (data)
         json_write_string(w, "template-data", data);
@@ -73,7 +74,8 @@ void integrity_ima_event_log(Collect *c)
     r = write_events(c, f, &number);
     json_end_object(c->writer);
     if (r < 0)
-        fact_end(c, RESULT_PARTIAL, "The list does not parse after event %llu", (unsigned long long)number);
+        fact_end(c, RESULT_PARTIAL, "The list does not parse after event %llu",
+                 (unsigned long long)number);
     else if (collect_should_stop(c))
         fact_end(c, RESULT_TIMEOUT, "Reading the list took too long");
     else

@@ -114,7 +114,8 @@ void integrity_kernel_lockdown(Collect *c)
     fact_begin(c, "kernel-lockdown");
     r = collect_read(c->root_fd, "sys/kernel/security/lockdown", text, sizeof text);
     if (r == -ENOENT) {
-        fact_end(c, RESULT_NOT_AVAILABLE, "The kernel has no lockdown, or securityfs is not mounted");
+        fact_end(c, RESULT_NOT_AVAILABLE,
+                 "The kernel has no lockdown, or securityfs is not mounted");
         return;
     }
     if (r < 0) {
@@ -142,7 +143,8 @@ static void write_module_source(Collect *c, const char *module)
     for (size_t i = 0; i < ELEMENTSOF(attributes); i++) {
         int n;
 
-        if ((size_t)snprintf(path, sizeof path, "sys/module/%s/%s", module, attributes[i]) >= sizeof path)
+        if ((size_t)snprintf(path, sizeof path, "sys/module/%s/%s", module, attributes[i]) >=
+            sizeof path)
             return;
         n = collect_read(c->root_fd, path, value, sizeof value);
         if (n >= 0)
@@ -150,14 +152,16 @@ static void write_module_source(Collect *c, const char *module)
     }
 }
 
-/* "name size references used-by state address (taints)". Addresses are of no use as evidence and are left out. */
+/* "name size references used-by state address (taints)". Addresses are of no use as evidence and
+ * are left out. */
 static int write_module(Collect *c, char *line)
 {
     char *save = NULL, *fields[7] = {NULL}, *field, *end;
     unsigned long long size;
     size_t n = 0;
 
-    for (field = strtok_r(line, " ", &save); field && n < ELEMENTSOF(fields); field = strtok_r(NULL, " ", &save))
+    for (field = strtok_r(line, " ", &save); field && n < ELEMENTSOF(fields);
+         field = strtok_r(NULL, " ", &save))
         fields[n++] = field;
     if (n < 5)
         return -EBADMSG;
@@ -222,7 +226,8 @@ void integrity_cpu_vulnerabilities(Collect *c)
     for (size_t i = 0; i < names.n; i++) {
         char path[512], value[COLLECT_VALUE_SIZE];
 
-        (void)snprintf(path, sizeof path, "sys/devices/system/cpu/vulnerabilities/%s", names.names[i]);
+        (void)snprintf(path, sizeof path, "sys/devices/system/cpu/vulnerabilities/%s",
+                       names.names[i]);
         r = collect_read(c->root_fd, path, value, sizeof value);
         if (r < 0) {
             error = r;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Devices from sysfs. Attributes differ from driver to driver: only those that every device of its kind must have count as missing. */
+/* Devices from sysfs. Attributes differ from driver to driver: only those that every device of its
+ * kind must have count as missing. */
 #include <fcntl.h>
 
 #include "inventory.h"
@@ -10,7 +11,8 @@
 typedef void (*write_device_t)(Object *o, int device_fd);
 
 /* One array with an object for each entry of a folder of sysfs. */
-static void write_class(Collect *c, const char *member, const char *folder, write_device_t write_device)
+static void write_class(Collect *c, const char *member, const char *folder,
+                        write_device_t write_device)
 {
     _cleanup_(name_list_free) NameList names = {NULL, 0};
     _cleanup_close_ int folder_fd = openat(c->root_fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -18,7 +20,8 @@ static void write_class(Collect *c, const char *member, const char *folder, writ
 
     json_begin_array(c->writer, member);
     for (size_t i = 0; r >= 0 && i < names.n && !collect_should_stop(c); i++) {
-        _cleanup_close_ int fd = openat(folder_fd, names.names[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        _cleanup_close_ int fd =
+            openat(folder_fd, names.names[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         Object o;
 
         if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
@@ -32,7 +35,8 @@ static void write_class(Collect *c, const char *member, const char *folder, writ
         object_end(&o);
     }
     json_end_array(c->writer);
-    /* A machine without that kind of device has no such folder; then the array is empty and that is all there is to say. */
+    /* A machine without that kind of device has no such folder; then the array is empty and that is
+     * all there is to say. */
     if (r < 0 && r != -ENOENT)
         collect_result(c, RESULT_PARTIAL, "/%s: %s", folder, strerror(-r));
 }
@@ -149,7 +153,8 @@ static bool is_sensor_input(const char *name)
     return false;
 }
 
-/* Units are those of the kernel's hwmon interface: millidegrees, millivolts, milliamperes, microwatts, rounds per minute. */
+/* Units are those of the kernel's hwmon interface: millidegrees, millivolts, milliamperes,
+ * microwatts, rounds per minute. */
 static void write_reading(Collect *c, int fd, const char *input)
 {
     char label[300], value[64], text[256], *end;

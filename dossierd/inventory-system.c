@@ -11,31 +11,33 @@ static void write_dmi(Object *o, int dmi_fd)
 {
     static const struct {
         const char *id, *file;
-    } expected[] = {
-        {"vendor", "sys_vendor"},
-        {"product-name", "product_name"},
-        {"product-serial", "product_serial"},
-        {"product-uuid", "product_uuid"},
-    }, optional[] = {
-        {"product-version", "product_version"},
-        {"product-family", "product_family"},
-        {"product-sku", "product_sku"},
-        {"board-vendor", "board_vendor"},
-        {"board-name", "board_name"},
-        {"board-version", "board_version"},
-        {"board-serial", "board_serial"},
-        {"board-asset-tag", "board_asset_tag"},
-        {"chassis-vendor", "chassis_vendor"},
-        {"chassis-type", "chassis_type"},
-        {"chassis-version", "chassis_version"},
-        {"chassis-serial", "chassis_serial"},
-        {"chassis-asset-tag", "chassis_asset_tag"},
-        {"firmware-vendor", "bios_vendor"},
-        {"firmware-version", "bios_version"},
-        {"firmware-release", "bios_release"},
-        {"firmware-date", "bios_date"},
-        {"controller-firmware-release", "ec_firmware_release"},
-    };
+    } expected[] =
+        {
+            {"vendor", "sys_vendor"},
+            {"product-name", "product_name"},
+            {"product-serial", "product_serial"},
+            {"product-uuid", "product_uuid"},
+        },
+      optional[] = {
+          {"product-version", "product_version"},
+          {"product-family", "product_family"},
+          {"product-sku", "product_sku"},
+          {"board-vendor", "board_vendor"},
+          {"board-name", "board_name"},
+          {"board-version", "board_version"},
+          {"board-serial", "board_serial"},
+          {"board-asset-tag", "board_asset_tag"},
+          {"chassis-vendor", "chassis_vendor"},
+          {"chassis-type", "chassis_type"},
+          {"chassis-version", "chassis_version"},
+          {"chassis-serial", "chassis_serial"},
+          {"chassis-asset-tag", "chassis_asset_tag"},
+          {"firmware-vendor", "bios_vendor"},
+          {"firmware-version", "bios_version"},
+          {"firmware-release", "bios_release"},
+          {"firmware-date", "bios_date"},
+          {"controller-firmware-release", "ec_firmware_release"},
+      };
 
     for (size_t i = 0; i < ELEMENTSOF(expected); i++)
         object_file(o, expected[i].id, dmi_fd, expected[i].file);
@@ -104,7 +106,8 @@ static void take_cpu_line(CpuField *fields, size_t n, const char *line, size_t s
 
     if (!colon)
         return;
-    for (key = (size_t)(colon - line); key > 0 && (line[key - 1] == '\t' || line[key - 1] == ' '); key--)
+    for (key = (size_t)(colon - line); key > 0 && (line[key - 1] == '\t' || line[key - 1] == ' ');
+         key--)
         ;
     for (value = colon + 1; value < end && *value == ' '; value++)
         ;
@@ -124,9 +127,15 @@ static void take_cpu_line(CpuField *fields, size_t n, const char *line, size_t s
 void inventory_processors(Collect *c)
 {
     CpuField fields[] = {
-        {"vendor_id", "vendor", "", 0},      {"model name", "model-name", "", 0}, {"cpu family", "family", "", 0},
-        {"model", "model", "", 0},           {"stepping", "stepping", "", 0},     {"microcode", "microcode", "", 0},
-        {"CPU implementer", "implementer", "", 0}, {"CPU part", "part", "", 0},   {"CPU revision", "revision", "", 0},
+        {"vendor_id", "vendor", "", 0},
+        {"model name", "model-name", "", 0},
+        {"cpu family", "family", "", 0},
+        {"model", "model", "", 0},
+        {"stepping", "stepping", "", 0},
+        {"microcode", "microcode", "", 0},
+        {"CPU implementer", "implementer", "", 0},
+        {"CPU part", "part", "", 0},
+        {"CPU revision", "revision", "", 0},
         {"Serial", "serial", "", 0},
     };
     _cleanup_fclose_ FILE *f = NULL;

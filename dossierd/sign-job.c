@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The job that puts bytes into a signed envelope. Nothing is written before the signature is made: who reads an envelope reads a whole one. */
+/* The job that puts bytes into a signed envelope. Nothing is written before the signature is made:
+ * who reads an envelope reads a whole one. */
 #include <time.h>
 
 #include "errors.h"
@@ -24,19 +25,24 @@ static int get_signer(Job *job, Signer *ret)
 
     r = signer_get(ret, &error);
     if (r < 0) {
-        /* enrolld's own errors say what to do; those of the bus (no such service, no reply) become ours. */
+        /* enrolld's own errors say what to do; those of the bus (no such service, no reply) become
+         * ours. */
         bool is_ours = error.name && strncmp(error.name, ERROR_PREFIX, STRLEN(ERROR_PREFIX)) == 0;
 
-        return job_fail(job, is_ours ? error.name : ERROR_UNREACHABLE, "%s", error.message ? error.message : strerror(-r));
+        return job_fail(job, is_ours ? error.name : ERROR_UNREACHABLE, "%s",
+                        error.message ? error.message : strerror(-r));
     }
     r = signer_check(&ret->envelope, time(NULL));
     if (r >= 0)
         return 0;
     signer_done(ret);
     if (r == -EKEYEXPIRED)
-        return job_fail(job, ERROR_EXPIRED, "The router certificate of the system trustpoint has expired; enroll again");
+        return job_fail(
+            job, ERROR_EXPIRED,
+            "The router certificate of the system trustpoint has expired; enroll again");
     if (r == -EKEYREJECTED)
-        return job_fail(job, ERROR_VERIFICATION_FAILED, "The router certificate is not valid yet; check the clock");
+        return job_fail(job, ERROR_VERIFICATION_FAILED,
+                        "The router certificate is not valid yet; check the clock");
     return job_fail(job, ERROR_FAILED, "The router certificate does not parse");
 }
 
@@ -51,29 +57,34 @@ static int read_payload(Job *job, int input, EnvelopePayload *payload)
         int r = envelope_payload_add(payload, buffer, (size_t)n);
 
         if (r == -EMSGSIZE)
-            return job_fail(job, ERROR_TOO_LARGE, "At most %llu bytes can be put into one envelope", (unsigned long long)ENVELOPE_PAYLOAD_MAX);
+            return job_fail(job, ERROR_TOO_LARGE, "At most %llu bytes can be put into one envelope",
+                            (unsigned long long)ENVELOPE_PAYLOAD_MAX);
         if (r < 0)
             return r;
     }
     if (n == -ETIMEDOUT)
-        return job_fail(job, ERROR_CANCELLED, "Nothing came from the input for %u seconds", STREAM_STALL_SECONDS);
+        return job_fail(job, ERROR_CANCELLED, "Nothing came from the input for %u seconds",
+                        STREAM_STALL_SECONDS);
     return (int)n;
 }
 
-static int sign(Job *job, const SignWork *work, const Signer *signer, const char *header, const char *text, size_t size, char **ret)
+static int sign(Job *job, const SignWork *work, const Signer *signer, const char *header,
+                const char *text, size_t size, char **ret)
 {
     _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
     const EnvelopeSigner *e = &signer->envelope;
     const char *said;
     int r;
 
-    r = keyd_key_new(work->manager->context, e->algorithm, signer->label, "envelope", e->chain[0].der, e->chain[0].size, &key);
+    r = keyd_key_new(work->manager->context, e->algorithm, signer->label, "envelope",
+                     e->chain[0].der, e->chain[0].size, &key);
     if (r >= 0)
         r = envelope_sign(work->manager->context, key, e, header, text, size, ret);
     if (r >= 0)
         return 0;
     said = keyd_last_error();
-    return job_fail(job, r == -ENOENT ? ERROR_NOT_CONFIGURED : ERROR_FAILED, "The envelope could not be signed: %s", said[0] ? said : strerror(-r));
+    return job_fail(job, r == -ENOENT ? ERROR_NOT_CONFIGURED : ERROR_FAILED,
+                    "The envelope could not be signed: %s", said[0] ? said : strerror(-r));
 }
 
 static int write_output(void *userdata, const void *data, size_t size)
@@ -108,10 +119,12 @@ static int run_sign(Job *job, void *data)
         r = envelope_payload_finish(payload, &text, &size);
     if (r < 0)
         return r;
-    r = envelope_header(&signer.envelope, work->nonce, time(NULL), work->include_certificate, &header);
+    r = envelope_header(&signer.envelope, work->nonce, time(NULL), work->include_certificate,
+                        &header);
     if (r < 0)
-        return job_fail(job, ERROR_NOT_SUPPORTED, "There is no envelope with a key %s and digest \"%s\"", signer.envelope.algorithm,
-                        signer.envelope.digest);
+        return job_fail(job, ERROR_NOT_SUPPORTED,
+                        "There is no envelope with a key %s and digest \"%s\"",
+                        signer.envelope.algorithm, signer.envelope.digest);
     job_progress(job, 50, "Signing");
     r = sign(job, work, &signer, header, text, size, &signature);
     if (r < 0)
@@ -119,7 +132,8 @@ static int run_sign(Job *job, void *data)
     job_progress(job, 75, "Writing");
     r = envelope_write(write_output, &output, header, text, size, signature);
     if (r == -ETIMEDOUT || r == -EPIPE)
-        return job_fail(job, ERROR_CANCELLED, "The reader of the envelope went away or does not read");
+        return job_fail(job, ERROR_CANCELLED,
+                        "The reader of the envelope went away or does not read");
     work->bytes = output.bytes;
     /* The reader sees the end before the caller hears of success. */
     closep(&work->output);
@@ -136,8 +150,10 @@ static int done_sign(Job *job, void *data, int r)
     if (r < 0)
         return r;
     (void)snprintf(bytes, sizeof bytes, "%llu", (unsigned long long)work->bytes);
-    log_event(&event, LOG_FIELDS("USER", job_user(job), "BYTES", bytes, "NONCE", work->nonce ? work->nonce : ""),
-              "Envelope of %s bytes signed for user %s", bytes, job_user(job));
+    log_event(
+        &event,
+        LOG_FIELDS("USER", job_user(job), "BYTES", bytes, "NONCE", work->nonce ? work->nonce : ""),
+        "Envelope of %s bytes signed for user %s", bytes, job_user(job));
     return job_result(job, "bytes", 't', &work->bytes);
 }
 
@@ -162,4 +178,5 @@ void sign_work_free(void *data)
     free(work);
 }
 
-const JobWork sign_job = {.kind = "sign", .run = run_sign, .done = done_sign, .free_data = sign_work_free};
+const JobWork sign_job = {
+    .kind = "sign", .run = run_sign, .done = done_sign, .free_data = sign_work_free};

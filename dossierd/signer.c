@@ -56,14 +56,17 @@ int signer_get(Signer *ret, sd_bus_error *reterr_error)
 
     r = sd_bus_open_system_with_description(&bus, "signer");
     if (r < 0)
-        return sd_bus_error_setf(reterr_error, ERROR_UNREACHABLE, "The system bus could not be reached: %s", strerror(-r));
+        return sd_bus_error_setf(reterr_error, ERROR_UNREACHABLE,
+                                 "The system bus could not be reached: %s", strerror(-r));
     (void)sd_bus_set_method_call_timeout(bus, CALL_TIMEOUT_USEC);
-    r = sd_bus_call_method(bus, ENROLLMENT_NAME, ENROLLMENT_PATH, ENROLLMENT_NAME, "GetSigner", reterr_error, &s.reply, NULL);
+    r = sd_bus_call_method(bus, ENROLLMENT_NAME, ENROLLMENT_PATH, ENROLLMENT_NAME, "GetSigner",
+                           reterr_error, &s.reply, NULL);
     if (r < 0)
         return r;
     r = read_signer(s.reply, &s);
     if (r < 0)
-        return sd_bus_error_setf(reterr_error, ERROR_FAILED, "The answer of enrolld was not understood");
+        return sd_bus_error_setf(reterr_error, ERROR_FAILED,
+                                 "The answer of enrolld was not understood");
     *ret = s;
     s = (Signer){.label = NULL};
     return 0;

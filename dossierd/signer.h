@@ -16,5 +16,6 @@ typedef struct Signer {
 int signer_get(Signer *ret, sd_bus_error *reterr_error);
 void signer_done(Signer *s);
 
-/* Can the first certificate sign now? Returns 0, -EKEYEXPIRED after its end, -EKEYREJECTED before its beginning, -EBADMSG when it does not parse. */
+/* Can the first certificate sign now? Returns 0, -EKEYEXPIRED after its end, -EKEYREJECTED before
+ * its beginning, -EBADMSG when it does not parse. */
 int signer_check(const EnvelopeSigner *s, int64_t now);

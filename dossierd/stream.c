@@ -74,7 +74,8 @@ ssize_t stream_read(int fd, void *data, size_t size, int cancel_fd)
     }
 }
 
-/* After POLLOUT a pipe takes PIPE_BUF bytes without blocking, whatever its flags, which are the caller's and stay as they are. */
+/* After POLLOUT a pipe takes PIPE_BUF bytes without blocking, whatever its flags, which are the
+ * caller's and stay as they are. */
 static ssize_t write_some(int fd, const void *data, size_t size)
 {
     ssize_t n = send(fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -84,7 +85,8 @@ static ssize_t write_some(int fd, const void *data, size_t size)
     return n;
 }
 
-int stream_write(int fd, const void *data, size_t size, int cancel_fd, _Atomic uint64_t *stalled_usec)
+int stream_write(int fd, const void *data, size_t size, int cancel_fd,
+                 _Atomic uint64_t *stalled_usec)
 {
     const uint8_t *p = data;
 

@@ -26,29 +26,35 @@ static const char *unfit_reason(X509 *signer)
 {
     if (X509_check_ca(signer) > 0 || (X509_get_extension_flags(signer) & EXFLAG_CA))
         return "the signing certificate is one of a CA";
-    if (!(X509_get_extension_flags(signer) & EXFLAG_KUSAGE) || !(X509_get_key_usage(signer) & KU_DIGITAL_SIGNATURE))
+    if (!(X509_get_extension_flags(signer) & EXFLAG_KUSAGE) ||
+        !(X509_get_key_usage(signer) & KU_DIGITAL_SIGNATURE))
         return "the signing certificate is not for digital signatures";
     return NULL;
 }
 
 /* No default store, time, depth or purpose: everything is said here. */
-static int prepare(X509_STORE_CTX *context, X509_STORE *store, X509 *root, X509 *signer, STACK_OF(X509) * others, int64_t at)
+static int prepare(X509_STORE_CTX *context, X509_STORE *store, X509 *root, X509 *signer,
+                   STACK_OF(X509) * others, int64_t at)
 {
     X509_VERIFY_PARAM *parameters;
 
-    if (X509_STORE_add_cert(store, root) != 1 || X509_STORE_CTX_init(context, store, signer, others) != 1)
+    if (X509_STORE_add_cert(store, root) != 1 ||
+        X509_STORE_CTX_init(context, store, signer, others) != 1)
         return -ENOMEM;
     parameters = X509_STORE_CTX_get0_param(context);
     X509_VERIFY_PARAM_set_time(parameters, (time_t)at);
     X509_VERIFY_PARAM_set_depth(parameters, DEPTH_MAX);
     X509_VERIFY_PARAM_set_auth_level(parameters, AUTH_LEVEL);
-    if (X509_VERIFY_PARAM_set_flags(parameters, X509_V_FLAG_X509_STRICT | X509_V_FLAG_CHECK_SS_SIGNATURE | X509_V_FLAG_TRUSTED_FIRST) != 1 ||
+    if (X509_VERIFY_PARAM_set_flags(parameters, X509_V_FLAG_X509_STRICT |
+                                                    X509_V_FLAG_CHECK_SS_SIGNATURE |
+                                                    X509_V_FLAG_TRUSTED_FIRST) != 1 ||
         X509_VERIFY_PARAM_set_purpose(parameters, X509_PURPOSE_ANY) != 1)
         return -ENOMEM;
     return 0;
 }
 
-ChainStatus chain_check(X509 *root, X509 *signer, STACK_OF(X509) * others, int64_t at, char reason[CHAIN_REASON_SIZE])
+ChainStatus chain_check(X509 *root, X509 *signer, STACK_OF(X509) * others, int64_t at,
+                        char reason[CHAIN_REASON_SIZE])
 {
     _cleanup_(X509_STORE_freep) X509_STORE *store = X509_STORE_new();
     _cleanup_(X509_STORE_CTX_freep) X509_STORE_CTX *context = X509_STORE_CTX_new();
@@ -67,7 +73,8 @@ ChainStatus chain_check(X509 *root, X509 *signer, STACK_OF(X509) * others, int64
         return CHAIN_GOOD;
     error = X509_STORE_CTX_get_error(context);
     ERR_clear_error();
-    (void)snprintf(reason, CHAIN_REASON_SIZE, "%s (certificate %d of the chain)", X509_verify_cert_error_string(error),
+    (void)snprintf(reason, CHAIN_REASON_SIZE, "%s (certificate %d of the chain)",
+                   X509_verify_cert_error_string(error),
                    X509_STORE_CTX_get_error_depth(context) + 1);
     return error == X509_V_OK ? CHAIN_UNTRUSTED : status_from_error(error);
 }

@@ -10,11 +10,13 @@
 
 typedef enum ChainStatus {
     CHAIN_GOOD,
-    CHAIN_EXPIRED,       /* a certificate's time is over at that time */
+    CHAIN_EXPIRED, /* a certificate's time is over at that time */
     CHAIN_NOT_YET_VALID,
-    CHAIN_UNTRUSTED,     /* it does not lead to the root */
-    CHAIN_UNFIT,         /* the signer is a CA, or not for signing */
+    CHAIN_UNTRUSTED, /* it does not lead to the root */
+    CHAIN_UNFIT,     /* the signer is a CA, or not for signing */
 } ChainStatus;
 
-/* Verifies at the given time; others are candidates for the certificates between. reason: one clause for people unless the chain is good. */
-ChainStatus chain_check(X509 *root, X509 *signer, STACK_OF(X509) * others, int64_t at, char reason[CHAIN_REASON_SIZE]);
+/* Verifies at the given time; others are candidates for the certificates between. reason: one
+ * clause for people unless the chain is good. */
+ChainStatus chain_check(X509 *root, X509 *signer, STACK_OF(X509) * others, int64_t at,
+                        char reason[CHAIN_REASON_SIZE]);

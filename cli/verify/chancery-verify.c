@@ -23,19 +23,20 @@ typedef struct Options {
 
 static int usage(FILE *f)
 {
-    (void)fprintf(f,
-                  "chancery-verify --root ROOT.pem [OPTIONS] ENVELOPE|-\n\n"
-                  "Checks a signed envelope against the root certificate of the router.\n\n"
-                  "  --root FILE        the root certificate, PEM\n"
-                  "  --nonce NONCE      the nonce that was asked for\n"
-                  "  --max-age SECONDS  refuse what was signed longer ago\n"
-                  "  --at TIME          verify as of then: seconds since the epoch, or 2026-11-21T12:00:00Z\n"
-                  "  --chain FILE       certificates for an envelope without them, PEM\n"
-                  "  --payload FILE     write the payload there when the verdict is good\n"
-                  "  --json             the verdict as JSON\n"
-                  "  --help, --version\n\n"
-                  "Exit status: 0 good, 1 usage, 2 malformed, 3 bad signature, 4 untrusted, 5 nonce,\n"
-                  "6 expired, 7 stale, 8 valid when signed, 9 bad payload. See chancery-verify(1).\n");
+    (void)fprintf(
+        f,
+        "chancery-verify --root ROOT.pem [OPTIONS] ENVELOPE|-\n\n"
+        "Checks a signed envelope against the root certificate of the router.\n\n"
+        "  --root FILE        the root certificate, PEM\n"
+        "  --nonce NONCE      the nonce that was asked for\n"
+        "  --max-age SECONDS  refuse what was signed longer ago\n"
+        "  --at TIME          verify as of then: seconds since the epoch, or 2026-11-21T12:00:00Z\n"
+        "  --chain FILE       certificates for an envelope without them, PEM\n"
+        "  --payload FILE     write the payload there when the verdict is good\n"
+        "  --json             the verdict as JSON\n"
+        "  --help, --version\n\n"
+        "Exit status: 0 good, 1 usage, 2 malformed, 3 bad signature, 4 untrusted, 5 nonce,\n"
+        "6 expired, 7 stale, 8 valid when signed, 9 bad payload. See chancery-verify(1).\n");
     return f == stdout ? VERDICT_GOOD : VERDICT_USAGE;
 }
 
@@ -140,10 +141,11 @@ static int read_certificates(const char *path, STACK_OF(X509) * *ret)
 static int parse_arguments(int argc, char *argv[], Options *ret)
 {
     static const struct option options[] = {
-        {"root", required_argument, NULL, 'r'},  {"nonce", required_argument, NULL, 'n'},   {"max-age", required_argument, NULL, 'm'},
-        {"at", required_argument, NULL, 'a'},    {"chain", required_argument, NULL, 'c'},   {"payload", required_argument, NULL, 'p'},
-        {"json", no_argument, NULL, 'j'},        {"help", no_argument, NULL, 'h'},          {"version", no_argument, NULL, 'V'},
-        {NULL, 0, NULL, 0},
+        {"root", required_argument, NULL, 'r'},    {"nonce", required_argument, NULL, 'n'},
+        {"max-age", required_argument, NULL, 'm'}, {"at", required_argument, NULL, 'a'},
+        {"chain", required_argument, NULL, 'c'},   {"payload", required_argument, NULL, 'p'},
+        {"json", no_argument, NULL, 'j'},          {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},       {NULL, 0, NULL, 0},
     };
     Options o = {.max_age = -1, .at = (int64_t)time(NULL)};
     int c, r = 0;
@@ -188,7 +190,8 @@ static int parse_arguments(int argc, char *argv[], Options *ret)
 
 static int fail(const char *what, int error)
 {
-    (void)fprintf(stderr, "chancery-verify: %s: %s\n", what, error == -EBADMSG ? "Not what it should be" : strerror(-error));
+    (void)fprintf(stderr, "chancery-verify: %s: %s\n", what,
+                  error == -EBADMSG ? "Not what it should be" : strerror(-error));
     return VERDICT_USAGE;
 }
 
@@ -250,7 +253,8 @@ int main(int argc, char *argv[])
     if (r < 0)
         return fail(o.root, r);
     if (sk_X509_num(roots) != 1) {
-        (void)fprintf(stderr, "chancery-verify: %s: There has to be exactly one certificate in it\n", o.root);
+        (void)fprintf(
+            stderr, "chancery-verify: %s: There has to be exactly one certificate in it\n", o.root);
         return VERDICT_USAGE;
     }
     if (o.chain) {

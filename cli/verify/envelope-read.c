@@ -7,7 +7,7 @@
 
 #define ENVELOPE_TYPE "chancery-envelope+json"
 
-/* --- The outer object ---------------------------------------------------------------------------------------------------- */
+/* --- The outer object --- */
 
 typedef struct Scanner {
     const char *position, *end;
@@ -15,7 +15,8 @@ typedef struct Scanner {
 
 static void skip_blanks(Scanner *s)
 {
-    while (s->position < s->end && (*s->position == ' ' || *s->position == '\t' || *s->position == '\n' || *s->position == '\r'))
+    while (s->position < s->end && (*s->position == ' ' || *s->position == '\t' ||
+                                    *s->position == '\n' || *s->position == '\r'))
         s->position++;
 }
 
@@ -28,7 +29,8 @@ static bool take_char(Scanner *s, char c)
     return true;
 }
 
-/* Strings of an envelope need no escapes: names are ours and values are base64url, which is checked when they are decoded. */
+/* Strings of an envelope need no escapes: names are ours and values are base64url, which is checked
+ * when they are decoded. */
 static bool take_string(Scanner *s, Text *ret)
 {
     const char *close;
@@ -48,7 +50,8 @@ static bool is_base64url(Text t)
     for (size_t i = 0; i < t.size; i++) {
         char c = t.data[i];
 
-        if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_'))
+        if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+              c == '-' || c == '_'))
             return false;
     }
     return true;
@@ -59,10 +62,12 @@ static Text *find_member(Envelope *e, Text name)
     const struct {
         const char *name;
         Text *value;
-    } members[] = {{"payload", &e->payload64}, {"protected", &e->header64}, {"signature", &e->signature64}};
+    } members[] = {
+        {"payload", &e->payload64}, {"protected", &e->header64}, {"signature", &e->signature64}};
 
     for (size_t i = 0; i < ELEMENTSOF(members); i++)
-        if (strlen(members[i].name) == name.size && memcmp(members[i].name, name.data, name.size) == 0)
+        if (strlen(members[i].name) == name.size &&
+            memcmp(members[i].name, name.data, name.size) == 0)
             return members[i].value;
     return NULL;
 }
@@ -97,7 +102,7 @@ static const char *scan(const char *input, size_t size, Envelope *e)
     return NULL;
 }
 
-/* --- The protected header -------------------------------------------------------------------------------------------------- */
+/* --- The protected header --- */
 
 static const char *read_texts(json_object *header, Envelope *e)
 {
@@ -112,7 +117,8 @@ static const char *read_texts(json_object *header, Envelope *e)
     r = json_get_string(header, "nonce", &text);
     if (r == -ENOENT)
         return NULL;
-    if (r < 0 || !*text || strlen(text) >= sizeof e->nonce || strspn(text, "0123456789abcdefABCDEFx") != strlen(text))
+    if (r < 0 || !*text || strlen(text) >= sizeof e->nonce ||
+        strspn(text, "0123456789abcdefABCDEFx") != strlen(text))
         return "the header's nonce is none";
     (void)snprintf(e->nonce, sizeof e->nonce, "%s", text);
     return NULL;
@@ -129,7 +135,8 @@ static const char *read_time_and_thumbprint(json_object *header, Envelope *e)
     if (json_get_uint64(header, "iat", &seconds) < 0 || seconds > UINT64_C(253402300799))
         return "the header has no time of signing (iat)";
     e->issued_at = (int64_t)seconds;
-    if (json_get_string(header, "x5t#S256", &text) < 0 || base64url_decode(text, strlen(text), &thumbprint, &size) < 0 ||
+    if (json_get_string(header, "x5t#S256", &text) < 0 ||
+        base64url_decode(text, strlen(text), &thumbprint, &size) < 0 ||
         size != sizeof e->thumbprint)
         return "the header has no thumbprint of the certificate (x5t#S256)";
     memcpy(e->thumbprint, thumbprint, sizeof e->thumbprint);
@@ -168,13 +175,15 @@ static const char *read_chain(json_object *header, Envelope *e)
 
     if (r == -ENOENT)
         return NULL;
-    if (r < 0 || json_object_array_length(array) == 0 || json_object_array_length(array) > ENVELOPE_CHAIN_MAX)
+    if (r < 0 || json_object_array_length(array) == 0 ||
+        json_object_array_length(array) > ENVELOPE_CHAIN_MAX)
         return "the header's x5c is not a list of certificates";
     for (size_t i = 0; i < json_object_array_length(array); i++) {
         json_object *item = json_object_array_get_idx(array, i);
         X509 *certificate = NULL;
 
-        if (!json_object_is_type(item, json_type_string) || decode_certificate(json_object_get_string(item), &certificate) < 0)
+        if (!json_object_is_type(item, json_type_string) ||
+            decode_certificate(json_object_get_string(item), &certificate) < 0)
             return "a certificate of the header's x5c does not parse";
         if (sk_X509_push(e->chain, certificate) <= 0) {
             X509_free(certificate);
@@ -219,7 +228,8 @@ int envelope_read(const char *input, size_t size, Envelope *ret, const char **re
     if (!reason)
         reason = read_header(&e);
     if (!reason && (e.signature64.size == 0 || e.signature64.size > ENVELOPE_SIGNATURE_MAX ||
-                    base64url_decode(e.signature64.data, e.signature64.size, &signature, &e.signature_size) < 0))
+                    base64url_decode(e.signature64.data, e.signature64.size, &signature,
+                                     &e.signature_size) < 0))
         reason = "the signature is not base64url";
     if (reason) {
         envelope_done(&e);

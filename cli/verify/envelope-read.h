@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading a signed envelope strictly: flattened JSON of three members (RFC 7515 section 7.2.2), base64url without padding, a protected header with
- * known members only. What another JOSE library might read differently is refused. */
+/* Reading a signed envelope strictly: flattened JSON of three members (RFC 7515 section 7.2.2),
+ * base64url without padding, a protected header with known members only. What another JOSE library
+ * might read differently is refused. */
 #pragma once
 
 #include <openssl/x509.h>
@@ -30,7 +31,8 @@ typedef struct Envelope {
     STACK_OF(X509) * chain; /* leaf first; empty without x5c */
 } Envelope;
 
-/* The input must stay as long as the envelope. -EBADMSG with *ret_reason (static) for what is no envelope. */
+/* The input must stay as long as the envelope. -EBADMSG with *ret_reason (static) for what is no
+ * envelope. */
 int envelope_read(const char *input, size_t size, Envelope *ret, const char **ret_reason);
 void envelope_done(Envelope *e);
 

@@ -13,7 +13,8 @@ typedef struct Scan {
 
 static void skip_blanks(Scan *s)
 {
-    while (s->position < s->end && (*s->position == ' ' || *s->position == '\t' || *s->position == '\n' || *s->position == '\r'))
+    while (s->position < s->end && (*s->position == ' ' || *s->position == '\t' ||
+                                    *s->position == '\n' || *s->position == '\r'))
         s->position++;
 }
 
@@ -33,12 +34,15 @@ static bool take_escape(Scan *s)
     if (*s->position++ != 'u')
         return memchr("\"\\/bfnrt", s->position[-1], 8) != NULL;
     for (int i = 0; i < 4; i++, s->position++)
-        if (s->position == s->end || !((*s->position >= '0' && *s->position <= '9') || ((*s->position | 0x20) >= 'a' && (*s->position | 0x20) <= 'f')))
+        if (s->position == s->end ||
+            !((*s->position >= '0' && *s->position <= '9') ||
+              ((*s->position | 0x20) >= 'a' && (*s->position | 0x20) <= 'f')))
             return false;
     return true;
 }
 
-/* What stands between the quotes, with its escapes as they are. The names and values that matter here have none, as our writer writes them. */
+/* What stands between the quotes, with its escapes as they are. The names and values that matter
+ * here have none, as our writer writes them. */
 static bool take_string(Scan *s, const uint8_t **ret, size_t *ret_size)
 {
     if (!take(s, '"'))
@@ -137,7 +141,8 @@ static bool take_name(Scan *s)
     return take_string(s, &name, &size) && take(s, ':');
 }
 
-/* After a value: closes what ends here. Returns false on an error; *depth is 0 when the whole value is over. */
+/* After a value: closes what ends here. Returns false on an error; *depth is 0 when the whole value
+ * is over. */
 static bool take_ends(Scan *s, char *closers, unsigned *depth)
 {
     while (*depth > 0) {

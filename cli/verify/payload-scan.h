@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Is the payload a dossier, and with which nonce? Reads JSON of any size in one pass without building it. */
+/* Is the payload a dossier, and with which nonce? Reads JSON of any size in one pass without
+ * building it. */
 #pragma once
 
 #include <stdbool.h>
@@ -8,8 +9,8 @@
 #define PAYLOAD_NONCE_MAX 160U
 
 typedef struct PayloadInfo {
-    bool is_json;    /* one JSON value and nothing else */
-    bool is_dossier; /* an object whose member model-name is urn:chancery:dossier */
+    bool is_json;     /* one JSON value and nothing else */
+    bool is_dossier;  /* an object whose member model-name is urn:chancery:dossier */
     bool is_doubtful; /* a dossier with a member twice, or one that does not parse to its end */
     char nonce[PAYLOAD_NONCE_MAX]; /* of a dossier; "" when there is none */
 } PayloadInfo;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The verdict for people and for programs. Everything from the envelope that is shown has been reduced to harmless characters before. */
+/* The verdict for people and for programs. Everything from the envelope that is shown has been
+ * reduced to harmless characters before. */
 #include <time.h>
 
 #include "json-util.h"
@@ -32,8 +33,9 @@ static void report_certificate(FILE *f, const char *title, X509 *certificate)
 
     if (certificate_summarize(certificate, &summary) < 0)
         return;
-    (void)fprintf(f, "%-12s%s\n%-12sserial %s, valid %s to %s\n%-12sSHA-256 %s\n", title, summary.subject, "", summary.serial_number,
-                  render_utc(summary.not_before, from), render_utc(summary.not_after, to), "", summary.sha256_fingerprint);
+    (void)fprintf(f, "%-12s%s\n%-12sserial %s, valid %s to %s\n%-12sSHA-256 %s\n", title,
+                  summary.subject, "", summary.serial_number, render_utc(summary.not_before, from),
+                  render_utc(summary.not_after, to), "", summary.sha256_fingerprint);
     certificate_summary_done(&summary);
 }
 
@@ -48,7 +50,8 @@ void report_text(FILE *f, const VerifyRequest *request, const VerifyResult *resu
     if (!result->has_envelope)
         return;
     /* What has not been verified is not shown as if it had been. */
-    if (result->verdict == VERDICT_BAD_SIGNATURE || result->verdict == VERDICT_UNTRUSTED || result->verdict == VERDICT_MALFORMED) {
+    if (result->verdict == VERDICT_BAD_SIGNATURE || result->verdict == VERDICT_UNTRUSTED ||
+        result->verdict == VERDICT_MALFORMED) {
         (void)fprintf(f, "Nothing in this envelope can be relied upon.\n");
         return;
     }
@@ -59,7 +62,8 @@ void report_text(FILE *f, const VerifyRequest *request, const VerifyResult *resu
                   !request->nonce                   ? "not checked"
                   : streq(request->nonce, e->nonce) ? "as expected"
                                                     : "another one was expected");
-    (void)fprintf(f, "%-12s%s, %zu bytes\n", "Payload:", payload_kind(result), result->payload_size);
+    (void)fprintf(f, "%-12s%s, %zu bytes\n", "Payload:", payload_kind(result),
+                  result->payload_size);
 }
 
 static void write_certificate(JsonWriter *w, const char *name, X509 *certificate)
@@ -107,8 +111,8 @@ int report_json(int fd, const VerifyRequest *request, const VerifyResult *result
     if (result->reason[0])
         json_write_string(w, "reason", result->reason);
     json_write_int64(w, "verified-at", request->at);
-    if (result->has_envelope && result->verdict != VERDICT_BAD_SIGNATURE && result->verdict != VERDICT_UNTRUSTED &&
-        result->verdict != VERDICT_MALFORMED)
+    if (result->has_envelope && result->verdict != VERDICT_BAD_SIGNATURE &&
+        result->verdict != VERDICT_UNTRUSTED && result->verdict != VERDICT_MALFORMED)
         write_verified(w, request, result);
     json_end_object(w);
     return json_writer_finish(w);

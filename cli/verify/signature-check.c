@@ -19,11 +19,16 @@ typedef struct Algorithm {
 
 /* RFC 7518 sections 3.3 to 3.5 and RFC 8037 section 3.1; nothing symmetric, and no "none". */
 static const Algorithm algorithms[] = {
-    {"RS256", "RSA", "SHA256", NULL, 0, false},          {"RS384", "RSA", "SHA384", NULL, 0, false},
-    {"RS512", "RSA", "SHA512", NULL, 0, false},          {"PS256", "RSA", "SHA256", NULL, 0, true},
-    {"PS384", "RSA", "SHA384", NULL, 0, true},           {"PS512", "RSA", "SHA512", NULL, 0, true},
-    {"ES256", "EC", "SHA256", "prime256v1", 32, false},  {"ES384", "EC", "SHA384", "secp384r1", 48, false},
-    {"ES512", "EC", "SHA512", "secp521r1", 66, false},   {"EdDSA", "ED25519", NULL, NULL, 0, false},
+    {"RS256", "RSA", "SHA256", NULL, 0, false},
+    {"RS384", "RSA", "SHA384", NULL, 0, false},
+    {"RS512", "RSA", "SHA512", NULL, 0, false},
+    {"PS256", "RSA", "SHA256", NULL, 0, true},
+    {"PS384", "RSA", "SHA384", NULL, 0, true},
+    {"PS512", "RSA", "SHA512", NULL, 0, true},
+    {"ES256", "EC", "SHA256", "prime256v1", 32, false},
+    {"ES384", "EC", "SHA384", "secp384r1", 48, false},
+    {"ES512", "EC", "SHA512", "secp521r1", 66, false},
+    {"EdDSA", "ED25519", NULL, NULL, 0, false},
 };
 
 static const Algorithm *find_algorithm(const char *name)
@@ -43,7 +48,8 @@ static bool key_fits(const Algorithm *a, EVP_PKEY *key)
     if (streq(a->key_type, "RSA"))
         return EVP_PKEY_get_bits(key) >= RSA_BITS_MIN && EVP_PKEY_get_bits(key) <= RSA_BITS_MAX;
     if (a->curve)
-        return EVP_PKEY_get_group_name(key, curve, sizeof curve, NULL) == 1 && streq(curve, a->curve);
+        return EVP_PKEY_get_group_name(key, curve, sizeof curve, NULL) == 1 &&
+               streq(curve, a->curve);
     return true;
 }
 
@@ -81,12 +87,14 @@ static int verify_at_once(EVP_MD_CTX *md, const Envelope *e)
     memcpy(input, e->header64.data, e->header64.size);
     input[e->header64.size] = '.';
     memcpy(input + e->header64.size + 1, e->payload64.data, e->payload64.size);
-    return EVP_DigestVerify(md, e->signature, e->signature_size, input, size) == 1 ? 0 : -EKEYREJECTED;
+    return EVP_DigestVerify(md, e->signature, e->signature_size, input, size) == 1 ? 0
+                                                                                   : -EKEYREJECTED;
 }
 
 static int verify_in_parts(EVP_MD_CTX *md, const Envelope *e, const uint8_t *signature, size_t size)
 {
-    if (EVP_DigestVerifyUpdate(md, e->header64.data, e->header64.size) != 1 || EVP_DigestVerifyUpdate(md, ".", 1) != 1 ||
+    if (EVP_DigestVerifyUpdate(md, e->header64.data, e->header64.size) != 1 ||
+        EVP_DigestVerifyUpdate(md, ".", 1) != 1 ||
         EVP_DigestVerifyUpdate(md, e->payload64.data, e->payload64.size) != 1)
         return -EKEYREJECTED;
     return EVP_DigestVerifyFinal(md, signature, size) == 1 ? 0 : -EKEYREJECTED;

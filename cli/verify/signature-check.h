@@ -4,5 +4,6 @@
 
 #include "envelope-read.h"
 
-/* 0, -EKEYREJECTED when the signature does not hold, -EOPNOTSUPP for an algorithm that is not allowed (at all, or with that key). */
+/* 0, -EKEYREJECTED when the signature does not hold, -EOPNOTSUPP for an algorithm that is not
+ * allowed (at all, or with that key). */
 int signature_check(const Envelope *e, X509 *signer);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The checks in their order: form, signature, root, nonce, payload, time. The first that fails is the verdict. */
+/* The checks in their order: form, signature, root, nonce, payload, time. The first that fails is
+ * the verdict. */
 #include "verify.h"
 
 #include <stdarg.h>
@@ -54,7 +55,8 @@ static bool has_thumbprint(X509 *certificate, const uint8_t thumbprint[32])
     uint8_t digest[EVP_MAX_MD_SIZE];
     unsigned size;
 
-    return X509_digest(certificate, EVP_sha256(), digest, &size) == 1 && size == 32 && memcmp(digest, thumbprint, 32) == 0;
+    return X509_digest(certificate, EVP_sha256(), digest, &size) == 1 && size == 32 &&
+           memcmp(digest, thumbprint, 32) == 0;
 }
 
 static bool check_signer(const VerifyRequest *request, VerifyResult *r)
@@ -65,7 +67,8 @@ static bool check_signer(const VerifyRequest *request, VerifyResult *r)
         X509 *leaf = sk_X509_value(e->chain, 0);
 
         if (!has_thumbprint(leaf, e->thumbprint))
-            return refuse(r, VERDICT_BAD_SIGNATURE, "the certificate in the envelope is not the one that its header names");
+            return refuse(r, VERDICT_BAD_SIGNATURE,
+                          "the certificate in the envelope is not the one that its header names");
         r->signer = leaf;
         return true;
     }
@@ -73,7 +76,9 @@ static bool check_signer(const VerifyRequest *request, VerifyResult *r)
         if (has_thumbprint(sk_X509_value(request->chain, i), e->thumbprint))
             r->signer = sk_X509_value(request->chain, i);
     if (!r->signer)
-        return refuse(r, VERDICT_UNTRUSTED, "the envelope has no certificate, and none of --chain is the one that its header names");
+        return refuse(r, VERDICT_UNTRUSTED,
+                      "the envelope has no certificate, and none of --chain is the one that its "
+                      "header names");
     return true;
 }
 
@@ -82,16 +87,21 @@ static bool check_signature(VerifyResult *r)
     int q = signature_check(&r->envelope, r->signer);
 
     if (q == -EOPNOTSUPP)
-        return refuse(r, VERDICT_BAD_SIGNATURE, "the algorithm %.15s is not allowed, or not with this key", r->envelope.algorithm);
+        return refuse(r, VERDICT_BAD_SIGNATURE,
+                      "the algorithm %.15s is not allowed, or not with this key",
+                      r->envelope.algorithm);
     if (q < 0)
-        return refuse(r, VERDICT_BAD_SIGNATURE, "the signature does not match payload, header and certificate");
+        return refuse(r, VERDICT_BAD_SIGNATURE,
+                      "the signature does not match payload, header and certificate");
     return true;
 }
 
 /* Time is looked at last, so that what only expired is told from what was never good. */
-static ChainStatus check_chain_at(const VerifyRequest *request, VerifyResult *r, int64_t at, char reason[CHAIN_REASON_SIZE])
+static ChainStatus check_chain_at(const VerifyRequest *request, VerifyResult *r, int64_t at,
+                                  char reason[CHAIN_REASON_SIZE])
 {
-    STACK_OF(X509) *others = sk_X509_num(r->envelope.chain) > 0 ? r->envelope.chain : request->chain;
+    STACK_OF(X509) *others =
+        sk_X509_num(r->envelope.chain) > 0 ? r->envelope.chain : request->chain;
 
     return chain_check(request->root, r->signer, others, at, reason);
 }
@@ -105,7 +115,8 @@ static bool check_root(const VerifyRequest *request, VerifyResult *r)
         return true;
     case CHAIN_EXPIRED:
     case CHAIN_NOT_YET_VALID:
-        return refuse(r, VERDICT_EXPIRED, "it was signed outside the validity of its certificates: %s", reason);
+        return refuse(r, VERDICT_EXPIRED,
+                      "it was signed outside the validity of its certificates: %s", reason);
     case CHAIN_UNFIT:
         return refuse(r, VERDICT_UNTRUSTED, "%s", reason);
     case CHAIN_UNTRUSTED:
@@ -133,12 +144,14 @@ static bool check_payload(VerifyResult *r)
     if (!r->info.is_dossier)
         return true;
     if (r->info.is_doubtful)
-        return refuse(r, VERDICT_BAD_PAYLOAD, "the payload is a dossier that is cut short or ambiguous");
+        return refuse(r, VERDICT_BAD_PAYLOAD,
+                      "the payload is a dossier that is cut short or ambiguous");
     if (streq(r->info.nonce, e->nonce))
         return true;
     if (!r->info.nonce[0])
         return refuse(r, VERDICT_NONCE, "the dossier has no nonce, its envelope has %s", e->nonce);
-    return refuse(r, VERDICT_NONCE, "the dossier's nonce is %.159s, its envelope's is %s", r->info.nonce, e->nonce[0] ? e->nonce : "absent");
+    return refuse(r, VERDICT_NONCE, "the dossier's nonce is %.159s, its envelope's is %s",
+                  r->info.nonce, e->nonce[0] ? e->nonce : "absent");
 }
 
 static bool check_time(const VerifyRequest *request, VerifyResult *r)
@@ -147,12 +160,15 @@ static bool check_time(const VerifyRequest *request, VerifyResult *r)
     char reason[CHAIN_REASON_SIZE];
 
     if (age < -CLOCK_TOLERANCE_SECONDS)
-        return refuse(r, VERDICT_STALE, "it was signed %lld seconds in the future", (long long)-age);
+        return refuse(r, VERDICT_STALE, "it was signed %lld seconds in the future",
+                      (long long)-age);
     if (request->max_age >= 0 && age > request->max_age)
         return refuse(r, VERDICT_STALE, "it was signed %lld seconds ago", (long long)age);
-    /* The other way round, a certificate that was valid at signing and is not yet now, is a clock within the tolerance. */
+    /* The other way round, a certificate that was valid at signing and is not yet now, is a clock
+     * within the tolerance. */
     if (age > 0 && check_chain_at(request, r, request->at, reason) != CHAIN_GOOD)
-        return refuse(r, VERDICT_VALID_WHEN_SIGNED, "it was good when it was signed; since then: %s", reason);
+        return refuse(r, VERDICT_VALID_WHEN_SIGNED,
+                      "it was good when it was signed; since then: %s", reason);
     return true;
 }
 
@@ -177,8 +193,8 @@ int verify_envelope(const VerifyRequest *request, const char *input, size_t size
         envelope_done(&r.envelope);
         return q;
     } else
-        (void)(check_signer(request, &r) && check_signature(&r) && check_root(request, &r) && check_nonce(request, &r) &&
-               check_payload(&r) && check_time(request, &r));
+        (void)(check_signer(request, &r) && check_signature(&r) && check_root(request, &r) &&
+               check_nonce(request, &r) && check_payload(&r) && check_time(request, &r));
     *ret = r;
     return 0;
 }

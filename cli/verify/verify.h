@@ -27,7 +27,8 @@ typedef enum Verdict {
 
 const char *verdict_to_string(Verdict verdict);
 
-/* A clock may be ahead of the router's by this much before the time of signing counts as in the future. */
+/* A clock may be ahead of the router's by this much before the time of signing counts as in the
+ * future. */
 #define CLOCK_TOLERANCE_SECONDS 300
 
 typedef struct VerifyRequest {
@@ -51,8 +52,10 @@ typedef struct VerifyResult {
     PayloadInfo info;
 } VerifyResult;
 
-/* input must stay as long as the result. Returns 0, or a negative errno when nothing could be said at all. */
-int verify_envelope(const VerifyRequest *request, const char *input, size_t size, VerifyResult *ret);
+/* input must stay as long as the result. Returns 0, or a negative errno when nothing could be said
+ * at all. */
+int verify_envelope(const VerifyRequest *request, const char *input, size_t size,
+                    VerifyResult *ret);
 void verify_result_done(VerifyResult *r);
 
 /* report.c */

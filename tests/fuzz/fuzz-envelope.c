@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The verifier as a whole, with the root that signed the corpus. Whatever it says of an envelope, it says it in one of its verdicts. */
+/* The verifier as a whole, with the root that signed the corpus. Whatever it says of an envelope,
+ * it says it in one of its verdicts. */
 #include <openssl/pem.h>
 
 #include "openssl-util.h"
@@ -7,19 +8,18 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const char root_pem[] =
-    "-----BEGIN CERTIFICATE-----\n"
-    "MIIBwTCCAUigAwIBAgIUQ7J5Nn6bARCbosVQGSfm7GElMgcwCgYIKoZIzj0EAwIw\n"
-    "DzENMAsGA1UEAwwEcm9vdDAgFw0yNjExMjEyMjQ5MzVaGA8yMTI2MTAyODIyNDkz\n"
-    "NVowDzENMAsGA1UEAwwEcm9vdDB2MBAGByqGSM49AgEGBSuBBAAiA2IABDxNLXuw\n"
-    "QZWdQvWSZlaueQgZNhHmg1BKFSvnKGONEJhlDnyDICK21C78x+KmmpWDk31gUfs7\n"
-    "yqEbeD8OJDt2vNGs/8/ELM6IdnOCjHpLkWYeNkAUfbVH/dSfeWhx+AbfwKNjMGEw\n"
-    "HQYDVR0OBBYEFHvNIOdm6bGCAdGD8LFOKp3JZiyKMB8GA1UdIwQYMBaAFHvNIOdm\n"
-    "6bGCAdGD8LFOKp3JZiyKMA8GA1UdEwEB/wQFMAMBAf8wDgYDVR0PAQH/BAQDAgEG\n"
-    "MAoGCCqGSM49BAMCA2cAMGQCMH+VpvZujs8zl17nkMKgFxiDptYkpXqJtC3yHZvA\n"
-    "kaZ7iCZ/xg8FqdbnRvAF1Nlk4gIwVOnd5hv+MnQUecKQE7HsBntaWlLpDEes3ge6\n"
-    "U+doOy3H/P974ml8bEjk+PPEXqeB\n"
-    "-----END CERTIFICATE-----\n";
+static const char root_pem[] = "-----BEGIN CERTIFICATE-----\n"
+                               "MIIBwTCCAUigAwIBAgIUQ7J5Nn6bARCbosVQGSfm7GElMgcwCgYIKoZIzj0EAwIw\n"
+                               "DzENMAsGA1UEAwwEcm9vdDAgFw0yNjExMjEyMjQ5MzVaGA8yMTI2MTAyODIyNDkz\n"
+                               "NVowDzENMAsGA1UEAwwEcm9vdDB2MBAGByqGSM49AgEGBSuBBAAiA2IABDxNLXuw\n"
+                               "QZWdQvWSZlaueQgZNhHmg1BKFSvnKGONEJhlDnyDICK21C78x+KmmpWDk31gUfs7\n"
+                               "yqEbeD8OJDt2vNGs/8/ELM6IdnOCjHpLkWYeNkAUfbVH/dSfeWhx+AbfwKNjMGEw\n"
+                               "HQYDVR0OBBYEFHvNIOdm6bGCAdGD8LFOKp3JZiyKMB8GA1UdIwQYMBaAFHvNIOdm\n"
+                               "6bGCAdGD8LFOKp3JZiyKMA8GA1UdEwEB/wQFMAMBAf8wDgYDVR0PAQH/BAQDAgEG\n"
+                               "MAoGCCqGSM49BAMCA2cAMGQCMH+VpvZujs8zl17nkMKgFxiDptYkpXqJtC3yHZvA\n"
+                               "kaZ7iCZ/xg8FqdbnRvAF1Nlk4gIwVOnd5hv+MnQUecKQE7HsBntaWlLpDEes3ge6\n"
+                               "U+doOy3H/P974ml8bEjk+PPEXqeB\n"
+                               "-----END CERTIFICATE-----\n";
 
 static X509 *read_root(void)
 {
@@ -41,7 +41,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     payload_scan(data, size, &info);
     if (!root || verify_envelope(&request, (const char *)data, size, &result) < 0)
         return 0;
-    if (result.verdict > VERDICT_BAD_PAYLOAD || (result.verdict == VERDICT_GOOD) != !result.reason[0])
+    if (result.verdict > VERDICT_BAD_PAYLOAD ||
+        (result.verdict == VERDICT_GOOD) != !result.reason[0])
         abort();
     return 0;
 }

@@ -15,7 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (event.data < data || event.size > size - (size_t)(event.data - data))
             abort();
         for (size_t i = 0; i < event.n_digests; i++)
-            if (event.digests[i].data < data || event.digests[i].size > size - (size_t)(event.digests[i].data - data))
+            if (event.digests[i].data < data ||
+                event.digests[i].size > size - (size_t)(event.digests[i].data - data))
                 abort();
     }
     return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* envelope-maker KEY.pem CHAIN.pem ALGORITHM DIGEST NONCE < payload > envelope: an envelope by the code of dossierd with a key from a file, for
- * tests of other programs. */
+/* envelope-maker KEY.pem CHAIN.pem ALGORITHM DIGEST NONCE < payload > envelope: an envelope by the
+ * code of dossierd with a key from a file, for tests of other programs. */
 #include <openssl/pem.h>
 #include <time.h>
 
@@ -15,7 +15,8 @@ static int read_chain(const char *path, EnvelopeSigner *signer)
 
     if (!f)
         return -errno;
-    while ((certificate = PEM_read_X509(f, NULL, NULL, NULL)) && signer->n_chain < ENVELOPE_CHAIN_MAX) {
+    while ((certificate = PEM_read_X509(f, NULL, NULL, NULL)) &&
+           signer->n_chain < ENVELOPE_CHAIN_MAX) {
         uint8_t *der = NULL;
         int size = i2d_X509(certificate, &der);
 

@@ -51,7 +51,8 @@ static inline void tree_new(FixtureTree *t)
     t->fd = scratch_open(t->path);
 }
 
-static inline int tree_remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+static inline int tree_remove_one(const char *path, const struct stat *st, int type,
+                                  struct FTW *ftw)
 {
     return remove(path);
 }
@@ -78,7 +79,8 @@ static inline json_object *memory_json(int fd)
 }
 
 /* Runs one collector over the tree. */
-static inline json_object *tree_collect(const FixtureTree *t, void (*collect)(Collect *c), Collect *ret)
+static inline json_object *tree_collect(const FixtureTree *t, void (*collect)(Collect *c),
+                                        Collect *ret)
 {
     _cleanup_close_ int fd = memfd_create("test", MFD_CLOEXEC);
     _cleanup_(json_writer_freep) JsonWriter *w = json_writer_new(fd);
@@ -111,7 +113,8 @@ static inline const char *json_text_at(json_object *o, const char *path)
 {
     json_object *found = json_at(o, path);
 
-    return found && json_object_is_type(found, json_type_string) ? json_object_get_string(found) : "(not there)";
+    return found && json_object_is_type(found, json_type_string) ? json_object_get_string(found)
+                                                                 : "(not there)";
 }
 
 /* The fact with that id. */

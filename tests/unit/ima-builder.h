@@ -31,10 +31,13 @@ static inline void ima_put_fill(ImaBuilder *b, int fill, size_t size)
     ima_put(b, bytes, size);
 }
 
-/* One event with a digest of 32 bytes, a name with its zero byte, and for ima-sig a signature of 4 bytes. */
-static inline void ima_put_event(ImaBuilder *b, const char *template, const char *algorithm, const char *name, bool violation)
+/* One event with a digest of 32 bytes, a name with its zero byte, and for ima-sig a signature of 4
+ * bytes. */
+static inline void ima_put_event(ImaBuilder *b, const char *template, const char *algorithm,
+                                 const char *name, bool violation)
 {
-    uint32_t digest_size = (uint32_t)strlen(algorithm) + 2 + 32, name_size = (uint32_t)strlen(name) + 1;
+    uint32_t digest_size = (uint32_t)strlen(algorithm) + 2 + 32,
+             name_size = (uint32_t)strlen(name) + 1;
     uint32_t signature_size = streq(template, "ima-sig") ? 8 : 0;
 
     ima_put_number(b, 10);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Each collector against a tree of files that a test has made: what is missing first, then what is there. */
+/* Each collector against a tree of files that a test has made: what is missing first, then what is
+ * there. */
 #include "fixture-tree.h"
 #include "ima-builder.h"
 
@@ -63,7 +64,8 @@ static void test_packages(void **state)
 
     tree_file(t, "var/lib/dpkg/status",
               "Package: bash\nStatus: install ok installed\nArchitecture: amd64\nVersion: 5.2\n\n"
-              "Package: libc6\nStatus: install ok installed\nArchitecture: amd64\nMulti-Arch: same\nVersion: 2.36\n");
+              "Package: libc6\nStatus: install ok installed\nArchitecture: amd64\nMulti-Arch: "
+              "same\nVersion: 2.36\n");
     tree_file(t, "var/lib/dpkg/info/libc6:amd64.list", "/.\n");
     assert_return_code(utimensat(t->fd, "var/lib/dpkg/info/libc6:amd64.list", times, 0), errno);
     o = tree_collect(t, collect_packages, &c);
@@ -71,7 +73,8 @@ static void test_packages(void **state)
     assert_string_equal(json_text_at(o, "dpkg/packages/0/name"), "bash");
     assert_null(json_at(o, "dpkg/packages/0/install-time"));
     assert_string_equal(json_text_at(o, "dpkg/packages/1/version"), "2.36");
-    assert_string_equal(json_object_to_json_string(json_at(o, "dpkg/packages/1/install-time")), "1500000000.250000");
+    assert_string_equal(json_object_to_json_string(json_at(o, "dpkg/packages/1/install-time")),
+                        "1500000000.250000");
     assert_string_equal(json_text_at(o, "dpkg/result-code"), "Success");
     /* A database that is there and not read is said to be. */
     tree_file(t, "var/lib/rpm/rpmdb.sqlite", "");
@@ -95,7 +98,10 @@ static void test_reboots_missing(void **state)
 static void test_wtmp(void **state)
 {
     const FixtureTree *t = *state;
-    struct utmp records[4] = {{.ut_type = BOOT_TIME}, {.ut_type = USER_PROCESS}, {.ut_type = RUN_LVL}, {.ut_type = RUN_LVL}};
+    struct utmp records[4] = {{.ut_type = BOOT_TIME},
+                              {.ut_type = USER_PROCESS},
+                              {.ut_type = RUN_LVL},
+                              {.ut_type = RUN_LVL}};
     _cleanup_json_ json_object *o = NULL;
     Collect c;
 
@@ -113,18 +119,20 @@ static void test_wtmp(void **state)
     assert_string_equal(json_text_at(o, "wtmp/result-code"), "Success");
     assert_int_equal(json_object_array_length(json_at(o, "wtmp/records")), 2);
     assert_string_equal(json_text_at(o, "wtmp/records/0/type"), "boot");
-    assert_string_equal(json_object_to_json_string(json_at(o, "wtmp/records/0/time")), "1700000000.000000");
+    assert_string_equal(json_object_to_json_string(json_at(o, "wtmp/records/0/time")),
+                        "1700000000.000000");
     assert_string_equal(json_text_at(o, "wtmp/records/1/type"), "shutdown");
 }
 
 static void test_boot_causes(void **state)
 {
     Boot boots[] = {
-        {.first_usec = 50, .end = BOOT_END_NONE},     {.first_usec = 10, .end = BOOT_END_REBOOT},
-        {.first_usec = 20, .end = BOOT_END_NONE},     {.first_usec = 30, .end = BOOT_END_POWER_OFF},
+        {.first_usec = 50, .end = BOOT_END_NONE},  {.first_usec = 10, .end = BOOT_END_REBOOT},
+        {.first_usec = 20, .end = BOOT_END_NONE},  {.first_usec = 30, .end = BOOT_END_POWER_OFF},
         {.first_usec = 40, .end = BOOT_END_KEXEC},
     };
-    static const BootCause causes[] = {BOOT_CAUSE_UNKNOWN, BOOT_CAUSE_REBOOT, BOOT_CAUSE_UNCLEAN, BOOT_CAUSE_POWER_OFF, BOOT_CAUSE_KEXEC};
+    static const BootCause causes[] = {BOOT_CAUSE_UNKNOWN, BOOT_CAUSE_REBOOT, BOOT_CAUSE_UNCLEAN,
+                                       BOOT_CAUSE_POWER_OFF, BOOT_CAUSE_KEXEC};
 
     boots_conclude(NULL, 0);
     boots_conclude(boots, ELEMENTSOF(boots));
@@ -162,7 +170,9 @@ static void test_kernel_facts(void **state)
 
     tree_file(t, "proc/sys/kernel/tainted", "4097\n");
     tree_file(t, "proc/cmdline", "root=/dev/sda1 quiet\xff\n");
-    tree_file(t, "proc/modules", "evil 16384 1 - Live 0x0000000000000000 (OE)\nloop 40960 0 - Live 0x0000000000000000\n");
+    tree_file(
+        t, "proc/modules",
+        "evil 16384 1 - Live 0x0000000000000000 (OE)\nloop 40960 0 - Live 0x0000000000000000\n");
     tree_file(t, "sys/module/evil/srcversion", "ABCDEF\n");
     tree_file(t, "sys/kernel/security/lockdown", "none [integrity] confidentiality\n");
     tree_file(t, "proc/sys/kernel/osrelease", "6.1.0\n");
@@ -174,7 +184,8 @@ static void test_kernel_facts(void **state)
     assert_string_equal(json_text_at(fact, "value/flags/0/flag"), "P");
     assert_string_equal(json_text_at(fact, "value/flags/1/flag"), "O");
     assert_string_equal(json_text_at(json_fact(o, "kernel-lockdown"), "value"), "integrity");
-    assert_string_equal(json_text_at(json_fact(o, "kernel-command-line"), "value-base64"), "cm9vdD0vZGV2L3NkYTEgcXVpZXT/");
+    assert_string_equal(json_text_at(json_fact(o, "kernel-command-line"), "value-base64"),
+                        "cm9vdD0vZGV2L3NkYTEgcXVpZXT/");
     fact = json_fact(o, "kernel-modules");
     assert_string_equal(json_text_at(fact, "value/0/name"), "evil");
     assert_string_equal(json_text_at(fact, "value/0/taint"), "OE");
@@ -233,25 +244,32 @@ static void test_registers(void **state)
 
     tree_file(t, "sys/class/tpm/tpm0/tpm_version_major", "2\n");
     o = tree_collect(t, collect_integrity, &c);
-    assert_string_equal(json_text_at(json_fact(o, "platform-config-registers"), "result-code"), "Not available");
+    assert_string_equal(json_text_at(json_fact(o, "platform-config-registers"), "result-code"),
+                        "Not available");
     json_object_put(o);
     tree_file(t, "sys/class/tpm/tpm0/pcr-sha256/10", "ABCD\n");
     tree_file(t, "sys/class/tpm/tpm0/pcr-sha256/9", "0123\n");
     o = tree_collect(t, collect_integrity, &c);
     fact = json_fact(o, "platform-config-registers");
     assert_string_equal(json_text_at(fact, "result-code"), "Success");
-    assert_string_equal(json_text_at(fact, "value/0/platform-config-registers/0/hash-algorithm"), "sha256");
-    assert_int_equal(json_object_get_int(json_at(fact, "value/0/platform-config-registers/0/pcr/0/index")), 9);
-    assert_string_equal(json_text_at(fact, "value/0/platform-config-registers/0/pcr/1/value"), "ABCD");
+    assert_string_equal(json_text_at(fact, "value/0/platform-config-registers/0/hash-algorithm"),
+                        "sha256");
+    assert_int_equal(
+        json_object_get_int(json_at(fact, "value/0/platform-config-registers/0/pcr/0/index")), 9);
+    assert_string_equal(json_text_at(fact, "value/0/platform-config-registers/0/pcr/1/value"),
+                        "ABCD");
     json_object_put(o);
     tree_file(t, "sys/class/tpm/tpm0/pcr-sha256/11", "no digits\n");
     o = tree_collect(t, collect_integrity, &c);
-    assert_string_equal(json_text_at(json_fact(o, "platform-config-registers"), "result-code"), "Partial");
+    assert_string_equal(json_text_at(json_fact(o, "platform-config-registers"), "result-code"),
+                        "Partial");
 }
 
 static void test_measurements(void **state)
 {
-    static const uint8_t event[] = {7, 0, 0, 0, 4, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 2, 0, 0, 0, 'o', 'k'};
+    static const uint8_t event[] = {7,  0,  0,  0,  4, 0,  0,  0,  1,   2,  3,  4,
+                                    5,  6,  7,  8,  9, 10, 11, 12, 13,  14, 15, 16,
+                                    17, 18, 19, 20, 2, 0,  0,  0,  'o', 'k'};
     const FixtureTree *t = *state;
     ImaBuilder b = {.size = 0};
     _cleanup_json_ json_object *o = NULL;
@@ -267,7 +285,8 @@ static void test_measurements(void **state)
     assert_string_equal(json_text_at(fact, "result-code"), "Success");
     assert_int_equal(json_object_get_int(json_at(fact, "value/violations")), 1);
     assert_true(json_object_get_boolean(json_at(fact, "value/ima-event-log/0/violation")));
-    assert_string_equal(json_text_at(fact, "value/ima-event-log/0/filename-hint-base64"), "L3RtcC8KMTAgZm9yZ2VkGw==");
+    assert_string_equal(json_text_at(fact, "value/ima-event-log/0/filename-hint-base64"),
+                        "L3RtcC8KMTAgZm9yZ2VkGw==");
     fact = json_fact(o, "boot-event-log");
     assert_string_equal(json_text_at(fact, "result-code"), "Success");
     assert_string_equal(json_text_at(fact, "value/0/event-type-name"), "EV_SEPARATOR");
@@ -304,7 +323,9 @@ static void test_chassis_and_memory(void **state)
     tree_file(t, "sys/class/dmi/id/product_name", "R1\n");
     tree_file(t, "sys/class/dmi/id/bios_version", "1.0\n");
     tree_file(t, "proc/meminfo", "MemTotal:       2048 kB\nMemFree: 1 kB\nSwapTotal: what\n");
-    tree_file(t, "proc/cpuinfo", "processor\t: 0\nmodel name\t: CPU X\nmodel\t\t: 17\n\nprocessor\t: 1\nmodel name\t: CPU Y\n");
+    tree_file(t, "proc/cpuinfo",
+              "processor\t: 0\nmodel name\t: CPU X\nmodel\t\t: 17\n\nprocessor\t: 1\nmodel name\t: "
+              "CPU Y\n");
     o = tree_collect(t, collect_inventory, &c);
     assert_int_equal(c.result, RESULT_PARTIAL);
     assert_string_equal(json_text_at(o, "chassis/vendor"), "ACME");
@@ -360,7 +381,8 @@ static void test_devices(void **state)
     assert_string_equal(json_text_at(o, "block-devices/0/serial"), "S1");
     assert_string_equal(json_text_at(o, "sensors/0/chip"), "coretemp");
     assert_string_equal(json_text_at(o, "sensors/0/readings/0/sensor"), "fan1");
-    assert_string_equal(json_text_at(o, "sensors/0/readings/0/unavailable/0/result-code"), "Failed");
+    assert_string_equal(json_text_at(o, "sensors/0/readings/0/unavailable/0/result-code"),
+                        "Failed");
     assert_int_equal(json_object_get_int(json_at(o, "sensors/0/readings/1/value")), -5000);
     assert_string_equal(json_text_at(o, "sensors/0/readings/1/label"), "Core 0");
 }
@@ -400,11 +422,21 @@ static void test_reading_refuses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_packages_missing),   TEST(test_packages_hostile),  TEST(test_packages),
-        TEST(test_reboots_missing),    TEST(test_wtmp),              TEST(test_boot_causes),
-        TEST(test_integrity_missing),  TEST(test_kernel_facts),      TEST(test_wrong_kernel_facts),
-        TEST(test_secure_boot),        TEST(test_registers),         TEST(test_measurements),
-        TEST(test_inventory_missing),  TEST(test_chassis_and_memory), TEST(test_devices),
+        TEST(test_packages_missing),
+        TEST(test_packages_hostile),
+        TEST(test_packages),
+        TEST(test_reboots_missing),
+        TEST(test_wtmp),
+        TEST(test_boot_causes),
+        TEST(test_integrity_missing),
+        TEST(test_kernel_facts),
+        TEST(test_wrong_kernel_facts),
+        TEST(test_secure_boot),
+        TEST(test_registers),
+        TEST(test_measurements),
+        TEST(test_inventory_missing),
+        TEST(test_chassis_and_memory),
+        TEST(test_devices),
         TEST(test_reading_refuses),
     };
 

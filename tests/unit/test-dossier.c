@@ -23,11 +23,16 @@ static uint64_t host_stalled(void *userdata)
     return ((Host *)userdata)->stalled;
 }
 
-static int write_dossier(const FixtureTree *t, const char *selector, const char *nonce, Host *h, json_object **ret)
+static int write_dossier(const FixtureTree *t, const char *selector, const char *nonce, Host *h,
+                         json_object **ret)
 {
     _cleanup_close_ int fd = memfd_create("test", MFD_CLOEXEC);
     const CollectHost host = {host_is_cancelled, host_stalled, h};
-    const DossierRequest request = {.selectors = selector ? selector_bit(selector) : selectors_all(), .nonce = nonce, .root_fd = t->fd, .host = &host};
+    const DossierRequest request = {.selectors =
+                                        selector ? selector_bit(selector) : selectors_all(),
+                                    .nonce = nonce,
+                                    .root_fd = t->fd,
+                                    .host = &host};
     int r = dossier_write(&request, fd);
 
     if (r >= 0)
@@ -56,18 +61,31 @@ static void test_cancelled(void **state)
 
     tree_new(&t);
     assert_int_equal(write_dossier(&t, NULL, NULL, &(Host){.cancelled = true}, &o), -ECANCELED);
-    assert_int_equal(write_dossier(&t, "system-inventory", NULL, &(Host){.cancel_after = 2}, &o), -ECANCELED);
+    assert_int_equal(write_dossier(&t, "system-inventory", NULL, &(Host){.cancel_after = 2}, &o),
+                     -ECANCELED);
     tree_done(&t);
 }
 
-/* A system that shows nothing: every part says so, none is made up, and the members stand in their order. */
+/* A system that shows nothing: every part says so, none is made up, and the members stand in their
+ * order. */
 static void test_empty_system(void **state)
 {
     static const char *const order[] = {
-        "collection-start-time", "model-name", "model-revision", "license-udi", "version", "platform", "packages",
-        "system-integrity-snapshot", "system-inventory", "nonce", "collection-end-time",
+        "collection-start-time",
+        "model-name",
+        "model-revision",
+        "license-udi",
+        "version",
+        "platform",
+        "packages",
+        "system-integrity-snapshot",
+        "system-inventory",
+        "nonce",
+        "collection-end-time",
     };
-    static const char *const parts[] = {"license-udi", "version", "platform", "packages", "system-integrity-snapshot", "system-inventory"};
+    static const char *const parts[] = {
+        "license-udi",     "version", "platform", "packages", "system-integrity-snapshot",
+        "system-inventory"};
     _cleanup_close_ int fd = memfd_create("test", MFD_CLOEXEC);
     DossierRequest request = {.nonce = "0x1F"};
     _cleanup_json_ json_object *o = NULL;
@@ -76,7 +94,8 @@ static void test_empty_system(void **state)
 
     tree_new(&t);
     request.root_fd = t.fd;
-    request.selectors = selector_bit("packages") | selector_bit("system-integrity-snapshot") | selector_bit("system-inventory");
+    request.selectors = selector_bit("packages") | selector_bit("system-integrity-snapshot") |
+                        selector_bit("system-inventory");
     assert_int_equal(dossier_write(&request, fd), 0);
     o = memory_json(fd);
     json_object_object_foreach(o, name, value)
@@ -114,7 +133,8 @@ static void test_platform(void **state)
     tree_file(&t, "proc/sys/kernel/hostname", "r1\n");
     assert_int_equal(write_dossier(&t, "packages", NULL, &(Host){.cancelled = false}, &o), 0);
     assert_string_equal(json_text_at(o, "license-udi/license-udi"), "UDI: PID:NCS-R1,SN:FOC1\n");
-    assert_non_null(strstr(json_text_at(o, "version/version"), "Debian GNU/Linux 12\nKernel        : 6.1.0 #1 SMP\nChancery"));
+    assert_non_null(strstr(json_text_at(o, "version/version"),
+                           "Debian GNU/Linux 12\nKernel        : 6.1.0 #1 SMP\nChancery"));
     assert_non_null(strstr(json_text_at(o, "platform/platform"), "\nr1                NCS-R1"));
     assert_null(json_at(o, "nonce"));
     tree_done(&t);
@@ -139,8 +159,9 @@ static void test_deadline(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_selectors), cmocka_unit_test(test_cancelled), cmocka_unit_test(test_empty_system),
-        cmocka_unit_test(test_platform),  cmocka_unit_test(test_deadline),
+        cmocka_unit_test(test_selectors),    cmocka_unit_test(test_cancelled),
+        cmocka_unit_test(test_empty_system), cmocka_unit_test(test_platform),
+        cmocka_unit_test(test_deadline),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,9 +28,12 @@ static void test_wrong_stanzas(void **state)
     assert_string_equal(PROBLEM(GOOD "Architecture:\n"), "a field without a value");
     assert_string_equal(PROBLEM(GOOD "no field here\n"), "a line without a field name");
     assert_string_equal(PROBLEM(GOOD ": value\n"), "a line without a field name");
-    assert_string_equal(PROBLEM("Package: ../../etc/x\nStatus: install ok installed\nVersion: 1\n"), "a package name that is none");
-    assert_string_equal(PROBLEM("Package: a\0b\nStatus: install ok installed\nVersion: 1\n"), "a package name that is none");
-    assert_string_equal(PROBLEM("Package: .a\nStatus: install ok installed\nVersion: 1\n"), "a package name that is none");
+    assert_string_equal(PROBLEM("Package: ../../etc/x\nStatus: install ok installed\nVersion: 1\n"),
+                        "a package name that is none");
+    assert_string_equal(PROBLEM("Package: a\0b\nStatus: install ok installed\nVersion: 1\n"),
+                        "a package name that is none");
+    assert_string_equal(PROBLEM("Package: .a\nStatus: install ok installed\nVersion: 1\n"),
+                        "a package name that is none");
 }
 
 static void test_too_long(void **state)
@@ -48,10 +51,12 @@ static void test_too_long(void **state)
 
 static void test_good(void **state)
 {
-    static const char text[] = "\n\nPackage:  libc6 \nStatus: install ok installed\nArchitecture: amd64\nMulti-Arch: same\n"
-                               "Version: 2.36-9+deb12u10\nDescription: text\n Package: not-a-field\n .\nDepends: x\n\n\n"
-                               "Package: gone\nStatus: deinstall ok config-files\nVersion: 2\n\n"
-                               "Package: never\nStatus: unknown ok not-installed\n";
+    static const char text[] =
+        "\n\nPackage:  libc6 \nStatus: install ok installed\nArchitecture: amd64\nMulti-Arch: "
+        "same\n"
+        "Version: 2.36-9+deb12u10\nDescription: text\n Package: not-a-field\n .\nDepends: x\n\n\n"
+        "Package: gone\nStatus: deinstall ok config-files\nVersion: 2\n\n"
+        "Package: never\nStatus: unknown ok not-installed\n";
     _cleanup_fclose_ FILE *f = fmemopen((void *)(uintptr_t)text, STRLEN(text), "r");
     _cleanup_(dpkg_status_freep) DpkgStatus *s = dpkg_status_new(f);
 

@@ -20,8 +20,10 @@ static void test_algorithms(void **state)
 static void test_header(void **state)
 {
     static const uint8_t leaf[] = {0x30, 0x03, 0xfb, 0xff, 0xbf}, root[] = {0x30, 0x00};
-    const EnvelopeSigner signer = {"ecdsanistp384", "sha384", {{leaf, sizeof leaf}, {root, sizeof root}}, 2};
-    const EnvelopeSigner none = {"ecdsanistp384", "sha384", {{NULL, 0}}, 0}, wrong = {"ecdsanistp384", "sha256", {{leaf, sizeof leaf}}, 1};
+    const EnvelopeSigner signer = {
+        "ecdsanistp384", "sha384", {{leaf, sizeof leaf}, {root, sizeof root}}, 2};
+    const EnvelopeSigner none = {"ecdsanistp384", "sha384", {{NULL, 0}}, 0},
+                         wrong = {"ecdsanistp384", "sha256", {{leaf, sizeof leaf}}, 1};
     _cleanup_free_ char *with = NULL, *without = NULL;
     _cleanup_free_ void *text = NULL;
     size_t size;
@@ -31,8 +33,10 @@ static void test_header(void **state)
     assert_int_equal(envelope_header(&signer, "1580", 1700000000, true, &with), 0);
     assert_int_equal(base64url_decode(with, strlen(with), &text, &size), 0);
     /* x5c is base64, the thumbprint base64url: RFC 7515 sections 4.1.6 and 4.1.8. */
-    assert_string_equal((char *)text, "{\"alg\":\"ES384\",\"typ\":\"chancery-envelope+json\",\"nonce\":\"1580\",\"iat\":1700000000,"
-                                      "\"x5t#S256\":\"af369E5R3OU0BAFdqPXjFq_rQOeMcHMHdsOz2YKxcDw\",\"x5c\":[\"MAP7/78=\",\"MAA=\"]}");
+    assert_string_equal((char *)text, "{\"alg\":\"ES384\",\"typ\":\"chancery-envelope+json\","
+                                      "\"nonce\":\"1580\",\"iat\":1700000000,"
+                                      "\"x5t#S256\":\"af369E5R3OU0BAFdqPXjFq_"
+                                      "rQOeMcHMHdsOz2YKxcDw\",\"x5c\":[\"MAP7/78=\",\"MAA=\"]}");
     free(TAKE_PTR(text));
     assert_int_equal(envelope_header(&signer, NULL, 1, false, &without), 0);
     assert_int_equal(base64url_decode(without, strlen(without), &text, &size), 0);
@@ -71,12 +75,16 @@ static void test_payload(void **state)
         _cleanup_(envelope_payload_freep) EnvelopePayload *p = envelope_payload_new();
 
         for (size_t at = 0; at < sizeof data; at += steps[k])
-            assert_int_equal(envelope_payload_add(p, data + at, sizeof data - at < steps[k] ? sizeof data - at : steps[k]), 0);
+            assert_int_equal(
+                envelope_payload_add(p, data + at,
+                                     sizeof data - at < steps[k] ? sizeof data - at : steps[k]),
+                0);
         assert_int_equal(envelope_payload_finish(p, &text, &size), 0);
         assert_int_equal(size, strlen(whole));
         assert_memory_equal(text, whole, size);
     }
-    assert_int_equal(envelope_payload_add(empty, data, (size_t)ENVELOPE_PAYLOAD_MAX + 1), -EMSGSIZE);
+    assert_int_equal(envelope_payload_add(empty, data, (size_t)ENVELOPE_PAYLOAD_MAX + 1),
+                     -EMSGSIZE);
     assert_int_equal(envelope_payload_finish(empty, &text, &size), 0);
     assert_int_equal(size, 0);
 }

@@ -17,7 +17,8 @@ static void put(Builder *b, const void *data, size_t size)
 
 static void put_number(Builder *b, uint32_t value, size_t size)
 {
-    uint8_t bytes[4] = {(uint8_t)value, (uint8_t)(value >> 8), (uint8_t)(value >> 16), (uint8_t)(value >> 24)};
+    uint8_t bytes[4] = {(uint8_t)value, (uint8_t)(value >> 8), (uint8_t)(value >> 16),
+                        (uint8_t)(value >> 24)};
 
     put(b, bytes, size);
 }

@@ -16,8 +16,11 @@ static PayloadInfo scan(const char *text)
 static void test_not_json(void **state)
 {
     static const char *const bad[] = {
-        "", " ", "{", "}", "[", "[1,]", "[,1]", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{a:1}", "01", "1.", "1e", "-", "+1", "tru", "truee",
-        "\"a", "\"\\x\"", "\"\\u12g4\"", "\"\n\"", "\"\xff\"", "1 1", "{} {}", "[1}", "{\"a\":[}]", "{\"a\":{\"b\":1]}", "'a'", "nul", "[[[]]",
+        "",        " ",        "{",          "}",     "[",   "[1,]",       "[,1]",
+        "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{a:1}", "01",  "1.",         "1e",
+        "-",       "+1",       "tru",        "truee", "\"a", "\"\\x\"",    "\"\\u12g4\"",
+        "\"\n\"",  "\"\xff\"", "1 1",        "{} {}", "[1}", "{\"a\":[}]", "{\"a\":{\"b\":1]}",
+        "'a'",     "nul",      "[[[]]",
     };
 
     for (size_t i = 0; i < ELEMENTSOF(bad); i++)
@@ -27,8 +30,17 @@ static void test_not_json(void **state)
 static void test_json(void **state)
 {
     static const char *const good[] = {
-        "{}", "[]", " [ ] ", "0", "-0.5e+10", "\"\\u00e9\\n\xc3\xa9\"", "true", "[1,[2,[3,{\"a\":[]}]],{}]", "{\"a\":{\"b\":{}},\"c\":null}\n",
-        "[{},{}]", "[[],[]]",
+        "{}",
+        "[]",
+        " [ ] ",
+        "0",
+        "-0.5e+10",
+        "\"\\u00e9\\n\xc3\xa9\"",
+        "true",
+        "[1,[2,[3,{\"a\":[]}]],{}]",
+        "{\"a\":{\"b\":{}},\"c\":null}\n",
+        "[{},{}]",
+        "[[],[]]",
     };
 
     for (size_t i = 0; i < ELEMENTSOF(good); i++) {
@@ -78,7 +90,8 @@ static void test_doubtful(void **state)
 
 static void test_dossier(void **state)
 {
-    PayloadInfo info = scan("{\"collection-start-time\":1.5," MODEL ",\"a\":{\"nonce\":\"inner\"},\"nonce\":\"1580\"}");
+    PayloadInfo info = scan("{\"collection-start-time\":1.5," MODEL
+                            ",\"a\":{\"nonce\":\"inner\"},\"nonce\":\"1580\"}");
 
     assert_true(info.is_dossier && info.is_json && !info.is_doubtful);
     assert_string_equal(info.nonce, "1580");
@@ -92,8 +105,9 @@ static void test_dossier(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_not_json), cmocka_unit_test(test_json), cmocka_unit_test(test_depth),
-        cmocka_unit_test(test_doubtful), cmocka_unit_test(test_dossier),
+        cmocka_unit_test(test_not_json), cmocka_unit_test(test_json),
+        cmocka_unit_test(test_depth),    cmocka_unit_test(test_doubtful),
+        cmocka_unit_test(test_dossier),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

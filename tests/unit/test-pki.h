@@ -27,7 +27,9 @@ static inline EVP_PKEY *pki_key(const char *algorithm)
         return EVP_RSA_gen(1024);
     if (streq(algorithm, "ed25519"))
         return EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
-    return EVP_EC_gen(streq(algorithm, "ecdsanistp256") ? "P-256" : streq(algorithm, "ecdsanistp384") ? "P-384" : "P-521");
+    return EVP_EC_gen(streq(algorithm, "ecdsanistp256")   ? "P-256"
+                      : streq(algorithm, "ecdsanistp384") ? "P-384"
+                                                          : "P-521");
 }
 
 static inline void pki_extension(X509 *certificate, X509 *issuer, int nid, const char *value)
@@ -48,7 +50,8 @@ typedef struct TestCertificateSpec {
     int64_t not_before, not_after;
 } TestCertificateSpec;
 
-static inline void pki_make(TestCertificate *ret, const TestCertificate *issuer, const TestCertificateSpec *spec)
+static inline void pki_make(TestCertificate *ret, const TestCertificate *issuer,
+                            const TestCertificateSpec *spec)
 {
     static long serial;
     EVP_PKEY *key = pki_key(spec->algorithm);
@@ -58,17 +61,22 @@ static inline void pki_make(TestCertificate *ret, const TestCertificate *issuer,
     assert_non_null(key);
     assert_int_equal(X509_set_version(certificate, X509_VERSION_3), 1);
     (void)ASN1_INTEGER_set(X509_get_serialNumber(certificate), ++serial);
-    (void)X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_UTF8, (const uint8_t *)spec->name, -1, -1, 0);
-    (void)X509_set_issuer_name(certificate, X509_get_subject_name(issuer ? issuer->certificate : certificate));
+    (void)X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_UTF8,
+                                     (const uint8_t *)spec->name, -1, -1, 0);
+    (void)X509_set_issuer_name(certificate,
+                               X509_get_subject_name(issuer ? issuer->certificate : certificate));
     (void)ASN1_TIME_set(X509_getm_notBefore(certificate), (time_t)spec->not_before);
     (void)ASN1_TIME_set(X509_getm_notAfter(certificate), (time_t)spec->not_after);
     (void)X509_set_pubkey(certificate, key);
     pki_extension(certificate, certificate, NID_subject_key_identifier, "hash");
-    pki_extension(certificate, issuer ? issuer->certificate : certificate, NID_authority_key_identifier, "keyid");
-    pki_extension(certificate, certificate, NID_basic_constraints, spec->is_ca ? "critical,CA:TRUE" : "critical,CA:FALSE");
+    pki_extension(certificate, issuer ? issuer->certificate : certificate,
+                  NID_authority_key_identifier, "keyid");
+    pki_extension(certificate, certificate, NID_basic_constraints,
+                  spec->is_ca ? "critical,CA:TRUE" : "critical,CA:FALSE");
     if (spec->usage)
         pki_extension(certificate, certificate, NID_key_usage, spec->usage);
-    assert_true(X509_sign(certificate, signer, EVP_PKEY_is_a(signer, "ED25519") ? NULL : EVP_sha256()) > 0);
+    assert_true(
+        X509_sign(certificate, signer, EVP_PKEY_is_a(signer, "ED25519") ? NULL : EVP_sha256()) > 0);
     ret->certificate = certificate;
     ret->key = key;
     ret->der = NULL;
@@ -106,7 +114,8 @@ typedef struct TestEnvelopeSpec {
     const char *header; /* base64url, in place of the one that would be made */
 } TestEnvelopeSpec;
 
-static inline char *pki_envelope(const TestCertificate *leaf, const TestCertificate *root, const TestEnvelopeSpec *spec, const void *payload,
+static inline char *pki_envelope(const TestCertificate *leaf, const TestCertificate *root,
+                                 const TestEnvelopeSpec *spec, const void *payload,
                                  size_t payload_size)
 {
     _cleanup_(envelope_payload_freep) EnvelopePayload *p = envelope_payload_new();
@@ -126,8 +135,11 @@ static inline char *pki_envelope(const TestCertificate *leaf, const TestCertific
     if (spec->header)
         header = strdup(spec->header);
     else
-        assert_int_equal(envelope_header(&signer, spec->nonce, spec->issued_at, spec->include_certificate, &header), 0);
-    assert_int_equal(envelope_sign(NULL, leaf->key, &signer, header, payload64, size, &signature), 0);
+        assert_int_equal(envelope_header(&signer, spec->nonce, spec->issued_at,
+                                         spec->include_certificate, &header),
+                         0);
+    assert_int_equal(envelope_sign(NULL, leaf->key, &signer, header, payload64, size, &signature),
+                     0);
     assert_int_equal(envelope_write(pki_append, &text, header, payload64, size, signature), 0);
     return text.data;
 }

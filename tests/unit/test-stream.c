@@ -13,8 +13,10 @@
 
 static void test_check(void **state)
 {
-    _cleanup_close_ int device = open("/dev/zero", O_RDWR), file = open("/proc/self/exe", O_RDONLY), path = open("/", O_PATH);
-    _cleanup_close_ int memory = memfd_create("test", MFD_CLOEXEC), folder = open("/", O_RDONLY | O_DIRECTORY);
+    _cleanup_close_ int device = open("/dev/zero", O_RDWR), file = open("/proc/self/exe", O_RDONLY),
+                        path = open("/", O_PATH);
+    _cleanup_close_ int memory = memfd_create("test", MFD_CLOEXEC),
+                        folder = open("/", O_RDONLY | O_DIRECTORY);
     int pipe[2], sockets[2];
 
     assert_int_equal(stream_check(-1, O_RDONLY), -EBADF);
@@ -91,7 +93,8 @@ static void *read_everything(void *userdata)
     return NULL;
 }
 
-/* What goes in comes out, byte for byte, over a pipe whose reader is slow to begin and over a socket. */
+/* What goes in comes out, byte for byte, over a pipe whose reader is slow to begin and over a
+ * socket. */
 static void test_carried(void **state)
 {
     static uint8_t data[3 << 20], copy[sizeof data + 4099];

@@ -16,9 +16,15 @@ static const TestEnvelopeSpec plain = {"ecdsanistp384", "sha384", "1580", NOW, t
 
 static int setup(void **state)
 {
-    pki_make(&root, NULL, &(TestCertificateSpec){"root", "ecdsanistp384", CA_USAGE, true, NOW - DAY, NOW + 100 * DAY});
-    pki_make(&other_root, NULL, &(TestCertificateSpec){"root", "ecdsanistp384", CA_USAGE, true, NOW - DAY, NOW + 100 * DAY});
-    pki_make(&leaf, &root, &(TestCertificateSpec){"leaf", "ecdsanistp384", LEAF_USAGE, false, NOW - DAY, NOW + 10 * DAY});
+    pki_make(&root, NULL,
+             &(TestCertificateSpec){"root", "ecdsanistp384", CA_USAGE, true, NOW - DAY,
+                                    NOW + 100 * DAY});
+    pki_make(&other_root, NULL,
+             &(TestCertificateSpec){"root", "ecdsanistp384", CA_USAGE, true, NOW - DAY,
+                                    NOW + 100 * DAY});
+    pki_make(&leaf, &root,
+             &(TestCertificateSpec){"leaf", "ecdsanistp384", LEAF_USAGE, false, NOW - DAY,
+                                    NOW + 10 * DAY});
     return 0;
 }
 
@@ -52,7 +58,8 @@ static Verdict verdict(const char *envelope)
 }
 
 /* The certificate under test as the signer of a good envelope. */
-static Verdict verdict_with(const TestCertificate *signer, const TestCertificate *issuer, const char *algorithm, const char *digest)
+static Verdict verdict_with(const TestCertificate *signer, const TestCertificate *issuer,
+                            const char *algorithm, const char *digest)
 {
     const TestEnvelopeSpec spec = {algorithm, digest, "1580", NOW, true, NULL};
     _cleanup_free_ char *envelope = pki_envelope(signer, issuer, &spec, DOSSIER, STRLEN(DOSSIER));
@@ -76,24 +83,34 @@ static void test_good(void **state)
     static const struct {
         const char *algorithm, *digest;
     } algorithms[] = {
-        {"rsa", "sha256"},           {"rsa", "sha384"},           {"rsa", "sha512"}, {"ecdsanistp256", "sha256"},
-        {"ecdsanistp384", "sha384"}, {"ecdsanistp521", "sha512"}, {"ed25519", ""},
+        {"rsa", "sha256"},
+        {"rsa", "sha384"},
+        {"rsa", "sha512"},
+        {"ecdsanistp256", "sha256"},
+        {"ecdsanistp384", "sha384"},
+        {"ecdsanistp521", "sha512"},
+        {"ed25519", ""},
     };
 
     for (size_t i = 0; i < ELEMENTSOF(algorithms); i++) {
         TestCertificate c;
 
-        pki_make(&c, &root, &(TestCertificateSpec){"leaf", algorithms[i].algorithm, LEAF_USAGE, false, NOW - DAY, NOW + DAY});
-        assert_int_equal(verdict_with(&c, &root, algorithms[i].algorithm, algorithms[i].digest), VERDICT_GOOD);
+        pki_make(&c, &root,
+                 &(TestCertificateSpec){"leaf", algorithms[i].algorithm, LEAF_USAGE, false,
+                                        NOW - DAY, NOW + DAY});
+        assert_int_equal(verdict_with(&c, &root, algorithms[i].algorithm, algorithms[i].digest),
+                         VERDICT_GOOD);
         pki_free(&c);
     }
 }
 
-/* Every character of the envelope changed to another of the same alphabet: never good, never a crash. */
+/* Every character of the envelope changed to another of the same alphabet: never good, never a
+ * crash. */
 static void test_flipped(void **state)
 {
     _cleanup_free_ char *envelope = pki_envelope(&leaf, &root, &plain, DOSSIER, STRLEN(DOSSIER));
-    const char *payload = strstr(envelope, "\"payload\":\""), *header = strstr(envelope, "\"protected\":\"");
+    const char *payload = strstr(envelope, "\"payload\":\""),
+               *header = strstr(envelope, "\"protected\":\"");
     const char *signature = strstr(envelope, "\"signature\":\"");
     size_t counts[10] = {0};
 
@@ -133,7 +150,11 @@ static void test_truncated(void **state)
 static void test_outer_form(void **state)
 {
     static const char *const bad[] = {
-        "[]", "null", "{}", "{\"payload\":\"\",\"protected\":\"\"}", "{\"payload\":1,\"protected\":\"\",\"signature\":\"\"}",
+        "[]",
+        "null",
+        "{}",
+        "{\"payload\":\"\",\"protected\":\"\"}",
+        "{\"payload\":1,\"protected\":\"\",\"signature\":\"\"}",
         "{\"payload\":\"\",\"payload\":\"\",\"protected\":\"\",\"signature\":\"\"}",
         "{\"payload\":\"\",\"header\":{},\"protected\":\"\",\"signature\":\"\"}",
         "{\"payload\":\"\\u0041\",\"protected\":\"\",\"signature\":\"\"}",
@@ -162,7 +183,11 @@ static Verdict verdict_of_header(const char *json)
 static void test_header(void **state)
 {
     static const char *const bad[] = {
-        "", "[]", "{", "{}", "{\"alg\":\"ES384\",\"iat\":1," THUMBPRINT "}",
+        "",
+        "[]",
+        "{",
+        "{}",
+        "{\"alg\":\"ES384\",\"iat\":1," THUMBPRINT "}",
         "{\"alg\":\"ES384\",\"typ\":\"JWT\",\"iat\":1," THUMBPRINT "}",
         "{\"alg\":\"ES384\"," TYPE "," THUMBPRINT "}",
         "{\"alg\":\"ES384\"," TYPE ",\"iat\":-1," THUMBPRINT "}",
@@ -178,29 +203,36 @@ static void test_header(void **state)
         "{\"alg\":\"ES384\"," TYPE ",\"iat\":1," THUMBPRINT ",\"x5c\":[]}",
         "{\"alg\":\"ES384\"," TYPE ",\"iat\":1," THUMBPRINT ",\"x5c\":[\"AAAA\"]}",
         "{\"alg\":\"ES384\"," TYPE ",\"iat\":1," THUMBPRINT ",\"x5c\":\"AAAA\"}",
-        "{\"alg\":\"ES384\"," TYPE ",\"iat\":1," THUMBPRINT ",\"x5c\":[\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\"]}",
+        "{\"alg\":\"ES384\"," TYPE ",\"iat\":1," THUMBPRINT
+        ",\"x5c\":[\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\"]}",
     };
 
     for (size_t i = 0; i < ELEMENTSOF(bad); i++)
         assert_int_equal(verdict_of_header(bad[i]), VERDICT_MALFORMED);
     /* Well-formed, but nobody knows the certificate. */
-    assert_int_equal(verdict_of_header("{\"alg\":\"ES384\"," TYPE ",\"iat\":1," THUMBPRINT "}"), VERDICT_UNTRUSTED);
+    assert_int_equal(verdict_of_header("{\"alg\":\"ES384\"," TYPE ",\"iat\":1," THUMBPRINT "}"),
+                     VERDICT_UNTRUSTED);
 }
 
 /* The header says what it likes about the algorithm; the key decides. */
 static void test_algorithm(void **state)
 {
-    static const char *const wrong[] = {"none", "HS256", "HS384", "RS256", "PS384", "ES256", "ES512", "EdDSA", "es384", ""};
+    static const char *const wrong[] = {"none",  "HS256", "HS384", "RS256", "PS384",
+                                        "ES256", "ES512", "EdDSA", "es384", ""};
     uint8_t digest[32];
-    _cleanup_free_ char *thumbprint = NULL, *certificate = base64_encode(leaf.der, (size_t)leaf.der_size);
+    _cleanup_free_ char *thumbprint = NULL,
+                        *certificate = base64_encode(leaf.der, (size_t)leaf.der_size);
 
-    assert_int_equal(EVP_Digest(leaf.der, (size_t)leaf.der_size, digest, NULL, EVP_sha256(), NULL), 1);
+    assert_int_equal(EVP_Digest(leaf.der, (size_t)leaf.der_size, digest, NULL, EVP_sha256(), NULL),
+                     1);
     thumbprint = base64url_encode(digest, sizeof digest);
     for (size_t i = 0; i < ELEMENTSOF(wrong); i++) {
         _cleanup_free_ char *json = NULL;
 
-        assert_true(asprintf(&json, "{\"alg\":\"%s\"," TYPE ",\"iat\":%d,\"x5t#S256\":\"%s\",\"x5c\":[\"%s\"]}", wrong[i], NOW, thumbprint,
-                             certificate) > 0);
+        assert_true(asprintf(&json,
+                             "{\"alg\":\"%s\"," TYPE
+                             ",\"iat\":%d,\"x5t#S256\":\"%s\",\"x5c\":[\"%s\"]}",
+                             wrong[i], NOW, thumbprint, certificate) > 0);
         assert_int_equal(verdict_of_header(json), VERDICT_BAD_SIGNATURE);
     }
 }
@@ -249,10 +281,15 @@ static void test_root(void **state)
 
     request.root = other_root.certificate;
     assert_int_equal(verdict_of(&request, envelope, strlen(envelope)), VERDICT_UNTRUSTED);
-    pki_make(&stranger, &other_root, &(TestCertificateSpec){"leaf", "ecdsanistp384", LEAF_USAGE, false, NOW - DAY, NOW + DAY});
-    assert_int_equal(verdict_with(&stranger, &other_root, "ecdsanistp384", "sha384"), VERDICT_UNTRUSTED);
+    pki_make(
+        &stranger, &other_root,
+        &(TestCertificateSpec){"leaf", "ecdsanistp384", LEAF_USAGE, false, NOW - DAY, NOW + DAY});
+    assert_int_equal(verdict_with(&stranger, &other_root, "ecdsanistp384", "sha384"),
+                     VERDICT_UNTRUSTED);
     pki_free(&stranger);
-    pki_make(&stranger, NULL, &(TestCertificateSpec){"leaf", "ecdsanistp384", LEAF_USAGE, false, NOW - DAY, NOW + DAY});
+    pki_make(
+        &stranger, NULL,
+        &(TestCertificateSpec){"leaf", "ecdsanistp384", LEAF_USAGE, false, NOW - DAY, NOW + DAY});
     assert_int_equal(verdict_with(&stranger, &root, "ecdsanistp384", "sha384"), VERDICT_UNTRUSTED);
     pki_free(&stranger);
 }
@@ -261,20 +298,35 @@ static void test_certificate(void **state)
 {
     TestCertificate weak, below;
 
-    assert_int_equal(verdict_of_certificate(&(TestCertificateSpec){"ca", "ecdsanistp384", CA_USAGE ",digitalSignature", true, NOW - DAY, NOW + DAY}),
+    assert_int_equal(verdict_of_certificate(&(TestCertificateSpec){"ca", "ecdsanistp384",
+                                                                   CA_USAGE ",digitalSignature",
+                                                                   true, NOW - DAY, NOW + DAY}),
                      VERDICT_UNTRUSTED);
-    assert_int_equal(verdict_of_certificate(&(TestCertificateSpec){"leaf", "ecdsanistp384", "critical,keyAgreement", false, NOW - DAY, NOW + DAY}),
+    assert_int_equal(verdict_of_certificate(&(TestCertificateSpec){"leaf", "ecdsanistp384",
+                                                                   "critical,keyAgreement", false,
+                                                                   NOW - DAY, NOW + DAY}),
                      VERDICT_UNTRUSTED);
-    assert_int_equal(verdict_of_certificate(&(TestCertificateSpec){"leaf", "ecdsanistp384", NULL, false, NOW - DAY, NOW + DAY}), VERDICT_UNTRUSTED);
+    assert_int_equal(verdict_of_certificate(&(TestCertificateSpec){"leaf", "ecdsanistp384", NULL,
+                                                                   false, NOW - DAY, NOW + DAY}),
+                     VERDICT_UNTRUSTED);
     /* Signed while it was not valid. */
-    assert_int_equal(verdict_of_certificate(&(TestCertificateSpec){"leaf", "ecdsanistp384", LEAF_USAGE, false, NOW - 2 * DAY, NOW - DAY}), VERDICT_EXPIRED);
-    assert_int_equal(verdict_of_certificate(&(TestCertificateSpec){"leaf", "ecdsanistp384", LEAF_USAGE, false, NOW + DAY, NOW + 2 * DAY}), VERDICT_EXPIRED);
-    assert_int_equal(verdict_of_certificate(&(TestCertificateSpec){"leaf", "ecdsanistp384", LEAF_USAGE, false, NOW - DAY, NOW + DAY}), VERDICT_GOOD);
-    pki_make(&weak, &root, &(TestCertificateSpec){"leaf", "rsa1024", LEAF_USAGE, false, NOW - DAY, NOW + DAY});
+    assert_int_equal(verdict_of_certificate(&(TestCertificateSpec){
+                         "leaf", "ecdsanistp384", LEAF_USAGE, false, NOW - 2 * DAY, NOW - DAY}),
+                     VERDICT_EXPIRED);
+    assert_int_equal(verdict_of_certificate(&(TestCertificateSpec){
+                         "leaf", "ecdsanistp384", LEAF_USAGE, false, NOW + DAY, NOW + 2 * DAY}),
+                     VERDICT_EXPIRED);
+    assert_int_equal(verdict_of_certificate(&(TestCertificateSpec){
+                         "leaf", "ecdsanistp384", LEAF_USAGE, false, NOW - DAY, NOW + DAY}),
+                     VERDICT_GOOD);
+    pki_make(&weak, &root,
+             &(TestCertificateSpec){"leaf", "rsa1024", LEAF_USAGE, false, NOW - DAY, NOW + DAY});
     assert_int_equal(verdict_with(&weak, &root, "rsa", "sha256"), VERDICT_BAD_SIGNATURE);
     pki_free(&weak);
     /* A router certificate that issued another one. */
-    pki_make(&below, &leaf, &(TestCertificateSpec){"below", "ecdsanistp384", LEAF_USAGE, false, NOW - DAY, NOW + DAY});
+    pki_make(
+        &below, &leaf,
+        &(TestCertificateSpec){"below", "ecdsanistp384", LEAF_USAGE, false, NOW - DAY, NOW + DAY});
     assert_int_equal(verdict_with(&below, &leaf, "ecdsanistp384", "sha384"), VERDICT_UNTRUSTED);
     pki_free(&below);
 }
@@ -319,9 +371,12 @@ static void test_chain_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),        cmocka_unit_test(test_flipped), cmocka_unit_test(test_truncated), cmocka_unit_test(test_outer_form),
-        cmocka_unit_test(test_header),      cmocka_unit_test(test_algorithm), cmocka_unit_test(test_nonce),   cmocka_unit_test(test_payload),
-        cmocka_unit_test(test_root),        cmocka_unit_test(test_certificate), cmocka_unit_test(test_time),  cmocka_unit_test(test_chain_file),
+        cmocka_unit_test(test_good),      cmocka_unit_test(test_flipped),
+        cmocka_unit_test(test_truncated), cmocka_unit_test(test_outer_form),
+        cmocka_unit_test(test_header),    cmocka_unit_test(test_algorithm),
+        cmocka_unit_test(test_nonce),     cmocka_unit_test(test_payload),
+        cmocka_unit_test(test_root),      cmocka_unit_test(test_certificate),
+        cmocka_unit_test(test_time),      cmocka_unit_test(test_chain_file),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
