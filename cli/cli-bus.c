@@ -50,7 +50,11 @@ int cli_bus_error(Cli *cli, const sd_bus_error *error, int r)
 
 static int on_interrupt(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata)
 {
-    ((Cli *)userdata)->interrupted = true;
+    Cli *cli = userdata;
+
+    cli->interrupted = true;
+    if (cli->answers_typed)
+        cli_say(cli, "\n"); /* the terminal has shown ^C */
     return 0;
 }
 

@@ -75,13 +75,23 @@ static int collect_through_pipe(Cli *cli, const GrammarMatch *m)
     return r < 0 ? cli_error(cli, r, "The pipe cannot be watched: %s", strerror(-r)) : carry(cli, job, pump);
 }
 
-int cli_show_dossier(Cli *cli, const GrammarMatch *m)
+/* Straight into the signature's pipe. When both fail, the signature did so first: it is what the dossier's reader went away for. */
+static int collect_into_signature(Cli *cli, const GrammarMatch *m, int fd)
 {
     _cleanup_(cli_job_freep) CliJob *job = NULL;
-    int fd = cli_sign_sink_fd(cli->sink), r;
+    int r = start_collect(cli, m, fd, &job);
 
-    if (fd < 0)
-        return collect_through_pipe(cli, m);
-    r = start_collect(cli, m, fd, &job);
-    return r < 0 ? r : cli_job_finish(cli, job, NULL);
+    if (r >= 0 && cli_job_wait(cli, job) < 0) {
+        r = cli_sign_sink_give_up(cli->sink);
+        if (r >= 0)
+            r = cli_job_finish(cli, job, NULL);
+    }
+    return r;
+}
+
+int cli_show_dossier(Cli *cli, const GrammarMatch *m)
+{
+    int fd = cli_sign_sink_fd(cli->sink);
+
+    return fd < 0 ? collect_through_pipe(cli, m) : collect_into_signature(cli, m, fd);
 }

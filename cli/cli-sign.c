@@ -5,6 +5,7 @@
 #include <sys/epoll.h>
 
 #include "cli.h"
+#include "errors.h"
 #include "names.h"
 
 typedef struct SignSink {
@@ -56,6 +57,15 @@ static int sign_write(Sink *base, const char *data, size_t size)
     return 0;
 }
 
+static int give_up(SignSink *s)
+{
+    cli_job_cancel(s->cli, s->job);
+    (void)cli_job_wait(s->cli, s->job);
+    if (!cli_job_error(s->job) || sd_bus_error_has_name(cli_job_error(s->job), ERROR_CANCELLED))
+        return 0;
+    return cli_job_finish(s->cli, s->job, NULL);
+}
+
 static int sign_finish(Sink *base)
 {
     SignSink *s = (SignSink *)base;
@@ -64,12 +74,11 @@ static int sign_finish(Sink *base)
     if (base->aborted) {
         cli_job_cancel(s->cli, s->job);
         (void)cli_job_wait(s->cli, s->job);
-        closep(&s->fd);
-        s->fd = -EBADF;
-        return 0;
     }
     closep(&s->fd);
     s->fd = -EBADF;
+    if (base->aborted)
+        return 0;
     r = cli_job_finish(s->cli, s->job, NULL);
     while (r >= 0 && cli_pump_state(s->pump) == 0)
         r = cli_wait(s->cli);
@@ -169,4 +178,9 @@ int cli_sign_sink_fd(Sink *s)
     fd = ((SignSink *)s)->fd;
     /* The flag belongs to the pipe, not to the descriptor: whoever writes next may not expect it. */
     return fcntl(fd, F_SETFL, 0) < 0 ? -1 : fd;
+}
+
+int cli_sign_sink_give_up(Sink *s)
+{
+    return give_up((SignSink *)s);
 }

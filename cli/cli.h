@@ -186,6 +186,8 @@ int cli_pumps_run(Cli *cli);
 int cli_sign_sink_new(Cli *cli, const PipeStage *stage, Sink *next, Sink **ret);
 /* The descriptor that a daemon may write the stage's input to by itself; -1 when the sink is something else. */
 int cli_sign_sink_fd(Sink *s);
+/* For such a sink, when its input has failed: cancels the signature. Says and returns the error that it had before, 0 when there was none. */
+int cli_sign_sink_give_up(Sink *s);
 
 /* --- cli-trustpool.c: takes over o. */
 int cli_print_json(Cli *cli, json_object *o);

@@ -122,7 +122,7 @@ static int filter_finish(Sink *s)
 
     if (f->size > 0 && !s->enough)
         r = take_line(f, f->line);
-    if (f->filter == FILTER_COUNT && r >= 0) {
+    if (f->filter == FILTER_COUNT && r >= 0 && !s->aborted) {
         char text[32];
 
         (void)snprintf(text, sizeof(text), "%lu\n", f->n_lines);
