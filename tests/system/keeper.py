@@ -20,6 +20,7 @@ import time
 PR_SET_PDEATHSIG = 1
 EXIT_REBOOT = 133  # systemd-nspawn --keep-unit: the container asked for a reboot
 NSPAWN = "/usr/bin/systemd-nspawn"
+NSPAWN_RUN = pathlib.Path("/run/systemd/nspawn")
 
 # What nspawn keeps from containers by default although a router's daemons may use it to protect themselves.
 SYSTEM_CALLS = "memfd_secret landlock_create_ruleset landlock_add_rule landlock_restrict_self"
@@ -100,6 +101,8 @@ class Keeper:
         new.rename(self.folder / "state")
 
     def mount(self):
+        NSPAWN_RUN.mkdir(parents=True, exist_ok=True)
+        call("mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", str(NSPAWN_RUN))  # containers of one name do not meet there
         self.layers.mkdir(exist_ok=True)
         call("mount", "-t", "tmpfs", "-o", f"size={self.spec.get('size', '4G')},mode=0755", "tmpfs", str(self.layers))
         self.overlay("/", self.root, "upper")

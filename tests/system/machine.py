@@ -6,12 +6,11 @@ Two kinds exist: a booted router (router.py), and, where none can be booted, the
 """
 
 import os
-import re
 import shlex
 import subprocess
 import time
 
-from terminal import Terminal
+from terminal import Terminal, rendered
 
 DAEMONS = ("keyd", "enrolld", "poold", "dossierd", "policyd")
 BUS_NAMES = {"keyd": "Keys1", "enrolld": "Enrollment1", "poold": "TrustPool1", "dossierd": "Dossier1", "policyd": "Policy1"}
@@ -20,6 +19,9 @@ ADMIN = "admin"
 # configuration says.
 ACCOUNTS = {ADMIN: ["root-lr"], "dossier-user": []}
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+clean = rendered
 
 
 class MachineError(Exception):
@@ -159,9 +161,3 @@ class Machine:
     def descriptors(self):
         """One line on what this machine is."""
         return self.kind
-
-
-def clean(text):
-    """Output as compared by tests: no carriage returns, no trailing blanks, no escape sequences."""
-    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text.replace("\r", ""))
-    return "\n".join(line.rstrip() for line in text.split("\n"))

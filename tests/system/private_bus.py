@@ -19,7 +19,10 @@ from router import BOXES
 SUPERVISOR = pathlib.Path(__file__).with_name("supervisor.py")
 LINKS = ("usr/bin/chancery", "usr/bin/chancery-verify", "usr/lib/chancery", "usr/share/chancery")
 ACTIONS = "usr/share/polkit-1/actions"
-RULES = pathlib.Path("/etc/polkit-1/rules.d")
+RUN_FOLDERS = ("/run/chancery", "/run/sshd", "/run/systemd/seats", "/run/systemd/sessions", "/run/systemd/users", "/run/systemd/machines")
+# What stop() may remove: files with these names, and these folders.
+PLACES = (*(f"/{link}" for link in LINKS), f"/{ACTIONS}/org.chancery", "/etc/polkit-1/rules.d/60-chancery", "/run/chancery")
+FOLDERS = (*RUN_FOLDERS, *(f"/home/{user}" for user in ACCOUNTS))
 
 BUS = """\
 <!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
@@ -94,8 +97,6 @@ class PrivateBus(Machine):
     # Making and unmaking
 
     def start(self):
-        if os.environ.get("CHANCERY_PRIVATE_BUS") != "1":  # until its undoing has been proved harmless
-            raise MachineError("the private bus is switched off for now")
         if self.folder.exists():
             self.attach(self.build).stop()
         try:
@@ -159,6 +160,8 @@ class PrivateBus(Machine):
             for group in groups:
                 self.call("groupadd", "--force", group)
             if user not in before:
+                if not os.path.exists(f"/home/{user}"):
+                    self.place("folder", f"/home/{user}")
                 self.call("useradd", "--create-home", "--shell", "/usr/bin/chancery", "--groups", ",".join(groups), user)
         for kind in ("passwd", "group"):
             with open(f"/etc/{kind}", encoding="utf-8") as file:
@@ -175,7 +178,7 @@ class PrivateBus(Machine):
             daemon = lines["SystemdService"].removeprefix("chancery-").removesuffix(".service")
             (services / service.name).write_text(SERVICE.format(name=lines["Name"], supervisor=SUPERVISOR, folder=self.folder, daemon=daemon))
         (self.folder / "bus.conf").write_text(BUS.format(folder=self.folder))
-        for path in ("/run/chancery", "/run/sshd", "/run/systemd/seats", "/run/systemd/sessions", "/run/systemd/users", "/run/systemd/machines"):
+        for path in RUN_FOLDERS:
             if not os.path.exists(path):
                 self.place("folder", path)
                 os.makedirs(path, 0o755)
@@ -247,10 +250,13 @@ class PrivateBus(Machine):
             pass
 
     def unplace(self, kind, name):
-        if kind == "file":
+        """Takes away one thing that place() wrote down. Only what a private bus can have made is ever removed, whatever is written down."""
+        if kind == "file" and name.startswith(PLACES):
             pathlib.Path(name).unlink(missing_ok=True)
-        elif kind == "folder":
+        elif kind == "folder" and name in FOLDERS:
             shutil.rmtree(name, ignore_errors=True)
+        elif not name.startswith("chancery-") and name not in (*ACCOUNTS, *sum(ACCOUNTS.values(), [])):
+            return
         elif kind == "user":
             # Never userdel --remove: the home directory of a daemon's account is the root directory.
             subprocess.run(["userdel", name], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)

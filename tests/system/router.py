@@ -148,12 +148,10 @@ class Router(Machine):
             else:
                 wait_for(lambda: not os.path.exists(f"/proc/{pid}"), "the router to end")
         shutil.rmtree(self.folder, ignore_errors=True)
-        nspawn = pathlib.Path("/run/systemd/nspawn")
-        for leftover in (BOXES, nspawn / "propagate" / self.spec["name"], nspawn / "propagate", nspawn, nspawn.parent):
-            try:
-                leftover.rmdir()
-            except OSError:  # in use by others, or never made
-                pass
+        try:
+            BOXES.rmdir()
+        except OSError:  # others are in use
+            pass
         self.keeper = None
 
     def enter(self):
@@ -206,6 +204,11 @@ def why_no_router():
     for program in ("systemd-nspawn", "unshare", "nsenter", "ssh-keygen"):
         if not shutil.which(program, path="/usr/sbin:/usr/bin:/sbin:/bin"):
             return f"{program} is not installed"
+    return probe_container() and probe_container()  # what went wrong once may have been an accident
+
+
+def probe_container():
+    """Runs /bin/true in a container over an overlay of the root."""
     probe = Router("probe", command=["/bin/true"], size="64M")
     try:
         probe.launch()

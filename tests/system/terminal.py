@@ -13,13 +13,24 @@ import termios
 import time
 
 # RP/0/RP0/CPU0:router# and RP/0/RP0/CPU0:router(config-trustp)#, at the end of what was printed.
-PROMPT = re.compile(r"(?:^|\n)(RP/0/RP0/CPU0:[^\s#()]+(\([^)\s]+\))?#) ?$")
+PROMPT = re.compile(r"(?:^|[\r\n])(RP/0/RP0/CPU0:[^\s#()]+(\([^)\s]+\))?#) ?$")
 # As a person does, wait until the editor has the terminal: what is typed before is echoed twice, by the terminal and by the editor.
 TYPING_PAUSE = 0.02
 
 
 class TerminalError(Exception):
     """The program did not print what was expected in time, or ended."""
+
+
+def rendered(text):
+    """What is to be seen on the screen in the end: a carriage return goes back to the front of the line, what follows covers what was there."""
+    lines = []
+    for line in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text.replace("\r\n", "\n")).split("\n"):
+        screen = ""
+        for part in line.split("\r"):
+            screen = part + screen[len(part):]
+        lines.append(screen.rstrip())
+    return "\n".join(lines)
 
 
 class Terminal:
@@ -55,11 +66,11 @@ class Terminal:
         if not data:
             self.ended = True
             return False
-        text = data.decode(errors="replace").replace("\r", "")
-        self.pending += text
-        self.transcript += text
+        text = data.decode(errors="replace")
         if self.log:
             self.log(text)
+        self.pending += text.replace("\r\n", "\n")
+        self.transcript += text
         return True
 
     def expect(self, pattern, seconds=30.0):
@@ -73,7 +84,7 @@ class Terminal:
                 return match
             if self.ended or time.monotonic() > end:
                 what = "it ended" if self.ended else f"{seconds:.0f} s passed"
-                raise TerminalError(f"expected {pattern.pattern!r}, but {what}; printed last:\n{self.transcript[-2000:]}")
+                raise TerminalError(f"expected {pattern.pattern!r}, but {what}; printed last:\n{rendered(self.transcript[-2000:])}")
             self.read_some(min(0.5, end - time.monotonic()))
 
     def send(self, text):
@@ -96,10 +107,10 @@ class Terminal:
         printed = ""
         for question, answer in answers:
             match = self.expect(question, seconds)
-            printed += self.before + match.group(0) + answer
+            printed += self.before + match.group(0)
             self.line(answer)
         self.mode = self.prompt(seconds)
-        return printed + self.before
+        return rendered(printed + self.before)
 
     def close(self, seconds=5.0):
         """Hangs up, as closing the window does, and returns the exit status."""

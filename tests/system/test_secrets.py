@@ -11,8 +11,9 @@ import pytest
 
 import layouts
 import workflow
-from machine import ADMIN, DAEMONS, clean
+from machine import ADMIN, DAEMONS
 from prime_search import PrimeSearch, modulus_of
+from terminal import rendered
 
 # A new secret memory area, as keyd asks for; prints whether the kernel gives one.
 HAS_SECRET_MEMORY = "import ctypes; print(ctypes.CDLL(None).syscall(447, 0) >= 0)"
@@ -33,7 +34,7 @@ def searched(machine):
         time.sleep(0.5)
         listener.terminate()
         listener.wait()
-    shown = layouts.keys(clean(machine.chancery("show crypto key mypubkey rsa").stdout))
+    shown = layouts.keys(rendered(machine.chancery("show crypto key mypubkey rsa").stdout))
     assert len(shown) == 3
     return [(label, PrimeSearch(modulus_of(der))) for label, _, _, der in shown]
 

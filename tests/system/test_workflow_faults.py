@@ -9,7 +9,8 @@ import pytest
 
 import layouts
 import workflow
-from machine import ADMIN, DAEMONS, clean, wait_for
+from machine import ADMIN, DAEMONS, wait_for
+from terminal import rendered
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,7 @@ def killed(machine):
         # No wait for them to be back: whoever asks now is answered all the same, by the bus's activation.
         with machine.console(ADMIN) as console:
             console.prompt()
-            printed = clean(work(console))
+            printed = work(console)
         assert "% " not in re.sub(r"% (The|Include) [^\n]*", "", printed), printed
         return printed
 
@@ -47,14 +48,14 @@ def test_step_after_kill(killed, name, work):
 
 def facts(machine):
     """What an operator can see of the state: configuration, commits, keys, certificates, trustpool."""
-    running = clean(machine.chancery("show running-config").stdout)
+    running = rendered(machine.chancery("show running-config").stdout)
     return {
         "running": [line for line in running.splitlines() if not line.startswith("!!") and not layouts.TIME_LINE.match(line)],
-        "commits": clean(machine.chancery("show configuration commit list").stdout).splitlines()[1:],
-        "rsa": layouts.keys(clean(machine.chancery("show crypto key mypubkey rsa").stdout)),
-        "ecdsa": layouts.keys(clean(machine.chancery("show crypto key mypubkey ecdsa").stdout)),
-        "certificates": layouts.SHOWN.search(clean(machine.chancery("show crypto ca certificates system-trustpoint").stdout)).groupdict(),
-        "trustpool": layouts.POOL.findall(clean(machine.chancery("show crypto ca trustpool").stdout)),
+        "commits": rendered(machine.chancery("show configuration commit list").stdout).splitlines()[1:],
+        "rsa": layouts.keys(rendered(machine.chancery("show crypto key mypubkey rsa").stdout)),
+        "ecdsa": layouts.keys(rendered(machine.chancery("show crypto key mypubkey ecdsa").stdout)),
+        "certificates": layouts.SHOWN.search(rendered(machine.chancery("show crypto ca certificates system-trustpoint").stdout)).groupdict(),
+        "trustpool": layouts.POOL.findall(rendered(machine.chancery("show crypto ca trustpool").stdout)),
     }
 
 
