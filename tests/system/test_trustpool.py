@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The trustpool on a running machine: bundles from servers inside it, imports that fail, kill -9, corrupt state, the exported file."""
+"""The trustpool on a booted router: bundles from servers inside it, imports that fail, kill -9, corrupt state, the exported file."""
 
 import contextlib
 import json
@@ -12,7 +12,8 @@ import time
 import pytest
 
 import workflow
-from machine import ADMIN, MachineError, clean, wait_for
+from machine import ADMIN, MachineError, wait_for
+from terminal import rendered
 
 BUS = ("org.chancery.TrustPool1", "/org/chancery/TrustPool1", "org.chancery.TrustPool1")
 EXPORT = "/run/chancery-trust/ca-bundle.pem"
@@ -41,6 +42,15 @@ def served(machine, *tls):
     finally:
         server.kill()
         server.wait()
+
+
+@pytest.fixture(scope="module")
+def machine(routers):
+    """A booted router only: these tests write into folders and files that elsewhere would be the host's."""
+    one = routers("trustpool")
+    one.wait_daemons()
+    yield one
+    one.stop()
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +108,7 @@ def number(machine, name):
 
 
 def import_bundle(machine, url, check=True):
-    return clean(machine.chancery(f"crypto ca trustpool import url {url}", check=check).stdout)
+    return rendered(machine.chancery(f"crypto ca trustpool import url {url}", check=check).stdout)
 
 
 def exported(machine):
@@ -142,7 +152,7 @@ def test_refused_bundle_changes_nothing(pool, url):
     """PEERS F30."""
     before = state_of(pool)
     result = pool.chancery(f"crypto ca trustpool import url {url.format(http=pool.pool_url)}", check=False)
-    said = clean(result.stdout + result.stderr)
+    said = rendered(result.stdout + result.stderr)
     assert REFUSED[url] in said and " imported, " not in said
     assert state_of(pool) == before
 
@@ -163,7 +173,7 @@ def test_import_replaces_the_downloaded_part(pool, certificates):
     assert not has(pool, certificates["one"]) and has(pool, certificates["two"]) and has(pool, certificates["three"])
     assert "2 certificates imported, 0 rejected" in import_bundle(pool, f"{pool.pool_url}/both.p7b")
     assert has(pool, certificates["one"]) and has(pool, certificates["two"]) and not has(pool, certificates["three"])
-    shown = clean(pool.chancery("show crypto ca trustpool").stdout)
+    shown = rendered(pool.chancery("show crypto ca trustpool").stdout)
     assert shown.count("Trustpool: Downloaded") == 2
     assert number(pool, "EarliestExpiry") <= time.time() + 31 * 86400
 
@@ -177,7 +187,7 @@ def test_same_subject_is_inactive_until_clean(pool):
     assert number(pool, "BuiltIn") == before and before - 10 < downloaded <= before
     # Expired built-in ones have no twin, for an import does not take those.
     assert exported(pool).count("-----BEGIN CERTIFICATE-----") == before
-    assert f"{downloaded} downloaded certificates removed" in clean(pool.chancery("crypto ca trustpool import url clean").stdout)
+    assert f"{downloaded} downloaded certificates removed" in rendered(pool.chancery("crypto ca trustpool import url clean").stdout)
     assert number(pool, "Downloaded") == 0 and exported(pool).count("-----BEGIN CERTIFICATE-----") == before
     assert pool.run(["test", "-e", STATE], check=False).returncode
 
@@ -191,6 +201,36 @@ def test_https_needs_a_ca_of_the_pool(pool, certificates):
         assert "certificate" in result.stdout + result.stderr and number(pool, "Downloaded") == 0
         import_bundle(pool, f"{pool.pool_url}/one.pem")
         assert "2 certificates imported" in import_bundle(pool, f"https://127.0.0.1:{port}/both.p7b")
+
+
+RESOLVER = """
+import socket, struct
+answers = {b"good": "127.0.0.1", b"evil": "169.254.169.254"}
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind(("127.0.0.1", 53))
+print("ready", flush=True)
+while True:
+    query, client = server.recvfrom(512)
+    address = answers.get(query[13:13 + query[12]]) if query[-4:-2] == b"\\0\\1" else None
+    head = query[:2] + struct.pack("!HHHHH", 0x8180, 1, 1 if address else 0, 0, 0) + query[12:]
+    tail = b"\\xc0\\x0c" + struct.pack("!HHIH", 1, 1, 60, 4) + socket.inet_aton(address) if address else b""
+    server.sendto(head + tail, client)
+"""
+
+
+def test_names_are_looked_up_and_addresses_checked(pool):
+    """PEERS F23: a DNS reply does not lead to where the URL itself may not lead either."""
+    pool.run(["sh", "-c", "echo nameserver 127.0.0.1 >/etc/resolv.conf"])
+    resolver = pool.popen(["/usr/bin/python3", "-c", RESOLVER], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    try:
+        assert resolver.stdout.readline() == "ready\n"
+        port = pool.pool_url.rsplit(":", 1)[1]
+        result = pool.chancery(f"crypto ca trustpool import url http://evil.test:{port}/one.pem", check=False)
+        assert "refused" in result.stdout + result.stderr
+        assert "1 certificate imported" in import_bundle(pool, f"http://good.test:{port}/one.pem")
+    finally:
+        resolver.kill()
+        resolver.wait()
 
 
 def kill_poold(machine):
@@ -246,12 +286,12 @@ def test_policy_is_checked_at_commit(pool):
         for line in ("configure", "crypto ca trustpool policy", "cabundle url ftp://host.example/bundle.p7b", "exit"):
             console.command(line)
         assert "Failed to commit" in console.command("commit")
-        assert "does not begin with http:// or https://" in clean(console.command("show configuration failed"))
+        assert "does not begin with http:// or https://" in rendered(console.command("show configuration failed"))
         console.command("end", [(r"\[cancel\]: ?", "no")])
     with pool.console(ADMIN) as console:
         console.prompt()
         workflow.commit(console, ("crypto ca trustpool policy", "cabundle url http://host.example/bundle.p7b", "description The pool", "exit"))
-    running = clean(pool.chancery("show running-config").stdout)
+    running = rendered(pool.chancery("show running-config").stdout)
     assert re.search(r"^crypto ca trustpool policy\n cabundle url http://host\.example/bundle\.p7b\n description The pool$", running, re.M)
 
 
