@@ -380,7 +380,6 @@ static void test_killed(void **state)
     enrolled(&t, path, now);
     trustpoints_done(&t);
     for (unsigned round = 0; round < 8; round++) {
-        _cleanup_free_ char *before = NULL;
         int acknowledged[2];
         pid_t pid;
         char last[64] = "", serial[64];
@@ -459,7 +458,7 @@ static void test_identity(void **state)
 {
     static const char *const sane[] = {"c44a11fc", "FOC2233N4BC", "VMware-56/4d", "1-2-3-4"};
     static const char *const placeholders[] = {"", "0", "None", "N/A", "Unknown", "00000000", "xxxx", "0123456789", "Default string",
-                                               "To Be Filled By O.E.M.", "a_1b2", "\xc3\xbc" "123"};
+                                               "To Be Filled By O.E.M.", "a_1b2", "\xc3\xbc-123"};
     _cleanup_free_ char *fqdn = NULL, *system = NULL;
 
     for (size_t i = 0; i < ELEMENTSOF(sane); i++)
