@@ -9,11 +9,17 @@
 #define HOSTNAMED_NAME "org.freedesktop.hostname1"
 #define HOSTNAMED_PATH "/org/freedesktop/hostname1"
 #define TIMEOUT_USEC (30 * 1000000ULL)
+#define RETRY_USEC (2 * 1000000ULL)
+#define ATTEMPTS_MAX 5U
 
 struct Hostname {
     sd_bus *bus;
+    sd_event *event;
     char name[HOST_NAME_MAX + 1];
     sd_bus_slot *match, *fetch;
+    char *wanted;
+    unsigned attempts;
+    sd_event_source *retry;
     void (*changed)(void *userdata);
     void *userdata;
 };
@@ -69,6 +75,7 @@ int hostname_new(Server *server, void (*changed)(void *userdata), void *userdata
     if (!h)
         return -ENOMEM;
     h->bus = server_bus(server);
+    h->event = server_event(server);
     h->changed = changed;
     h->userdata = userdata;
     /* Good enough until hostnamed has answered: the unit sees the name that was set when it was started. */
@@ -88,33 +95,69 @@ Hostname *hostname_free(Hostname *h)
         return NULL;
     sd_bus_slot_unref(h->match);
     sd_bus_slot_unref(h->fetch);
+    sd_event_source_unref(h->retry);
+    free(h->wanted);
     free(h);
     return NULL;
 }
 
+static void call_hostnamed(Hostname *h);
+
+static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    call_hostnamed(userdata);
+    return 0;
+}
+
 static int on_set(sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error)
 {
-    if (sd_bus_message_is_method_error(reply, NULL))
-        log_warning("systemd-hostnamed did not take the configured host name, ignoring: %s",
-                    sd_bus_message_get_error(reply)->message);
+    Hostname *h = userdata;
+    bool again = h->attempts < ATTEMPTS_MAX;
+    int r;
+
+    if (!sd_bus_message_is_method_error(reply, NULL))
+        return 1;
+    log_warning("systemd-hostnamed did not take the host name '%s', %s: %s", h->wanted, again ? "trying again" : "ignoring",
+                sd_bus_message_get_error(reply)->message);
+    if (!again || h->retry)
+        return 1;
+    r = sd_event_add_time_relative(h->event, &h->retry, CLOCK_MONOTONIC, RETRY_USEC << h->attempts, 0, on_retry, h);
+    if (r < 0)
+        log_warning_errno(r, "Failed to arrange another attempt, ignoring: %m");
     return 1;
 }
 
-void hostname_set(Hostname *h, const char *name)
+static void call_hostnamed(Hostname *h)
 {
     static const char *const methods[] = {"SetStaticHostname", "SetHostname"};
 
+    h->attempts++;
+    h->retry = sd_event_source_unref(h->retry);
     for (size_t i = 0; i < ELEMENTSOF(methods); i++) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
         int r = sd_bus_message_new_method_call(h->bus, &call, HOSTNAMED_NAME, HOSTNAMED_PATH, HOSTNAMED_NAME, methods[i]);
 
         if (r >= 0)
-            r = sd_bus_message_append(call, "sb", name, false);
+            r = sd_bus_message_append(call, "sb", h->wanted, false);
         if (r >= 0)
             r = sd_bus_call_async(h->bus, NULL, call, on_set, h, TIMEOUT_USEC);
         if (r < 0)
             log_warning_errno(r, "Failed to call systemd-hostnamed, ignoring: %m");
     }
+}
+
+void hostname_set(Hostname *h, const char *name)
+{
+    char *wanted = strdup(name);
+
+    if (!wanted) {
+        log_error("Out of memory, the host name stays as it is");
+        return;
+    }
+    free(h->wanted);
+    h->wanted = wanted;
+    h->attempts = 0;
+    call_hostnamed(h);
 }
 
 const char *hostname_configured(json_object *system)

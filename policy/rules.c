@@ -89,6 +89,8 @@ int rules_update(Rules *rules, const Aaa *aaa, rules_effective_t effective, void
     if (r <= 0)
         return 0;
     log_debug("Rewrote %s", rules->path);
+    if (!effective)
+        return 0;
     rules->timer = sd_event_source_unref(rules->timer);
     r = sd_event_add_time_relative(server_event(rules->server), &rules->timer, CLOCK_MONOTONIC, EFFECTIVE_TIMEOUT_USEC, 0, on_timeout,
                                    rules);
