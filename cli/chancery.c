@@ -10,7 +10,8 @@
 static void print_help(void)
 {
     (void)puts("chancery [OPTION...] [COMMAND WORDS...]\n\n"
-               "The command line of the router's PKI. Without a command it reads commands from the terminal,\n"
+               "The command line of the router's PKI. Without a command it reads commands from the "
+               "terminal,\n"
                "or from standard input until one fails.\n\n"
                "  -c COMMAND         Run this command, as login shells do\n"
                "     --complete LINE Show what could follow a partial line\n"
@@ -20,7 +21,7 @@ static void print_help(void)
 }
 
 typedef struct Arguments {
-    const char *command;  /* of -c */
+    const char *command; /* of -c */
     const char *complete;
     int first_word; /* in argv */
 } Arguments;
@@ -38,7 +39,8 @@ static int parse_arguments(int argc, char *argv[], Arguments *ret)
     int c;
 
     *ret = (Arguments){0};
-    /* "+": what follows the first word belongs to the command. -l: a login shell is called like that by some. */
+    /* "+": what follows the first word belongs to the command. -l: a login shell is called like
+     * that by some. */
     while ((c = getopt_long(argc, argv, "+c:hl", options, NULL)) >= 0) {
         switch (c) {
         case 'c':
@@ -65,17 +67,18 @@ static int parse_arguments(int argc, char *argv[], Arguments *ret)
 
 static char *join_words(char *const *words)
 {
-    size_t size = 1;
-    char *text, *end;
+    char *text = NULL;
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
 
-    for (char *const *w = words; *w; w++)
-        size += strlen(*w) + 1;
-    text = end = malloc(size);
-    if (!text)
+    if (!f)
         return NULL;
-    *end = '\0';
     for (char *const *w = words; *w; w++)
-        end = stpcpy(stpcpy(end, w == words ? "" : " "), *w);
+        fprintf(f, "%s%s", w == words ? "" : " ", *w);
+    if (fclose(f) != 0) {
+        free(text);
+        return NULL;
+    }
     return text;
 }
 
@@ -111,7 +114,8 @@ int main(int argc, char *argv[])
     (void)signal(SIGPIPE, SIG_IGN);
     (void)errors_register();
     cli.answers_typed = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
-    cli.interactive = cli.answers_typed && !arguments.command && !arguments.complete && !argv[arguments.first_word];
+    cli.interactive = cli.answers_typed && !arguments.command && !arguments.complete &&
+                      !argv[arguments.first_word];
 
     r = run(&cli, &arguments, argv);
 

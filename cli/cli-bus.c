@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Calls that can be interrupted. Every wait of the shell is a turn of one event loop, in which Ctrl-C is an event like any other. */
+/* Calls that can be interrupted. Every wait of the shell is a turn of one event loop, in which
+ * Ctrl-C is an event like any other. */
 #include <signal.h>
 #include <stdarg.h>
 
@@ -32,7 +33,8 @@ int cli_error(Cli *cli, int error, const char *format, ...)
 
 int cli_bus_error(Cli *cli, const sd_bus_error *error, int r)
 {
-    const char *text = error && error->message && *error->message ? error->message : strerror(r < 0 ? -r : EIO);
+    const char *text =
+        error && error->message && *error->message ? error->message : strerror(r < 0 ? -r : EIO);
 
     if (r == 0)
         r = -EIO;
@@ -46,7 +48,8 @@ int cli_bus_error(Cli *cli, const sd_bus_error *error, int r)
     return cli_error(cli, r, "%s", text);
 }
 
-/* --- Connection and event loop -------------------------------------------------------------------------------------- */
+/* --- Connection and event loop
+ * -------------------------------------------------------------------------------------- */
 
 static int on_interrupt(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata)
 {
@@ -82,7 +85,8 @@ int cli_bus_open(Cli *cli, sd_bus_error *error)
     int r = event_open(cli);
 
     if (r < 0)
-        return sd_bus_error_set_errnof(error, r, "The event loop cannot be set up: %s", strerror(-r));
+        return sd_bus_error_set_errnof(error, r, "The event loop cannot be set up: %s",
+                                       strerror(-r));
     if (cli->bus && sd_bus_is_open(cli->bus) > 0)
         return 0;
     cli_bus_close(cli);
@@ -94,7 +98,8 @@ int cli_bus_open(Cli *cli, sd_bus_error *error)
         r = sd_bus_set_allow_interactive_authorization(cli->bus, cli->interactive);
     if (r < 0) {
         cli_bus_close(cli);
-        return sd_bus_error_set_errnof(error, r, "The system bus cannot be reached: %s", strerror(-r));
+        return sd_bus_error_set_errnof(error, r, "The system bus cannot be reached: %s",
+                                       strerror(-r));
     }
     return 0;
 }
@@ -121,7 +126,9 @@ int cli_wait(Cli *cli)
     return r;
 }
 
-/* --- Calls ---------------------------------------------------------------------------------------------------------- */
+/* --- Calls
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct Reply {
     bool done;
@@ -137,7 +144,8 @@ static int on_reply(sd_bus_message *m, void *userdata, sd_bus_error *error)
     return 0;
 }
 
-int cli_new_call(Cli *cli, const char *name, const char *path, const char *interface, const char *member, sd_bus_message **ret)
+int cli_new_call(Cli *cli, const char *name, const char *path, const char *interface,
+                 const char *member, sd_bus_message **ret)
 {
     _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
     int r = cli_bus_open(cli, &error);
@@ -170,8 +178,9 @@ int cli_call_message(Cli *cli, sd_bus_message *m, sd_bus_error *error, sd_bus_me
     return 0;
 }
 
-int cli_call(Cli *cli, const char *name, const char *path, const char *interface, const char *member, sd_bus_error *error,
-             sd_bus_message **ret_reply, const char *types, ...)
+int cli_call(Cli *cli, const char *name, const char *path, const char *interface,
+             const char *member, sd_bus_error *error, sd_bus_message **ret_reply, const char *types,
+             ...)
 {
     _cleanup_message_ sd_bus_message *m = NULL;
     va_list ap;
@@ -198,7 +207,9 @@ int cli_read_document(Cli *cli, sd_bus_message *reply, void **ret_data, size_t *
     return r < 0 ? cli_error(cli, r, "The answer cannot be read: %s", strerror(-r)) : 0;
 }
 
-/* --- Reading a{sv} -------------------------------------------------------------------------------------------------- */
+/* --- Reading a{sv}
+ * --------------------------------------------------------------------------------------------------
+ */
 
 static const CliEntry *find_entry(const CliEntry *entries, const char *name)
 {
@@ -246,7 +257,8 @@ int cli_read_entries(sd_bus_message *m, const CliEntry *entries)
     return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
-static int read_object(sd_bus_message *m, const char *interface, cli_object_t callback, void *userdata)
+static int read_object(sd_bus_message *m, const char *interface, cli_object_t callback,
+                       void *userdata)
 {
     const char *name;
     int r = sd_bus_message_enter_container(m, 'a', "{sa{sv}}");
@@ -261,7 +273,8 @@ static int read_object(sd_bus_message *m, const char *interface, cli_object_t ca
     return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
-static int read_objects(sd_bus_message *m, const char *interface, cli_object_t callback, void *userdata)
+static int read_objects(sd_bus_message *m, const char *interface, cli_object_t callback,
+                        void *userdata)
 {
     int r = sd_bus_message_enter_container(m, 'a', "{oa{sa{sv}}}");
 
@@ -275,12 +288,13 @@ static int read_objects(sd_bus_message *m, const char *interface, cli_object_t c
     return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
-int cli_get_objects(Cli *cli, const char *name, const char *path, const char *interface, cli_object_t callback, void *userdata,
-                    sd_bus_message **ret)
+int cli_get_objects(Cli *cli, const char *name, const char *path, const char *interface,
+                    cli_object_t callback, void *userdata, sd_bus_message **ret)
 {
     _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
     _cleanup_message_ sd_bus_message *m = NULL;
-    int r = cli_call(cli, name, path, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", &error, &m, NULL);
+    int r = cli_call(cli, name, path, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects",
+                     &error, &m, NULL);
 
     if (r < 0)
         return cli_bus_error(cli, &error, r);
@@ -291,11 +305,12 @@ int cli_get_objects(Cli *cli, const char *name, const char *path, const char *in
     return 0;
 }
 
-int cli_get_properties(Cli *cli, const char *name, const char *path, const char *interface, const CliEntry *entries, sd_bus_error *error,
-                       sd_bus_message **ret)
+int cli_get_properties(Cli *cli, const char *name, const char *path, const char *interface,
+                       const CliEntry *entries, sd_bus_error *error, sd_bus_message **ret)
 {
     _cleanup_message_ sd_bus_message *m = NULL;
-    int r = cli_call(cli, name, path, "org.freedesktop.DBus.Properties", "GetAll", error, &m, "s", interface);
+    int r = cli_call(cli, name, path, "org.freedesktop.DBus.Properties", "GetAll", error, &m, "s",
+                     interface);
 
     if (r >= 0)
         r = cli_read_entries(m, entries);

@@ -18,19 +18,21 @@ typedef struct Description {
 static int describe(Cli *cli, const char *trustpoint, const char *operation, Description *d)
 {
     _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
-    int r = cli_call(cli, ENROLLMENT_NAME, ENROLLMENT_PATH, ENROLLMENT_NAME, "Describe", &error, &d->message, "ss", trustpoint, operation);
+    int r = cli_call(cli, ENROLLMENT_NAME, ENROLLMENT_PATH, ENROLLMENT_NAME, "Describe", &error,
+                     &d->message, "ss", trustpoint, operation);
 
     if (r < 0)
         return cli_bus_error(cli, &error, r);
-    r = cli_read_entries(d->message, (const CliEntry[]){{"subject-name", 's', &d->subject_name},
-                                                        {"fqdn", 's', &d->fqdn},
-                                                        {"serial-number", 's', &d->serial_number},
-                                                        {"key-label", 's', &d->key_label},
-                                                        {"key-usage", 's', &d->key_usage},
-                                                        {"key-type", 'u', &d->key_type},
-                                                        {"ask-serial-number", 'b', &d->ask_serial_number},
-                                                        {"ask-ip-address", 'b', &d->ask_ip_address},
-                                                        {0}});
+    r = cli_read_entries(d->message,
+                         (const CliEntry[]){{"subject-name", 's', &d->subject_name},
+                                            {"fqdn", 's', &d->fqdn},
+                                            {"serial-number", 's', &d->serial_number},
+                                            {"key-label", 's', &d->key_label},
+                                            {"key-usage", 's', &d->key_usage},
+                                            {"key-type", 'u', &d->key_type},
+                                            {"ask-serial-number", 'b', &d->ask_serial_number},
+                                            {"ask-ip-address", 'b', &d->ask_ip_address},
+                                            {0}});
     return r < 0 ? cli_error(cli, r, "The answer cannot be read: %s", strerror(-r)) : 0;
 }
 
@@ -47,7 +49,8 @@ static void say_subject(Cli *cli, const Description *d)
         cli_say(cli, "%% The subject name in the certificate will include: %s\n", d->fqdn);
 }
 
-static const CliEntry *certificate_entries(CertificateView *view, CliBytes *data, CliEntry entries[13])
+static const CliEntry *certificate_entries(CertificateView *view, CliBytes *data,
+                                           CliEntry entries[13])
 {
     const CliEntry all[] = {
         {"Trustpoint", 's', &view->trustpoint},
@@ -65,13 +68,21 @@ static const CliEntry *certificate_entries(CertificateView *view, CliBytes *data
         {0},
     };
 
-    *view = (CertificateView){.trustpoint = "", .role = "", .key_usage = "", .status = "", .serial_number = "", .subject = "",
-                              .issuer = "", .sha1_fingerprint = "", .sha256_fingerprint = ""};
+    *view = (CertificateView){.trustpoint = "",
+                              .role = "",
+                              .key_usage = "",
+                              .status = "",
+                              .serial_number = "",
+                              .subject = "",
+                              .issuer = "",
+                              .sha1_fingerprint = "",
+                              .sha256_fingerprint = ""};
     memcpy(entries, all, sizeof(all));
     return entries;
 }
 
-/* The result of a job: the certificate that is there now. Whoever may enroll but not look gets no more than that. */
+/* The result of a job: the certificate that is there now. Whoever may enroll but not look gets no
+ * more than that. */
 static int show_new_certificate(Cli *cli, sd_bus_message *result)
 {
     _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
@@ -84,8 +95,8 @@ static int show_new_certificate(Cli *cli, sd_bus_message *result)
 
     if (r < 0 || !path)
         return cli_error(cli, EPROTO, "The answer names no certificate.");
-    r = cli_get_properties(cli, ENROLLMENT_NAME, path, ENROLLMENT_CERTIFICATE_INTERFACE, certificate_entries(&view, &data, entries),
-                           &error, &reply);
+    r = cli_get_properties(cli, ENROLLMENT_NAME, path, ENROLLMENT_CERTIFICATE_INTERFACE,
+                           certificate_entries(&view, &data, entries), &error, &reply);
     if (r < 0 && sd_bus_error_has_name(&error, ERROR_NOT_AUTHORIZED)) {
         cli_say(cli, "%% The certificate is installed. %s\n", error.message ? error.message : "");
         return 0;
@@ -116,7 +127,9 @@ int cli_ca_authenticate(Cli *cli, const GrammarMatch *m)
     return r < 0 ? r : show_new_certificate(cli, result);
 }
 
-/* --- crypto ca enroll ----------------------------------------------------------------------------------------------- */
+/* --- crypto ca enroll
+ * -----------------------------------------------------------------------------------------------
+ */
 
 typedef struct EnrollAnswers {
     int serial_number;
@@ -137,7 +150,8 @@ static int ask_ip_address(Cli *cli, char **ret)
 
         if (r < 0)
             return r;
-        if (inet_pton(AF_INET, answer, &address) == 1 || inet_pton(AF_INET6, answer, &address) == 1) {
+        if (inet_pton(AF_INET, answer, &address) == 1 ||
+            inet_pton(AF_INET6, answer, &address) == 1) {
             *ret = TAKE_PTR(answer);
             return 0;
         }
@@ -153,12 +167,14 @@ static int ask_enroll(Cli *cli, const Description *d, EnrollAnswers *a)
 
     a->serial_number = -1;
     if (d->ask_serial_number) {
-        r = cli_ask_yes_no(cli, "% Include the router serial number in the subject name? [yes/no]: ", -1);
+        r = cli_ask_yes_no(
+            cli, "% Include the router serial number in the subject name? [yes/no]: ", -1);
         if (r < 0)
             return r;
         a->serial_number = r;
         if (r > 0)
-            cli_say(cli, "%% The serial number in the certificate will be: %s\n", d->serial_number ? d->serial_number : "");
+            cli_say(cli, "%% The serial number in the certificate will be: %s\n",
+                    d->serial_number ? d->serial_number : "");
     }
     if (d->ask_ip_address) {
         r = cli_ask_yes_no(cli, "% Include an IP address in the subject name? [yes/no]: ", -1);
@@ -197,8 +213,9 @@ int cli_ca_enroll(Cli *cli, const GrammarMatch *m)
     r = ask_enroll(cli, &d, &answers);
     if (r < 0)
         return r;
-    cli_say(cli, "Certificate keypair configured Type: %u, Label: %s. Leaf cert key usage string: %s.\n", d.key_type,
-            d.key_label ? d.key_label : "", d.key_usage ? d.key_usage : "");
+    cli_say(cli,
+            "Certificate keypair configured Type: %u, Label: %s. Leaf cert key usage string: %s.\n",
+            d.key_type, d.key_label ? d.key_label : "", d.key_usage ? d.key_usage : "");
     r = cli_new_call(cli, ENROLLMENT_NAME, ENROLLMENT_PATH, ENROLLMENT_NAME, "Enroll", &call);
     if (r < 0)
         return r;
@@ -212,12 +229,14 @@ int cli_ca_enroll(Cli *cli, const GrammarMatch *m)
 int cli_ca_clear(Cli *cli, const GrammarMatch *m)
 {
     _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
-    int r = cli_call(cli, ENROLLMENT_NAME, ENROLLMENT_PATH, ENROLLMENT_NAME, "Clear", &error, NULL, "s", grammar_argument(m, "trustpoint"));
+    int r = cli_call(cli, ENROLLMENT_NAME, ENROLLMENT_PATH, ENROLLMENT_NAME, "Clear", &error, NULL,
+                     "s", grammar_argument(m, "trustpoint"));
 
     return r < 0 ? cli_bus_error(cli, &error, r) : 0;
 }
 
-/* --- show crypto ca certificates ------------------------------------------------------------------------------------ */
+/* --- show crypto ca certificates
+ * ------------------------------------------------------------------------------------ */
 
 typedef struct CertificateList {
     CertificateView *items;
@@ -295,7 +314,8 @@ int cli_show_ca_certificates(Cli *cli, const GrammarMatch *m)
     const char *only = grammar_argument(m, "trustpoint");
     _cleanup_message_ sd_bus_message *reply = NULL;
     CertificateList list = {0};
-    int r = cli_get_objects(cli, ENROLLMENT_NAME, ENROLLMENT_PATH, ENROLLMENT_CERTIFICATE_INTERFACE, collect_certificate, &list, &reply);
+    int r = cli_get_objects(cli, ENROLLMENT_NAME, ENROLLMENT_PATH, ENROLLMENT_CERTIFICATE_INTERFACE,
+                            collect_certificate, &list, &reply);
 
     if (r >= 0) {
         if (list.n > 1)

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every command of the shell: a row here, and the function that it names. The task that a command needs stands at the bus method that it calls;
- * chancery-commands(7) lists both. */
+/* Every command of the shell: a row here, and the function that it names. The task that a command
+ * needs stands at the bus method that it calls; chancery-commands(7) lists both. */
 #include "cli.h"
 
 #define HELP(...) ((const char *const[]){__VA_ARGS__, NULL})
-#define ACTION(handler, mode) &(const CliAction){.run = handler, .flags = mode}
+#define ACTION(handler, mode)                                                                      \
+    &(const CliAction)                                                                             \
+    {                                                                                              \
+        .run = handler, .flags = mode                                                              \
+    }
 #define BOTH (CLI_EXEC | CLI_CONFIG)
 
 #define SHOW "Show running system information"
@@ -19,38 +23,49 @@
 #define CONFIGURATION "The configuration"
 #define TERMINAL "Settings of this terminal"
 
-#define SELECTORS "packages|reboot-history|rollback-history|system-integrity-snapshot|system-inventory"
-#define SELECTORS_HELP                                                                                                           \
-    "Installed software|Starts of the system|Commits of the configuration|Boot, kernel and measurement facts|"                  \
+#define SELECTORS                                                                                  \
+    "packages|reboot-history|rollback-history|system-integrity-snapshot|system-inventory"
+#define SELECTORS_HELP                                                                             \
+    "Installed software|Starts of the system|Commits of the configuration|Boot, kernel and "       \
+    "measurement facts|"                                                                           \
     "Hardware and its parts"
 
 const GrammarCommand cli_commands[] = {
-    {"abort", HELP("Leave configuration mode, drop the changes"), 0, ACTION(cli_config_abort, CLI_CONFIG | CLI_QUIET)},
-    {"clear", HELP("Drop the changes of this session"), 0, ACTION(cli_config_clear, CLI_CONFIG | CLI_QUIET)},
-    {"clear crypto ca certificates <trustpoint:label>", HELP("Remove data", CRYPTO, CA, CERTIFICATES, TRUSTPOINT), 0,
-     ACTION(cli_ca_clear, CLI_EXEC)},
-    {"commit [label <label:label>] [comment <comment:line(1-60)>]",
-     HELP("Make the changes the running configuration", "Name this commit", "Letters, digits, -, _ and .", "Say why",
-          "The rest of the line"),
+    {"abort", HELP("Leave configuration mode, drop the changes"), 0,
+     ACTION(cli_config_abort, CLI_CONFIG | CLI_QUIET)},
+    {"clear", HELP("Drop the changes of this session"), 0,
+     ACTION(cli_config_clear, CLI_CONFIG | CLI_QUIET)},
+    {"clear crypto ca certificates <trustpoint:label>",
+     HELP("Remove data", CRYPTO, CA, CERTIFICATES, TRUSTPOINT), 0, ACTION(cli_ca_clear, CLI_EXEC)},
+    {"commit [label <label:label>] [comment <comment:line(1-256)>]",
+     HELP("Make the changes the running configuration", "Name this commit",
+          "Letters, digits, -, _ and .", "Say why", "The rest of the line"),
      0, ACTION(cli_config_commit, CLI_CONFIG)},
-    {"configure [terminal]", HELP("Enter configuration mode", "From this terminal"), 0, ACTION(cli_configure, CLI_EXEC)},
-    {"crypto ca authenticate <trustpoint:label>", HELP(CRYPTO, CA, "Obtain the CA certificate", TRUSTPOINT), 0,
+    {"configure [terminal]", HELP("Enter configuration mode", "From this terminal"), 0,
+     ACTION(cli_configure, CLI_EXEC)},
+    {"crypto ca authenticate <trustpoint:label>",
+     HELP(CRYPTO, CA, "Obtain the CA certificate", TRUSTPOINT), 0,
      ACTION(cli_ca_authenticate, CLI_EXEC)},
-    {"crypto ca enroll <trustpoint:label>", HELP(CRYPTO, CA, "Obtain the router certificate", TRUSTPOINT), 0,
+    {"crypto ca enroll <trustpoint:label>",
+     HELP(CRYPTO, CA, "Obtain the router certificate", TRUSTPOINT), 0,
      ACTION(cli_ca_enroll, CLI_EXEC)},
     {"crypto ca trustpool import url clean",
-     HELP(CRYPTO, CA, TRUSTPOOL, "Replace the downloaded certificates", "From a server", "Remove the downloaded certificates"), 0,
-     ACTION(cli_trustpool_clean, CLI_EXEC)},
+     HELP(CRYPTO, CA, TRUSTPOOL, "Replace the downloaded certificates", "From a server",
+          "Remove the downloaded certificates"),
+     0, ACTION(cli_trustpool_clean, CLI_EXEC)},
     {"crypto ca trustpool import url <url:url(1-800)>",
-     HELP(CRYPTO, CA, TRUSTPOOL, "Replace the downloaded certificates", "From a server", "http or https URL of the bundle"), 0,
-     ACTION(cli_trustpool_import, CLI_EXEC)},
+     HELP(CRYPTO, CA, TRUSTPOOL, "Replace the downloaded certificates", "From a server",
+          "http or https URL of the bundle"),
+     0, ACTION(cli_trustpool_import, CLI_EXEC)},
     {"crypto key generate ecdsa <curve:nistp256|nistp384|nistp521> [<label:label>]",
-     HELP(CRYPTO, KEYS, GENERATE, "ECDSA", "NIST curve P-256|NIST curve P-384|NIST curve P-521", LABEL), 0,
-     ACTION(cli_key_generate, CLI_EXEC)},
-    {"crypto key generate ed25519 [<label:label>]", HELP(CRYPTO, KEYS, GENERATE, "Ed25519", LABEL), 0,
-     ACTION(cli_key_generate, CLI_EXEC)},
+     HELP(CRYPTO, KEYS, GENERATE, "ECDSA", "NIST curve P-256|NIST curve P-384|NIST curve P-521",
+          LABEL),
+     0, ACTION(cli_key_generate, CLI_EXEC)},
+    {"crypto key generate ed25519 [<label:label>]", HELP(CRYPTO, KEYS, GENERATE, "Ed25519", LABEL),
+     0, ACTION(cli_key_generate, CLI_EXEC)},
     {"crypto key generate rsa [general-keys] [<label:label>]",
-     HELP(CRYPTO, KEYS, GENERATE, "RSA", "One pair for signing and encryption", LABEL), 0, ACTION(cli_key_generate, CLI_EXEC)},
+     HELP(CRYPTO, KEYS, GENERATE, "RSA", "One pair for signing and encryption", LABEL), 0,
+     ACTION(cli_key_generate, CLI_EXEC)},
     {"do <command:line>", HELP("Run an EXEC command", "The command"), 0, ACTION(NULL, CLI_CONFIG)},
     {"end", HELP("Back to EXEC mode"), 0, ACTION(cli_exec_end, CLI_EXEC | CLI_QUIET)},
     {"end", HELP("Leave configuration mode"), 0, ACTION(cli_config_end, CLI_CONFIG | CLI_QUIET)},
@@ -59,34 +74,44 @@ const GrammarCommand cli_commands[] = {
     {"logout", HELP("Leave the shell"), 0, ACTION(cli_exec_exit, CLI_EXEC | CLI_QUIET)},
     {"pwd", HELP("Show the current mode"), 0, ACTION(cli_config_pwd, CLI_CONFIG | CLI_QUIET)},
     {"quit", HELP("Leave the shell"), 0, ACTION(cli_exec_exit, CLI_EXEC | CLI_QUIET)},
-    {"root", HELP("To the top of the configuration"), 0, ACTION(cli_config_root, CLI_CONFIG | CLI_QUIET)},
+    {"root", HELP("To the top of the configuration"), 0,
+     ACTION(cli_config_root, CLI_CONFIG | CLI_QUIET)},
     {"show clock", HELP(SHOW, "The time"), 0, ACTION(cli_show_clock, BOTH)},
     {"show configuration", HELP(SHOW, CONFIGURATION), 0, ACTION(cli_show_candidate, CLI_CONFIG)},
     {"show configuration commit list [<max:number(1-1000)>]",
-     HELP(SHOW, CONFIGURATION, "Commits", "The newest first", "How many"), 0, ACTION(cli_show_commit_list, BOTH | CLI_JSON)},
-    {"show configuration failed", HELP(SHOW, CONFIGURATION, "Why the last commit failed"), 0, ACTION(cli_show_failed, CLI_CONFIG)},
-    {"show crypto ca certificates [<trustpoint:label>]", HELP(SHOW, CRYPTO, CA, CERTIFICATES, TRUSTPOINT), 0,
+     HELP(SHOW, CONFIGURATION, "Commits", "The newest first", "How many"), 0,
+     ACTION(cli_show_commit_list, BOTH | CLI_JSON)},
+    {"show configuration failed", HELP(SHOW, CONFIGURATION, "Why the last commit failed"), 0,
+     ACTION(cli_show_failed, CLI_CONFIG)},
+    {"show crypto ca certificates [<trustpoint:label>]",
+     HELP(SHOW, CRYPTO, CA, CERTIFICATES, TRUSTPOINT), 0,
      ACTION(cli_show_ca_certificates, BOTH | CLI_JSON)},
-    {"show crypto ca trustpool", HELP(SHOW, CRYPTO, CA, TRUSTPOOL), 0, ACTION(cli_show_trustpool, BOTH | CLI_JSON)},
+    {"show crypto ca trustpool", HELP(SHOW, CRYPTO, CA, TRUSTPOOL), 0,
+     ACTION(cli_show_trustpool, BOTH | CLI_JSON)},
     {"show crypto key mypubkey <type:rsa|ecdsa|ed25519>",
      HELP(SHOW, CRYPTO, KEYS, "Public keys of this router", "RSA keys|ECDSA keys|Ed25519 keys"), 0,
      ACTION(cli_show_key, BOTH | CLI_JSON)},
-    {"show platform security integrity dossier [include {<selector:" SELECTORS ">}] [nonce <nonce:word(1-130)>]",
-     HELP(SHOW, "The platform", "Security of the platform", "Integrity of the platform", "Collect evidence as JSON",
-          "Only these parts (all)", SELECTORS_HELP, "Repeat a nonce in the dossier",
-          "Decimal digits, or 0x and hexadecimal digits"),
+    {"show platform security integrity dossier [include {<selector:" SELECTORS
+     ">}] [nonce <nonce:word(1-130)>]",
+     HELP(SHOW, "The platform", "Security of the platform", "Integrity of the platform",
+          "Collect evidence as JSON", "Only these parts (all)", SELECTORS_HELP,
+          "Repeat a nonce in the dossier", "Decimal digits, or 0x and hexadecimal digits"),
      0, ACTION(cli_show_dossier, BOTH)},
-    {"show running-config [{<section:word>}]", HELP(SHOW, "The running configuration", "Words of a section"), 0,
+    {"show running-config [{<section:word>}]",
+     HELP(SHOW, "The running configuration", "Words of a section"), 0,
      ACTION(cli_show_running, BOTH | CLI_JSON)},
     {"show version", HELP(SHOW, "Software and system"), 0, ACTION(cli_show_version, BOTH)},
-    {"terminal exec prompt no-timestamp", HELP(TERMINAL, "EXEC commands", "What comes before the output", "No time line"), 0,
+    {"terminal exec prompt no-timestamp",
+     HELP(TERMINAL, "EXEC commands", "What comes before the output", "No time line"), 0,
      ACTION(cli_terminal_no_timestamp, CLI_EXEC)},
-    {"terminal exec prompt timestamp", HELP(TERMINAL, "EXEC commands", "What comes before the output", "A time line"), 0,
+    {"terminal exec prompt timestamp",
+     HELP(TERMINAL, "EXEC commands", "What comes before the output", "A time line"), 0,
      ACTION(cli_terminal_timestamp, CLI_EXEC)},
-    {"terminal length <lines:number(0-512)>", HELP(TERMINAL, "Lines of a page", "Number; 0 for no pages"), 0,
+    {"terminal length <lines:number(0-512)>",
+     HELP(TERMINAL, "Lines of a page", "Number; 0 for no pages"), 0,
      ACTION(cli_terminal_length, CLI_EXEC)},
-    {"terminal width <columns:number(0-512)>", HELP(TERMINAL, "Columns of the terminal", "Number"), 0,
-     ACTION(cli_terminal_width, CLI_EXEC)},
+    {"terminal width <columns:number(0-512)>", HELP(TERMINAL, "Columns of the terminal", "Number"),
+     0, ACTION(cli_terminal_width, CLI_EXEC)},
     {0},
 };
 
@@ -114,7 +139,8 @@ static Grammar *mode_grammar(Mode *mode, unsigned flag)
 
 const Grammar *cli_grammar(unsigned flag)
 {
-    return flag == CLI_CONFIG ? mode_grammar(&config_mode, CLI_CONFIG) : mode_grammar(&exec_mode, CLI_EXEC);
+    return flag == CLI_CONFIG ? mode_grammar(&config_mode, CLI_CONFIG)
+                              : mode_grammar(&exec_mode, CLI_EXEC);
 }
 
 void cli_grammar_done(void)

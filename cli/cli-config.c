@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Configuration mode. The language of the configuration is policyd's: a line is sent to the session, which says how it went and which mode it led to.
- * Only the words that act on the session itself are the shell's own. */
+/* Configuration mode. The language of the configuration is policyd's: a line is sent to the
+ * session, which says how it went and which mode it led to. Only the words that act on the session
+ * itself are the shell's own. */
 #include "cli.h"
 #include "errors.h"
 #include "names.h"
 
 #define CLIENT "CLI"
-#define UNCOMMITTED "Uncommitted changes found, commit them before exiting(yes/no/cancel)? [cancel]:"
-#define COMMIT_FAILED                                                                                                                                  \
-    "Failed to commit one or more configuration items during a pseudo-atomic operation. All changes made have been reverted. "                         \
+#define UNCOMMITTED                                                                                \
+    "Uncommitted changes found, commit them before exiting(yes/no/cancel)? [cancel]:"
+#define COMMIT_FAILED                                                                              \
+    "Failed to commit one or more configuration items during a pseudo-atomic operation. All "      \
+    "changes made have been reverted. "                                                            \
     "Please issue 'show configuration failed [inheritance]' from this session to view the errors"
-#define CONFLICT                                                                                                                                       \
-    "One or more commits have occurred from other configuration sessions since this session started or since the last commit was made from this "      \
+#define CONFLICT                                                                                   \
+    "One or more commits have occurred from other configuration sessions since this session "      \
+    "started or since the last commit was made from this "                                         \
     "session. You can use the 'show configuration commit list' command to browse the changes.\n"
 
 static int set_mode(Cli *cli, const char *mode)
@@ -27,7 +31,8 @@ static int set_mode(Cli *cli, const char *mode)
 
 static int session_call(Cli *cli, const char *member, sd_bus_error *error, sd_bus_message **ret)
 {
-    return cli_call(cli, POLICY_NAME, cli->session, POLICY_SESSION_INTERFACE, member, error, ret, NULL);
+    return cli_call(cli, POLICY_NAME, cli->session, POLICY_SESSION_INTERFACE, member, error, ret,
+                    NULL);
 }
 
 /* The terminal as the commit list shows it: "pts/0". */
@@ -43,8 +48,8 @@ int cli_configure(Cli *cli, const GrammarMatch *m)
     _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
     _cleanup_message_ sd_bus_message *reply = NULL;
     const char *path;
-    int r = cli_call(cli, POLICY_NAME, POLICY_PATH, POLICY_NAME, "OpenSession", &error, &reply, "a{sv}", 2, "line", "s", terminal_name(),
-                     "client", "s", CLIENT);
+    int r = cli_call(cli, POLICY_NAME, POLICY_PATH, POLICY_NAME, "OpenSession", &error, &reply,
+                     "a{sv}", 2, "line", "s", terminal_name(), "client", "s", CLIENT);
 
     if (r < 0)
         return cli_bus_error(cli, &error, r);
@@ -67,7 +72,8 @@ void cli_config_leave(Cli *cli)
     cli_update_hostname(cli);
 }
 
-/* The name in the prompt. policyd knows the configured one; without an answer the system's will do. */
+/* The name in the prompt. policyd knows the configured one; without an answer the system's will do.
+ */
 void cli_update_hostname(Cli *cli)
 {
     _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
@@ -76,7 +82,8 @@ void cli_update_hostname(Cli *cli)
 
     if (!cli->interactive)
         return;
-    if (cli_call(cli, POLICY_NAME, POLICY_PATH, "org.freedesktop.DBus.Properties", "Get", &error, &reply, "ss", POLICY_NAME, "Hostname") >= 0)
+    if (cli_call(cli, POLICY_NAME, POLICY_PATH, "org.freedesktop.DBus.Properties", "Get", &error,
+                 &reply, "ss", POLICY_NAME, "Hostname") >= 0)
         (void)sd_bus_message_read(reply, "v", "s", &name);
     if (*name)
         (void)snprintf(cli->hostname, sizeof(cli->hostname), "%s", name);
@@ -85,7 +92,9 @@ void cli_update_hostname(Cli *cli)
     cli->hostname[sizeof(cli->hostname) - 1] = '\0';
 }
 
-/* --- Lines ---------------------------------------------------------------------------------------------------------- */
+/* --- Lines
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 static int refused_line(Cli *cli, const char *line, uint32_t column, const char *message)
 {
@@ -101,7 +110,8 @@ int cli_config_line(Cli *cli, const char *line)
     _cleanup_message_ sd_bus_message *reply = NULL;
     const char *message, *mode;
     uint32_t column;
-    int accepted, r = cli_call(cli, POLICY_NAME, cli->session, POLICY_SESSION_INTERFACE, "Line", &error, &reply, "s", line);
+    int accepted, r = cli_call(cli, POLICY_NAME, cli->session, POLICY_SESSION_INTERFACE, "Line",
+                               &error, &reply, "s", line);
 
     if (r < 0)
         return cli_bus_error(cli, &error, r);
@@ -120,7 +130,8 @@ int cli_config_complete(Cli *cli, const char *line, grammar_completion_t callbac
     _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
     _cleanup_message_ sd_bus_message *reply = NULL;
     const char *word, *help;
-    int r = cli_call(cli, POLICY_NAME, cli->session, POLICY_SESSION_INTERFACE, "Complete", &error, &reply, "s", line);
+    int r = cli_call(cli, POLICY_NAME, cli->session, POLICY_SESSION_INTERFACE, "Complete", &error,
+                     &reply, "s", line);
 
     if (r >= 0)
         r = sd_bus_message_enter_container(reply, 'a', "(ss)");
@@ -129,12 +140,15 @@ int cli_config_complete(Cli *cli, const char *line, grammar_completion_t callbac
     return r;
 }
 
-/* --- The words of the shell ----------------------------------------------------------------------------------------- */
+/* --- The words of the shell
+ * ----------------------------------------------------------------------------------------- */
 
 /* The bus's error is in *error; where that is not set it has been said. */
-static int commit_once(Cli *cli, const GrammarMatch *m, bool proceed, uint64_t *ret, sd_bus_error *error)
+static int commit_once(Cli *cli, const GrammarMatch *m, bool proceed, uint64_t *ret,
+                       sd_bus_error *error)
 {
-    const char *label = m ? grammar_argument(m, "label") : NULL, *comment = m ? grammar_argument(m, "comment") : NULL;
+    const char *label = m ? grammar_argument(m, "label") : NULL,
+               *comment = m ? grammar_argument(m, "comment") : NULL;
     _cleanup_message_ sd_bus_message *call = NULL, *reply = NULL;
     int r = cli_new_call(cli, POLICY_NAME, cli->session, POLICY_SESSION_INTERFACE, "Commit", &call);
 
@@ -172,7 +186,8 @@ static int commit(Cli *cli, const GrammarMatch *m)
             return r;
         if (sd_bus_error_has_name(&error, ERROR_CONFLICT) && !proceed) {
             cli_say(cli, CONFLICT);
-            proceed = cli_ask_yes_no(cli, "Do you wish to proceed with this commit anyway? [no]: ", 0) > 0;
+            proceed = cli_ask_yes_no(
+                          cli, "Do you wish to proceed with this commit anyway? [no]: ", 0) > 0;
             if (proceed)
                 continue;
             return -ECANCELED;
@@ -201,8 +216,8 @@ static int has_changes(Cli *cli)
     _cleanup_message_ sd_bus_message *reply = NULL;
     int changed = 0, r;
 
-    r = cli_get_properties(cli, POLICY_NAME, cli->session, POLICY_SESSION_INTERFACE, (const CliEntry[]){{"Changed", 'b', &changed}, {0}},
-                           &error, &reply);
+    r = cli_get_properties(cli, POLICY_NAME, cli->session, POLICY_SESSION_INTERFACE,
+                           (const CliEntry[]){{"Changed", 'b', &changed}, {0}}, &error, &reply);
     return r < 0 ? cli_bus_error(cli, &error, r) : changed;
 }
 
@@ -210,7 +225,8 @@ int cli_config_check_dropped(Cli *cli)
 {
     int r = has_changes(cli);
 
-    return r > 0 ? cli_error(cli, ECANCELED, "The changes were not committed, and are dropped.") : r;
+    return r > 0 ? cli_error(cli, ECANCELED, "The changes were not committed, and are dropped.")
+                 : r;
 }
 
 /* yes: commit and leave; no: leave without; cancel: stay. */
@@ -225,7 +241,8 @@ int cli_config_end(Cli *cli, const GrammarMatch *m)
         if (r < 0)
             return r;
         if (strncasecmp(answer, "cancel", strlen(answer)) == 0)
-            return cli->answers_typed ? 0 : cli_error(cli, ECANCELED, "The changes are not committed.");
+            return cli->answers_typed ? 0
+                                      : cli_error(cli, ECANCELED, "The changes are not committed.");
         if (strncasecmp(answer, "no", strlen(answer)) == 0)
             break;
         if (strncasecmp(answer, "yes", strlen(answer)) == 0) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* show platform security integrity dossier. The dossier never passes through this process when it goes straight to the signature; otherwise it is
- * carried from dossierd's pipe to the next stage as it comes. */
+/* show platform security integrity dossier. The dossier never passes through this process when it
+ * goes straight to the signature; otherwise it is carried from dossierd's pipe to the next stage as
+ * it comes. */
 #include <fcntl.h>
 
 #include "cli.h"
@@ -72,10 +73,12 @@ static int collect_through_pipe(Cli *cli, const GrammarMatch *m)
         return r;
     }
     r = cli_pump_new(cli, fds[0], cli->sink, &pump);
-    return r < 0 ? cli_error(cli, r, "The pipe cannot be watched: %s", strerror(-r)) : carry(cli, job, pump);
+    return r < 0 ? cli_error(cli, r, "The pipe cannot be watched: %s", strerror(-r))
+                 : carry(cli, job, pump);
 }
 
-/* Straight into the signature's pipe. When both fail, the signature did so first: it is what the dossier's reader went away for. */
+/* Straight into the signature's pipe. When both fail, the signature did so first: it is what the
+ * dossier's reader went away for. */
 static int collect_into_signature(Cli *cli, const GrammarMatch *m, int fd)
 {
     _cleanup_(cli_job_freep) CliJob *job = NULL;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lines and answers, from the editor on a terminal, else from standard input, where commands and answers follow each other. */
+/* Lines and answers, from the editor on a terminal, else from standard input, where commands and
+ * answers follow each other. */
 #include <strings.h>
 
 #include "cli.h"
@@ -30,7 +31,8 @@ char *cli_read_line(Cli *cli, const char *prompt, bool is_command)
     return cli->editor ? editor_read(cli->editor, prompt, is_command) : NULL;
 }
 
-/* Where answers are not typed, question and answer are shown all the same, so that a log can be read. */
+/* Where answers are not typed, question and answer are shown all the same, so that a log can be
+ * read. */
 static int ask_once(Cli *cli, const char *question, char **ret)
 {
     if (cli->out)
@@ -70,7 +72,8 @@ int cli_ask(Cli *cli, const char *question, const char *fallback, char **ret)
             return *ret ? 0 : cli_error(cli, ENOMEM, "Out of memory");
         }
         if (!answer)
-            return cli_error(cli, ENODATA, "The question was not answered, nothing has been changed.");
+            return cli_error(cli, ENODATA,
+                             "The question was not answered, nothing has been changed.");
     }
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Long work: start it, show how far it is, wait without a time limit. The first Ctrl-C asks the job to stop and waits for it to do so, the second
- * leaves it alone. */
+/* Long work: start it, show how far it is, wait without a time limit. The first Ctrl-C asks the job
+ * to stop and waits for it to do so, the second leaves it alone. */
 #include <time.h>
 
 #include "cli.h"
@@ -53,7 +53,8 @@ static int watch(CliJob *job)
     sd_bus *bus = job->cli->bus;
     int r;
 
-    r = sd_bus_match_signal_async(bus, &job->signal_slot, job->name, job->path, JOB_INTERFACE, "Progress", on_progress, NULL, job);
+    r = sd_bus_match_signal_async(bus, &job->signal_slot, job->name, job->path, JOB_INTERFACE,
+                                  "Progress", on_progress, NULL, job);
     if (r >= 0)
         r = sd_bus_message_new_method_call(bus, &m, job->name, job->path, JOB_INTERFACE, "Wait");
     if (r >= 0)
@@ -103,7 +104,8 @@ const sd_bus_error *cli_job_error(const CliJob *job)
 void cli_job_cancel(Cli *cli, CliJob *job)
 {
     if (!job->done && job->path)
-        (void)sd_bus_call_method_async(cli->bus, NULL, job->name, job->path, JOB_INTERFACE, "Cancel", NULL, NULL, NULL);
+        (void)sd_bus_call_method_async(cli->bus, NULL, job->name, job->path, JOB_INTERFACE,
+                                       "Cancel", NULL, NULL, NULL);
 }
 
 int cli_job_wait(Cli *cli, CliJob *job)

@@ -42,11 +42,13 @@ static int ask_replace(Cli *cli, const char *label)
     return cli_ask_yes_no(cli, "Do you really want to replace them? [yes/no]: ", -1);
 }
 
-/* 1 when there is such a key, 0 when there is none or when the user may not look (then Generate says so). */
+/* 1 when there is such a key, 0 when there is none or when the user may not look (then Generate
+ * says so). */
 static int key_exists(Cli *cli, const char *algorithm, const char *label)
 {
     _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
-    int r = cli_call(cli, KEYS_NAME, KEYS_PATH, KEYS_NAME, "Find", &error, NULL, "ss", algorithm, label);
+    int r = cli_call(cli, KEYS_NAME, KEYS_PATH, KEYS_NAME, "Find", &error, NULL, "ss", algorithm,
+                     label);
 
     if (r >= 0)
         return 1;
@@ -58,30 +60,35 @@ static int key_exists(Cli *cli, const char *algorithm, const char *label)
 static int ask_modulus(Cli *cli, uint32_t *ret)
 {
     cli_say(cli,
-            "  Choose the size of the key modulus in the range of %u to %u for your General Purpose Keypair. Choosing a key modulus "
+            "  Choose the size of the key modulus in the range of %u to %u for your General "
+            "Purpose Keypair. Choosing a key modulus "
             "greater than %u may take a few minutes.\n\n",
             MODULUS_MIN, MODULUS_MAX, MODULUS_MIN);
     for (;;) {
         _cleanup_free_ char *answer = NULL;
         unsigned long bits;
         char *end;
-        int r = cli_ask(cli, "How many bits in the modulus [" MODULUS_DEFAULT "]: ", MODULUS_DEFAULT, &answer);
+        int r = cli_ask(
+            cli, "How many bits in the modulus [" MODULUS_DEFAULT "]: ", MODULUS_DEFAULT, &answer);
 
         if (r < 0)
             return r;
         errno = 0;
         bits = strtoul(answer, &end, 10);
-        if (errno == 0 && *end == '\0' && answer[0] != '-' && bits >= MODULUS_MIN && bits <= MODULUS_MAX) {
+        if (errno == 0 && *end == '\0' && answer[0] != '-' && bits >= MODULUS_MIN &&
+            bits <= MODULUS_MAX) {
             *ret = (uint32_t)bits;
             return 0;
         }
-        r = cli_error(cli, EINVAL, "The modulus is a number from %u to %u.", MODULUS_MIN, MODULUS_MAX);
+        r = cli_error(cli, EINVAL, "The modulus is a number from %u to %u.", MODULUS_MIN,
+                      MODULUS_MAX);
         if (!cli->answers_typed)
             return r;
     }
 }
 
-static int start_generate(Cli *cli, const KeyFamily *family, const char *label, uint32_t bits, bool replace, CliJob **ret)
+static int start_generate(Cli *cli, const KeyFamily *family, const char *label, uint32_t bits,
+                          bool replace, CliJob **ret)
 {
     _cleanup_message_ sd_bus_message *m = NULL;
     int r = cli_new_call(cli, KEYS_NAME, KEYS_PATH, KEYS_NAME, "Generate", &m);
@@ -102,8 +109,10 @@ static int start_generate(Cli *cli, const KeyFamily *family, const char *label, 
     return cli_job_start(cli, m, true, ret);
 }
 
-/* Another generation may have come between the question and the call: then the question is asked (again). */
-static int generate(Cli *cli, const KeyFamily *family, const char *label, uint32_t bits, bool replace)
+/* Another generation may have come between the question and the call: then the question is asked
+ * (again). */
+static int generate(Cli *cli, const KeyFamily *family, const char *label, uint32_t bits,
+                    bool replace)
 {
     cli_say(cli, "Generating %s keys ...\n", family->display_name);
     for (;;) {
@@ -153,12 +162,14 @@ int cli_key_generate(Cli *cli, const GrammarMatch *m)
         if (r < 0)
             return r;
         if (bits < MODULUS_WEAK)
-            cli_say(cli, "%% A modulus of %u bits is weak: use %u or more unless a peer cannot.\n", bits, MODULUS_WEAK);
+            cli_say(cli, "%% A modulus of %u bits is weak: use %u or more unless a peer cannot.\n",
+                    bits, MODULUS_WEAK);
     }
     return generate(cli, family, label, bits, replace);
 }
 
-/* --- show crypto key mypubkey --------------------------------------------------------------------------------------- */
+/* --- show crypto key mypubkey
+ * --------------------------------------------------------------------------------------- */
 
 typedef struct KeyList {
     KeyView *items;
@@ -227,7 +238,8 @@ int cli_show_key(Cli *cli, const GrammarMatch *m)
 {
     _cleanup_message_ sd_bus_message *reply = NULL;
     KeyList list = {0};
-    int r = cli_get_objects(cli, KEYS_NAME, KEYS_PATH, KEYS_KEY_INTERFACE, collect_key, &list, &reply);
+    int r =
+        cli_get_objects(cli, KEYS_NAME, KEYS_PATH, KEYS_KEY_INTERFACE, collect_key, &list, &reply);
 
     if (r >= 0) {
         if (list.n > 1)

@@ -21,8 +21,9 @@ static ssize_t stream_write(void *cookie, const char *data, size_t size)
 static int open_stage(Cli *cli, const PipeStage *stage)
 {
     static const LineFilter filters[] = {
-        [PIPE_BEGIN] = FILTER_BEGIN, [PIPE_INCLUDE] = FILTER_INCLUDE, [PIPE_EXCLUDE] = FILTER_EXCLUDE,
-        [PIPE_COUNT] = FILTER_COUNT, [PIPE_HEAD] = FILTER_HEAD,       [PIPE_TAIL] = FILTER_TAIL,
+        [PIPE_BEGIN] = FILTER_BEGIN,     [PIPE_INCLUDE] = FILTER_INCLUDE,
+        [PIPE_EXCLUDE] = FILTER_EXCLUDE, [PIPE_COUNT] = FILTER_COUNT,
+        [PIPE_HEAD] = FILTER_HEAD,       [PIPE_TAIL] = FILTER_TAIL,
     };
     Sink *sink = NULL;
     int r;
@@ -44,7 +45,9 @@ static int open_stage(Cli *cli, const PipeStage *stage)
     case PIPE_TAIL:
         r = filter_sink_new(filters[stage->kind], stage->text, stage->count, cli->sink, &sink);
         if (r < 0)
-            r = cli_error(cli, r, r == -EINVAL ? "That is no regular expression: %s" : "Out of memory: %s", stage->text);
+            r = cli_error(cli, r,
+                          r == -EINVAL ? "That is no regular expression: %s" : "Out of memory: %s",
+                          stage->text);
         break;
     default:
         r = -EINVAL;
@@ -96,12 +99,17 @@ int cli_output_close(Cli *cli, int r)
     cli->out = NULL;
     if (cli->sink) {
         if (lost && r >= 0)
-            r = saved_errno == EPIPE ? -EPIPE : cli_error(cli, saved_errno, "The output cannot be written: %s", strerror(saved_errno));
+            r = saved_errno == EPIPE
+                    ? -EPIPE
+                    : cli_error(cli, saved_errno, "The output cannot be written: %s",
+                                strerror(saved_errno));
         cli->sink->aborted = r < 0;
         cli->said = false;
         q = sink_finish(cli->sink);
         if (r >= 0 && q < 0)
-            r = q == -EPIPE || cli->said ? q : cli_error(cli, q, "The output is not complete: %s", strerror(-q));
+            r = q == -EPIPE || cli->said
+                    ? q
+                    : cli_error(cli, q, "The output is not complete: %s", strerror(-q));
     }
     cli->sink = sink_free(cli->sink);
     return r;
@@ -125,10 +133,12 @@ void cli_say(Cli *cli, const char *format, ...)
     }
     escaped = malloc((size_t)n * 4 + 1);
     if (escaped)
-        (void)write_full(STDOUT_FILENO, escaped, escape_text(escaped, text, (size_t)n, true, &partial));
+        (void)write_full(STDOUT_FILENO, escaped,
+                         escape_text(escaped, text, (size_t)n, true, &partial));
 }
 
-/* "Sun Oct 20 13:05:26.657 UTC": on the router's terminals, before the output of a command. A file, a pipe and a signature hold the output alone. */
+/* "Sun Oct 20 13:05:26.657 UTC": on the router's terminals, before the output of a command. A file,
+ * a pipe and a signature hold the output alone. */
 void cli_time_line(Cli *cli)
 {
     struct timespec now;

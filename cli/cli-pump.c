@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The event only notes that there is something to read; reading and writing on happen outside of its dispatch, because the sink may itself have to
- * wait, which is another turn of the loop. */
+/* The event only notes that there is something to read; reading and writing on happen outside of
+ * its dispatch, because the sink may itself have to wait, which is another turn of the loop. */
 #include <sys/epoll.h>
 
 #include "cli.h"

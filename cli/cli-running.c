@@ -69,7 +69,8 @@ int cli_show_running(Cli *cli, const GrammarMatch *m)
     bool whole = grammar_argument(m, "section") == NULL;
     _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
     _cleanup_message_ sd_bus_message *call = NULL, *reply = NULL;
-    int r = cli_new_call(cli, POLICY_NAME, POLICY_PATH, POLICY_NAME, "GetRunningConfiguration", &call);
+    int r =
+        cli_new_call(cli, POLICY_NAME, POLICY_PATH, POLICY_NAME, "GetRunningConfiguration", &call);
 
     if (r < 0)
         return r;
@@ -99,7 +100,8 @@ int cli_show_candidate(Cli *cli, const GrammarMatch *m)
 {
     _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
     _cleanup_message_ sd_bus_message *reply = NULL;
-    int r = cli_call(cli, POLICY_NAME, cli->session, POLICY_SESSION_INTERFACE, "GetChanges", &error, &reply, NULL);
+    int r = cli_call(cli, POLICY_NAME, cli->session, POLICY_SESSION_INTERFACE, "GetChanges", &error,
+                     &reply, NULL);
 
     if (r < 0)
         return cli_bus_error(cli, &error, r);
@@ -139,7 +141,8 @@ int cli_show_failed(Cli *cli, const GrammarMatch *m)
 {
     _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
     _cleanup_message_ sd_bus_message *reply = NULL;
-    int r = cli_call(cli, POLICY_NAME, cli->session, POLICY_SESSION_INTERFACE, "GetFailed", &error, &reply, NULL);
+    int r = cli_call(cli, POLICY_NAME, cli->session, POLICY_SESSION_INTERFACE, "GetFailed", &error,
+                     &reply, NULL);
 
     return r < 0 ? cli_bus_error(cli, &error, r) : print_failed(cli, reply);
 }

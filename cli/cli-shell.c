@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One line: which mode it is for, where its output goes, what it runs; and the three ways in which lines come. */
+/* One line: which mode it is for, where its output goes, what it runs; and the three ways in which
+ * lines come. */
 #include <strings.h>
 
 #include "cli.h"
 
-/* The shell points at the column: below what was typed after the prompt, or below a copy of the line where there was no prompt. */
-void cli_print_syntax_error(Cli *cli, const char *line, size_t shift, GrammarStatus status, size_t column)
+/* The shell points at the column: below what was typed after the prompt, or below a copy of the
+ * line where there was no prompt. */
+void cli_print_syntax_error(Cli *cli, const char *line, size_t shift, GrammarStatus status,
+                            size_t column)
 {
     char prompt[128];
 
@@ -15,7 +18,8 @@ void cli_print_syntax_error(Cli *cli, const char *line, size_t shift, GrammarSta
             cli_prompt(cli, prompt, sizeof(prompt));
         else
             (void)dprintf(STDERR_FILENO, "%s\n", line);
-        (void)dprintf(STDERR_FILENO, "%*s^\n", (int)(column + shift + (cli->interactive ? strlen(prompt) : 0)), "");
+        (void)dprintf(STDERR_FILENO, "%*s^\n",
+                      (int)(column + shift + (cli->interactive ? strlen(prompt) : 0)), "");
         (void)cli_error(cli, EINVAL, "Invalid input detected at '^' marker.");
         return;
     case GRAMMAR_INCOMPLETE:
@@ -77,11 +81,12 @@ static int run_own(Cli *cli, unsigned mode, const char *line, size_t shift, bool
     return r;
 }
 
-/* --- Configuration mode: whose word is it? -------------------------------------------------------------------------- */
+/* --- Configuration mode: whose word is it?
+ * -------------------------------------------------------------------------- */
 
 typedef struct FirstWord {
-    char word[32];     /* as typed */
-    char keyword[32];  /* the shell's own keyword that it stands for */
+    char word[32];    /* as typed */
+    char keyword[32]; /* the shell's own keyword that it stands for */
     unsigned n_own, n_theirs;
     bool own_exact, theirs_exact;
 } FirstWord;
@@ -164,7 +169,8 @@ int cli_complete(Cli *cli, const char *line, grammar_completion_t callback, void
     size_t start = strspn(line, " \t"), word = strcspn(line + start, " \t");
     int r;
 
-    if (cli->session && word == 2 && line[start + word] && strncasecmp(line + start, "do", word) == 0)
+    if (cli->session && word == 2 && line[start + word] &&
+        strncasecmp(line + start, "do", word) == 0)
         return grammar_complete(cli_grammar(CLI_EXEC), line + start + word, callback, userdata);
     if (line[pipe_command_length(line)])
         return pipe_complete(line, callback, userdata);
@@ -172,12 +178,13 @@ int cli_complete(Cli *cli, const char *line, grammar_completion_t callback, void
     return r < 0 || !cli->session ? r : cli_config_complete(cli, line, callback, userdata);
 }
 
-/* --- Where lines come from ------------------------------------------------------------------------------------------ */
+/* --- Where lines come from
+ * ------------------------------------------------------------------------------------------ */
 
 void cli_prompt(const Cli *cli, char *buffer, size_t size)
 {
-    (void)snprintf(buffer, size, "RP/0/RP0/CPU0:%s%s%s%s#", cli->hostname, cli->session ? "(" : "", cli->session ? cli->mode : "",
-                   cli->session ? ")" : "");
+    (void)snprintf(buffer, size, "RP/0/RP0/CPU0:%s%s%s%s#", cli->hostname, cli->session ? "(" : "",
+                   cli->session ? cli->mode : "", cli->session ? ")" : "");
 }
 
 int cli_run_interactive(Cli *cli)

@@ -41,7 +41,8 @@ static void print_uptime(FILE *f, const char *nodename)
         return;
     minutes = (unsigned long)info.uptime / 60;
     render_text(f, nodename);
-    fprintf(f, " uptime is %lu days, %lu hours, %lu minutes\n", minutes / 1440, minutes / 60 % 24, minutes % 60);
+    fprintf(f, " uptime is %lu days, %lu hours, %lu minutes\n", minutes / 1440, minutes / 60 % 24,
+            minutes % 60);
 }
 
 int cli_show_version(Cli *cli, const GrammarMatch *m)
@@ -56,7 +57,8 @@ int cli_show_version(Cli *cli, const GrammarMatch *m)
         (void)fputc('\n', cli->out);
     }
     if (uname(&name) == 0) {
-        fprintf(cli->out, "Kernel   : %s %s\nMachine  : %s\n", name.sysname, name.release, name.machine);
+        fprintf(cli->out, "Kernel   : %s %s\nMachine  : %s\n", name.sysname, name.release,
+                name.machine);
         print_uptime(cli->out, name.nodename);
     }
     return 0;

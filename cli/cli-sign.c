@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* "| utility sign": what is written here goes through a pipe to dossierd, whose envelope comes back through another while the first is still
- * being filled. Nothing is signed unless the command before it succeeded: the end of the input is only sent then. */
+/* "| utility sign": what is written here goes through a pipe to dossierd, whose envelope comes back
+ * through another while the first is still being filled. Nothing is signed unless the command
+ * before it succeeded: the end of the input is only sent then. */
 #include <fcntl.h>
 #include <sys/epoll.h>
 
@@ -83,7 +84,8 @@ static int sign_finish(Sink *base)
     while (r >= 0 && cli_pump_state(s->pump) == 0)
         r = cli_wait(s->cli);
     if (r >= 0 && cli_pump_state(s->pump) < 0 && !base->next->enough)
-        r = cli_error(s->cli, cli_pump_state(s->pump), "The envelope cannot be written: %s", strerror(-cli_pump_state(s->pump)));
+        r = cli_error(s->cli, cli_pump_state(s->pump), "The envelope cannot be written: %s",
+                      strerror(-cli_pump_state(s->pump)));
     if (r < 0)
         base->aborted = true; /* what has come is not an envelope */
     return r;
@@ -176,7 +178,8 @@ int cli_sign_sink_fd(Sink *s)
     if (s->class->write != sign_write)
         return -1;
     fd = ((SignSink *)s)->fd;
-    /* The flag belongs to the pipe, not to the descriptor: whoever writes next may not expect it. */
+    /* The flag belongs to the pipe, not to the descriptor: whoever writes next may not expect it.
+     */
     return fcntl(fd, F_SETFL, 0) < 0 ? -1 : fd;
 }
 

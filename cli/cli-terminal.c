@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Standard output. What comes over the bus may hold anything, and this is the place where it becomes harmless; for a person it is also
- * shown page by page. */
+/* Standard output. What comes over the bus may hold anything, and this is the place where it
+ * becomes harmless; for a person it is also shown page by page. */
 #include <sys/ioctl.h>
 #include <termios.h>
 

@@ -7,8 +7,10 @@
 
 int cli_print_json(Cli *cli, json_object *o)
 {
-    const char *text = o ? json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE)
-                         : NULL;
+    const char *text =
+        o ? json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
+                                                  JSON_C_TO_STRING_NOSLASHESCAPE)
+          : NULL;
     int r = text ? 0 : cli_error(cli, ENOMEM, "Out of memory");
 
     if (text)
@@ -24,7 +26,8 @@ int cli_show_trustpool(Cli *cli, const GrammarMatch *m)
     _cleanup_json_ json_object *pool = NULL;
     _cleanup_free_ void *data = NULL;
     size_t size;
-    int r = cli_call(cli, TRUSTPOOL_NAME, TRUSTPOOL_PATH, TRUSTPOOL_NAME, "List", &error, &reply, "a{sv}", 0);
+    int r = cli_call(cli, TRUSTPOOL_NAME, TRUSTPOOL_PATH, TRUSTPOOL_NAME, "List", &error, &reply,
+                     "a{sv}", 0);
 
     if (r < 0)
         return cli_bus_error(cli, &error, r);
@@ -55,10 +58,13 @@ int cli_trustpool_import(Cli *cli, const GrammarMatch *m)
     r = cli_job_run(cli, call, &result);
     if (r < 0)
         return r;
-    r = cli_read_entries(result, (const CliEntry[]){{"imported", 'u', &imported}, {"rejected", 'u', &rejected}, {0}});
+    r = cli_read_entries(
+        result,
+        (const CliEntry[]){{"imported", 'u', &imported}, {"rejected", 'u', &rejected}, {0}});
     if (r < 0)
         return cli_error(cli, r, "The answer cannot be read: %s", strerror(-r));
-    fprintf(cli->out, "%u certificate%s imported, %u rejected\n", imported, imported == 1 ? "" : "s", rejected);
+    fprintf(cli->out, "%u certificate%s imported, %u rejected\n", imported,
+            imported == 1 ? "" : "s", rejected);
     return 0;
 }
 
@@ -67,7 +73,8 @@ int cli_trustpool_clean(Cli *cli, const GrammarMatch *m)
     _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
     _cleanup_message_ sd_bus_message *reply = NULL;
     uint32_t removed = 0;
-    int r = cli_call(cli, TRUSTPOOL_NAME, TRUSTPOOL_PATH, TRUSTPOOL_NAME, "Clean", &error, &reply, NULL);
+    int r = cli_call(cli, TRUSTPOOL_NAME, TRUSTPOOL_PATH, TRUSTPOOL_NAME, "Clean", &error, &reply,
+                     NULL);
 
     if (r < 0)
         return cli_bus_error(cli, &error, r);

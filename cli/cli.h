@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The shell: what one run of it knows, and the pieces that it is made of. It has no privileges and decides nothing; every command is a few bus
- * calls as the calling user and a rendering of the answer.
+/* The shell: what one run of it knows, and the pieces that it is made of. It has no privileges and
+ * decides nothing; every command is a few bus calls as the calling user and a rendering of the
+ * answer.
  *
  *     cli-commands.c   the table of EXEC commands         cli-bus.c     calls, Ctrl-C
- *     cli-shell.c      one line: parse, pipe, run          cli-output.c  where output goes: terminal, pages, pipe stages
- *     cli-config.c     configuration mode                  cli-input.c   lines and answers: from the editor or a file
- *     cli-key.c, cli-ca.c, cli-trustpool.c, cli-dossier.c, cli-show.c, cli-running.c: the commands, by noun
- * What needs neither a terminal nor a bus is apart and tested apart: render.c (layouts), pipe.c, filter.c and sink.c (pipes). */
+ *     cli-shell.c      one line: parse, pipe, run          cli-output.c  where output goes:
+ * terminal, pages, pipe stages cli-config.c     configuration mode                  cli-input.c
+ * lines and answers: from the editor or a file cli-key.c, cli-ca.c, cli-trustpool.c, cli-dossier.c,
+ * cli-show.c, cli-running.c: the commands, by noun What needs neither a terminal nor a bus is apart
+ * and tested apart: render.c (layouts), pipe.c, filter.c and sink.c (pipes). */
 #pragma once
 
 #include <json-c/json.h>
@@ -30,29 +32,29 @@ typedef struct Cli {
     bool interrupted; /* Ctrl-C during this command */
 
     /* Input */
-    bool interactive;    /* a person (or a program that plays one) at a terminal */
-    bool answers_typed;  /* questions are answered at a terminal */
-    Editor *editor;      /* NULL without a terminal */
+    bool interactive;   /* a person (or a program that plays one) at a terminal */
+    bool answers_typed; /* questions are answered at a terminal */
+    Editor *editor;     /* NULL without a terminal */
     unsigned line_number;
 
     /* Output of the running command */
-    struct Pump *pumps;  /* what cli_wait() carries from descriptors to sinks */
-    Sink *sink;          /* first stage of the running command's output */
-    FILE *out;           /* text to that stage */
-    bool json;           /* the command is asked for JSON */
+    struct Pump *pumps;    /* what cli_wait() carries from descriptors to sinks */
+    Sink *sink;            /* first stage of the running command's output */
+    FILE *out;             /* text to that stage */
+    bool json;             /* the command is asked for JSON */
     size_t progress_shown; /* columns */
-    bool said;           /* an error has been printed */
+    bool said;             /* an error has been printed */
 
     /* Settings of the session */
     bool timestamps;
-    int length;          /* lines of a page; 0: no paging; -1: as the terminal is */
+    int length; /* lines of a page; 0: no paging; -1: as the terminal is */
     char hostname[32];
 
     /* Configuration mode */
-    char *session;       /* object path, NULL in EXEC mode */
-    char *mode;          /* "config-trustp" */
+    char *session; /* object path, NULL in EXEC mode */
+    char *mode;    /* "config-trustp" */
 
-    bool leave;          /* the shell ends */
+    bool leave; /* the shell ends */
 } Cli;
 
 /* Commands return 0, or a negative errno after saying why. */
@@ -83,7 +85,8 @@ int cli_run_batch(Cli *cli);
 int cli_run_text(Cli *cli, const char *text);
 /* Completion of what stands before the cursor, in the current mode. */
 int cli_complete(Cli *cli, const char *line, grammar_completion_t callback, void *userdata);
-void cli_print_syntax_error(Cli *cli, const char *line, size_t shift, GrammarStatus status, size_t column);
+void cli_print_syntax_error(Cli *cli, const char *line, size_t shift, GrammarStatus status,
+                            size_t column);
 
 /* --- cli-bus.c */
 /* Says "% <sentence>" on standard error; returns -error. */
@@ -94,18 +97,22 @@ int cli_bus_error(Cli *cli, const sd_bus_error *error, int r);
 int cli_bus_open(Cli *cli, sd_bus_error *error);
 void cli_bus_close(Cli *cli);
 
-/* One call with the arguments of types (NULL for none). *ret_reply may be NULL. Errors are in *error and not said yet, but for -EINTR. */
-int cli_call(Cli *cli, const char *name, const char *path, const char *interface, const char *member, sd_bus_error *error,
-             sd_bus_message **ret_reply, const char *types, ...);
+/* One call with the arguments of types (NULL for none). *ret_reply may be NULL. Errors are in
+ * *error and not said yet, but for -EINTR. */
+int cli_call(Cli *cli, const char *name, const char *path, const char *interface,
+             const char *member, sd_bus_error *error, sd_bus_message **ret_reply, const char *types,
+             ...);
 int cli_call_message(Cli *cli, sd_bus_message *m, sd_bus_error *error, sd_bus_message **ret_reply);
 /* Says what went wrong. */
-int cli_new_call(Cli *cli, const char *name, const char *path, const char *interface, const char *member, sd_bus_message **ret);
+int cli_new_call(Cli *cli, const char *name, const char *path, const char *interface,
+                 const char *member, sd_bus_message **ret);
 
 /* What is in the sealed memory file of a reply; said when it fails. */
 #define CLI_DOCUMENT_MAX (64U << 20)
 int cli_read_document(Cli *cli, sd_bus_message *reply, void **ret_data, size_t *ret_size);
 
-/* Turns the event loop once, and the pumps that have something; used wherever the shell waits. -EINTR after Ctrl-C. */
+/* Turns the event loop once, and the pumps that have something; used wherever the shell waits.
+ * -EINTR after Ctrl-C. */
 int cli_wait(Cli *cli);
 
 /* A job on its way. Starting sends the message, whose answer is the job's path. */
@@ -124,7 +131,8 @@ DEFINE_TRIVIAL_CLEANUP_FUNC(CliJob *, cli_job_free);
 /* All of the above for a message that starts a job. */
 int cli_job_run(Cli *cli, sd_bus_message *m, sd_bus_message **ret_result);
 
-/* --- Reading a{sv}, and what GetManagedObjects and GetAll answer. Strings and bytes are borrowed from the message. */
+/* --- Reading a{sv}, and what GetManagedObjects and GetAll answer. Strings and bytes are borrowed
+ * from the message. */
 typedef struct CliBytes {
     const void *data;
     size_t size;
@@ -138,11 +146,11 @@ int cli_read_entries(sd_bus_message *m, const CliEntry *entries);
 
 /* Called for each object with the interface; m stands at its a{sv}. */
 typedef int (*cli_object_t)(sd_bus_message *m, void *userdata);
-int cli_get_objects(Cli *cli, const char *name, const char *path, const char *interface, cli_object_t callback, void *userdata,
-                    sd_bus_message **ret);
+int cli_get_objects(Cli *cli, const char *name, const char *path, const char *interface,
+                    cli_object_t callback, void *userdata, sd_bus_message **ret);
 /* Says nothing. */
-int cli_get_properties(Cli *cli, const char *name, const char *path, const char *interface, const CliEntry *entries, sd_bus_error *error,
-                       sd_bus_message **ret);
+int cli_get_properties(Cli *cli, const char *name, const char *path, const char *interface,
+                       const CliEntry *entries, sd_bus_error *error, sd_bus_message **ret);
 
 #define _cleanup_message_ __attribute__((cleanup(sd_bus_message_unrefp)))
 #define _cleanup_error_ __attribute__((cleanup(sd_bus_error_free)))
@@ -150,9 +158,11 @@ int cli_get_properties(Cli *cli, const char *name, const char *path, const char 
 /* --- cli-input.c */
 Editor *editor_new(Cli *cli);
 Editor *editor_free(Editor *e);
-/* The next line without its end; NULL at end of input or when interrupted (then cli->interrupted). The caller frees. */
+/* The next line without its end; NULL at end of input or when interrupted (then cli->interrupted).
+ * The caller frees. */
 char *cli_read_line(Cli *cli, const char *prompt, bool is_command);
-/* 1 yes, 0 no. At the end of the input the default (0 or 1), or -ENODATA when there is none (-1). Said. */
+/* 1 yes, 0 no. At the end of the input the default (0 or 1), or -ENODATA when there is none (-1).
+ * Said. */
 int cli_ask_yes_no(Cli *cli, const char *question, int fallback);
 /* An answer, or fallback for an empty one (NULL: an empty one is asked again). */
 int cli_ask(Cli *cli, const char *question, const char *fallback, char **ret);
@@ -184,25 +194,26 @@ int cli_pumps_run(Cli *cli);
 
 /* --- cli-sign.c: the pipe stage "utility sign" */
 int cli_sign_sink_new(Cli *cli, const PipeStage *stage, Sink *next, Sink **ret);
-/* The descriptor that a daemon may write the stage's input to by itself; -1 when the sink is something else. */
+/* The descriptor that a daemon may write the stage's input to by itself; -1 when the sink is
+ * something else. */
 int cli_sign_sink_fd(Sink *s);
-/* For such a sink, when its input has failed: cancels the signature. Says and returns the error that it had before, 0 when there was none. */
+/* For such a sink, when its input has failed: cancels the signature. Says and returns the error
+ * that it had before, 0 when there was none. */
 int cli_sign_sink_give_up(Sink *s);
 
 /* --- cli-trustpool.c: takes over o. */
 int cli_print_json(Cli *cli, json_object *o);
 
 /* --- The commands */
-#define CLI_HANDLERS(X)                                                                                                                                \
-    X(key_generate) X(show_key)                                                                                                                        \
-    X(ca_authenticate) X(ca_enroll) X(ca_clear) X(show_ca_certificates)                                                                                \
-    X(trustpool_import) X(trustpool_clean) X(show_trustpool)                                                                                           \
-    X(show_dossier)                                                                                                                                    \
-    X(show_version) X(show_clock)                                                                                                                      \
-    X(show_running) X(show_commit_list) X(show_candidate) X(show_failed)                                                                               \
-    X(configure)                                                                                                                                       \
-    X(config_commit) X(config_end) X(config_exit) X(config_abort) X(config_clear) X(config_root) X(config_pwd)                                          \
-    X(terminal_length) X(terminal_width) X(terminal_timestamp) X(terminal_no_timestamp) X(exec_exit) X(exec_end)
+#define CLI_HANDLERS(X)                                                                            \
+    X(key_generate)                                                                                \
+    X(show_key) X(ca_authenticate) X(ca_enroll) X(ca_clear) X(show_ca_certificates)                \
+        X(trustpool_import) X(trustpool_clean) X(show_trustpool) X(show_dossier) X(show_version)   \
+            X(show_clock) X(show_running) X(show_commit_list) X(show_candidate) X(show_failed)     \
+                X(configure) X(config_commit) X(config_end) X(config_exit) X(config_abort)         \
+                    X(config_clear) X(config_root) X(config_pwd) X(terminal_length)                \
+                        X(terminal_width) X(terminal_timestamp) X(terminal_no_timestamp)           \
+                            X(exec_exit) X(exec_end)
 #define X(name) int cli_##name(Cli *cli, const GrammarMatch *match);
 CLI_HANDLERS(X)
 #undef X

@@ -17,12 +17,13 @@ struct Editor {
     bool is_command;
 };
 
-/* --- What could follow ---------------------------------------------------------------------------------------------- */
+/* --- What could follow
+ * ---------------------------------------------------------------------------------------------- */
 
 typedef struct Completions {
     struct {
         char *word, *help;
-    } *items;
+    } * items;
     size_t n, width;
 } Completions;
 
@@ -160,7 +161,9 @@ static unsigned char on_tab(EditLine *line, int key)
     return el_insertstr(line, insert) < 0 ? CC_ERROR : CC_REFRESH;
 }
 
-/* --- The editor ----------------------------------------------------------------------------------------------------- */
+/* --- The editor
+ * -----------------------------------------------------------------------------------------------------
+ */
 
 static unsigned char on_interrupt(EditLine *line, int key)
 {
@@ -222,7 +225,8 @@ static void save_history(Editor *e)
     _cleanup_fclose_ FILE *f = open_history(O_WRONLY | O_CREAT | O_TRUNC);
     HistEvent event;
 
-    for (int r = f ? history(e->history, &event, H_LAST) : -1; r >= 0; r = history(e->history, &event, H_PREV))
+    for (int r = f ? history(e->history, &event, H_LAST) : -1; r >= 0;
+         r = history(e->history, &event, H_PREV))
         fprintf(f, "%s\n", event.str);
 }
 

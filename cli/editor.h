@@ -4,5 +4,6 @@
 
 #include "cli.h"
 
-/* NULL at end of input, or after Ctrl-C (then cli->interrupted is set). Only commands are completed and remembered. */
+/* NULL at end of input, or after Ctrl-C (then cli->interrupted is set). Only commands are completed
+ * and remembered. */
 char *editor_read(Editor *e, const char *prompt, bool is_command);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The pipe stages that look at lines. A line is held until its end is there; the last one may lack it. */
+/* The pipe stages that look at lines. A line is held until its end is there; the last one may lack
+ * it. */
 #include <regex.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -165,7 +166,8 @@ static int filter_init(FilterSink *f, const char *regex, unsigned long count)
     return f->tail ? 0 : -ENOMEM;
 }
 
-int filter_sink_new(LineFilter filter, const char *regex, unsigned long count, Sink *next, Sink **ret)
+int filter_sink_new(LineFilter filter, const char *regex, unsigned long count, Sink *next,
+                    Sink **ret)
 {
     static const SinkClass class = {filter_write, filter_finish, filter_release};
     FilterSink *f = calloc(1, sizeof(*f));

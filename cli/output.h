@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A command's output goes through a chain of sinks: one for each stage of the pipe, then a file or the terminal. */
+/* A command's output goes through a chain of sinks: one for each stage of the pipe, then a file or
+ * the terminal. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,7 +12,7 @@ typedef struct Sink Sink;
 
 typedef struct SinkClass {
     int (*write)(Sink *s, const char *data, size_t size);
-    int (*finish)(Sink *s);  /* may be NULL: nothing is held back */
+    int (*finish)(Sink *s);   /* may be NULL: nothing is held back */
     void (*release)(Sink *s); /* may be NULL; what belongs to it, not the memory of s itself */
 } SinkClass;
 
@@ -22,8 +23,8 @@ struct Sink {
     bool aborted; /* the command failed; what comes is not all */
 };
 
-/* Both return 0 or a negative errno. What is written to a sink that has enough is dropped. finish() is to be called once, and goes on to the
- * following sinks, whatever happens. */
+/* Both return 0 or a negative errno. What is written to a sink that has enough is dropped. finish()
+ * is to be called once, and goes on to the following sinks, whatever happens. */
 int sink_write(Sink *s, const char *data, size_t size);
 int sink_finish(Sink *s);
 /* The whole chain. */
@@ -43,12 +44,15 @@ typedef enum LineFilter {
 #define FILTER_LINE_MAX (64U << 20)
 #define FILTER_TAIL_MAX 100000U
 
-/* regex (POSIX extended) for the first three, count for the last two. -EINVAL for a regex that does not compile. */
-int filter_sink_new(LineFilter filter, const char *regex, unsigned long count, Sink *next, Sink **ret);
+/* regex (POSIX extended) for the first three, count for the last two. -EINVAL for a regex that does
+ * not compile. */
+int filter_sink_new(LineFilter filter, const char *regex, unsigned long count, Sink *next,
+                    Sink **ret);
 
 /* A file, opened with the caller's own rights; it is made or emptied. */
 int file_sink_new(const char *path, Sink **ret);
 
-/* Text for a terminal: control characters other than newline and tab, C1 controls and what is not UTF-8 become \xNN. Returns the number of
- * bytes in to, at most 4 * size. *partial: bytes at the end that are the beginning of a character; keep them for the next call unless last. */
+/* Text for a terminal: control characters other than newline and tab, C1 controls and what is not
+ * UTF-8 become \xNN. Returns the number of bytes in to, at most 4 * size. *partial: bytes at the
+ * end that are the beginning of a character; keep them for the next call unless last. */
 size_t escape_text(char *to, const char *from, size_t size, bool last, size_t *partial);

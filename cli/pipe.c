@@ -6,20 +6,26 @@
 #define HELP(...) ((const char *const[]){__VA_ARGS__, NULL})
 
 static const GrammarCommand stages[] = {
-    {"begin <text:line>", HELP("Begin with the line that matches", "Regular expression"), PIPE_BEGIN, NULL},
+    {"begin <text:line>", HELP("Begin with the line that matches", "Regular expression"),
+     PIPE_BEGIN, NULL},
     {"count", HELP("Count the lines"), PIPE_COUNT, NULL},
-    {"exclude <text:line>", HELP("Exclude lines that match", "Regular expression"), PIPE_EXCLUDE, NULL},
+    {"exclude <text:line>", HELP("Exclude lines that match", "Regular expression"), PIPE_EXCLUDE,
+     NULL},
     {"file <text:line>", HELP("Save the output to a file", "Path of the file"), PIPE_FILE, NULL},
-    {"include <text:line>", HELP("Include lines that match", "Regular expression"), PIPE_INCLUDE, NULL},
+    {"include <text:line>", HELP("Include lines that match", "Regular expression"), PIPE_INCLUDE,
+     NULL},
     {"json", HELP("Show the data as JSON"), PIPE_JSON, NULL},
     {"utility head [count <count:number(1-100000)>]",
-     HELP("Further programs", "First lines of the output", "How many lines (10)", "Number"), PIPE_HEAD, NULL},
+     HELP("Further programs", "First lines of the output", "How many lines (10)", "Number"),
+     PIPE_HEAD, NULL},
     {"utility sign [{nonce <text:word(1-130)>|include-certificate}]",
-     HELP("Further programs", "Sign the output with the system's key", "Bind a nonce to the signature",
-          "Decimal digits, or 0x and hexadecimal digits", "Include the certificate chain"),
+     HELP("Further programs", "Sign the output with the system's key",
+          "Bind a nonce to the signature", "Decimal digits, or 0x and hexadecimal digits",
+          "Include the certificate chain"),
      PIPE_SIGN, NULL},
     {"utility tail [count <count:number(1-100000)>]",
-     HELP("Further programs", "Last lines of the output", "How many lines (10)", "Number"), PIPE_TAIL, NULL},
+     HELP("Further programs", "Last lines of the output", "How many lines (10)", "Number"),
+     PIPE_TAIL, NULL},
     {0},
 };
 
@@ -39,7 +45,8 @@ static size_t find_bar(const char *line, size_t at, bool needs_blanks)
 
             if (end)
                 i = (size_t)(end - line);
-        } else if (line[i] == '|' && (!needs_blanks || (starts_word && (is_blank(line[i + 1]) || !line[i + 1])))) {
+        } else if (line[i] == '|' &&
+                   (!needs_blanks || (starts_word && (is_blank(line[i + 1]) || !line[i + 1])))) {
             return i;
         }
     }

@@ -20,8 +20,8 @@ typedef enum PipeKind {
 
 typedef struct PipeStage {
     PipeKind kind;
-    char *text;           /* regex, path or nonce; NULL when there is none */
-    unsigned long count;  /* of head and tail */
+    char *text;          /* regex, path or nonce; NULL when there is none */
+    unsigned long count; /* of head and tail */
     bool include_certificate;
 } PipeStage;
 
@@ -33,8 +33,9 @@ typedef struct Pipe {
 /* Where the first bar outside quotes stands; the length of the line when there is none. */
 size_t pipe_command_length(const char *line);
 
-/* The stages behind the command. Later bars count when a blank, or nothing, stands on both sides, so that a regex may have its own.
- * -EINVAL for what is no stage, or out of place: json comes first, file last, sign only once. -E2BIG for more than PIPE_STAGES_MAX. */
+/* The stages behind the command. Later bars count when a blank, or nothing, stands on both sides,
+ * so that a regex may have its own. -EINVAL for what is no stage, or out of place: json comes
+ * first, file last, sign only once. -E2BIG for more than PIPE_STAGES_MAX. */
 int pipe_parse(const char *line, Pipe *ret);
 void pipe_done(Pipe *p);
 

@@ -43,7 +43,9 @@ static void time_field(FILE *f, const char *head, int64_t seconds)
     fprintf(f, "%s%s\n", head, time_render(seconds, text));
 }
 
-/* --- Keys ----------------------------------------------------------------------------------------------------------- */
+/* --- Keys
+ * -----------------------------------------------------------------------------------------------------------
+ */
 
 void render_hex(FILE *f, const uint8_t *data, size_t size)
 {
@@ -114,7 +116,9 @@ json_object *render_key_json(const KeyView *key)
     return o;
 }
 
-/* --- Certificates --------------------------------------------------------------------------------------------------- */
+/* --- Certificates
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 void render_new_certificate(FILE *f, const CertificateView *c)
 {
@@ -141,7 +145,8 @@ static void certificate_body(FILE *f, const CertificateView *c)
     field(f, "SHA1 Fingerprint:\n    ", c->sha1_fingerprint);
 }
 
-/* The CA's serial number has one blank more before its colon than the router's, as on the router. */
+/* The CA's serial number has one blank more before its colon than the router's, as on the router.
+ */
 void render_certificate(FILE *f, const CertificateView *c)
 {
     if (streq(c->role, "ca")) {
@@ -196,7 +201,8 @@ static int64_t member_time(json_object *o, const char *name)
 
 void render_pool_certificate(FILE *f, json_object *certificate)
 {
-    fprintf(f, "Trustpool: %s\n", streq(member_string(certificate, "source"), "downloaded") ? "Downloaded" : "Built-In");
+    fprintf(f, "Trustpool: %s\n",
+            streq(member_string(certificate, "source"), "downloaded") ? "Downloaded" : "Built-In");
     (void)fputs("CA certificate\n", f);
     field(f, "Serial Number : ", member_string(certificate, "serial-number"));
     field(f, "Subject:\n    ", member_string(certificate, "subject"));
@@ -206,7 +212,9 @@ void render_pool_certificate(FILE *f, json_object *certificate)
     field(f, "SHA1 Fingerprint:\n    ", member_string(certificate, "sha1-fingerprint"));
 }
 
-/* --- Commits -------------------------------------------------------------------------------------------------------- */
+/* --- Commits
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 #define LINE_MAX_SHOWN 18U
 
@@ -240,7 +248,8 @@ void render_commit(FILE *f, unsigned number, const CommitView *commit)
 
     (void)snprintf(id, sizeof(id), "%" PRIu64, commit->id);
     (void)snprintf(line, sizeof(line), "%s", commit->line ? commit->line : "");
-    if (!localtime_r(&seconds, &tm) || strftime(when, sizeof(when), "%a %b %e %H:%M:%S %Y", &tm) == 0)
+    if (!localtime_r(&seconds, &tm) ||
+        strftime(when, sizeof(when), "%a %b %e %H:%M:%S %Y", &tm) == 0)
         memcpy(when, "-", 2);
     fprintf(f, "%-4u ", number);
     column(f, commit->label ? commit->label : id, 12);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The layouts of the router, as pure functions: tools parse them by column. Strings come from the bus; control characters in them, line ends
- * included, are escaped here, so that no value can look like another line. */
+/* The layouts of the router, as pure functions: tools parse them by column. Strings come from the
+ * bus; control characters in them, line ends included, are escaped here, so that no value can look
+ * like another line. */
 #pragma once
 
 #include <json-c/json.h>

@@ -39,7 +39,9 @@ Sink *sink_free(Sink *s)
     return NULL;
 }
 
-/* --- A file --------------------------------------------------------------------------------------------------------- */
+/* --- A file
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct FileSink {
     Sink base;
@@ -83,9 +85,11 @@ int file_sink_new(const char *path, Sink **ret)
     return 0;
 }
 
-/* --- Text for a terminal -------------------------------------------------------------------------------------------- */
+/* --- Text for a terminal
+ * -------------------------------------------------------------------------------------------- */
 
-/* Length of the UTF-8 character at p; 0 when it is none, SIZE_MAX when it goes on beyond the end. C1 controls (U+0080 to U+009F) count as none. */
+/* Length of the UTF-8 character at p; 0 when it is none, SIZE_MAX when it goes on beyond the end.
+ * C1 controls (U+0080 to U+009F) count as none. */
 static size_t character_length(const unsigned char *p, size_t size)
 {
     static const unsigned char first_min[] = {0xc2, 0xe0, 0xf0}, first_max[] = {0xdf, 0xef, 0xf4};
@@ -104,8 +108,9 @@ static size_t character_length(const unsigned char *p, size_t size)
         if ((p[i] & 0xc0) != 0x80)
             return 0;
     }
-    if ((p[0] == 0xc2 && p[1] < 0xa0) || (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
-        (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
+    if ((p[0] == 0xc2 && p[1] < 0xa0) || (p[0] == 0xe0 && p[1] < 0xa0) ||
+        (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf0 && p[1] < 0x90) ||
+        (p[0] == 0xf4 && p[1] > 0x8f))
         return 0;
     return n;
 }

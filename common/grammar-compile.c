@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Patterns to program. A recursive descent that emits instructions as it reads; jumps whose target is not known yet are chained
- * through their target fields until it is. */
+/* Patterns to program. A recursive descent that emits instructions as it reads; jumps whose target
+ * is not known yet are chained through their target fields until it is. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -73,9 +73,10 @@ static int compile_keyword(Compiler *c)
     return keyword->text && keyword->help ? 0 : -ENOMEM;
 }
 
-/* One value of <name:a|b|c>. help is either one description for all, or as many as there are values. */
-static int compile_value(Compiler *c, const char *name, size_t name_length, const char *value, size_t length,
-                         const char *help, size_t help_length)
+/* One value of <name:a|b|c>. help is either one description for all, or as many as there are
+ * values. */
+static int compile_value(Compiler *c, const char *name, size_t name_length, const char *value,
+                         size_t length, const char *help, size_t help_length)
 {
     GrammarInstruction *keyword;
 
@@ -109,8 +110,9 @@ static uint32_t patch_chain(Compiler *c, uint32_t chain, uint32_t target)
     return target;
 }
 
-static int compile_enumeration(Compiler *c, const char *name, size_t name_length, const char *values,
-                               size_t values_length, const char *help, bool once_each)
+static int compile_enumeration(Compiler *c, const char *name, size_t name_length,
+                               const char *values, size_t values_length, const char *help,
+                               bool once_each)
 {
     bool help_each = count_bars(help, strlen(help)) == count_bars(values, values_length);
     const char *end = values + values_length;
@@ -118,7 +120,8 @@ static int compile_enumeration(Compiler *c, const char *name, size_t name_length
     int r;
 
     for (const char *value = values; value <= end;) {
-        size_t length = strcspn(value, "|>"), help_length = help_each ? strcspn(help, "|") : strlen(help);
+        size_t length = strcspn(value, "|>"),
+               help_length = help_each ? strcspn(help, "|") : strlen(help);
         uint32_t split = c->grammar->n_program;
 
         if ((r = emit(c, GRAMMAR_SPLIT, 0, NULL)) < 0 || (once_each && (r = emit_once(c)) < 0) ||
@@ -146,8 +149,8 @@ static int read_range(const char **at, const GrammarType *type, GrammarInstructi
     argument->max = GRAMMAR_LINE_MAX;
     if (**at != '(')
         return type->is_number ? -EINVAL : 0;
-    if (sscanf(*at, "(%" SCNu64 "-%" SCNu64 ")%n", &argument->min, &argument->max, &n) != 2 || n == 0 ||
-        argument->min > argument->max)
+    if (sscanf(*at, "(%" SCNu64 "-%" SCNu64 ")%n", &argument->min, &argument->max, &n) != 2 ||
+        n == 0 || argument->min > argument->max)
         return -EINVAL;
     *at += n;
     return 0;
@@ -171,7 +174,8 @@ static int compile_typed(Compiler *c, const char *name, size_t name_length, cons
     c->at++;
     if (type->placeholder)
         argument->placeholder = strdup(type->placeholder);
-    else if (asprintf(&argument->placeholder, "<%" PRIu64 "-%" PRIu64 ">", argument->min, argument->max) < 0)
+    else if (asprintf(&argument->placeholder, "<%" PRIu64 "-%" PRIu64 ">", argument->min,
+                      argument->max) < 0)
         argument->placeholder = NULL;
     return argument->name && argument->help && argument->placeholder ? 0 : -ENOMEM;
 }
@@ -216,8 +220,8 @@ static int compile_sequence(Compiler *c, bool in_repeat)
     }
 }
 
-/* Inside { } an alternative that is one argument and nothing else may come again: each value of an enumeration once, a free
- * argument without limit. */
+/* Inside { } an alternative that is one argument and nothing else may come again: each value of an
+ * enumeration once, a free argument without limit. */
 static bool is_lone_argument(const char *s)
 {
     s += strspn(s, " ");
@@ -234,8 +238,9 @@ static int compile_one_alternative(Compiler *c, char open, uint32_t *chain)
     uint32_t split = c->grammar->n_program;
     int r;
 
-    if ((r = emit(c, GRAMMAR_SPLIT, 0, NULL)) < 0 || (open == '{' && !lone && (r = emit_once(c)) < 0) ||
-        (r = compile_sequence(c, lone)) < 0 || (r = emit(c, GRAMMAR_JUMP, *chain, NULL)) < 0)
+    if ((r = emit(c, GRAMMAR_SPLIT, 0, NULL)) < 0 ||
+        (open == '{' && !lone && (r = emit_once(c)) < 0) || (r = compile_sequence(c, lone)) < 0 ||
+        (r = emit(c, GRAMMAR_JUMP, *chain, NULL)) < 0)
         return r;
     *chain = c->grammar->n_program - 1;
     c->grammar->program[split].target = c->grammar->n_program;
@@ -265,7 +270,8 @@ static int compile_alternatives(Compiler *c, char open)
     if (open == '{') {
         uint32_t tail = c->grammar->n_program;
 
-        if ((r = emit(c, GRAMMAR_SPLIT, tail + 2, NULL)) < 0 || (r = emit(c, GRAMMAR_JUMP, head, NULL)) < 0)
+        if ((r = emit(c, GRAMMAR_SPLIT, tail + 2, NULL)) < 0 ||
+            (r = emit(c, GRAMMAR_JUMP, head, NULL)) < 0)
             return r;
     }
     c->depth--;
@@ -276,7 +282,8 @@ static int compile_command(Grammar *g, uint32_t i)
 {
     static const char *const none[] = {NULL};
     const GrammarCommand *command = &g->commands[i];
-    Compiler c = {.grammar = g, .at = command->pattern, .help = command->help ? command->help : none};
+    Compiler c = {
+        .grammar = g, .at = command->pattern, .help = command->help ? command->help : none};
     int r;
 
     g->starts[i] = g->n_program;

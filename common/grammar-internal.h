@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The compiled form of a command table: one program for all patterns, in the manner of a regular expression whose letters are words.
- * grammar-compile.c makes it, grammar.c runs it. */
+/* The compiled form of a command table: one program for all patterns, in the manner of a regular
+ * expression whose letters are words. grammar-compile.c makes it, grammar.c runs it. */
 #pragma once
 
 #include <stdint.h>
@@ -29,9 +29,9 @@ typedef struct GrammarType {
 
 typedef struct GrammarInstruction {
     GrammarOperation operation;
-    uint32_t target;         /* of SPLIT and JUMP; the bit of ONCE; the command of ACCEPT */
-    char *text;              /* of KEYWORD */
-    char *name;              /* of ARGUMENT, and of a KEYWORD that is a value of <name:a|b|c>; else NULL */
+    uint32_t target; /* of SPLIT and JUMP; the bit of ONCE; the command of ACCEPT */
+    char *text;      /* of KEYWORD */
+    char *name;      /* of ARGUMENT, and of a KEYWORD that is a value of <name:a|b|c>; else NULL */
     const GrammarType *type; /* of ARGUMENT */
     uint64_t min, max;
     char *placeholder; /* of ARGUMENT */
@@ -51,7 +51,8 @@ const GrammarType *grammar_type_find(const char *name, size_t length);
 /* Does the argument take this word? */
 bool grammar_accepts(const GrammarInstruction *argument, const char *value);
 
-/* --- Following a line ---------------------------------------------------------------------------------------------- */
+/* --- Following a line
+ * ---------------------------------------------------------------------------------------------- */
 
 #define GRAMMAR_NO_CAPTURE UINT32_MAX
 
@@ -106,4 +107,5 @@ void grammar_skip_blanks(GrammarMatcher *m);
 int grammar_step(GrammarMatcher *m, GrammarStatus *ret);
 /* The word at m->at, into m->word. */
 void grammar_read_bare(GrammarMatcher *m, GrammarWord *ret);
-const GrammarInstruction *grammar_thread_instruction(const GrammarMatcher *m, const GrammarThread *t);
+const GrammarInstruction *grammar_thread_instruction(const GrammarMatcher *m,
+                                                     const GrammarThread *t);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lines against the compiled table. All commands that still fit are followed at the same time, word by word, so that the cost of a
- * line does not depend on the order or the likeness of the patterns, and "which words could stand here" is always known: that is
- * what abbreviation, the error column and completion are made of. */
+/* Lines against the compiled table. All commands that still fit are followed at the same time, word
+ * by word, so that the cost of a line does not depend on the order or the likeness of the patterns,
+ * and "which words could stand here" is always known: that is what abbreviation, the error column
+ * and completion are made of. */
 #include <strings.h>
 
 #include "grammar-internal.h"
 
-const GrammarInstruction *grammar_thread_instruction(const GrammarMatcher *m, const GrammarThread *t)
+const GrammarInstruction *grammar_thread_instruction(const GrammarMatcher *m,
+                                                     const GrammarThread *t)
 {
     return &m->grammar->program[t->instruction];
 }
@@ -14,7 +16,8 @@ const GrammarInstruction *grammar_thread_instruction(const GrammarMatcher *m, co
 static int threads_add(GrammarThreads *threads, const GrammarThread *thread)
 {
     for (size_t i = 0; i < threads->n; i++)
-        if (threads->items[i].instruction == thread->instruction && threads->items[i].once == thread->once)
+        if (threads->items[i].instruction == thread->instruction &&
+            threads->items[i].once == thread->once)
             return 0;
     if (threads->n == threads->n_allocated) {
         size_t n = threads->n_allocated ? threads->n_allocated * 2 : 64;
@@ -29,8 +32,8 @@ static int threads_add(GrammarThreads *threads, const GrammarThread *thread)
     return 0;
 }
 
-/* Adds the instructions that take a word (or accept) and are reachable from here without one. Ends because every way back
- * to the head of a { } passes a word or a ONCE. */
+/* Adds the instructions that take a word (or accept) and are reachable from here without one. Ends
+ * because every way back to the head of a { } passes a word or a ONCE. */
 static int follow(GrammarMatcher *m, GrammarThreads *threads, GrammarThread t)
 {
     for (;;) {
@@ -86,7 +89,8 @@ GrammarMatcher *grammar_matcher_new(const Grammar *g, const char *line)
     m->line = line;
     m->length = strnlen(line, GRAMMAR_LINE_MAX + 1);
     for (uint32_t i = 0; i < g->n_commands; i++)
-        if (follow(m, &m->now, (GrammarThread){.instruction = g->starts[i], .capture = GRAMMAR_NO_CAPTURE}) < 0)
+        if (follow(m, &m->now,
+                   (GrammarThread){.instruction = g->starts[i], .capture = GRAMMAR_NO_CAPTURE}) < 0)
             return NULL;
     return TAKE_PTR(m);
 }
@@ -136,7 +140,8 @@ static GrammarStatus read_quoted(GrammarMatcher *m, GrammarWord *ret)
     ret->start = m->at;
     ret->quoted = true;
     for (i = m->at + 1; i < m->length && m->line[i] != quote; i++) {
-        if (quote == '"' && m->line[i] == '\\' && i + 1 < m->length && strchr("\"\\", m->line[i + 1]))
+        if (quote == '"' && m->line[i] == '\\' && i + 1 < m->length &&
+            strchr("\"\\", m->line[i + 1]))
             i++;
         m->word[n++] = m->line[i];
     }
@@ -197,8 +202,8 @@ static size_t common_prefix(const char *a, const char *b)
     return n;
 }
 
-/* The keyword that the word stands for: itself, or the only one that it is a prefix of. NULL when there is none;
- * *ret_prefix is then how many of its characters fit some keyword. */
+/* The keyword that the word stands for: itself, or the only one that it is a prefix of. NULL when
+ * there is none; *ret_prefix is then how many of its characters fit some keyword. */
 static GrammarStatus find_keyword(const GrammarMatcher *m, const char **ret, size_t *ret_prefix)
 {
     size_t length = strlen(m->word);
@@ -241,10 +246,10 @@ static int take_word(GrammarMatcher *m, const GrammarThread *thread, const Gramm
         m->n_captures_allocated = n;
     }
     m->captures[m->n_captures] = (GrammarCapture){.instruction = t.instruction,
-                                           .previous = t.capture,
-                                           .start = word->start,
-                                           .end = word->end,
-                                           .quoted = word->quoted};
+                                                  .previous = t.capture,
+                                                  .start = word->start,
+                                                  .end = word->end,
+                                                  .quoted = word->quoted};
     t.capture = m->n_captures++;
     t.instruction++;
     return follow(m, &m->next, t);
@@ -291,7 +296,8 @@ int grammar_step(GrammarMatcher *m, GrammarStatus *ret)
 
     m->next.n = 0;
     m->column = m->at;
-    *ret = m->n_words++ < GRAMMAR_ARGUMENTS_MAX || wants_line(m) ? read_word(m, &word) : GRAMMAR_INVALID;
+    *ret = m->n_words++ < GRAMMAR_ARGUMENTS_MAX || wants_line(m) ? read_word(m, &word)
+                                                                 : GRAMMAR_INVALID;
     if (*ret == GRAMMAR_OK && !word.quoted)
         *ret = find_keyword(m, &keyword, &prefix);
     if (*ret != GRAMMAR_OK)

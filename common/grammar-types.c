@@ -30,7 +30,8 @@ static bool check_ipv6(const char *value)
     return inet_pton(AF_INET6, value, &address) == 1;
 }
 
-/* scheme://something, in visible ASCII (RFC 3986). What may follow the scheme is the business of whoever opens it. */
+/* scheme://something, in visible ASCII (RFC 3986). What may follow the scheme is the business of
+ * whoever opens it. */
 static bool check_url(const char *value)
 {
     const char *colon = strchr(value, ':');

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What callers get: the outcome of a line with its arguments, and what could follow a partial line. */
+/* What callers get: the outcome of a line with its arguments, and what could follow a partial line.
+ */
 #include <strings.h>
 
 #include "grammar-internal.h"
 
-/* --- Results -------------------------------------------------------------------------------------------------------- */
+/* --- Results
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 static char *copy_unquoted(char *to, const char *line, const GrammarCapture *c)
 {
@@ -43,7 +46,8 @@ static int fill(const GrammarMatcher *m, uint32_t last, GrammarMatch *ret)
         argument->is_keyword = !in->name;
         argument->value = in->text ? in->text : to;
         if (!in->text)
-            to = capture->quoted ? copy_unquoted(to, m->line, capture) : copy_plain(to, m->line, capture);
+            to = capture->quoted ? copy_unquoted(to, m->line, capture)
+                                 : copy_plain(to, m->line, capture);
     }
     return 0;
 }
@@ -113,7 +117,9 @@ bool grammar_has(const GrammarMatch *m, const char *keyword)
     return false;
 }
 
-/* --- Completion ----------------------------------------------------------------------------------------------------- */
+/* --- Completion
+ * -----------------------------------------------------------------------------------------------------
+ */
 
 typedef struct Candidate {
     const char *word, *help;
@@ -123,7 +129,8 @@ typedef struct Candidate {
 static int compare_candidates(const void *a, const void *b)
 {
     const Candidate *x = a, *y = b;
-    int by_end = streq(x->word, "<cr>") - streq(y->word, "<cr>"), by_word = strcmp(x->word, y->word);
+    int by_end = streq(x->word, "<cr>") - streq(y->word, "<cr>"),
+        by_word = strcmp(x->word, y->word);
 
     return by_end ? by_end : by_word ? by_word : x->order < y->order ? -1 : x->order > y->order;
 }
@@ -136,7 +143,8 @@ static size_t list_keywords(const GrammarMatcher *m, const char *prefix, Candida
     for (size_t i = 0; i < m->now.n; i++) {
         const GrammarInstruction *in = grammar_thread_instruction(m, &m->now.items[i]);
 
-        if (in->operation == GRAMMAR_KEYWORD && (!prefix || strncasecmp(in->text, prefix, strlen(prefix)) == 0))
+        if (in->operation == GRAMMAR_KEYWORD &&
+            (!prefix || strncasecmp(in->text, prefix, strlen(prefix)) == 0))
             candidates[n++] = (Candidate){in->text, in->help, i};
     }
     return n;
@@ -157,7 +165,8 @@ static size_t list_others(const GrammarMatcher *m, const char *prefix, Candidate
     return n;
 }
 
-static int report(GrammarMatcher *m, const char *prefix, grammar_completion_t callback, void *userdata)
+static int report(GrammarMatcher *m, const char *prefix, grammar_completion_t callback,
+                  void *userdata)
 {
     _cleanup_free_ Candidate *candidates = calloc(m->now.n + 1, sizeof(*candidates));
     size_t n;
@@ -180,7 +189,8 @@ static int report(GrammarMatcher *m, const char *prefix, grammar_completion_t ca
     return 0;
 }
 
-/* Where the word that touches the end of the line begins; the length of the line when a blank is there. */
+/* Where the word that touches the end of the line begins; the length of the line when a blank is
+ * there. */
 static size_t last_word(const GrammarMatcher *m)
 {
     size_t start = m->length;
@@ -190,7 +200,8 @@ static size_t last_word(const GrammarMatcher *m)
     return start;
 }
 
-int grammar_complete(const Grammar *g, const char *line, grammar_completion_t callback, void *userdata)
+int grammar_complete(const Grammar *g, const char *line, grammar_completion_t callback,
+                     void *userdata)
 {
     _cleanup_(grammar_matcher_freep) GrammarMatcher *m = grammar_matcher_new(g, line);
     GrammarStatus status;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lines from people and scripts: the input up to the first NUL, parsed and completed against a table that uses every construct. */
+/* Lines from people and scripts: the input up to the first NUL, parsed and completed against a
+ * table that uses every construct. */
 #include <assert.h>
 #include <stdint.h>
 
@@ -15,7 +16,9 @@ static const char *const help_line[] = {"c", "l", "l", "c", "t", NULL};
 
 static const GrammarCommand commands[] = {
     {"crypto key generate <type:rsa|ed25519> [<label:label>]", help_key, 1, NULL},
-    {"show dossier [include {alpha|beta|gamma}] [nonce <n:number(0-65535)>] [options <json:quoted>]", help_dossier, 2, NULL},
+    {"show dossier [include {alpha|beta|gamma}] [nonce <n:number(0-65535)>] [options "
+     "<json:quoted>]",
+     help_dossier, 2, NULL},
     {"usage {<usage:encrypt|sign|wrap>} [dump {<word:word(1-16)>}] [while]", help_repeat, 3, NULL},
     {"address (<a4:ipv4>|<a6:ipv6>|url <url:url(1-80)>|host <h:hostname>)", help_address, 4, NULL},
     {"commit [label <label:label>] [comment <text:line(1-60)>]", help_line, 5, NULL},
@@ -44,9 +47,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     assert(grammar_parse(grammar, line, &match) == 0);
     if (match.status == GRAMMAR_OK) {
-        assert(match.command && match.n_arguments > 0 && match.n_arguments <= GRAMMAR_ARGUMENTS_MAX);
+        assert(match.command && match.n_arguments > 0 &&
+               match.n_arguments <= GRAMMAR_ARGUMENTS_MAX);
         for (size_t i = 0; i < match.n_arguments; i++)
-            assert(strlen(match.arguments[i].name) > 0 && strlen(match.arguments[i].value) <= GRAMMAR_LINE_MAX);
+            assert(strlen(match.arguments[i].name) > 0 &&
+                   strlen(match.arguments[i].value) <= GRAMMAR_LINE_MAX);
     } else {
         assert(match.column <= strlen(line));
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A fuzz target as an ordinary test: gives it each file of a corpus folder. With -Dfuzz=true libFuzzer takes this file's place. */
+/* A fuzz target as an ordinary test: gives it each file of a corpus folder. With -Dfuzz=true
+ * libFuzzer takes this file's place. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -54,15 +54,18 @@ static void test_commands_of_the_workflow(void **state)
     assert_runs(CLI_EXEC, "show crypto key mypubkey ecdsa", cli_show_key);
     assert_runs(CLI_EXEC, "crypto ca authenticate system-trustpoint", cli_ca_authenticate);
     assert_runs(CLI_EXEC, "crypto ca enroll system-trustpoint", cli_ca_enroll);
-    assert_runs(CLI_EXEC, "show crypto ca certificates system-trustpoint", cli_show_ca_certificates);
+    assert_runs(CLI_EXEC, "show crypto ca certificates system-trustpoint",
+                cli_show_ca_certificates);
     assert_runs(CLI_EXEC, "clear crypto ca certificates system-trustpoint", cli_ca_clear);
     assert_runs(CLI_EXEC, "show crypto ca trustpool", cli_show_trustpool);
-    assert_runs(CLI_EXEC, "crypto ca trustpool import url http://ca.example/bundle.p7b", cli_trustpool_import);
+    assert_runs(CLI_EXEC, "crypto ca trustpool import url http://ca.example/bundle.p7b",
+                cli_trustpool_import);
     assert_runs(CLI_EXEC, "crypto ca trustpool import url clean", cli_trustpool_clean);
-    assert_runs(CLI_EXEC,
-                "show platform security integrity dossier include packages reboot-history rollback-history "
-                "system-integrity-snapshot system-inventory nonce 1580",
-                cli_show_dossier);
+    assert_runs(
+        CLI_EXEC,
+        "show platform security integrity dossier include packages reboot-history rollback-history "
+        "system-integrity-snapshot system-inventory nonce 1580",
+        cli_show_dossier);
     assert_runs(CLI_EXEC, "show runn crypto ca", cli_show_running);
     assert_runs(CLI_EXEC, "terminal exec prompt no-timestamp", cli_terminal_no_timestamp);
     assert_runs(CLI_EXEC, "terminal width 511", cli_terminal_width);
@@ -89,7 +92,8 @@ static void test_refused_words(void **state)
     assert_null(find(CLI_EXEC, "crypto key generate ecdsa"));
     assert_null(find(CLI_EXEC, "crypto key generate dsa"));
     assert_null(find(CLI_EXEC, "crypto ca trustpool import url file"));
-    assert_null(find(CLI_EXEC, "show platform security integrity dossier include packages packages"));
+    assert_null(
+        find(CLI_EXEC, "show platform security integrity dossier include packages packages"));
     assert_null(find(CLI_EXEC, "terminal length 513"));
     cli_grammar_done();
 }

@@ -50,7 +50,8 @@ static MemorySink *memory_sink_new(void)
 }
 
 /* Written in pieces of every size, the outcome is the same. */
-static void assert_filtered(LineFilter filter, const char *regex, unsigned long count, const char *text, const char *expected)
+static void assert_filtered(LineFilter filter, const char *regex, unsigned long count,
+                            const char *text, const char *expected)
 {
     for (size_t piece = 1; piece <= strlen(text) + 1; piece++) {
         MemorySink *m = memory_sink_new();
@@ -142,7 +143,8 @@ static void test_file(void **state)
     assert_int_equal(rmdir(folder), 0);
 }
 
-static void assert_escaped(const char *from, size_t size, bool last, const char *expected, size_t expected_partial)
+static void assert_escaped(const char *from, size_t size, bool last, const char *expected,
+                           size_t expected_partial)
 {
     char to[256];
     size_t partial, n = escape_text(to, from, size, last, &partial);
@@ -157,8 +159,11 @@ static void test_escapes(void **state)
 {
     ASSERT_ESCAPED("plain text\t\n", "plain text\t\n");
     ASSERT_ESCAPED("\033[2J\r\b\a\177", "\\x1b[2J\\x0d\\x08\\x07\\x7f");
-    ASSERT_ESCAPED("Z\xc3\xbcrich \xe2\x82\xac \xf0\x9f\x94\x91", "Z\xc3\xbcrich \xe2\x82\xac \xf0\x9f\x94\x91");
-    ASSERT_ESCAPED("\xc2\x9b" "31m", "\\xc2\\x9b31m");          /* C1: CSI */
+    ASSERT_ESCAPED("Z\xc3\xbcrich \xe2\x82\xac \xf0\x9f\x94\x91",
+                   "Z\xc3\xbcrich \xe2\x82\xac \xf0\x9f\x94\x91");
+    ASSERT_ESCAPED("\xc2\x9b"
+                   "31m",
+                   "\\xc2\\x9b31m");                            /* C1: CSI */
     ASSERT_ESCAPED("\xc0\xaf", "\\xc0\\xaf");                   /* overlong */
     ASSERT_ESCAPED("\xed\xa0\x80", "\\xed\\xa0\\x80");          /* surrogate */
     ASSERT_ESCAPED("\xf5\x80\x80\x80", "\\xf5\\x80\\x80\\x80"); /* beyond Unicode */
@@ -171,8 +176,12 @@ static void test_escapes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_line_filters),  cmocka_unit_test(test_bad_regex), cmocka_unit_test(test_enough_goes_back),
-        cmocka_unit_test(test_abort_goes_on), cmocka_unit_test(test_file),      cmocka_unit_test(test_escapes),
+        cmocka_unit_test(test_line_filters),
+        cmocka_unit_test(test_bad_regex),
+        cmocka_unit_test(test_enough_goes_back),
+        cmocka_unit_test(test_abort_goes_on),
+        cmocka_unit_test(test_file),
+        cmocka_unit_test(test_escapes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,7 +15,7 @@ static void test_where_the_command_ends(void **state)
     assert_int_equal(pipe_command_length("show version|count"), 12);
     assert_int_equal(pipe_command_length("show x \"a | b\" | count"), 15);
     assert_int_equal(pipe_command_length("show x '{\"a|b\": 1}' | count"), 20);
-    assert_int_equal(pipe_command_length("show it's|count"), 9);    /* no quote: it is inside a word */
+    assert_int_equal(pipe_command_length("show it's|count"), 9); /* no quote: it is inside a word */
     assert_int_equal(pipe_command_length("show \"open | count"), 11); /* never closed */
     assert_int_equal(pipe_command_length(""), 0);
 }
@@ -33,7 +33,8 @@ static void test_stages(void **state)
 {
     Pipe p;
 
-    assert_int_equal(pipe_parse("show x | include a|b  c | utility head count 3 | file /tmp/x", &p), 0);
+    assert_int_equal(pipe_parse("show x | include a|b  c | utility head count 3 | file /tmp/x", &p),
+                     0);
     assert_int_equal(p.n_stages, 3);
     assert_int_equal(p.stages[0].kind, PIPE_INCLUDE);
     assert_string_equal(p.stages[0].text, "a|b  c");
@@ -70,7 +71,8 @@ static void test_sign(void **state)
     assert_false(p.stages[0].include_certificate);
     pipe_done(&p);
 
-    assert_int_equal(pipe_parse("show x | json | utility sign include-certificate nonce 0x01 | file f", &p), 0);
+    assert_int_equal(
+        pipe_parse("show x | json | utility sign include-certificate nonce 0x01 | file f", &p), 0);
     assert_int_equal(p.n_stages, 3);
     pipe_done(&p);
 }
@@ -96,7 +98,9 @@ static void test_refused(void **state)
     for (size_t i = 0; i < ELEMENTSOF(bad); i++)
         if (pipe_parse(bad[i], &p) != -EINVAL)
             fail_msg("accepted: %s", bad[i]);
-    assert_int_equal(pipe_parse("x | count | count | count | count | count | count | count | count | count", &p), -E2BIG);
+    assert_int_equal(
+        pipe_parse("x | count | count | count | count | count | count | count | count | count", &p),
+        -E2BIG);
 }
 
 static int collect(const char *word, const char *help, void *userdata)
@@ -119,8 +123,12 @@ static void test_completion(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_where_the_command_ends), cmocka_unit_test(test_no_stages), cmocka_unit_test(test_stages),
-        cmocka_unit_test(test_sign),                   cmocka_unit_test(test_refused),   cmocka_unit_test(test_completion),
+        cmocka_unit_test(test_where_the_command_ends),
+        cmocka_unit_test(test_no_stages),
+        cmocka_unit_test(test_stages),
+        cmocka_unit_test(test_sign),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_completion),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,7 +50,8 @@ static const CertificateView leaf = {
     .key_usage = "General Purpose",
     .status = "Available",
     .serial_number = "10:B6",
-    .subject = "serialNumber=7b20faa4,unstructuredAddress=10.1.1.1,unstructuredName=test-secl.cisco.com,CN=Anetwork,OU=IT",
+    .subject = "serialNumber=7b20faa4,unstructuredAddress=10.1.1.1,unstructuredName=test-secl."
+               "cisco.com,CN=Anetwork,OU=IT",
     .issuer = "serialNumber=7b20faa4,unstructuredName=test-secl.cisco.com",
     .sha1_fingerprint = "21ACDD5EB6E6F4103E02C1BAB107AD86DDCDD1F3",
     .sha256_fingerprint = "",
@@ -79,10 +80,12 @@ static void test_hex(void **state)
 
 static void test_key(void **state)
 {
-    static const uint8_t data[] = {0x30, 0x82, 0x01, 0x22, 0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01,
-                                   0x01, 0x05, 0x00, 0x03, 0x82, 0x01, 0x0f, 0x00, 0x30, 0x82, 0x01, 0x0a, 0x02, 0x82, 0x01, 0x01,
-                                   0x00, 0xa9, 0x3d, 0xe0, 0x00, 0x01};
-    KeyView key = {"system-root-key", "rsa", "general", 2048, UINT64_C(1580931790000000), data, sizeof(data)};
+    static const uint8_t data[] = {0x30, 0x82, 0x01, 0x22, 0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86,
+                                   0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00, 0x03,
+                                   0x82, 0x01, 0x0f, 0x00, 0x30, 0x82, 0x01, 0x0a, 0x02, 0x82,
+                                   0x01, 0x01, 0x00, 0xa9, 0x3d, 0xe0, 0x00, 0x01};
+    KeyView key = {"system-root-key",          "rsa", "general",   2048,
+                   UINT64_C(1580931790000000), data,  sizeof(data)};
     FILE *f = begin();
 
     render_key(f, &key);
@@ -130,7 +133,9 @@ static void test_certificates(void **state)
               "Status         : Available\n"
               "Serial Number  : 10:B6\n"
               "Subject:\n"
-              "    serialNumber=7b20faa4,unstructuredAddress=10.1.1.1,unstructuredName=test-secl.cisco.com,CN=Anetwork,OU=IT\n"
+              "    "
+              "serialNumber=7b20faa4,unstructuredAddress=10.1.1.1,unstructuredName=test-secl.cisco."
+              "com,CN=Anetwork,OU=IT\n"
               "Issued By      :\n"
               "    serialNumber=7b20faa4,unstructuredName=test-secl.cisco.com\n"
               "Validity Start : 12:30:31 UTC Fri Feb 21 2020\n"
@@ -158,9 +163,12 @@ static void test_new_certificate(void **state)
 
 static void test_trustpool(void **state)
 {
-    static const char json[] = "{\"source\": \"built-in\", \"serial-number\": \"5F:F8:7B\", \"subject\": \"CN=Cisco Root CA 2048,O=Cisco Systems\","
-                               "\"issuer\": \"CN=Cisco Root CA 2048,O=Cisco Systems\", \"not-before\": 1084565832, \"not-after\": 1873484742,"
-                               "\"sha1-fingerprint\": \"DE990CED99E0431F60EDC3937E7CD5BF0ED9E5FA\"}";
+    static const char json[] =
+        "{\"source\": \"built-in\", \"serial-number\": \"5F:F8:7B\", \"subject\": \"CN=Cisco Root "
+        "CA 2048,O=Cisco Systems\","
+        "\"issuer\": \"CN=Cisco Root CA 2048,O=Cisco Systems\", \"not-before\": 1084565832, "
+        "\"not-after\": 1873484742,"
+        "\"sha1-fingerprint\": \"DE990CED99E0431F60EDC3937E7CD5BF0ED9E5FA\"}";
     _cleanup_json_ json_object *o = NULL;
     FILE *f = begin();
 
@@ -187,22 +195,32 @@ static void test_trustpool(void **state)
 
 static void test_commits(void **state)
 {
-    CommitView commit = {.id = 1000000093, .time = UINT64_C(1465310539000000), .user = "fred", .line = "vty0:node0_RSP0_CPU0", .client = "CLI"};
+    CommitView commit = {.id = 1000000093,
+                         .time = UINT64_C(1465310539000000),
+                         .user = "fred",
+                         .line = "vty0:node0_RSP0_CPU0",
+                         .client = "CLI"};
     FILE *f = begin();
 
     render_commit_head(f);
     render_commit(f, 1, &commit);
-    commit = (CommitView){.id = 1000000088, .time = UINT64_C(1465309752000000), .user = "patrick", .line = "vty1:node0_RSP0_CP",
-                          .client = "Rollback", .label = "before"};
+    commit = (CommitView){.id = 1000000088,
+                          .time = UINT64_C(1465309752000000),
+                          .user = "patrick",
+                          .line = "vty1:node0_RSP0_CP",
+                          .client = "Rollback",
+                          .label = "before"};
     render_commit(f, 16, &commit);
     commit.user = "a-user-with-a-long-name";
     commit.line = "";
     render_commit(f, 17, &commit);
-    expect(f, "SNo. Label/ID    User      Line                Client      Time Stamp\n"
-              "~~~~ ~~~~~~~~    ~~~~      ~~~~                ~~~~~~      ~~~~~~~~~~\n"
-              "1    1000000093  fred      vty0:node0_RSP0_CP  CLI         Tue Jun  7 14:42:19 2016\n"
-              "16   before      patrick   vty1:node0_RSP0_CP  Rollback    Tue Jun  7 14:29:12 2016\n"
-              "17   before      a-user-with-a-long-name                     Rollback    Tue Jun  7 14:29:12 2016\n");
+    expect(f,
+           "SNo. Label/ID    User      Line                Client      Time Stamp\n"
+           "~~~~ ~~~~~~~~    ~~~~      ~~~~                ~~~~~~      ~~~~~~~~~~\n"
+           "1    1000000093  fred      vty0:node0_RSP0_CP  CLI         Tue Jun  7 14:42:19 2016\n"
+           "16   before      patrick   vty1:node0_RSP0_CP  Rollback    Tue Jun  7 14:29:12 2016\n"
+           "17   before      a-user-with-a-long-name                     Rollback    Tue Jun  7 "
+           "14:29:12 2016\n");
 }
 
 /* No value can look like a line of its own, or reach the terminal. */
@@ -222,9 +240,12 @@ static void test_values_stay_on_their_line(void **state)
 static void test_json(void **state)
 {
     static const uint8_t data[] = {1, 2, 3};
-    const KeyView key = {"k", "rsa", "general", 2048, UINT64_C(1580931790123456), data, sizeof(data)};
-    const CommitView commit = {.id = 1, .time = 2000000, .user = "u", .line = "", .client = "CLI", .comment = "why"};
-    _cleanup_json_ json_object *k = render_key_json(&key), *c = render_certificate_json(&leaf), *m = render_commit_json(&commit);
+    const KeyView key = {"k",  "rsa",       "general", 2048, UINT64_C(1580931790123456),
+                         data, sizeof(data)};
+    const CommitView commit = {
+        .id = 1, .time = 2000000, .user = "u", .line = "", .client = "CLI", .comment = "why"};
+    _cleanup_json_ json_object *k = render_key_json(&key), *c = render_certificate_json(&leaf),
+                               *m = render_commit_json(&commit);
     const char *s;
     uint64_t n;
 

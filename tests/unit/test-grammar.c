@@ -13,7 +13,8 @@
 /* Parses a line with a single pattern, and says how it went: "ok a=1 b=2" or "invalid 3". */
 static const char *outcome(const char *pattern, const char *const *help, const char *line)
 {
-    static const char *const names[] = {"ok", "empty", "invalid", "incomplete", "ambiguous", "unmatched"};
+    static const char *const names[] = {"ok",         "empty",     "invalid",
+                                        "incomplete", "ambiguous", "unmatched"};
     static char text[1024];
     const GrammarCommand commands[] = {{pattern, help, 1, NULL}, {0}};
     _cleanup_(grammar_freep) Grammar *g = grammar_new(commands);
@@ -23,10 +24,12 @@ static const char *outcome(const char *pattern, const char *const *help, const c
     assert_non_null(g);
     assert_int_equal(grammar_parse(g, line, &m), 0);
     n = (size_t)snprintf(text, sizeof(text), "%s", names[m.status]);
-    if (m.status == GRAMMAR_INVALID || m.status == GRAMMAR_AMBIGUOUS || m.status == GRAMMAR_UNMATCHED_QUOTE)
+    if (m.status == GRAMMAR_INVALID || m.status == GRAMMAR_AMBIGUOUS ||
+        m.status == GRAMMAR_UNMATCHED_QUOTE)
         snprintf(text + n, sizeof(text) - n, " %zu", m.column);
     for (size_t i = 0; i < m.n_arguments && n < sizeof(text); i++)
-        n += (size_t)snprintf(text + n, sizeof(text) - n, m.arguments[i].is_keyword ? " %s" : " %s=%s", m.arguments[i].name,
+        n += (size_t)snprintf(text + n, sizeof(text) - n,
+                              m.arguments[i].is_keyword ? " %s" : " %s=%s", m.arguments[i].name,
                               m.arguments[i].value);
     grammar_match_done(&m);
     return text;
@@ -86,27 +89,36 @@ static void test_keyword_before_argument_before_line(void **state)
     const char *const *help = HELP("s", "c", "l", "l");
     const char *pattern = "subject (ca-certificate <ca:line>|<leaf:line>)";
 
-    assert_string_equal(outcome(pattern, help, "subject ca-certificate CN=x, O=y "), "ok subject ca-certificate ca=CN=x, O=y");
-    assert_string_equal(outcome(pattern, help, "subject  CN=x,  O=y"), "ok subject leaf=CN=x,  O=y");
+    assert_string_equal(outcome(pattern, help, "subject ca-certificate CN=x, O=y "),
+                        "ok subject ca-certificate ca=CN=x, O=y");
+    assert_string_equal(outcome(pattern, help, "subject  CN=x,  O=y"),
+                        "ok subject leaf=CN=x,  O=y");
     assert_string_equal(outcome(pattern, help, "subject"), "incomplete");
     assert_string_equal(outcome(pattern, help, "subject ca "), "incomplete");
-    assert_string_equal(outcome(pattern, help, "subject \"CN=x\" \"y"), "ok subject leaf=\"CN=x\" \"y");
-    assert_string_equal(outcome("v (<n:number(1-9)>|<rest:line>)", HELP("v", "n", "r"), "v 5"), "ok v n=5");
-    assert_string_equal(outcome("v (<n:number(1-9)>|<rest:line>)", HELP("v", "n", "r"), "v 5 6"), "invalid 4");
-    assert_string_equal(outcome("v (<n:number(1-9)>|<rest:line>)", HELP("v", "n", "r"), "v 55 6"), "ok v rest=55 6");
+    assert_string_equal(outcome(pattern, help, "subject \"CN=x\" \"y"),
+                        "ok subject leaf=\"CN=x\" \"y");
+    assert_string_equal(outcome("v (<n:number(1-9)>|<rest:line>)", HELP("v", "n", "r"), "v 5"),
+                        "ok v n=5");
+    assert_string_equal(outcome("v (<n:number(1-9)>|<rest:line>)", HELP("v", "n", "r"), "v 5 6"),
+                        "invalid 4");
+    assert_string_equal(outcome("v (<n:number(1-9)>|<rest:line>)", HELP("v", "n", "r"), "v 55 6"),
+                        "ok v rest=55 6");
 }
 
 static void test_alternatives_and_optionals(void **state)
 {
     const char *const *help = HELP("k", "r", "g", "l", "e", "a|b|c", "l");
-    const char *pattern = "key (rsa [general-keys] [<label:label>]|ecdsa <curve:nistp256|nistp384|nistp521> [<label:label>])";
+    const char *pattern = "key (rsa [general-keys] [<label:label>]|ecdsa "
+                          "<curve:nistp256|nistp384|nistp521> [<label:label>])";
 
     assert_string_equal(outcome(pattern, help, "key rsa"), "ok key rsa");
     assert_string_equal(outcome(pattern, help, "key rsa general"), "ok key rsa general-keys");
-    assert_string_equal(outcome(pattern, help, "key rsa general a.b"), "ok key rsa general-keys label=a.b");
+    assert_string_equal(outcome(pattern, help, "key rsa general a.b"),
+                        "ok key rsa general-keys label=a.b");
     assert_string_equal(outcome(pattern, help, "key rsa mine"), "ok key rsa label=mine");
     assert_string_equal(outcome(pattern, help, "key rsa mine general-keys"), "invalid 13");
-    assert_string_equal(outcome(pattern, help, "key ecdsa nistp3 x"), "ok key ecdsa curve=nistp384 label=x");
+    assert_string_equal(outcome(pattern, help, "key ecdsa nistp3 x"),
+                        "ok key ecdsa curve=nistp384 label=x");
     assert_string_equal(outcome(pattern, help, "key ecdsa nistp"), "ambiguous 10");
     assert_string_equal(outcome(pattern, help, "key ecdsa"), "incomplete");
     assert_string_equal(outcome("a [b|c] d", HELP("a", "b", "c", "d"), "a d"), "ok a d");
@@ -116,24 +128,31 @@ static void test_alternatives_and_optionals(void **state)
 
 static void test_repeats(void **state)
 {
-    const char *pattern = "show [include {packages|reboot-history|rollback-history}] [nonce <n:number(0-65535)>]";
+    const char *pattern =
+        "show [include {packages|reboot-history|rollback-history}] [nonce <n:number(0-65535)>]";
     const char *const *help = HELP("s", "i", "p", "r", "r", "n", "n");
 
     assert_string_equal(outcome(pattern, help, "show"), "ok show");
     assert_string_equal(outcome(pattern, help, "show include"), "incomplete");
-    assert_string_equal(outcome(pattern, help, "show include rollback packages"), "ok show include rollback-history packages");
+    assert_string_equal(outcome(pattern, help, "show include rollback packages"),
+                        "ok show include rollback-history packages");
     assert_string_equal(outcome(pattern, help, "show include packages packages"), "invalid 22");
-    assert_string_equal(outcome(pattern, help, "show include packages nonce 7"), "ok show include packages nonce n=7");
+    assert_string_equal(outcome(pattern, help, "show include packages nonce 7"),
+                        "ok show include packages nonce n=7");
     assert_string_equal(outcome(pattern, help, "show nonce 7 include packages"), "invalid 13");
-    assert_string_equal(outcome(pattern, help, "show include re"), "ok show include reboot-history");
+    assert_string_equal(outcome(pattern, help, "show include re"),
+                        "ok show include reboot-history");
     assert_string_equal(outcome(pattern, help, "show include r"), "ambiguous 13");
 
-    assert_string_equal(outcome("u {<u:sign|wrap>}", HELP("u", "u"), "u wrap sign"), "ok u u=wrap u=sign");
+    assert_string_equal(outcome("u {<u:sign|wrap>}", HELP("u", "u"), "u wrap sign"),
+                        "ok u u=wrap u=sign");
     assert_string_equal(outcome("u {<u:sign|wrap>}", HELP("u", "u"), "u wrap wrap"), "invalid 7");
     assert_string_equal(outcome("u {<u:word>}", HELP("u", "u"), "u a a b"), "ok u u=a u=a u=b");
-    assert_string_equal(outcome("commit {label <l:label>|comment <c:line>}", HELP("c", "l", "l", "c", "c"), "commit comment label x"),
+    assert_string_equal(outcome("commit {label <l:label>|comment <c:line>}",
+                                HELP("c", "l", "l", "c", "c"), "commit comment label x"),
                         "ok commit comment c=label x");
-    assert_string_equal(outcome("commit {label <l:label>|comment <c:line>}", HELP("c", "l", "l", "c", "c"), "commit lab x com a b"),
+    assert_string_equal(outcome("commit {label <l:label>|comment <c:line>}",
+                                HELP("c", "l", "l", "c", "c"), "commit lab x com a b"),
                         "ok commit label l=x comment c=a b");
 }
 
@@ -145,16 +164,19 @@ static void test_types(void **state)
     assert_string_equal(outcome("a <x:number(1-100)>", help, "a 101"), "invalid 2");
     assert_string_equal(outcome("a <x:number(1-100)>", help, "a 0"), "invalid 2");
     assert_string_equal(outcome("a <x:number(1-100)>", help, "a +5"), "invalid 2");
-    assert_string_equal(outcome("a <x:number(1-100)>", help, "a 18446744073709551617"), "invalid 2");
+    assert_string_equal(outcome("a <x:number(1-100)>", help, "a 18446744073709551617"),
+                        "invalid 2");
     assert_string_equal(outcome("a <x:label>", help, "a ../x"), "invalid 2");
     assert_string_equal(outcome("a <x:label>", help, "a x.y"), "ok a x=x.y");
-    assert_string_equal(outcome("a <x:hostname>", help, "a r1.example.com"), "ok a x=r1.example.com");
+    assert_string_equal(outcome("a <x:hostname>", help, "a r1.example.com"),
+                        "ok a x=r1.example.com");
     assert_string_equal(outcome("a <x:hostname>", help, "a r1..com"), "invalid 2");
     assert_string_equal(outcome("a <x:ipv4>", help, "a 10.1.1.1"), "ok a x=10.1.1.1");
     assert_string_equal(outcome("a <x:ipv4>", help, "a 10.1.1.256"), "invalid 2");
     assert_string_equal(outcome("a <x:ipv6>", help, "a 2001:db8::1"), "ok a x=2001:db8::1");
     assert_string_equal(outcome("a <x:url(1-18)>", help, "a http://ca.example/x"), "invalid 2");
-    assert_string_equal(outcome("a <x:url(1-30)>", help, "a http://ca.example/x"), "ok a x=http://ca.example/x");
+    assert_string_equal(outcome("a <x:url(1-30)>", help, "a http://ca.example/x"),
+                        "ok a x=http://ca.example/x");
     assert_string_equal(outcome("a <x:url>", help, "a ca.example"), "invalid 2");
     assert_string_equal(outcome("a <x:word(2-4)>", help, "a x"), "invalid 2");
     assert_string_equal(outcome("a <x:word(2-4)>", help, "a xyzw"), "ok a x=xyzw");
@@ -203,10 +225,18 @@ static void test_bad_patterns(void **state)
         const char *pattern;
         const char *help[4];
     } bad[] = {
-        {"a (b|c", {"a", "b", "c"}},      {"a b)", {"a", "b"}},         {"a [b}", {"a", "b"}},
-        {"a <x:nosuch>", {"a", "x"}},     {"a <x:number>", {"a", "x"}}, {"a <x:number(9-1)>", {"a", "x"}},
-        {"a <x:word", {"a", "x"}},        {"a <:word>", {"a", "x"}},    {"a <x:b||c>", {"a", "x"}},
-        {"a b", {"a"}},                   {"a", {"a", "b"}},            {"a <x:word(1-2>", {"a", "x"}},
+        {"a (b|c", {"a", "b", "c"}},
+        {"a b)", {"a", "b"}},
+        {"a [b}", {"a", "b"}},
+        {"a <x:nosuch>", {"a", "x"}},
+        {"a <x:number>", {"a", "x"}},
+        {"a <x:number(9-1)>", {"a", "x"}},
+        {"a <x:word", {"a", "x"}},
+        {"a <:word>", {"a", "x"}},
+        {"a <x:b||c>", {"a", "x"}},
+        {"a b", {"a"}},
+        {"a", {"a", "b"}},
+        {"a <x:word(1-2>", {"a", "x"}},
     };
 
     for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
@@ -229,9 +259,12 @@ static void test_completion(void **state)
 {
     const GrammarCommand commands[] = {
         {"show version", (const char *const[]){"Show", "Version", NULL}, 1, NULL},
-        {"show crypto key <type:rsa|ecdsa> [<label:label>]", (const char *const[]){"Other", "Crypto", "Keys", "RSA|ECDSA", "Label", NULL}, 2, NULL},
-        {"show crypto ca [<name:label>]", (const char *const[]){"Other", "Crypto", "CA", "Name", NULL}, 3, NULL},
-        {"terminal length <n:number(0-512)>", (const char *const[]){"Terminal", "Lines", "Number", NULL}, 4, NULL},
+        {"show crypto key <type:rsa|ecdsa> [<label:label>]",
+         (const char *const[]){"Other", "Crypto", "Keys", "RSA|ECDSA", "Label", NULL}, 2, NULL},
+        {"show crypto ca [<name:label>]",
+         (const char *const[]){"Other", "Crypto", "CA", "Name", NULL}, 3, NULL},
+        {"terminal length <n:number(0-512)>",
+         (const char *const[]){"Terminal", "Lines", "Number", NULL}, 4, NULL},
         {"note <text:line>", (const char *const[]){"Note", "Text", NULL}, 5, NULL},
         {0},
     };
@@ -273,7 +306,8 @@ static int refuse(const char *word, const char *help, void *userdata)
 
 static void test_lookups(void **state)
 {
-    const GrammarCommand commands[] = {{"crypto generate <type:rsa|dsa> <label:label>", HELP("c", "g", "t", "l"), 1, NULL}, {0}};
+    const GrammarCommand commands[] = {
+        {"crypto generate <type:rsa|dsa> <label:label>", HELP("c", "g", "t", "l"), 1, NULL}, {0}};
     _cleanup_(grammar_freep) Grammar *g = grammar_new(commands);
     GrammarMatch m;
 
