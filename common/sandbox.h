@@ -18,6 +18,13 @@ typedef struct SandboxPath {
     SandboxPathAccess access;
 } SandboxPath;
 
+/* For processes that turn numbers of users into names. useradd(8) and the like replace /etc/passwd, and a rule stays with the file that was there, so
+ * it has to be one for the folder. Not for processes with capabilities that open the closed files in it. */
+#define SANDBOX_USER_NAMES                                                                                             \
+    {                                                                                                                  \
+        "/etc", SANDBOX_READ                                                                                           \
+    }
+
 /* Sets of system calls beyond the base that every daemon needs (memory, time, event loop, threads, reading
  * and writing open descriptors, signals, the bus connection that is already open). */
 typedef enum SandboxCalls {

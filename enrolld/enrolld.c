@@ -18,7 +18,8 @@ static void state_corrupt(const char *file, int error)
 {
     static const LogEvent event = {LOG_STATE_CORRUPT};
 
-    log_event(&event, LOG_FIELDS("FILE", file), "State file %s can't be read and was moved aside: %s", file, strerror(-error));
+    log_event(&event, LOG_FIELDS("FILE", file),
+              "State file %s can't be read and was moved aside: %s", file, strerror(-error));
 }
 
 /* What changes because time passes. */
@@ -124,7 +125,8 @@ static int start(Server *server, void **ret)
     if (r >= 0)
         r = key_watch_init(m);
     if (r >= 0)
-        r = sd_event_add_time_relative(server_event(server), &m->tick, CLOCK_BOOTTIME, TICK_USEC, 0, on_tick, m);
+        r = sd_event_add_time_relative(server_event(server), &m->tick, CLOCK_BOOTTIME, TICK_USEC, 0,
+                                       on_tick, m);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(m);
@@ -139,12 +141,14 @@ static int ready(Server *server, void *userdata)
 
 static const SandboxPath paths[] = {
     {"$STATE_DIRECTORY", SANDBOX_READ_WRITE},
+    SANDBOX_USER_NAMES,
     {NULL, SANDBOX_READ},
 };
 
 static const Sandbox sandbox = {
     .name = "enrolld",
-    .calls = SANDBOX_CALLS_FILES_READ | SANDBOX_CALLS_FILES_WRITE | SANDBOX_CALLS_MEMFD | SANDBOX_CALLS_UNIX_SOCKET,
+    .calls = SANDBOX_CALLS_FILES_READ | SANDBOX_CALLS_FILES_WRITE | SANDBOX_CALLS_MEMFD |
+             SANDBOX_CALLS_UNIX_SOCKET,
     .paths = paths,
     .files_max = 1024,
 };
@@ -153,7 +157,8 @@ int main(int argc, char *argv[])
 {
     static const ServerDescription description = {
         .name = "enrolld",
-        .description = "Keeps the router's trustpoints: CA and router certificates, and how they are obtained.",
+        .description = "Keeps the router's trustpoints: CA and router certificates, and how they "
+                       "are obtained.",
         .bus_name = ENROLLMENT_NAME,
         .root_path = ENROLLMENT_PATH,
         .sandbox = &sandbox,

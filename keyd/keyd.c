@@ -12,7 +12,11 @@
 #include "names.h"
 #include "secure-memory.h"
 
-static const SandboxPath paths[] = {{"$STATE_DIRECTORY", SANDBOX_READ_WRITE}, {NULL, SANDBOX_READ}};
+static const SandboxPath paths[] = {
+    {"$STATE_DIRECTORY", SANDBOX_READ_WRITE},
+    SANDBOX_USER_NAMES,
+    {NULL, SANDBOX_READ},
+};
 
 static const Sandbox sandbox = {
     .name = "keyd",

@@ -7,6 +7,7 @@
 static const SandboxPath sandbox_paths[] = {
     {"$STATE_DIRECTORY", SANDBOX_READ_WRITE},
     {"$RUNTIME_DIRECTORY", SANDBOX_READ_WRITE},
+    SANDBOX_USER_NAMES,
     {NULL, SANDBOX_READ},
 };
 

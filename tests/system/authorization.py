@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Users who hold exactly what a test says, and calls in their name."""
 
+import hashlib
+
 from contract import CLASSES, DAEMONS, known_tasks, methods_of
 
 NOT_AUTHORIZED = "org.chancery.Error.NotAuthorized"
@@ -42,7 +44,9 @@ def cases():
 
 
 def user_with(tasks):
-    return "with-" + "-".join(sorted(t.replace(".", "-") for t in tasks))[:80]
+    # A login name has at most 31 characters.
+    name = "-".join(sorted(t.replace(".", "-") for t in tasks))
+    return "with-" + (name if len(name) <= 26 else hashlib.sha256(name.encode()).hexdigest()[:12])
 
 
 def user_without(task):

@@ -97,15 +97,23 @@ def find_key(users, user):
 def test_denied_granted_withdrawn(users):
     configure(users, ["username newcomer"])
     assert find_key(users, "newcomer") == NOT_AUTHORIZED
-    configure(users, group_lines("newcomer", ["crypto.read"]))
+    configure(users, group_lines("readers", ["crypto.read"])[:-2] + ["username newcomer", "group readers"])
     assert find_key(users, "newcomer") == "org.chancery.Error.NoSuchObject"
     # What is granted through a group is withdrawn with the group's task, at once.
-    configure(users, ["taskgroup newcomer", "no task read crypto"])
+    configure(users, ["taskgroup readers", "no task read crypto"])
     assert find_key(users, "newcomer") == NOT_AUTHORIZED
-    configure(users, ["taskgroup newcomer", "task write crypto"])
+    configure(users, ["taskgroup readers", "task write crypto"])
     assert find_key(users, "newcomer") == "org.chancery.Error.NoSuchObject"
-    configure(users, ["username newcomer", "no group newcomer"])
+    configure(users, ["username newcomer", "no group readers"])
     assert find_key(users, "newcomer") == NOT_AUTHORIZED
+
+
+def test_user_named_like_a_group_is_no_member(users):
+    """An account's own group must not make a member of a user group that happens to have its name."""
+    configure(users, [*group_lines("twin", ["crypto.read"])[:-1]])
+    assert find_key(users, "twin") == NOT_AUTHORIZED
+    refused = users.run(["chancery"], "admin", stdin="configure\nusername root-lr\ncommit\nend\n", check=False)
+    assert refused.returncode != 0 or find_key(users, "root-lr") == NOT_AUTHORIZED
 
 
 def test_unix_group_counts_as_membership(users):
@@ -118,9 +126,12 @@ def test_unix_group_counts_as_membership(users):
 
 
 def test_refusal_is_in_the_journal(users):
-    find_key(users, "with-nothing")
-    wait_for(lambda: "crypto (READ)" in users.output("journalctl -o cat --no-pager | grep NOT_AUTHORIZED | grep with-nothing || true"),
-             "the refusal in the journal", 10)
+    """With the user's name, also for users who came after the daemon started, by configuration or by useradd."""
+    users.run(["useradd", "-M", "latecomer"])
+    for user in ("with-nothing", "latecomer"):
+        find_key(users, user)
+        wait_for(lambda u=user: f"'{u}' was refused Find: task ID crypto (READ)" in users.output("journalctl -o cat --no-pager"),
+                 "the refusal in the journal", 10)
 
 
 @pytest.fixture
@@ -156,7 +167,7 @@ def test_polkit_that_crashes_means_denied(users, polkit):
     for _ in range(5):
         waiting = users.popen([*Case("keyd", methods_of("keyd")[1], []).words()[:6], "rsa", "none"], "with-nothing",
                               stdout=subprocess.PIPE, text=True)
-        os.kill(users.main_pid("polkit.service") or polkit, signal.SIGKILL)
+        os.kill(wait_for(lambda: users.main_pid("polkit.service"), "polkit to be started", 10), signal.SIGKILL)
         assert waiting.communicate(timeout=60)[0].startswith(NOT_AUTHORIZED)
         users.run(["systemctl", "reset-failed", "polkit.service"], check=False)
 
@@ -188,7 +199,9 @@ def test_job_of_another_user_does_not_exist(users):
 def test_what_was_asked_about_is_what_is_committed(users, build):
     """F12: a candidate that changes while polkit is being asked is not committed."""
     users.write("/usr/local/bin/session-race", (build / "tests/session-race").read_bytes(), 0o755)
+    configure(users, ["hostname before"])
     before = users.chancery("show running-config hostname").stdout
+    assert "hostname before" in before
     outcomes = {users.output(["session-race", "hostname raced"]).strip() for _ in range(5)}
     assert outcomes == {"org.chancery.Error.Conflict"}
     assert users.chancery("show running-config hostname").stdout == before
