@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Certificates are somebody else's bytes: what is shown of them is bounded, valid UTF-8, and can't steer a terminal. Names are
- * printed the router's way, which is RFC 4514 (last RDN first) with the attribute names that OpenSSL knows. */
+/* Certificates are somebody else's bytes: what is shown of them is bounded, valid UTF-8, and can't
+ * steer a terminal. Names are printed the router's way, which is RFC 4514 (last RDN first) with the
+ * attribute names that OpenSSL knows. */
 #include "x509-render.h"
 
 #include <ctype.h>
@@ -20,7 +21,7 @@
      ASN1_STRFLGS_DUMP_UNKNOWN | ASN1_STRFLGS_DUMP_DER | XN_FLAG_SEP_COMMA_PLUS | XN_FLAG_DN_REV | \
      XN_FLAG_FN_SN | XN_FLAG_DUMP_UNKNOWN_FIELDS)
 
-/* --- Rendering ------------------------------------------------------------------------------------------------------ */
+/* --- Rendering -------------------------------------------------------------------------------- */
 
 /* Length of the well-formed UTF-8 sequence at the start of text, 0 when there is none. */
 static size_t utf8_length(const unsigned char *text, size_t size)
@@ -37,13 +38,14 @@ static bool is_misleading(const unsigned char *c, size_t n)
         return c[0] == 0xc2 && c[1] < 0xa0; /* U+0080..U+009F */
     if (n != 3)
         return false;
-    return (c[0] == 0xe2 && c[1] == 0x80 && (c[2] == 0x8e || c[2] == 0x8f)) ||             /* U+200E, U+200F */
-           (c[0] == 0xe2 && c[1] == 0x80 && c[2] >= 0xa8 && c[2] <= 0xae) ||               /* U+2028..U+202E */
-           (c[0] == 0xe2 && c[1] == 0x81 && c[2] >= 0xa6 && c[2] <= 0xa9) ||               /* U+2066..U+2069 */
-           (c[0] == 0xef && c[1] == 0xbb && c[2] == 0xbf);                                 /* U+FEFF */
+    return (c[0] == 0xe2 && c[1] == 0x80 && (c[2] == 0x8e || c[2] == 0x8f)) || /* U+200E, U+200F */
+           (c[0] == 0xe2 && c[1] == 0x80 && c[2] >= 0xa8 && c[2] <= 0xae) ||   /* U+2028..U+202E */
+           (c[0] == 0xe2 && c[1] == 0x81 && c[2] >= 0xa6 && c[2] <= 0xa9) ||   /* U+2066..U+2069 */
+           (c[0] == 0xef && c[1] == 0xbb && c[2] == 0xbf);                     /* U+FEFF */
 }
 
-/* Whatever the printer of names let through that is no printable UTF-8 becomes \XX, as RFC 4514 writes bytes. */
+/* Whatever the printer of names let through that is no printable UTF-8 becomes \XX, as RFC 4514
+ * writes bytes. */
 static char *printable_new(const unsigned char *text, size_t size)
 {
     static const char hex[] = "0123456789ABCDEF";
@@ -190,9 +192,10 @@ const char *time_render(int64_t seconds, char buffer[TIME_TEXT_SIZE])
     return buffer;
 }
 
-/* --- Parsing certificates ------------------------------------------------------------------------------------------- */
+/* --- Parsing certificates --------------------------------------------------------------------- */
 
-/* What OpenSSL accepts and nobody honest makes: inner and outer algorithm differ; a key that is there to burn time. */
+/* What OpenSSL accepts and nobody honest makes: inner and outer algorithm differ; a key that is
+ * there to burn time. */
 static int certificate_check(const X509 *certificate)
 {
     const X509_ALGOR *outer;
@@ -247,9 +250,10 @@ int certificate_encode(X509 *certificate, void **ret_der, size_t *ret_size)
     return 0;
 }
 
-/* --- Parsing configured subjects ------------------------------------------------------------------------------------ */
+/* --- Parsing configured subjects -------------------------------------------------------------- */
 
-/* What a configured subject may be made of. Bounds in characters: RFC 5280 appendix A.1 (ub-...), RFC 2985 for PKCS #9, RFC 4519 for UID. */
+/* What a configured subject may be made of. Bounds in characters: RFC 5280 appendix A.1 (ub-...),
+ * RFC 2985 for PKCS #9, RFC 4519 for UID. */
 static const struct SubjectAttribute {
     const char *name;
     int nid;
@@ -289,10 +293,14 @@ static const struct SubjectAttribute *subject_attribute_find(const char *name, s
 
 static int hex_digit(char c)
 {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
 }
 
-/* One character after a backslash: itself when it is special (RFC 4514 section 2.4), else a byte in hex. */
+/* One character after a backslash: itself when it is special (RFC 4514 section 2.4), else a byte in
+ * hex. */
 static int subject_unescape(const char **text, char *ret)
 {
     const char *p = *text;
@@ -310,7 +318,8 @@ static int subject_unescape(const char **text, char *ret)
 }
 
 /* Takes one value, up to the comma or the end, without escapes and outer blanks. */
-static int subject_value(const char **text, char *ret_value, size_t *ret_size, const char **ret_reason)
+static int subject_value(const char **text, char *ret_value, size_t *ret_size,
+                         const char **ret_reason)
 {
     const char *p = *text;
     size_t n = 0, kept = 0;
@@ -327,7 +336,8 @@ static int subject_value(const char **text, char *ret_value, size_t *ret_size, c
             p++;
             r = subject_unescape(&p, &ret_value[n++]);
             if (r < 0) {
-                *ret_reason = "a backslash must be followed by a special character or two hex digits";
+                *ret_reason =
+                    "a backslash must be followed by a special character or two hex digits";
                 return r;
             }
             kept = n;
@@ -359,7 +369,8 @@ static bool subject_characters_fit(const char *value, size_t size, int type)
     return true;
 }
 
-static const char *subject_value_problem(const struct SubjectAttribute *attribute, const char *value, size_t size)
+static const char *subject_value_problem(const struct SubjectAttribute *attribute,
+                                         const char *value, size_t size)
 {
     size_t characters = 0;
 
@@ -396,8 +407,8 @@ static int subject_rdn(const char **text, X509_NAME *name, char *buffer, const c
         ;
     attribute = subject_attribute_find(p, size);
     if (!attribute) {
-        *ret_reason = "unknown attribute type; known are CN, C, ST, L, O, OU, street, postalCode, title, name, GN, SN, initials, "
-                      "serialNumber, dnQualifier, DC, UID and E";
+        *ret_reason = "unknown attribute type; known are CN, C, ST, L, O, OU, street, postalCode, "
+                      "title, name, GN, SN, initials, serialNumber, dnQualifier, DC, UID and E";
         return -EINVAL;
     }
     *text = equals + 1;
@@ -407,8 +418,8 @@ static int subject_rdn(const char **text, X509_NAME *name, char *buffer, const c
     *ret_reason = subject_value_problem(attribute, buffer, size);
     if (*ret_reason)
         return -EINVAL;
-    if (X509_NAME_add_entry_by_NID(name, attribute->nid, attribute->type, (const unsigned char *)buffer,
-                                   (int)size, -1, 0) != 1) {
+    if (X509_NAME_add_entry_by_NID(name, attribute->nid, attribute->type,
+                                   (const unsigned char *)buffer, (int)size, -1, 0) != 1) {
         ERR_clear_error();
         return -ENOMEM;
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* keyd from the view of a worker thread: each call has a private connection to the bus, so that it neither waits for nor disturbs
- * the daemon's own, and a signature that keyd takes long for blocks nobody else. */
+/* keyd from the view of a worker thread: each call has a private connection to the bus, so that it
+ * neither waits for nor disturbs the daemon's own, and a signature that keyd takes long for blocks
+ * nobody else. */
 #include "keyd-client.h"
 
 #include <openssl/core_names.h>
@@ -39,7 +40,8 @@ static int keyd_failed(int r, const sd_bus_error *error)
     if (error && error->message && error->message[0])
         (void)snprintf(last_error, sizeof(last_error), "%s", error->message);
     else
-        (void)snprintf(last_error, sizeof(last_error), "The key daemon can't be reached: %s.", strerror(-r));
+        (void)snprintf(last_error, sizeof(last_error), "The key daemon can't be reached: %s.",
+                       strerror(-r));
     return r;
 }
 
@@ -52,7 +54,8 @@ static int call_new(sd_bus **ret_bus, sd_bus_message **ret_call, const char *mem
     last_errno = 0;
     r = sd_bus_open_system_with_description(&bus, "keyd-client");
     if (r >= 0)
-        r = sd_bus_message_new_method_call(bus, ret_call, KEYS_NAME, KEYS_PATH, KEYS_SIGNING_INTERFACE, member);
+        r = sd_bus_message_new_method_call(bus, ret_call, KEYS_NAME, KEYS_PATH,
+                                           KEYS_SIGNING_INTERFACE, member);
     if (r < 0)
         return keyd_failed(r, NULL);
     *ret_bus = TAKE_PTR(bus);
@@ -60,7 +63,8 @@ static int call_new(sd_bus **ret_bus, sd_bus_message **ret_call, const char *mem
 }
 
 /* Sends the call and copies the byte array that is the whole answer. */
-static int call_for_bytes(sd_bus *bus, sd_bus_message *call, size_t max, void **ret_data, size_t *ret_size)
+static int call_for_bytes(sd_bus *bus, sd_bus_message *call, size_t max, void **ret_data,
+                          size_t *ret_size)
 {
     _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
@@ -86,7 +90,8 @@ static int call_for_bytes(sd_bus *bus, sd_bus_message *call, size_t max, void **
     return 0;
 }
 
-static int keyd_get_public_key(const char *algorithm, const char *label, void **ret_der, size_t *ret_size)
+static int keyd_get_public_key(const char *algorithm, const char *label, void **ret_der,
+                               size_t *ret_size)
 {
     _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
@@ -113,7 +118,8 @@ static int append_context(sd_bus_message *call, const KeydReference *reference)
         if (r >= 0)
             r = sd_bus_message_open_container(call, 'v', "ay");
         if (r >= 0)
-            r = sd_bus_message_append_array(call, 'y', reference->certificate, reference->certificate_size);
+            r = sd_bus_message_append_array(call, 'y', reference->certificate,
+                                            reference->certificate_size);
         if (r >= 0)
             r = sd_bus_message_close_container(call);
         if (r >= 0)
@@ -122,7 +128,8 @@ static int append_context(sd_bus_message *call, const KeydReference *reference)
     return r < 0 ? r : sd_bus_message_close_container(call);
 }
 
-int keyd_sign(const KeydReference *reference, const char *digest, int to_be_signed, void **ret_signature, size_t *ret_size)
+int keyd_sign(const KeydReference *reference, const char *digest, int to_be_signed,
+              void **ret_signature, size_t *ret_size)
 {
     _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
@@ -131,7 +138,8 @@ int keyd_sign(const KeydReference *reference, const char *digest, int to_be_sign
     r = call_new(&bus, &call, "Sign");
     if (r < 0)
         return r;
-    r = sd_bus_message_append(call, "ssss", reference->algorithm, reference->label, reference->purpose, digest);
+    r = sd_bus_message_append(call, "ssss", reference->algorithm, reference->label,
+                              reference->purpose, digest);
     if (r >= 0)
         r = append_context(call, reference);
     if (r >= 0)
@@ -153,13 +161,15 @@ void keyd_provider_context_free(OSSL_LIB_CTX *context)
     OSSL_LIB_CTX_free(context);
 }
 
-/* Fetching without a property query takes the default provider's algorithms. A key of this provider still finds its own: OpenSSL looks
- * in the key's provider when the key can't be exported to the fetched one, and a private half that is in keyd can't. */
+/* Fetching without a property query takes the default provider's algorithms. A key of this provider
+ * still finds its own: OpenSSL looks in the key's provider when the key can't be exported to the
+ * fetched one, and a private half that is in keyd can't. */
 OSSL_LIB_CTX *keyd_provider_context(void)
 {
     OSSL_LIB_CTX *context = OSSL_LIB_CTX_new();
 
-    if (context && OSSL_PROVIDER_add_builtin(context, KEYD_PROVIDER_NAME, keyd_provider_init) == 1 &&
+    if (context &&
+        OSSL_PROVIDER_add_builtin(context, KEYD_PROVIDER_NAME, keyd_provider_init) == 1 &&
         (default_provider = OSSL_PROVIDER_load(context, "default")) &&
         (keyd_provider = OSSL_PROVIDER_load(context, KEYD_PROVIDER_NAME)) &&
         EVP_set_default_properties(context, "?" DEFAULT_QUERY) == 1)
@@ -180,8 +190,9 @@ static const char *key_type(const char *algorithm)
     return NULL;
 }
 
-int keyd_key_new(OSSL_LIB_CTX *context, const char *algorithm, const char *label, const char *purpose,
-                 const void *certificate, size_t certificate_size, EVP_PKEY **ret)
+int keyd_key_new(OSSL_LIB_CTX *context, const char *algorithm, const char *label,
+                 const char *purpose, const void *certificate, size_t certificate_size,
+                 EVP_PKEY **ret)
 {
     _cleanup_(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *maker = NULL;
     _cleanup_free_ void *public_key = NULL;
@@ -195,18 +206,25 @@ int keyd_key_new(OSSL_LIB_CTX *context, const char *algorithm, const char *label
     r = keyd_get_public_key(algorithm, label, &public_key, &public_key_size);
     if (r < 0)
         return r;
-    params[n++] = OSSL_PARAM_construct_utf8_string(KEYD_PARAM_ALGORITHM, (char *)(uintptr_t)algorithm, 0);
+    params[n++] =
+        OSSL_PARAM_construct_utf8_string(KEYD_PARAM_ALGORITHM, (char *)(uintptr_t)algorithm, 0);
     params[n++] = OSSL_PARAM_construct_utf8_string(KEYD_PARAM_LABEL, (char *)(uintptr_t)label, 0);
-    params[n++] = OSSL_PARAM_construct_utf8_string(KEYD_PARAM_PURPOSE, (char *)(uintptr_t)purpose, 0);
-    params[n++] = OSSL_PARAM_construct_octet_string(KEYD_PARAM_PUBLIC_KEY, public_key, public_key_size);
+    params[n++] =
+        OSSL_PARAM_construct_utf8_string(KEYD_PARAM_PURPOSE, (char *)(uintptr_t)purpose, 0);
+    params[n++] =
+        OSSL_PARAM_construct_octet_string(KEYD_PARAM_PUBLIC_KEY, public_key, public_key_size);
     if (certificate)
-        params[n++] = OSSL_PARAM_construct_octet_string(KEYD_PARAM_CERTIFICATE, (void *)(uintptr_t)certificate, certificate_size);
+        params[n++] = OSSL_PARAM_construct_octet_string(
+            KEYD_PARAM_CERTIFICATE, (void *)(uintptr_t)certificate, certificate_size);
     params[n] = OSSL_PARAM_construct_end();
-    maker = EVP_PKEY_CTX_new_from_name(context, key_type(algorithm), "provider=" KEYD_PROVIDER_NAME);
+    maker =
+        EVP_PKEY_CTX_new_from_name(context, key_type(algorithm), "provider=" KEYD_PROVIDER_NAME);
     if (!maker || EVP_PKEY_fromdata_init(maker) != 1 ||
         EVP_PKEY_fromdata(maker, &key, EVP_PKEY_KEYPAIR, params) != 1) {
         ERR_clear_error();
-        return keyd_failed(-EBADMSG, &SD_BUS_ERROR_MAKE_CONST(ERROR_MALFORMED, "The key daemon sent a public key that can't be read"));
+        return keyd_failed(
+            -EBADMSG, &SD_BUS_ERROR_MAKE_CONST(
+                          ERROR_MALFORMED, "The key daemon sent a public key that can't be read"));
     }
     *ret = key;
     return 0;

@@ -1,24 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keys that stay in keyd, for the daemons that use them. All calls block and open a bus connection of their own: for worker threads
- * only, never for the main loop. */
+/* Keys that stay in keyd, for the daemons that use them. All calls block and open a bus connection
+ * of their own: for worker threads only, never for the main loop. */
 #pragma once
 
 #include <openssl/evp.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* Loads the built-in OpenSSL provider into a library context of its own; the default provider is there too. One call at
- * start-up of the process, before the sandbox. NULL on failure. */
+/* Loads the built-in OpenSSL provider into a library context of its own; the default provider is
+ * there too. One call at start-up of the process, before the sandbox. NULL on failure. */
 OSSL_LIB_CTX *keyd_provider_context(void);
 /* At the end, when all that was made in the context is gone. NULL is fine. */
 void keyd_provider_context_free(OSSL_LIB_CTX *context);
 
-/* A key of keyd: its public half, and signing that is a call of org.chancery.Keys1.Signing with the given purpose. certificate (may be NULL): for
- * "envelope", the DER certificate that the protected header names.
- * EVP_DigestSign*() with it, and X509_sign_ctx(), X509_REQ_sign_ctx(), CMS_sign() work as with any key; exporting the private half is refused.
- * Returns 0, -ENOENT (no such key), or another negative errno. */
-int keyd_key_new(OSSL_LIB_CTX *context, const char *algorithm, const char *label, const char *purpose,
-                 const void *certificate, size_t certificate_size, EVP_PKEY **ret);
+/* A key of keyd: its public half, and signing that is a call of org.chancery.Keys1.Signing with the
+ * given purpose. certificate (may be NULL): for "envelope", the DER certificate that the protected
+ * header names. EVP_DigestSign*() with it, and X509_sign_ctx(), X509_REQ_sign_ctx(), CMS_sign()
+ * work as with any key; exporting the private half is refused. Returns 0, -ENOENT (no such key), or
+ * another negative errno. */
+int keyd_key_new(OSSL_LIB_CTX *context, const char *algorithm, const char *label,
+                 const char *purpose, const void *certificate, size_t certificate_size,
+                 EVP_PKEY **ret);
 
 /* What keyd said when the last operation of this thread failed; "" when nothing. */
 const char *keyd_last_error(void);

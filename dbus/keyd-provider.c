@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The built-in OpenSSL provider whose private keys are in keyd.
  *
- * A key object is the public half (an ordinary key of the default provider, which does everything that needs no secret) and a
- * reference to keyd's key. Signing spools what is to be signed into a memory file, which is sealed and handed to keyd: keyd parses
- * it, so it must see the bytes and not a digest. There is therefore no EVP_PKEY_sign(), and no private half to export. */
+ * A key object is the public half (an ordinary key of the default provider, which does everything
+ * that needs no secret) and a reference to keyd's key. Signing spools what is to be signed into a
+ * memory file, which is sealed and handed to keyd: keyd parses it, so it must see the bytes and not
+ * a digest. There is therefore no EVP_PKEY_sign(), and no private half to export. */
 #include "keyd-provider.h"
 
 #include <openssl/core_dispatch.h>
@@ -24,7 +25,7 @@
 
 #define DIGEST_NAME_SIZE 32U
 
-/* --- Keys ----------------------------------------------------------------------------------------------------------- */
+/* --- Keys ------------------------------------------------------------------------------------- */
 
 typedef struct KeydKey {
     atomic_uint references;
@@ -113,7 +114,8 @@ static int text_param(const OSSL_PARAM params[], const char *name, char **ret)
 }
 
 /* A key that stands for one in keyd; see keyd_key_new(). */
-static int key_import_reference(KeydKey *key, const OSSL_PARAM params[], const OSSL_PARAM *algorithm)
+static int key_import_reference(KeydKey *key, const OSSL_PARAM params[],
+                                const OSSL_PARAM *algorithm)
 {
     const OSSL_PARAM *p = OSSL_PARAM_locate_const(params, KEYD_PARAM_PUBLIC_KEY);
     KeydReference *reference = &key->reference;
@@ -128,14 +130,16 @@ static int key_import_reference(KeydKey *key, const OSSL_PARAM params[], const O
         return 0;
     p = OSSL_PARAM_locate_const(params, KEYD_PARAM_CERTIFICATE);
     if (p && (p->data_type != OSSL_PARAM_OCTET_STRING ||
-              OSSL_PARAM_get_octet_string(p, &reference->certificate, SIZE_MAX, &reference->certificate_size) != 1))
+              OSSL_PARAM_get_octet_string(p, &reference->certificate, SIZE_MAX,
+                                          &reference->certificate_size) != 1))
         return 0;
     return text_param(params, KEYD_PARAM_LABEL, &reference->label) &&
            text_param(params, KEYD_PARAM_PURPOSE, &reference->purpose) &&
            text_param(algorithm, KEYD_PARAM_ALGORITHM, &reference->algorithm);
 }
 
-/* What OpenSSL does when it compares one of ours with a foreign key. Only the public half is taken, whatever is offered. */
+/* What OpenSSL does when it compares one of ours with a foreign key. Only the public half is taken,
+ * whatever is offered. */
 static int key_import(void *data, int selection, const OSSL_PARAM params[])
 {
     _cleanup_(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *maker = NULL;
@@ -150,18 +154,21 @@ static int key_import(void *data, int selection, const OSSL_PARAM params[])
         return 0;
     maker = EVP_PKEY_CTX_new_from_name(key->context, key->type, DEFAULT_QUERY);
     return maker && EVP_PKEY_fromdata_init(maker) == 1 &&
-           EVP_PKEY_fromdata(maker, &key->public_key, EVP_PKEY_PUBLIC_KEY, (OSSL_PARAM *)(uintptr_t)params) == 1;
+           EVP_PKEY_fromdata(maker, &key->public_key, EVP_PKEY_PUBLIC_KEY,
+                             (OSSL_PARAM *)(uintptr_t)params) == 1;
 }
 
 static int key_export(void *data, int selection, OSSL_CALLBACK *callback, void *userdata)
 {
     const KeydKey *key = data;
 
-    if (!key->public_key || ((selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) && key->reference.algorithm)) {
+    if (!key->public_key ||
+        ((selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) && key->reference.algorithm)) {
         ERR_raise(ERR_LIB_PROV, PROV_R_NOT_A_PRIVATE_KEY);
         return 0;
     }
-    return EVP_PKEY_export(key->public_key, selection & ~OSSL_KEYMGMT_SELECT_PRIVATE_KEY, callback, userdata);
+    return EVP_PKEY_export(key->public_key, selection & ~OSSL_KEYMGMT_SELECT_PRIVATE_KEY, callback,
+                           userdata);
 }
 
 static const OSSL_PARAM *key_types(int selection)
@@ -212,7 +219,8 @@ static const char *ec_operation_name(int operation)
 
 #define KEY_FUNCTIONS(new)                                                                         \
     {OSSL_FUNC_KEYMGMT_NEW, FUNCTION(new)}, {OSSL_FUNC_KEYMGMT_FREE, FUNCTION(key_unref)},         \
-        {OSSL_FUNC_KEYMGMT_HAS, FUNCTION(key_has)}, {OSSL_FUNC_KEYMGMT_MATCH, FUNCTION(key_match)}, \
+        {OSSL_FUNC_KEYMGMT_HAS, FUNCTION(key_has)},                                                \
+        {OSSL_FUNC_KEYMGMT_MATCH, FUNCTION(key_match)},                                            \
         {OSSL_FUNC_KEYMGMT_IMPORT, FUNCTION(key_import)},                                          \
         {OSSL_FUNC_KEYMGMT_IMPORT_TYPES, FUNCTION(key_types)},                                     \
         {OSSL_FUNC_KEYMGMT_EXPORT, FUNCTION(key_export)},                                          \
@@ -230,10 +238,10 @@ static const OSSL_DISPATCH ec_functions[] = {
     {0, NULL},
 };
 
-/* --- Spools --------------------------------------------------------------------------------------------------------- */
+/* --- Spools ----------------------------------------------------------------------------------- */
 
-/* What is to be signed. OpenSSL 3.0 duplicates a context before it finishes it, so the memory file is shared and copied only when
- * somebody goes on writing. */
+/* What is to be signed. OpenSSL 3.0 duplicates a context before it finishes it, so the memory file
+ * is shared and copied only when somebody goes on writing. */
 typedef struct Spool {
     atomic_uint references;
     int fd;
@@ -294,7 +302,7 @@ static int spool_own(Spool **spool)
     return 1;
 }
 
-/* --- Signing -------------------------------------------------------------------------------------------------------- */
+/* --- Signing ---------------------------------------------------------------------------------- */
 
 typedef struct SignContext {
     OSSL_LIB_CTX *context;
@@ -373,7 +381,8 @@ static int sign_set_digest(SignContext *c, const char *name)
         }
     EVP_MD_free(md);
     if (c->digest_nid == NID_undef)
-        ERR_raise_data(ERR_LIB_PROV, PROV_R_DIGEST_NOT_ALLOWED, "keyd signs with sha256, sha384 and sha512");
+        ERR_raise_data(ERR_LIB_PROV, PROV_R_DIGEST_NOT_ALLOWED,
+                       "keyd signs with sha256, sha384 and sha512");
     return c->digest_nid != NID_undef;
 }
 
@@ -442,13 +451,14 @@ static int sign_final(void *data, unsigned char *signature, size_t *size, size_t
     return 1;
 }
 
-static int sign_one_shot(void *data, unsigned char *signature, size_t *size, size_t room, const unsigned char *bytes,
-                         size_t bytes_size)
+static int sign_one_shot(void *data, unsigned char *signature, size_t *size, size_t room,
+                         const unsigned char *bytes, size_t bytes_size)
 {
-    return (!signature || sign_update(data, bytes, bytes_size)) && sign_final(data, signature, size, room);
+    return (!signature || sign_update(data, bytes, bytes_size)) &&
+           sign_final(data, signature, size, room);
 }
 
-/* --- Verifying: the default provider does it, with the public half ---------------------------------------------------- */
+/* --- Verifying: the default provider does it, with the public half ---------------------------- */
 
 static int verify_init(void *data, const char *digest, void *key, const OSSL_PARAM params[])
 {
@@ -458,8 +468,9 @@ static int verify_init(void *data, const char *digest, void *key, const OSSL_PAR
         return 0;
     EVP_MD_CTX_free(c->verify);
     c->verify = EVP_MD_CTX_new();
-    return c->verify && EVP_DigestVerifyInit_ex(c->verify, NULL, c->digest[0] ? c->digest : NULL, c->context,
-                                                DEFAULT_QUERY, c->key->public_key, NULL) == 1;
+    return c->verify &&
+           EVP_DigestVerifyInit_ex(c->verify, NULL, c->digest[0] ? c->digest : NULL, c->context,
+                                   DEFAULT_QUERY, c->key->public_key, NULL) == 1;
 }
 
 static int verify_update(void *data, const unsigned char *bytes, size_t size)
@@ -476,15 +487,15 @@ static int verify_final(void *data, const unsigned char *signature, size_t size)
     return c->verify && EVP_DigestVerifyFinal(c->verify, signature, size) == 1;
 }
 
-static int verify_one_shot(void *data, const unsigned char *signature, size_t size, const unsigned char *bytes,
-                           size_t bytes_size)
+static int verify_one_shot(void *data, const unsigned char *signature, size_t size,
+                           const unsigned char *bytes, size_t bytes_size)
 {
     SignContext *c = data;
 
     return c->verify && EVP_DigestVerify(c->verify, signature, size, bytes, bytes_size) == 1;
 }
 
-/* --- Parameters of signatures ------------------------------------------------------------------------------------------ */
+/* --- Parameters of signatures ----------------------------------------------------------------- */
 
 /* The AlgorithmIdentifier that X509_sign_ctx() writes into what it signs. */
 static int algorithm_identifier(const SignContext *c, OSSL_PARAM *p)
@@ -498,7 +509,8 @@ static int algorithm_identifier(const SignContext *c, OSSL_PARAM *p)
     else if (streq(c->key->type, "EC"))
         (void)OBJ_find_sigid_by_algs(&nid, c->digest_nid, NID_X9_62_id_ecPublicKey);
     if (algorithm &&
-        X509_ALGOR_set0(algorithm, OBJ_nid2obj(nid), streq(c->key->type, "RSA") ? V_ASN1_NULL : V_ASN1_UNDEF, NULL) == 1) {
+        X509_ALGOR_set0(algorithm, OBJ_nid2obj(nid),
+                        streq(c->key->type, "RSA") ? V_ASN1_NULL : V_ASN1_UNDEF, NULL) == 1) {
         size = i2d_X509_ALGOR(algorithm, &der);
         ok = size > 0 && OSSL_PARAM_set_octet_string(p, der, (size_t)size) == 1;
     }
@@ -523,8 +535,9 @@ static int sign_get_params(void *data, OSSL_PARAM params[])
     p = OSSL_PARAM_locate(params, OSSL_SIGNATURE_PARAM_PAD_MODE);
     if (!p)
         return 1;
-    return p->data_type == OSSL_PARAM_UTF8_STRING ? OSSL_PARAM_set_utf8_string(p, OSSL_PKEY_RSA_PAD_MODE_PKCSV15)
-                                                  : OSSL_PARAM_set_int(p, RSA_PKCS1_PADDING);
+    return p->data_type == OSSL_PARAM_UTF8_STRING
+               ? OSSL_PARAM_set_utf8_string(p, OSSL_PKEY_RSA_PAD_MODE_PKCSV15)
+               : OSSL_PARAM_set_int(p, RSA_PKCS1_PADDING);
 }
 
 static const OSSL_PARAM *sign_gettable_params(void *data, void *provctx)
@@ -545,11 +558,13 @@ static bool is_pkcs1_padding(const OSSL_PARAM *p)
     int mode;
 
     if (p->data_type == OSSL_PARAM_UTF8_STRING)
-        return OSSL_PARAM_get_utf8_string_ptr(p, &name) == 1 && streq(name, OSSL_PKEY_RSA_PAD_MODE_PKCSV15);
+        return OSSL_PARAM_get_utf8_string_ptr(p, &name) == 1 &&
+               streq(name, OSSL_PKEY_RSA_PAD_MODE_PKCSV15);
     return OSSL_PARAM_get_int(p, &mode) == 1 && mode == RSA_PKCS1_PADDING;
 }
 
-/* keyd knows one padding for RSA, PKCS #1 v1.5: asking for another must fail and not be forgotten. */
+/* keyd knows one padding for RSA, PKCS #1 v1.5: asking for another must fail and not be forgotten.
+ */
 static int sign_set_params(void *data, const OSSL_PARAM params[])
 {
     SignContext *c = data;
@@ -597,7 +612,7 @@ static const OSSL_DISPATCH sign_functions[] = {
     {0, NULL},
 };
 
-/* --- The provider ------------------------------------------------------------------------------------------------------ */
+/* --- The provider ----------------------------------------------------------------------------- */
 
 #define PROPERTIES "provider=" KEYD_PROVIDER_NAME
 
@@ -610,7 +625,8 @@ static const OSSL_ALGORITHM key_algorithms[] = {
 };
 
 static const OSSL_ALGORITHM signature_algorithms[] = {
-    {"RSA:rsaEncryption:1.2.840.113549.1.1.1", PROPERTIES, sign_functions, "RSA signatures by keyd"},
+    {"RSA:rsaEncryption:1.2.840.113549.1.1.1", PROPERTIES, sign_functions,
+     "RSA signatures by keyd"},
     {"ECDSA", PROPERTIES, sign_functions, "ECDSA signatures by keyd"},
     {"ED25519:1.3.101.112", PROPERTIES, sign_functions, "Ed25519 signatures by keyd"},
     {NULL, NULL, NULL, NULL},
@@ -629,8 +645,8 @@ static const OSSL_DISPATCH provider_functions[] = {
     {0, NULL},
 };
 
-int keyd_provider_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in, const OSSL_DISPATCH **ret_out,
-                       void **ret_provctx)
+int keyd_provider_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in,
+                       const OSSL_DISPATCH **ret_out, void **ret_provctx)
 {
     OSSL_FUNC_core_get_libctx_fn *get_context = NULL;
 

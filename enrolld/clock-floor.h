@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The time below which the clock can't be right: the newest of when this was built, a time at which the clock ran steadily for an hour, and
- * when our own certificates begin. A clock that stands in 1970 at boot is not believed; a clock that jumps into the future for a moment does not move
- * the floor. */
+/* The time below which the clock can't be right: the newest of when this was built, a time at which
+ * the clock ran steadily for an hour, and when our own certificates begin. A clock that stands in
+ * 1970 at boot is not believed; a clock that jumps into the future for a moment does not move the
+ * floor. */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
 typedef struct ClockFloor {
-    int64_t built;       /* seconds since the epoch, as all here */
-    int64_t stored;      /* as last written to the state folder */
-    int64_t certificate; /* newest notBefore of our own certificates */
+    int64_t built;                  /* seconds since the epoch, as all here */
+    int64_t stored;                 /* as last written to the state folder */
+    int64_t certificate;            /* newest notBefore of our own certificates */
     int64_t since_real, since_boot; /* the clock has run without a jump since then */
 } ClockFloor;
 

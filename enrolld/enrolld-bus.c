@@ -11,7 +11,7 @@
 #include "json-util.h"
 #include "org.chancery.Enrollment1.h"
 
-/* --- Methods ------------------------------------------------------------------------------------------------------------ */
+/* --- Methods ---------------------------------------------------------------------------------- */
 
 static int parse_operation(const char *operation, CertificateRole *ret)
 {
@@ -24,7 +24,8 @@ static int parse_operation(const char *operation, CertificateRole *ret)
     return 0;
 }
 
-static int append_description(const Manager *m, const Trustpoint *t, CertificateRole role, const char *fqdn, sd_bus_message *reply)
+static int append_description(const Manager *m, const Trustpoint *t, CertificateRole role,
+                              const char *fqdn, sd_bus_message *reply)
 {
     const TrustpointConfig *config = t->config;
     const KeyName *key = role == ROLE_CA ? &config->ca_keypair : &config->keypair;
@@ -40,9 +41,11 @@ static int append_description(const Manager *m, const Trustpoint *t, Certificate
     if (r >= 0)
         r = bus_append_entry(reply, "serial-number", "s", m->serial_number);
     if (r >= 0)
-        r = bus_append_entry(reply, "ask-serial-number", "b", role == ROLE_ROUTER && config->serial_number == SUBJECT_ASK);
+        r = bus_append_entry(reply, "ask-serial-number", "b",
+                             role == ROLE_ROUTER && config->serial_number == SUBJECT_ASK);
     if (r >= 0)
-        r = bus_append_entry(reply, "ask-ip-address", "b", role == ROLE_ROUTER && config->ip_address == SUBJECT_ASK);
+        r = bus_append_entry(reply, "ask-ip-address", "b",
+                             role == ROLE_ROUTER && config->ip_address == SUBJECT_ASK);
     if (r >= 0)
         r = bus_append_entry(reply, "key-algorithm", "s", key->algorithm);
     if (r >= 0)
@@ -50,8 +53,9 @@ static int append_description(const Manager *m, const Trustpoint *t, Certificate
     if (r >= 0)
         r = bus_append_entry(reply, "key-type", "u", key_algorithm_code(key->algorithm));
     if (r >= 0)
-        r = bus_append_entry(reply, "key-usage", "s",
-                             key_usage_render(role == ROLE_CA ? config->ca_key_usage : config->key_usage, usage));
+        r = bus_append_entry(
+            reply, "key-usage", "s",
+            key_usage_render(role == ROLE_CA ? config->ca_key_usage : config->key_usage, usage));
     return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
@@ -69,7 +73,8 @@ int enrollment1_method_describe(sd_bus_message *m, void *userdata, sd_bus_error 
     if (r < 0)
         return r;
     if (parse_operation(operation, &role) < 0)
-        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT, "The operation is 'authenticate' or 'enroll'");
+        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
+                                 "The operation is 'authenticate' or 'enroll'");
     r = enrollment_check(manager, name, role, &t, &fqdn, reterr_error);
     if (r < 0)
         return r;
@@ -98,7 +103,10 @@ static int normalize_address(const char *text, char buffer[INET6_ADDRSTRLEN])
     struct in6_addr address;
     int family = strchr(text, ':') ? AF_INET6 : AF_INET;
 
-    return inet_pton(family, text, &address) == 1 && inet_ntop(family, &address, buffer, INET6_ADDRSTRLEN) ? 0 : -EINVAL;
+    return inet_pton(family, text, &address) == 1 &&
+                   inet_ntop(family, &address, buffer, INET6_ADDRSTRLEN)
+               ? 0
+               : -EINVAL;
 }
 
 int enrollment1_method_enroll(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
@@ -119,7 +127,8 @@ int enrollment1_method_enroll(sd_bus_message *m, void *userdata, sd_bus_error *r
         return r;
     if (options.address) {
         if (normalize_address(options.address, address) < 0)
-            return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT, "'%.64s' is not an IP address", options.address);
+            return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
+                                     "'%.64s' is not an IP address", options.address);
         options.address = address;
     }
     return enrollment_start(userdata, name, ROLE_ROUTER, &options, m, reterr_error);
@@ -132,8 +141,8 @@ static void log_removed(sd_bus_message *m, const Trustpoint *t)
 
     if (bus_sender_name(m, &user) < 0)
         user = NULL;
-    log_event(&event, LOG_FIELDS("TRUSTPOINT", t->name, "USER", user ? user : "?"), "Certificates of trustpoint %s removed by %s",
-              t->name, user ? user : "?");
+    log_event(&event, LOG_FIELDS("TRUSTPOINT", t->name, "USER", user ? user : "?"),
+              "Certificates of trustpoint %s removed by %s", t->name, user ? user : "?");
 }
 
 int enrollment1_method_clear(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
@@ -149,16 +158,19 @@ int enrollment1_method_clear(sd_bus_message *m, void *userdata, sd_bus_error *re
         return r;
     t = trustpoint_find(&manager->trustpoints, name);
     if (!t)
-        return sd_bus_error_setf(reterr_error, ERROR_NO_SUCH_OBJECT, "There is no trustpoint '%.128s'", name);
+        return sd_bus_error_setf(reterr_error, ERROR_NO_SUCH_OBJECT,
+                                 "There is no trustpoint '%.128s'", name);
     if (t->busy)
-        return sd_bus_error_setf(reterr_error, ERROR_BUSY, "An enrollment of %s is running: wait for it to end", t->name);
+        return sd_bus_error_setf(reterr_error, ERROR_BUSY,
+                                 "An enrollment of %s is running: wait for it to end", t->name);
     for (size_t role = 0; role < ROLE_MAX; role++) {
         had[role] = trustpoint_certificate(t, role) != NULL;
         any = any || had[role];
     }
     r = trustpoint_clear(&manager->trustpoints, t);
     if (r < 0)
-        return log_error_errno(r, "Failed to remove the certificates of trustpoint %s: %m", t->name);
+        return log_error_errno(r, "Failed to remove the certificates of trustpoint %s: %m",
+                               t->name);
     if (any)
         log_removed(m, t);
     for (size_t role = 0; role < ROLE_MAX; role++)
@@ -187,12 +199,16 @@ static int append_chain(sd_bus_message *reply, const Trustpoint *t)
     return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-/* Envelopes are JWS, which has one digest for each curve (RFC 7518 section 3.4); for RSA it is the configured one. */
+/* Envelopes are JWS, which has one digest for each curve (RFC 7518 section 3.4); for RSA it is the
+ * configured one. */
 static const char *envelope_digest(const Trustpoint *t, const char *algorithm)
 {
     static const struct {
         const char *algorithm, *digest;
-    } digests[] = {{"ecdsanistp256", "sha256"}, {"ecdsanistp384", "sha384"}, {"ecdsanistp521", "sha512"}, {"ed25519", ""}};
+    } digests[] = {{"ecdsanistp256", "sha256"},
+                   {"ecdsanistp384", "sha384"},
+                   {"ecdsanistp521", "sha512"},
+                   {"ed25519", ""}};
 
     for (size_t i = 0; i < ELEMENTSOF(digests); i++)
         if (streq(digests[i].algorithm, algorithm))
@@ -215,7 +231,8 @@ int enrollment1_method_get_signer(sd_bus_message *m, void *userdata, sd_bus_erro
     key = &trustpoint_certificate(t, ROLE_ROUTER)->key;
     r = sd_bus_message_new_method_return(m, &reply);
     if (r >= 0)
-        r = sd_bus_message_append(reply, "sss", key->algorithm, key->label, envelope_digest(t, key->algorithm));
+        r = sd_bus_message_append(reply, "sss", key->algorithm, key->label,
+                                  envelope_digest(t, key->algorithm));
     if (r >= 0)
         r = append_chain(reply, t);
     if (r >= 0)
@@ -223,7 +240,7 @@ int enrollment1_method_get_signer(sd_bus_message *m, void *userdata, sd_bus_erro
     return r < 0 ? r : 1;
 }
 
-/* --- Configuration ------------------------------------------------------------------------------------------------------ */
+/* --- Configuration ---------------------------------------------------------------------------- */
 
 static int report_problem(void *userdata, const char *line, const char *reason)
 {

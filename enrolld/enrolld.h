@@ -26,11 +26,13 @@ typedef struct EnrollOptions {
     const char *address; /* NULL for none */
 } EnrollOptions;
 
-/* Would it work, as far as is known without asking keyd? Fills reterr_error. The FQDN is the caller's to free. */
-int enrollment_check(Manager *m, const char *trustpoint, CertificateRole role, Trustpoint **ret, char **ret_fqdn,
+/* Would it work, as far as is known without asking keyd? Fills reterr_error. The FQDN is the
+ * caller's to free. */
+int enrollment_check(Manager *m, const char *trustpoint, CertificateRole role, Trustpoint **ret,
+                     char **ret_fqdn, sd_bus_error *reterr_error);
+int enrollment_start(Manager *m, const char *trustpoint, CertificateRole role,
+                     const EnrollOptions *options, sd_bus_message *message,
                      sd_bus_error *reterr_error);
-int enrollment_start(Manager *m, const char *trustpoint, CertificateRole role, const EnrollOptions *options,
-                     sd_bus_message *message, sd_bus_error *reterr_error);
 
 /* key-watch.c: are the keys in keyd still those of the certificates? */
 
@@ -50,5 +52,6 @@ void announce_trustpoint_changed(Manager *m, const Trustpoint *t);
 void announce_trustpoint_removed(Manager *m, const Trustpoint *t);
 void announce_certificate_added(Manager *m, const Trustpoint *t, CertificateRole role);
 /* replaced: another certificate; else only its status. */
-void announce_certificate_changed(Manager *m, const Trustpoint *t, CertificateRole role, bool replaced);
+void announce_certificate_changed(Manager *m, const Trustpoint *t, CertificateRole role,
+                                  bool replaced);
 void announce_certificate_removed(Manager *m, const Trustpoint *t, CertificateRole role);

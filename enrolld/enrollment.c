@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Self enrolment: the jobs that make the root and the router certificate. What a job needs is copied when it starts; it signs in its own
- * thread, with keys that stay in keyd; what it made is kept, or refused when the configuration has changed meanwhile, in the main loop. */
+/* Self enrolment: the jobs that make the root and the router certificate. What a job needs is
+ * copied when it starts; it signs in its own thread, with keys that stay in keyd; what it made is
+ * kept, or refused when the configuration has changed meanwhile, in the main loop. */
 #include "enrolld.h"
 #include "errors.h"
 #include "identity.h"
@@ -49,7 +50,7 @@ static void enrollment_freep(Enrollment **e)
     enrollment_free(*e);
 }
 
-/* --- In the worker ----------------------------------------------------------------------------------------------------- */
+/* --- In the worker ---------------------------------------------------------------------------- */
 
 /* "crypto key generate ecdsa nistp384 LABEL" */
 static const char *generate_words(const char *algorithm)
@@ -57,15 +58,18 @@ static const char *generate_words(const char *algorithm)
     return strncmp(algorithm, "ecdsa", 5) == 0 ? "ecdsa " : "";
 }
 
-static int load_key(Job *job, Enrollment *e, const KeyName *name, const char *purpose, EVP_PKEY **ret)
+static int load_key(Job *job, Enrollment *e, const KeyName *name, const char *purpose,
+                    EVP_PKEY **ret)
 {
     const char *ecdsa = generate_words(name->algorithm);
     int r;
 
     r = keyd_key_new(e->manager->context, name->algorithm, name->label, purpose, NULL, 0, ret);
     if (r == -ENOENT)
-        return job_fail(job, ERROR_NO_SUCH_OBJECT, "There is no %s key '%s': crypto key generate %s%s %s", name->algorithm,
-                        name->label, ecdsa, name->algorithm + (ecdsa[0] ? STRLEN("ecdsa") : 0), name->label);
+        return job_fail(job, ERROR_NO_SUCH_OBJECT,
+                        "There is no %s key '%s': crypto key generate %s%s %s", name->algorithm,
+                        name->label, ecdsa, name->algorithm + (ecdsa[0] ? STRLEN("ecdsa") : 0),
+                        name->label);
     if (r < 0)
         return job_fail(job, error_name_from_errno(r), "%s", keyd_last_error());
     return 0;
@@ -78,11 +82,13 @@ static int sign_failed(Job *job, int r, const char *what)
 
     if (keyd < 0)
         return job_fail(job, error_name_from_errno(keyd), "%s", keyd_last_error());
-    return job_fail(job, r == -EKEYREJECTED ? ERROR_VERIFICATION_FAILED : ERROR_FAILED, "The %s could not be made: %s", what,
+    return job_fail(job, r == -EKEYREJECTED ? ERROR_VERIFICATION_FAILED : ERROR_FAILED,
+                    "The %s could not be made: %s", what,
                     r == -EKEYREJECTED ? "what was signed does not verify" : strerror(-r));
 }
 
-/* The router's certificate: the key that asks for it proves itself, and the CA's key is the one in the CA's certificate. */
+/* The router's certificate: the key that asks for it proves itself, and the CA's key is the one in
+ * the CA's certificate. */
 static int prepare_router(Job *job, Enrollment *e, const Issue *issue)
 {
     int r;
@@ -90,8 +96,9 @@ static int prepare_router(Job *job, Enrollment *e, const Issue *issue)
     if (EVP_PKEY_eq(issue->issuer_key, X509_get0_pubkey(e->issuer)) != 1) {
         ERR_clear_error();
         return job_fail(job, ERROR_VERIFICATION_FAILED,
-                        "The %s key '%s' is not the one in the CA certificate any more: clear the certificates of %s, authenticate "
-                        "and enroll again", e->ca_key.algorithm, e->ca_key.label, e->trustpoint);
+                        "The %s key '%s' is not the one in the CA certificate any more: clear the "
+                        "certificates of %s, authenticate and enroll again",
+                        e->ca_key.algorithm, e->ca_key.label, e->trustpoint);
     }
     job_progress(job, 30, "Making the certificate request");
     r = issue_prove(issue);
@@ -134,7 +141,7 @@ static int run(Job *job, void *data)
     return r < 0 ? sign_failed(job, r, "certificate") : 0;
 }
 
-/* --- Afterwards -------------------------------------------------------------------------------------------------------- */
+/* --- Afterwards ------------------------------------------------------------------------------- */
 
 static void log_installed(Job *job, const Trustpoint *t, CertificateRole role)
 {
@@ -142,10 +149,12 @@ static void log_installed(Job *job, const Trustpoint *t, CertificateRole role)
     const CertificateSummary *s = &trustpoint_certificate(t, role)->summary;
 
     log_event(&event,
-              LOG_FIELDS("TRUSTPOINT", t->name, "ROLE", certificate_role_name(role), "USER", job_user(job), "SERIAL",
-                         s->serial_number, "SUBJECT", s->subject, "SHA256", s->sha256_fingerprint),
+              LOG_FIELDS("TRUSTPOINT", t->name, "ROLE", certificate_role_name(role), "USER",
+                         job_user(job), "SERIAL", s->serial_number, "SUBJECT", s->subject, "SHA256",
+                         s->sha256_fingerprint),
               "%s certificate of trustpoint %s installed by %s: serial number %s, subject %s",
-              role == ROLE_CA ? "CA" : "Router", t->name, job_user(job), s->serial_number, s->subject);
+              role == ROLE_CA ? "CA" : "Router", t->name, job_user(job), s->serial_number,
+              s->subject);
 }
 
 static int install(Job *job, Enrollment *e, Trustpoint *t)
@@ -158,7 +167,9 @@ static int install(Job *job, Enrollment *e, Trustpoint *t)
     r = trustpoint_install(&m->trustpoints, t, e->role, e->serial, e->der, e->der_size, &e->key);
     if (r < 0) {
         log_error_errno(r, "Failed to keep the certificate of trustpoint %s: %m", t->name);
-        return job_fail(job, ERROR_FAILED, "The certificate could not be written to the state folder: %s", strerror(-r));
+        return job_fail(job, ERROR_FAILED,
+                        "The certificate could not be written to the state folder: %s",
+                        strerror(-r));
     }
     log_installed(job, t, e->role);
     if (existed)
@@ -179,7 +190,8 @@ static int done(Job *job, void *data, int r)
     /* A trustpoint stays as long as a job works for it. */
     t->busy = false;
     if (r >= 0 && !(t->config && streq(t->config->json, e->configuration)))
-        r = job_fail(job, ERROR_CONFLICT, "The configuration of %s has changed meanwhile: try again", t->name);
+        r = job_fail(job, ERROR_CONFLICT,
+                     "The configuration of %s has changed meanwhile: try again", t->name);
     if (r >= 0)
         r = install(job, e, t);
     if (!t->config && !t->record.name) {
@@ -189,50 +201,60 @@ static int done(Job *job, void *data, int r)
     return r;
 }
 
-/* --- The start --------------------------------------------------------------------------------------------------------- */
+/* --- The start -------------------------------------------------------------------------------- */
 
-static int check_certificates(Manager *m, const Trustpoint *t, CertificateRole role, sd_bus_error *reterr_error)
+static int check_certificates(Manager *m, const Trustpoint *t, CertificateRole role,
+                              sd_bus_error *reterr_error)
 {
     const StoredCertificate *ca = trustpoint_certificate(t, ROLE_CA);
 
     if (role == ROLE_CA)
         return !ca ? 0
-                   : sd_bus_error_setf(reterr_error, ERROR_ALREADY_EXISTS,
-                                       "%s is authenticated already: clear crypto ca certificates %s first", t->name, t->name);
+                   : sd_bus_error_setf(
+                         reterr_error, ERROR_ALREADY_EXISTS,
+                         "%s is authenticated already: clear crypto ca certificates %s first",
+                         t->name, t->name);
     if (!ca)
         return sd_bus_error_setf(reterr_error, ERROR_NO_SUCH_OBJECT,
-                                 "%s has no CA certificate: crypto ca authenticate %s first", t->name, t->name);
+                                 "%s has no CA certificate: crypto ca authenticate %s first",
+                                 t->name, t->name);
     if (!key_name_equal(&ca->key, &t->config->ca_keypair))
         return sd_bus_error_setf(reterr_error, ERROR_VERIFICATION_FAILED,
-                                 "The CA certificate of %s was made for another key pair: clear crypto ca certificates %s, then "
-                                 "authenticate and enroll again", t->name, t->name);
+                                 "The CA certificate of %s was made for another key pair: clear "
+                                 "crypto ca certificates %s, then authenticate and enroll again",
+                                 t->name, t->name);
     if (ca->summary.not_after <= trustpoints_now(&m->trustpoints))
         return sd_bus_error_setf(reterr_error, ERROR_EXPIRED,
-                                 "The CA certificate of %s has expired: clear crypto ca certificates %s, then authenticate and "
-                                 "enroll again", t->name, t->name);
+                                 "The CA certificate of %s has expired: clear crypto ca "
+                                 "certificates %s, then authenticate and enroll again",
+                                 t->name, t->name);
     return 0;
 }
 
-int enrollment_check(Manager *m, const char *trustpoint, CertificateRole role, Trustpoint **ret, char **ret_fqdn,
-                     sd_bus_error *reterr_error)
+int enrollment_check(Manager *m, const char *trustpoint, CertificateRole role, Trustpoint **ret,
+                     char **ret_fqdn, sd_bus_error *reterr_error)
 {
     Trustpoint *t = trustpoint_find(&m->trustpoints, trustpoint);
     int r;
 
     if (!t || !t->config)
-        return sd_bus_error_setf(reterr_error, ERROR_NO_SUCH_OBJECT, "Trustpoint '%.128s' is not configured", trustpoint);
+        return sd_bus_error_setf(reterr_error, ERROR_NO_SUCH_OBJECT,
+                                 "Trustpoint '%.128s' is not configured", trustpoint);
     if (!t->config->self)
         return sd_bus_error_setf(reterr_error, ERROR_NOT_CONFIGURED,
-                                 "Trustpoint %s has no enrollment configured: enrollment url self", t->name);
+                                 "Trustpoint %s has no enrollment configured: enrollment url self",
+                                 t->name);
     r = check_certificates(m, t, role, reterr_error);
     if (r < 0)
         return r;
     r = router_fqdn(m->hostname, m->domain, ret_fqdn);
     if (r == -ENODATA)
-        return sd_bus_error_setf(reterr_error, ERROR_NOT_CONFIGURED, "No domain name is configured: domain name NAME");
-    if (r == -EINVAL)
         return sd_bus_error_setf(reterr_error, ERROR_NOT_CONFIGURED,
-                                 "Host name and domain name don't make a host's name: configure both");
+                                 "No domain name is configured: domain name NAME");
+    if (r == -EINVAL)
+        return sd_bus_error_setf(
+            reterr_error, ERROR_NOT_CONFIGURED,
+            "Host name and domain name don't make a host's name: configure both");
     if (r < 0)
         return r;
     *ret = t;
@@ -240,19 +262,22 @@ int enrollment_check(Manager *m, const char *trustpoint, CertificateRole role, T
 }
 
 /* Configuration decides; where it leaves the question open, the caller has answered it. */
-static IssueSubject enrollment_subject(const Manager *m, const TrustpointConfig *config, CertificateRole role, const char *fqdn,
+static IssueSubject enrollment_subject(const Manager *m, const TrustpointConfig *config,
+                                       CertificateRole role, const char *fqdn,
                                        const EnrollOptions *options)
 {
     IssueSubject subject = {.fqdn = fqdn};
 
     if (role == ROLE_CA) {
         subject.configured = config->ca_subject_name;
-        /* Nobody is asked about the root: it carries the serial number unless that is configured away. */
+        /* Nobody is asked about the root: it carries the serial number unless that is configured
+         * away. */
         subject.serial_number = config->serial_number == SUBJECT_OMIT ? NULL : m->serial_number;
         return subject;
     }
     subject.configured = config->subject_name;
-    if (config->serial_number == SUBJECT_INCLUDE || (config->serial_number == SUBJECT_ASK && options->include_serial_number))
+    if (config->serial_number == SUBJECT_INCLUDE ||
+        (config->serial_number == SUBJECT_ASK && options->include_serial_number))
         subject.serial_number = m->serial_number;
     if (config->ip_address == SUBJECT_INCLUDE)
         subject.address = config->address;
@@ -276,7 +301,8 @@ static int enrollment_new(Manager *m, Trustpoint *t, CertificateRole role, Enrol
     e->digest = config->digest;
     e->key_usage = role == ROLE_CA ? config->ca_key_usage : config->key_usage;
     e->not_before = trustpoints_now(&m->trustpoints);
-    e->not_after = e->not_before + DAY_SECONDS * (role == ROLE_CA ? config->ca_lifetime : config->lifetime);
+    e->not_after =
+        e->not_before + DAY_SECONDS * (role == ROLE_CA ? config->ca_lifetime : config->lifetime);
     r = e->trustpoint && e->configuration ? 0 : -ENOMEM;
     if (r >= 0)
         r = key_name_copy(&config->ca_keypair, &e->ca_key);
@@ -299,8 +325,9 @@ static int enrollment_new(Manager *m, Trustpoint *t, CertificateRole role, Enrol
     return 0;
 }
 
-int enrollment_start(Manager *m, const char *trustpoint, CertificateRole role, const EnrollOptions *options,
-                     sd_bus_message *message, sd_bus_error *reterr_error)
+int enrollment_start(Manager *m, const char *trustpoint, CertificateRole role,
+                     const EnrollOptions *options, sd_bus_message *message,
+                     sd_bus_error *reterr_error)
 {
     _cleanup_(enrollment_freep) Enrollment *e = NULL;
     _cleanup_free_ char *fqdn = NULL;
@@ -313,17 +340,21 @@ int enrollment_start(Manager *m, const char *trustpoint, CertificateRole role, c
     if (r < 0)
         return r;
     if (t->busy)
-        return sd_bus_error_setf(reterr_error, ERROR_BUSY, "Another enrollment of %s is running: wait for it to end", t->name);
+        return sd_bus_error_setf(reterr_error, ERROR_BUSY,
+                                 "Another enrollment of %s is running: wait for it to end",
+                                 t->name);
     r = enrollment_new(m, t, role, &e);
     if (r < 0)
         return r;
     subject = enrollment_subject(m, t->config, role, fqdn, options);
     r = issue_subject_build(&subject, &e->subject, &reason);
     if (r == -EINVAL)
-        return sd_bus_error_setf(reterr_error, ERROR_NOT_CONFIGURED, "The subject name can't be made: %s", reason);
+        return sd_bus_error_setf(reterr_error, ERROR_NOT_CONFIGURED,
+                                 "The subject name can't be made: %s", reason);
     /* On disk before it is used, so that no two certificates ever have the same. */
     if (r >= 0)
-        r = role == ROLE_CA ? serial_first(&e->serial) : trustpoint_take_serial(&m->trustpoints, t, &e->serial);
+        r = role == ROLE_CA ? serial_first(&e->serial)
+                            : trustpoint_take_serial(&m->trustpoints, t, &e->serial);
     if (r < 0)
         return log_error_errno(r, "Failed to prepare a certificate of trustpoint %s: %m", t->name);
     r = job_start(message,

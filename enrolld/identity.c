@@ -57,7 +57,8 @@ static int read_serial_number(const char *path, char **ret)
 
 int router_serial_number(char **ret)
 {
-    static const sd_id128_t application = SD_ID128_MAKE(8d, a1, 42, 8a, 5f, 0e, 4c, 67, b0, 31, 93, 7c, 5c, e0, 14, d2);
+    static const sd_id128_t application =
+        SD_ID128_MAKE(8d, a1, 42, 8a, 5f, 0e, 4c, 67, b0, 31, 93, 7c, 5c, e0, 14, d2);
     char text[SD_ID128_STRING_MAX];
     sd_id128_t id;
     int r;

@@ -9,9 +9,10 @@
 /* 99991231235959Z, the last moment that GeneralizedTime can say. */
 #define TIME_MAX INT64_C(253402300799)
 
-/* --- Subjects ---------------------------------------------------------------------------------------------------------- */
+/* --- Subjects --------------------------------------------------------------------------------- */
 
-/* max: RFC 2985 for the first two, RFC 5280 appendix A.1 for the serial number. OpenSSL doesn't look when it is told the type. */
+/* max: RFC 2985 for the first two, RFC 5280 appendix A.1 for the serial number. OpenSSL doesn't
+ * look when it is told the type. */
 static int add_part(X509_NAME *name, int nid, int type, size_t max, const char *value)
 {
     if (!value)
@@ -39,18 +40,20 @@ int issue_subject_build(const IssueSubject *subject, X509_NAME **ret, const char
     }
     r = add_part(name, NID_pkcs9_unstructuredName, V_ASN1_IA5STRING, 255, subject->fqdn);
     if (r >= 0)
-        r = add_part(name, NID_pkcs9_unstructuredAddress, V_ASN1_PRINTABLESTRING, 255, subject->address);
+        r = add_part(name, NID_pkcs9_unstructuredAddress, V_ASN1_PRINTABLESTRING, 255,
+                     subject->address);
     if (r >= 0)
         r = add_part(name, NID_serialNumber, V_ASN1_PRINTABLESTRING, 64, subject->serial_number);
     if (r < 0) {
-        *ret_reason = "the router's own name, address or serial number is too long for a certificate";
+        *ret_reason =
+            "the router's own name, address or serial number is too long for a certificate";
         return r;
     }
     *ret = TAKE_PTR(name);
     return 0;
 }
 
-/* --- Certificates ------------------------------------------------------------------------------------------------------ */
+/* --- Certificates ----------------------------------------------------------------------------- */
 
 static int set_serial(X509 *certificate, const char *serial)
 {
@@ -62,7 +65,8 @@ static int set_serial(X509 *certificate, const char *serial)
     return 0;
 }
 
-/* UTCTime to the end of 2049, GeneralizedTime after (RFC 5280 section 4.1.2.5): ASN1_TIME_adj() knows the rule. */
+/* UTCTime to the end of 2049, GeneralizedTime after (RFC 5280 section 4.1.2.5): ASN1_TIME_adj()
+ * knows the rule. */
 static int set_time(ASN1_TIME *when, int64_t seconds)
 {
     if (seconds < 0 || seconds > TIME_MAX)
@@ -111,7 +115,8 @@ static int add_key_usage(X509 *certificate, unsigned usage)
     return r;
 }
 
-/* SHA-1 of the subject's public key: method (1) of RFC 5280 section 4.2.1.2, a name and no protection. */
+/* SHA-1 of the subject's public key: method (1) of RFC 5280 section 4.2.1.2, a name and no
+ * protection. */
 static int add_subject_key_identifier(X509 *certificate)
 {
     ASN1_OCTET_STRING *identifier = ASN1_OCTET_STRING_new();
@@ -159,7 +164,8 @@ static EVP_MD_CTX *signer_new(OSSL_LIB_CTX *context, EVP_PKEY *key, const char *
 {
     _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *md = EVP_MD_CTX_new();
 
-    if (!md || EVP_DigestSignInit_ex(md, NULL, EVP_PKEY_is_a(key, "ED25519") ? NULL : digest, context, NULL, key, NULL) != 1)
+    if (!md || EVP_DigestSignInit_ex(md, NULL, EVP_PKEY_is_a(key, "ED25519") ? NULL : digest,
+                                     context, NULL, key, NULL) != 1)
         return NULL;
     return TAKE_PTR(md);
 }
@@ -169,8 +175,10 @@ static int fill(X509 *certificate, const Issue *issue)
     const X509_NAME *issuer = issue->issuer ? X509_get_subject_name(issue->issuer) : issue->subject;
     int r;
 
-    if (X509_set_version(certificate, X509_VERSION_3) != 1 || X509_set_subject_name(certificate, issue->subject) != 1 ||
-        X509_set_issuer_name(certificate, issuer) != 1 || X509_set_pubkey(certificate, issue->subject_key) != 1)
+    if (X509_set_version(certificate, X509_VERSION_3) != 1 ||
+        X509_set_subject_name(certificate, issue->subject) != 1 ||
+        X509_set_issuer_name(certificate, issuer) != 1 ||
+        X509_set_pubkey(certificate, issue->subject_key) != 1)
         return -EIO;
     r = set_serial(certificate, issue->serial);
     if (r >= 0)
@@ -200,7 +208,8 @@ static int check(const Issue *issue, const void *der, size_t size)
     param = X509_STORE_CTX_get0_param(path);
     X509_VERIFY_PARAM_set_time(param, (time_t)issue->not_before);
     X509_VERIFY_PARAM_set_depth(param, 2);
-    (void)X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_X509_STRICT | X509_V_FLAG_CHECK_SS_SIGNATURE);
+    (void)X509_VERIFY_PARAM_set_flags(param,
+                                      X509_V_FLAG_X509_STRICT | X509_V_FLAG_CHECK_SS_SIGNATURE);
     return X509_verify_cert(path) == 1 ? 0 : -EKEYREJECTED;
 }
 
@@ -245,13 +254,16 @@ static int prove(const Issue *issue)
 
     if (!request)
         return -ENOMEM;
-    if (X509_REQ_set_version(request, X509_REQ_VERSION_1) != 1 || X509_REQ_set_subject_name(request, issue->subject) != 1 ||
+    if (X509_REQ_set_version(request, X509_REQ_VERSION_1) != 1 ||
+        X509_REQ_set_subject_name(request, issue->subject) != 1 ||
         X509_REQ_set_pubkey(request, issue->subject_key) != 1)
         return -EIO;
     signer = signer_new(issue->context, issue->subject_key, issue->digest);
     if (!signer || X509_REQ_sign_ctx(request, signer) <= 0)
         return -EIO;
-    return X509_REQ_verify_ex(request, issue->subject_key, issue->context, NULL) == 1 ? 0 : -EKEYREJECTED;
+    return X509_REQ_verify_ex(request, issue->subject_key, issue->context, NULL) == 1
+               ? 0
+               : -EKEYREJECTED;
 }
 
 int issue_prove(const Issue *issue)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Making certificates (RFC 5280 profile) and requests (RFC 2986), whatever the keys are: in keyd for the daemon, in memory for tests.
- * Everything here may block in the signing key; for worker threads. */
+/* Making certificates (RFC 5280 profile) and requests (RFC 2986), whatever the keys are: in keyd
+ * for the daemon, in memory for tests. Everything here may block in the signing key; for worker
+ * threads. */
 #pragma once
 
 #include "openssl-util.h"
 
-/* Who the certificate is for: the configured name, then the router's own parts, each an RDN of its own. NULL leaves a part out. */
+/* Who the certificate is for: the configured name, then the router's own parts, each an RDN of its
+ * own. NULL leaves a part out. */
 typedef struct IssueSubject {
     const char *configured;
     const char *fqdn;          /* unstructuredName */
@@ -28,9 +30,11 @@ typedef struct Issue {
     unsigned key_usage; /* KU_* */
 } Issue;
 
-/* Makes the certificate and reads it back: what is returned parses, verifies and forms a path to its issuer. -EKEYREJECTED when it doesn't;
- * -ERANGE for a time that no certificate can hold; -EIO when signing failed. */
+/* Makes the certificate and reads it back: what is returned parses, verifies and forms a path to
+ * its issuer. -EKEYREJECTED when it doesn't; -ERANGE for a time that no certificate can hold; -EIO
+ * when signing failed. */
 int issue_certificate(const Issue *issue, void **ret_der, size_t *ret_size);
 
-/* Proof of possession: a CertificationRequest for the subject, signed by the subject's key and verified. -EIO, -EKEYREJECTED. */
+/* Proof of possession: a CertificationRequest for the subject, signed by the subject's key and
+ * verified. -EIO, -EKEYREJECTED. */
 int issue_prove(const Issue *issue);

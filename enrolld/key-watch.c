@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A certificate is worth nothing when its key has been replaced or removed. keyd announces what happens to its keys; what became of those that
- * certificates were made for is asked then, and at start. */
+/* A certificate is worth nothing when its key has been replaced or removed. keyd announces what
+ * happens to its keys; what became of those that certificates were made for is asked then, and at
+ * start. */
 #include "enrolld.h"
 #include "errors.h"
 #include "log.h"
@@ -41,7 +42,8 @@ static KeyState read_answer(sd_bus_message *reply, const StoredCertificate *c, K
     if (sd_bus_message_is_method_error(reply, ERROR_NO_SUCH_OBJECT))
         return KEY_MISSING;
     /* keyd is away or busy: no news. */
-    if (sd_bus_message_is_method_error(reply, NULL) || sd_bus_message_read_array(reply, 'y', &der, &size) < 0)
+    if (sd_bus_message_is_method_error(reply, NULL) ||
+        sd_bus_message_read_array(reply, 'y', &der, &size) < 0)
         return before;
     return is_key_of(c, der, size) ? KEY_SAME : KEY_REPLACED;
 }
@@ -74,7 +76,8 @@ static int ask(Manager *m, const Trustpoint *t, CertificateRole role)
     KeyCheck *check;
     int r;
 
-    r = sd_bus_message_new_method_call(server_bus(m->server), &call, KEYS_NAME, KEYS_PATH, KEYS_SIGNING_INTERFACE, "GetPublicKey");
+    r = sd_bus_message_new_method_call(server_bus(m->server), &call, KEYS_NAME, KEYS_PATH,
+                                       KEYS_SIGNING_INTERFACE, "GetPublicKey");
     if (r >= 0)
         r = sd_bus_message_append(call, "ss", c->key.algorithm, c->key.label);
     if (r < 0)
@@ -87,7 +90,8 @@ static int ask(Manager *m, const Trustpoint *t, CertificateRole role)
     check->trustpoint = strdup(t->name);
     r = check->trustpoint ? key_name_copy(&c->key, &check->key) : -ENOMEM;
     if (r >= 0)
-        r = sd_bus_call_async(server_bus(m->server), &slot, call, on_public_key, check, ANSWER_TIMEOUT_USEC);
+        r = sd_bus_call_async(server_bus(m->server), &slot, call, on_public_key, check,
+                              ANSWER_TIMEOUT_USEC);
     if (r < 0) {
         key_check_free(check);
         return r;
@@ -105,7 +109,9 @@ void key_watch_check(Manager *m)
                 int r = ask(m, t, role);
 
                 if (r < 0)
-                    log_warning_errno(r, "Failed to ask keyd about a key of trustpoint %s, ignoring: %m", t->name);
+                    log_warning_errno(
+                        r, "Failed to ask keyd about a key of trustpoint %s, ignoring: %m",
+                        t->name);
             }
 }
 
@@ -127,7 +133,8 @@ static int on_keys_changed(sd_bus_message *signal, void *userdata, sd_bus_error 
 
     if (m->recheck || strncmp(sd_bus_message_get_path(signal), jobs, STRLEN(jobs)) == 0)
         return 0;
-    r = sd_event_add_time_relative(server_event(m->server), &m->recheck, CLOCK_MONOTONIC, RECHECK_DELAY_USEC, 0, on_recheck, m);
+    r = sd_event_add_time_relative(server_event(m->server), &m->recheck, CLOCK_MONOTONIC,
+                                   RECHECK_DELAY_USEC, 0, on_recheck, m);
     if (r < 0)
         log_warning_errno(r, "Failed to arm a timer, ignoring: %m");
     return 0;
@@ -136,5 +143,7 @@ static int on_keys_changed(sd_bus_message *signal, void *userdata, sd_bus_error 
 int key_watch_init(Manager *m)
 {
     return sd_bus_add_match_async(server_bus(m->server), &m->keys_changed,
-                                  "type='signal',sender='" KEYS_NAME "',path_namespace='" KEYS_PATH "'", on_keys_changed, NULL, m);
+                                  "type='signal',sender='" KEYS_NAME "',path_namespace='" KEYS_PATH
+                                  "'",
+                                  on_keys_changed, NULL, m);
 }

@@ -24,9 +24,10 @@ const char *certificate_role_name(CertificateRole role)
     return role == ROLE_CA ? "ca" : "router";
 }
 
-/* --- Certificates ------------------------------------------------------------------------------------------------------ */
+/* --- Certificates ----------------------------------------------------------------------------- */
 
-int stored_certificate_new(const void *der, size_t size, const KeyName *key, StoredCertificate **ret)
+int stored_certificate_new(const void *der, size_t size, const KeyName *key,
+                           StoredCertificate **ret)
 {
     _cleanup_(stored_certificate_freep) StoredCertificate *c = calloc(1, sizeof(*c));
     int r;
@@ -70,14 +71,14 @@ void record_done(Record *record)
     *record = (Record){};
 }
 
-/* --- Serial numbers ---------------------------------------------------------------------------------------------------- */
+/* --- Serial numbers --------------------------------------------------------------------------- */
 
 static bool serial_is_valid(const char *serial)
 {
     size_t n = strlen(serial);
 
-    return n >= 2 && n % 2 == 0 && n <= (size_t)2 * SERIAL_OCTETS_MAX && strspn(serial, "0123456789ABCDEF") == n &&
-           serial[0] < '8' && strspn(serial, "0") < n;
+    return n >= 2 && n % 2 == 0 && n <= (size_t)2 * SERIAL_OCTETS_MAX &&
+           strspn(serial, "0123456789ABCDEF") == n && serial[0] < '8' && strspn(serial, "0") < n;
 }
 
 static int serial_render(const BIGNUM *number, char **ret)
@@ -121,7 +122,7 @@ int serial_first(char **ret)
     return number ? serial_render(number, ret) : -ENOMEM;
 }
 
-/* --- Writing ------------------------------------------------------------------------------------------------------------ */
+/* --- Writing ---------------------------------------------------------------------------------- */
 
 static int record_file_name(const char *name, char ret[FILE_NAME_SIZE])
 {
@@ -145,7 +146,8 @@ static int certificate_to_json(const StoredCertificate *c, json_object *record, 
 
     if (!text || !o || json_object_object_add(record, name, o) != 0)
         return -ENOMEM;
-    if (add_string(o, "algorithm", c->key.algorithm) < 0 || add_string(o, "label", c->key.label) < 0)
+    if (add_string(o, "algorithm", c->key.algorithm) < 0 ||
+        add_string(o, "label", c->key.label) < 0)
         return -ENOMEM;
     return add_string(o, "certificate", text);
 }
@@ -181,7 +183,7 @@ int record_remove_at(int dirfd, const char *name)
     return r < 0 ? r : atomic_unlink_at(dirfd, file);
 }
 
-/* --- Reading ------------------------------------------------------------------------------------------------------------ */
+/* --- Reading ---------------------------------------------------------------------------------- */
 
 static int certificate_from_json(json_object *record, const char *name, StoredCertificate **ret)
 {
@@ -203,7 +205,8 @@ static int certificate_from_json(json_object *record, const char *name, StoredCe
     if (r < 0)
         return r;
     /* The strings are copied. */
-    return stored_certificate_new(der, size, &(KeyName){(char *)(uintptr_t)algorithm, (char *)(uintptr_t)label}, ret);
+    return stored_certificate_new(
+        der, size, &(KeyName){(char *)(uintptr_t)algorithm, (char *)(uintptr_t)label}, ret);
 }
 
 /* A record whose parts don't belong together is as corrupt as half a file. */
@@ -219,7 +222,8 @@ static int record_check(const Record *record, const char *file)
     if (!streq(expected, file))
         return -EBADMSG;
     if (X509_verify(ca, X509_get0_pubkey(ca)) != 1 ||
-        (record->certificates[ROLE_ROUTER] && X509_verify(record->certificates[ROLE_ROUTER]->x509, X509_get0_pubkey(ca)) != 1)) {
+        (record->certificates[ROLE_ROUTER] &&
+         X509_verify(record->certificates[ROLE_ROUTER]->x509, X509_get0_pubkey(ca)) != 1)) {
         ERR_clear_error();
         return -EBADMSG;
     }
@@ -249,7 +253,8 @@ static int record_parse(const char *file, const char *text, size_t size, Record 
     r = certificate_from_json(o, certificate_role_name(ROLE_CA), &record->certificates[ROLE_CA]);
     if (r < 0)
         return r == -ENOENT ? -EBADMSG : r;
-    r = certificate_from_json(o, certificate_role_name(ROLE_ROUTER), &record->certificates[ROLE_ROUTER]);
+    r = certificate_from_json(o, certificate_role_name(ROLE_ROUTER),
+                              &record->certificates[ROLE_ROUTER]);
     if (r < 0 && r != -ENOENT)
         return r;
     return record_check(record, file);
@@ -277,11 +282,13 @@ static bool is_record_file(const char *name)
 {
     size_t n = strlen(name);
 
-    return n > STRLEN(RECORD_SUFFIX) && name[0] != '.' && streq(name + n - STRLEN(RECORD_SUFFIX), RECORD_SUFFIX) &&
+    return n > STRLEN(RECORD_SUFFIX) && name[0] != '.' &&
+           streq(name + n - STRLEN(RECORD_SUFFIX), RECORD_SUFFIX) &&
            strspn(name, "0123456789abcdef") == n - STRLEN(RECORD_SUFFIX);
 }
 
-int records_read_at(int dirfd, void (*corrupt)(const char *file, int error), Record **ret, size_t *ret_n)
+int records_read_at(int dirfd, void (*corrupt)(const char *file, int error), Record **ret,
+                    size_t *ret_n)
 {
     _cleanup_closedir_ DIR *dir = NULL;
     _cleanup_close_ int fd = -EBADF;

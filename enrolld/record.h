@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is kept of a trustpoint: its certificates and the last serial number given out, in one file, so that they are always of the same
- * moment. A certificate remembers the key that it was made for. */
+/* What is kept of a trustpoint: its certificates and the last serial number given out, in one file,
+ * so that they are always of the same moment. A certificate remembers the key that it was made for.
+ */
 #pragma once
 
 #include "trustpoint-config.h"
@@ -23,28 +24,32 @@ typedef struct StoredCertificate {
 } StoredCertificate;
 
 /* Copies the bytes. -EBADMSG for what is no certificate. */
-int stored_certificate_new(const void *der, size_t size, const KeyName *key, StoredCertificate **ret);
+int stored_certificate_new(const void *der, size_t size, const KeyName *key,
+                           StoredCertificate **ret);
 StoredCertificate *stored_certificate_free(StoredCertificate *c);
 DEFINE_TRIVIAL_CLEANUP_FUNC(StoredCertificate *, stored_certificate_free);
 
 typedef struct Record {
-    char *name;                         /* of the trustpoint */
-    char *serial;                       /* upper-case hex, as many digits as bytes need */
-    StoredCertificate *certificates[ROLE_MAX]; /* the CA's is always there; the router's may be NULL */
+    char *name;   /* of the trustpoint */
+    char *serial; /* upper-case hex, as many digits as bytes need */
+    /* The CA's is always there; the router's may be NULL. */
+    StoredCertificate *certificates[ROLE_MAX];
 } Record;
 
 void record_done(Record *record);
 
 /* The next serial number. The caller frees. */
 int serial_next(const char *serial, char **ret);
-/* The first one of a new CA: 9 random octets, positive and without leading zeros, so that no successor ever is negative or longer than the
- * 20 octets of RFC 5280. */
+/* The first one of a new CA: 9 random octets, positive and without leading zeros, so that no
+ * successor ever is negative or longer than the 20 octets of RFC 5280. */
 int serial_first(char **ret);
 
 /* On success the file is the new one, whatever happens afterwards. Borrows everything. */
 int record_write_at(int dirfd, const Record *record);
 int record_remove_at(int dirfd, const char *name);
 
-/* Reads all records of the folder, as an array that the caller frees with record_done() and free(). Leftovers of a killed process are removed. What does
- * not parse is moved aside, and corrupt() is told (it may be NULL). */
-int records_read_at(int dirfd, void (*corrupt)(const char *file, int error), Record **ret, size_t *ret_n);
+/* Reads all records of the folder, as an array that the caller frees with record_done() and free().
+ * Leftovers of a killed process are removed. What does not parse is moved aside, and corrupt() is
+ * told (it may be NULL). */
+int records_read_at(int dirfd, void (*corrupt)(const char *file, int error), Record **ret,
+                    size_t *ret_n);

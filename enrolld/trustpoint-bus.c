@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Trustpoints and their certificates as bus objects: PREFIX/NAME and PREFIX/NAME/ca, PREFIX/NAME/router. */
+/* Trustpoints and their certificates as bus objects: PREFIX/NAME and PREFIX/NAME/ca,
+ * PREFIX/NAME/router. */
 #include "enrolld.h"
 #include "log.h"
 #include "names.h"
 #include "org.chancery.Enrollment1.h"
 
-/* --- Paths -------------------------------------------------------------------------------------------------------------- */
+/* --- Paths ------------------------------------------------------------------------------------ */
 
 int trustpoint_path(const Trustpoint *t, char **ret)
 {
@@ -44,8 +45,8 @@ static Trustpoint *find_by_path(Manager *m, const char *path, const char **ret_r
     return NULL;
 }
 
-static int find_trustpoint(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret_found,
-                           sd_bus_error *ret_error)
+static int find_trustpoint(sd_bus *bus, const char *path, const char *interface, void *userdata,
+                           void **ret_found, sd_bus_error *ret_error)
 {
     const char *rest;
     Trustpoint *t = find_by_path(userdata, path, &rest);
@@ -56,8 +57,8 @@ static int find_trustpoint(sd_bus *bus, const char *path, const char *interface,
     return 1;
 }
 
-static int find_certificate(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret_found,
-                            sd_bus_error *ret_error)
+static int find_certificate(sd_bus *bus, const char *path, const char *interface, void *userdata,
+                            void **ret_found, sd_bus_error *ret_error)
 {
     const char *rest;
     Trustpoint *t = find_by_path(userdata, path, &rest);
@@ -85,7 +86,8 @@ static void strv_free(char **strings)
     free(strings);
 }
 
-static int enumerate(sd_bus *bus, const char *prefix, void *userdata, char ***ret_nodes, sd_bus_error *ret_error)
+static int enumerate(sd_bus *bus, const char *prefix, void *userdata, char ***ret_nodes,
+                     sd_bus_error *ret_error)
 {
     const Manager *m = userdata;
     size_t n = 0, count = 0;
@@ -112,24 +114,27 @@ static int enumerate(sd_bus *bus, const char *prefix, void *userdata, char ***re
     return 1;
 }
 
-/* --- Trustpoint --------------------------------------------------------------------------------------------------------- */
+/* --- Trustpoint ------------------------------------------------------------------------------- */
 
-int enrollment1_trustpoint_get_name(sd_bus *bus, const char *path, const char *interface, const char *property,
-                                    sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error)
+int enrollment1_trustpoint_get_name(sd_bus *bus, const char *path, const char *interface,
+                                    const char *property, sd_bus_message *reply, void *userdata,
+                                    sd_bus_error *reterr_error)
 {
     const Trustpoint *t = userdata;
 
     return sd_bus_message_append(reply, "s", t->name);
 }
 
-int enrollment1_trustpoint_get_state(sd_bus *bus, const char *path, const char *interface, const char *property,
-                                     sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error)
+int enrollment1_trustpoint_get_state(sd_bus *bus, const char *path, const char *interface,
+                                     const char *property, sd_bus_message *reply, void *userdata,
+                                     sd_bus_error *reterr_error)
 {
     return sd_bus_message_append(reply, "s", trustpoint_state(userdata));
 }
 
-int enrollment1_trustpoint_get_detail(sd_bus *bus, const char *path, const char *interface, const char *property,
-                                      sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error)
+int enrollment1_trustpoint_get_detail(sd_bus *bus, const char *path, const char *interface,
+                                      const char *property, sd_bus_message *reply, void *userdata,
+                                      sd_bus_error *reterr_error)
 {
     const Trustpoint *t = userdata;
     _cleanup_free_ char *detail = trustpoint_detail(t, trustpoints_now(t->set));
@@ -137,117 +142,134 @@ int enrollment1_trustpoint_get_detail(sd_bus *bus, const char *path, const char 
     return detail ? sd_bus_message_append(reply, "s", detail) : -ENOMEM;
 }
 
-/* --- Certificate -------------------------------------------------------------------------------------------------------- */
+/* --- Certificate ------------------------------------------------------------------------------ */
 
-int enrollment1_certificate_get_trustpoint(sd_bus *bus, const char *path, const char *interface, const char *property,
-                                           sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error)
+int enrollment1_certificate_get_trustpoint(sd_bus *bus, const char *path, const char *interface,
+                                           const char *property, sd_bus_message *reply,
+                                           void *userdata, sd_bus_error *reterr_error)
 {
     const Trustpoint *t = userdata;
 
     return sd_bus_message_append(reply, "s", t->name);
 }
 
-int enrollment1_certificate_get_role(sd_bus *bus, const char *path, const char *interface, const char *property,
-                                     sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error)
+int enrollment1_certificate_get_role(sd_bus *bus, const char *path, const char *interface,
+                                     const char *property, sd_bus_message *reply, void *userdata,
+                                     sd_bus_error *reterr_error)
 {
     return sd_bus_message_append(reply, "s", certificate_role_name(role_of_path(path)));
 }
 
-int enrollment1_certificate_get_key_usage(sd_bus *bus, const char *path, const char *interface, const char *property,
-                                          sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error)
+int enrollment1_certificate_get_key_usage(sd_bus *bus, const char *path, const char *interface,
+                                          const char *property, sd_bus_message *reply,
+                                          void *userdata, sd_bus_error *reterr_error)
 {
     /* One key pair for all: there are no usage keys (one for signatures, one for encryption). */
     return sd_bus_message_append(reply, "s", "General Purpose");
 }
 
-int enrollment1_certificate_get_status(sd_bus *bus, const char *path, const char *interface, const char *property,
-                                       sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error)
+int enrollment1_certificate_get_status(sd_bus *bus, const char *path, const char *interface,
+                                       const char *property, sd_bus_message *reply, void *userdata,
+                                       sd_bus_error *reterr_error)
 {
     const Trustpoint *t = userdata;
 
-    return sd_bus_message_append(reply, "s", certificate_status(t, role_of_path(path), trustpoints_now(t->set)));
+    return sd_bus_message_append(
+        reply, "s", certificate_status(t, role_of_path(path), trustpoints_now(t->set)));
 }
 
-int enrollment1_certificate_get_serial_number(sd_bus *bus, const char *path, const char *interface, const char *property,
-                                              sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error)
+int enrollment1_certificate_get_serial_number(sd_bus *bus, const char *path, const char *interface,
+                                              const char *property, sd_bus_message *reply,
+                                              void *userdata, sd_bus_error *reterr_error)
 {
     const StoredCertificate *c = trustpoint_certificate(userdata, role_of_path(path));
 
     return sd_bus_message_append(reply, "s", c->summary.serial_number);
 }
 
-int enrollment1_certificate_get_subject(sd_bus *bus, const char *path, const char *interface, const char *property,
-                                        sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error)
+int enrollment1_certificate_get_subject(sd_bus *bus, const char *path, const char *interface,
+                                        const char *property, sd_bus_message *reply, void *userdata,
+                                        sd_bus_error *reterr_error)
 {
     const StoredCertificate *c = trustpoint_certificate(userdata, role_of_path(path));
 
     return sd_bus_message_append(reply, "s", c->summary.subject);
 }
 
-int enrollment1_certificate_get_issuer(sd_bus *bus, const char *path, const char *interface, const char *property,
-                                       sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error)
+int enrollment1_certificate_get_issuer(sd_bus *bus, const char *path, const char *interface,
+                                       const char *property, sd_bus_message *reply, void *userdata,
+                                       sd_bus_error *reterr_error)
 {
     const StoredCertificate *c = trustpoint_certificate(userdata, role_of_path(path));
 
     return sd_bus_message_append(reply, "s", c->summary.issuer);
 }
 
-int enrollment1_certificate_get_not_before(sd_bus *bus, const char *path, const char *interface, const char *property,
-                                           sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error)
+int enrollment1_certificate_get_not_before(sd_bus *bus, const char *path, const char *interface,
+                                           const char *property, sd_bus_message *reply,
+                                           void *userdata, sd_bus_error *reterr_error)
 {
     const StoredCertificate *c = trustpoint_certificate(userdata, role_of_path(path));
 
     return sd_bus_message_append(reply, "x", c->summary.not_before);
 }
 
-int enrollment1_certificate_get_not_after(sd_bus *bus, const char *path, const char *interface, const char *property,
-                                          sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error)
+int enrollment1_certificate_get_not_after(sd_bus *bus, const char *path, const char *interface,
+                                          const char *property, sd_bus_message *reply,
+                                          void *userdata, sd_bus_error *reterr_error)
 {
     const StoredCertificate *c = trustpoint_certificate(userdata, role_of_path(path));
 
     return sd_bus_message_append(reply, "x", c->summary.not_after);
 }
 
-int enrollment1_certificate_get_sha1_fingerprint(sd_bus *bus, const char *path, const char *interface, const char *property,
-                                                 sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error)
+int enrollment1_certificate_get_sha1_fingerprint(sd_bus *bus, const char *path,
+                                                 const char *interface, const char *property,
+                                                 sd_bus_message *reply, void *userdata,
+                                                 sd_bus_error *reterr_error)
 {
     const StoredCertificate *c = trustpoint_certificate(userdata, role_of_path(path));
 
     return sd_bus_message_append(reply, "s", c->summary.sha1_fingerprint);
 }
 
-int enrollment1_certificate_get_sha256_fingerprint(sd_bus *bus, const char *path, const char *interface, const char *property,
-                                                   sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error)
+int enrollment1_certificate_get_sha256_fingerprint(sd_bus *bus, const char *path,
+                                                   const char *interface, const char *property,
+                                                   sd_bus_message *reply, void *userdata,
+                                                   sd_bus_error *reterr_error)
 {
     const StoredCertificate *c = trustpoint_certificate(userdata, role_of_path(path));
 
     return sd_bus_message_append(reply, "s", c->summary.sha256_fingerprint);
 }
 
-int enrollment1_certificate_get_certificate(sd_bus *bus, const char *path, const char *interface, const char *property,
-                                            sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error)
+int enrollment1_certificate_get_certificate(sd_bus *bus, const char *path, const char *interface,
+                                            const char *property, sd_bus_message *reply,
+                                            void *userdata, sd_bus_error *reterr_error)
 {
     const StoredCertificate *c = trustpoint_certificate(userdata, role_of_path(path));
 
     return sd_bus_message_append_array(reply, 'y', c->der, c->size);
 }
 
-/* --- Announcements ------------------------------------------------------------------------------------------------------- */
+/* --- Announcements ---------------------------------------------------------------------------- */
 
 static void announced(int r, const char *path)
 {
     if (r < 0)
-        log_warning_errno(r, "Failed to announce a change of %s, ignoring: %m", path ? path : "an object");
+        log_warning_errno(r, "Failed to announce a change of %s, ignoring: %m",
+                          path ? path : "an object");
 }
 
-/* Says that the object came, and not what is in it: values are for those who hold the task to read them. */
+/* Says that the object came, and not what is in it: values are for those who hold the task to read
+ * them. */
 static int emit_added(Manager *m, const char *path, const char *interface)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *signal = NULL;
     int r;
 
-    r = sd_bus_message_new_signal(server_bus(m->server), &signal, ENROLLMENT_PATH, "org.freedesktop.DBus.ObjectManager",
-                                  "InterfacesAdded");
+    r = sd_bus_message_new_signal(server_bus(m->server), &signal, ENROLLMENT_PATH,
+                                  "org.freedesktop.DBus.ObjectManager", "InterfacesAdded");
     if (r >= 0)
         r = sd_bus_message_append(signal, "oa{sa{sv}}", path, 1, interface, 0);
     return r < 0 ? r : sd_bus_send(NULL, signal, NULL);
@@ -258,8 +280,8 @@ static int emit_removed(Manager *m, const char *path, const char *interface)
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *signal = NULL;
     int r;
 
-    r = sd_bus_message_new_signal(server_bus(m->server), &signal, ENROLLMENT_PATH, "org.freedesktop.DBus.ObjectManager",
-                                  "InterfacesRemoved");
+    r = sd_bus_message_new_signal(server_bus(m->server), &signal, ENROLLMENT_PATH,
+                                  "org.freedesktop.DBus.ObjectManager", "InterfacesRemoved");
     if (r >= 0)
         r = sd_bus_message_append(signal, "oas", path, 1, interface);
     return r < 0 ? r : sd_bus_send(NULL, signal, NULL);
@@ -287,7 +309,8 @@ void announce_trustpoint_changed(Manager *m, const Trustpoint *t)
     int r = trustpoint_path(t, &path);
 
     if (r >= 0)
-        r = sd_bus_emit_properties_changed(server_bus(m->server), path, ENROLLMENT_TRUSTPOINT_INTERFACE, "State", "Detail", NULL);
+        r = sd_bus_emit_properties_changed(
+            server_bus(m->server), path, ENROLLMENT_TRUSTPOINT_INTERFACE, "State", "Detail", NULL);
     announced(r, path);
 }
 
@@ -307,17 +330,21 @@ void announce_certificate_removed(Manager *m, const Trustpoint *t, CertificateRo
     announced(r < 0 ? r : emit_removed(m, path, ENROLLMENT_CERTIFICATE_INTERFACE), path);
 }
 
-void announce_certificate_changed(Manager *m, const Trustpoint *t, CertificateRole role, bool replaced)
+void announce_certificate_changed(Manager *m, const Trustpoint *t, CertificateRole role,
+                                  bool replaced)
 {
     _cleanup_free_ char *path = NULL;
     sd_bus *bus = server_bus(m->server);
     int r = certificate_path(t, role, &path);
 
     if (r >= 0 && replaced)
-        r = sd_bus_emit_properties_changed(bus, path, ENROLLMENT_CERTIFICATE_INTERFACE, "Status", "SerialNumber", "Subject", "Issuer",
-                                           "NotBefore", "NotAfter", "SHA1Fingerprint", "SHA256Fingerprint", "Certificate", NULL);
+        r = sd_bus_emit_properties_changed(bus, path, ENROLLMENT_CERTIFICATE_INTERFACE, "Status",
+                                           "SerialNumber", "Subject", "Issuer", "NotBefore",
+                                           "NotAfter", "SHA1Fingerprint", "SHA256Fingerprint",
+                                           "Certificate", NULL);
     else if (r >= 0)
-        r = sd_bus_emit_properties_changed(bus, path, ENROLLMENT_CERTIFICATE_INTERFACE, "Status", NULL);
+        r = sd_bus_emit_properties_changed(bus, path, ENROLLMENT_CERTIFICATE_INTERFACE, "Status",
+                                           NULL);
     announced(r, path);
 }
 
@@ -325,8 +352,10 @@ int trustpoint_bus_init(Manager *m)
 {
     int r;
 
-    r = server_add_objects(m->server, TRUSTPOINT_PREFIX, &enrollment1_trustpoint_interface, find_trustpoint, enumerate, m);
+    r = server_add_objects(m->server, TRUSTPOINT_PREFIX, &enrollment1_trustpoint_interface,
+                           find_trustpoint, enumerate, m);
     if (r >= 0)
-        r = server_add_objects(m->server, TRUSTPOINT_PREFIX, &enrollment1_certificate_interface, find_certificate, NULL, m);
+        r = server_add_objects(m->server, TRUSTPOINT_PREFIX, &enrollment1_certificate_interface,
+                               find_certificate, NULL, m);
     return r;
 }

@@ -22,7 +22,7 @@
 #define LIFETIME_DEFAULT 200U
 #define CA_LIFETIME_DEFAULT 365U
 
-/* --- Keys and usages -------------------------------------------------------------------------------------------------- */
+/* --- Keys and usages -------------------------------------------------------------------------- */
 
 void key_name_done(KeyName *key)
 {
@@ -54,7 +54,8 @@ uint32_t key_algorithm_code(const char *algorithm)
         const char *name;
         uint32_t code;
     } algorithms[] = {
-        {"rsa", 1}, {"ecdsanistp256", 2}, {"ecdsanistp384", 4}, {"ecdsanistp521", 8}, {"ed25519", 32},
+        {"rsa", 1},           {"ecdsanistp256", 2}, {"ecdsanistp384", 4},
+        {"ecdsanistp521", 8}, {"ed25519", 32},
     };
 
     for (size_t i = 0; i < ELEMENTSOF(algorithms); i++)
@@ -84,11 +85,12 @@ const char *key_usage_render(unsigned usage, char buffer[KEY_USAGE_TEXT_SIZE])
 
     for (size_t i = 0; i < ELEMENTSOF(key_usage_words) && n < KEY_USAGE_TEXT_SIZE; i++)
         if (usage & key_usage_words[i].bit)
-            n += (size_t)snprintf(buffer + n, KEY_USAGE_TEXT_SIZE - n, ",%s", key_usage_words[i].name);
+            n += (size_t)snprintf(buffer + n, KEY_USAGE_TEXT_SIZE - n, ",%s",
+                                  key_usage_words[i].name);
     return buffer;
 }
 
-/* --- Reading ----------------------------------------------------------------------------------------------------------- */
+/* --- Reading ---------------------------------------------------------------------------------- */
 
 typedef struct Reader {
     const char *name; /* of the trustpoint */
@@ -107,7 +109,8 @@ static bool is_plain(const char *text)
 }
 
 /* words and value: the line without its beginning; value may be NULL. */
-static void _printf_(4, 5) problem(Reader *reader, const char *words, const char *value, const char *format, ...)
+static void _printf_(4, 5)
+    problem(Reader *reader, const char *words, const char *value, const char *format, ...)
 {
     _cleanup_free_ char *reason = NULL;
     char line[LINE_SIZE];
@@ -125,14 +128,15 @@ static void _printf_(4, 5) problem(Reader *reader, const char *words, const char
     reader->problems++;
     if (!value || !is_plain(value))
         value = "";
-    (void)snprintf(line, sizeof(line), "crypto ca trustpoint %.127s%s%s%s%.800s", reader->name, words[0] ? " " : "", words,
-                   value[0] ? " " : "", value);
+    (void)snprintf(line, sizeof(line), "crypto ca trustpoint %.127s%s%s%s%.800s", reader->name,
+                   words[0] ? " " : "", words, value[0] ? " " : "", value);
     r = reader->report(reader->userdata, line, reason);
     if (r < 0 && reader->error == 0)
         reader->error = r;
 }
 
-static const char *read_string(Reader *reader, json_object *o, const char *member, const char *words, size_t max)
+static const char *read_string(Reader *reader, json_object *o, const char *member,
+                               const char *words, size_t max)
 {
     const char *value;
     int r = json_get_string(o, member, &value);
@@ -156,7 +160,8 @@ static void copy_string(Reader *reader, const char *value, char **ret)
 }
 
 /* An object that may be missing. */
-static json_object *read_object(Reader *reader, json_object *o, const char *member, const char *const *known)
+static json_object *read_object(Reader *reader, json_object *o, const char *member,
+                                const char *const *known)
 {
     json_object *value = NULL;
     int r = json_get_object(o, member, &value);
@@ -182,7 +187,8 @@ static void read_enrollment(Reader *reader, json_object *o, TrustpointConfig *co
     if (!url)
         return;
     if (!streq(url, "self"))
-        problem(reader, "enrollment url", url, "this release enrolls with 'enrollment url self' only");
+        problem(reader, "enrollment url", url,
+                "this release enrolls with 'enrollment url self' only");
     else if (!streq(config->name, SYSTEM_TRUSTPOINT))
         problem(reader, "enrollment url", url, "only " SYSTEM_TRUSTPOINT " can enroll with itself");
     else
@@ -206,14 +212,16 @@ static void read_key(Reader *reader, json_object *o, const char *member, KeyName
     if (key_algorithm_code(algorithm) == 0)
         problem(reader, member, algorithm, "there is no key algorithm '%.32s'", algorithm);
     else if (!label_is_valid(label))
-        problem(reader, member, algorithm, "a label has letters, digits, '.', '_' and '-', and begins with a letter or digit");
+        problem(reader, member, algorithm,
+                "a label has letters, digits, '.', '_' and '-', and begins with a letter or digit");
     else {
         copy_string(reader, algorithm, &ret->algorithm);
         copy_string(reader, label, &ret->label);
     }
 }
 
-static void read_subject(Reader *reader, json_object *o, const char *member, const char *words, char **ret)
+static void read_subject(Reader *reader, json_object *o, const char *member, const char *words,
+                         char **ret)
 {
     _cleanup_(X509_NAME_freep) X509_NAME *name = NULL;
     const char *text = read_string(reader, o, member, words, SUBJECT_MAX), *reason = NULL;
@@ -233,14 +241,16 @@ static void read_subject(Reader *reader, json_object *o, const char *member, con
 static bool key_usage_find(const char *word, bool ca, unsigned *ret)
 {
     for (size_t i = 0; i < ELEMENTSOF(key_usage_words); i++)
-        if (streq(key_usage_words[i].word, word) && (ca ? key_usage_words[i].ca : key_usage_words[i].router)) {
+        if (streq(key_usage_words[i].word, word) &&
+            (ca ? key_usage_words[i].ca : key_usage_words[i].router)) {
             *ret |= key_usage_words[i].bit;
             return true;
         }
     return false;
 }
 
-static void read_usage(Reader *reader, json_object *o, const char *member, const char *words, bool ca, unsigned *ret)
+static void read_usage(Reader *reader, json_object *o, const char *member, const char *words,
+                       bool ca, unsigned *ret)
 {
     unsigned usage = 0;
     json_object *list;
@@ -255,8 +265,10 @@ static void read_usage(Reader *reader, json_object *o, const char *member, const
     for (size_t i = 0; i < json_object_array_length(list); i++) {
         json_object *item = json_object_array_get_idx(list, i);
 
-        if (!json_object_is_type(item, json_type_string) || !key_usage_find(json_object_get_string(item), ca, &usage)) {
-            problem(reader, words, NULL, "a %s certificate can't be used for that", ca ? "CA" : "router");
+        if (!json_object_is_type(item, json_type_string) ||
+            !key_usage_find(json_object_get_string(item), ca, &usage)) {
+            problem(reader, words, NULL, "a %s certificate can't be used for that",
+                    ca ? "CA" : "router");
             return;
         }
     }
@@ -275,10 +287,12 @@ static void read_usages(Reader *reader, json_object *o, TrustpointConfig *config
     if (!usages)
         return;
     read_usage(reader, usages, "certificate", "key-usage certificate", false, &config->key_usage);
-    read_usage(reader, usages, "ca-certificate", "key-usage ca-certificate", true, &config->ca_key_usage);
+    read_usage(reader, usages, "ca-certificate", "key-usage ca-certificate", true,
+               &config->ca_key_usage);
 }
 
-static void read_lifetime(Reader *reader, json_object *o, const char *member, const char *words, unsigned max, unsigned *ret)
+static void read_lifetime(Reader *reader, json_object *o, const char *member, const char *words,
+                          unsigned max, unsigned *ret)
 {
     uint64_t days;
     int r = json_get_uint64(o, member, &days);
@@ -298,12 +312,15 @@ static void read_lifetimes(Reader *reader, json_object *o, TrustpointConfig *con
     char days[16];
 
     if (lifetimes) {
-        read_lifetime(reader, lifetimes, "certificate", "lifetime certificate", LIFETIME_MAX, &config->lifetime);
-        read_lifetime(reader, lifetimes, "ca-certificate", "lifetime ca-certificate", CA_LIFETIME_MAX, &config->ca_lifetime);
+        read_lifetime(reader, lifetimes, "certificate", "lifetime certificate", LIFETIME_MAX,
+                      &config->lifetime);
+        read_lifetime(reader, lifetimes, "ca-certificate", "lifetime ca-certificate",
+                      CA_LIFETIME_MAX, &config->ca_lifetime);
     }
     (void)snprintf(days, sizeof(days), "%u", config->lifetime);
     if (config->lifetime >= config->ca_lifetime)
-        problem(reader, "lifetime certificate", days, "the router certificate (%u days) must end before the CA certificate (%u days)",
+        problem(reader, "lifetime certificate", days,
+                "the router certificate (%u days) must end before the CA certificate (%u days)",
                 config->lifetime, config->ca_lifetime);
 }
 
@@ -319,7 +336,8 @@ static void read_digest(Reader *reader, json_object *o, TrustpointConfig *config
             config->digest = digests[i];
             return;
         }
-    problem(reader, "message-digest", text, "new signatures are made with sha256, sha384 or sha512");
+    problem(reader, "message-digest", text,
+            "new signatures are made with sha256, sha384 or sha512");
 }
 
 static void read_subject_parts(Reader *reader, json_object *o, TrustpointConfig *config)
@@ -331,7 +349,8 @@ static void read_subject_parts(Reader *reader, json_object *o, TrustpointConfig 
     if (json_object_object_get_ex(o, "serial-number", &value)) {
         if (json_object_is_type(value, json_type_boolean) && json_object_get_boolean(value))
             config->serial_number = SUBJECT_INCLUDE;
-        else if (json_object_is_type(value, json_type_string) && streq(json_object_get_string(value), "none"))
+        else if (json_object_is_type(value, json_type_string) &&
+                 streq(json_object_get_string(value), "none"))
             config->serial_number = SUBJECT_OMIT;
         else
             problem(reader, "serial-number", NULL, "is followed by nothing or by 'none'");
@@ -358,12 +377,15 @@ static void check_self(Reader *reader, const TrustpointConfig *config)
     if (!config->self || reader->problems > 0)
         return;
     if (!key->label)
-        problem(reader, "keypair", NULL, "'enrollment url self' needs a key pair for the router certificate");
+        problem(reader, "keypair", NULL,
+                "'enrollment url self' needs a key pair for the router certificate");
     if (!ca->label)
-        problem(reader, "ca-keypair", NULL, "'enrollment url self' needs a key pair for the CA certificate");
+        problem(reader, "ca-keypair", NULL,
+                "'enrollment url self' needs a key pair for the CA certificate");
     if (key->label && key_name_equal(key, ca)) {
         (void)snprintf(value, sizeof(value), "%s %s", ca->algorithm, ca->label);
-        problem(reader, "ca-keypair", value, "the CA and the router certificate need key pairs of their own");
+        problem(reader, "ca-keypair", value,
+                "the CA and the router certificate need key pairs of their own");
     }
     if (streq_ptr(config->subject_name, config->ca_subject_name))
         problem(reader, "subject-name ca-certificate", config->ca_subject_name,
@@ -373,8 +395,10 @@ static void check_self(Reader *reader, const TrustpointConfig *config)
 static void read_all(Reader *reader, json_object *o, TrustpointConfig *config)
 {
     static const char *const known[] = {
-        "description", "enrollment", "keypair", "ca-keypair", "subject-name", "subject-name-ca-certificate", "key-usage",
-        "lifetime", "message-digest", "serial-number", "ip-address", NULL,
+        "description",   "enrollment",   "keypair",
+        "ca-keypair",    "subject-name", "subject-name-ca-certificate",
+        "key-usage",     "lifetime",     "message-digest",
+        "serial-number", "ip-address",   NULL,
     };
 
     if (json_only_members(o, known) < 0)
@@ -384,7 +408,8 @@ static void read_all(Reader *reader, json_object *o, TrustpointConfig *config)
     read_key(reader, o, "keypair", &config->keypair);
     read_key(reader, o, "ca-keypair", &config->ca_keypair);
     read_subject(reader, o, "subject-name", "subject-name", &config->subject_name);
-    read_subject(reader, o, "subject-name-ca-certificate", "subject-name ca-certificate", &config->ca_subject_name);
+    read_subject(reader, o, "subject-name-ca-certificate", "subject-name ca-certificate",
+                 &config->ca_subject_name);
     read_usages(reader, o, config);
     read_lifetimes(reader, o, config);
     read_digest(reader, o, config);
@@ -397,7 +422,8 @@ static int trustpoint_parse(Reader *reader, json_object *o, TrustpointConfig **r
     _cleanup_(trustpoint_config_freep) TrustpointConfig *config = NULL;
 
     if (!label_is_valid(reader->name))
-        problem(reader, "", NULL, "a name has letters, digits, '.', '_' and '-', and begins with a letter or digit");
+        problem(reader, "", NULL,
+                "a name has letters, digits, '.', '_' and '-', and begins with a letter or digit");
     else if (!json_object_is_type(o, json_type_object))
         problem(reader, "", NULL, "is not known in this form");
     if (reader->problems > 0)
@@ -422,7 +448,8 @@ static int trustpoint_parse(Reader *reader, json_object *o, TrustpointConfig **r
     return 0;
 }
 
-int trustpoint_config_parse(json_object *section, config_report_t report, void *userdata, TrustpointConfig **ret)
+int trustpoint_config_parse(json_object *section, config_report_t report, void *userdata,
+                            TrustpointConfig **ret)
 {
     static const char *const known[] = {"trustpoint", NULL};
     _cleanup_(trustpoint_config_list_freep) TrustpointConfig *list = NULL;
@@ -434,7 +461,9 @@ int trustpoint_config_parse(json_object *section, config_report_t report, void *
     if ((r < 0 && r != -ENOENT) || json_only_members(section, known) < 0)
         return report(userdata, "crypto ca trustpoint", "is not known in this form") < 0 ? -EIO : 1;
     if (r >= 0 && json_object_object_length(all) > TRUSTPOINTS_MAX)
-        return report(userdata, "crypto ca trustpoint", "there can be at most 256 trustpoints") < 0 ? -EIO : 1;
+        return report(userdata, "crypto ca trustpoint", "there can be at most 256 trustpoints") < 0
+                   ? -EIO
+                   : 1;
     if (r == -ENOENT) {
         *ret = NULL;
         return 0;

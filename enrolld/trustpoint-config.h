@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One trustpoint as configured: the JSON section "trustpoints" read into plain values, with a reason for everything that can't work. */
+/* One trustpoint as configured: the JSON section "trustpoints" read into plain values, with a
+ * reason for everything that can't work. */
 #pragma once
 
 #include <json-c/json.h>
@@ -17,7 +18,8 @@ typedef struct KeyName {
 void key_name_done(KeyName *key);
 int key_name_copy(const KeyName *from, KeyName *to);
 bool key_name_equal(const KeyName *a, const KeyName *b);
-/* The code that the router prints for an algorithm: rsa 1, ... ; 0 when there is no such algorithm. */
+/* The code that the router prints for an algorithm: rsa 1, ... ; 0 when there is no such algorithm.
+ */
 uint32_t key_algorithm_code(const char *algorithm);
 
 /* A part of the subject about which the operator may be asked. */
@@ -44,14 +46,16 @@ typedef struct TrustpointConfig {
 /* line: the configuration line that is wrong. */
 typedef int (*config_report_t)(void *userdata, const char *line, const char *reason);
 
-/* Reads the whole section. Every problem is reported; trustpoints without one are in *ret, a list in the order of the section.
- * Returns the number of problems or a negative errno. */
-int trustpoint_config_parse(json_object *section, config_report_t report, void *userdata, TrustpointConfig **ret);
-TrustpointConfig *trustpoint_config_free(TrustpointConfig *config);         /* one */
+/* Reads the whole section. Every problem is reported; trustpoints without one are in *ret, a list
+ * in the order of the section. Returns the number of problems or a negative errno. */
+int trustpoint_config_parse(json_object *section, config_report_t report, void *userdata,
+                            TrustpointConfig **ret);
+TrustpointConfig *trustpoint_config_free(TrustpointConfig *config);      /* one */
 TrustpointConfig *trustpoint_config_list_free(TrustpointConfig *config); /* and those after it */
 DEFINE_TRIVIAL_CLEANUP_FUNC(TrustpointConfig *, trustpoint_config_free);
 DEFINE_TRIVIAL_CLEANUP_FUNC(TrustpointConfig *, trustpoint_config_list_free);
 
-/* "critical,digitalSignature,keyAgreement": the bits by their names in RFC 5280, in the order of the bits. */
+/* "critical,digitalSignature,keyAgreement": the bits by their names in RFC 5280, in the order of
+ * the bits. */
 #define KEY_USAGE_TEXT_SIZE 160U
 const char *key_usage_render(unsigned usage, char buffer[KEY_USAGE_TEXT_SIZE]);

@@ -3,7 +3,7 @@
 
 #include <time.h>
 
-/* --- The set ----------------------------------------------------------------------------------------------------------- */
+/* --- The set ---------------------------------------------------------------------------------- */
 
 static int64_t clock_seconds(clockid_t id)
 {
@@ -57,14 +57,16 @@ static void trustpoint_free(Trustpoint *trustpoint)
     free(trustpoint);
 }
 
-int trustpoints_init(Trustpoints *t, int state_fd, int64_t built, void (*corrupt)(const char *file, int error))
+int trustpoints_init(Trustpoints *t, int state_fd, int64_t built,
+                     void (*corrupt)(const char *file, int error))
 {
     Record *records;
     size_t n;
     int r;
 
     *t = (Trustpoints){.state_fd = -EBADF};
-    clock_floor_init(&t->clock, built, clock_seconds(CLOCK_REALTIME), clock_seconds(CLOCK_BOOTTIME));
+    clock_floor_init(&t->clock, built, clock_seconds(CLOCK_REALTIME),
+                     clock_seconds(CLOCK_BOOTTIME));
     r = clock_floor_load_at(&t->clock, state_fd);
     if (r < 0 && corrupt)
         corrupt("clock", r);
@@ -129,7 +131,7 @@ bool trustpoint_collect(Trustpoints *t, Trustpoint *trustpoint)
     return true;
 }
 
-/* --- Configuration ----------------------------------------------------------------------------------------------------- */
+/* --- Configuration ---------------------------------------------------------------------------- */
 
 static TrustpointConfig *take_config(TrustpointConfig **list, const char *name)
 {
@@ -144,7 +146,8 @@ static TrustpointConfig *take_config(TrustpointConfig **list, const char *name)
     return NULL;
 }
 
-static void configure_existing(Trustpoints *t, TrustpointConfig **list, trustpoint_changed_t changed, void *userdata)
+static void configure_existing(Trustpoints *t, TrustpointConfig **list,
+                               trustpoint_changed_t changed, void *userdata)
 {
     for (Trustpoint *i = t->first, *next; i; i = next) {
         TrustpointConfig *config = take_config(list, i->name);
@@ -161,7 +164,8 @@ static void configure_existing(Trustpoints *t, TrustpointConfig **list, trustpoi
     }
 }
 
-int trustpoints_configure(Trustpoints *t, TrustpointConfig *list, trustpoint_changed_t changed, void *userdata)
+int trustpoints_configure(Trustpoints *t, TrustpointConfig *list, trustpoint_changed_t changed,
+                          void *userdata)
 {
     configure_existing(t, &list, changed, userdata);
     while (list) {
@@ -179,7 +183,7 @@ int trustpoints_configure(Trustpoints *t, TrustpointConfig *list, trustpoint_cha
     return 0;
 }
 
-/* --- Certificates ------------------------------------------------------------------------------------------------------ */
+/* --- Certificates ----------------------------------------------------------------------------- */
 
 int trustpoint_take_serial(Trustpoints *t, Trustpoint *trustpoint, char **ret)
 {
@@ -203,7 +207,8 @@ int trustpoint_take_serial(Trustpoints *t, Trustpoint *trustpoint, char **ret)
     return 0;
 }
 
-static int install_ca(Trustpoints *t, Trustpoint *trustpoint, const char *serial, StoredCertificate *certificate)
+static int install_ca(Trustpoints *t, Trustpoint *trustpoint, const char *serial,
+                      StoredCertificate *certificate)
 {
     Record record = {.name = strdup(trustpoint->name), .serial = strdup(serial)};
     int r = record.name && record.serial ? 0 : -ENOMEM;
@@ -236,15 +241,16 @@ static int install_router(Trustpoints *t, Trustpoint *trustpoint, StoredCertific
     return 0;
 }
 
-int trustpoint_install(Trustpoints *t, Trustpoint *trustpoint, CertificateRole role, const char *serial, const void *der,
-                       size_t size, const KeyName *key)
+int trustpoint_install(Trustpoints *t, Trustpoint *trustpoint, CertificateRole role,
+                       const char *serial, const void *der, size_t size, const KeyName *key)
 {
     _cleanup_(stored_certificate_freep) StoredCertificate *certificate = NULL;
     int r;
 
     r = stored_certificate_new(der, size, key, &certificate);
     if (r >= 0)
-        r = role == ROLE_CA ? install_ca(t, trustpoint, serial, certificate) : install_router(t, trustpoint, certificate);
+        r = role == ROLE_CA ? install_ca(t, trustpoint, serial, certificate)
+                            : install_router(t, trustpoint, certificate);
     if (r < 0)
         return r;
     TAKE_PTR(certificate);
@@ -269,11 +275,13 @@ int trustpoint_clear(Trustpoints *t, Trustpoint *trustpoint)
     return 0;
 }
 
-/* --- What is shown ----------------------------------------------------------------------------------------------------- */
+/* --- What is shown ---------------------------------------------------------------------------- */
 
 const char *trustpoint_state(const Trustpoint *t)
 {
-    return t->record.certificates[ROLE_ROUTER] ? "enrolled" : t->record.certificates[ROLE_CA] ? "authenticated" : "none";
+    return t->record.certificates[ROLE_ROUTER] ? "enrolled"
+           : t->record.certificates[ROLE_CA]   ? "authenticated"
+                                               : "none";
 }
 
 static bool is_expired(const StoredCertificate *c, int64_t now)
@@ -315,7 +323,8 @@ static const char *key_problem(const Trustpoint *t, CertificateRole role)
 }
 
 /* The sentence about one certificate that has a problem. */
-static int certificate_problem(const Trustpoint *t, CertificateRole role, int64_t now, const char *remedy, char **ret)
+static int certificate_problem(const Trustpoint *t, CertificateRole role, int64_t now,
+                               const char *remedy, char **ret)
 {
     const StoredCertificate *c = t->record.certificates[role];
     const char *what = role == ROLE_CA ? "CA" : "router", *problem;
@@ -326,8 +335,10 @@ static int certificate_problem(const Trustpoint *t, CertificateRole role, int64_
     if (is_expired(c, now))
         return asprintf(ret, "The %s certificate has expired: %s.", what, remedy) < 0 ? -ENOMEM : 1;
     if (problem)
-        return asprintf(ret, "The %s key '%s' of the %s certificate %s: %s.", c->key.algorithm, c->key.label, what, problem,
-                        remedy) < 0 ? -ENOMEM : 1;
+        return asprintf(ret, "The %s key '%s' of the %s certificate %s: %s.", c->key.algorithm,
+                        c->key.label, what, problem, remedy) < 0
+                   ? -ENOMEM
+                   : 1;
     return 0;
 }
 
@@ -340,7 +351,8 @@ char *trustpoint_detail(const Trustpoint *t, int64_t now)
         return strdup("No longer configured; the certificates stay until they are cleared.");
     if (!t->config->self)
         return strdup("No enrollment is configured: 'enrollment url self'.");
-    r = certificate_problem(t, ROLE_CA, now, "clear the certificates, then authenticate and enroll", &text);
+    r = certificate_problem(t, ROLE_CA, now, "clear the certificates, then authenticate and enroll",
+                            &text);
     if (r == 0)
         r = certificate_problem(t, ROLE_ROUTER, now, "enroll again", &text);
     if (r != 0)
@@ -362,8 +374,10 @@ int trustpoint_signer_check(const Trustpoint *t, int64_t now, const char **ret_r
         *ret_reason = "The system trustpoint is no longer configured";
         return -ENODATA;
     }
-    if (is_expired(t->record.certificates[ROLE_CA], now) || is_expired(t->record.certificates[ROLE_ROUTER], now)) {
-        *ret_reason = "The certificates of the system trustpoint have expired: clear them, authenticate and enroll again";
+    if (is_expired(t->record.certificates[ROLE_CA], now) ||
+        is_expired(t->record.certificates[ROLE_ROUTER], now)) {
+        *ret_reason = "The certificates of the system trustpoint have expired: clear them, "
+                      "authenticate and enroll again";
         return -EKEYEXPIRED;
     }
     if (key_problem(t, ROLE_ROUTER)) {

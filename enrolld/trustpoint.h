@@ -31,7 +31,8 @@ typedef struct Trustpoints {
 } Trustpoints;
 
 /* Reads what is kept. corrupt: see records_read_at(). Takes over state_fd, on success only. */
-int trustpoints_init(Trustpoints *t, int state_fd, int64_t built, void (*corrupt)(const char *file, int error));
+int trustpoints_init(Trustpoints *t, int state_fd, int64_t built,
+                     void (*corrupt)(const char *file, int error));
 void trustpoints_done(Trustpoints *t);
 /* The time, as far as decisions go. */
 int64_t trustpoints_now(const Trustpoints *t);
@@ -39,31 +40,36 @@ int64_t trustpoints_now(const Trustpoints *t);
 Trustpoint *trustpoint_find(const Trustpoints *t, const char *name);
 StoredCertificate *trustpoint_certificate(const Trustpoint *t, CertificateRole role);
 
-/* Replaces the configuration. Takes over the list. changed() is told of trustpoints that came, changed, or are about to go. */
+/* Replaces the configuration. Takes over the list. changed() is told of trustpoints that came,
+ * changed, or are about to go. */
 typedef enum TrustpointChange {
     TRUSTPOINT_ADDED,
     TRUSTPOINT_CHANGED,
     TRUSTPOINT_REMOVED,
 } TrustpointChange;
 typedef void (*trustpoint_changed_t)(void *userdata, Trustpoint *t, TrustpointChange change);
-int trustpoints_configure(Trustpoints *t, TrustpointConfig *list, trustpoint_changed_t changed, void *userdata);
+int trustpoints_configure(Trustpoints *t, TrustpointConfig *list, trustpoint_changed_t changed,
+                          void *userdata);
 
-/* Keeps a new certificate; the CA's replaces everything that was. On failure nothing has changed. */
-int trustpoint_install(Trustpoints *t, Trustpoint *trustpoint, CertificateRole role, const char *serial, const void *der,
-                       size_t size, const KeyName *key);
-/* Takes a serial number, which is never given out again, whatever happens to its certificate. The caller frees. */
+/* Keeps a new certificate; the CA's replaces everything that was. On failure nothing has changed.
+ */
+int trustpoint_install(Trustpoints *t, Trustpoint *trustpoint, CertificateRole role,
+                       const char *serial, const void *der, size_t size, const KeyName *key);
+/* Takes a serial number, which is never given out again, whatever happens to its certificate. The
+ * caller frees. */
 int trustpoint_take_serial(Trustpoints *t, Trustpoint *trustpoint, char **ret);
 /* Forgets all certificates. */
 int trustpoint_clear(Trustpoints *t, Trustpoint *trustpoint);
 /* Frees a trustpoint that is neither configured nor has certificates; true when it is gone. */
 bool trustpoint_collect(Trustpoints *t, Trustpoint *trustpoint);
 
-/* --- What is shown ----------------------------------------------------------------------------------------------------- */
+/* --- What is shown ---------------------------------------------------------------------------- */
 
 const char *trustpoint_state(const Trustpoint *t);
 /* One sentence. The caller frees; NULL when out of memory. */
 char *trustpoint_detail(const Trustpoint *t, int64_t now);
 const char *certificate_status(const Trustpoint *t, CertificateRole role, int64_t now);
 
-/* May the system trustpoint's key sign now? 0, -ENODATA or -EKEYEXPIRED, with a sentence for the caller in *ret_reason (static). */
+/* May the system trustpoint's key sign now? 0, -ENODATA or -EKEYEXPIRED, with a sentence for the
+ * caller in *ret_reason (static). */
 int trustpoint_signer_check(const Trustpoint *t, int64_t now, const char **ret_reason);

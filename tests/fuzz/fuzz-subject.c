@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whatever subject_parse() accepts is a name that a certificate can carry and that is read back the same. */
+/* Whatever subject_parse() accepts is a name that a certificate can carry and that is read back the
+ * same. */
 #include <stdlib.h>
 
 #include "x509-render.h"
@@ -27,8 +28,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     n = i2d_X509_NAME(name, &der);
     p = der;
-    if (n <= 0 || X509_NAME_entry_count(name) == 0 || !(again = d2i_X509_NAME(NULL, &p, n)) || p != der + n ||
-        X509_NAME_cmp(name, again) != 0)
+    if (n <= 0 || X509_NAME_entry_count(name) == 0 || !(again = d2i_X509_NAME(NULL, &p, n)) ||
+        p != der + n || X509_NAME_cmp(name, again) != 0)
         abort();
     return 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The certificates that the daemon makes, made by the same code with keys in memory, and judged by OpenSSL's library and program. */
+/* The certificates that the daemon makes, made by the same code with keys in memory, and judged by
+ * OpenSSL's library and program. */
 #include "test-common.h"
 
 #include <openssl/pem.h>
@@ -45,7 +46,8 @@ static X509_NAME *name_new(const char *configured, const char *address, const ch
     return name;
 }
 
-static int issue(size_t kind, X509 *issuer, const X509_NAME *name, int64_t from, int64_t to, X509 **ret)
+static int issue(size_t kind, X509 *issuer, const X509_NAME *name, int64_t from, int64_t to,
+                 X509 **ret)
 {
     _cleanup_free_ void *der = NULL;
     size_t size;
@@ -75,8 +77,10 @@ static int issue(size_t kind, X509 *issuer, const X509_NAME *name, int64_t from,
 
 static void chain_new(size_t kind, int64_t from, X509 **ret_root, X509 **ret_router)
 {
-    _cleanup_(X509_NAME_freep) X509_NAME *root = name_new("CN=lab1-ca,C=US,OU=ASR", NULL, "c44a11fc");
-    _cleanup_(X509_NAME_freep) X509_NAME *router = name_new("CN=lab1-ads,C=US,OU=ASR", "10.1.1.1", "c44a11fc");
+    _cleanup_(X509_NAME_freep) X509_NAME *root =
+        name_new("CN=lab1-ca,C=US,OU=ASR", NULL, "c44a11fc");
+    _cleanup_(X509_NAME_freep) X509_NAME *router =
+        name_new("CN=lab1-ads,C=US,OU=ASR", "10.1.1.1", "c44a11fc");
 
     assert_int_equal(issue(kind, NULL, root, from, from + 367 * DAY, ret_root), 0);
     assert_int_equal(issue(kind, *ret_root, router, from, from + 300 * DAY, ret_router), 0);
@@ -90,27 +94,31 @@ static void test_names_and_times(void **state)
 
     chain_new(0, NOW, &root, &router);
     assert_int_equal(certificate_summarize(root, &s), 0);
-    assert_string_equal(s.subject, "serialNumber=c44a11fc,unstructuredName=ios.cisco.com,OU=ASR,C=US,CN=lab1-ca");
+    assert_string_equal(
+        s.subject, "serialNumber=c44a11fc,unstructuredName=ios.cisco.com,OU=ASR,C=US,CN=lab1-ca");
     assert_string_equal(s.issuer, s.subject);
     assert_string_equal(s.serial_number, "4B:CD:EF:01:23:45:67:89:AB");
     assert_string_equal(time_render(s.not_before, text), "13:07:26 UTC Sun Oct 20 2019");
     assert_string_equal(time_render(s.not_after, text), "13:07:26 UTC Wed Oct 21 2020");
     certificate_summary_done(&s);
     assert_int_equal(certificate_summarize(router, &s), 0);
-    assert_string_equal(s.subject,
-                        "serialNumber=c44a11fc,unstructuredAddress=10.1.1.1,unstructuredName=ios.cisco.com,OU=ASR,C=US,CN=lab1-ads");
-    assert_string_equal(s.issuer, "serialNumber=c44a11fc,unstructuredName=ios.cisco.com,OU=ASR,C=US,CN=lab1-ca");
+    assert_string_equal(s.subject, "serialNumber=c44a11fc,unstructuredAddress=10.1.1.1,"
+                                   "unstructuredName=ios.cisco.com,OU=ASR,C=US,CN=lab1-ads");
+    assert_string_equal(
+        s.issuer, "serialNumber=c44a11fc,unstructuredName=ios.cisco.com,OU=ASR,C=US,CN=lab1-ca");
     assert_string_equal(time_render(s.not_after, text), "13:07:26 UTC Sat Aug 15 2020");
     certificate_summary_done(&s);
 }
 
 static void test_profile(void **state)
 {
-    static const int signatures[] = {NID_sha384WithRSAEncryption, NID_ecdsa_with_SHA384, NID_ED25519};
+    static const int signatures[] = {NID_sha384WithRSAEncryption, NID_ecdsa_with_SHA384,
+                                     NID_ED25519};
 
     for (size_t i = 0; i < ELEMENTSOF(keys); i++) {
         _cleanup_(X509_freep) X509 *root = NULL, *router = NULL;
-        static const int nids[] = {NID_basic_constraints, NID_key_usage, NID_subject_key_identifier, NID_authority_key_identifier};
+        static const int nids[] = {NID_basic_constraints, NID_key_usage, NID_subject_key_identifier,
+                                   NID_authority_key_identifier};
 
         chain_new(i, NOW, &root, &router);
         assert_int_equal(X509_get_version(root), X509_VERSION_3);
@@ -118,8 +126,10 @@ static void test_profile(void **state)
         assert_int_equal(X509_check_ca(root), 1);
         assert_int_equal(X509_get_pathlen(root), 0);
         assert_int_equal(X509_check_ca(router), 0);
-        assert_int_equal(X509_get_key_usage(root), KU_DIGITAL_SIGNATURE | KU_KEY_CERT_SIGN | KU_CRL_SIGN);
-        assert_int_equal(X509_get_key_usage(router), KU_DIGITAL_SIGNATURE | KU_DATA_ENCIPHERMENT | KU_KEY_AGREEMENT);
+        assert_int_equal(X509_get_key_usage(root),
+                         KU_DIGITAL_SIGNATURE | KU_KEY_CERT_SIGN | KU_CRL_SIGN);
+        assert_int_equal(X509_get_key_usage(router),
+                         KU_DIGITAL_SIGNATURE | KU_DATA_ENCIPHERMENT | KU_KEY_AGREEMENT);
         for (size_t k = 0; k < ELEMENTSOF(nids); k++) {
             int at = X509_get_ext_by_NID(router, nids[k], -1);
 
@@ -127,8 +137,12 @@ static void test_profile(void **state)
             assert_int_equal(X509_EXTENSION_get_critical(X509_get_ext(router, at)), k < 2);
         }
         assert_int_equal(X509_get_ext_count(root), 4);
-        assert_int_equal(ASN1_OCTET_STRING_cmp(X509_get0_authority_key_id(router), X509_get0_subject_key_id(root)), 0);
-        assert_int_equal(ASN1_OCTET_STRING_cmp(X509_get0_authority_key_id(root), X509_get0_subject_key_id(root)), 0);
+        assert_int_equal(ASN1_OCTET_STRING_cmp(X509_get0_authority_key_id(router),
+                                               X509_get0_subject_key_id(root)),
+                         0);
+        assert_int_equal(
+            ASN1_OCTET_STRING_cmp(X509_get0_authority_key_id(root), X509_get0_subject_key_id(root)),
+            0);
         assert_int_equal(X509_verify(router, keys[i][0]), 1);
         assert_int_not_equal(X509_verify(router, keys[i][1]), 1);
         ERR_clear_error();
@@ -166,7 +180,9 @@ static void test_dates(void **state)
 static void test_refused(void **state)
 {
     _cleanup_(X509_NAME_freep) X509_NAME *name = name_new("CN=a", NULL, NULL), *other = NULL;
-    const IssueSubject too_long = {"CN=a", NULL, NULL, "0123456789012345678901234567890123456789012345678901234567890123456789"};
+    const IssueSubject too_long = {
+        "CN=a", NULL, NULL,
+        "0123456789012345678901234567890123456789012345678901234567890123456789"};
     _cleanup_(X509_freep) X509 *root = NULL, *router = NULL, *foreign = NULL;
     const char *reason = NULL;
 
@@ -174,7 +190,8 @@ static void test_refused(void **state)
     assert_int_equal(issue(1, NULL, name, -1, 5, &root), -ERANGE);
     assert_int_equal(issue_subject_build(&too_long, &other, &reason), -EINVAL);
     assert_non_null(reason);
-    /* A root that has another key than the one that signs: noticed before anybody gets the certificate. */
+    /* A root that has another key than the one that signs: noticed before anybody gets the
+     * certificate. */
     assert_int_equal(issue(0, NULL, name, NOW, NOW + DAY, &foreign), 0);
     assert_int_equal(issue(1, foreign, name, NOW, NOW + DAY, &router), -EKEYREJECTED);
     assert_null(router);
@@ -193,7 +210,9 @@ static int openssl_verify(const char *root, const char *router)
     _cleanup_free_ char *command = NULL;
     int status;
 
-    assert_true(asprintf(&command, "openssl verify -x509_strict -check_ss_sig -purpose any -no_check_time -no-CApath -no-CAstore -CAfile '%s' '%s' >/dev/null 2>&1",
+    assert_true(asprintf(&command,
+                         "openssl verify -x509_strict -check_ss_sig -purpose any -no_check_time "
+                         "-no-CApath -no-CAstore -CAfile '%s' '%s' >/dev/null 2>&1",
                          root, router) > 0);
     status = system(command);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
@@ -208,10 +227,12 @@ static void test_openssl_program(void **state)
     if (system("openssl version >/dev/null 2>&1") != 0)
         skip();
     fd = scratch_open(path);
-    assert_true(asprintf(&root_file, "%s/root.pem", path) > 0 && asprintf(&router_file, "%s/router.pem", path) > 0 &&
+    assert_true(asprintf(&root_file, "%s/root.pem", path) > 0 &&
+                asprintf(&router_file, "%s/router.pem", path) > 0 &&
                 asprintf(&stranger_file, "%s/stranger.pem", path) > 0);
     for (size_t i = 0; i < ELEMENTSOF(keys); i++) {
-        _cleanup_(X509_freep) X509 *root = NULL, *router = NULL, *stranger = NULL, *of_stranger = NULL;
+        _cleanup_(X509_freep) X509 *root = NULL, *router = NULL, *stranger = NULL,
+                                   *of_stranger = NULL;
 
         chain_new(i, NOW, &root, &router);
         chain_new((i + 1) % ELEMENTSOF(keys), NOW, &stranger, &of_stranger);
@@ -228,8 +249,9 @@ static void test_openssl_program(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names_and_times), cmocka_unit_test(test_profile), cmocka_unit_test(test_dates),
-        cmocka_unit_test(test_refused),         cmocka_unit_test(test_openssl_program),
+        cmocka_unit_test(test_names_and_times), cmocka_unit_test(test_profile),
+        cmocka_unit_test(test_dates),           cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_openssl_program),
     };
 
     (void)setenv("TZ", "UTC", 1);

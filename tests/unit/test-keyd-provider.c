@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The provider against a signer of a few lines that answers org.chancery.Keys1.Signing with real keys, over a real bus connection
- * (a socket on which this test plays bus and keyd at once). */
+/* The provider against a signer of a few lines that answers org.chancery.Keys1.Signing with real
+ * keys, over a real bus connection (a socket on which this test plays bus and keyd at once). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,7 +23,7 @@
 #include "names.h"
 #include "openssl-util.h"
 
-/* --- The signer ------------------------------------------------------------------------------------------------------- */
+/* --- The signer ------------------------------------------------------------------------------- */
 
 #define LABEL "system-root-key"
 
@@ -73,7 +73,8 @@ static int method_get_public_key(sd_bus_message *m, void *userdata, sd_bus_error
         return -EINVAL;
     key = key_find(algorithm, label);
     if (!key)
-        return sd_bus_error_setf(reterr_error, ERROR_NO_SUCH_OBJECT, "There is no %s key %s", algorithm, label);
+        return sd_bus_error_setf(reterr_error, ERROR_NO_SUCH_OBJECT, "There is no %s key %s",
+                                 algorithm, label);
     size = i2d_PUBKEY(key, &der);
     return size > 0 ? reply_bytes(m, der, (size_t)size) : -EIO;
 }
@@ -106,16 +107,18 @@ static int method_sign(sd_bus_message *m, void *userdata, sd_bus_error *reterr_e
     EVP_PKEY *key;
     int fd, r;
 
-    if (sd_bus_message_read(m, "ssss", &algorithm, &label, &purpose, &digest) < 0 || read_context(m) < 0 ||
-        sd_bus_message_read(m, "h", &fd) < 0)
+    if (sd_bus_message_read(m, "ssss", &algorithm, &label, &purpose, &digest) < 0 ||
+        read_context(m) < 0 || sd_bus_message_read(m, "h", &fd) < 0)
         return -EINVAL;
     key = key_find(algorithm, label);
     if (!key || streq(purpose, "tls"))
-        return sd_bus_error_setf(reterr_error, ERROR_PURPOSE_REFUSED, "Key %s may not be used for %s", label, purpose);
+        return sd_bus_error_setf(reterr_error, ERROR_PURPOSE_REFUSED,
+                                 "Key %s may not be used for %s", label, purpose);
     r = memfd_read(fd, 1U << 20, &data, &size);
     if (r < 0)
         return r;
-    if (EVP_DigestSignInit_ex(context, NULL, digest[0] ? digest : NULL, NULL, NULL, key, NULL) != 1 ||
+    if (EVP_DigestSignInit_ex(context, NULL, digest[0] ? digest : NULL, NULL, NULL, key, NULL) !=
+            1 ||
         EVP_DigestSign(context, signature, &n, data, size) != 1)
         return -EIO;
     (void)snprintf(purpose_seen, sizeof(purpose_seen), "%s", purpose);
@@ -147,8 +150,10 @@ static void serve(int fd)
     assert_true(sd_bus_set_server(bus, 1, id) >= 0);
     assert_true(sd_bus_set_anonymous(bus, 1) >= 0);
     assert_true(sd_bus_negotiate_fds(bus, 1) >= 0);
-    assert_true(sd_bus_add_object_vtable(bus, NULL, "/org/freedesktop/DBus", "org.freedesktop.DBus", bus_vtable, NULL) >= 0);
-    assert_true(sd_bus_add_object_vtable(bus, NULL, KEYS_PATH, KEYS_SIGNING_INTERFACE, signing_vtable, NULL) >= 0);
+    assert_true(sd_bus_add_object_vtable(bus, NULL, "/org/freedesktop/DBus", "org.freedesktop.DBus",
+                                         bus_vtable, NULL) >= 0);
+    assert_true(sd_bus_add_object_vtable(bus, NULL, KEYS_PATH, KEYS_SIGNING_INTERFACE,
+                                         signing_vtable, NULL) >= 0);
     assert_true(sd_bus_start(bus) >= 0);
     while ((r = sd_bus_process(bus, NULL)) >= 0)
         if (r == 0 && sd_bus_wait(bus, UINT64_MAX) < 0)
@@ -164,7 +169,7 @@ static void *signer(void *userdata)
     return NULL;
 }
 
-/* --- The tests -------------------------------------------------------------------------------------------------------- */
+/* --- The tests -------------------------------------------------------------------------------- */
 
 static OSSL_LIB_CTX *context;
 static pthread_t thread;
@@ -180,7 +185,8 @@ static int setup(void **state)
     /* An abstract name of the kernel's choosing. */
     listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof(sa_family_t)), 0);
-    assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &(socklen_t){sizeof(address)}), 0);
+    assert_int_equal(
+        getsockname(listener, (struct sockaddr *)&address, &(socklen_t){sizeof(address)}), 0);
     assert_int_equal(listen(listener, 16), 0);
     (void)snprintf(text, sizeof(text), "unix:abstract=%s", address.sun_path + 1);
     assert_int_equal(setenv("DBUS_SYSTEM_BUS_ADDRESS", text, 1), 0);
@@ -214,7 +220,9 @@ static EVP_MD_CTX *sign_context(EVP_PKEY *key, const char *digest)
     EVP_MD_CTX *md = EVP_MD_CTX_new();
 
     assert_non_null(md);
-    assert_int_equal(EVP_DigestSignInit_ex(md, NULL, EVP_PKEY_is_a(key, "ED25519") ? NULL : digest, context, NULL, key, NULL), 1);
+    assert_int_equal(EVP_DigestSignInit_ex(md, NULL, EVP_PKEY_is_a(key, "ED25519") ? NULL : digest,
+                                           context, NULL, key, NULL),
+                     1);
     return md;
 }
 
@@ -224,7 +232,8 @@ static void test_missing_key(void **state)
 
     assert_int_equal(keyd_key_new(context, "rsa", "nobody", "certificate", NULL, 0, &key), -ENOENT);
     assert_string_equal(keyd_last_error(), "There is no rsa key nobody");
-    assert_int_equal(keyd_key_new(context, "dsa", LABEL, "certificate", NULL, 0, &key), -EOPNOTSUPP);
+    assert_int_equal(keyd_key_new(context, "dsa", LABEL, "certificate", NULL, 0, &key),
+                     -EOPNOTSUPP);
     assert_null(key);
 }
 
@@ -282,7 +291,8 @@ static void test_public_half(void **state)
     }
 }
 
-/* Signs one X.509 object with each key and verifies it with the public half alone, as anybody would. */
+/* Signs one X.509 object with each key and verifies it with the public half alone, as anybody
+ * would. */
 static void test_request(void **state)
 {
     static const char *const digests[] = {"SHA256", "SHA384", "SHA512"};
@@ -293,8 +303,10 @@ static void test_request(void **state)
         _cleanup_(X509_REQ_freep) X509_REQ *request = X509_REQ_new_ex(context, NULL);
 
         assert_int_equal(X509_REQ_set_pubkey(request, key), 1);
-        assert_int_equal(X509_NAME_add_entry_by_txt(X509_REQ_get_subject_name(request), "CN", MBSTRING_ASC,
-                                                    (const unsigned char *)"lab1", -1, -1, 0), 1);
+        assert_int_equal(X509_NAME_add_entry_by_txt(X509_REQ_get_subject_name(request), "CN",
+                                                    MBSTRING_ASC, (const unsigned char *)"lab1", -1,
+                                                    -1, 0),
+                         1);
         assert_true(X509_REQ_sign_ctx(request, md) > 0);
         assert_string_equal(purpose_seen, "certificate-request");
         assert_int_equal(X509_REQ_verify(request, keys[i].key), 1);
@@ -309,8 +321,10 @@ static X509 *certificate_new(EVP_PKEY *key, const char *digest)
 
     assert_int_equal(X509_set_version(certificate, X509_VERSION_3), 1);
     assert_int_equal(ASN1_INTEGER_set(X509_get_serialNumber(certificate), 5), 1);
-    assert_int_equal(X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_ASC,
-                                                (const unsigned char *)"lab1", -1, -1, 0), 1);
+    assert_int_equal(X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN",
+                                                MBSTRING_ASC, (const unsigned char *)"lab1", -1, -1,
+                                                0),
+                     1);
     assert_int_equal(X509_set_issuer_name(certificate, X509_get_subject_name(certificate)), 1);
     assert_non_null(X509_gmtime_adj(X509_getm_notBefore(certificate), 0));
     assert_non_null(X509_gmtime_adj(X509_getm_notAfter(certificate), 86400));
@@ -321,7 +335,8 @@ static X509 *certificate_new(EVP_PKEY *key, const char *digest)
 
 static void test_certificate(void **state)
 {
-    static const int algorithms[] = {NID_sha256WithRSAEncryption, NID_ecdsa_with_SHA256, NID_ED25519};
+    static const int algorithms[] = {NID_sha256WithRSAEncryption, NID_ecdsa_with_SHA256,
+                                     NID_ED25519};
 
     for (size_t i = 0; i < ELEMENTSOF(keys); i++) {
         _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = key_get(i, "certificate");
@@ -332,7 +347,8 @@ static void test_certificate(void **state)
 
         assert_int_equal(X509_get_signature_nid(certificate), algorithms[i]);
         assert_int_equal(X509_check_private_key(certificate, key), 1);
-        assert_int_equal(X509_verify(certificate, key), 1); /* by the provider, with the public half */
+        assert_int_equal(X509_verify(certificate, key),
+                         1); /* by the provider, with the public half */
         assert_int_equal(X509_verify(certificate, keys[i].key), 1);
         size = i2d_X509(certificate, &der);
         p = der;
@@ -349,20 +365,24 @@ static void test_certificate(void **state)
     }
 }
 
-/* The way of an envelope: written in pieces, named by a certificate. Contexts that are duplicated half-way stay apart. */
+/* The way of an envelope: written in pieces, named by a certificate. Contexts that are duplicated
+ * half-way stay apart. */
 static void test_streaming(void **state)
 {
     _cleanup_free_ unsigned char *text = malloc(100000);
 
     memset(text, 'a', 100000);
     for (size_t i = 0; i < ELEMENTSOF(keys); i++) {
-        _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *md = NULL, *other = EVP_MD_CTX_new(), *verify = EVP_MD_CTX_new();
+        _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *md = NULL, *other = EVP_MD_CTX_new(),
+                                               *verify = EVP_MD_CTX_new();
         _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
         unsigned char signature[2][512];
         size_t n[2] = {sizeof(signature[0]), sizeof(signature[1])};
         const char *digest = streq(keys[i].algorithm, "ed25519") ? NULL : "SHA512";
 
-        assert_int_equal(keyd_key_new(context, keys[i].algorithm, LABEL, "envelope", "certificate", 11, &key), 0);
+        assert_int_equal(
+            keyd_key_new(context, keys[i].algorithm, LABEL, "envelope", "certificate", 11, &key),
+            0);
         md = sign_context(key, "SHA512");
         for (size_t k = 0; k < 100000; k += 1000)
             assert_int_equal(EVP_DigestSignUpdate(md, text + k, 1000), 1);
@@ -373,10 +393,12 @@ static void test_streaming(void **state)
         assert_string_equal(purpose_seen, "envelope");
         assert_int_equal(certificate_seen, 11);
 
-        assert_int_equal(EVP_DigestVerifyInit_ex(verify, NULL, digest, NULL, NULL, keys[i].key, NULL), 1);
+        assert_int_equal(
+            EVP_DigestVerifyInit_ex(verify, NULL, digest, NULL, NULL, keys[i].key, NULL), 1);
         assert_int_equal(EVP_DigestVerify(verify, signature[0], n[0], text, 100000), 1);
         assert_int_equal(EVP_MD_CTX_reset(verify), 1);
-        assert_int_equal(EVP_DigestVerifyInit_ex(verify, NULL, digest, NULL, NULL, keys[i].key, NULL), 1);
+        assert_int_equal(
+            EVP_DigestVerifyInit_ex(verify, NULL, digest, NULL, NULL, keys[i].key, NULL), 1);
         assert_int_not_equal(EVP_DigestVerify(verify, signature[1], n[1], text, 100000), 1);
         ERR_clear_error();
     }
@@ -386,7 +408,8 @@ static void test_unknown_forms(void **state)
 {
     _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = key_get(0, "certificate");
     _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *md = EVP_MD_CTX_new();
-    _cleanup_(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *bare = EVP_PKEY_CTX_new_from_pkey(context, key, NULL);
+    _cleanup_(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *bare =
+        EVP_PKEY_CTX_new_from_pkey(context, key, NULL);
     unsigned before = signatures;
     EVP_PKEY_CTX *pctx;
 
@@ -419,10 +442,14 @@ static void test_cms(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_missing_key),        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_private_half_stays), cmocka_unit_test(test_public_half),
-        cmocka_unit_test(test_request),            cmocka_unit_test(test_certificate),
-        cmocka_unit_test(test_streaming),          cmocka_unit_test(test_unknown_forms),
+        cmocka_unit_test(test_missing_key),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_private_half_stays),
+        cmocka_unit_test(test_public_half),
+        cmocka_unit_test(test_request),
+        cmocka_unit_test(test_certificate),
+        cmocka_unit_test(test_streaming),
+        cmocka_unit_test(test_unknown_forms),
         cmocka_unit_test(test_cms),
     };
 

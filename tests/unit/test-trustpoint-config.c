@@ -7,16 +7,18 @@
 #include "trustpoint-config.h"
 
 /* The seed's configuration. */
-#define SEED_KEYS                                                                                              \
-    "'keypair':{'algorithm':'rsa','label':'system-enroll-key'},'ca-keypair':{'algorithm':'rsa','label':'system-root-key'},"
-#define SEED_NAMES                                                                                             \
-    "'subject-name':'CN=lab1-ads,C=US,ST=CA,L=San Jose,O=cisco systems,OU=ASR',"                               \
+#define SEED_KEYS                                                                                  \
+    "'keypair':{'algorithm':'rsa','label':'system-enroll-key'},'ca-keypair':{'algorithm':'rsa','"  \
+    "label':'system-root-key'},"
+#define SEED_NAMES                                                                                 \
+    "'subject-name':'CN=lab1-ads,C=US,ST=CA,L=San Jose,O=cisco systems,OU=ASR',"                   \
     "'subject-name-ca-certificate':'CN=lab1-ca,C=US,ST=CA,L=San Jose,O=cisco systems,OU=ASR',"
-#define SEED                                                                                                   \
-    SEED_KEYS SEED_NAMES                                                                                       \
-    "'enrollment':{'url':'self'},'key-usage':{'certificate':['digitalsignature','keyagreement','dataencipherment']," \
-    "'ca-certificate':['digitalsignature','keycertsign','crlsign']},"                                          \
-    "'lifetime':{'certificate':300,'ca-certificate':367},'message-digest':'sha256'"
+#define SEED                                                                                       \
+    SEED_KEYS SEED_NAMES                                                                           \
+        "'enrollment':{'url':'self'},'key-usage':{'certificate':['digitalsignature','"             \
+        "keyagreement','dataencipherment'],"                                                       \
+        "'ca-certificate':['digitalsignature','keycertsign','crlsign']},"                          \
+        "'lifetime':{'certificate':300,'ca-certificate':367},'message-digest':'sha256'"
 
 static char first_line[512], first_reason[512];
 
@@ -62,21 +64,27 @@ static void test_seed(void **state)
     assert_true(c->self);
     assert_string_equal(c->keypair.label, "system-enroll-key");
     assert_string_equal(c->ca_keypair.label, "system-root-key");
-    assert_string_equal(c->subject_name, "CN=lab1-ads,C=US,ST=CA,L=San Jose,O=cisco systems,OU=ASR");
+    assert_string_equal(c->subject_name,
+                        "CN=lab1-ads,C=US,ST=CA,L=San Jose,O=cisco systems,OU=ASR");
     assert_string_equal(c->digest, "sha256");
     assert_int_equal(c->lifetime, 300);
     assert_int_equal(c->ca_lifetime, 367);
     assert_int_equal(c->serial_number, SUBJECT_ASK);
     assert_int_equal(c->ip_address, SUBJECT_ASK);
-    assert_string_equal(key_usage_render(c->key_usage, usage), "critical,digitalSignature,dataEncipherment,keyAgreement");
-    assert_string_equal(key_usage_render(c->ca_key_usage, usage), "critical,digitalSignature,keyCertSign,cRLSign");
+    assert_string_equal(key_usage_render(c->key_usage, usage),
+                        "critical,digitalSignature,dataEncipherment,keyAgreement");
+    assert_string_equal(key_usage_render(c->ca_key_usage, usage),
+                        "critical,digitalSignature,keyCertSign,cRLSign");
 }
 
 static void test_defaults(void **state)
 {
     _cleanup_(trustpoint_config_list_freep) TrustpointConfig *c = NULL;
 
-    assert_int_equal(parse(SEED_KEYS SEED_NAMES "'enrollment':{'url':'self','retry-count':10,'retry-period':1}", "system-trustpoint", &c), 0);
+    assert_int_equal(parse(SEED_KEYS SEED_NAMES
+                           "'enrollment':{'url':'self','retry-count':10,'retry-period':1}",
+                           "system-trustpoint", &c),
+                     0);
     assert_int_equal(c->lifetime, 200);
     assert_int_equal(c->ca_lifetime, 365);
     assert_int_equal(c->key_usage, KU_DIGITAL_SIGNATURE);
@@ -88,11 +96,13 @@ static void test_subject_parts(void **state)
 {
     _cleanup_(trustpoint_config_list_freep) TrustpointConfig *c = NULL, *none = NULL;
 
-    assert_int_equal(parse(SEED ",'serial-number':true,'ip-address':'10.1.1.1'", "system-trustpoint", &c), 0);
+    assert_int_equal(
+        parse(SEED ",'serial-number':true,'ip-address':'10.1.1.1'", "system-trustpoint", &c), 0);
     assert_int_equal(c->serial_number, SUBJECT_INCLUDE);
     assert_int_equal(c->ip_address, SUBJECT_INCLUDE);
     assert_string_equal(c->address, "10.1.1.1");
-    assert_int_equal(parse(SEED ",'serial-number':'none','ip-address':'none'", "system-trustpoint", &none), 0);
+    assert_int_equal(
+        parse(SEED ",'serial-number':'none','ip-address':'none'", "system-trustpoint", &none), 0);
     assert_int_equal(none->serial_number, SUBJECT_OMIT);
     assert_int_equal(none->ip_address, SUBJECT_OMIT);
 }
@@ -112,7 +122,11 @@ static void test_several(void **state)
 {
     _cleanup_(trustpoint_config_list_freep) TrustpointConfig *c = NULL;
 
-    assert_int_equal(parse_section("{'trustpoint':{'core':{'description':'to do'},'bad':{'subject-name':'CN'},'edge':{}}}", &c), 1);
+    assert_int_equal(
+        parse_section(
+            "{'trustpoint':{'core':{'description':'to do'},'bad':{'subject-name':'CN'},'edge':{}}}",
+            &c),
+        1);
     assert_string_equal(first_line, "crypto ca trustpoint bad subject-name CN");
     assert_string_equal(c->name, "core");
     assert_false(c->self);
@@ -128,11 +142,15 @@ static void test_refused(void **state)
         {"'enrollment':{'url':'http://ca/'}", "enrollment url", "self"},
         {"'enrollment':{'url':5}", "enrollment url", "text"},
         {"'enrollment':{'url':'self'}", "keypair", "needs a key pair"},
-        {SEED_NAMES "'enrollment':{'url':'self'},'keypair':{'algorithm':'rsa','label':'a'}", "ca-keypair", "needs a key pair"},
-        {SEED_NAMES "'enrollment':{'url':'self'},'keypair':{'algorithm':'rsa','label':'a'},'ca-keypair':{'algorithm':'rsa','label':'a'}",
+        {SEED_NAMES "'enrollment':{'url':'self'},'keypair':{'algorithm':'rsa','label':'a'}",
+         "ca-keypair", "needs a key pair"},
+        {SEED_NAMES "'enrollment':{'url':'self'},'keypair':{'algorithm':'rsa','label':'a'},'ca-"
+                    "keypair':{'algorithm':'rsa','label':'a'}",
          "ca-keypair", "of their own"},
-        {SEED_KEYS "'enrollment':{'url':'self'}", "subject-name ca-certificate", "different subject names"},
-        {SEED_KEYS "'enrollment':{'url':'self'},'subject-name':'CN=a','subject-name-ca-certificate':'CN=a'",
+        {SEED_KEYS "'enrollment':{'url':'self'}", "subject-name ca-certificate",
+         "different subject names"},
+        {SEED_KEYS
+         "'enrollment':{'url':'self'},'subject-name':'CN=a','subject-name-ca-certificate':'CN=a'",
          "subject-name ca-certificate", "different subject names"},
         {"'keypair':{'algorithm':'dsa','label':'a'}", "keypair", "no key algorithm 'dsa'"},
         {"'keypair':{'algorithm':'rsa','label':'../a'}", "keypair", "letters, digits"},
@@ -140,7 +158,8 @@ static void test_refused(void **state)
         {"'keypair':'rsa a'", "keypair", "not known"},
         {"'subject-name':'CN=a+OU=b'", "subject-name", "backslash"},
         {"'subject-name-ca-certificate':'C=USA'", "subject-name ca-certificate", "two letters"},
-        {"'lifetime':{'certificate':365,'ca-certificate':365}", "lifetime certificate", "must end before"},
+        {"'lifetime':{'certificate':365,'ca-certificate':365}", "lifetime certificate",
+         "must end before"},
         {"'lifetime':{'certificate':365}", "lifetime certificate", "must end before"},
         {"'lifetime':{'certificate':29}", "lifetime certificate", "30 to 5474"},
         {"'lifetime':{'ca-certificate':5476}", "lifetime ca-certificate", "30 to 5475"},
@@ -149,8 +168,10 @@ static void test_refused(void **state)
         {"'message-digest':'sha1'", "message-digest", "sha256"},
         {"'key-usage':{'certificate':['keycertsign']}", "key-usage certificate", "router"},
         {"'key-usage':{'certificate':[]}", "key-usage certificate", "one or more"},
-        {"'key-usage':{'ca-certificate':['digitalsignature']}", "key-usage ca-certificate", "keycertsign"},
-        {"'key-usage':{'ca-certificate':['keyagreement','keycertsign']}", "key-usage ca-certificate", "CA"},
+        {"'key-usage':{'ca-certificate':['digitalsignature']}", "key-usage ca-certificate",
+         "keycertsign"},
+        {"'key-usage':{'ca-certificate':['keyagreement','keycertsign']}",
+         "key-usage ca-certificate", "CA"},
         {"'serial-number':'some'", "serial-number", "none"},
         {"'serial-number':false", "serial-number", "none"},
         {"'ip-address':'10.1.1'", "ip-address", "IPv4"},
@@ -161,7 +182,8 @@ static void test_refused(void **state)
         _cleanup_(trustpoint_config_list_freep) TrustpointConfig *c = NULL;
         _cleanup_free_ char *line = NULL;
 
-        assert_true(asprintf(&line, "crypto ca trustpoint system-trustpoint%s%s", cases[i].words[0] ? " " : "", cases[i].words) > 0);
+        assert_true(asprintf(&line, "crypto ca trustpoint system-trustpoint%s%s",
+                             cases[i].words[0] ? " " : "", cases[i].words) > 0);
         if (parse(cases[i].members, "system-trustpoint", &c) <= 0)
             fail_msg("accepted: %s", cases[i].members);
         assert_null(c);
@@ -188,8 +210,12 @@ static void test_other_trustpoints(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_seed),    cmocka_unit_test(test_defaults), cmocka_unit_test(test_subject_parts),
-        cmocka_unit_test(test_empty),   cmocka_unit_test(test_several),  cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_seed),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_subject_parts),
+        cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_several),
+        cmocka_unit_test(test_refused),
         cmocka_unit_test(test_other_trustpoints),
     };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is kept of trustpoints, and what is said about them: over restarts, over interrupted writes, over damage. */
+/* What is kept of trustpoints, and what is said about them: over restarts, over interrupted writes,
+ * over damage. */
 #include "test-common.h"
 
 #include <sys/wait.h>
@@ -15,7 +16,8 @@
 #define NAME "system-trustpoint"
 
 static const KeyName root_key = {(char *)(uintptr_t) "rsa", (char *)(uintptr_t) "system-root-key"};
-static const KeyName router_key = {(char *)(uintptr_t) "rsa", (char *)(uintptr_t) "system-enroll-key"};
+static const KeyName router_key = {(char *)(uintptr_t) "rsa",
+                                   (char *)(uintptr_t) "system-enroll-key"};
 
 static OSSL_LIB_CTX *context;
 static EVP_PKEY *keys[2];
@@ -66,7 +68,8 @@ static void on_change(void *userdata, Trustpoint *t, TrustpointChange change)
 #define CONFIGURATION                                                                              \
     "{\"trustpoint\":{\"" NAME "\":{\"enrollment\":{\"url\":\"self\"},"                            \
     "\"keypair\":{\"algorithm\":\"rsa\",\"label\":\"system-enroll-key\"},"                         \
-    "\"ca-keypair\":{\"algorithm\":\"rsa\",\"label\":\"system-root-key\"},\"subject-name\":\"CN=a\"%s}%s}}"
+    "\"ca-keypair\":{\"algorithm\":\"rsa\",\"label\":\"system-root-key\"},\"subject-name\":\"CN="  \
+    "a\"%s}%s}}"
 
 static void configure(Trustpoints *t, const char *text, unsigned changes[3])
 {
@@ -87,7 +90,8 @@ static void configure_self(Trustpoints *t)
     configure(t, text, NULL);
 }
 
-static int make(const Trustpoint *tp, CertificateRole role, const char *serial, int64_t from, int64_t days, void **ret, size_t *ret_size)
+static int make(const Trustpoint *tp, CertificateRole role, const char *serial, int64_t from,
+                int64_t days, void **ret, size_t *ret_size)
 {
     const IssueSubject subject = {role == ROLE_CA ? NULL : "CN=a", "ios.cisco.com", NULL, NULL};
     _cleanup_(X509_NAME_freep) X509_NAME *name = NULL;
@@ -146,9 +150,15 @@ static Trustpoint *enrolled(Trustpoints *t, const char *path, int64_t from)
 
 static void test_serials(void **state)
 {
-    static const char *const steps[][2] = {{"0B62", "0B63"}, {"7F", "0080"}, {"00FF", "0100"}, {"0080", "0081"},
+    static const char *const steps[][2] = {{"0B62", "0B63"},
+                                           {"7F", "0080"},
+                                           {"00FF", "0100"},
+                                           {"0080", "0081"},
                                            {"4BCDEF0123456789FF", "4BCDEF012345678A00"}};
-    static const char *const refused[] = {"", "0", "0B6", "0b62", "80", "00", "-1", "xx", "7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF"};
+    static const char *const refused[] = {
+        "",     "0",  "0B6",
+        "0b62", "80", "00",
+        "-1",   "xx", "7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF"};
     char *serial, *other;
 
     for (size_t i = 0; i < ELEMENTSOF(steps); i++) {
@@ -250,7 +260,8 @@ static void test_changes(void **state)
     assert_int_equal(changes[TRUSTPOINT_ADDED], 1);
     configure(&t, text, changes); /* the same again */
     assert_int_equal(changes[TRUSTPOINT_CHANGED], 0);
-    (void)snprintf(text, sizeof(text), CONFIGURATION, ",\"description\":\"b\"", ",\"edge\":{},\"core\":{}");
+    (void)snprintf(text, sizeof(text), CONFIGURATION, ",\"description\":\"b\"",
+                   ",\"edge\":{},\"core\":{}");
     configure(&t, text, changes);
     assert_int_equal(changes[TRUSTPOINT_ADDED], 3);
     assert_int_equal(changes[TRUSTPOINT_CHANGED], 1);
@@ -360,7 +371,8 @@ static void test_corruption(void **state)
         (void)unlinkat(fd, aside, 0);
     }
     /* Under another trustpoint's name. */
-    assert_int_equal(atomic_write_at(fd, "00112233445566778899aabbccddeeff.json", good, size, 0600), 0);
+    assert_int_equal(atomic_write_at(fd, "00112233445566778899aabbccddeeff.json", good, size, 0600),
+                     0);
     assert_int_equal(atomic_write_at(fd, name, good, size, 0600), 0);
     load(&t, path, 0);
     assert_int_equal(corrupt_files, 1);
@@ -369,7 +381,8 @@ static void test_corruption(void **state)
     scratch_remove(fd, path);
 }
 
-/* F35: killed at any moment while enrolling again and again, the state is one that was acknowledged, and no serial number comes twice. */
+/* F35: killed at any moment while enrolling again and again, the state is one that was
+ * acknowledged, and no serial number comes twice. */
 static void test_killed(void **state)
 {
     char path[32];
@@ -457,8 +470,18 @@ static void test_clock_floor(void **state)
 static void test_identity(void **state)
 {
     static const char *const sane[] = {"c44a11fc", "FOC2233N4BC", "VMware-56/4d", "1-2-3-4"};
-    static const char *const placeholders[] = {"", "0", "None", "N/A", "Unknown", "00000000", "xxxx", "0123456789", "Default string",
-                                               "To Be Filled By O.E.M.", "a_1b2", "\xc3\xbc-123"};
+    static const char *const placeholders[] = {"",
+                                               "0",
+                                               "None",
+                                               "N/A",
+                                               "Unknown",
+                                               "00000000",
+                                               "xxxx",
+                                               "0123456789",
+                                               "Default string",
+                                               "To Be Filled By O.E.M.",
+                                               "a_1b2",
+                                               "\xc3\xbc-123"};
     _cleanup_free_ char *fqdn = NULL, *system = NULL;
 
     for (size_t i = 0; i < ELEMENTSOF(sane); i++)
@@ -475,9 +498,11 @@ static void test_identity(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_serials),    cmocka_unit_test(test_lifecycle),    cmocka_unit_test(test_unconfigured),
-        cmocka_unit_test(test_changes),    cmocka_unit_test(test_what_is_said), cmocka_unit_test(test_corruption),
-        cmocka_unit_test(test_killed),     cmocka_unit_test(test_clock_floor),  cmocka_unit_test(test_identity),
+        cmocka_unit_test(test_serials),      cmocka_unit_test(test_lifecycle),
+        cmocka_unit_test(test_unconfigured), cmocka_unit_test(test_changes),
+        cmocka_unit_test(test_what_is_said), cmocka_unit_test(test_corruption),
+        cmocka_unit_test(test_killed),       cmocka_unit_test(test_clock_floor),
+        cmocka_unit_test(test_identity),
     };
 
     return cmocka_run_group_tests_name("trustpoint", tests, setup, teardown);

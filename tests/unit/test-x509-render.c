@@ -24,7 +24,8 @@ static int teardown(void **state)
 }
 
 /* A certificate with this name on both sides and these 4 bytes of serial number. */
-static X509 *certificate_new(const X509_NAME *name, int64_t serial, const char *from, const char *to)
+static X509 *certificate_new(const X509_NAME *name, int64_t serial, const char *from,
+                             const char *to)
 {
     X509 *c = X509_new();
 
@@ -62,22 +63,29 @@ static void assert_subject(X509_NAME *name, const char *expected)
 /* The seed's sample: "crypto ca authenticate system-trustpoint". */
 static void test_layout(void **state)
 {
-    _cleanup_(X509_NAME_freep) X509_NAME *name = subject("CN=lab1-ca,C=US,ST=CA,L=San Jose,O=cisco systems,OU=ASR");
+    _cleanup_(X509_NAME_freep) X509_NAME *name =
+        subject("CN=lab1-ca,C=US,ST=CA,L=San Jose,O=cisco systems,OU=ASR");
     _cleanup_(X509_freep) X509 *c = NULL;
     CertificateSummary s;
     char text[TIME_TEXT_SIZE];
 
     assert_int_equal(X509_NAME_add_entry_by_NID(name, NID_pkcs9_unstructuredName, V_ASN1_IA5STRING,
-                                                (const unsigned char *)"ios.cisco.com", -1, -1, 0), 1);
-    assert_int_equal(X509_NAME_add_entry_by_NID(name, NID_pkcs9_unstructuredAddress, V_ASN1_PRINTABLESTRING,
-                                                (const unsigned char *)"10.1.1.1", -1, -1, 0), 1);
+                                                (const unsigned char *)"ios.cisco.com", -1, -1, 0),
+                     1);
+    assert_int_equal(X509_NAME_add_entry_by_NID(name, NID_pkcs9_unstructuredAddress,
+                                                V_ASN1_PRINTABLESTRING,
+                                                (const unsigned char *)"10.1.1.1", -1, -1, 0),
+                     1);
     assert_int_equal(X509_NAME_add_entry_by_NID(name, NID_serialNumber, V_ASN1_PRINTABLESTRING,
-                                                (const unsigned char *)"c44a11fc", -1, -1, 0), 1);
+                                                (const unsigned char *)"c44a11fc", -1, -1, 0),
+                     1);
     c = certificate_new(name, 0x0b62, "191020130726Z", "201021130726Z");
     assert_int_equal(certificate_summarize(c, &s), 0);
     assert_string_equal(s.serial_number, "0B:62");
-    assert_string_equal(s.subject, "serialNumber=c44a11fc,unstructuredAddress=10.1.1.1,unstructuredName=ios.cisco.com,OU=ASR,"
-                                   "O=cisco systems,L=San Jose,ST=CA,C=US,CN=lab1-ca");
+    assert_string_equal(
+        s.subject,
+        "serialNumber=c44a11fc,unstructuredAddress=10.1.1.1,unstructuredName=ios.cisco.com,OU=ASR,"
+        "O=cisco systems,L=San Jose,ST=CA,C=US,CN=lab1-ca");
     assert_int_equal(strlen(s.sha1_fingerprint), 40);
     assert_int_equal(strlen(s.sha256_fingerprint), 64);
     assert_int_equal(strspn(s.sha1_fingerprint, "0123456789ABCDEF"), 40);
@@ -112,11 +120,13 @@ static void test_serials(void **state)
     static const struct {
         int64_t number;
         const char *text;
-    } cases[] = {{0, "00"}, {1, "01"}, {0x80, "80"}, {0x10b5, "10:B5"}, {-1, "-01"}, {INT64_MAX, "7F:FF:FF:FF:FF:FF:FF:FF"}};
+    } cases[] = {{0, "00"},         {1, "01"},   {0x80, "80"},
+                 {0x10b5, "10:B5"}, {-1, "-01"}, {INT64_MAX, "7F:FF:FF:FF:FF:FF:FF:FF"}};
     _cleanup_(X509_NAME_freep) X509_NAME *name = subject("CN=a");
 
     for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
-        _cleanup_(X509_freep) X509 *c = certificate_new(name, cases[i].number, "191020130726Z", "201021130726Z");
+        _cleanup_(X509_freep) X509 *c =
+            certificate_new(name, cases[i].number, "191020130726Z", "201021130726Z");
         CertificateSummary s;
 
         assert_int_equal(certificate_summarize(c, &s), 0);
@@ -145,8 +155,14 @@ static void test_hostile_names(void **state)
         {V_ASN1_UTF8STRING, "a\033[2Jb", 6, "CN=a\\1B[2Jb"},
         {V_ASN1_UTF8STRING, "a\nb\0c", 5, "CN=a\\0Ab\\00c"},
         {V_ASN1_UTF8STRING, "a\177b", 3, "CN=a\\7Fb"},
-        {V_ASN1_UTF8STRING, "a\xc2\x9b" "2Jb", 6, "CN=a\\C2\\9B2Jb"},
-        {V_ASN1_UTF8STRING, "a\xe2\x80\xae" "b", 5, "CN=a\\E2\\80\\AEb"},
+        {V_ASN1_UTF8STRING,
+         "a\xc2\x9b"
+         "2Jb",
+         6, "CN=a\\C2\\9B2Jb"},
+        {V_ASN1_UTF8STRING,
+         "a\xe2\x80\xae"
+         "b",
+         5, "CN=a\\E2\\80\\AEb"},
         {V_ASN1_UTF8STRING, "M\xc3\xbcller", 7, "CN=M\xc3\xbcller"},
         {V_ASN1_UTF8STRING, "a,b=c+d", 7, "CN=a\\,b=c\\+d"},
         {V_ASN1_T61STRING, "M\xfcller", 6, "CN=M\xc3\xbcller"},
@@ -154,7 +170,8 @@ static void test_hostile_names(void **state)
     };
 
     for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
-        _cleanup_(X509_NAME_freep) X509_NAME *name = raw_name(cases[i].type, cases[i].bytes, cases[i].size);
+        _cleanup_(X509_NAME_freep) X509_NAME *name =
+            raw_name(cases[i].type, cases[i].bytes, cases[i].size);
 
         assert_subject(name, cases[i].text);
     }
@@ -163,7 +180,8 @@ static void test_hostile_names(void **state)
 static void test_parse(void **state)
 {
     _cleanup_(X509_NAME_freep) X509_NAME *name = subject("CN=a");
-    _cleanup_(X509_freep) X509 *c = certificate_new(name, 1, "191020130726Z", "201021130726Z"), *parsed = NULL, *other = NULL;
+    _cleanup_(X509_freep) X509 *c = certificate_new(name, 1, "191020130726Z", "201021130726Z"),
+                               *parsed = NULL, *other = NULL;
     _cleanup_free_ void *der = NULL;
     _cleanup_free_ unsigned char *longer = NULL;
     size_t size;
@@ -188,7 +206,8 @@ static void test_parse(void **state)
 static void test_invalid_utf8(void **state)
 {
     _cleanup_(X509_NAME_freep) X509_NAME *name = subject("CN=M\\C3\\BCller");
-    _cleanup_(X509_freep) X509 *c = certificate_new(name, 1, "191020130726Z", "201021130726Z"), *parsed = NULL;
+    _cleanup_(X509_freep) X509 *c = certificate_new(name, 1, "191020130726Z", "201021130726Z"),
+                               *parsed = NULL;
     _cleanup_free_ void *der = NULL;
     unsigned char *p;
     size_t size;
@@ -205,13 +224,15 @@ static void test_outer_algorithm(void **state)
 {
     static const unsigned char sha256[] = {0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02};
     _cleanup_(X509_NAME_freep) X509_NAME *name = subject("CN=a");
-    _cleanup_(X509_freep) X509 *c = certificate_new(name, 1, "191020130726Z", "201021130726Z"), *parsed = NULL;
+    _cleanup_(X509_freep) X509 *c = certificate_new(name, 1, "191020130726Z", "201021130726Z"),
+                               *parsed = NULL;
     _cleanup_free_ void *der = NULL;
     unsigned char *outer = NULL;
     size_t size;
 
     assert_int_equal(certificate_encode(c, &der, &size), 0);
-    for (unsigned char *p = der; (p = memmem(p, size - (size_t)(p - (unsigned char *)der), sha256, sizeof(sha256))); p++)
+    for (unsigned char *p = der;
+         (p = memmem(p, size - (size_t)(p - (unsigned char *)der), sha256, sizeof(sha256))); p++)
         outer = p;
     assert_non_null(outer);
     outer[7] = 3; /* ecdsa-with-SHA384 */
@@ -223,7 +244,8 @@ static void test_subject(void **state)
     static const struct {
         const char *text, *printed;
     } cases[] = {
-        {"CN=lab1-ads,C=US,ST=CA,L=San Jose,O=cisco systems,OU=ASR", "OU=ASR,O=cisco systems,L=San Jose,ST=CA,C=US,CN=lab1-ads"},
+        {"CN=lab1-ads,C=US,ST=CA,L=San Jose,O=cisco systems,OU=ASR",
+         "OU=ASR,O=cisco systems,L=San Jose,ST=CA,C=US,CN=lab1-ads"},
         {"cn=a, ou = b ,o=c", "O=c,OU=b,CN=a"},
         {"O=Spark Network\\, Inc.", "O=Spark Network\\, Inc."},
         {"CN=\\ a\\ ", "CN=\\ a\\ "},
@@ -268,7 +290,8 @@ static void test_subject_refused(void **state)
         "CN=a\\00b",
         "CN=a\xff",
         "CN=a\\FF",
-        "CN=a\xe2\x80\xae" "b",
+        ("CN=a\xe2\x80\xae"
+         "b"),
         "DC=M\xc3\xbcller",
         "serialNumber=a_b",
         /* 65 characters */
@@ -314,10 +337,11 @@ static void test_subject_limits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_layout),          cmocka_unit_test(test_times),           cmocka_unit_test(test_serials),
-        cmocka_unit_test(test_hostile_names),   cmocka_unit_test(test_parse),           cmocka_unit_test(test_outer_algorithm),
-        cmocka_unit_test(test_invalid_utf8),
-        cmocka_unit_test(test_subject),         cmocka_unit_test(test_subject_refused), cmocka_unit_test(test_subject_limits),
+        cmocka_unit_test(test_layout),          cmocka_unit_test(test_times),
+        cmocka_unit_test(test_serials),         cmocka_unit_test(test_hostile_names),
+        cmocka_unit_test(test_parse),           cmocka_unit_test(test_outer_algorithm),
+        cmocka_unit_test(test_invalid_utf8),    cmocka_unit_test(test_subject),
+        cmocka_unit_test(test_subject_refused), cmocka_unit_test(test_subject_limits),
     };
 
     (void)setenv("TZ", "UTC", 1);
