@@ -153,7 +153,7 @@ class Keeper:
         self.prepare_accounts()
 
     def prepare_accounts(self):
-        """Real accounts beside root: an administrator, and whoever a test names. Their key opens sshd for them."""
+        """Real accounts beside root: an administrator, and whoever a test names; and who may log in with the collector's key."""
         for old in (self.root / "etc/ssh").glob("ssh_host_*"):
             old.unlink()
         call("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "router", "-f", str(self.root / "etc/ssh/ssh_host_ed25519_key"))
@@ -166,6 +166,7 @@ class Keeper:
                 call("groupadd", "--root", str(self.root), "--force", group)
             shell = self.spec.get("shells", {}).get(user, "/usr/bin/chancery")
             call("useradd", "--root", str(self.root), "--create-home", "--shell", shell, "--groups", ",".join(groups), user)
+        for user in {*self.spec.get("users", {}), *self.spec.get("key_users", ())}:
             self.write(f"etc/ssh/authorized_keys.d/{user}", public)
 
     def install(self):

@@ -15,9 +15,10 @@ from terminal import Terminal, rendered
 DAEMONS = ("keyd", "enrolld", "poold", "dossierd", "policyd")
 BUS_NAMES = {"keyd": "Keys1", "enrolld": "Enrollment1", "poold": "TrustPool1", "dossierd": "Dossier1", "policyd": "Policy1"}
 ADMIN = "admin"
-# Accounts of the machine, each with its Unix groups: root-lr is the user group that may do everything. What the other one may do, only the
-# configuration says.
-ACCOUNTS = {ADMIN: ["root-lr"], "dossier-user": []}
+# The account that is there before any configuration, with its Unix groups: root-lr is the user group that may do everything.
+ACCOUNTS = {ADMIN: ["root-lr"]}
+# Whom the collector's key lets in over ssh. Accounts of the configuration's users are policyd's.
+KEY_USERS = (ADMIN, "dossier-user")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 

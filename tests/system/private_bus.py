@@ -8,18 +8,22 @@ Without CAP_SYS_ADMIN nothing can be mounted over the running root, so a few thi
 import json
 import os
 import pathlib
+import re
 import shutil
 import socket
 import subprocess
 import sys
+import uuid
 
-from machine import ACCOUNTS, PATH, Machine, MachineError, wait_for
+from machine import ACCOUNTS, KEY_USERS, PATH, Machine, MachineError, wait_for
 from router import BOXES
+from unit_file import UnitFile, unit_path
 
 SUPERVISOR = pathlib.Path(__file__).with_name("supervisor.py")
 LINKS = ("usr/bin/chancery", "usr/bin/chancery-verify", "usr/lib/chancery", "usr/share/chancery")
 ACTIONS = "usr/share/polkit-1/actions"
-RUN_FOLDERS = ("/run/chancery", "/run/sshd", "/run/systemd/seats", "/run/systemd/sessions", "/run/systemd/users", "/run/systemd/machines")
+USERDB = "/run/userdb"
+RUN_FOLDERS = (USERDB, "/run/chancery", "/run/sshd", "/run/systemd/seats", "/run/systemd/sessions", "/run/systemd/users", "/run/systemd/machines")
 # What stop() may remove: files with these names, and these folders.
 PLACES = (*(f"/{link}" for link in LINKS), f"/{ACTIONS}/org.chancery", "/etc/polkit-1/rules.d/60-chancery", "/run/chancery")
 FOLDERS = (*RUN_FOLDERS, *(f"/home/{user}" for user in ACCOUNTS))
@@ -130,7 +134,7 @@ class PrivateBus(Machine):
 
     def place(self, kind, name):
         """Written down first, so that it is taken away even if making it failed half way."""
-        self.placed.append([kind, str(name)])
+        self.placed.append([kind, name])
         (self.folder / "placed.json").write_text(json.dumps(self.placed))
 
     def prepare(self):
@@ -153,22 +157,26 @@ class PrivateBus(Machine):
         self.prepare_ssh()
 
     def prepare_accounts(self, root):
-        before = {line.split(":")[0] for name in ("passwd", "group") for line in open(f"/etc/{name}", encoding="utf-8")}
-        for conf in sorted((root / "usr/lib/sysusers.d").glob("*.conf")):
-            self.call("systemd-sysusers", str(conf))
-        for user, groups in ACCOUNTS.items():
-            for group in groups:
-                self.call("groupadd", "--force", group)
-            if user not in before:
-                if not os.path.exists(f"/home/{user}"):
-                    self.place("folder", f"/home/{user}")
-                self.call("useradd", "--create-home", "--shell", "/usr/bin/chancery", "--groups", ",".join(groups), user)
-        for kind in ("passwd", "group"):
-            with open(f"/etc/{kind}", encoding="utf-8") as file:
-                for line in file:
-                    name = line.split(":")[0]
-                    if name not in before:
-                        self.place("user" if kind == "passwd" else "group", name)
+        before = self.names()
+        try:
+            for conf in sorted((root / "usr/lib/sysusers.d").glob("*.conf")):
+                self.call("systemd-sysusers", str(conf))
+            for user, groups in ACCOUNTS.items():
+                for group in groups:
+                    self.call("groupadd", "--force", group)
+                if ("user", user) not in before:
+                    if not os.path.exists(f"/home/{user}"):
+                        self.place("folder", f"/home/{user}")
+                    self.call("useradd", "--create-home", "--shell", "/usr/bin/chancery", "--groups", ",".join(groups), user)
+        finally:
+            for kind, name in sorted(self.names() - before):
+                self.place(kind, name)
+
+    @staticmethod
+    def names():
+        """The accounts that there are."""
+        files = (("user", "/etc/passwd"), ("group", "/etc/group"))
+        return {(kind, line.split(":")[0]) for kind, path in files for line in pathlib.Path(path).read_text().splitlines()}
 
     def prepare_bus(self, root):
         services = self.folder / "services"
@@ -182,12 +190,20 @@ class PrivateBus(Machine):
             if not os.path.exists(path):
                 self.place("folder", path)
                 os.makedirs(path, 0o755)
-        for unit in (root / "usr/lib/systemd/system").glob("chancery-*.service"):
-            for word in unit.read_text().split():
-                if word.startswith(("BindPaths=/etc/polkit-1/", "BindPaths=-/etc/polkit-1/")):
-                    rules, _, target = word.partition("=")[2].lstrip("-").partition(":")
-                    self.place("file", rules)
-                    self.place("file", target)
+        shutil.chown(USERDB, "chancery-policyd", "chancery-policyd")
+        self.prepare_machine_id()
+        for word in UnitFile(unit_path(root, "chancery-policyd.service")).all("BindPaths"):
+            for path in word.lstrip("-").split(":"):
+                self.place("file", path)
+
+    def prepare_machine_id(self):
+        """systemd makes one at the first boot; a container that was never booted may have none."""
+        path = pathlib.Path("/etc/machine-id")
+        old = path.read_text() if path.exists() else None
+        if old is None or not re.fullmatch(r"[0-9a-f]{32}\n?", old):
+            self.place("machine-id", old)
+            path.unlink(missing_ok=True)
+            path.write_text(uuid.uuid4().hex + "\n")
 
     def prepare_ssh(self):
         with socket.socket() as probe:
@@ -197,7 +213,7 @@ class PrivateBus(Machine):
         self.call("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "collector", "-f", str(self.folder / "id_ed25519"))
         keys = self.folder / "authorized_keys.d"
         keys.mkdir()
-        for user in ACCOUNTS:
+        for user in KEY_USERS:
             shutil.copy(self.folder / "id_ed25519.pub", keys / user)
         (self.folder / "sshd_config").write_text(SSHD.format(folder=self.folder, port=self.port))
 
@@ -255,6 +271,10 @@ class PrivateBus(Machine):
             pathlib.Path(name).unlink(missing_ok=True)
         elif kind == "folder" and name in FOLDERS:
             shutil.rmtree(name, ignore_errors=True)
+        elif kind == "machine-id":
+            pathlib.Path("/etc/machine-id").unlink(missing_ok=True)
+            if name is not None:
+                pathlib.Path("/etc/machine-id").write_text(name)
         elif not name.startswith("chancery-") and name not in (*ACCOUNTS, *sum(ACCOUNTS.values(), [])):
             return
         elif kind == "user":

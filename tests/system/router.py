@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 
-from machine import ACCOUNTS, Machine, MachineError, wait_for
+from machine import ACCOUNTS, KEY_USERS, Machine, MachineError, wait_for
 
 BOXES = pathlib.Path("/run/chancery-box")
 CAP_SYS_ADMIN = 21
@@ -30,14 +30,14 @@ class Router(Machine):
     kind = "a booted router"
 
     def __init__(self, name="router", build=None, users=None, shells=None, keep=False, **spec):
-        """users: further accounts, each with its Unix groups. Their login shell is the CLI, if shells does not name another.
-        keep: goes on when this program ends (see attach())."""
+        """users: further accounts, each with its Unix groups. Their login shell is the CLI, if shells does not name another, and the collector's
+        key lets them in. keep: goes on when this program ends (see attach())."""
         super().__init__()
         self.name = name
         self.keep = keep
         self.folder = BOXES / (name if keep else f"{name}-{os.getpid()}")
         self.spec = {"name": f"chancery-{name}"[:60], "build": str(build) if build else None,
-                     "users": {} if "command" in spec else {**ACCOUNTS, **(users or {})}, "shells": shells or {}, **spec}
+                     "users": {} if "command" in spec else {**ACCOUNTS, **(users or {})}, "shells": shells or {}, "key_users": KEY_USERS, **spec}
         self.keeper = None
         self.leader = 0
 

@@ -22,7 +22,7 @@ import subprocess
 import sys
 import time
 
-from unit_file import UnitFile
+from unit_file import UnitFile, unit_path
 
 DAEMONS = ("policyd", "keyd", "enrolld", "poold", "dossierd")
 POLKITD = "/usr/lib/polkit-1/polkitd"
@@ -73,7 +73,7 @@ class Mirror:
 class Daemon:
     def __init__(self, name, folder):
         self.name, self.folder = name, folder
-        self.unit = UnitFile(folder / f"root/usr/lib/systemd/system/chancery-{name}.service")
+        self.unit = UnitFile(unit_path(folder / "root", f"chancery-{name}.service"))
         self.user = self.unit.get("User", f"chancery-{name}")
         self.process = None
         self.starts = []

@@ -9,6 +9,12 @@ LIMITS = {"LimitCORE": resource.RLIMIT_CORE, "LimitMEMLOCK": resource.RLIMIT_MEM
 SUFFIXES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
+def unit_path(root, name):
+    """A unit installed below root; where units lie depends on how the distribution merged /usr."""
+    paths = [pathlib.Path(root) / folder / name for folder in ("usr/lib/systemd/system", "lib/systemd/system")]
+    return next((path for path in paths if path.exists()), paths[0])
+
+
 class UnitFile:
     def __init__(self, path):
         self.path = pathlib.Path(path)
