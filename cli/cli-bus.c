@@ -48,8 +48,7 @@ int cli_bus_error(Cli *cli, const sd_bus_error *error, int r)
     return cli_error(cli, r, "%s", text);
 }
 
-/* --- Connection and event loop
- * -------------------------------------------------------------------------------------- */
+/* --- Connection and event loop ---------------------------------------------------------------- */
 
 static int on_interrupt(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata)
 {
@@ -126,9 +125,7 @@ int cli_wait(Cli *cli)
     return r;
 }
 
-/* --- Calls
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- Calls ------------------------------------------------------------------------------------ */
 
 typedef struct Reply {
     bool done;
@@ -207,9 +204,7 @@ int cli_read_document(Cli *cli, sd_bus_message *reply, void **ret_data, size_t *
     return r < 0 ? cli_error(cli, r, "The answer cannot be read: %s", strerror(-r)) : 0;
 }
 
-/* --- Reading a{sv}
- * --------------------------------------------------------------------------------------------------
- */
+/* --- Reading a{sv} ---------------------------------------------------------------------------- */
 
 static const CliEntry *find_entry(const CliEntry *entries, const char *name)
 {

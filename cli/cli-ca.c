@@ -127,9 +127,7 @@ int cli_ca_authenticate(Cli *cli, const GrammarMatch *m)
     return r < 0 ? r : show_new_certificate(cli, result);
 }
 
-/* --- crypto ca enroll
- * -----------------------------------------------------------------------------------------------
- */
+/* --- crypto ca enroll ------------------------------------------------------------------------- */
 
 typedef struct EnrollAnswers {
     int serial_number;
@@ -235,8 +233,7 @@ int cli_ca_clear(Cli *cli, const GrammarMatch *m)
     return r < 0 ? cli_bus_error(cli, &error, r) : 0;
 }
 
-/* --- show crypto ca certificates
- * ------------------------------------------------------------------------------------ */
+/* --- show crypto ca certificates -------------------------------------------------------------- */
 
 typedef struct CertificateList {
     CertificateView *items;

@@ -92,9 +92,7 @@ void cli_update_hostname(Cli *cli)
     cli->hostname[sizeof(cli->hostname) - 1] = '\0';
 }
 
-/* --- Lines
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- Lines ------------------------------------------------------------------------------------ */
 
 static int refused_line(Cli *cli, const char *line, uint32_t column, const char *message)
 {
@@ -140,8 +138,7 @@ int cli_config_complete(Cli *cli, const char *line, grammar_completion_t callbac
     return r;
 }
 
-/* --- The words of the shell
- * ----------------------------------------------------------------------------------------- */
+/* --- The words of the shell ------------------------------------------------------------------- */
 
 /* The bus's error is in *error; where that is not set it has been said. */
 static int commit_once(Cli *cli, const GrammarMatch *m, bool proceed, uint64_t *ret,

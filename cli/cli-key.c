@@ -168,8 +168,7 @@ int cli_key_generate(Cli *cli, const GrammarMatch *m)
     return generate(cli, family, label, bits, replace);
 }
 
-/* --- show crypto key mypubkey
- * --------------------------------------------------------------------------------------- */
+/* --- show crypto key mypubkey ----------------------------------------------------------------- */
 
 typedef struct KeyList {
     KeyView *items;

@@ -81,8 +81,7 @@ static int run_own(Cli *cli, unsigned mode, const char *line, size_t shift, bool
     return r;
 }
 
-/* --- Configuration mode: whose word is it?
- * -------------------------------------------------------------------------- */
+/* --- Configuration mode: whose word is it? ---------------------------------------------------- */
 
 typedef struct FirstWord {
     char word[32];    /* as typed */
@@ -178,8 +177,7 @@ int cli_complete(Cli *cli, const char *line, grammar_completion_t callback, void
     return r < 0 || !cli->session ? r : cli_config_complete(cli, line, callback, userdata);
 }
 
-/* --- Where lines come from
- * ------------------------------------------------------------------------------------------ */
+/* --- Where lines come from -------------------------------------------------------------------- */
 
 void cli_prompt(const Cli *cli, char *buffer, size_t size)
 {

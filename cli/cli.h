@@ -207,13 +207,13 @@ int cli_print_json(Cli *cli, json_object *o);
 /* --- The commands */
 #define CLI_HANDLERS(X)                                                                            \
     X(key_generate)                                                                                \
-    X(show_key) X(ca_authenticate) X(ca_enroll) X(ca_clear) X(show_ca_certificates)                \
-        X(trustpool_import) X(trustpool_clean) X(show_trustpool) X(show_dossier) X(show_version)   \
-            X(show_clock) X(show_running) X(show_commit_list) X(show_candidate) X(show_failed)     \
-                X(configure) X(config_commit) X(config_end) X(config_exit) X(config_abort)         \
-                    X(config_clear) X(config_root) X(config_pwd) X(terminal_length)                \
-                        X(terminal_width) X(terminal_timestamp) X(terminal_no_timestamp)           \
-                            X(exec_exit) X(exec_end)
+    X(show_key)                                                                                    \
+    X(ca_authenticate) X(ca_enroll) X(ca_clear) X(show_ca_certificates) X(trustpool_import)        \
+        X(trustpool_clean) X(show_trustpool) X(show_dossier) X(show_version) X(show_clock)         \
+            X(show_running) X(show_commit_list) X(show_candidate) X(show_failed) X(configure)      \
+                X(config_commit) X(config_end) X(config_exit) X(config_abort) X(config_clear)      \
+                    X(config_root) X(config_pwd) X(terminal_length) X(terminal_width)              \
+                        X(terminal_timestamp) X(terminal_no_timestamp) X(exec_exit) X(exec_end)
 #define X(name) int cli_##name(Cli *cli, const GrammarMatch *match);
 CLI_HANDLERS(X)
 #undef X

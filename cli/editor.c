@@ -17,8 +17,7 @@ struct Editor {
     bool is_command;
 };
 
-/* --- What could follow
- * ---------------------------------------------------------------------------------------------- */
+/* --- What could follow ------------------------------------------------------------------------ */
 
 typedef struct Completions {
     struct {
@@ -161,9 +160,7 @@ static unsigned char on_tab(EditLine *line, int key)
     return el_insertstr(line, insert) < 0 ? CC_ERROR : CC_REFRESH;
 }
 
-/* --- The editor
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- The editor ------------------------------------------------------------------------------- */
 
 static unsigned char on_interrupt(EditLine *line, int key)
 {

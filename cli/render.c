@@ -43,9 +43,7 @@ static void time_field(FILE *f, const char *head, int64_t seconds)
     fprintf(f, "%s%s\n", head, time_render(seconds, text));
 }
 
-/* --- Keys
- * -----------------------------------------------------------------------------------------------------------
- */
+/* --- Keys ------------------------------------------------------------------------------------- */
 
 void render_hex(FILE *f, const uint8_t *data, size_t size)
 {
@@ -116,9 +114,7 @@ json_object *render_key_json(const KeyView *key)
     return o;
 }
 
-/* --- Certificates
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- Certificates ----------------------------------------------------------------------------- */
 
 void render_new_certificate(FILE *f, const CertificateView *c)
 {
@@ -212,9 +208,7 @@ void render_pool_certificate(FILE *f, json_object *certificate)
     field(f, "SHA1 Fingerprint:\n    ", member_string(certificate, "sha1-fingerprint"));
 }
 
-/* --- Commits
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- Commits ---------------------------------------------------------------------------------- */
 
 #define LINE_MAX_SHOWN 18U
 

@@ -39,9 +39,7 @@ Sink *sink_free(Sink *s)
     return NULL;
 }
 
-/* --- A file
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- A file ----------------------------------------------------------------------------------- */
 
 typedef struct FileSink {
     Sink base;
@@ -85,8 +83,7 @@ int file_sink_new(const char *path, Sink **ret)
     return 0;
 }
 
-/* --- Text for a terminal
- * -------------------------------------------------------------------------------------------- */
+/* --- Text for a terminal ---------------------------------------------------------------------- */
 
 /* Length of the UTF-8 character at p; 0 when it is none, SIZE_MAX when it goes on beyond the end.
  * C1 controls (U+0080 to U+009F) count as none. */

@@ -5,9 +5,7 @@
 
 #include "grammar-internal.h"
 
-/* --- Results
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- Results ---------------------------------------------------------------------------------- */
 
 static char *copy_unquoted(char *to, const char *line, const GrammarCapture *c)
 {
@@ -117,9 +115,7 @@ bool grammar_has(const GrammarMatch *m, const char *keyword)
     return false;
 }
 
-/* --- Completion
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- Completion ------------------------------------------------------------------------------- */
 
 typedef struct Candidate {
     const char *word, *help;
