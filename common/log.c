@@ -54,7 +54,7 @@ static void emit(int level, const struct iovec *extra, size_t n_extra, const cha
     (void)sd_journal_sendv(fields, (int)n);
 }
 
-static void emit_formatted(int level, int error, const char *format, va_list ap)
+static void _printf_(3, 0) emit_formatted(int level, int error, const char *format, va_list ap)
 {
     _cleanup_free_ char *text = NULL;
 
