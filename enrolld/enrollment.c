@@ -333,11 +333,11 @@ int enrollment_start(Manager *m, const char *trustpoint, CertificateRole role,
     _cleanup_free_ char *fqdn = NULL;
     const char *reason = NULL;
     IssueSubject subject;
-    Trustpoint *t;
+    Trustpoint *t = NULL;
     int r;
 
     r = enrollment_check(m, trustpoint, role, &t, &fqdn, reterr_error);
-    if (r < 0)
+    if (r < 0 || !t)
         return r;
     if (t->busy)
         return sd_bus_error_setf(reterr_error, ERROR_BUSY,
