@@ -29,10 +29,28 @@ static int set_mode(Cli *cli, const char *mode)
     return 0;
 }
 
+static void forget_session(Cli *cli)
+{
+    free(cli->session);
+    free(cli->mode);
+    cli->session = cli->mode = NULL;
+}
+
 static int session_call(Cli *cli, const char *member, sd_bus_error *error, sd_bus_message **ret)
 {
     return cli_call(cli, POLICY_NAME, cli->session, POLICY_SESSION_INTERFACE, member, error, ret,
                     NULL);
+}
+
+/* A session ends with policyd, which may have been started anew. */
+int cli_session_error(Cli *cli, const sd_bus_error *error, int r)
+{
+    if (!sd_bus_error_has_names(error, SD_BUS_ERROR_UNKNOWN_OBJECT, SD_BUS_ERROR_UNKNOWN_METHOD,
+                                SD_BUS_ERROR_UNKNOWN_INTERFACE))
+        return cli_bus_error(cli, error, r);
+    forget_session(cli);
+    return cli_error(
+        cli, r, "The configuration session has ended, its changes are lost. Enter them again.");
 }
 
 /* The terminal as the commit list shows it: "pts/0". */
@@ -66,9 +84,7 @@ void cli_config_leave(Cli *cli)
     if (!cli->session)
         return;
     (void)session_call(cli, "Close", &error, NULL);
-    free(cli->session);
-    free(cli->mode);
-    cli->session = cli->mode = NULL;
+    forget_session(cli);
     cli_update_hostname(cli);
 }
 
@@ -112,7 +128,7 @@ int cli_config_line(Cli *cli, const char *line)
                                &error, &reply, "s", line);
 
     if (r < 0)
-        return cli_bus_error(cli, &error, r);
+        return cli_session_error(cli, &error, r);
     r = sd_bus_message_read(reply, "buss", &accepted, &column, &message, &mode);
     if (r < 0)
         return cli_error(cli, r, "The answer cannot be read: %s", strerror(-r));
@@ -166,6 +182,29 @@ static int commit_once(Cli *cli, const GrammarMatch *m, bool proceed, uint64_t *
     return r < 0 ? r : sd_bus_message_read(reply, "t", ret);
 }
 
+/* A script cannot ask afterwards: its session ends with the first error. */
+static void say_failed(Cli *cli)
+{
+    _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+    _cleanup_message_ sd_bus_message *reply = NULL;
+    const char *line, *reason;
+
+    if (session_call(cli, "GetFailed", &error, &reply) < 0 ||
+        sd_bus_message_enter_container(reply, 'a', "(ss)") < 0)
+        return;
+    while (sd_bus_message_read(reply, "(ss)", &line, &reason) > 0)
+        (void)cli_error(cli, EINVAL, "%s: %s", line, reason);
+}
+
+static int commit_refused(Cli *cli)
+{
+    int r = cli_error(cli, EINVAL, COMMIT_FAILED);
+
+    if (!cli->interactive)
+        say_failed(cli);
+    return r;
+}
+
 /* 1 committed, 0 nothing to commit, or left alone; negative when it failed, which has been said. */
 static int commit(Cli *cli, const GrammarMatch *m)
 {
@@ -190,8 +229,8 @@ static int commit(Cli *cli, const GrammarMatch *m)
             return -ECANCELED;
         }
         if (sd_bus_error_has_name(&error, ERROR_INVALID_ARGUMENT))
-            return cli_error(cli, EINVAL, COMMIT_FAILED);
-        return cli_bus_error(cli, &error, r);
+            return commit_refused(cli);
+        return cli_session_error(cli, &error, r);
     }
     if (id == 0)
         cli_say(cli, "%% No configuration changes to commit.\n");
@@ -215,7 +254,7 @@ static int has_changes(Cli *cli)
 
     r = cli_get_properties(cli, POLICY_NAME, cli->session, POLICY_SESSION_INTERFACE,
                            (const CliEntry[]){{"Changed", 'b', &changed}, {0}}, &error, &reply);
-    return r < 0 ? cli_bus_error(cli, &error, r) : changed;
+    return r < 0 ? cli_session_error(cli, &error, r) : changed;
 }
 
 int cli_config_check_dropped(Cli *cli)
@@ -267,7 +306,7 @@ int cli_config_exit(Cli *cli, const GrammarMatch *m)
     int left, r = session_call(cli, "Up", &error, &reply);
 
     if (r < 0)
-        return cli_bus_error(cli, &error, r);
+        return cli_session_error(cli, &error, r);
     r = sd_bus_message_read(reply, "bs", &left, &mode);
     if (r < 0)
         return cli_error(cli, r, "The answer cannot be read: %s", strerror(-r));
@@ -285,7 +324,7 @@ int cli_config_clear(Cli *cli, const GrammarMatch *m)
     _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
     int r = session_call(cli, "Clear", &error, NULL);
 
-    return r < 0 ? cli_bus_error(cli, &error, r) : set_mode(cli, "config");
+    return r < 0 ? cli_session_error(cli, &error, r) : set_mode(cli, "config");
 }
 
 int cli_config_root(Cli *cli, const GrammarMatch *m)
@@ -293,7 +332,7 @@ int cli_config_root(Cli *cli, const GrammarMatch *m)
     _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
     int r = session_call(cli, "Root", &error, NULL);
 
-    return r < 0 ? cli_bus_error(cli, &error, r) : set_mode(cli, "config");
+    return r < 0 ? cli_session_error(cli, &error, r) : set_mode(cli, "config");
 }
 
 /* What the prompt says of the mode; the session keeps no more. */

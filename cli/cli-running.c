@@ -104,7 +104,7 @@ int cli_show_candidate(Cli *cli, const GrammarMatch *m)
                      &reply, NULL);
 
     if (r < 0)
-        return cli_bus_error(cli, &error, r);
+        return cli_session_error(cli, &error, r);
     (void)fputs(HEADER, cli->out);
     r = print_document(cli, reply);
     if (r >= 0)
@@ -144,7 +144,7 @@ int cli_show_failed(Cli *cli, const GrammarMatch *m)
     int r = cli_call(cli, POLICY_NAME, cli->session, POLICY_SESSION_INTERFACE, "GetFailed", &error,
                      &reply, NULL);
 
-    return r < 0 ? cli_bus_error(cli, &error, r) : print_failed(cli, reply);
+    return r < 0 ? cli_session_error(cli, &error, r) : print_failed(cli, reply);
 }
 
 static int print_commits(Cli *cli, sd_bus_message *reply)

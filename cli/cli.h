@@ -208,12 +208,13 @@ int cli_print_json(Cli *cli, json_object *o);
 #define CLI_HANDLERS(X)                                                                            \
     X(key_generate)                                                                                \
     X(show_key)                                                                                    \
-    X(ca_authenticate) X(ca_enroll) X(ca_clear) X(show_ca_certificates) X(trustpool_import)        \
-        X(trustpool_clean) X(show_trustpool) X(show_dossier) X(show_version) X(show_clock)         \
-            X(show_running) X(show_commit_list) X(show_candidate) X(show_failed) X(configure)      \
-                X(config_commit) X(config_end) X(config_exit) X(config_abort) X(config_clear)      \
-                    X(config_root) X(config_pwd) X(terminal_length) X(terminal_width)              \
-                        X(terminal_timestamp) X(terminal_no_timestamp) X(exec_exit) X(exec_end)
+    X(ca_authenticate)                                                                             \
+    X(ca_enroll) X(ca_clear) X(show_ca_certificates) X(trustpool_import) X(trustpool_clean)        \
+        X(show_trustpool) X(show_dossier) X(show_version) X(show_clock) X(show_running)            \
+            X(show_commit_list) X(show_candidate) X(show_failed) X(configure) X(config_commit)     \
+                X(config_end) X(config_exit) X(config_abort) X(config_clear) X(config_root)        \
+                    X(config_pwd) X(terminal_length) X(terminal_width) X(terminal_timestamp)       \
+                        X(terminal_no_timestamp) X(exec_exit) X(exec_end)
 #define X(name) int cli_##name(Cli *cli, const GrammarMatch *match);
 CLI_HANDLERS(X)
 #undef X
@@ -222,6 +223,8 @@ CLI_HANDLERS(X)
 /* A line in configuration mode that is no command of the shell. */
 int cli_config_line(Cli *cli, const char *line);
 int cli_config_complete(Cli *cli, const char *line, grammar_completion_t callback, void *userdata);
+/* cli_bus_error() for calls of the session. */
+int cli_session_error(Cli *cli, const sd_bus_error *error, int r);
 /* Says so, and fails, when the session has changes that nobody committed. */
 int cli_config_check_dropped(Cli *cli);
 /* Leaves configuration mode; the changes are dropped. */
