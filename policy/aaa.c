@@ -37,7 +37,8 @@ typedef struct Compiler {
     bool failed;
 } Compiler;
 
-/* --- Names ---------------------------------------------------------------------------------------------------------- */
+/* --- Names --------------------------------------------------------------------------------
+ * -------------------------- */
 
 const char *aaa_refuse_group_name(const char *name)
 {
@@ -58,7 +59,8 @@ const char *aaa_refuse_user_name(const char *name)
     return NULL;
 }
 
-/* --- Problems ------------------------------------------------------------------------------------------------------- */
+/* --- Problems -----------------------------------------------------------------------------
+ * -------------------------- */
 
 static int problem(Compiler *c, const char *reason, const char *format, ...) _printf_(3, 4);
 static int problem(Compiler *c, const char *reason, const char *format, ...)
@@ -80,7 +82,8 @@ static int problem(Compiler *c, const char *reason, const char *format, ...)
     return c->problem(line, reason, c->userdata);
 }
 
-/* --- Groups --------------------------------------------------------------------------------------------------------- */
+/* --- Groups -------------------------------------------------------------------------------
+ * -------------------------- */
 
 static int compare_groups(const void *a, const void *b)
 {
@@ -109,7 +112,8 @@ static Group *groups_find(const Groups *groups, const char *name)
 {
     const Group key = {.name = name};
 
-    return groups->n == 0 ? NULL : bsearch(&key, groups->items, groups->n, sizeof(key), compare_groups);
+    return groups->n == 0 ? NULL
+                          : bsearch(&key, groups->items, groups->n, sizeof(key), compare_groups);
 }
 
 static void grants_add(Grants *to, const Grants *from)
@@ -141,10 +145,12 @@ static int add_class(Compiler *c, Group *g, json_object *task, unsigned class)
         int number = task_find(id), r;
 
         if (number >= 0) {
-            g->grants.classes[number] |= (uint8_t)(class == TASK_WRITE ? TASK_WRITE | TASK_READ : class);
+            g->grants.classes[number] |=
+                (uint8_t)(class == TASK_WRITE ? TASK_WRITE | TASK_READ : class);
             continue;
         }
-        r = problem(c, "There is no task ID with this name", "taskgroup %s task %s %s", g->name, class_name, id);
+        r = problem(c, "There is no task ID with this name", "taskgroup %s task %s %s", g->name,
+                    class_name, id);
         if (r < 0)
             return r;
     }
@@ -185,7 +191,8 @@ static int add_taskgroups(Compiler *c, Group *g)
         } else if (taskgroup) {
             grants_add(&g->grants, &taskgroup->grants);
         } else {
-            r = problem(c, "There is no task group with this name", "usergroup %s taskgroup %s", g->name, name);
+            r = problem(c, "There is no task group with this name", "usergroup %s taskgroup %s",
+                        g->name, name);
             if (r < 0)
                 return r;
         }
@@ -194,7 +201,8 @@ static int add_taskgroups(Compiler *c, Group *g)
 }
 
 /* Inheriting from a predefined group; *ret_done says that it was one. */
-static int inherit_predefined(Compiler *c, const Groups *groups, Group *g, const char *name, bool *ret_done)
+static int inherit_predefined(Compiler *c, const Groups *groups, Group *g, const char *name,
+                              bool *ret_done)
 {
     const PredefinedGroup *predefined = predefined_group_find(name);
     Grants grants;
@@ -203,10 +211,11 @@ static int inherit_predefined(Compiler *c, const Groups *groups, Group *g, const
     if (!predefined)
         return 0;
     if (groups == &c->usergroups)
-        return problem(c, "A user group cannot inherit from a predefined one; use 'taskgroup'", "usergroup %s inherit usergroup %s",
-                       g->name, name);
+        return problem(c, "A user group cannot inherit from a predefined one; use 'taskgroup'",
+                       "usergroup %s inherit usergroup %s", g->name, name);
     if (streq(name, "root-system"))
-        return problem(c, "A task group cannot inherit root-system", "taskgroup %s inherit taskgroup %s", g->name, name);
+        return problem(c, "A task group cannot inherit root-system",
+                       "taskgroup %s inherit taskgroup %s", g->name, name);
     grants = predefined_group_grants(predefined);
     grants_add(&g->grants, &grants);
     return 0;
@@ -238,7 +247,8 @@ static int inherit(Compiler *c, Groups *groups, Group *g, const char *name, unsi
     if (!reason && from->height >= INHERIT_DEPTH_MAX)
         reason = "Groups inherit from one another over more than 32 levels";
     if (reason)
-        return problem(c, reason, "%s %s inherit %s %s", groups->keyword, g->name, groups->keyword, name);
+        return problem(c, reason, "%s %s inherit %s %s", groups->keyword, g->name, groups->keyword,
+                       name);
     grants_add(&g->grants, &from->grants);
     if (g->height <= from->height)
         g->height = from->height + 1;
@@ -267,7 +277,8 @@ static int resolve_all(Compiler *c, Groups *groups)
         int r = 0;
 
         if (predefined_group_find(g->name))
-            r = problem(c, "This group is predefined and cannot be changed", "%s %s", groups->keyword, g->name);
+            r = problem(c, "This group is predefined and cannot be changed", "%s %s",
+                        groups->keyword, g->name);
         if (r >= 0 && g->state == GROUP_NEW)
             r = resolve(c, groups, g, 1);
         if (r < 0)
@@ -276,7 +287,8 @@ static int resolve_all(Compiler *c, Groups *groups)
     return 0;
 }
 
-/* --- The result ----------------------------------------------------------------------------------------------------- */
+/* --- The result ---------------------------------------------------------------------------
+ * -------------------------- */
 
 static int add_group(Aaa *aaa, const char *name, const Grants *grants)
 {
@@ -326,7 +338,8 @@ static int take_user(Compiler *c, AaaUser *user, const char *name, json_object *
         const char *group = array_string(groups, i);
 
         if (!predefined_group_find(group) && !groups_find(&c->usergroups, group))
-            r = problem(c, "There is no user group with this name", "username %s group %s", name, group);
+            r = problem(c, "There is no user group with this name", "username %s group %s", name,
+                        group);
         user->groups[i] = strdup(group);
         if (!user->groups[i])
             return -ENOMEM;
@@ -358,8 +371,9 @@ static int compile(Compiler *c, json_object *section, Aaa *aaa)
     int r;
 
     if ((r = groups_collect(section, "taskgroup", &c->taskgroups)) < 0 ||
-        (r = groups_collect(section, "usergroup", &c->usergroups)) < 0 || (r = resolve_all(c, &c->taskgroups)) < 0 ||
-        (r = resolve_all(c, &c->usergroups)) < 0 || (r = take_groups(c, aaa)) < 0 || (r = take_users(c, section, aaa)) < 0)
+        (r = groups_collect(section, "usergroup", &c->usergroups)) < 0 ||
+        (r = resolve_all(c, &c->taskgroups)) < 0 || (r = resolve_all(c, &c->usergroups)) < 0 ||
+        (r = take_groups(c, aaa)) < 0 || (r = take_users(c, section, aaa)) < 0)
         return r;
     return c->failed ? -EINVAL : 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who holds which task ID: the section "aaa" of the configuration, with everything inherited worked out. */
+/* Who holds which task ID: the section "aaa" of the configuration, with everything inherited worked
+ * out. */
 #pragma once
 
 #include <json-c/json.h>
@@ -38,7 +39,8 @@ typedef struct Grants {
     uint8_t classes[TASK_COUNT];
 } Grants;
 
-/* The predefined groups are both, task groups and user groups. NULL when there is none with this name. */
+/* The predefined groups are both, task groups and user groups. NULL when there is none with this
+ * name. */
 typedef struct PredefinedGroup PredefinedGroup;
 const PredefinedGroup *predefined_group_find(const char *name);
 const PredefinedGroup *predefined_group_get(size_t i); /* NULL behind the last */

@@ -158,15 +158,18 @@ int accounts_prepare(Accounts *accounts, const Aaa *aaa)
     return r;
 }
 
-/* --- Records -------------------------------------------------------------------------------------------------------- */
+/* --- Records ------------------------------------------------------------------------------
+ * -------------------------- */
 
-/* Names and uids need no escaping: see aaa_refuse_user_name() and the grammar of labels. The password is locked because there is none. */
+/* Names and uids need no escaping: see aaa_refuse_user_name() and the grammar of labels. The
+ * password is locked because there is none. */
 static char *user_record(const Account *account)
 {
     char *text;
 
     if (asprintf(&text,
-                 "{\"userName\":\"%s\",\"uid\":%u,\"gid\":%u,\"realName\":\"Router user\",\"homeDirectory\":\"/\",\"shell\":\"" SHELL
+                 "{\"userName\":\"%s\",\"uid\":%u,\"gid\":%u,\"realName\":\"Router "
+                 "user\",\"homeDirectory\":\"/\",\"shell\":\"" SHELL
                  "\",\"disposition\":\"regular\",\"service\":\"org.chancery.Policy1\"}\n",
                  account->name, account->uid, account->uid) < 0)
         return NULL;
@@ -177,7 +180,9 @@ static char *group_record(const Account *account)
 {
     char *text;
 
-    if (asprintf(&text, "{\"groupName\":\"%s\",\"gid\":%u,\"disposition\":\"regular\",\"service\":\"org.chancery.Policy1\"}\n",
+    if (asprintf(&text,
+                 "{\"groupName\":\"%s\",\"gid\":%u,\"disposition\":\"regular\",\"service\":\"org."
+                 "chancery.Policy1\"}\n",
                  account->name, account->uid) < 0)
         return NULL;
     return text;
@@ -188,7 +193,8 @@ static int write_if_different(int fd, const char *name, const char *text)
     _cleanup_free_ void *data = NULL;
     size_t size;
 
-    if (read_file_at(fd, name, RECORD_SIZE_MAX, &data, &size) >= 0 && size == strlen(text) && memcmp(data, text, size) == 0)
+    if (read_file_at(fd, name, RECORD_SIZE_MAX, &data, &size) >= 0 && size == strlen(text) &&
+        memcmp(data, text, size) == 0)
         return 0;
     return atomic_write_at(fd, name, text, strlen(text), 0644);
 }
@@ -217,7 +223,8 @@ static int write_account(int fd, const Account *account)
     return r < 0 ? r : write_record(fd, account, "user", user);
 }
 
-/* --- The folder ----------------------------------------------------------------------------------------------------- */
+/* --- The folder ---------------------------------------------------------------------------
+ * -------------------------- */
 
 /* Did a record of ours make the file? Others may have theirs in the same folder. */
 static bool is_ours(int fd, const char *file)
@@ -227,8 +234,10 @@ static bool is_ours(int fd, const char *file)
     const char *service;
     size_t size;
 
-    return read_file_at(fd, file, RECORD_SIZE_MAX, &data, &size) >= 0 && json_parse(data, size, &record) >= 0 &&
-           json_get_string(record, "service", &service) >= 0 && streq(service, "org.chancery.Policy1");
+    return read_file_at(fd, file, RECORD_SIZE_MAX, &data, &size) >= 0 &&
+           json_parse(data, size, &record) >= 0 &&
+           json_get_string(record, "service", &service) >= 0 &&
+           streq(service, "org.chancery.Policy1");
 }
 
 /* Is there an account to which a file with this name (without its suffix) belongs? */
@@ -260,7 +269,8 @@ static int remove_others(int folder, const Account *list, size_t n)
         const char *dot = strrchr(entry->d_name, '.');
 
         if (!dot || !(streq(dot, ".user") || streq(dot, ".group")) ||
-            is_current(list, n, entry->d_name, (size_t)(dot - entry->d_name)) || !is_ours(folder, entry->d_name))
+            is_current(list, n, entry->d_name, (size_t)(dot - entry->d_name)) ||
+            !is_ours(folder, entry->d_name))
             continue;
         if (unlinkat(folder, entry->d_name, 0) < 0 && errno != ENOENT)
             r = -errno;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The users of the configuration as accounts of the system, whose login shell is the router's: JSON user records (systemd.io/USER_RECORD)
- * in a folder of drop-ins that nss-systemd reads, so that an account is there as long as its record is, whether or not this daemon is
- * running. A name that /etc/passwd has is left to it. */
+/* The users of the configuration as accounts of the system, whose login shell is the router's: JSON
+ * user records (systemd.io/USER_RECORD) in a folder of drop-ins that nss-systemd reads, so that an
+ * account is there as long as its record is, whether or not this daemon is running. A name that
+ * /etc/passwd has is left to it. */
 #pragma once
 
 #include "aaa.h"

@@ -39,7 +39,8 @@ int commit_copy(const Commit *from, Commit *to)
     to->client = strdup(from->client);
     to->label = from->label ? strdup(from->label) : NULL;
     to->comment = from->comment ? strdup(from->comment) : NULL;
-    if (to->user && to->line && to->client && (to->label || !from->label) && (to->comment || !from->comment))
+    if (to->user && to->line && to->client && (to->label || !from->label) &&
+        (to->comment || !from->comment))
         return 0;
     commit_done(to);
     return -ENOMEM;
@@ -59,7 +60,8 @@ static uint64_t name_id(const char *name, const char **ret_rest)
     return n == 0 || n > 18 ? 0 : strtoull(name, NULL, 10);
 }
 
-/* --- Records -------------------------------------------------------------------------------------------------------- */
+/* --- Records ------------------------------------------------------------------------------
+ * -------------------------- */
 
 static int add_string(json_object *o, const char *name, const char *value)
 {
@@ -86,7 +88,8 @@ static int add_number(json_object *o, const char *name, uint64_t value)
     return 0;
 }
 
-/* The text of a record: an object whose member "sha256" is the hash of its canonical form without that member. */
+/* The text of a record: an object whose member "sha256" is the hash of its canonical form without
+ * that member. */
 static int record_encode(const Commit *info, json_object *configuration, char **ret)
 {
     _cleanup_json_ json_object *record = json_object_new_object();
@@ -95,10 +98,14 @@ static int record_encode(const Commit *info, json_object *configuration, char **
 
     if (!record)
         return -ENOMEM;
-    if ((r = add_number(record, "version", 1)) < 0 || (r = add_number(record, "id", info->id)) < 0 ||
-        (r = add_number(record, "time", info->time)) < 0 || (r = add_string(record, "user", info->user)) < 0 ||
-        (r = add_string(record, "line", info->line)) < 0 || (r = add_string(record, "client", info->client)) < 0 ||
-        (r = add_string(record, "label", info->label)) < 0 || (r = add_string(record, "comment", info->comment)) < 0)
+    if ((r = add_number(record, "version", 1)) < 0 ||
+        (r = add_number(record, "id", info->id)) < 0 ||
+        (r = add_number(record, "time", info->time)) < 0 ||
+        (r = add_string(record, "user", info->user)) < 0 ||
+        (r = add_string(record, "line", info->line)) < 0 ||
+        (r = add_string(record, "client", info->client)) < 0 ||
+        (r = add_string(record, "label", info->label)) < 0 ||
+        (r = add_string(record, "comment", info->comment)) < 0)
         return r;
     if (json_object_object_add(record, "configuration", json_object_get(configuration)) < 0) {
         json_object_put(configuration);
@@ -142,7 +149,8 @@ static int copy_string(json_object *o, const char *name, char **ret)
     return *ret ? 0 : -ENOMEM;
 }
 
-static int record_decode(const char *text, size_t size, Commit *ret, json_object **ret_configuration)
+static int record_decode(const char *text, size_t size, Commit *ret,
+                         json_object **ret_configuration)
 {
     _cleanup_json_ json_object *record = NULL;
     json_object *configuration;
@@ -150,10 +158,14 @@ static int record_decode(const char *text, size_t size, Commit *ret, json_object
     int r;
 
     if ((r = json_parse(text, size, &record)) < 0 || (r = check_hash(record)) < 0 ||
-        (r = json_get_uint64(record, "version", &version)) < 0 || (r = json_get_uint64(record, "id", &ret->id)) < 0 ||
-        (r = json_get_uint64(record, "time", &ret->time)) < 0 || (r = copy_string(record, "user", &ret->user)) < 0 ||
-        (r = copy_string(record, "line", &ret->line)) < 0 || (r = copy_string(record, "client", &ret->client)) < 0 ||
-        (r = copy_string(record, "label", &ret->label)) < 0 || (r = copy_string(record, "comment", &ret->comment)) < 0 ||
+        (r = json_get_uint64(record, "version", &version)) < 0 ||
+        (r = json_get_uint64(record, "id", &ret->id)) < 0 ||
+        (r = json_get_uint64(record, "time", &ret->time)) < 0 ||
+        (r = copy_string(record, "user", &ret->user)) < 0 ||
+        (r = copy_string(record, "line", &ret->line)) < 0 ||
+        (r = copy_string(record, "client", &ret->client)) < 0 ||
+        (r = copy_string(record, "label", &ret->label)) < 0 ||
+        (r = copy_string(record, "comment", &ret->comment)) < 0 ||
         (r = json_get_object(record, "configuration", &configuration)) < 0)
         return r == -ENOENT ? -EBADMSG : r;
     if (version != 1 || !ret->user || !ret->line || !ret->client)
@@ -162,7 +174,8 @@ static int record_decode(const char *text, size_t size, Commit *ret, json_object
     return 0;
 }
 
-/* --- Reading -------------------------------------------------------------------------------------------------------- */
+/* --- Reading ------------------------------------------------------------------------------
+ * -------------------------- */
 
 static int reserve(CommitStore *store)
 {
@@ -212,7 +225,8 @@ static int compare_ids(const void *a, const void *b)
     return *x < *y ? -1 : *x > *y;
 }
 
-/* The ids of the files in the folder, sorted; those of files that were moved aside only count for the next id. */
+/* The ids of the files in the folder, sorted; those of files that were moved aside only count for
+ * the next id. */
 static int list(CommitStore *store, uint64_t **ret, size_t *ret_n)
 {
     _cleanup_closedir_ DIR *dir = NULL;
@@ -251,7 +265,8 @@ static int list(CommitStore *store, uint64_t **ret, size_t *ret_n)
     return 0;
 }
 
-static int load_all(CommitStore *store, void (*corrupt)(const char *name, void *userdata), void *userdata)
+static int load_all(CommitStore *store, void (*corrupt)(const char *name, void *userdata),
+                    void *userdata)
 {
     _cleanup_free_ uint64_t *ids = NULL;
     size_t n = 0;
@@ -271,7 +286,8 @@ static int load_all(CommitStore *store, void (*corrupt)(const char *name, void *
     return r;
 }
 
-int commit_store_open(int state_fd, void (*corrupt)(const char *name, void *userdata), void *userdata, CommitStore **ret)
+int commit_store_open(int state_fd, void (*corrupt)(const char *name, void *userdata),
+                      void *userdata, CommitStore **ret)
 {
     _cleanup_(commit_store_freep) CommitStore *store = calloc(1, sizeof(*store));
     int r;
@@ -322,7 +338,8 @@ uint64_t commit_store_last_id(const CommitStore *store)
     return store->n > 0 ? store->commits[store->n - 1].id : 0;
 }
 
-/* --- Writing -------------------------------------------------------------------------------------------------------- */
+/* --- Writing ------------------------------------------------------------------------------
+ * -------------------------- */
 
 /* A commit that cannot be removed now is removed with a later one. */
 static void prune(CommitStore *store)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The commits on disk: one file for each, with the whole configuration as it was from then on. The running configuration is
- * that of the newest file that is whole, so that one rename is the commit point and there is nothing that could disagree with it. */
+/* The commits on disk: one file for each, with the whole configuration as it was from then on. The
+ * running configuration is that of the newest file that is whole, so that one rename is the commit
+ * point and there is nothing that could disagree with it. */
 #pragma once
 
 #include <json-c/json.h>
@@ -23,9 +24,10 @@ int commit_copy(const Commit *from, Commit *to);
 
 typedef struct CommitStore CommitStore;
 
-/* Reads what is in the folder "commits" of the state directory. Files that are not whole are moved aside, and named to corrupt (may be
- * NULL); ids of such files are not given again. */
-int commit_store_open(int state_fd, void (*corrupt)(const char *name, void *userdata), void *userdata, CommitStore **ret);
+/* Reads what is in the folder "commits" of the state directory. Files that are not whole are moved
+ * aside, and named to corrupt (may be NULL); ids of such files are not given again. */
+int commit_store_open(int state_fd, void (*corrupt)(const char *name, void *userdata),
+                      void *userdata, CommitStore **ret);
 CommitStore *commit_store_free(CommitStore *store);
 DEFINE_TRIVIAL_CLEANUP_FUNC(CommitStore *, commit_store_free);
 
@@ -36,6 +38,6 @@ json_object *commit_store_running(const CommitStore *store);
 /* Its id; 0 before the first. */
 uint64_t commit_store_last_id(const CommitStore *store);
 
-/* Writes a commit; when this returns >= 0 it has happened, whatever comes after. The id of info is set. Older commits than the last
- * COMMITS_MAX are forgotten. */
+/* Writes a commit; when this returns >= 0 it has happened, whatever comes after. The id of info is
+ * set. Older commits than the last COMMITS_MAX are forgotten. */
 int commit_store_append(CommitStore *store, Commit *info, json_object *configuration);

@@ -63,7 +63,8 @@ static size_t count_keywords(const ConfigRow *row)
     }
 }
 
-static int copy_instance(json_object *source, const ConfigRow *row, const char *name, json_object *to)
+static int copy_instance(json_object *source, const ConfigRow *row, const char *name,
+                         json_object *to)
 {
     _cleanup_json_ json_object *value = json_object_new_string(name);
     json_object *instance = json_object_object_get(source, name), *all = to;
@@ -75,7 +76,8 @@ static int copy_instance(json_object *source, const ConfigRow *row, const char *
     r = value ? config_apply(to, &line) : -ENOMEM;
     if (r < 0)
         return r;
-    (void)(json_object_object_get_ex(all, row->section, &all) && json_object_object_get_ex(all, row->path, &all));
+    (void)(json_object_object_get_ex(all, row->section, &all) &&
+           json_object_object_get_ex(all, row->path, &all));
     return json_object_object_add(all, name, json_object_get(instance)) < 0 ? -ENOMEM : 0;
 }
 
@@ -88,7 +90,8 @@ typedef struct Copy {
 static int copy_line(ConfigEvent event, const ConfigLine *line, void *userdata)
 {
     Copy *copy = userdata;
-    const ConfigRow *top = line->row->mode == CONFIG_MODE_TOP ? line->row : config_mode_row(line->row->mode);
+    const ConfigRow *top =
+        line->row->mode == CONFIG_MODE_TOP ? line->row : config_mode_row(line->row->mode);
 
     if (event == CONFIG_EVENT_END || top != copy->row)
         return 0;
@@ -111,7 +114,8 @@ static int copy_section(json_object *root, const ConfigRow *row, const char *nam
 
     if (!name)
         return copy_row(root, row, to);
-    if (!json_object_object_get_ex(root, row->section, &all) || !json_object_object_get_ex(all, row->path, &all))
+    if (!json_object_object_get_ex(root, row->section, &all) ||
+        !json_object_object_get_ex(all, row->path, &all))
         return -ENOENT;
     return copy_instance(all, row, name, to);
 }
@@ -128,7 +132,7 @@ int config_filter(json_object *root, char *const *words, json_object **ret)
         return -ENOMEM;
     for (size_t i = 0; i < config_n_rows; i++)
         alive[i] = config_rows[i].mode == CONFIG_MODE_TOP;
-    for (; words && words[n]; n++) {
+    for (; words[n]; n++) {
         r = narrow(alive, n, words[n]);
         if (r < 0)
             return r;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table gives four forms of each line: as it stands, with "no" in front, and both with the words that enter its mode in
- * front, so that it can be given from the top. */
+/* The table gives four forms of each line: as it stands, with "no" in front, and both with the
+ * words that enter its mode in front, so that it can be given from the top. */
 #include "config-parse.h"
 
 #include <stdio.h>
@@ -69,7 +69,8 @@ DEFINE_TRIVIAL_CLEANUP_FUNC(Form *, form_free);
 static int add_form(ModeGrammar *g, const ConfigRow *enter, const ConfigRow *row, bool remove)
 {
     static const char *const negate[] = {"Negate a command", NULL};
-    _cleanup_free_ char *front = enter ? row_pattern(enter, false) : strdup(""), *pattern = row_pattern(row, remove);
+    _cleanup_free_ char *front = enter ? row_pattern(enter, false) : strdup(""),
+                        *pattern = row_pattern(row, remove);
     _cleanup_(form_freep) Form *form = calloc(1, sizeof(*form));
     int r;
 
@@ -77,17 +78,20 @@ static int add_form(ModeGrammar *g, const ConfigRow *enter, const ConfigRow *row
         return -ENOMEM;
     if (g->n >= COMMANDS_MAX)
         return -E2BIG;
-    if ((remove && (r = append_help(form, negate)) < 0) || (enter && (r = append_help(form, enter->help)) < 0) ||
+    if ((remove && (r = append_help(form, negate)) < 0) ||
+        (enter && (r = append_help(form, enter->help)) < 0) ||
         (r = append_help(form, row->help)) < 0)
         return r;
-    if (asprintf(&form->pattern, "%s%s%s%s", remove ? "no " : "", front, enter ? " " : "", pattern) < 0) {
+    if (asprintf(&form->pattern, "%s%s%s%s", remove ? "no " : "", front, enter ? " " : "",
+                 pattern) < 0) {
         form->pattern = NULL;
         return -ENOMEM;
     }
     form->enter = enter;
     form->row = row;
     form->remove = remove;
-    g->commands[g->n] = (GrammarCommand){.pattern = form->pattern, .help = form->help, .data = form};
+    g->commands[g->n] =
+        (GrammarCommand){.pattern = form->pattern, .help = form->help, .data = form};
     g->forms[g->n++] = TAKE_PTR(form);
     return 0;
 }
@@ -148,7 +152,8 @@ void config_place_done(ConfigPlace *place)
     place->name = NULL;
 }
 
-/* --- Values --------------------------------------------------------------------------------------------------------- */
+/* --- Values -------------------------------------------------------------------------------
+ * -------------------------- */
 
 static json_object *key_value(const GrammarMatch *m)
 {
@@ -229,13 +234,15 @@ static bool needs_value(const ConfigLine *line)
     return !line->remove || line->row->kind == CONFIG_ITEM;
 }
 
-/* --- Lines ---------------------------------------------------------------------------------------------------------- */
+/* --- Lines --------------------------------------------------------------------------------
+ * -------------------------- */
 
 /* U+0080 to U+009F, which terminals may take for commands. The grammar has refused the others. */
 static const char *find_control(const char *line)
 {
     for (const char *p = line; *p; p++)
-        if ((unsigned char)p[0] == 0xc2 && (unsigned char)p[1] >= 0x80 && (unsigned char)p[1] <= 0x9f)
+        if ((unsigned char)p[0] == 0xc2 && (unsigned char)p[1] >= 0x80 &&
+            (unsigned char)p[1] <= 0x9f)
             return p;
     return NULL;
 }
@@ -254,11 +261,14 @@ static int take_name(ConfigParsed *ret, const char *name)
     return ret->name ? 0 : -ENOMEM;
 }
 
-/* Where one stands after the line, if it is accepted: in the mode that it enters; where it was given, else. */
+/* Where one stands after the line, if it is accepted: in the mode that it enters; where it was
+ * given, else. */
 static int take_next(ConfigParsed *ret, const Form *form, const ConfigPlace *place)
 {
     bool enters = form->row->kind == CONFIG_ENTER && !form->remove;
-    const char *name = !enters ? place->name : ret->line.value ? json_object_get_string(ret->line.value) : NULL;
+    const char *name = !enters           ? place->name
+                       : ret->line.value ? json_object_get_string(ret->line.value)
+                                         : NULL;
 
     ret->next.mode = enters ? form->row->enters : place->mode;
     ret->next.name = name ? strdup(name) : NULL;
@@ -287,7 +297,8 @@ static int take_match(ConfigParsed *ret, const ConfigPlace *place, const Grammar
     return take_next(ret, form, place);
 }
 
-static int parse_at(const ConfigParser *p, const ConfigPlace *place, const char *line, ConfigParsed *ret)
+static int parse_at(const ConfigParser *p, const ConfigPlace *place, const char *line,
+                    ConfigParsed *ret)
 {
     GrammarMatch match;
     int r;
@@ -304,7 +315,8 @@ static int parse_at(const ConfigParser *p, const ConfigPlace *place, const char 
     return r;
 }
 
-int config_parse(const ConfigParser *p, const ConfigPlace *place, const char *line, ConfigParsed *ret)
+int config_parse(const ConfigParser *p, const ConfigPlace *place, const char *line,
+                 ConfigParsed *ret)
 {
     const char *control = find_control(line);
     ConfigParsed top;
@@ -336,7 +348,8 @@ void config_parsed_done(ConfigParsed *parsed)
     memset(parsed, 0, sizeof(*parsed));
 }
 
-int config_complete(const ConfigParser *p, const ConfigPlace *place, const char *line, grammar_completion_t callback, void *userdata)
+int config_complete(const ConfigParser *p, const ConfigPlace *place, const char *line,
+                    grammar_completion_t callback, void *userdata)
 {
     int r = grammar_complete(p->modes[place->mode].grammar, line, callback, userdata);
 

@@ -21,16 +21,20 @@ void config_place_done(ConfigPlace *place);
 typedef struct ConfigParsed {
     GrammarStatus status;
     size_t column;      /* of the first bad character, for GRAMMAR_INVALID and GRAMMAR_AMBIGUOUS */
-    const char *reason; /* why a line that parses is not possible (status GRAMMAR_INVALID); static; NULL when it just does not parse */
+    const char *reason; /* why a line that parses is not possible (status GRAMMAR_INVALID); static;
+                           NULL when it just does not parse */
     ConfigLine line;    /* for GRAMMAR_OK */
     ConfigPlace next;   /* where one stands after it */
     char *name;         /* holds line.name */
 } ConfigParsed;
 
-/* Parses one line at a place. What does not fit there is tried at the top (there is one level of modes), and leaves the mode if it
- * fits. Returns 0 or -ENOMEM; ret is to be released in both cases. */
-int config_parse(const ConfigParser *p, const ConfigPlace *place, const char *line, ConfigParsed *ret);
+/* Parses one line at a place. What does not fit there is tried at the top (there is one level of
+ * modes), and leaves the mode if it fits. Returns 0 or -ENOMEM; ret is to be released in both
+ * cases. */
+int config_parse(const ConfigParser *p, const ConfigPlace *place, const char *line,
+                 ConfigParsed *ret);
 void config_parsed_done(ConfigParsed *parsed);
 
 /* As grammar_complete(), over the same places; words may come twice. */
-int config_complete(const ConfigParser *p, const ConfigPlace *place, const char *line, grammar_completion_t callback, void *userdata);
+int config_complete(const ConfigParser *p, const ConfigPlace *place, const char *line,
+                    grammar_completion_t callback, void *userdata);

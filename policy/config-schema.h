@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The configuration language as data: one row for each kind of line. From the rows follow parsing and its "no" forms, help,
- * rendering, the comparison of two configurations, where a value stands in the JSON of its section, and the task that a change needs. */
+/* The configuration language as data: one row for each kind of line. From the rows follow parsing
+ * and its "no" forms, help, rendering, the comparison of two configurations, where a value stands
+ * in the JSON of its section, and the task that a change needs. */
 #pragma once
 
 #include <stddef.h>
@@ -34,11 +35,13 @@ typedef struct ConfigRow {
     const char *const *help; /* of head and tail, in order */
     const char *task;        /* "crypto": a change needs crypto.write */
     const char *section;     /* at the top only: SECTION_SYSTEM, ... */
-    const char *path;        /* member names, from the mode's object (at the top: the section) down, separated by '/' */
+    const char *path;        /* member names, from the mode's object (at the top: the section) down,
+                                separated by '/' */
     ConfigKind kind;
     ConfigMode enters;    /* of CONFIG_ENTER */
     const char *constant; /* of CONFIG_CONSTANT */
-    /* Why a name or value is not possible although it fits the argument's type; NULL when it is. May be NULL. */
+    /* Why a name or value is not possible although it fits the argument's type; NULL when it is.
+     * May be NULL. */
     const char *(*refuse)(const char *value);
 } ConfigRow;
 

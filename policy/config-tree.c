@@ -7,11 +7,13 @@
 
 #include "json-util.h"
 
-/* --- Members by path ------------------------------------------------------------------------------------------------ */
+/* --- Members by path ----------------------------------------------------------------------
+ * -------------------------- */
 
 #define PATH_MEMBER_SIZE 64U
 
-/* Takes the first member off the path. Paths are the table's, so that they fit (a unit test looks). */
+/* Takes the first member off the path. Paths are the table's, so that they fit (a unit test
+ * looks). */
 static bool next_member(const char **path, char member[PATH_MEMBER_SIZE])
 {
     size_t length = strcspn(*path, "/");
@@ -39,7 +41,8 @@ static json_object *obtain_member(json_object *o, const char *name)
 {
     json_object *member;
 
-    if (json_object_object_get_ex(o, name, &member) && json_object_is_type(member, json_type_object))
+    if (json_object_object_get_ex(o, name, &member) &&
+        json_object_is_type(member, json_type_object))
         return member;
     member = json_object_new_object();
     if (!member || json_object_object_add(o, name, member) < 0) {
@@ -94,7 +97,8 @@ static void unset(json_object *o, const char *path)
         json_object_object_del(o, member);
 }
 
-/* --- Changes -------------------------------------------------------------------------------------------------------- */
+/* --- Changes ------------------------------------------------------------------------------
+ * -------------------------- */
 
 static bool same_string(json_object *a, json_object *b)
 {
@@ -103,7 +107,8 @@ static bool same_string(json_object *a, json_object *b)
 
 static int compare_strings(const void *a, const void *b)
 {
-    return strcmp(json_object_get_string(*(json_object *const *)a), json_object_get_string(*(json_object *const *)b));
+    return strcmp(json_object_get_string(*(json_object *const *)a),
+                  json_object_get_string(*(json_object *const *)b));
 }
 
 static int add_item(json_object *o, const ConfigRow *row, json_object *value)
@@ -166,10 +171,12 @@ static int apply_enter(json_object *o, const ConfigLine *line)
     return 0;
 }
 
-/* The object that the line's path starts from. NULL when it is not there and not to be made, too. */
+/* The object that the line's path starts from. NULL when it is not there and not to be made,
+ * too. */
 static json_object *container(json_object *root, const ConfigLine *line)
 {
-    const ConfigRow *enter = line->row->mode == CONFIG_MODE_TOP ? NULL : config_mode_row(line->row->mode);
+    const ConfigRow *enter =
+        line->row->mode == CONFIG_MODE_TOP ? NULL : config_mode_row(line->row->mode);
     const char *section = enter ? enter->section : line->row->section;
     json_object *o = line->remove ? find(root, section) : obtain_member(root, section);
 
@@ -200,18 +207,21 @@ int config_apply(json_object *root, const ConfigLine *line)
     return 0;
 }
 
-/* --- Canonical form ------------------------------------------------------------------------------------------------- */
+/* --- Canonical form -----------------------------------------------------------------------
+ * -------------------------- */
 
 static int compare_names(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* The names of the members of one or two objects (either may be NULL), sorted, each once; NULL-terminated and borrowed. */
+/* The names of the members of one or two objects (either may be NULL), sorted, each once;
+ * NULL-terminated and borrowed. */
 static const char **member_names(json_object *a, json_object *b)
 {
     size_t n = 0, unique = 0;
-    const char **names = calloc((a ? (size_t)json_object_object_length(a) : 0) + (b ? (size_t)json_object_object_length(b) : 0) + 1,
+    const char **names = calloc((a ? (size_t)json_object_object_length(a) : 0) +
+                                    (b ? (size_t)json_object_object_length(b) : 0) + 1,
                                 sizeof(*names));
 
     if (!names)
@@ -280,8 +290,10 @@ json_object *config_canonical(json_object *root)
 char *config_canonical_text(json_object *root)
 {
     _cleanup_json_ json_object *canonical = config_canonical(root);
-    const char *text =
-        canonical ? json_object_to_json_string_ext(canonical, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE) : NULL;
+    const char *text = canonical
+                           ? json_object_to_json_string_ext(
+                                 canonical, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
+                           : NULL;
 
     return text ? strdup(text) : NULL;
 }
@@ -305,7 +317,8 @@ json_object *config_section(json_object *root, const char *section)
     return o ? json_object_get(o) : json_object_new_object();
 }
 
-/* --- Comparison ----------------------------------------------------------------------------------------------------- */
+/* --- Comparison ---------------------------------------------------------------------------
+ * -------------------------- */
 
 typedef struct Comparison {
     config_event_t callback;
@@ -316,8 +329,9 @@ typedef struct Comparison {
 static bool is_other_constant(const ConfigRow *row, json_object *value)
 {
     for (size_t i = 0; i < config_n_rows; i++)
-        if (&config_rows[i] != row && config_rows[i].kind == CONFIG_CONSTANT && config_rows[i].mode == row->mode &&
-            streq(config_rows[i].path, row->path) && streq(config_rows[i].constant, json_object_get_string(value)))
+        if (&config_rows[i] != row && config_rows[i].kind == CONFIG_CONSTANT &&
+            config_rows[i].mode == row->mode && streq(config_rows[i].path, row->path) &&
+            streq(config_rows[i].constant, json_object_get_string(value)))
             return true;
     return false;
 }
@@ -329,7 +343,8 @@ static bool renders(const ConfigRow *row, json_object *value)
     case CONFIG_STRING:
         return json_object_is_type(value, json_type_string) && !is_other_constant(row, value);
     case CONFIG_CONSTANT:
-        return json_object_is_type(value, json_type_string) && streq(json_object_get_string(value), row->constant);
+        return json_object_is_type(value, json_type_string) &&
+               streq(json_object_get_string(value), row->constant);
     case CONFIG_NUMBER:
         return json_object_is_type(value, json_type_int);
     case CONFIG_TRUE:
@@ -345,13 +360,14 @@ static bool renders(const ConfigRow *row, json_object *value)
     return false;
 }
 
-static int compare_value(const Comparison *c, const ConfigRow *row, const char *name, json_object *old, json_object *new)
+static int compare_value(const Comparison *c, const ConfigRow *row, const char *name,
+                         json_object *old, json_object *new)
 {
     ConfigLine line = {.row = row, .name = name, .value = new};
 
-    if (new && renders(row, new) && !(old && json_object_equal(old, new)))
+    if (new &&renders(row, new) && !(old && json_object_equal(old, new)))
         return c->callback(CONFIG_EVENT_LINE, &line, c->userdata);
-    if (old && !new && renders(row, old)) {
+    if (old && !new &&renders(row, old)) {
         line.value = old;
         line.remove = true;
         return c->callback(CONFIG_EVENT_LINE, &line, c->userdata);
@@ -368,7 +384,8 @@ static bool has_item(json_object *array, json_object *value)
 }
 
 /* The elements of a that b lacks. */
-static int compare_items(const Comparison *c, const ConfigLine *template, json_object *a, json_object *b)
+static int compare_items(const Comparison *c, const ConfigLine *template, json_object *a,
+                         json_object *b)
 {
     for (size_t i = 0; a && i < json_object_array_length(a); i++) {
         ConfigLine line = *template;
@@ -384,9 +401,11 @@ static int compare_items(const Comparison *c, const ConfigLine *template, json_o
     return 0;
 }
 
-static int compare_mode(const Comparison *c, ConfigMode mode, const char *name, json_object *old, json_object *new);
+static int compare_mode(const Comparison *c, ConfigMode mode, const char *name, json_object *old,
+                        json_object *new);
 
-static int compare_object(const Comparison *c, const ConfigRow *row, json_object *value, json_object *old, json_object *new)
+static int compare_object(const Comparison *c, const ConfigRow *row, json_object *value,
+                          json_object *old, json_object *new)
 {
     ConfigLine line = {.row = row, .value = value, .remove = !new};
     int r;
@@ -401,7 +420,8 @@ static int compare_object(const Comparison *c, const ConfigRow *row, json_object
     return r < 0 ? r : c->callback(CONFIG_EVENT_END, &line, c->userdata);
 }
 
-static int compare_named(const Comparison *c, const ConfigRow *row, json_object *old, json_object *new)
+static int compare_named(const Comparison *c, const ConfigRow *row, json_object *old,
+                         json_object *new)
 {
     _cleanup_free_ const char **names = member_names(old, new);
 
@@ -421,7 +441,8 @@ static int compare_named(const Comparison *c, const ConfigRow *row, json_object 
     return 0;
 }
 
-static int compare_row(const Comparison *c, const ConfigRow *row, const char *name, json_object *old, json_object *new)
+static int compare_row(const Comparison *c, const ConfigRow *row, const char *name,
+                       json_object *old, json_object *new)
 {
     ConfigLine line = {.row = row, .name = name, .remove = true};
     int r;
@@ -429,7 +450,8 @@ static int compare_row(const Comparison *c, const ConfigRow *row, const char *na
     old = old ? find(old, row->path) : NULL;
     new = new ? find(new, row->path) : NULL;
     if (row->kind == CONFIG_ENTER)
-        return config_row_is_named(row) ? compare_named(c, row, old, new) : compare_object(c, row, NULL, old, new);
+        return config_row_is_named(row) ? compare_named(c, row, old, new)
+                                        : compare_object(c, row, NULL, old, new);
     if (row->kind != CONFIG_ITEM)
         return compare_value(c, row, name, old, new);
     r = compare_items(c, &line, old, new);
@@ -437,7 +459,8 @@ static int compare_row(const Comparison *c, const ConfigRow *row, const char *na
     return r < 0 ? r : compare_items(c, &line, new, old);
 }
 
-static int compare_mode(const Comparison *c, ConfigMode mode, const char *name, json_object *old, json_object *new)
+static int compare_mode(const Comparison *c, ConfigMode mode, const char *name, json_object *old,
+                        json_object *new)
 {
     for (size_t i = 0; i < config_n_rows; i++) {
         const ConfigRow *row = &config_rows[i];
@@ -446,7 +469,8 @@ static int compare_mode(const Comparison *c, ConfigMode mode, const char *name, 
 
         if (row->mode != mode)
             continue;
-        r = compare_row(c, row, name, top && old ? find(old, row->section) : old, top && new ? find(new, row->section) : new);
+        r = compare_row(c, row, name, top && old ? find(old, row->section) : old,
+                        top && new ? find(new, row->section) : new);
         if (r < 0)
             return r;
     }

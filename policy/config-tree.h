@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A configuration as a tree of JSON: one object with a member for each section. Everything here goes by the rows of
- * config-schema.h and knows no line of its own. */
+/* A configuration as a tree of JSON: one object with a member for each section. Everything here
+ * goes by the rows of config-schema.h and knows no line of its own. */
 #pragma once
 
 #include <json-c/json.h>
@@ -11,8 +11,10 @@
 /* One line, parsed or to be rendered: what it sets, or removes. */
 typedef struct ConfigLine {
     const ConfigRow *row;
-    const char *name;   /* the instance of the mode that the row stands in; NULL at the top and for modes without names */
-    json_object *value; /* as it stands in the tree; of a CONFIG_ENTER its name (a string) or NULL; may be NULL when removing */
+    const char *name;   /* the instance of the mode that the row stands in; NULL at the top and for
+                           modes without names */
+    json_object *value; /* as it stands in the tree; of a CONFIG_ENTER its name (a string) or NULL;
+                           may be NULL when removing */
     bool remove;
 } ConfigLine;
 
@@ -22,7 +24,8 @@ typedef struct ConfigLine {
 /* Changes the tree (an object). Returns 0, -EDQUOT when a set is full, or -ENOMEM. */
 int config_apply(json_object *root, const ConfigLine *line);
 
-/* The members of all objects in alphabetical order, so that equal configurations are equal texts; and a deep copy. */
+/* The members of all objects in alphabetical order, so that equal configurations are equal texts;
+ * and a deep copy. */
 json_object *config_canonical(json_object *root);
 /* The same as text; the caller frees. */
 char *config_canonical_text(json_object *root);
@@ -34,15 +37,16 @@ int config_hash(json_object *root, char ret[CONFIG_HASH_SIZE]);
 json_object *config_section(json_object *root, const char *section);
 
 typedef enum ConfigEvent {
-    CONFIG_EVENT_LINE,    /* a line of the current mode was added, changed or removed */
-    CONFIG_EVENT_NEW,     /* a mode that was not there before is entered; LINEs and one END follow */
-    CONFIG_EVENT_CONTEXT, /* a mode that was there is entered, because something in it differs; the same follows */
+    CONFIG_EVENT_LINE, /* a line of the current mode was added, changed or removed */
+    CONFIG_EVENT_NEW,  /* a mode that was not there before is entered; LINEs and one END follow */
+    CONFIG_EVENT_CONTEXT, /* a mode that was there is entered, because something in it differs; the
+                             same follows */
     CONFIG_EVENT_END,
 } ConfigEvent;
 typedef int (*config_event_t)(ConfigEvent event, const ConfigLine *line, void *userdata);
 
-/* What has to be entered to get from one tree to the other, in the order of the table. Either may be NULL. Stops at the first
- * negative return of the callback, and returns it. */
+/* What has to be entered to get from one tree to the other, in the order of the table. Either may
+ * be NULL. Stops at the first negative return of the callback, and returns it. */
 int config_compare(json_object *old, json_object *new, config_event_t callback, void *userdata);
 
 /* "keypair rsa core", with "no " in front when it removes. The caller frees. */
@@ -50,10 +54,11 @@ char *config_line_text(const ConfigLine *line);
 /* The same with the words of its mode in front: what enters it from the top. */
 char *config_line_absolute_text(const ConfigLine *line);
 
-/* What is to be entered to get from old to new, one line each, submodes indented by a blank and closed with "!". old NULL: the whole of
- * new, as show running-config prints it. */
+/* What is to be entered to get from old to new, one line each, submodes indented by a blank and
+ * closed with "!". old NULL: the whole of new, as show running-config prints it. */
 char *config_render(json_object *old, json_object *new);
 
-/* The part of the tree below the words of a section, which may be abbreviated: "crypto ca trustpoint", "crypto ca trustpoint core",
- * "host". A new tree. -EINVAL: no such section; -ENOTUNIQ: ambiguous; -ENOENT: nothing there. */
+/* The part of the tree below the words of a section, which may be abbreviated: "crypto ca
+ * trustpoint", "crypto ca trustpoint core", "host". A new tree. -EINVAL: no such section;
+ * -ENOTUNIQ: ambiguous; -ENOENT: nothing there. */
 int config_filter(json_object *root, char *const *words, json_object **ret);

@@ -46,7 +46,8 @@ static int on_fetched(sd_bus_message *reply, void *userdata, sd_bus_error *reter
     if (sd_bus_message_is_method_error(reply, NULL))
         log_warning("The system's host name could not be read from systemd-hostnamed, ignoring: %s",
                     sd_bus_message_get_error(reply)->message);
-    else if (sd_bus_message_enter_container(reply, 'v', "s") > 0 && sd_bus_message_read(reply, "s", &name) > 0)
+    else if (sd_bus_message_enter_container(reply, 'v', "s") > 0 &&
+             sd_bus_message_read(reply, "s", &name) > 0)
         take_name(h, name);
     return 1;
 }
@@ -54,8 +55,9 @@ static int on_fetched(sd_bus_message *reply, void *userdata, sd_bus_error *reter
 int hostname_fetch(Hostname *h)
 {
     h->fetch = sd_bus_slot_unref(h->fetch);
-    return sd_bus_call_method_async(h->bus, &h->fetch, HOSTNAMED_NAME, HOSTNAMED_PATH, "org.freedesktop.DBus.Properties", "Get",
-                                    on_fetched, h, "ss", HOSTNAMED_NAME, "Hostname");
+    return sd_bus_call_method_async(h->bus, &h->fetch, HOSTNAMED_NAME, HOSTNAMED_PATH,
+                                    "org.freedesktop.DBus.Properties", "Get", on_fetched, h, "ss",
+                                    HOSTNAMED_NAME, "Hostname");
 }
 
 static int on_changed(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
@@ -78,11 +80,13 @@ int hostname_new(Server *server, void (*changed)(void *userdata), void *userdata
     h->event = server_event(server);
     h->changed = changed;
     h->userdata = userdata;
-    /* Good enough until hostnamed has answered: the unit sees the name that was set when it was started. */
+    /* Good enough until hostnamed has answered: the unit sees the name that was set when it was
+     * started. */
     if (gethostname(h->name, sizeof(h->name) - 1) < 0)
         (void)snprintf(h->name, sizeof(h->name), "localhost");
-    r = sd_bus_match_signal_async(h->bus, &h->match, HOSTNAMED_NAME, HOSTNAMED_PATH, "org.freedesktop.DBus.Properties",
-                                  "PropertiesChanged", on_changed, NULL, h);
+    r = sd_bus_match_signal_async(h->bus, &h->match, HOSTNAMED_NAME, HOSTNAMED_PATH,
+                                  "org.freedesktop.DBus.Properties", "PropertiesChanged",
+                                  on_changed, NULL, h);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(h);
@@ -117,11 +121,12 @@ static int on_set(sd_bus_message *reply, void *userdata, sd_bus_error *reterr_er
 
     if (!sd_bus_message_is_method_error(reply, NULL))
         return 1;
-    log_warning("systemd-hostnamed did not take the host name '%s', %s: %s", h->wanted, again ? "trying again" : "ignoring",
-                sd_bus_message_get_error(reply)->message);
+    log_warning("systemd-hostnamed did not take the host name '%s', %s: %s", h->wanted,
+                again ? "trying again" : "ignoring", sd_bus_message_get_error(reply)->message);
     if (!again || h->retry)
         return 1;
-    r = sd_event_add_time_relative(h->event, &h->retry, CLOCK_MONOTONIC, RETRY_USEC << h->attempts, 0, on_retry, h);
+    r = sd_event_add_time_relative(h->event, &h->retry, CLOCK_MONOTONIC, RETRY_USEC << h->attempts,
+                                   0, on_retry, h);
     if (r < 0)
         log_warning_errno(r, "Failed to arrange another attempt, ignoring: %m");
     return 1;
@@ -135,7 +140,8 @@ static void call_hostnamed(Hostname *h)
     h->retry = sd_event_source_unref(h->retry);
     for (size_t i = 0; i < ELEMENTSOF(methods); i++) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
-        int r = sd_bus_message_new_method_call(h->bus, &call, HOSTNAMED_NAME, HOSTNAMED_PATH, HOSTNAMED_NAME, methods[i]);
+        int r = sd_bus_message_new_method_call(h->bus, &call, HOSTNAMED_NAME, HOSTNAMED_PATH,
+                                               HOSTNAMED_NAME, methods[i]);
 
         if (r >= 0)
             r = sd_bus_message_append(call, "sb", h->wanted, false);

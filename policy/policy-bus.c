@@ -15,7 +15,8 @@ int policy_bus_memfd(const char *name, const char *text)
     return memfd_new_sealed(name, text, strlen(text));
 }
 
-/* --- Sessions ------------------------------------------------------------------------------------------------------- */
+/* --- Sessions -----------------------------------------------------------------------------
+ * -------------------------- */
 
 /* What ends up in the commit list: short, and no more than what a terminal shows. */
 static bool is_printable(const char *s, size_t max)
@@ -41,16 +42,19 @@ int policy1_method_open_session(sd_bus_message *m, void *userdata, sd_bus_error 
     if (r < 0)
         return r;
     if (!is_printable(line, 32))
-        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT, "'line' has at most 32 printable characters without blanks");
+        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
+                                 "'line' has at most 32 printable characters without blanks");
     if (!is_printable(client, 16))
-        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT, "'client' has at most 16 printable characters without blanks");
+        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
+                                 "'client' has at most 16 printable characters without blanks");
     r = session_bus_open(userdata, m, line, client, &path, reterr_error);
     if (r < 0)
         return r;
     return sd_bus_reply_method_return(m, "o", path);
 }
 
-/* --- The running configuration -------------------------------------------------------------------------------------- */
+/* --- The running configuration
+ * -------------------------------------------------------------------------------------- */
 
 static int reply_memfd(sd_bus_message *m, const char *name, const char *text)
 {
@@ -62,7 +66,8 @@ static int reply_memfd(sd_bus_message *m, const char *name, const char *text)
     return fd < 0 ? fd : sd_bus_reply_method_return(m, "h", fd);
 }
 
-static int find_part(json_object *running, char *const *words, json_object **ret, sd_bus_error *reterr_error)
+static int find_part(json_object *running, char *const *words, json_object **ret,
+                     sd_bus_error *reterr_error)
 {
     int r;
 
@@ -72,11 +77,14 @@ static int find_part(json_object *running, char *const *words, json_object **ret
     }
     r = config_filter(running, words, ret);
     if (r == -EINVAL)
-        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT, "There is no configuration with these words");
+        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
+                                 "There is no configuration with these words");
     if (r == -ENOTUNIQ)
-        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT, "More than one kind of configuration begins with these words");
+        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
+                                 "More than one kind of configuration begins with these words");
     if (r == -ENOENT)
-        return sd_bus_error_setf(reterr_error, ERROR_NO_SUCH_OBJECT, "No such configuration item(s)");
+        return sd_bus_error_setf(reterr_error, ERROR_NO_SUCH_OBJECT,
+                                 "No such configuration item(s)");
     return r;
 }
 
@@ -89,7 +97,8 @@ static char **strings_free(char **strings)
 }
 DEFINE_TRIVIAL_CLEANUP_FUNC(char **, strings_free);
 
-int policy1_method_get_running_configuration(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+int policy1_method_get_running_configuration(sd_bus_message *m, void *userdata,
+                                             sd_bus_error *reterr_error)
 {
     Policy *policy = userdata;
     _cleanup_(strings_freep) char **words = NULL;
@@ -106,9 +115,11 @@ int policy1_method_get_running_configuration(sd_bus_message *m, void *userdata, 
         return r;
     while (words && words[n])
         if (++n > SECTION_WORDS_MAX)
-            return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT, "A section has at most %u words", SECTION_WORDS_MAX);
+            return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
+                                     "A section has at most %u words", SECTION_WORDS_MAX);
     if (!streq(format, "text") && !streq(format, "json"))
-        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT, "The format is 'text' or 'json'");
+        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
+                                 "The format is 'text' or 'json'");
     r = find_part(commit_store_running(policy->store), words, &part, reterr_error);
     if (r < 0)
         return r;
@@ -119,7 +130,8 @@ int policy1_method_get_running_configuration(sd_bus_message *m, void *userdata, 
 int policy1_method_get_section(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
 {
     Policy *policy = userdata;
-    static const char *const known[] = {SECTION_SYSTEM, SECTION_AAA, SECTION_TRUSTPOINTS, SECTION_TRUSTPOOL};
+    static const char *const known[] = {SECTION_SYSTEM, SECTION_AAA, SECTION_TRUSTPOINTS,
+                                        SECTION_TRUSTPOOL};
     _cleanup_json_ json_object *section = NULL;
     _cleanup_free_ char *text = NULL;
     _cleanup_close_ int fd = -EBADF;
@@ -133,7 +145,8 @@ int policy1_method_get_section(sd_bus_message *m, void *userdata, sd_bus_error *
     for (size_t i = 0; i < ELEMENTSOF(known); i++)
         found = found || streq(known[i], name);
     if (!found)
-        return sd_bus_error_setf(reterr_error, ERROR_NO_SUCH_OBJECT, "There is no section '%.64s'", name);
+        return sd_bus_error_setf(reterr_error, ERROR_NO_SUCH_OBJECT, "There is no section '%.64s'",
+                                 name);
     section = config_section(commit_store_running(policy->store), name);
     text = section ? config_canonical_text(section) : NULL;
     if (!text)
@@ -144,7 +157,8 @@ int policy1_method_get_section(sd_bus_message *m, void *userdata, sd_bus_error *
     return sd_bus_reply_method_return(m, "th", commit_store_last_id(policy->store), fd);
 }
 
-/* --- History -------------------------------------------------------------------------------------------------------- */
+/* --- History ------------------------------------------------------------------------------
+ * -------------------------- */
 
 static int append_commit(sd_bus_message *reply, const Commit *commit)
 {
@@ -153,7 +167,8 @@ static int append_commit(sd_bus_message *reply, const Commit *commit)
     r = sd_bus_message_open_container(reply, 'a', "{sv}");
     if (r < 0)
         return r;
-    if ((r = bus_append_entry(reply, "id", "t", commit->id)) < 0 || (r = bus_append_entry(reply, "user", "s", commit->user)) < 0 ||
+    if ((r = bus_append_entry(reply, "id", "t", commit->id)) < 0 ||
+        (r = bus_append_entry(reply, "user", "s", commit->user)) < 0 ||
         (r = bus_append_entry(reply, "line", "s", commit->line)) < 0 ||
         (r = bus_append_entry(reply, "client", "s", commit->client)) < 0 ||
         (r = bus_append_entry(reply, "time", "t", commit->time)) < 0 ||
@@ -176,7 +191,8 @@ int policy1_method_list_commits(sd_bus_message *m, void *userdata, sd_bus_error 
         r = sd_bus_message_new_method_return(m, &reply);
     if (r >= 0)
         r = sd_bus_message_open_container(reply, 'a', "a{sv}");
-    for (size_t i = 0; r >= 0 && (max == 0 || i < max) && (commit = commit_store_get(policy->store, i)); i++)
+    for (size_t i = 0;
+         r >= 0 && (max == 0 || i < max) && (commit = commit_store_get(policy->store, i)); i++)
         r = append_commit(reply, commit);
     if (r >= 0)
         r = sd_bus_message_close_container(reply);
@@ -186,18 +202,21 @@ int policy1_method_list_commits(sd_bus_message *m, void *userdata, sd_bus_error 
     return r < 0 ? r : 1;
 }
 
-/* --- Properties ----------------------------------------------------------------------------------------------------- */
+/* --- Properties ---------------------------------------------------------------------------
+ * -------------------------- */
 
-int policy1_get_last_commit(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
-                            void *userdata, sd_bus_error *reterr_error)
+int policy1_get_last_commit(sd_bus *bus, const char *path, const char *interface,
+                            const char *property, sd_bus_message *reply, void *userdata,
+                            sd_bus_error *reterr_error)
 {
     const Policy *policy = userdata;
 
     return sd_bus_message_append(reply, "t", commit_store_last_id(policy->store));
 }
 
-int policy1_get_last_commit_time(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
-                                 void *userdata, sd_bus_error *reterr_error)
+int policy1_get_last_commit_time(sd_bus *bus, const char *path, const char *interface,
+                                 const char *property, sd_bus_message *reply, void *userdata,
+                                 sd_bus_error *reterr_error)
 {
     const Policy *policy = userdata;
     const Commit *last = commit_store_get(policy->store, 0);
@@ -205,8 +224,9 @@ int policy1_get_last_commit_time(sd_bus *bus, const char *path, const char *inte
     return sd_bus_message_append(reply, "t", last ? last->time : UINT64_C(0));
 }
 
-int policy1_get_last_commit_user(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
-                                 void *userdata, sd_bus_error *reterr_error)
+int policy1_get_last_commit_user(sd_bus *bus, const char *path, const char *interface,
+                                 const char *property, sd_bus_message *reply, void *userdata,
+                                 sd_bus_error *reterr_error)
 {
     const Policy *policy = userdata;
     const Commit *last = commit_store_get(policy->store, 0);
@@ -214,8 +234,8 @@ int policy1_get_last_commit_user(sd_bus *bus, const char *path, const char *inte
     return sd_bus_message_append(reply, "s", last ? last->user : "");
 }
 
-int policy1_get_hostname(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
-                         void *userdata, sd_bus_error *reterr_error)
+int policy1_get_hostname(sd_bus *bus, const char *path, const char *interface, const char *property,
+                         sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error)
 {
     return sd_bus_message_append(reply, "s", policy_hostname(userdata));
 }

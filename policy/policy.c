@@ -11,14 +11,17 @@ static void report_corrupt(const char *name, void *userdata)
 {
     static const LogEvent event = {LOG_STATE_CORRUPT};
 
-    log_event(&event, LOG_FIELDS("FILE", name), "The commit record %s is damaged and was moved aside; the commit before it counts", name);
+    log_event(&event, LOG_FIELDS("FILE", name),
+              "The commit record %s is damaged and was moved aside; the commit before it counts",
+              name);
 }
 
 static void on_hostname_changed(void *userdata)
 {
     Policy *policy = userdata;
 
-    (void)sd_bus_emit_properties_changed(server_bus(policy->server), POLICY_PATH, POLICY_NAME, "Hostname", NULL);
+    (void)sd_bus_emit_properties_changed(server_bus(policy->server), POLICY_PATH, POLICY_NAME,
+                                         "Hostname", NULL);
 }
 
 static int open_accounts(Policy *policy, int state_fd)
@@ -34,7 +37,8 @@ static int open_accounts(Policy *policy, int state_fd)
         log_event(&(const LogEvent){LOG_STATE_CORRUPT}, LOG_FIELDS("FILE", "uids.json"),
                   "The list of the users' uids is damaged and was moved aside; users get new uids");
     if (!folder)
-        log_notice("CHANCERY_USERDB does not name a folder for user records: users of the configuration have no accounts");
+        log_notice("CHANCERY_USERDB does not name a folder for user records: users of the "
+                   "configuration have no accounts");
     return accounts_new(folder, "/etc/passwd", uids, &policy->accounts);
 }
 
@@ -98,7 +102,8 @@ Policy *policy_free(Policy *policy)
 /* What was committed was checked; should it be wrong all the same, nobody is granted anything. */
 static int compile_running(Policy *policy, Aaa **ret)
 {
-    _cleanup_json_ json_object *section = config_section(commit_store_running(policy->store), SECTION_AAA),
+    _cleanup_json_ json_object *section =
+                                   config_section(commit_store_running(policy->store), SECTION_AAA),
                                *nothing = json_object_new_object();
     int r;
 
@@ -106,7 +111,8 @@ static int compile_running(Policy *policy, Aaa **ret)
         return -ENOMEM;
     r = aaa_compile(section, NULL, NULL, ret);
     if (r == -EINVAL) {
-        log_error("The committed groups and users are not consistent: nobody holds a task by configuration");
+        log_error("The committed groups and users are not consistent: nobody holds a task by "
+                  "configuration");
         r = aaa_compile(nothing, NULL, NULL, ret);
     }
     return r;
@@ -127,7 +133,8 @@ int policy_apply_aaa(Policy *policy, rules_effective_t effective, void *userdata
 
 int policy_ready(Policy *policy)
 {
-    _cleanup_json_ json_object *system = config_section(commit_store_running(policy->store), SECTION_SYSTEM);
+    _cleanup_json_ json_object *system =
+        config_section(commit_store_running(policy->store), SECTION_SYSTEM);
     const char *name = system ? hostname_configured(system) : NULL;
     int r;
 

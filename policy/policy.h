@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* policyd as a whole: the running configuration, the sessions that want to change it, and everything that follows from it. */
+/* policyd as a whole: the running configuration, the sessions that want to change it, and
+ * everything that follows from it. */
 #pragma once
 
 #include "aaa.h"
@@ -31,7 +32,8 @@ DEFINE_TRIVIAL_CLEANUP_FUNC(Policy *, policy_free);
 /* Makes the last commit effective, whatever was in effect before. */
 int policy_ready(Policy *policy);
 
-/* What depends on the section "aaa". Returns 1 when polkit has yet to read its rules; effective is called then. */
+/* What depends on the section "aaa". Returns 1 when polkit has yet to read its rules; effective is
+ * called then. */
 int policy_apply_aaa(Policy *policy, rules_effective_t effective, void *userdata);
 
 /* As shown in the prompt. */
@@ -43,8 +45,8 @@ int policy_sender_name(Policy *policy, sd_bus_message *m, char **ret);
 /* policy-bus.c, session-bus.c: the wire. */
 int policy_bus_init(Policy *policy);
 int session_bus_init(Policy *policy);
-int session_bus_open(Policy *policy, sd_bus_message *m, const char *line, const char *client, const char **ret_path,
-                     sd_bus_error *reterr_error);
+int session_bus_open(Policy *policy, sd_bus_message *m, const char *line, const char *client,
+                     const char **ret_path, sd_bus_error *reterr_error);
 void session_bus_close(Session *session);
 /* Text of the configuration in a sealed memory file. */
 int policy_bus_memfd(const char *name, const char *text);

@@ -10,9 +10,9 @@
 
 #define RULES_SIZE_MAX (8U << 20)
 
-static const char rules_head[] =
-    "// Made by chancery-policyd from the configuration (taskgroup, usergroup, username). Do not edit: see chancery-policyd(8).\n"
-    "polkit.addRule((function() {\n";
+static const char rules_head[] = "// Made by chancery-policyd from the configuration (taskgroup, "
+                                 "usergroup, username). Do not edit: see chancery-policyd(8).\n"
+                                 "polkit.addRule((function() {\n";
 
 /* Names are compared, never used as member names: an object has members that nobody put there. */
 static const char rules_tail[] =
@@ -25,7 +25,8 @@ static const char rules_tail[] =
     "    };\n"
     "    return function(action, subject) {\n"
     "        if (action.id.lastIndexOf(prefix, 0) !== 0) {\n"
-    "            if (subject.user === \"" USER_PREFIX "policyd\" && hostname.indexOf(action.id) >= 0)\n"
+    "            if (subject.user === \"" USER_PREFIX
+    "policyd\" && hostname.indexOf(action.id) >= 0)\n"
     "                return polkit.Result.YES;\n"
     "            return polkit.Result.NOT_HANDLED;\n"
     "        }\n"
@@ -42,10 +43,12 @@ static const char rules_tail[] =
     "    };\n"
     "})());\n";
 
-static const char rules_hostname[] = "    var hostname = [\"org.freedesktop.hostname1.set-hostname\", "
-                                     "\"org.freedesktop.hostname1.set-static-hostname\"];\n";
+static const char rules_hostname[] =
+    "    var hostname = [\"org.freedesktop.hostname1.set-hostname\", "
+    "\"org.freedesktop.hostname1.set-static-hostname\"];\n";
 
-/* --- Text ----------------------------------------------------------------------------------------------------------- */
+/* --- Text ---------------------------------------------------------------------------------
+ * -------------------------- */
 
 /* The code point at *p, which is at the first byte of one in valid UTF-8. */
 static uint32_t next_code_point(const unsigned char **p)
@@ -69,7 +72,8 @@ static void put_quoted(FILE *f, const char *text)
         uint32_t c = next_code_point(&p);
 
         if (c > 0xffff)
-            fprintf(f, "\\u%04x\\u%04x", 0xd800U + ((c - 0x10000U) >> 10), 0xdc00U + ((c - 0x10000U) & 0x3ffU));
+            fprintf(f, "\\u%04x\\u%04x", 0xd800U + ((c - 0x10000U) >> 10),
+                    0xdc00U + ((c - 0x10000U) & 0x3ffU));
         else if (c < ' ' || c > '~' || strchr("\"\\/<>&'", (int)c))
             fprintf(f, "\\u%04x", c);
         else
@@ -145,15 +149,16 @@ char *polkit_rules_render(const Aaa *aaa)
     return fclose(f) == 0 ? TAKE_PTR(text) : NULL;
 }
 
-/* --- The file ------------------------------------------------------------------------------------------------------- */
+/* --- The file -----------------------------------------------------------------------------
+ * -------------------------- */
 
 static bool is_same(const char *path, const char *content)
 {
     _cleanup_free_ void *data = NULL;
     size_t size;
 
-    return read_file_at(AT_FDCWD, path, RULES_SIZE_MAX, &data, &size) >= 0 && size == strlen(content) &&
-           memcmp(data, content, size) == 0;
+    return read_file_at(AT_FDCWD, path, RULES_SIZE_MAX, &data, &size) >= 0 &&
+           size == strlen(content) && memcmp(data, content, size) == 0;
 }
 
 int polkit_rules_write(const char *path, const char *content)

@@ -7,10 +7,11 @@
 /* The file's content; the caller frees. */
 char *polkit_rules_render(const Aaa *aaa);
 
-/* A JSON string that is a string of ECMAScript 5 too, quotes included: nothing but printable ASCII, and nothing that a parser of
- * either could take for its end. text is valid UTF-8. */
+/* A JSON string that is a string of ECMAScript 5 too, quotes included: nothing but printable ASCII,
+ * and nothing that a parser of either could take for its end. text is valid UTF-8. */
 int polkit_rules_quote(const char *text, char **ret);
 
-/* Replaces the content of the file in place: its folder belongs to polkit. Returns 0 when it was the same already, 1 when it was
- * written; the file is then empty or complete, or has a tail missing and grants nothing. */
+/* Replaces the content of the file in place: its folder belongs to polkit. Returns 0 when it was
+ * the same already, 1 when it was written; the file is then empty or complete, or has a tail
+ * missing and grants nothing. */
 int polkit_rules_write(const char *path, const char *content);

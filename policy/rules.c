@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rules.h"
 
-
 #include "log.h"
 #include "polkit-rules.h"
 
@@ -53,11 +52,12 @@ int rules_new(Server *server, Rules **ret)
         return -ENOMEM;
     rules->server = server;
     if (!path || path[0] != '/')
-        log_error("%s does not name polkit's rules file: nobody will hold a task by configuration", VARIABLE);
+        log_error("%s does not name polkit's rules file: nobody will hold a task by configuration",
+                  VARIABLE);
     else if (!(rules->path = strdup(path)))
         return -ENOMEM;
-    r = sd_bus_match_signal_async(server_bus(server), &rules->match, POLKIT_NAME, POLKIT_PATH, POLKIT_INTERFACE, "Changed", on_changed,
-                                  NULL, rules);
+    r = sd_bus_match_signal_async(server_bus(server), &rules->match, POLKIT_NAME, POLKIT_PATH,
+                                  POLKIT_INTERFACE, "Changed", on_changed, NULL, rules);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(rules);
@@ -85,15 +85,16 @@ int rules_update(Rules *rules, const Aaa *aaa, rules_effective_t effective, void
     content = polkit_rules_render(aaa);
     r = content ? polkit_rules_write(rules->path, content) : -ENOMEM;
     if (r < 0)
-        log_error_errno(r, "Failed to write %s, users do not hold what is configured: %m", rules->path);
+        log_error_errno(r, "Failed to write %s, users do not hold what is configured: %m",
+                        rules->path);
     if (r <= 0)
         return 0;
     log_debug("Rewrote %s", rules->path);
     if (!effective)
         return 0;
     rules->timer = sd_event_source_unref(rules->timer);
-    r = sd_event_add_time_relative(server_event(rules->server), &rules->timer, CLOCK_MONOTONIC, EFFECTIVE_TIMEOUT_USEC, 0, on_timeout,
-                                   rules);
+    r = sd_event_add_time_relative(server_event(rules->server), &rules->timer, CLOCK_MONOTONIC,
+                                   EFFECTIVE_TIMEOUT_USEC, 0, on_timeout, rules);
     if (r < 0) {
         log_warning_errno(r, "Failed to wait for polkit, going on: %m");
         return 0;

@@ -17,7 +17,8 @@
 #define LABEL_SIZE_MAX 30U
 #define COMMENT_SIZE_MAX 256U
 
-/* --- Life ----------------------------------------------------------------------------------------------------------- */
+/* --- Life ---------------------------------------------------------------------------------
+ * -------------------------- */
 
 void session_bus_close(Session *session)
 {
@@ -49,10 +50,12 @@ static int check_limits(const Policy *policy, uid_t uid, sd_bus_error *reterr_er
         of_user += s->uid == uid;
     }
     if (of_user >= SESSIONS_PER_USER_MAX)
-        return sd_bus_error_setf(reterr_error, ERROR_LIMIT_EXCEEDED, "A user can have %u configuration sessions; close one",
+        return sd_bus_error_setf(reterr_error, ERROR_LIMIT_EXCEEDED,
+                                 "A user can have %u configuration sessions; close one",
                                  SESSIONS_PER_USER_MAX);
     if (all >= SESSIONS_MAX)
-        return sd_bus_error_setf(reterr_error, ERROR_LIMIT_EXCEEDED, "There are %u configuration sessions already; try again later",
+        return sd_bus_error_setf(reterr_error, ERROR_LIMIT_EXCEEDED,
+                                 "There are %u configuration sessions already; try again later",
                                  SESSIONS_MAX);
     return 0;
 }
@@ -77,8 +80,8 @@ static const char *session_path(const Session *session)
     return path;
 }
 
-int session_bus_open(Policy *policy, sd_bus_message *m, const char *line, const char *client, const char **ret_path,
-                     sd_bus_error *reterr_error)
+int session_bus_open(Policy *policy, sd_bus_message *m, const char *line, const char *client,
+                     const char **ret_path, sd_bus_error *reterr_error)
 {
     Session *session;
     uid_t uid;
@@ -89,7 +92,8 @@ int session_bus_open(Policy *policy, sd_bus_message *m, const char *line, const 
         r = check_limits(policy, uid, reterr_error);
     if (r < 0)
         return r;
-    session = session_new(++policy->last_session, commit_store_running(policy->store), commit_store_last_id(policy->store));
+    session = session_new(++policy->last_session, commit_store_running(policy->store),
+                          commit_store_last_id(policy->store));
     if (!session)
         return -ENOMEM;
     session->policy = policy;
@@ -99,7 +103,9 @@ int session_bus_open(Policy *policy, sd_bus_message *m, const char *line, const 
     session->peer = strdup(sd_bus_message_get_sender(m));
     session->line = strdup(line);
     session->client = strdup(client);
-    r = session->peer && session->line && session->client ? policy_sender_name(policy, m, &session->user) : -ENOMEM;
+    r = session->peer && session->line && session->client
+            ? policy_sender_name(policy, m, &session->user)
+            : -ENOMEM;
     if (r >= 0)
         r = track_peer(policy, session, m);
     if (r < 0) {
@@ -111,8 +117,8 @@ int session_bus_open(Policy *policy, sd_bus_message *m, const char *line, const 
 }
 
 /* A session is there for the connection that opened it, and for nobody else. */
-static int session_find(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret_found,
-                        sd_bus_error *reterr_error)
+static int session_find(sd_bus *bus, const char *path, const char *interface, void *userdata,
+                        void **ret_found, sd_bus_error *reterr_error)
 {
     sd_bus_message *m = sd_bus_get_current_message(bus);
     const char *sender = m ? sd_bus_message_get_sender(m) : NULL;
@@ -128,32 +134,37 @@ static int session_find(sd_bus *bus, const char *path, const char *interface, vo
 
 int session_bus_init(Policy *policy)
 {
-    return server_add_objects(policy->server, SESSION_PREFIX, &policy1_session_interface, session_find, NULL, policy);
+    return server_add_objects(policy->server, SESSION_PREFIX, &policy1_session_interface,
+                              session_find, NULL, policy);
 }
 
 /* While a commit is under way, what it is about does not change. */
 static int check_idle(const Session *session, sd_bus_error *reterr_error)
 {
     if (session->committing)
-        return sd_bus_error_setf(reterr_error, ERROR_BUSY, "A commit of this session is under way; wait for its end");
+        return sd_bus_error_setf(reterr_error, ERROR_BUSY,
+                                 "A commit of this session is under way; wait for its end");
     return 0;
 }
 
-/* --- Questions to polkit -------------------------------------------------------------------------------------------- */
+/* --- Questions to polkit
+ * -------------------------------------------------------------------------------------------- */
 
 /* Is this the message that comes back with polkit's answer? Another one has to wait until then. */
-static int check_asked(Session *session, sd_bus_message *m, bool *ret_resumed, sd_bus_error *reterr_error)
+static int check_asked(Session *session, sd_bus_message *m, bool *ret_resumed,
+                       sd_bus_error *reterr_error)
 {
     if (session->asked && session->asked != m)
-        return sd_bus_error_setf(reterr_error, ERROR_BUSY, "Another call of this session waits for authorization");
+        return sd_bus_error_setf(reterr_error, ERROR_BUSY,
+                                 "Another call of this session waits for authorization");
     *ret_resumed = session->asked;
     session->asked = sd_bus_message_unref(session->asked);
     return 0;
 }
 
 /* As bus_authorize(), and remembers that the message will be back. */
-static int ask(Session *session, sd_bus_message *m, const char *const *tasks_needed, const char *const *details,
-               sd_bus_error *reterr_error)
+static int ask(Session *session, sd_bus_message *m, const char *const *tasks_needed,
+               const char *const *details, sd_bus_error *reterr_error)
 {
     int r = bus_authorize(m, tasks_needed, details, reterr_error);
 
@@ -166,12 +177,15 @@ static int ask(Session *session, sd_bus_message *m, const char *const *tasks_nee
 static int refuse_stale(sd_bus_message *m, sd_bus_error *reterr_error)
 {
     sd_bus_error_free(reterr_error);
-    (void)bus_authorize(m, (const char *const[]){"config-services.write", NULL}, (const char *const[]){"stale", "", NULL}, reterr_error);
+    (void)bus_authorize(m, (const char *const[]){"config-services.write", NULL},
+                        (const char *const[]){"stale", "", NULL}, reterr_error);
     sd_bus_error_free(reterr_error);
-    return sd_bus_error_setf(reterr_error, ERROR_CONFLICT, "What was authorised is not what is there now; try again");
+    return sd_bus_error_setf(reterr_error, ERROR_CONFLICT,
+                             "What was authorised is not what is there now; try again");
 }
 
-/* --- Lines ---------------------------------------------------------------------------------------------------------- */
+/* --- Lines --------------------------------------------------------------------------------
+ * -------------------------- */
 
 static const char *parse_message(const ConfigParsed *parsed)
 {
@@ -195,11 +209,12 @@ static int reply_line(sd_bus_message *m, const Session *session, const ConfigPar
 {
     bool accepted = parsed->status == GRAMMAR_OK || parsed->status == GRAMMAR_EMPTY;
 
-    return sd_bus_reply_method_return(m, "buss", accepted, (uint32_t)parsed->column, parse_message(parsed),
-                                      config_mode_name(session->place.mode));
+    return sd_bus_reply_method_return(m, "buss", accepted, (uint32_t)parsed->column,
+                                      parse_message(parsed), config_mode_name(session->place.mode));
 }
 
-static int accept_line(sd_bus_message *m, Session *session, ConfigParsed *parsed, sd_bus_error *reterr_error)
+static int accept_line(sd_bus_message *m, Session *session, ConfigParsed *parsed,
+                       sd_bus_error *reterr_error)
 {
     char task[TASK_NAME_SIZE];
     int r;
@@ -210,7 +225,8 @@ static int accept_line(sd_bus_message *m, Session *session, ConfigParsed *parsed
         return r < 0 ? r : 1;
     r = session_accept(session, parsed);
     if (r == -EDQUOT)
-        return sd_bus_error_setf(reterr_error, ERROR_LIMIT_EXCEEDED, "The configuration would become too large");
+        return sd_bus_error_setf(reterr_error, ERROR_LIMIT_EXCEEDED,
+                                 "The configuration would become too large");
     return r < 0 ? r : reply_line(m, session, parsed);
 }
 
@@ -306,7 +322,8 @@ int policy1_session_method_root(sd_bus_message *m, void *userdata, sd_bus_error 
     return sd_bus_reply_method_return(m, NULL);
 }
 
-/* --- Commit --------------------------------------------------------------------------------------------------------- */
+/* --- Commit -------------------------------------------------------------------------------
+ * -------------------------- */
 
 typedef struct TaskList {
     char names[TASKS_MAX][TASK_NAME_SIZE];
@@ -341,7 +358,8 @@ static bool is_commit_label(const char *s)
     if (!((s[0] >= 'a' && s[0] <= 'z') || (s[0] >= 'A' && s[0] <= 'Z')))
         return false;
     for (; s[n]; n++)
-        if (n >= LABEL_SIZE_MAX || !strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_", s[n]))
+        if (n >= LABEL_SIZE_MAX ||
+            !strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_", s[n]))
             return false;
     return true;
 }
@@ -355,7 +373,8 @@ static bool is_comment(const char *s)
     return true;
 }
 
-static int read_commit_options(sd_bus_message *m, Commit *info, bool *proceed, sd_bus_error *reterr_error)
+static int read_commit_options(sd_bus_message *m, Commit *info, bool *proceed,
+                               sd_bus_error *reterr_error)
 {
     const char *label = NULL, *comment = NULL;
     const BusOption options[] = {
@@ -368,10 +387,13 @@ static int read_commit_options(sd_bus_message *m, Commit *info, bool *proceed, s
     if (r < 0)
         return r;
     if (label && !is_commit_label(label))
-        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
-                                 "A label begins with a letter and has at most %u letters, digits, '-' and '_'", LABEL_SIZE_MAX);
+        return sd_bus_error_setf(
+            reterr_error, ERROR_INVALID_ARGUMENT,
+            "A label begins with a letter and has at most %u letters, digits, '-' and '_'",
+            LABEL_SIZE_MAX);
     if (comment && !is_comment(comment))
-        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT, "A comment has at most %u bytes of printable text",
+        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
+                                 "A comment has at most %u bytes of printable text",
                                  COMMENT_SIZE_MAX);
     /* Borrowed from the message until the transaction copies them. */
     info->label = (char *)(uintptr_t)label;
@@ -380,7 +402,8 @@ static int read_commit_options(sd_bus_message *m, Commit *info, bool *proceed, s
 }
 
 /* What would be committed. */
-static int make_candidate(const Session *session, bool proceed, json_object **ret, sd_bus_error *reterr_error)
+static int make_candidate(const Session *session, bool proceed, json_object **ret,
+                          sd_bus_error *reterr_error)
 {
     const Policy *policy = session->policy;
 
@@ -390,7 +413,8 @@ static int make_candidate(const Session *session, bool proceed, json_object **re
     }
     if (!proceed)
         return sd_bus_error_setf(reterr_error, ERROR_CONFLICT,
-                                 "One or more commits have occurred from other configuration sessions since this session started or since "
+                                 "One or more commits have occurred from other configuration "
+                                 "sessions since this session started or since "
                                  "the last commit was made from this session");
     return session_rebase(session, commit_store_running(policy->store), ret);
 }
@@ -403,7 +427,8 @@ typedef struct Proposal {
 } Proposal;
 
 /* Returns 0 when there is nothing to commit, 1 when there is. */
-static int make_proposal(const Session *session, bool proceed, Proposal *ret, sd_bus_error *reterr_error)
+static int make_proposal(const Session *session, bool proceed, Proposal *ret,
+                         sd_bus_error *reterr_error)
 {
     const Policy *policy = session->policy;
     int r;
@@ -412,18 +437,22 @@ static int make_proposal(const Session *session, bool proceed, Proposal *ret, sd
         return 0;
     r = make_candidate(session, proceed, &ret->candidate, reterr_error);
     if (r >= 0)
-        r = config_compare(commit_store_running(policy->store), ret->candidate, add_task, &ret->needed);
+        r = config_compare(commit_store_running(policy->store), ret->candidate, add_task,
+                           &ret->needed);
     if (r >= 0)
         r = config_hash(ret->candidate, ret->hash);
     return r < 0 ? r : ret->needed.n > 0;
 }
 
-static int commit_proposal(sd_bus_message *m, Session *session, const Proposal *proposal, Commit *info, sd_bus_error *reterr_error)
+static int commit_proposal(sd_bus_message *m, Session *session, const Proposal *proposal,
+                           Commit *info, sd_bus_error *reterr_error)
 {
     int r;
 
-    /* polkit is asked about this candidate; should it be another one when the answer is there, the answer does not count. */
-    r = ask(session, m, proposal->needed.pointers, (const char *const[]){"candidate-hash", proposal->hash, NULL}, reterr_error);
+    /* polkit is asked about this candidate; should it be another one when the answer is there, the
+     * answer does not count. */
+    r = ask(session, m, proposal->needed.pointers,
+            (const char *const[]){"candidate-hash", proposal->hash, NULL}, reterr_error);
     if (r <= 0)
         return r < 0 ? r : 1;
     info->user = session->user;
@@ -455,14 +484,16 @@ int policy1_session_method_commit(sd_bus_message *m, void *userdata, sd_bus_erro
     } else if (resumed) {
         r = refuse_stale(m, reterr_error);
     } else if (r == 0) {
-        session_reset(session, commit_store_running(policy->store), commit_store_last_id(policy->store));
+        session_reset(session, commit_store_running(policy->store),
+                      commit_store_last_id(policy->store));
         r = sd_bus_reply_method_return(m, "t", UINT64_C(0));
     }
     json_object_put(proposal.candidate);
     return r;
 }
 
-int policy1_session_method_get_changes(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+int policy1_session_method_get_changes(sd_bus_message *m, void *userdata,
+                                       sd_bus_error *reterr_error)
 {
     Session *session = userdata;
     _cleanup_free_ char *text = config_render(session->base, session_view(session));
@@ -483,7 +514,8 @@ int policy1_session_method_get_failed(sd_bus_message *m, void *userdata, sd_bus_
     if (r >= 0)
         r = sd_bus_message_open_container(reply, 'a', "(ss)");
     for (size_t i = 0; r >= 0 && i < session->n_failures; i++)
-        r = sd_bus_message_append(reply, "(ss)", session->failures[i].line, session->failures[i].reason);
+        r = sd_bus_message_append(reply, "(ss)", session->failures[i].line,
+                                  session->failures[i].reason);
     if (r >= 0)
         r = sd_bus_message_close_container(reply);
     if (r >= 0)
@@ -499,7 +531,8 @@ int policy1_session_method_clear(sd_bus_message *m, void *userdata, sd_bus_error
 
     if (r < 0)
         return r;
-    session_reset(session, commit_store_running(policy->store), commit_store_last_id(policy->store));
+    session_reset(session, commit_store_running(policy->store),
+                  commit_store_last_id(policy->store));
     session_clear_failures(session);
     return sd_bus_reply_method_return(m, NULL);
 }
@@ -510,24 +543,28 @@ int policy1_session_method_close(sd_bus_message *m, void *userdata, sd_bus_error
     return sd_bus_reply_method_return(m, NULL);
 }
 
-/* --- Properties ----------------------------------------------------------------------------------------------------- */
+/* --- Properties ---------------------------------------------------------------------------
+ * -------------------------- */
 
-int policy1_session_get_mode(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
-                             void *userdata, sd_bus_error *reterr_error)
+int policy1_session_get_mode(sd_bus *bus, const char *path, const char *interface,
+                             const char *property, sd_bus_message *reply, void *userdata,
+                             sd_bus_error *reterr_error)
 {
     const Session *session = userdata;
 
     return sd_bus_message_append(reply, "s", config_mode_name(session->place.mode));
 }
 
-int policy1_session_get_changed(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
-                                void *userdata, sd_bus_error *reterr_error)
+int policy1_session_get_changed(sd_bus *bus, const char *path, const char *interface,
+                                const char *property, sd_bus_message *reply, void *userdata,
+                                sd_bus_error *reterr_error)
 {
     return sd_bus_message_append(reply, "b", session_is_changed(userdata));
 }
 
-int policy1_session_get_user(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
-                             void *userdata, sd_bus_error *reterr_error)
+int policy1_session_get_user(sd_bus *bus, const char *path, const char *interface,
+                             const char *property, sd_bus_message *reply, void *userdata,
+                             sd_bus_error *reterr_error)
 {
     const Session *session = userdata;
 

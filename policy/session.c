@@ -45,7 +45,8 @@ static int stop_at_first(ConfigEvent event, const ConfigLine *line, void *userda
 
 bool session_is_changed(const Session *session)
 {
-    return session->candidate && config_compare(session->base, session->candidate, stop_at_first, NULL) == -EEXIST;
+    return session->candidate &&
+           config_compare(session->base, session->candidate, stop_at_first, NULL) == -EEXIST;
 }
 
 static int measure(json_object *root, size_t *ret)
@@ -124,7 +125,8 @@ void session_reset(Session *session, json_object *base, uint64_t base_id)
 
 static int apply_event(ConfigEvent event, const ConfigLine *line, void *userdata)
 {
-    return event == CONFIG_EVENT_LINE || event == CONFIG_EVENT_NEW ? config_apply(userdata, line) : 0;
+    return event == CONFIG_EVENT_LINE || event == CONFIG_EVENT_NEW ? config_apply(userdata, line)
+                                                                   : 0;
 }
 
 int session_rebase(const Session *session, json_object *running, json_object **ret)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A configuration session: the changes of one caller to the configuration as it was when the session began. Nothing of it is
- * visible to others before it is committed, and nothing of it outlives the caller's connection. */
+/* A configuration session: the changes of one caller to the configuration as it was when the
+ * session began. Nothing of it is visible to others before it is committed, and nothing of it
+ * outlives the caller's connection. */
 #pragma once
 
 #include <stdint.h>
@@ -48,7 +49,8 @@ DEFINE_TRIVIAL_CLEANUP_FUNC(Session *, session_free);
 json_object *session_view(const Session *session);
 bool session_is_changed(const Session *session);
 
-/* Makes a parsed line a change, and moves to where it leads. -EDQUOT when the candidate or one of its sets would be too large. */
+/* Makes a parsed line a change, and moves to where it leads. -EDQUOT when the candidate or one of
+ * its sets would be too large. */
 int session_accept(Session *session, ConfigParsed *parsed);
 
 /* Leaves the mode; false at the top. */

@@ -24,7 +24,8 @@ static const PredefinedGroup predefined_groups[] = {
     {.name = "root-system", .all_areas = AREAS_ALL},
     {.name = "serviceadmin", .all_areas = AREA(SERVICE), .read = "basic-services"},
     {.name = "sysadmin",
-     .all = "aaa basic-services boot config-mgmt config-services crypto filesystem host-services inventory logging pkg-mgmt snmp "
+     .all = "aaa basic-services boot config-mgmt config-services crypto filesystem host-services "
+            "inventory logging pkg-mgmt snmp "
             "sysmgr system"},
 };
 

@@ -67,7 +67,8 @@ static Transaction *transaction_free(Transaction *t)
 }
 DEFINE_TRIVIAL_CLEANUP_FUNC(Transaction *, transaction_free);
 
-/* --- The end -------------------------------------------------------------------------------------------------------- */
+/* --- The end ------------------------------------------------------------------------------
+ * -------------------------- */
 
 /* The first one of the queue is over: off with it, on with the next. */
 static void transaction_end(Transaction *t)
@@ -87,7 +88,8 @@ static void fail(Transaction *t, const char *error, const char *text)
     static const LogEvent event = {LOG_CONFIG_FAILURE};
     int r;
 
-    log_event(&event, LOG_FIELDS("USER", t->info.user, "ERROR", error), "The commit of user '%s' failed: %s", t->info.user, text);
+    log_event(&event, LOG_FIELDS("USER", t->info.user, "ERROR", error),
+              "The commit of user '%s' failed: %s", t->info.user, text);
     r = sd_bus_reply_method_errorf(t->message, error, "%s", text);
     if (r < 0)
         log_warning_errno(r, "Failed to answer a commit, ignoring: %m");
@@ -103,7 +105,8 @@ static void succeed(Transaction *t)
     transaction_end(t);
 }
 
-/* --- Calls to the owners -------------------------------------------------------------------------------------------- */
+/* --- Calls to the owners
+ * -------------------------------------------------------------------------------------------- */
 
 static bool section_differs(json_object *a, json_object *b, const char *section)
 {
@@ -120,8 +123,8 @@ static int section_memfd(json_object *root, const char *section)
     return text ? memfd_new_sealed(section, text, strlen(text)) : -ENOMEM;
 }
 
-static int owner_message(Policy *policy, const Owner *owner, const char *method, json_object *root, uint64_t commit,
-                         sd_bus_message **ret)
+static int owner_message(Policy *policy, const Owner *owner, const char *method, json_object *root,
+                         uint64_t commit, sd_bus_message **ret)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
     _cleanup_close_ int fd = section_memfd(root, owner->section);
@@ -129,7 +132,8 @@ static int owner_message(Policy *policy, const Owner *owner, const char *method,
 
     if (fd < 0)
         return fd;
-    r = sd_bus_message_new_method_call(server_bus(policy->server), &call, owner->name, owner->path, CONFIG_OWNER_INTERFACE, method);
+    r = sd_bus_message_new_method_call(server_bus(policy->server), &call, owner->name, owner->path,
+                                       CONFIG_OWNER_INTERFACE, method);
     if (r >= 0)
         r = sd_bus_message_append(call, "s", owner->section);
     if (r >= 0 && streq(method, "Apply"))
@@ -156,7 +160,8 @@ static int call_owner(Transaction *t, size_t i, const char *method, uint64_t tim
     c->owner = &owners[i];
     r = owner_message(t->policy, c->owner, method, t->candidate, t->info.id, &call);
     if (r >= 0)
-        r = sd_bus_call_async(server_bus(t->policy->server), &c->slot, call, on_owner_answer, c, timeout);
+        r = sd_bus_call_async(server_bus(t->policy->server), &c->slot, call, on_owner_answer, c,
+                              timeout);
     if (r >= 0)
         t->pending++;
     return r;
@@ -200,8 +205,10 @@ static int take_check_answer(Transaction *t, const Owner *owner, sd_bus_message 
 static void take_apply_answer(const OwnerCall *c, sd_bus_message *reply)
 {
     if (sd_bus_message_is_method_error(reply, NULL))
-        log_warning("%s did not apply section %s of commit %" PRIu64 ", it will when it starts again: %s", c->owner->daemon,
-                    c->owner->section, c->transaction->info.id, sd_bus_message_get_error(reply)->message);
+        log_warning("%s did not apply section %s of commit %" PRIu64
+                    ", it will when it starts again: %s",
+                    c->owner->daemon, c->owner->section, c->transaction->info.id,
+                    sd_bus_message_get_error(reply)->message);
 }
 
 static int on_owner_answer(sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error)
@@ -223,7 +230,8 @@ static int on_owner_answer(sd_bus_message *reply, void *userdata, sd_bus_error *
     return 1;
 }
 
-/* --- Phases --------------------------------------------------------------------------------------------------------- */
+/* --- Phases -------------------------------------------------------------------------------
+ * -------------------------- */
 
 static int check_system(Transaction *t)
 {
@@ -233,7 +241,8 @@ static int check_system(Transaction *t)
     if (!system)
         return -ENOMEM;
     if (name && strlen(name) > HOST_NAME_MAX)
-        return add_problem("hostname", "A host name can have at most 64 characters on this system", t);
+        return add_problem("hostname", "A host name can have at most 64 characters on this system",
+                           t);
     return 0;
 }
 
@@ -296,13 +305,16 @@ static void on_rules_effective(void *userdata)
 
 static void apply_hostname(Transaction *t, json_object *before)
 {
-    _cleanup_json_ json_object *old = config_section(before, SECTION_SYSTEM), *new = config_section(t->candidate, SECTION_SYSTEM);
-    const char *old_name = old ? hostname_configured(old) : NULL, *new_name = new ? hostname_configured(new) : NULL;
+    _cleanup_json_ json_object *old = config_section(before, SECTION_SYSTEM),
+                               *new = config_section(t->candidate, SECTION_SYSTEM);
+    const char *old_name = old ? hostname_configured(old) : NULL,
+               *new_name = new ? hostname_configured(new) : NULL;
 
     if (streq_ptr(old_name, new_name))
         return;
     hostname_set(t->policy->hostname, new_name ? new_name : "");
-    (void)sd_bus_emit_properties_changed(server_bus(t->policy->server), POLICY_PATH, POLICY_NAME, "Hostname", NULL);
+    (void)sd_bus_emit_properties_changed(server_bus(t->policy->server), POLICY_PATH, POLICY_NAME,
+                                         "Hostname", NULL);
 }
 
 /* The commit has happened: from here on nothing makes it fail. */
@@ -319,7 +331,10 @@ static void transaction_apply(Transaction *t, json_object *before)
     apply_hostname(t, before);
     r = call_owners(t, before, "Apply", APPLY_TIMEOUT_USEC);
     if (r < 0)
-        log_error_errno(r, "Failed to tell the owners about commit %" PRIu64 ", they will ask when they start: %m", t->info.id);
+        log_error_errno(r,
+                        "Failed to tell the owners about commit %" PRIu64
+                        ", they will ask when they start: %m",
+                        t->info.id);
     answer_counted(t);
 }
 
@@ -329,10 +344,14 @@ static void announce(Transaction *t)
     char id[24];
 
     (void)snprintf(id, sizeof(id), "%" PRIu64, t->info.id);
-    log_event(&event, LOG_FIELDS("USER", t->info.user, "COMMIT", id, "LINE", t->info.line, "CLIENT", t->info.client),
-              "Configuration committed by user '%s'. Use 'show configuration commit changes %s' to view the changes.", t->info.user, id);
-    (void)sd_bus_emit_properties_changed(server_bus(t->policy->server), POLICY_PATH, POLICY_NAME, "LastCommit", "LastCommitTime",
-                                         "LastCommitUser", NULL);
+    log_event(&event,
+              LOG_FIELDS("USER", t->info.user, "COMMIT", id, "LINE", t->info.line, "CLIENT",
+                         t->info.client),
+              "Configuration committed by user '%s'. Use 'show configuration commit changes %s' to "
+              "view the changes.",
+              t->info.user, id);
+    (void)sd_bus_emit_properties_changed(server_bus(t->policy->server), POLICY_PATH, POLICY_NAME,
+                                         "LastCommit", "LastCommitTime", "LastCommitUser", NULL);
 }
 
 static void transaction_write(Transaction *t)
@@ -346,14 +365,16 @@ static void transaction_write(Transaction *t)
     t->info.time = (uint64_t)now.tv_sec * 1000000U + (uint64_t)now.tv_nsec / 1000U;
     r = accounts_prepare(policy->accounts, t->aaa);
     if (r == -ENOSPC) {
-        fail(t, ERROR_LIMIT_EXCEEDED, "There are more users than user IDs for them; nothing has changed");
+        fail(t, ERROR_LIMIT_EXCEEDED,
+             "There are more users than user IDs for them; nothing has changed");
         return;
     }
     if (r >= 0)
         r = commit_store_append(policy->store, &t->info, t->candidate);
     if (r < 0) {
         log_error_errno(r, "Failed to write a commit: %m");
-        fail(t, error_name_from_errno(r), "The commit could not be written to the disk; nothing has changed");
+        fail(t, error_name_from_errno(r),
+             "The commit could not be written to the disk; nothing has changed");
         return;
     }
     t->written = true;
@@ -368,9 +389,13 @@ static void transaction_decide(Transaction *t)
     _cleanup_free_ char *text = NULL;
 
     if (t->failed)
-        fail(t, ERROR_INVALID_ARGUMENT, "The configuration was refused, all changes made have been reverted; see the failed lines");
-    else if (t->unreachable && asprintf(&text, "The daemon chancery-%s did not answer, nothing has changed: %s", t->unreachable,
-                                        t->unreachable_text ? t->unreachable_text : "no reason given") < 0) {
+        fail(t, ERROR_INVALID_ARGUMENT,
+             "The configuration was refused, all changes made have been reverted; see the failed "
+             "lines");
+    else if (t->unreachable &&
+             asprintf(&text, "The daemon chancery-%s did not answer, nothing has changed: %s",
+                      t->unreachable,
+                      t->unreachable_text ? t->unreachable_text : "no reason given") < 0) {
         text = NULL;
         fail(t, ERROR_UNREACHABLE, "A daemon did not answer, nothing has changed");
     } else if (t->unreachable)
@@ -390,9 +415,11 @@ static void answer_counted(Transaction *t)
         transaction_decide(t);
 }
 
-/* --- From outside --------------------------------------------------------------------------------------------------- */
+/* --- From outside -------------------------------------------------------------------------
+ * -------------------------- */
 
-int transaction_start(Policy *policy, Session *session, sd_bus_message *m, json_object *candidate, const Commit *info)
+int transaction_start(Policy *policy, Session *session, sd_bus_message *m, json_object *candidate,
+                      const Commit *info)
 {
     _cleanup_(transaction_freep) Transaction *t = calloc(1, sizeof(*t));
     Transaction **last = &policy->transactions, *first;
@@ -450,7 +477,8 @@ static int on_reapplied(sd_bus_message *reply, void *userdata, sd_bus_error *ret
     const Owner *owner = userdata;
 
     if (sd_bus_message_is_method_error(reply, NULL))
-        log_debug("%s was not told about section %s: %s", owner->daemon, owner->section, sd_bus_message_get_error(reply)->message);
+        log_debug("%s was not told about section %s: %s", owner->daemon, owner->section,
+                  sd_bus_message_get_error(reply)->message);
     return 1;
 }
 
@@ -467,8 +495,8 @@ int transactions_reapply(Policy *policy)
         if (r >= 0)
             r = sd_bus_message_set_auto_start(call, false);
         if (r >= 0)
-            r = sd_bus_call_async(server_bus(policy->server), NULL, call, on_reapplied, (void *)(uintptr_t)&owners[i],
-                                  APPLY_TIMEOUT_USEC);
+            r = sd_bus_call_async(server_bus(policy->server), NULL, call, on_reapplied,
+                                  (void *)(uintptr_t)&owners[i], APPLY_TIMEOUT_USEC);
         if (r < 0)
             return r;
     }

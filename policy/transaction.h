@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One commit: every owner of a changed section is asked whether it would accept it; then the commit is written, which is the
- * point from which it has happened; then the owners are told. One at a time, the others wait. */
+/* One commit: every owner of a changed section is asked whether it would accept it; then the commit
+ * is written, which is the point from which it has happened; then the owners are told. One at a
+ * time, the others wait. */
 #pragma once
 
 #include "policy.h"
 
 typedef struct Transaction Transaction;
 
-/* Takes over the answering of m. The candidate (referenced) was made from the running configuration that is there now; when another
- * one is committed first, this one fails. info: user, line, client, label, comment are copied. */
-int transaction_start(Policy *policy, Session *session, sd_bus_message *m, json_object *candidate, const Commit *info);
+/* Takes over the answering of m. The candidate (referenced) was made from the running configuration
+ * that is there now; when another one is committed first, this one fails. info: user, line, client,
+ * label, comment are copied. */
+int transaction_start(Policy *policy, Session *session, sd_bus_message *m, json_object *candidate,
+                      const Commit *info);
 
-/* The session goes away. A commit that waits is dropped with it, one that is being carried out is carried out. */
+/* The session goes away. A commit that waits is dropped with it, one that is being carried out is
+ * carried out. */
 void transactions_forget_session(Policy *policy, Session *session);
 
 /* Tells the owners that are there about the last commit. */

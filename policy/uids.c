@@ -125,7 +125,8 @@ static bool is_listed(const char *const *names, const char *name)
 }
 
 /* A place that was never given; else one whose user is not among the names. */
-static int find_free(const Uids *uids, const char *const *names, bool (*taken)(uid_t uid, void *userdata), void *userdata)
+static int find_free(const Uids *uids, const char *const *names,
+                     bool (*taken)(uid_t uid, void *userdata), void *userdata)
 {
     int forgotten = -ENOSPC;
 
@@ -140,7 +141,8 @@ static int find_free(const Uids *uids, const char *const *names, bool (*taken)(u
     return forgotten;
 }
 
-int uids_assign(Uids *uids, const char *const *names, bool (*taken)(uid_t uid, void *userdata), void *userdata)
+int uids_assign(Uids *uids, const char *const *names, bool (*taken)(uid_t uid, void *userdata),
+                void *userdata)
 {
     bool changed = false;
 

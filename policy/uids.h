@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which user has which uid: given out once, kept for ever. A uid of a user who is gone is given to somebody else only when no other
- * is left.
+/* Which user has which uid: given out once, kept for ever. A uid of a user who is gone is given to
+ * somebody else only when no other is left.
  *
- * The range is one that systemd gives to nobody (UIDS-GIDS: 60578 to 61183 are free, with 60578 to 60705 taken by greeters in later
- * versions) and that is above those of useradd(8) and systemd-homed. */
+ * The range is one that systemd gives to nobody (UIDS-GIDS: 60578 to 61183 are free, with 60578 to
+ * 60705 taken by greeters in later versions) and that is above those of useradd(8) and
+ * systemd-homed. */
 #pragma once
 
 #include <stdbool.h>
@@ -17,7 +18,8 @@
 
 typedef struct Uids Uids;
 
-/* Reads the file in the state directory. One that is not whole is moved aside, and *ret_corrupt set. */
+/* Reads the file in the state directory. One that is not whole is moved aside, and *ret_corrupt
+ * set. */
 int uids_open(int state_fd, bool *ret_corrupt, Uids **ret);
 Uids *uids_free(Uids *uids);
 DEFINE_TRIVIAL_CLEANUP_FUNC(Uids *, uids_free);
@@ -25,6 +27,8 @@ DEFINE_TRIVIAL_CLEANUP_FUNC(Uids *, uids_free);
 /* 0 when the name has none. */
 uid_t uids_get(const Uids *uids, const char *name);
 
-/* Sees to it that all of these names (a NULL-terminated list) have one, and that this is on the disk. taken (may be NULL): uids that
- * are somebody else's. -ENOSPC when there are too many names. */
-int uids_assign(Uids *uids, const char *const *names, bool (*taken)(uid_t uid, void *userdata), void *userdata);
+/* Sees to it that all of these names (a NULL-terminated list) have one, and that this is on
+ * the disk. taken (may be NULL): uids that are somebody else's. -ENOSPC when there are too
+ * many names. */
+int uids_assign(Uids *uids, const char *const *names, bool (*taken)(uid_t uid, void *userdata),
+                void *userdata);

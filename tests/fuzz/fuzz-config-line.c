@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Configuration as somebody may type it: each line of the input is completed, parsed and entered, as in a session. What was accepted is
- * rendered, and entering that again must give the same. */
+/* Configuration as somebody may type it: each line of the input is completed, parsed and entered,
+ * as in a session. What was accepted is rendered, and entering that again must give the same. */
 #include <assert.h>
 #include <stdint.h>
 

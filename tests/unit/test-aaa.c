@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who holds which task: inheritance, what is wrong with groups, and the rules file that says it to polkit. */
+/* Who holds which task: inheritance, what is wrong with groups, and the rules file that says it to
+ * polkit. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -79,19 +80,23 @@ static void test_predefined(void **state)
     assert_int_equal(held(aaa, "serviceadmin", "crypto"), 0);
 }
 
-/* Task IDs only add up, over both kinds of groups; what may be written may be read, and no more than that. */
+/* Task IDs only add up, over both kinds of groups; what may be written may be read, and no more
+ * than that. */
 static void test_inheritance(void **state)
 {
     _cleanup_(aaa_freep) Aaa *aaa = NULL;
     Problems problems = {""};
 
-    assert_int_equal(compile("{\"taskgroup\":{\"base\":{\"task\":{\"read\":[\"crypto\"]}},"
-                             "\"more\":{\"task\":{\"write\":[\"aaa\"],\"debug\":[\"crypto\"]},\"inherit\":[\"base\",\"operator\"]}},"
-                             "\"usergroup\":{\"plain\":{\"taskgroup\":[\"base\"]},"
-                             "\"rich\":{\"taskgroup\":[\"more\",\"serviceadmin\"],\"inherit\":[\"plain\"]},\"empty\":{}},"
-                             "\"username\":{\"ann\":{\"group\":[\"plain\",\"root-lr\"]},\"bob\":{}}}",
-                             &problems, &aaa),
-                     0);
+    assert_int_equal(
+        compile("{\"taskgroup\":{\"base\":{\"task\":{\"read\":[\"crypto\"]}},"
+                "\"more\":{\"task\":{\"write\":[\"aaa\"],\"debug\":[\"crypto\"]},\"inherit\":["
+                "\"base\",\"operator\"]}},"
+                "\"usergroup\":{\"plain\":{\"taskgroup\":[\"base\"]},"
+                "\"rich\":{\"taskgroup\":[\"more\",\"serviceadmin\"],\"inherit\":[\"plain\"]},"
+                "\"empty\":{}},"
+                "\"username\":{\"ann\":{\"group\":[\"plain\",\"root-lr\"]},\"bob\":{}}}",
+                &problems, &aaa),
+        0);
     assert_int_equal(held(aaa, "plain", "crypto"), TASK_READ);
     assert_int_equal(held(aaa, "plain", "aaa"), 0);
     assert_int_equal(held(aaa, "rich", "crypto"), TASK_READ | TASK_DEBUG);
@@ -124,17 +129,21 @@ static void test_problems(void **state)
                    "username ann group gone: There is no user group with this name\n");
     assert_refused("{\"taskgroup\":{\"a\":{\"inherit\":[\"a\"]}}}",
                    "taskgroup a inherit taskgroup a: The group would inherit from itself\n");
-    assert_refused("{\"taskgroup\":{\"a\":{\"inherit\":[\"b\"]},\"b\":{\"inherit\":[\"c\"]},\"c\":{\"inherit\":[\"a\"]}}}",
+    assert_refused("{\"taskgroup\":{\"a\":{\"inherit\":[\"b\"]},\"b\":{\"inherit\":[\"c\"]},\"c\":{"
+                   "\"inherit\":[\"a\"]}}}",
                    "taskgroup c inherit taskgroup a: The group would inherit from itself\n");
     assert_refused("{\"usergroup\":{\"a\":{\"inherit\":[\"b\"]},\"b\":{\"inherit\":[\"a\"]}}}",
                    "usergroup b inherit usergroup a: The group would inherit from itself\n");
     assert_refused("{\"usergroup\":{\"a\":{\"inherit\":[\"root-lr\"]}}}",
-                   "usergroup a inherit usergroup root-lr: A user group cannot inherit from a predefined one; use 'taskgroup'\n");
-    assert_refused("{\"taskgroup\":{\"a\":{\"inherit\":[\"root-system\"]}}}",
-                   "taskgroup a inherit taskgroup root-system: A task group cannot inherit root-system\n");
+                   "usergroup a inherit usergroup root-lr: A user group cannot inherit from a "
+                   "predefined one; use 'taskgroup'\n");
+    assert_refused(
+        "{\"taskgroup\":{\"a\":{\"inherit\":[\"root-system\"]}}}",
+        "taskgroup a inherit taskgroup root-system: A task group cannot inherit root-system\n");
     assert_refused("{\"taskgroup\":{\"a\":{\"inherit\":[\"gone\"]}}}",
                    "taskgroup a inherit taskgroup gone: There is no group with this name\n");
-    assert_refused("{\"usergroup\":{\"root-lr\":{}}}", "usergroup root-lr: This group is predefined and cannot be changed\n");
+    assert_refused("{\"usergroup\":{\"root-lr\":{}}}",
+                   "usergroup root-lr: This group is predefined and cannot be changed\n");
     assert_refused("{\"username\":{\"12\":{}}}", "username 12: A user name cannot be a number\n");
 }
 
@@ -164,7 +173,8 @@ static void test_depth(void **state)
         }
 }
 
-/* --- The rules file ------------------------------------------------------------------------------------------------- */
+/* --- The rules file -----------------------------------------------------------------------
+ * -------------------------- */
 
 static void assert_quoted(const char *text, const char *expected)
 {
@@ -193,8 +203,10 @@ static void test_render(void **state)
     _cleanup_free_ char *text = NULL;
     Problems problems = {""};
 
-    assert_int_equal(compile("{\"taskgroup\":{\"t\":{\"task\":{\"execute\":[\"crypto\"]}}},\"usergroup\":{\"constructor\":{"
-                             "\"taskgroup\":[\"t\"]}},\"username\":{\"ann\":{\"group\":[\"constructor\",\"operator\"]}}}",
+    assert_int_equal(compile("{\"taskgroup\":{\"t\":{\"task\":{\"execute\":[\"crypto\"]}}},"
+                             "\"usergroup\":{\"constructor\":{"
+                             "\"taskgroup\":[\"t\"]}},\"username\":{\"ann\":{\"group\":["
+                             "\"constructor\",\"operator\"]}}}",
                              &problems, &aaa),
                      0);
     text = polkit_rules_render(aaa);
@@ -227,8 +239,9 @@ static void test_write(void **state)
 int main(void)
 {
     const struct CMUnitTest list[] = {
-        cmocka_unit_test(test_tasks),       cmocka_unit_test(test_predefined), cmocka_unit_test(test_inheritance),
-        cmocka_unit_test(test_problems),    cmocka_unit_test(test_depth),      cmocka_unit_test(test_quote),
+        cmocka_unit_test(test_tasks),       cmocka_unit_test(test_predefined),
+        cmocka_unit_test(test_inheritance), cmocka_unit_test(test_problems),
+        cmocka_unit_test(test_depth),       cmocka_unit_test(test_quote),
         cmocka_unit_test(test_render),      cmocka_unit_test(test_write),
     };
 

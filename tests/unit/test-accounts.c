@@ -15,7 +15,8 @@ typedef struct Scratch {
 
 static int set_up(void **state)
 {
-    static const char passwd[] = "root:x:0:0:root:/root:/bin/bash\nlocal:x:1000:1000::/home/local:/bin/sh\nother:x:60800:60800::/:/bin/sh\n";
+    static const char passwd[] = "root:x:0:0:root:/root:/bin/bash\nlocal:x:1000:1000::/home/local:/"
+                                 "bin/sh\nother:x:60800:60800::/:/bin/sh\n";
     Scratch *scratch = calloc(1, sizeof(*scratch));
 
     scratch->fd = scratch_open(scratch->path);
@@ -83,8 +84,8 @@ static void test_records(void **state)
     assert_string_equal(accounts_name(accounts, 60802), "bob");
     assert_null(accounts_name(accounts, 60800));
     assert_null(accounts_name(accounts, 0));
-    assert_true(there(scratch, "ann.user") && there(scratch, "60801.user") && there(scratch, "ann.group") &&
-                there(scratch, "60801.group"));
+    assert_true(there(scratch, "ann.user") && there(scratch, "60801.user") &&
+                there(scratch, "ann.group") && there(scratch, "60801.group"));
     assert_false(there(scratch, "local.user"));
     assert_int_equal(read_file_at(scratch->fd, "60801.user", 4096, &data, &size), 0);
     assert_int_equal(json_parse(data, size, &record), 0);
@@ -94,8 +95,8 @@ static void test_records(void **state)
     assert_int_equal(uid, 60801);
 
     assert_int_equal(accounts_apply(accounts, one), 0);
-    assert_false(there(scratch, "ann.user") || there(scratch, "60801.user") || there(scratch, "ann.group") ||
-                 there(scratch, "60801.group"));
+    assert_false(there(scratch, "ann.user") || there(scratch, "60801.user") ||
+                 there(scratch, "ann.group") || there(scratch, "60801.group"));
     assert_true(there(scratch, "bob.user"));
     assert_null(accounts_name(accounts, 60801));
 }
@@ -104,7 +105,8 @@ static void test_records(void **state)
 static void test_uids_stay(void **state)
 {
     const Scratch *scratch = *state;
-    _cleanup_(aaa_freep) Aaa *two = AAA("ann", "bob"), *none = AAA(), *three = AAA("aaron", "ann", "bob");
+    _cleanup_(aaa_freep) Aaa *two = AAA("ann", "bob"), *none = AAA(),
+                             *three = AAA("aaron", "ann", "bob");
     Accounts *accounts = accounts_of(scratch);
 
     assert_int_equal(accounts_prepare(accounts, two), 0);
@@ -120,7 +122,8 @@ static void test_uids_stay(void **state)
 
 static void test_foreign_records_stay(void **state)
 {
-    static const char foreign[] = "{\"userName\":\"zoe\",\"uid\":60700}", mine[] = "{\"userName\":\"old\",\"service\":\"org.chancery.Policy1\"}";
+    static const char foreign[] = "{\"userName\":\"zoe\",\"uid\":60700}",
+                      mine[] = "{\"userName\":\"old\",\"service\":\"org.chancery.Policy1\"}";
     const Scratch *scratch = *state;
     _cleanup_(accounts_freep) Accounts *accounts = accounts_of(scratch);
     _cleanup_(aaa_freep) Aaa *none = AAA();
@@ -162,15 +165,22 @@ static void test_too_many(void **state)
 
 static void test_corrupt(void **state)
 {
-    static const char *const texts[] = {"", "{", "[]", "{\"ann\":1}", "{\"ann\":\"60801\"}", "{\"ann\":60801,\"bob\":60801}",
-                                        "{\"1\":60801}", "{\"ann\":61184}"};
+    static const char *const texts[] = {"",
+                                        "{",
+                                        "[]",
+                                        "{\"ann\":1}",
+                                        "{\"ann\":\"60801\"}",
+                                        "{\"ann\":60801,\"bob\":60801}",
+                                        "{\"1\":60801}",
+                                        "{\"ann\":61184}"};
     const Scratch *scratch = *state;
 
     for (size_t i = 0; i < ELEMENTSOF(texts); i++) {
         _cleanup_(uids_freep) Uids *uids = NULL;
         bool corrupt = false;
 
-        assert_int_equal(atomic_write_at(scratch->fd, "uids.json", texts[i], strlen(texts[i]), 0600), 0);
+        assert_int_equal(
+            atomic_write_at(scratch->fd, "uids.json", texts[i], strlen(texts[i]), 0600), 0);
         assert_int_equal(uids_open(scratch->fd, &corrupt, &uids), 0);
         assert_true(corrupt);
         assert_int_equal(uids_get(uids, "ann"), 0);

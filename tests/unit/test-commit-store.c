@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Commits survive, whatever is found on the disk: leftovers, truncated, altered and foreign files. */
+/* Commits survive, whatever is found on the disk: leftovers, truncated, altered and foreign
+ * files. */
 #include "test-common.h"
 
 #include "atomic-file.h"
@@ -51,8 +52,12 @@ static uint64_t append(CommitStore *store, const char *hostname)
 {
     _cleanup_json_ json_object *root = json_object_new_object();
     json_object *system = json_object_new_object();
-    Commit info = {.time = 1700000000000000, .user = (char[]){"ann"}, .line = (char[]){"pts/0"}, .client = (char[]){"CLI"},
-                   .label = (char[]){"first"}, .comment = (char[]){"because \"it\" is \xc3\xa9"}};
+    Commit info = {.time = 1700000000000000,
+                   .user = (char[]){"ann"},
+                   .line = (char[]){"pts/0"},
+                   .client = (char[]){"CLI"},
+                   .label = (char[]){"first"},
+                   .comment = (char[]){"because \"it\" is \xc3\xa9"}};
 
     json_object_object_add(system, "hostname", json_object_new_string(hostname));
     json_object_object_add(root, "system", system);
@@ -97,7 +102,8 @@ static void test_round_trip(void **state)
     commit_store_free(store);
 }
 
-/* Any byte of the newest record that is lost or altered: the one before is the running configuration, and the id is gone. */
+/* Any byte of the newest record that is lost or altered: the one before is the running
+ * configuration, and the id is gone. */
 static void damage(Scratch *scratch, const char *name, size_t keep, int flip)
 {
     _cleanup_close_ int folder = openat(scratch->fd, "commits", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

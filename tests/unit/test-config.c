@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The configuration language: the table is sound, every line gives what it should, and rendering is the inverse of parsing. */
+/* The configuration language: the table is sound, every line gives what it should, and rendering is
+ * the inverse of parsing. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -76,35 +77,36 @@ static void assert_tree(json_object *root, const char *json)
     assert_string_equal(have, want);
 }
 
-static const char sample[] = "hostname ios\n"
-                             "domain name cisco.com\n"
-                             "taskgroup alltasks-dossier\n"
-                             " task read basic-services\n"
-                             " task read config-services\n"
-                             " task read pkg-mgmt\n"
-                             " task read sysmgr\n"
-                             " task read system\n"
-                             " task execute basic-services\n"
-                             " task execute crypto\n"
-                             "!\n"
-                             "usergroup dossier-group\n"
-                             " taskgroup alltasks-dossier\n"
-                             "!\n"
-                             "username dossier-user\n"
-                             " group dossier-group\n"
-                             "!\n"
-                             "crypto ca trustpoint system-trustpoint\n"
-                             " keypair rsa system-enroll-key\n"
-                             " ca-keypair rsa system-root-key\n"
-                             " subject-name CN=lab1-ads,C=US,ST=CA,L=San Jose,O=cisco systems,OU=ASR\n"
-                             " subject-name ca-certificate CN=lab1-ca,C=US,ST=CA,L=San Jose,O=cisco systems,OU=ASR\n"
-                             " enrollment url self\n"
-                             " key-usage certificate digitalsignature keyagreement dataencipherment\n"
-                             " lifetime certificate 300\n"
-                             " message-digest sha256\n"
-                             " key-usage ca-certificate digitalsignature keycertsign crlsign\n"
-                             " lifetime ca-certificate 367\n"
-                             "!\n";
+static const char sample[] =
+    "hostname ios\n"
+    "domain name cisco.com\n"
+    "taskgroup alltasks-dossier\n"
+    " task read basic-services\n"
+    " task read config-services\n"
+    " task read pkg-mgmt\n"
+    " task read sysmgr\n"
+    " task read system\n"
+    " task execute basic-services\n"
+    " task execute crypto\n"
+    "!\n"
+    "usergroup dossier-group\n"
+    " taskgroup alltasks-dossier\n"
+    "!\n"
+    "username dossier-user\n"
+    " group dossier-group\n"
+    "!\n"
+    "crypto ca trustpoint system-trustpoint\n"
+    " keypair rsa system-enroll-key\n"
+    " ca-keypair rsa system-root-key\n"
+    " subject-name CN=lab1-ads,C=US,ST=CA,L=San Jose,O=cisco systems,OU=ASR\n"
+    " subject-name ca-certificate CN=lab1-ca,C=US,ST=CA,L=San Jose,O=cisco systems,OU=ASR\n"
+    " enrollment url self\n"
+    " key-usage certificate digitalsignature keyagreement dataencipherment\n"
+    " lifetime certificate 300\n"
+    " message-digest sha256\n"
+    " key-usage ca-certificate digitalsignature keycertsign crlsign\n"
+    " lifetime ca-certificate 367\n"
+    "!\n";
 
 /* What the router's guide prints comes back as it is printed there. */
 static void test_sample(void **state)
@@ -113,33 +115,42 @@ static void test_sample(void **state)
     _cleanup_free_ char *text = config_render(NULL, root);
 
     assert_string_equal(text, sample);
-    assert_tree(root,
-                "{\"system\":{\"hostname\":\"ios\",\"domain\":{\"name\":\"cisco.com\"}},"
-                "\"aaa\":{\"taskgroup\":{\"alltasks-dossier\":{\"task\":{\"read\":[\"basic-services\",\"config-services\","
-                "\"pkg-mgmt\",\"sysmgr\",\"system\"],\"execute\":[\"basic-services\",\"crypto\"]}}},"
-                "\"usergroup\":{\"dossier-group\":{\"taskgroup\":[\"alltasks-dossier\"]}},"
-                "\"username\":{\"dossier-user\":{\"group\":[\"dossier-group\"]}}},"
-                "\"trustpoints\":{\"trustpoint\":{\"system-trustpoint\":{"
-                "\"keypair\":{\"algorithm\":\"rsa\",\"label\":\"system-enroll-key\"},"
-                "\"ca-keypair\":{\"algorithm\":\"rsa\",\"label\":\"system-root-key\"},"
-                "\"subject-name\":\"CN=lab1-ads,C=US,ST=CA,L=San Jose,O=cisco systems,OU=ASR\","
-                "\"subject-name-ca-certificate\":\"CN=lab1-ca,C=US,ST=CA,L=San Jose,O=cisco systems,OU=ASR\","
-                "\"enrollment\":{\"url\":\"self\"},"
-                "\"key-usage\":{\"certificate\":[\"digitalsignature\",\"keyagreement\",\"dataencipherment\"],"
-                "\"ca-certificate\":[\"digitalsignature\",\"keycertsign\",\"crlsign\"]},"
-                "\"lifetime\":{\"certificate\":300,\"ca-certificate\":367},\"message-digest\":\"sha256\"}}}}");
+    assert_tree(
+        root, "{\"system\":{\"hostname\":\"ios\",\"domain\":{\"name\":\"cisco.com\"}},"
+              "\"aaa\":{\"taskgroup\":{\"alltasks-dossier\":{\"task\":{\"read\":[\"basic-"
+              "services\",\"config-services\","
+              "\"pkg-mgmt\",\"sysmgr\",\"system\"],\"execute\":[\"basic-services\",\"crypto\"]}}},"
+              "\"usergroup\":{\"dossier-group\":{\"taskgroup\":[\"alltasks-dossier\"]}},"
+              "\"username\":{\"dossier-user\":{\"group\":[\"dossier-group\"]}}},"
+              "\"trustpoints\":{\"trustpoint\":{\"system-trustpoint\":{"
+              "\"keypair\":{\"algorithm\":\"rsa\",\"label\":\"system-enroll-key\"},"
+              "\"ca-keypair\":{\"algorithm\":\"rsa\",\"label\":\"system-root-key\"},"
+              "\"subject-name\":\"CN=lab1-ads,C=US,ST=CA,L=San Jose,O=cisco systems,OU=ASR\","
+              "\"subject-name-ca-certificate\":\"CN=lab1-ca,C=US,ST=CA,L=San Jose,O=cisco "
+              "systems,OU=ASR\","
+              "\"enrollment\":{\"url\":\"self\"},"
+              "\"key-usage\":{\"certificate\":[\"digitalsignature\",\"keyagreement\","
+              "\"dataencipherment\"],"
+              "\"ca-certificate\":[\"digitalsignature\",\"keycertsign\",\"crlsign\"]},"
+              "\"lifetime\":{\"certificate\":300,\"ca-certificate\":367},\"message-digest\":"
+              "\"sha256\"}}}}");
 }
 
-/* As the guide types it: without blanks, "domain name" at the end, submode lines after one another. */
+/* As the guide types it: without blanks, "domain name" at the end, submode lines after one
+ * another. */
 static void test_auto_pop_and_one_line(void **state)
 {
     _cleanup_json_ json_object *root =
-        tree_of("crypto ca trustpoint a\nkeypair ed25519 k\ndomain name x.org\ncrypto ca trustpoint b lifetime certificate 30\n"
-                "hostname h\ncry ca trustpoi a\nip-address 10.1.1.1\nserial-number none\ntaskgroup t\ntask w aaa");
+        tree_of("crypto ca trustpoint a\nkeypair ed25519 k\ndomain name x.org\ncrypto ca "
+                "trustpoint b lifetime certificate 30\n"
+                "hostname h\ncry ca trustpoi a\nip-address 10.1.1.1\nserial-number none\ntaskgroup "
+                "t\ntask w aaa");
 
-    assert_tree(root, "{\"trustpoints\":{\"trustpoint\":{\"a\":{\"keypair\":{\"algorithm\":\"ed25519\",\"label\":\"k\"},"
+    assert_tree(root, "{\"trustpoints\":{\"trustpoint\":{\"a\":{\"keypair\":{\"algorithm\":"
+                      "\"ed25519\",\"label\":\"k\"},"
                       "\"ip-address\":\"10.1.1.1\",\"serial-number\":\"none\"},"
-                      "\"b\":{\"lifetime\":{\"certificate\":30}}}},\"system\":{\"domain\":{\"name\":\"x.org\"},\"hostname\":\"h\"},"
+                      "\"b\":{\"lifetime\":{\"certificate\":30}}}},\"system\":{\"domain\":{"
+                      "\"name\":\"x.org\"},\"hostname\":\"h\"},"
                       "\"aaa\":{\"taskgroup\":{\"t\":{\"task\":{\"write\":[\"aaa\"]}}}}}");
 }
 
@@ -163,18 +174,27 @@ static void test_modes(void **state)
     config_place_done(&place);
 }
 
-/* What removes leaves nothing behind, not even empty objects; removing what is not there is no error. */
+/* What removes leaves nothing behind, not even empty objects; removing what is not there is no
+ * error. */
 static void test_no(void **state)
 {
     _cleanup_json_ json_object *root = tree_of(sample);
 
-    enter_text(root, "no hostname\nno domain name other.org\nno taskgroup alltasks-dossier\nno usergroup dossier-group\n"
-                     "no username dossier-user group dossier-group\nno username dossier-user\nno username nobody\n"
-                     "crypto ca trustpoint system-trustpoint\nno keypair\nno ca-keypair rsa x\nno subject-name\n"
-                     "no subject-name ca-certificate\nno enrollment url self\nno key-usage certificate\nno lifetime certificate 31\n"
-                     "no message-digest\nno key-usage ca-certificate crlsign\nno crypto ca trustpoint absent description\n"
-                     "no crypto ca trustpoint system-trustpoint lifetime ca-certificate");
-    assert_tree(root, "{\"system\":{},\"aaa\":{},\"trustpoints\":{\"trustpoint\":{\"system-trustpoint\":{}}}}");
+    enter_text(
+        root,
+        "no hostname\nno domain name other.org\nno taskgroup alltasks-dossier\nno usergroup "
+        "dossier-group\n"
+        "no username dossier-user group dossier-group\nno username dossier-user\nno username "
+        "nobody\n"
+        "crypto ca trustpoint system-trustpoint\nno keypair\nno ca-keypair rsa x\nno subject-name\n"
+        "no subject-name ca-certificate\nno enrollment url self\nno key-usage certificate\nno "
+        "lifetime certificate 31\n"
+        "no message-digest\nno key-usage ca-certificate crlsign\nno crypto ca trustpoint absent "
+        "description\n"
+        "no crypto ca trustpoint system-trustpoint lifetime ca-certificate");
+    assert_tree(
+        root,
+        "{\"system\":{},\"aaa\":{},\"trustpoints\":{\"trustpoint\":{\"system-trustpoint\":{}}}}");
     enter_text(root, "no crypto ca trustpoint system-trustpoint\nno crypto ca trustpool policy");
     assert_tree(root, "{\"system\":{},\"aaa\":{},\"trustpoints\":{}}");
 }
@@ -214,8 +234,10 @@ static void test_refused(void **state)
     for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
         ConfigParsed parsed;
 
-        assert_int_equal(config_parse(parser, &(ConfigPlace){CONFIG_MODE_TOP, NULL}, rows[i].line, &parsed), 0);
-        if (parsed.status != rows[i].status || (parsed.status != GRAMMAR_INCOMPLETE && parsed.column != rows[i].column))
+        assert_int_equal(
+            config_parse(parser, &(ConfigPlace){CONFIG_MODE_TOP, NULL}, rows[i].line, &parsed), 0);
+        if (parsed.status != rows[i].status ||
+            (parsed.status != GRAMMAR_INCOMPLETE && parsed.column != rows[i].column))
             fail_msg("%s: status %d column %zu", rows[i].line, (int)parsed.status, parsed.column);
         config_parsed_done(&parsed);
     }
@@ -235,10 +257,12 @@ static void assert_reason(const char *line, const char *reason)
 static void test_names(void **state)
 {
     assert_reason("taskgroup root-lr", "This group is predefined and cannot be changed");
-    assert_reason("usergroup operator taskgroup x", "This group is predefined and cannot be changed");
+    assert_reason("usergroup operator taskgroup x",
+                  "This group is predefined and cannot be changed");
     assert_reason("username 4711", "A user name cannot be a number");
     assert_reason("username x", "A user name has 2 to 31 characters");
-    assert_reason("username abcdefghijklmnopqrstuvwxyz012345", "A user name has 2 to 31 characters");
+    assert_reason("username abcdefghijklmnopqrstuvwxyz012345",
+                  "A user name has 2 to 31 characters");
     assert_reason("username chancery-keyd", "User names that begin with 'chancery-' are reserved");
     assert_reason("username ok", NULL);
     assert_reason("no username x", NULL);
@@ -256,7 +280,8 @@ static void test_lengths(void **state)
     {
         ConfigParsed parsed;
 
-        assert_int_equal(config_parse(parser, &(ConfigPlace){CONFIG_MODE_TOP, NULL}, line, &parsed), 0);
+        assert_int_equal(config_parse(parser, &(ConfigPlace){CONFIG_MODE_TOP, NULL}, line, &parsed),
+                         0);
         assert_int_equal(parsed.status, GRAMMAR_INVALID);
         config_parsed_done(&parsed);
     }
@@ -281,7 +306,8 @@ static void test_column_in_mode(void **state)
     config_parsed_done(&parsed);
 }
 
-/* Every path can be followed, every row has a task of the list and stands in a mode that can be entered. */
+/* Every path can be followed, every row has a task of the list and stands in a mode that can be
+ * entered. */
 static void test_table(void **state)
 {
     for (size_t i = 0; i < config_n_rows; i++) {
@@ -289,7 +315,8 @@ static void test_table(void **state)
 
         assert_int_equal(row->mode == CONFIG_MODE_TOP, row->section != NULL);
         assert_int_equal(row->kind == CONFIG_CONSTANT, row->constant != NULL);
-        assert_true(row->mode == CONFIG_MODE_TOP || config_mode_row(row->mode)->mode == CONFIG_MODE_TOP);
+        assert_true(row->mode == CONFIG_MODE_TOP ||
+                    config_mode_row(row->mode)->mode == CONFIG_MODE_TOP);
         assert_non_null(row->task);
         for (const char *p = row->path; *p; p += strcspn(p, "/"), p += *p == '/')
             assert_in_range(strcspn(p, "/"), 1, 63);
@@ -300,7 +327,8 @@ static void test_table(void **state)
         assert_non_null(config_mode_name(mode));
 }
 
-/* --- Rendering is the inverse of parsing ---------------------------------------------------------------------------- */
+/* --- Rendering is the inverse of parsing
+ * ---------------------------------------------------------------------------- */
 
 static uint32_t random_state = 1;
 
@@ -313,13 +341,16 @@ static uint32_t roll(uint32_t n)
 static json_object *random_value(const ConfigRow *row)
 {
     static const char *const labels[] = {"a", "Core-1", "x.y_z", "constructor", "root-key"};
-    static const char *const lines[] = {"CN=a,O=b c", "text with \"quotes\" and | pipe", "\xc3\xa9t\xc3\xa9 \xe2\x82\xac", "no", "! bang"};
+    static const char *const lines[] = {"CN=a,O=b c", "text with \"quotes\" and | pipe",
+                                        "\xc3\xa9t\xc3\xa9 \xe2\x82\xac", "no", "! bang"};
     const char *values = strchr(row->tail, ':');
     json_object *o;
 
     switch (row->kind) {
     case CONFIG_ENTER:
-        return config_row_is_named(row) ? json_object_new_string((const char *[]){"aa", "b-1", "c.d"}[roll(3)]) : NULL;
+        return config_row_is_named(row)
+                   ? json_object_new_string((const char *[]){"aa", "b-1", "c.d"}[roll(3)])
+                   : NULL;
     case CONFIG_NUMBER:
         return json_object_new_int64(30 + roll(5000));
     case CONFIG_CONSTANT:
@@ -328,8 +359,10 @@ static json_object *random_value(const ConfigRow *row)
         return json_object_new_boolean(true);
     case CONFIG_KEY:
         o = json_object_new_object();
-        json_object_object_add(o, "algorithm", json_object_new_string(roll(2) ? "rsa" : "ecdsanistp384"));
-        json_object_object_add(o, "label", json_object_new_string(labels[roll(ELEMENTSOF(labels))]));
+        json_object_object_add(o, "algorithm",
+                               json_object_new_string(roll(2) ? "rsa" : "ecdsanistp384"));
+        json_object_object_add(o, "label",
+                               json_object_new_string(labels[roll(ELEMENTSOF(labels))]));
         return o;
     case CONFIG_WORDS:
         o = json_object_new_array();
@@ -368,8 +401,10 @@ static json_object *random_tree(void)
     for (unsigned n = roll(60); n > 0; n--) {
         const ConfigRow *row = &config_rows[roll((uint32_t)config_n_rows)];
         const ConfigRow *enter_row = config_mode_row(row->mode);
-        _cleanup_json_ json_object *name = enter_row ? random_value(enter_row) : NULL, *value = random_value(row);
-        const ConfigLine line = {.row = row, .name = name ? json_object_get_string(name) : NULL, .value = value};
+        _cleanup_json_ json_object *name = enter_row ? random_value(enter_row) : NULL,
+                                   *value = random_value(row);
+        const ConfigLine line = {
+            .row = row, .name = name ? json_object_get_string(name) : NULL, .value = value};
 
         assert_int_equal(config_apply(root, &line), 0);
     }
@@ -382,7 +417,8 @@ static void drop_empty_sections(json_object *root)
     for (size_t i = 0; i < config_n_rows; i++) {
         json_object *section;
 
-        if (config_rows[i].section && json_object_object_get_ex(root, config_rows[i].section, &section) &&
+        if (config_rows[i].section &&
+            json_object_object_get_ex(root, config_rows[i].section, &section) &&
             json_object_object_length(section) == 0)
             json_object_object_del(root, config_rows[i].section);
     }
@@ -415,7 +451,8 @@ static void test_parse_inverts_render(void **state)
 static void test_compare_inverts_enter(void **state)
 {
     for (unsigned i = 0; i < 500; i++) {
-        _cleanup_json_ json_object *old = random_tree(), *new = random_tree(), *copy = config_canonical(old);
+        _cleanup_json_ json_object *old = random_tree(), *new = random_tree(),
+                                   *copy = config_canonical(old);
         _cleanup_free_ char *text = config_render(old, new), *none = config_render(new, new);
 
         enter_text(copy, text);
@@ -436,7 +473,8 @@ static int enter_absolute(ConfigEvent event, const ConfigLine *line, void *userd
 static void test_absolute_lines(void **state)
 {
     for (unsigned i = 0; i < 200; i++) {
-        _cleanup_json_ json_object *old = random_tree(), *new = random_tree(), *copy = config_canonical(old);
+        _cleanup_json_ json_object *old = random_tree(), *new = random_tree(),
+                                   *copy = config_canonical(old);
 
         assert_int_equal(config_compare(old, new, enter_absolute, copy), 0);
         assert_same(new, copy, "");
@@ -445,7 +483,8 @@ static void test_absolute_lines(void **state)
 
 static void test_hash(void **state)
 {
-    _cleanup_json_ json_object *a = tree_of("hostname a\ndomain name b"), *b = tree_of("domain name b\nhostname a"),
+    _cleanup_json_ json_object *a = tree_of("hostname a\ndomain name b"),
+                               *b = tree_of("domain name b\nhostname a"),
                                *c = tree_of("domain name b\nhostname c");
     char x[CONFIG_HASH_SIZE], y[CONFIG_HASH_SIZE], z[CONFIG_HASH_SIZE];
 
@@ -464,13 +503,15 @@ static void test_set_is_bounded(void **state)
 
     for (unsigned i = 0; i <= CONFIG_ITEMS_MAX; i++) {
         (void)snprintf(line, sizeof(line), "usergroup g taskgroup t%u", i);
-        assert_int_equal(config_parse(parser, &(ConfigPlace){CONFIG_MODE_TOP, NULL}, line, &parsed), 0);
+        assert_int_equal(config_parse(parser, &(ConfigPlace){CONFIG_MODE_TOP, NULL}, line, &parsed),
+                         0);
         assert_int_equal(config_apply(root, &parsed.line), i < CONFIG_ITEMS_MAX ? 0 : -EDQUOT);
         config_parsed_done(&parsed);
     }
 }
 
-/* --- Sections ------------------------------------------------------------------------------------------------------- */
+/* --- Sections -----------------------------------------------------------------------------
+ * -------------------------- */
 
 static int filter(json_object *root, const char *words, char **ret)
 {
@@ -501,7 +542,8 @@ static void test_filter(void **state)
         {"usern bob", 0, "username bob\n!\n"},
         {"username carl", -ENOENT, NULL},
         {"username bob x", -EINVAL, NULL},
-        {"cry ca trustpoint", 0, "crypto ca trustpoint t\n serial-number\n!\ncrypto ca trustpoint u\n!\n"},
+        {"cry ca trustpoint", 0,
+         "crypto ca trustpoint t\n serial-number\n!\ncrypto ca trustpoint u\n!\n"},
         {"crypto ca trustpoint u", 0, "crypto ca trustpoint u\n!\n"},
         {"crypto ca trustpoint t", 0, "crypto ca trustpoint t\n serial-number\n!\n"},
         {"crypto ca trustpool policy", -ENOENT, NULL},
@@ -511,8 +553,9 @@ static void test_filter(void **state)
         {"hostname h", -EINVAL, NULL},
         {"bgp", -EINVAL, NULL},
     };
-    _cleanup_json_ json_object *root = tree_of("hostname h\ndomain name d\nusername bob\nusername ann group operator\n"
-                                               "crypto ca trustpoint t serial-number\ncrypto ca trustpoint u");
+    _cleanup_json_ json_object *root =
+        tree_of("hostname h\ndomain name d\nusername bob\nusername ann group operator\n"
+                "crypto ca trustpoint t serial-number\ncrypto ca trustpoint u");
 
     for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
         _cleanup_free_ char *text = NULL;
