@@ -206,7 +206,8 @@ typedef struct RulesetAttributes {
      LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_REFER)
 
 /* What NSS and the rendering of local times read. */
-static const char *const paths_base[] = {"/etc/passwd", "/etc/group", "/etc/nsswitch.conf", "/etc/localtime", "/usr/share/zoneinfo"};
+static const char *const paths_base[] = {"/etc/passwd", "/etc/group", "/etc/nsswitch.conf", "/etc/localtime", "/usr/share/zoneinfo",
+                                         "/run/userdb"};
 
 static int landlock_abi(void)
 {

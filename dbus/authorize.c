@@ -4,9 +4,12 @@
  * looked at again from the top. Whatever is unknown, unanswered or in doubt is refused. */
 #include "server-internal.h"
 
+#include <fcntl.h>
 #include <pwd.h>
 
+#include "atomic-file.h"
 #include "errors.h"
+#include "json-util.h"
 #include "log.h"
 #include "names.h"
 
@@ -14,6 +17,7 @@
 #define POLKIT_INTERACTIVE_TIMEOUT_USEC (120 * 1000000ULL)
 #define QUERIES_PER_USER_MAX 32U
 #define QUERIES_MAX 1024U
+#define USER_RECORD_SIZE_MAX 65536U
 
 #define POLKIT_NAME "org.freedesktop.PolicyKit1"
 #define POLKIT_FLAG_ALLOW_USER_INTERACTION 1U
@@ -110,6 +114,33 @@ int bus_sender_uid(sd_bus_message *m, uid_t *ret)
     return sd_bus_creds_get_euid(creds, ret);
 }
 
+/* The users of the configuration have a record in /run/userdb (systemd's drop-in JSON user records). Read directly, because the NSS module for them needs more
+ * than the sandbox allows. */
+static int userdb_name(uid_t uid, char **ret)
+{
+    _cleanup_close_ int dirfd = open("/run/userdb", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    _cleanup_json_ json_object *record = NULL;
+    _cleanup_free_ void *text = NULL;
+    char file[32];
+    const char *name;
+    size_t size;
+    int r;
+
+    if (dirfd < 0)
+        return -errno;
+    (void)snprintf(file, sizeof file, "%u.user", uid);
+    r = read_file_at(dirfd, file, USER_RECORD_SIZE_MAX, &text, &size);
+    if (r < 0)
+        return r;
+    r = json_parse(text, size, &record);
+    if (r >= 0)
+        r = json_get_string(record, "userName", &name);
+    if (r < 0)
+        return r;
+    *ret = strdup(name);
+    return *ret ? 0 : -ENOMEM;
+}
+
 int bus_sender_name(sd_bus_message *m, char **ret)
 {
     char buffer[4096];
@@ -121,6 +152,10 @@ int bus_sender_name(sd_bus_message *m, char **ret)
     r = bus_sender_uid(m, &uid);
     if (r < 0)
         return r;
+    if (userdb_name(uid, &name) >= 0) {
+        *ret = name;
+        return 0;
+    }
     if (getpwuid_r(uid, &entry, buffer, sizeof buffer, &found) == 0 && found)
         name = strdup(found->pw_name);
     else if (asprintf(&name, "%u", uid) < 0)
