@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* reboot-history: the boots of the journal, and the records of /var/log/wtmp beside it as a second
  * witness. */
+#include <time.h>
 #include <utmp.h>
 
 #include "boots.h"
@@ -41,21 +42,24 @@ static void write_boots(Collect *c, const Boot *boots, size_t n)
     json_end_array(w);
 }
 
-/* Journal files that may not be read look like files that are not there; the running boot shows
- * which it is. */
-static void check_current_boot(Collect *c, const Boot *boots, size_t n)
+/* Journal files that may not be read look like files that are not there. The running boot shows
+ * which it is: something of it must be in the journal. */
+static void check_running_boot(Collect *c, const Boot *boots, size_t n)
 {
-    char text[64];
-    sd_id128_t current;
+    struct timespec now;
+    char text[64], *end;
+    unsigned long long up;
 
-    if (collect_read(c->root_fd, "proc/sys/kernel/random/boot_id", text, sizeof text) < 0 ||
-        sd_id128_from_string(text, &current) < 0)
+    if (collect_read(c->root_fd, "proc/uptime", text, sizeof text) < 0)
+        return;
+    up = strtoull(text, &end, 10);
+    if (end == text || clock_gettime(CLOCK_REALTIME, &now) < 0)
         return;
     for (size_t i = 0; i < n; i++)
-        if (sd_id128_equal(boots[i].id, current))
+        if (boots[i].last_usec / 1000000 + up + 1 >= (uint64_t)now.tv_sec)
             return;
     collect_result(c, RESULT_PARTIAL,
-                   "The running boot is not in the journal, which may not be complete");
+                   "The journal that can be read has nothing of the running boot");
 }
 
 static const char *wtmp_type(const struct utmp *u)
@@ -139,7 +143,7 @@ void collect_reboots(Collect *c)
                        strerror(-r));
     else {
         write_boots(c, boots, n);
-        check_current_boot(c, boots, n);
+        check_running_boot(c, boots, n);
     }
     write_wtmp(c);
 }

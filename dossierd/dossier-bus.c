@@ -202,6 +202,7 @@ int manager_start(Server *server, void **ret)
 
     if (!manager)
         return -ENOMEM;
+    quota_init(&manager->quota);
     *ret = manager;
     manager->root_fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (manager->root_fd < 0)
@@ -221,5 +222,6 @@ void manager_stop(void *userdata)
 
     closep(&manager->root_fd);
     OSSL_LIB_CTX_free(manager->context);
+    quota_done(&manager->quota);
     free(manager);
 }

@@ -4,11 +4,13 @@
 
 #include <openssl/types.h>
 
+#include "quota.h"
 #include "server.h"
 
 typedef struct Manager {
     int root_fd;
     OSSL_LIB_CTX *context; /* with the keys of keyd */
+    Quota quota;           /* of payloads that are being signed */
 } Manager;
 
 int manager_start(Server *server, void **ret);

@@ -18,6 +18,8 @@ typedef struct SignWork {
     char *nonce;
     bool include_certificate;
     int input, output;
+    uid_t uid;
+    uint64_t held; /* of the quota, until the work is freed */
     uint64_t bytes;
 } SignWork;
 

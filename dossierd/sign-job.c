@@ -46,19 +46,34 @@ static int get_signer(Job *job, Signer *ret)
     return job_fail(job, ERROR_FAILED, "The router certificate does not parse");
 }
 
-static int read_payload(Job *job, int input, EnvelopePayload *payload)
+/* Takes a chunk of the input: first its bytes of the quota, then the bytes themselves. */
+static int add_chunk(Job *job, SignWork *work, EnvelopePayload *payload, const void *data,
+                     size_t size)
+{
+    int r = quota_take(&work->manager->quota, work->uid, size);
+
+    if (r < 0)
+        return job_fail(job, ERROR_LIMIT_EXCEEDED,
+                        "Too much is being signed at this moment; try again when it is done");
+    work->held += size;
+    r = envelope_payload_add(payload, data, size);
+    if (r == -EMSGSIZE)
+        return job_fail(job, ERROR_TOO_LARGE, "At most %llu bytes can be put into one envelope",
+                        (unsigned long long)ENVELOPE_PAYLOAD_MAX);
+    return r;
+}
+
+static int read_payload(Job *job, SignWork *work, EnvelopePayload *payload)
 {
     _cleanup_free_ uint8_t *buffer = malloc(READ_SIZE);
     ssize_t n;
 
     if (!buffer)
         return -ENOMEM;
-    while ((n = stream_read(input, buffer, READ_SIZE, job_cancel_fd(job))) > 0) {
-        int r = envelope_payload_add(payload, buffer, (size_t)n);
+    work->uid = job_uid(job);
+    while ((n = stream_read(work->input, buffer, READ_SIZE, job_cancel_fd(job))) > 0) {
+        int r = add_chunk(job, work, payload, buffer, (size_t)n);
 
-        if (r == -EMSGSIZE)
-            return job_fail(job, ERROR_TOO_LARGE, "At most %llu bytes can be put into one envelope",
-                            (unsigned long long)ENVELOPE_PAYLOAD_MAX);
         if (r < 0)
             return r;
     }
@@ -114,7 +129,7 @@ static int run_sign(Job *job, void *data)
     if (r < 0)
         return r;
     job_progress(job, 10, "Reading");
-    r = read_payload(job, work->input, payload);
+    r = read_payload(job, work, payload);
     if (r >= 0)
         r = envelope_payload_finish(payload, &text, &size);
     if (r < 0)
@@ -172,6 +187,8 @@ void sign_work_free(void *data)
 
     if (!work)
         return;
+    if (work->held > 0)
+        quota_release(&work->manager->quota, work->uid, work->held);
     closep(&work->input);
     closep(&work->output);
     free(work->nonce);
