@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The main job again, with every daemon killed between the steps, and again across reboots: nothing that was acknowledged is lost."""
 
+import base64
 import json
 import re
 import signal
+import uuid
 
 import pytest
 
@@ -17,6 +19,8 @@ from terminal import rendered
 def killed(machine):
     """A machine whose daemons have all been killed, and a fresh console on it, for each step."""
     def step(work):
+        if machine.can_reboot:  # systemd counts starts, to end loops; this many deaths in seconds are the test's doing
+            machine.run("systemctl reset-failed 'chancery-*'")
         for daemon in DAEMONS:
             pid = machine.kill(daemon, signal.SIGKILL)
             if pid:
@@ -61,7 +65,6 @@ def facts(machine):
 
 def signed_by(machine):
     """Collects, and returns the thumbprint of the certificate that signed."""
-    import base64
     envelope = json.loads(workflow.collect(machine, f"{workflow.DOSSIER} | {workflow.SIGN}"))
     header = json.loads(base64.urlsafe_b64decode(envelope["protected"] + "=="))
     return header["x5t#S256"]
@@ -90,12 +93,11 @@ def test_everything_is_there_after(machine, hard):
 def test_reboot_history_has_the_boots(machine):
     if not machine.can_reboot:
         pytest.skip("no reboot without a booted router")
-    import base64
     envelope = json.loads(workflow.collect(machine, "show platform security integrity dossier include reboot-history nonce 1580 | "
                                            + workflow.SIGN))
     dossier = json.loads(base64.urlsafe_b64decode(envelope["payload"] + "=="))
     history = json.dumps(dossier["reboot-history"])
-    boots = machine.output("journalctl --list-boots --output=json") if False else machine.output("journalctl --list-boots")
-    assert dossier["reboot-history"]["result-code"] == "Success"
-    assert len(boots.strip().splitlines()) >= 3
-    assert history
+    boots = re.findall(r"\b[0-9a-f]{32}\b", machine.output("journalctl --list-boots"))
+    assert len(boots) >= 3
+    for boot in boots:
+        assert boot in history or str(uuid.UUID(boot)) in history, history

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a collector can tell: a dossier as it was signed is accepted by chancery-verify, by jose and by openssl; whatever has been done to
+it, or to the question that it answers, is refused with a reason and an exit status of its own."""
+
+import json
+import time
+
+import pytest
+
+import workflow
+from collector import Collector, root_certificate
+from envelope import Envelope, encode
+from machine import ADMIN
+
+# Exit statuses of chancery-verify(1).
+GOOD, USAGE, MALFORMED, BAD_SIGNATURE, UNTRUSTED, NONCE, STALE, WHEN_SIGNED = 0, 1, 2, 3, 4, 5, 7, 8
+NAMES = {GOOD: "good", MALFORMED: "malformed", BAD_SIGNATURE: "bad-signature", UNTRUSTED: "untrusted", NONCE: "nonce-mismatch",
+         STALE: "stale", WHEN_SIGNED: "valid-when-signed"}
+DAY = 86400
+
+
+@pytest.fixture(scope="module")
+def collector(enrolled, build, tmp_path_factory):
+    return Collector(tmp_path_factory.mktemp("collector"), root_certificate(enrolled), build / "cli/verify")
+
+
+@pytest.fixture(scope="module")
+def envelope(enrolled, collector):
+    data = workflow.collect(enrolled)
+    (collector.folder / "dossier.json").write_bytes(data)
+    one = Envelope(data)
+    collector.take_apart(one)
+    return one
+
+
+@pytest.fixture(scope="module")
+def verdict(collector):
+    """A function that judges an envelope and returns the exit status and the reason; the verdict's name must go with the status."""
+    def judge(text, *options, root="root.pem", nonce=workflow.NONCE):
+        (collector.folder / "judged.json").write_text(text)
+        result = collector.run(["chancery-verify", "--root", root, "--nonce", nonce, "--json", *options, "judged.json"])
+        told = json.loads(result.stdout)
+        assert told["verdict"] == NAMES[result.returncode] and told["status"] == result.returncode
+        if result.returncode != GOOD:
+            assert "signer" not in told or result.returncode in (NONCE, STALE, WHEN_SIGNED)
+        return result.returncode, told.get("reason", "")
+    return judge
+
+
+def refused(judged, status):
+    assert judged[0] == status, judged
+    assert len(judged[1]) > 10
+    return True
+
+
+def jose(collector, name):
+    return collector.run(["jose", "jws", "ver", "-i", name, "-k", "leaf.jwk"]).returncode
+
+
+def test_good(envelope, verdict):
+    assert verdict(envelope.text())[0] == GOOD
+
+
+def test_payload_comes_out_as_it_was_signed(envelope, collector):
+    result = collector.run(["chancery-verify", "--root", "root.pem", "--payload", "payload.json", "dossier.json"])
+    assert result.returncode == GOOD
+    assert (collector.folder / "payload.json").read_bytes() == envelope.payload
+
+
+def test_jose_accepts(envelope, collector):
+    assert jose(collector, "dossier.json") == 0
+
+
+def test_openssl_accepts(envelope, collector):
+    assert collector.openssl("verify", "-x509_strict", "-CAfile", "root.pem", "leaf.pem") == b"leaf.pem: OK\n"
+    collector.openssl("dgst", "-sha256", "-verify", "leaf.pub", "-signature", "signature.bin", "signed.txt")
+
+
+@pytest.mark.parametrize("part", ["payload", "header", "signature"])
+def test_flipped(part, envelope, verdict, collector):
+    text = getattr(envelope, f"{part}_flipped")()
+    # The nonce in a changed header is looked at only once the signature holds.
+    assert refused(verdict(text, nonce=workflow.NONCE), BAD_SIGNATURE)
+    (collector.folder / "flipped.json").write_text(text)
+    assert jose(collector, "flipped.json") != 0
+
+
+def test_flipped_certificate(envelope, verdict):
+    assert refused(verdict(envelope.certificate_flipped()), BAD_SIGNATURE)
+
+
+def test_every_part_of_the_payload_is_covered(envelope, verdict):
+    """A bit at the front, at the end, and at places in between."""
+    size = len(envelope.payload)
+    for at in (0, 1, size // 7, size // 3, size - 2, size - 1):
+        changed = bytearray(envelope.payload)
+        changed[at] ^= 0x10
+        assert refused(verdict(envelope.text(payload=encode(bytes(changed)))), BAD_SIGNATURE)
+
+
+def test_wrong_nonce(envelope, verdict):
+    for nonce in ("1581", "158", "15800", "01580", "0x62c"):
+        assert refused(verdict(envelope.text(), nonce=nonce), NONCE)
+
+
+def test_dossier_and_envelope_answer_the_same_question(enrolled, verdict):
+    """F17: a dossier that was collected for another nonce than it is signed for."""
+    text = workflow.collect(enrolled, "show platform security integrity dossier include packages nonce 99 | utility sign nonce 1580 "
+                            "include-certificate").decode()
+    assert refused(verdict(text), NONCE)
+
+
+def test_another_root(envelope, verdict, collector):
+    """F18: of the very same names, made by somebody else; the leaf itself; and a root that has nothing to do with it."""
+    subject = "/CN=lab1-ca/C=US/ST=CA/L=San Jose/O=cisco systems/OU=ASR"
+    for name in (subject, "/CN=other"):
+        collector.openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "other.key", "-out", "other.pem", "-days", "30",
+                          "-subj", name)
+        assert refused(verdict(envelope.text(), root="other.pem"), UNTRUSTED)
+    assert refused(verdict(envelope.text(), root="leaf.pem"), UNTRUSTED)
+
+
+def test_expired_leaf(envelope, verdict):
+    """F29: what was good when it was signed is told from what never was, and from what is good now."""
+    now = int(time.time())
+    assert verdict(envelope.text(), "--at", str(now + 299 * DAY))[0] == GOOD
+    assert refused(verdict(envelope.text(), "--at", str(now + 301 * DAY)), WHEN_SIGNED)
+    assert refused(verdict(envelope.text(), "--at", str(now + 400 * DAY)), WHEN_SIGNED)
+
+
+def test_old_and_early(envelope, verdict):
+    now = int(time.time())
+    assert refused(verdict(envelope.text(), "--max-age", "60", "--at", str(now + 3600)), STALE)
+    assert refused(verdict(envelope.text(), "--at", str(now - 3600)), STALE)
+
+
+def test_without_certificate(enrolled, envelope, verdict, collector):
+    """The chain may come from elsewhere; the envelope is then bound to it by the thumbprint."""
+    text = workflow.collect(enrolled, "show version | utility sign nonce 1580").decode()
+    assert refused(verdict(text), UNTRUSTED)
+    assert verdict(text, "--chain", "leaf.pem")[0] == GOOD
+    assert verdict(text, "--chain", "root.pem")[0] != GOOD
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", "null", '{"payload":"","protected":"","signature":""}', "\x7fELF"])
+def test_not_an_envelope(text, envelope, verdict):
+    assert refused(verdict(text), MALFORMED)
+
+
+def test_more_than_one_reading(envelope, verdict):
+    """A member given twice, or one that nobody knows, could mean two things to two readers."""
+    members = envelope.members
+    twice = "{" + ",".join(f'"{name}":{json.dumps(value)}' for name, value in [*members.items(), ("payload", encode(b"other"))]) + "}"
+    assert refused(verdict(twice), MALFORMED)
+    assert refused(verdict(envelope.text(header={"alg": "none"})), MALFORMED)
+    assert refused(verdict(envelope.text() + "{}"), MALFORMED)
+
+
+@pytest.mark.parametrize("changes", [{"alg": "none"}, {"alg": "HS256"}, {"alg": "RS512"}, {"crit": ["b64"], "b64": False}, {"jku": "https://x"}],
+                         ids=lambda changes: next(iter(changes)) + str(next(iter(changes.values()))))
+def test_header_is_not_for_the_sender_to_choose(changes, envelope, verdict):
+    status, reason = verdict(envelope.with_header(**changes))
+    assert status in (MALFORMED, BAD_SIGNATURE) and reason
+
+
+def test_wrong_usage(collector, envelope):
+    for argv in (["chancery-verify", "dossier.json"], ["chancery-verify", "--root", "missing.pem", "dossier.json"],
+                 ["chancery-verify", "--root", "root.pem", "missing.json"], ["chancery-verify", "--root", "root.pem", "--at", "soon", "dossier.json"]):
+        result = collector.run(argv)
+        assert result.returncode == USAGE and result.stderr, argv
+
+
+def test_ecdsa(fresh_router, build, tmp_path):
+    """The same with a P-384 key, signed with SHA-384: the key that jose and openssl get is another, and so is the form of the signature."""
+    router = fresh_router()
+    with router.console(ADMIN) as console:
+        console.prompt()
+        for lines in workflow.COMMITS[:4]:
+            workflow.commit(console, lines)
+        changes = {"keypair rsa system-enroll-key": "keypair ecdsanistp384 system-enroll-key",
+                   "ca-keypair rsa system-root-key": "ca-keypair ecdsanistp384 system-root-key", "message-digest sha256": "message-digest sha384"}
+        workflow.commit(console, [changes.get(line, line) for line in workflow.TRUSTPOINT])
+        for label in ("system-root-key", "system-enroll-key"):
+            workflow.generate_ecdsa(console, label)
+        workflow.authenticate(console)
+        workflow.enroll(console)
+    collector = Collector(tmp_path, root_certificate(router), build / "cli/verify")
+    envelope = Envelope(workflow.collect(router))
+    assert envelope.header["alg"] == "ES384"
+    collector.take_apart(envelope)
+    (collector.folder / "dossier.json").write_text(envelope.text())
+    assert collector.run(["chancery-verify", "--root", "root.pem", "--nonce", workflow.NONCE, "dossier.json"]).returncode == GOOD
+    assert jose(collector, "dossier.json") == 0
+    collector.openssl("verify", "-x509_strict", "-CAfile", "root.pem", "leaf.pem")
+    collector.openssl("dgst", "-sha384", "-verify", "leaf.pub", "-signature", "signature.bin", "signed.txt")
