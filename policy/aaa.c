@@ -56,6 +56,8 @@ const char *aaa_refuse_user_name(const char *name)
         return "A user name cannot be a number";
     if (strncmp(name, "chancery-", STRLEN("chancery-")) == 0)
         return "User names that begin with 'chancery-' are reserved";
+    if (predefined_group_find(name))
+        return "This is the name of a predefined group";
     return NULL;
 }
 

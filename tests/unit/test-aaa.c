@@ -213,6 +213,7 @@ static void test_render(void **state)
     assert_non_null(strstr(text, "[\"constructor\", [\"crypto.execute\"]]\n"));
     assert_non_null(strstr(text, "[\"ann\", [\"constructor\", \"operator\"]]\n"));
     assert_null(strstr(text, "Result.NO "));
+    assert_non_null(strstr(text, "groups[i][0] !== subject.user"));
 }
 
 static void test_write(void **state)

@@ -264,6 +264,7 @@ static void test_names(void **state)
     assert_reason("username abcdefghijklmnopqrstuvwxyz012345",
                   "A user name has 2 to 31 characters");
     assert_reason("username chancery-keyd", "User names that begin with 'chancery-' are reserved");
+    assert_reason("username root-lr", "This is the name of a predefined group");
     assert_reason("username ok", NULL);
     assert_reason("no username x", NULL);
 }
