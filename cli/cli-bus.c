@@ -28,7 +28,7 @@ int cli_error(Cli *cli, int error, const char *format, ...)
         (void)fflush(cli->out);
     cli_progress_clear(cli);
     (void)dprintf(STDERR_FILENO, "%% %s\n", escaped);
-    return error > 0 ? -error : error;
+    return error > 0 ? -error : error < 0 ? error : -EIO;
 }
 
 int cli_bus_error(Cli *cli, const sd_bus_error *error, int r)

@@ -23,12 +23,13 @@
 #define CONFIGURATION "The configuration"
 #define TERMINAL "Settings of this terminal"
 
-#define SELECTORS                                                                                  \
-    "packages|reboot-history|rollback-history|system-integrity-snapshot|system-inventory"
-#define SELECTORS_HELP                                                                             \
-    "Installed software|Starts of the system|Commits of the configuration|Boot, kernel and "       \
-    "measurement facts|"                                                                           \
-    "Hardware and its parts"
+static const char dossier[] = "show platform security integrity dossier [include {<selector:"
+                              "packages|reboot-history|rollback-history|"
+                              "system-integrity-snapshot|system-inventory>}] "
+                              "[nonce <nonce:word(1-130)>]";
+static const char selectors_help[] =
+    "Installed software|Starts of the system|Commits of the configuration|"
+    "Boot, kernel and measurement facts|Hardware and its parts";
 
 const GrammarCommand cli_commands[] = {
     {"abort", HELP("Leave configuration mode, drop the changes"), 0,
@@ -91,10 +92,9 @@ const GrammarCommand cli_commands[] = {
     {"show crypto key mypubkey <type:rsa|ecdsa|ed25519>",
      HELP(SHOW, CRYPTO, KEYS, "Public keys of this router", "RSA keys|ECDSA keys|Ed25519 keys"), 0,
      ACTION(cli_show_key, BOTH | CLI_JSON)},
-    {"show platform security integrity dossier [include {<selector:" SELECTORS
-     ">}] [nonce <nonce:word(1-130)>]",
+    {dossier,
      HELP(SHOW, "The platform", "Security of the platform", "Integrity of the platform",
-          "Collect evidence as JSON", "Only these parts (all)", SELECTORS_HELP,
+          "Collect evidence as JSON", "Only these parts (all)", selectors_help,
           "Repeat a nonce in the dossier", "Decimal digits, or 0x and hexadecimal digits"),
      0, ACTION(cli_show_dossier, BOTH)},
     {"show running-config [{<section:word>}]",

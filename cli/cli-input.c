@@ -67,13 +67,15 @@ int cli_ask(Cli *cli, const char *question, const char *fallback, char **ret)
             *ret = TAKE_PTR(answer);
             return 0;
         }
-        if (fallback) {
-            *ret = strdup(fallback);
-            return *ret ? 0 : cli_error(cli, ENOMEM, "Out of memory");
+        if (fallback && (*ret = strdup(fallback)))
+            return 0;
+        if (!answer || fallback) {
+            r = fallback ? -ENOMEM : -ENODATA;
+            (void)cli_error(cli, r,
+                            fallback ? "Out of memory"
+                                     : "The question was not answered, nothing has been changed.");
+            return r;
         }
-        if (!answer)
-            return cli_error(cli, ENODATA,
-                             "The question was not answered, nothing has been changed.");
     }
 }
 

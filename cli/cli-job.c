@@ -69,20 +69,26 @@ int cli_job_start(Cli *cli, sd_bus_message *m, bool progress, CliJob **ret)
     const char *path;
     int r;
 
-    if (!job || !(job->name = strdup(sd_bus_message_get_destination(m))))
-        return cli_error(cli, ENOMEM, "Out of memory");
+    if (!job || !(job->name = strdup(sd_bus_message_get_destination(m)))) {
+        (void)cli_error(cli, ENOMEM, "Out of memory");
+        return -ENOMEM;
+    }
     job->cli = cli;
     job->progress = progress;
     (void)sd_event_now(cli->event, CLOCK_MONOTONIC, &job->started);
     r = cli_call_message(cli, m, &job->error, &reply);
-    if (r == -EINTR)
-        return cli_bus_error(cli, &job->error, r);
+    if (r == -EINTR) {
+        (void)cli_bus_error(cli, &job->error, r);
+        return r;
+    }
     if (r >= 0) {
         r = sd_bus_message_read(reply, "o", &path);
         if (r >= 0)
             r = (job->path = strdup(path)) ? watch(job) : -ENOMEM;
-        if (r < 0)
-            return cli_error(cli, r, "The job cannot be watched: %s", strerror(-r));
+        if (r < 0) {
+            (void)cli_error(cli, r, "The job cannot be watched: %s", strerror(-r));
+            return r;
+        }
     } else {
         job->done = true; /* refused at once is failed */
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Patterns to program. A recursive descent that emits instructions as it reads; jumps whose target
  * is not known yet are chained through their target fields until it is. */
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -140,19 +141,32 @@ static int compile_enumeration(Compiler *c, const char *name, size_t name_length
     return 0;
 }
 
+/* A number that ends with this character. */
+static int read_number(const char **at, char end, uint64_t *ret)
+{
+    char *stop;
+
+    if (!isdigit((unsigned char)**at))
+        return -EINVAL;
+    errno = 0;
+    *ret = strtoull(*at, &stop, 10);
+    if (errno != 0 || *stop != end)
+        return -EINVAL;
+    *at = stop + 1;
+    return 0;
+}
+
 /* "(1-100)" or nothing. */
 static int read_range(const char **at, const GrammarType *type, GrammarInstruction *argument)
 {
-    int n = 0;
-
     argument->min = type->is_quoted ? 0 : 1;
     argument->max = GRAMMAR_LINE_MAX;
     if (**at != '(')
         return type->is_number ? -EINVAL : 0;
-    if (sscanf(*at, "(%" SCNu64 "-%" SCNu64 ")%n", &argument->min, &argument->max, &n) != 2 ||
-        n == 0 || argument->min > argument->max)
+    ++*at;
+    if (read_number(at, '-', &argument->min) < 0 || read_number(at, ')', &argument->max) < 0 ||
+        argument->min > argument->max)
         return -EINVAL;
-    *at += n;
     return 0;
 }
 

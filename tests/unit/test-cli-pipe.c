@@ -6,7 +6,11 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
+
 #include "pipe.h"
+
+#define TEXT_SIZE 256U
 
 static void test_where_the_command_ends(void **state)
 {
@@ -105,13 +109,16 @@ static void test_refused(void **state)
 
 static int collect(const char *word, const char *help, void *userdata)
 {
-    strcat(strcat(userdata, word), ";");
+    char *text = userdata;
+    size_t n = strlen(text);
+
+    (void)snprintf(text + n, TEXT_SIZE - n, "%s;", word);
     return 0;
 }
 
 static void test_completion(void **state)
 {
-    char text[256] = "";
+    char text[TEXT_SIZE] = "";
 
     assert_int_equal(pipe_complete("show x | ", collect, text), 0);
     assert_string_equal(text, "begin;count;exclude;file;include;json;utility;");

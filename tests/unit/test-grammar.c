@@ -6,8 +6,11 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
+
 #include "grammar.h"
 
+#define TEXT_SIZE 512U
 #define HELP(...) ((const char *const[]){__VA_ARGS__, NULL})
 
 /* Parses a line with a single pattern, and says how it went: "ok a=1 b=2" or "invalid 3". */
@@ -213,9 +216,9 @@ static void test_limits(void **state)
     /* 64 words and no more */
     memset(line, 0, sizeof(line));
     for (size_t i = 0; i < GRAMMAR_ARGUMENTS_MAX; i++)
-        strcat(line, "a ");
+        memcpy(line + i * 2, "a ", 2);
     assert_int_equal(strncmp(outcome("{<x:word>}", HELP("x"), line), "ok", 2), 0);
-    strcat(line, "a");
+    line[(size_t)GRAMMAR_ARGUMENTS_MAX * 2] = 'a';
     assert_string_equal(outcome("{<x:word>}", HELP("x"), line), "invalid 128");
 }
 
@@ -249,9 +252,9 @@ static void test_bad_patterns(void **state)
 static int collect(const char *word, const char *help, void *userdata)
 {
     char *text = userdata;
+    size_t n = strlen(text);
 
-    strcat(strcat(text, word), help[0] ? "=" : "");
-    strcat(strcat(text, help), ";");
+    (void)snprintf(text + n, TEXT_SIZE - n, "%s%s%s;", word, help[0] ? "=" : "", help);
     return 0;
 }
 
@@ -292,7 +295,7 @@ static void test_completion(void **state)
 
     assert_non_null(g);
     for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
-        char text[512] = "";
+        char text[TEXT_SIZE] = "";
 
         assert_int_equal(grammar_complete(g, cases[i].line, collect, text), 0);
         assert_string_equal(text, cases[i].expected);
