@@ -29,6 +29,12 @@ static int read_chain(const char *path, EnvelopeSigner *signer)
     return signer->n_chain > 0 ? 0 : -EBADMSG;
 }
 
+static void chain_done(EnvelopeSigner *signer)
+{
+    for (size_t i = 0; i < signer->n_chain; i++)
+        OPENSSL_free((void *)(uintptr_t)signer->chain[i].der);
+}
+
 static EVP_PKEY *read_key(const char *path)
 {
     _cleanup_fclose_ FILE *f = fopen(path, "re");
@@ -46,7 +52,7 @@ int main(int argc, char *argv[])
     _cleanup_(envelope_payload_freep) EnvelopePayload *payload = envelope_payload_new();
     _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
     _cleanup_free_ char *header = NULL, *signature = NULL;
-    EnvelopeSigner signer = {.n_chain = 0};
+    _cleanup_(chain_done) EnvelopeSigner signer = {.n_chain = 0};
     const char *text;
     char buffer[4096];
     size_t size;
