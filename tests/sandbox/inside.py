@@ -2,6 +2,7 @@
 """Makes a running daemon do what it must not be able to do: a debugger puts the system call into the process, so that what
 answers is the confinement that the daemon really runs in."""
 
+import platform
 import re
 import subprocess
 
@@ -20,18 +21,21 @@ class Died(Exception):
     """The process was ended by the attempt."""
 
 
-def system_call(pid, name, *arguments):
-    """What the call returned, inside the process: a number, or -errno. Strings are put into its memory."""
-    import platform
-    number = NUMBERS[platform.machine()][name]
-    words = ", ".join(f'"{a}"' if isinstance(a, str) else f"{a}L" for a in arguments)
-    commands = ["set confirm off", "set pagination off", "set debuginfod enabled off", "handle all nostop noprint pass",
-                f"print (long)((long(*)(long, ...))syscall)({number}L{', ' + words if words else ''})",
-                "print *((int*(*)(void))__errno_location)()"]
+def system_calls(pid, *calls):
+    """What each call returned, inside the process: a number, or -errno. Strings among the arguments are put into its memory."""
+    commands = ["set confirm off", "set pagination off", "set debuginfod enabled off", "handle all nostop noprint pass"]
+    for name, *arguments in calls:
+        words = "".join(f', "{a}"' if isinstance(a, str) else f", {a}L" for a in arguments)
+        commands += [f"print (long)((long(*)(long, ...))syscall)({NUMBERS[platform.machine()][name]}L{words})",
+                     "print *((int*(*)(void))__errno_location)()"]
     result = subprocess.run(["gdb", "-nx", "-batch", "-p", str(pid)] + [w for c in commands for w in ("-ex", c)],
-                            capture_output=True, text=True, timeout=60, check=False)
+                            capture_output=True, text=True, timeout=60, check=False, cwd="/")
     values = [int(v) for v in re.findall(r"^\$\d+ = (-?\d+)$", result.stdout, re.M)]
     if re.search(r"SIGSYS|terminated with signal|The program no longer exists|No such process", result.stdout + result.stderr):
-        raise Died(name)
-    assert len(values) == 2, result.stdout + result.stderr
-    return values[0] if values[0] >= 0 else -values[1]
+        raise Died(calls)
+    assert len(values) == 2 * len(calls), result.stdout + result.stderr
+    return [value if value >= 0 else -number for value, number in zip(values[::2], values[1::2])]
+
+
+def system_call(pid, *call):
+    return system_calls(pid, call)[0]
