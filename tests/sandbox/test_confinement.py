@@ -30,6 +30,13 @@ def status(pid):
     return dict(line.split(":\t", 1) for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line)
 
 
+def is_gone(pid):
+    try:
+        return status(pid)["State"].startswith("Z")
+    except OSError:
+        return True
+
+
 @pytest.mark.parametrize("daemon", DAEMONS)
 def test_process_is_confined(daemon, confined):
     pid = confined.daemon_pid(daemon)
@@ -92,8 +99,7 @@ def test_attacks_end_the_process(daemon, call, arguments, confined):
         # The unit's filter may refuse what ours would end the process for: then it must at least have failed.
         if system_call(pid, call, *arguments) in DENIED:
             raise Died(call)
-    wait_for(lambda: not os.path.exists(f"/proc/{pid}") or status(pid).get("State", "").startswith("Z") or pid == confined.daemon_pid(daemon),
-             "the process to end")
+    wait_for(lambda: is_gone(pid) or pid == confined.daemon_pid(daemon), "the process to end")
     confined.run(["systemctl", "reset-failed", f"chancery-{daemon}.service"], check=False)
     confined.run(["systemctl", "start", f"chancery-{daemon}.service"])
     confined.wait_daemons([daemon])
@@ -132,7 +138,7 @@ def test_crash_leaves_no_core(daemon, confined):
         return {p for p in confined.written().rglob("core*") if p.is_file()}
     before = cores()
     pid = confined.kill(daemon, signal.SIGSEGV)
-    wait_for(lambda: not os.path.exists(f"/proc/{pid}") or status(pid).get("State", "").startswith("Z"), "the crash")
+    wait_for(lambda: is_gone(pid), "the crash")
     assert cores() == before
     confined.run(["systemctl", "reset-failed", f"chancery-{daemon}.service"], check=False)
     confined.run(["systemctl", "start", f"chancery-{daemon}.service"])
