@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The dossier on a running machine: its schema, its content against what the machine itself says, hostile packages, boots that ended in
+different ways, and callers that do not behave."""
+
+import base64
+import copy
+import json
+import pathlib
+
+import pytest
+
+import workflow
+from json_schema import Schema
+from machine import ADMIN
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+SCHEMA = Schema(json.loads((ROOT / "dossierd/dossier.schema.json").read_text()))
+TOOL = "/run/dossier-stream"
+ERROR = "org.chancery.Error."
+STATUS = "/var/lib/dpkg/status"
+
+
+def collect(machine, selectors=workflow.SELECTORS, nonce=workflow.NONCE):
+    """A dossier by the CLI, as an administrator sees it."""
+    command = f"show platform security integrity dossier include {' '.join(selectors)}" + (f" nonce {nonce}" if nonce else "")
+    text = machine.chancery(command, ADMIN).stdout
+    return json.loads(text[text.index("{"):])
+
+
+def content(dossier, selector):
+    return dossier[selector][selector]
+
+
+@pytest.fixture(scope="module")
+def dossier(enrolled):
+    return collect(enrolled)
+
+
+def test_schema_refuses(dossier):
+    """The schema is one that can say no."""
+    for change in (lambda d: d.update(extra=1), lambda d: d.pop("platform"), lambda d: d["packages"].update({"result-code": "Good"}),
+                   lambda d: d["packages"].pop("packages"), lambda d: d.update(nonce="x"),
+                   lambda d: content(d, "system-integrity-snapshot")["facts"].append({"id": "made-up", "result-code": "Success", "value": 1}),
+                   lambda d: content(d, "system-integrity-snapshot")["facts"][0].pop("value")):
+        changed = copy.deepcopy(dossier)
+        change(changed)
+        assert list(SCHEMA.problems(changed))
+
+
+def test_schema(dossier):
+    assert not list(SCHEMA.problems(dossier))
+    assert list(dossier)[:6] == ["collection-start-time", "model-name", "model-revision", "license-udi", "version", "platform"]
+    assert list(dossier)[6:] == [*workflow.SELECTORS, "nonce", "collection-end-time"]
+    assert 0 < dossier["collection-end-time"] - dossier["collection-start-time"] < 60
+
+
+def test_packages(enrolled, dossier):
+    lines = enrolled.output(["dpkg-query", "-W", "-f", "${binary:Package}\t${Version}\t${Architecture}\t${Status}\n"]).splitlines()
+    wanted = sorted((name.split(":")[0], *rest) for name, *rest in (line.split("\t") for line in lines))
+    packages = content(dossier, "packages")["dpkg"]["packages"]
+    found = sorted((p["name"], p.get("version", ""), p.get("architecture", ""), p["status"]) for p in packages)
+    assert [list(p) for p in found] == [list(p) for p in wanted]
+    assert all(p["install-time"] > 1e9 for p in packages if p["status"] == "install ok installed")
+
+
+def test_commits(enrolled, dossier):
+    commits = content(dossier, "rollback-history")["commits"]
+    assert [c["commit-id"] for c in commits] == [str(1000000000 + n) for n in range(len(commits), 0, -1)]
+    assert {c["user-id"] for c in commits} == {ADMIN}
+    assert all(a["timestamp"] > b["timestamp"] for a, b in zip(commits, commits[1:]))
+
+
+def test_inventory_is_the_machines_own(enrolled, dossier):
+    inventory = content(dossier, "system-inventory")
+    assert [d["name"] for d in inventory["pci-devices"]] == sorted(enrolled.output("ls /sys/bus/pci/devices 2>/dev/null || true").split())
+    assert inventory["processors"]["count"] == int(enrolled.output("grep -c ^processor /proc/cpuinfo"))
+    total = int(enrolled.output("awk '/^MemTotal:/ {print $2}' /proc/meminfo")) * 1024
+    assert inventory["memory"]["total-bytes"] == total
+
+
+def test_facts_are_the_machines_own(enrolled, dossier):
+    facts = {f["id"]: f for f in content(dossier, "system-integrity-snapshot")["facts"]}
+    assert facts["kernel-command-line"]["value"] == enrolled.output("cat /proc/cmdline").rstrip("\n")
+    assert facts["kernel-version"]["value"]["release"] == enrolled.output("uname -r").strip()
+    assert facts["kernel-taint"]["value"]["tainted"] == int(enrolled.output("cat /proc/sys/kernel/tainted"))
+    for name, path in (("platform-config-registers", "/sys/class/tpm/tpm0"), ("secure-boot", "/sys/firmware/efi"),
+                       ("kernel-modules", "/proc/modules"), ("kernel-lockdown", "/sys/kernel/security/lockdown")):
+        there = enrolled.run(["test", "-e", path], check=False).returncode == 0
+        assert (facts[name]["result-code"] == "Not available") == (not there), facts[name]
+        assert "value" in facts[name] or facts[name]["reason"]
+
+
+def test_hostile_packages(enrolled):
+    """F16: what somebody wrote into a package's fields changes nothing but that package's entry."""
+    if not enrolled.can_reboot:
+        pytest.skip("the package database here is not a router's own")
+    version = b'1"},{"name":"forged\\\x1b[2J\x07\xff\r'
+    before = enrolled.read(STATUS)
+    try:
+        enrolled.write(STATUS, before.rstrip(b"\n") + b"\n\nPackage: ../../../etc/shadow\nStatus: install ok installed\nVersion: 1\n\n"
+                       b"Package: zz-hostile\nStatus: install ok installed\nArchitecture: all\nVersion: " + version + b"x\n")
+        text = enrolled.chancery("show platform security integrity dossier include packages", ADMIN).stdout
+    finally:
+        enrolled.write(STATUS, before)
+    assert all(c >= " " or c == "\n" for c in text) and "\x7f" not in text
+    after = json.loads(text[text.index("{"):])
+    assert not list(SCHEMA.problems(after))
+    assert after["packages"]["result-code"] == "Partial"
+    *rest, path, hostile = content(after, "packages")["dpkg"]["packages"]
+    assert path["result-code"] == "Failed" and "install-time" not in path
+    assert base64.b64decode(hostile["version-base64"]) == version + b"x" and "version" not in hostile
+    assert len(rest) == before.count(b"\nPackage: ") + before.startswith(b"Package: ")
+
+
+@pytest.fixture(scope="module")
+def tool(enrolled, build):
+    enrolled.write(TOOL, (build / "dossierd/dossier-stream").read_bytes(), 0o755)
+    yield lambda *words: enrolled.output([TOOL, *words], timeout=150).strip()
+    enrolled.path(TOOL).unlink()
+
+
+@pytest.mark.parametrize("mode", ["device", "read-end", "selector", "nonce"])
+def test_wrong_arguments(mode, tool):
+    assert tool(mode).startswith(ERROR + "InvalidArgument ")
+
+
+@pytest.mark.parametrize("mode", ["reader-gone", "cancel"])
+def test_nobody_reads(mode, tool):
+    assert tool(mode).startswith(ERROR + "Cancelled ")
+    assert tool("good").startswith("ok ")
+
+
+def test_too_large(tool):
+    assert tool("sign", "513").startswith(ERROR + "TooLarge ")
+    assert tool("sign", "3") == f"ok {envelope_size(3 << 20, tool)}"
+
+
+def envelope_size(payload, tool):
+    """An empty envelope's size, and four characters for each three bytes."""
+    return int(tool("sign", "0").split()[1]) + (payload * 4 + 2) // 3
+
+
+def test_limit_per_user(enrolled, tool):
+    assert enrolled.output([TOOL, "many"], ADMIN).startswith(ERROR + "LimitExceeded ")
+    assert tool("good").startswith("ok ")
+
+
+def test_boots(fresh_router):
+    """A reboot and a power failure, told from each other by what is left of the boots before them."""
+    router = fresh_router()
+    # The journal of the first moments lies in memory and moves to the disk later: nothing is lost when it is asked to.
+    router.run(["journalctl", "--flush"])
+    router.reboot()
+    router.wait_daemons()
+    router.run(["journalctl", "--sync"])
+    router.reboot(hard=True)
+    router.wait_daemons()
+    found = collect(router, ["reboot-history"], None)
+    history = content(found, "reboot-history")
+    assert not list(SCHEMA.problems(found))
+    assert found["reboot-history"]["result-code"] == "Success"
+    assert [(b["no"], b["cause-code"]) for b in history["reboot-history"]] == [(1, 5), (2, 1), (3, 0)]
+    assert history["last-reboot"]["cause-code"] == 5
+    assert [r["type"] for r in history["wtmp"]["records"]] == ["boot", "shutdown", "boot", "boot"]
