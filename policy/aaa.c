@@ -37,8 +37,7 @@ typedef struct Compiler {
     bool failed;
 } Compiler;
 
-/* --- Names --------------------------------------------------------------------------------
- * -------------------------- */
+/* --- Names ------------------------------------------------------------------------------------ */
 
 const char *aaa_refuse_group_name(const char *name)
 {
@@ -61,8 +60,7 @@ const char *aaa_refuse_user_name(const char *name)
     return NULL;
 }
 
-/* --- Problems -----------------------------------------------------------------------------
- * -------------------------- */
+/* --- Problems --------------------------------------------------------------------------------- */
 
 static int problem(Compiler *c, const char *reason, const char *format, ...) _printf_(3, 4);
 static int problem(Compiler *c, const char *reason, const char *format, ...)
@@ -84,8 +82,7 @@ static int problem(Compiler *c, const char *reason, const char *format, ...)
     return c->problem(line, reason, c->userdata);
 }
 
-/* --- Groups -------------------------------------------------------------------------------
- * -------------------------- */
+/* --- Groups ----------------------------------------------------------------------------------- */
 
 static int compare_groups(const void *a, const void *b)
 {
@@ -289,8 +286,7 @@ static int resolve_all(Compiler *c, Groups *groups)
     return 0;
 }
 
-/* --- The result ---------------------------------------------------------------------------
- * -------------------------- */
+/* --- The result ------------------------------------------------------------------------------- */
 
 static int add_group(Aaa *aaa, const char *name, const Grants *grants)
 {

@@ -158,8 +158,7 @@ int accounts_prepare(Accounts *accounts, const Aaa *aaa)
     return r;
 }
 
-/* --- Records ------------------------------------------------------------------------------
- * -------------------------- */
+/* --- Records ---------------------------------------------------------------------------------- */
 
 /* Names and uids need no escaping: see aaa_refuse_user_name() and the grammar of labels. The
  * password is locked because there is none. */
@@ -223,8 +222,7 @@ static int write_account(int fd, const Account *account)
     return r < 0 ? r : write_record(fd, account, "user", user);
 }
 
-/* --- The folder ---------------------------------------------------------------------------
- * -------------------------- */
+/* --- The folder ------------------------------------------------------------------------------- */
 
 /* Did a record of ours make the file? Others may have theirs in the same folder. */
 static bool is_ours(int fd, const char *file)

@@ -60,8 +60,7 @@ static uint64_t name_id(const char *name, const char **ret_rest)
     return n == 0 || n > 18 ? 0 : strtoull(name, NULL, 10);
 }
 
-/* --- Records ------------------------------------------------------------------------------
- * -------------------------- */
+/* --- Records ---------------------------------------------------------------------------------- */
 
 static int add_string(json_object *o, const char *name, const char *value)
 {
@@ -174,8 +173,7 @@ static int record_decode(const char *text, size_t size, Commit *ret,
     return 0;
 }
 
-/* --- Reading ------------------------------------------------------------------------------
- * -------------------------- */
+/* --- Reading ---------------------------------------------------------------------------------- */
 
 static int reserve(CommitStore *store)
 {
@@ -338,8 +336,7 @@ uint64_t commit_store_last_id(const CommitStore *store)
     return store->n > 0 ? store->commits[store->n - 1].id : 0;
 }
 
-/* --- Writing ------------------------------------------------------------------------------
- * -------------------------- */
+/* --- Writing ---------------------------------------------------------------------------------- */
 
 /* A commit that cannot be removed now is removed with a later one. */
 static void prune(CommitStore *store)

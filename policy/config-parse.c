@@ -152,8 +152,7 @@ void config_place_done(ConfigPlace *place)
     place->name = NULL;
 }
 
-/* --- Values -------------------------------------------------------------------------------
- * -------------------------- */
+/* --- Values ----------------------------------------------------------------------------------- */
 
 static json_object *key_value(const GrammarMatch *m)
 {
@@ -234,8 +233,7 @@ static bool needs_value(const ConfigLine *line)
     return !line->remove || line->row->kind == CONFIG_ITEM;
 }
 
-/* --- Lines --------------------------------------------------------------------------------
- * -------------------------- */
+/* --- Lines ------------------------------------------------------------------------------------ */
 
 /* U+0080 to U+009F, which terminals may take for commands. The grammar has refused the others. */
 static const char *find_control(const char *line)

@@ -7,8 +7,7 @@
 
 #include "json-util.h"
 
-/* --- Members by path ----------------------------------------------------------------------
- * -------------------------- */
+/* --- Members by path -------------------------------------------------------------------------- */
 
 #define PATH_MEMBER_SIZE 64U
 
@@ -97,8 +96,7 @@ static void unset(json_object *o, const char *path)
         json_object_object_del(o, member);
 }
 
-/* --- Changes ------------------------------------------------------------------------------
- * -------------------------- */
+/* --- Changes ---------------------------------------------------------------------------------- */
 
 static bool same_string(json_object *a, json_object *b)
 {
@@ -207,8 +205,7 @@ int config_apply(json_object *root, const ConfigLine *line)
     return 0;
 }
 
-/* --- Canonical form -----------------------------------------------------------------------
- * -------------------------- */
+/* --- Canonical form --------------------------------------------------------------------------- */
 
 static int compare_names(const void *a, const void *b)
 {
@@ -317,8 +314,7 @@ json_object *config_section(json_object *root, const char *section)
     return o ? json_object_get(o) : json_object_new_object();
 }
 
-/* --- Comparison ---------------------------------------------------------------------------
- * -------------------------- */
+/* --- Comparison ------------------------------------------------------------------------------- */
 
 typedef struct Comparison {
     config_event_t callback;

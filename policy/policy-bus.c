@@ -15,8 +15,7 @@ int policy_bus_memfd(const char *name, const char *text)
     return memfd_new_sealed(name, text, strlen(text));
 }
 
-/* --- Sessions -----------------------------------------------------------------------------
- * -------------------------- */
+/* --- Sessions --------------------------------------------------------------------------------- */
 
 /* What ends up in the commit list: short, and no more than what a terminal shows. */
 static bool is_printable(const char *s, size_t max)
@@ -53,8 +52,7 @@ int policy1_method_open_session(sd_bus_message *m, void *userdata, sd_bus_error 
     return sd_bus_reply_method_return(m, "o", path);
 }
 
-/* --- The running configuration
- * -------------------------------------------------------------------------------------- */
+/* --- The running configuration ---------------------------------------------------------------- */
 
 static int reply_memfd(sd_bus_message *m, const char *name, const char *text)
 {
@@ -157,8 +155,7 @@ int policy1_method_get_section(sd_bus_message *m, void *userdata, sd_bus_error *
     return sd_bus_reply_method_return(m, "th", commit_store_last_id(policy->store), fd);
 }
 
-/* --- History ------------------------------------------------------------------------------
- * -------------------------- */
+/* --- History ---------------------------------------------------------------------------------- */
 
 static int append_commit(sd_bus_message *reply, const Commit *commit)
 {
@@ -202,8 +199,7 @@ int policy1_method_list_commits(sd_bus_message *m, void *userdata, sd_bus_error 
     return r < 0 ? r : 1;
 }
 
-/* --- Properties ---------------------------------------------------------------------------
- * -------------------------- */
+/* --- Properties ------------------------------------------------------------------------------- */
 
 int policy1_get_last_commit(sd_bus *bus, const char *path, const char *interface,
                             const char *property, sd_bus_message *reply, void *userdata,

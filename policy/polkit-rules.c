@@ -49,8 +49,7 @@ static const char rules_hostname[] =
     "    var hostname = [\"org.freedesktop.hostname1.set-hostname\", "
     "\"org.freedesktop.hostname1.set-static-hostname\"];\n";
 
-/* --- Text ---------------------------------------------------------------------------------
- * -------------------------- */
+/* --- Text ------------------------------------------------------------------------------------- */
 
 /* The code point at *p, which is at the first byte of one in valid UTF-8. */
 static uint32_t next_code_point(const unsigned char **p)
@@ -151,8 +150,7 @@ char *polkit_rules_render(const Aaa *aaa)
     return fclose(f) == 0 ? TAKE_PTR(text) : NULL;
 }
 
-/* --- The file -----------------------------------------------------------------------------
- * -------------------------- */
+/* --- The file --------------------------------------------------------------------------------- */
 
 static bool is_same(const char *path, const char *content)
 {

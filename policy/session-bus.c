@@ -17,8 +17,7 @@
 #define LABEL_SIZE_MAX 30U
 #define COMMENT_SIZE_MAX 256U
 
-/* --- Life ---------------------------------------------------------------------------------
- * -------------------------- */
+/* --- Life ------------------------------------------------------------------------------------- */
 
 void session_bus_close(Session *session)
 {
@@ -35,10 +34,22 @@ void session_bus_close(Session *session)
     session_free(session);
 }
 
+/* A message that waits for polkit comes back, and its session has to be there then: who is gone,
+ * and his questions, count until they are answered. */
+static void session_end(Session *session)
+{
+    if (!session->asked) {
+        session_bus_close(session);
+        return;
+    }
+    session->closed = true;
+}
+
 static int on_peer_gone(sd_bus_track *track, void *userdata)
 {
-    session_bus_close(userdata);
-    return 0;
+    session_end(userdata);
+    /* Once is enough: 0 would ask to be called again. */
+    return 1;
 }
 
 static int check_limits(const Policy *policy, uid_t uid, sd_bus_error *reterr_error)
@@ -125,7 +136,8 @@ static int session_find(sd_bus *bus, const char *path, const char *interface, vo
     Policy *policy = userdata;
 
     for (Session *session = policy->sessions; sender && session; session = session->next)
-        if (streq(session_path(session), path) && streq(session->peer, sender)) {
+        if (streq(session_path(session), path) && streq(session->peer, sender) &&
+            (!session->closed || session->asked == m)) {
             *ret_found = session;
             return 1;
         }
@@ -147,8 +159,27 @@ static int check_idle(const Session *session, sd_bus_error *reterr_error)
     return 0;
 }
 
-/* --- Questions to polkit
- * -------------------------------------------------------------------------------------------- */
+/* --- Questions to polkit ---------------------------------------------------------------------- */
+
+/* The answer is there, but what it was about is not: it counts for nothing. */
+static int refuse_stale(const Session *session, sd_bus_message *m, sd_bus_error *reterr_error)
+{
+    sd_bus_error_free(reterr_error);
+    (void)bus_authorize(m, (const char *const[]){session->asked_task, NULL},
+                        (const char *const[]){"stale", "", NULL}, reterr_error);
+    sd_bus_error_free(reterr_error);
+    return sd_bus_error_setf(reterr_error, ERROR_CONFLICT,
+                             "What was authorised is not what is there now; try again");
+}
+
+/* The session was closed while polkit was asked: nobody waits for this any more. */
+static int end_closed(Session *session, sd_bus_message *m, sd_bus_error *reterr_error)
+{
+    int r = refuse_stale(session, m, reterr_error);
+
+    session_bus_close(session);
+    return r;
+}
 
 /* Is this the message that comes back with polkit's answer? Another one has to wait until then. */
 static int check_asked(Session *session, sd_bus_message *m, bool *ret_resumed,
@@ -168,24 +199,14 @@ static int ask(Session *session, sd_bus_message *m, const char *const *tasks_nee
 {
     int r = bus_authorize(m, tasks_needed, details, reterr_error);
 
-    if (r == 0)
+    if (r == 0) {
         session->asked = sd_bus_message_ref(m);
+        (void)snprintf(session->asked_task, sizeof(session->asked_task), "%s", tasks_needed[0]);
+    }
     return r;
 }
 
-/* The answer is there, but what it was about is not: it counts for nothing. */
-static int refuse_stale(sd_bus_message *m, sd_bus_error *reterr_error)
-{
-    sd_bus_error_free(reterr_error);
-    (void)bus_authorize(m, (const char *const[]){"config-services.write", NULL},
-                        (const char *const[]){"stale", "", NULL}, reterr_error);
-    sd_bus_error_free(reterr_error);
-    return sd_bus_error_setf(reterr_error, ERROR_CONFLICT,
-                             "What was authorised is not what is there now; try again");
-}
-
-/* --- Lines --------------------------------------------------------------------------------
- * -------------------------- */
+/* --- Lines ------------------------------------------------------------------------------------ */
 
 static const char *parse_message(const ConfigParsed *parsed)
 {
@@ -239,6 +260,8 @@ int policy1_session_method_line(sd_bus_message *m, void *userdata, sd_bus_error 
     const char *line;
     int r;
 
+    if (session->closed)
+        return end_closed(session, m, reterr_error);
     r = sd_bus_message_read(m, "s", &line);
     if (r >= 0)
         r = check_idle(session, reterr_error);
@@ -250,7 +273,7 @@ int policy1_session_method_line(sd_bus_message *m, void *userdata, sd_bus_error 
     if (r >= 0 && parsed.status == GRAMMAR_OK)
         r = accept_line(m, session, &parsed, reterr_error);
     else if (r >= 0)
-        r = resumed ? refuse_stale(m, reterr_error) : reply_line(m, session, &parsed);
+        r = resumed ? refuse_stale(session, m, reterr_error) : reply_line(m, session, &parsed);
     config_parsed_done(&parsed);
     return r;
 }
@@ -322,8 +345,7 @@ int policy1_session_method_root(sd_bus_message *m, void *userdata, sd_bus_error 
     return sd_bus_reply_method_return(m, NULL);
 }
 
-/* --- Commit -------------------------------------------------------------------------------
- * -------------------------- */
+/* --- Commit ----------------------------------------------------------------------------------- */
 
 typedef struct TaskList {
     char names[TASKS_MAX][TASK_NAME_SIZE];
@@ -471,6 +493,8 @@ int policy1_session_method_commit(sd_bus_message *m, void *userdata, sd_bus_erro
     Commit info = {0};
     int r;
 
+    if (session->closed)
+        return end_closed(session, m, reterr_error);
     r = read_commit_options(m, &info, &proceed, reterr_error);
     if (r >= 0)
         r = check_idle(session, reterr_error);
@@ -482,7 +506,7 @@ int policy1_session_method_commit(sd_bus_message *m, void *userdata, sd_bus_erro
     if (r > 0) {
         r = commit_proposal(m, session, &proposal, &info, reterr_error);
     } else if (resumed) {
-        r = refuse_stale(m, reterr_error);
+        r = refuse_stale(session, m, reterr_error);
     } else if (r == 0) {
         session_reset(session, commit_store_running(policy->store),
                       commit_store_last_id(policy->store));
@@ -539,12 +563,11 @@ int policy1_session_method_clear(sd_bus_message *m, void *userdata, sd_bus_error
 
 int policy1_session_method_close(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
 {
-    session_bus_close(userdata);
+    session_end(userdata);
     return sd_bus_reply_method_return(m, NULL);
 }
 
-/* --- Properties ---------------------------------------------------------------------------
- * -------------------------- */
+/* --- Properties ------------------------------------------------------------------------------- */
 
 int policy1_session_get_mode(sd_bus *bus, const char *path, const char *interface,
                              const char *property, sd_bus_message *reply, void *userdata,

@@ -36,7 +36,9 @@ typedef struct Session {
     void *policy;
     char *peer;
     void *track;
-    void *asked; /* the message that polkit is being asked about */
+    void *asked;         /* the message that polkit is being asked about */
+    char asked_task[64]; /* the first task of the question */
+    bool closed;         /* goes as soon as that message is back */
     struct Session *next;
 } Session;
 

@@ -67,8 +67,7 @@ static Transaction *transaction_free(Transaction *t)
 }
 DEFINE_TRIVIAL_CLEANUP_FUNC(Transaction *, transaction_free);
 
-/* --- The end ------------------------------------------------------------------------------
- * -------------------------- */
+/* --- The end ---------------------------------------------------------------------------------- */
 
 /* The first one of the queue is over: off with it, on with the next. */
 static void transaction_end(Transaction *t)
@@ -105,8 +104,7 @@ static void succeed(Transaction *t)
     transaction_end(t);
 }
 
-/* --- Calls to the owners
- * -------------------------------------------------------------------------------------------- */
+/* --- Calls to the owners ---------------------------------------------------------------------- */
 
 static bool section_differs(json_object *a, json_object *b, const char *section)
 {
@@ -230,8 +228,7 @@ static int on_owner_answer(sd_bus_message *reply, void *userdata, sd_bus_error *
     return 1;
 }
 
-/* --- Phases -------------------------------------------------------------------------------
- * -------------------------- */
+/* --- Phases ----------------------------------------------------------------------------------- */
 
 static int check_system(Transaction *t)
 {
@@ -415,8 +412,7 @@ static void answer_counted(Transaction *t)
         transaction_decide(t);
 }
 
-/* --- From outside -------------------------------------------------------------------------
- * -------------------------- */
+/* --- From outside ----------------------------------------------------------------------------- */
 
 int transaction_start(Policy *policy, Session *session, sd_bus_message *m, json_object *candidate,
                       const Commit *info)

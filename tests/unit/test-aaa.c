@@ -173,8 +173,7 @@ static void test_depth(void **state)
         }
 }
 
-/* --- The rules file -----------------------------------------------------------------------
- * -------------------------- */
+/* --- The rules file --------------------------------------------------------------------------- */
 
 static void assert_quoted(const char *text, const char *expected)
 {

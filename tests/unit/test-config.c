@@ -328,8 +328,7 @@ static void test_table(void **state)
         assert_non_null(config_mode_name(mode));
 }
 
-/* --- Rendering is the inverse of parsing
- * ---------------------------------------------------------------------------- */
+/* --- Rendering is the inverse of parsing ------------------------------------------------------ */
 
 static uint32_t random_state = 1;
 
@@ -511,8 +510,7 @@ static void test_set_is_bounded(void **state)
     }
 }
 
-/* --- Sections -----------------------------------------------------------------------------
- * -------------------------- */
+/* --- Sections --------------------------------------------------------------------------------- */
 
 static int filter(json_object *root, const char *words, char **ret)
 {
