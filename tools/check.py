@@ -25,7 +25,7 @@ ROUTER_SUITES = ("contract", "system", "sandbox")
 
 BUILDS = {  # name: environment, meson options
     "release": ({"CC": "gcc"}, []),
-    "sanitize": ({"CC": "gcc"}, ["-Dsanitize=true", "-Dman=disabled", "--buildtype=debugoptimized"]),
+    "sanitize": ({"CC": "gcc"}, ["-Dsanitize=true", "-Dman=disabled", "-Dbuildtype=debug", "-Doptimization=1"]),
     "clang": ({"CC": "clang"}, ["-Dman=disabled"]),
 }
 SANITIZER = {"ASAN_OPTIONS": "abort_on_error=1:detect_stack_use_after_return=1",

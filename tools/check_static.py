@@ -45,7 +45,7 @@ def cppcheck(results, work):
 
 
 def clang_tidy(results, work, build):
-    """The compile commands are those of the clang build, so that clang-tidy sees what clang compiled."""
+    """What is shipped, with the commands of the clang build, so that clang-tidy sees what clang compiled."""
     stamps = work / "clang-tidy"
     stamps.mkdir(exist_ok=True)
     common = hashlib.sha256((ROOT / ".clang-tidy").read_bytes())
@@ -54,7 +54,7 @@ def clang_tidy(results, work, build):
     jobs = {}
     for entry in json.loads((build / "compile_commands.json").read_text()):
         path = (pathlib.Path(entry["directory"]) / entry["file"]).resolve()
-        if path.suffix == ".c" and ROOT in path.parents and build not in path.parents:
+        if path.suffix == ".c" and ROOT in path.parents and not {build, ROOT / "tests"} & set(path.parents):
             jobs.setdefault(path, entry["command"])
     used = set()
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 2) as pool:

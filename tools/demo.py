@@ -19,7 +19,7 @@ from envelope import Envelope  # noqa: E402
 from machine import ADMIN, MachineError  # noqa: E402
 from private_bus import PrivateBus  # noqa: E402
 from router import BOXES, Router, why_no_router  # noqa: E402
-from terminal import TerminalError  # noqa: E402
+from terminal import TerminalError, rendered  # noqa: E402
 
 NAME = "demo"
 COLLECTOR = BOXES / "demo-collector"
@@ -110,28 +110,42 @@ def attach():
     return Router.attach(NAME) or PrivateBus.attach()
 
 
+class Screen:
+    """Shows a session: on a terminal as it comes, elsewhere line by line as it looks in the end."""
+
+    def __init__(self):
+        self.line = ""
+
+    def __call__(self, text):
+        if sys.stdout.isatty():
+            print(text, end="", flush=True)
+            return
+        *lines, self.line = (self.line + text).split("\n")
+        for line in lines:
+            print(rendered(line.rstrip("\r")), flush=True)
+
+
 def on_the_router(machine):
     """The operator's part, typed into one session."""
     title(f"On the router, as {ADMIN}")
     remark(f"$ ssh {ADMIN}@router")
-    with machine.ssh_console(ADMIN, log=lambda text: print(text, end="", flush=True)) as console:
+    with machine.ssh_console(ADMIN, log=Screen()) as console:
         console.prompt()
+        console.command("terminal length 0")
         for text, steps in (
-                ("A name, and a user who may collect the dossier and nothing else",
+                ("a name, and a user who may collect the dossier and nothing else",
                  [lambda lines=lines: workflow.commit(console, lines) for lines in workflow.COMMITS[:4]]),
-                ("A trustpoint that signs for itself", [lambda: workflow.commit(console, workflow.TRUSTPOINT)]),
-                ("What has been committed", [lambda: console.command("show running-config")]),
-                ("Keys: they are made in keyd and stay there",
+                ("a trustpoint that signs for itself", [lambda: workflow.commit(console, workflow.TRUSTPOINT)]),
+                ("what has been committed", [lambda: console.command("show running-config")]),
+                ("keys: they are made in keyd, and stay there",
                  [lambda: workflow.generate_rsa(console, "system-root-key"), lambda: workflow.generate_rsa(console, "system-enroll-key"),
                   lambda: workflow.generate_ecdsa(console, "system-root-key"), lambda: workflow.generate_ecdsa(console, "system-enroll-key"),
                   lambda: console.command("show crypto key mypubkey rsa"), lambda: console.command("show crypto key mypubkey ecdsa")]),
-                ("The root certificate, and the router's own", [lambda: workflow.authenticate(console), lambda: workflow.enroll(console),
+                ("the root certificate, and the router's own", [lambda: workflow.authenticate(console), lambda: workflow.enroll(console),
                  lambda: console.command("show crypto ca certificates system-trustpoint")]),
-                ("The built-in authorities, the first of them", [lambda: console.command("show crypto ca trustpool | utility head count 20")])):
-            print()
-            remark(f"! {text}")
-            console.line("")
-            console.prompt()
+                ("the built-in authorities, the first of them", [lambda: console.command("show crypto ca trustpool | utility head count 12")])):
+            console.command("!")
+            console.command(f"! {text}")
             for step in steps:
                 step()
     print()

@@ -42,6 +42,7 @@ SSHD = """\
 AuthorizedKeysFile .ssh/authorized_keys /etc/ssh/authorized_keys.d/%u
 PasswordAuthentication no
 UseDNS no
+PrintLastLog no
 """
 
 

@@ -41,6 +41,15 @@ def wait_for(condition, what, seconds=30.0, pause=0.05):
         time.sleep(pause)
 
 
+def is_running(pid):
+    """Not when it has ended and only waits for its parent to notice."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stat:
+            return stat.read().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
 class Machine:
     """A machine with the five daemons on a system bus, and accounts on it."""
 
@@ -116,9 +125,9 @@ class Machine:
         """One command of the CLI as a user, the way sshd runs it: `chancery -c COMMAND`."""
         return self.run(["chancery", "-c", command], user, check=check, **options)
 
-    def console(self, user=ADMIN, log=None):
+    def console(self, user=ADMIN, **options):
         """An interactive session of the CLI as that user, on a terminal of its own."""
-        return Terminal(self.words(["chancery"], user), log=log)
+        return Terminal(self.words(["chancery"], user), **options)
 
     def ssh(self, user, command, stdin=None, timeout=120.0):
         """One command over real ssh; the output is bytes, as a collector receives it."""
@@ -126,8 +135,8 @@ class Machine:
         return subprocess.run([*self.ssh_words(), f"{user}@{self.address()}", command], stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, timeout=timeout, check=False, **feed)
 
-    def ssh_console(self, user, log=None):
-        return Terminal([*self.ssh_words(), "-tt", f"{user}@{self.address()}"], log=log)
+    def ssh_console(self, user, **options):
+        return Terminal([*self.ssh_words(), "-tt", f"{user}@{self.address()}"], **options)
 
     def address(self):
         return "127.0.0.1"
@@ -158,7 +167,3 @@ class Machine:
         if pid:
             os.kill(pid, signal)
         return pid
-
-    def descriptors(self):
-        """One line on what this machine is."""
-        return self.kind

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds the primes of an RSA modulus in bytes, without knowing them.
+"""Finds the primes of RSA moduli in bytes, without knowing them.
 
 A prime of a 2048-bit key is 128 bytes that divide the modulus, written either way round: big-endian in DER and PEM,
 little-endian in the limbs of a big number. Every window of that size whose ends fit is divided; text that looks like hex or base64
@@ -8,6 +8,7 @@ is decoded first. So a leak is found in memory, in files, in journals and in cap
 
 import base64
 import binascii
+import math
 import os
 import pathlib
 import re
@@ -19,9 +20,10 @@ BASE64 = re.compile(rb"(?:[A-Za-z0-9+/_-]{4}[\r\n]{0,2}(?:\\n)?){24,}")
 
 
 class PrimeSearch:
-    def __init__(self, modulus):
-        self.modulus = modulus
-        self.size = (modulus.bit_length() + 15) // 16
+    def __init__(self, *moduli):
+        """Moduli of one size: what divides their product, and is half as long as one, divides one."""
+        self.modulus = math.prod(moduli)
+        self.size = (moduli[0].bit_length() + 15) // 16
         middle = b".{%d}" % (self.size - 2)
         odd = b"[" + b"".join(re.escape(bytes([value])) for value in range(1, 256, 2)) + b"]"
         # The two top bits of a prime are set, so that the product has its full size, and it is odd. Lookahead, for windows overlap.

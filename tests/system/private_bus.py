@@ -15,7 +15,7 @@ import subprocess
 import sys
 import uuid
 
-from machine import ACCOUNTS, KEY_USERS, PATH, Machine, MachineError, wait_for
+from machine import ACCOUNTS, KEY_USERS, PATH, Machine, MachineError, is_running, wait_for
 from router import BOXES
 from unit_file import UnitFile, unit_path
 
@@ -253,7 +253,7 @@ class PrivateBus(Machine):
                 if self.supervisor:
                     self.supervisor.wait(20)
                 else:
-                    wait_for(lambda: not os.path.exists(f"/proc/{pid}"), "the supervisor to end")
+                    wait_for(lambda: not is_running(pid), "the supervisor to end")
         except (OSError, ValueError):
             pass
         for kind, name in reversed(self.placed):
@@ -315,8 +315,8 @@ class PrivateBus(Machine):
             return super().ssh(user, command, stdin, timeout)
         return self.run(["chancery", "-c", command], user, stdin=stdin, check=False, timeout=timeout, text=False)
 
-    def ssh_console(self, user, log=None):
-        return super().ssh_console(user, log) if self.state()["ssh"] else self.console(user, log)
+    def ssh_console(self, user, **options):
+        return super().ssh_console(user, **options) if self.state()["ssh"] else self.console(user, **options)
 
 
 if __name__ == "__main__":

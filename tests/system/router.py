@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 
-from machine import ACCOUNTS, KEY_USERS, Machine, MachineError, wait_for
+from machine import ACCOUNTS, KEY_USERS, Machine, MachineError, is_running, wait_for
 
 BOXES = pathlib.Path("/run/chancery-box")
 CAP_SYS_ADMIN = 21
@@ -89,7 +89,7 @@ class Router(Machine):
     def alive(self):
         if self.keeper:
             return self.keeper.poll() is None
-        return os.path.exists(f"/proc/{self.keeper_pid}")
+        return is_running(self.keeper_pid)
 
     def wait_state(self, wanted, seconds=60.0):
         def reached():
@@ -146,7 +146,7 @@ class Router(Machine):
             if self.keeper:
                 self.keeper.wait(30)
             else:
-                wait_for(lambda: not os.path.exists(f"/proc/{pid}"), "the router to end")
+                wait_for(lambda: not is_running(pid), "the router to end")
         shutil.rmtree(self.folder, ignore_errors=True)
         try:
             BOXES.rmdir()

@@ -41,7 +41,8 @@ class Terminal:
         self.ended = False
         primary, secondary = pty.openpty()
         fcntl.ioctl(secondary, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-        self.process = subprocess.Popen(argv, stdin=secondary, stdout=secondary, stderr=secondary, preexec_fn=self.own_terminal)
+        self.process = subprocess.Popen(argv, stdin=secondary, stdout=secondary, stderr=secondary, preexec_fn=self.own_terminal,
+                                        env={**os.environ, "TERM": "dumb"})
         os.close(secondary)
         self.fd = primary
 
