@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sessions: private changes, what others commit meanwhile, and limits. */
+#include "test-common.h"
+
+#include "json-util.h"
+#include "session.h"
+
+static ConfigParser *parser;
+
+static int set_up(void **state)
+{
+    parser = config_parser_new();
+    return parser ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    parser = config_parser_free(parser);
+    return 0;
+}
+
+static int enter(Session *session, const char *line)
+{
+    ConfigParsed parsed;
+    int r;
+
+    assert_int_equal(config_parse(parser, &session->place, line, &parsed), 0);
+    assert_int_equal(parsed.status, GRAMMAR_OK);
+    r = session_accept(session, &parsed);
+    config_parsed_done(&parsed);
+    return r;
+}
+
+static json_object *tree_of(const char *line)
+{
+    _cleanup_json_ json_object *nothing = json_object_new_object();
+    _cleanup_(session_freep) Session *session = session_new(1, nothing, 0);
+
+    assert_int_equal(enter(session, line), 0);
+    return json_object_get(session_view(session));
+}
+
+static void assert_text(json_object *old, json_object *new, const char *expected)
+{
+    _cleanup_free_ char *text = config_render(old, new);
+
+    assert_string_equal(text, expected);
+}
+
+static void test_changes_are_private(void **state)
+{
+    _cleanup_json_ json_object *base = tree_of("hostname a");
+    _cleanup_(session_freep) Session *session = session_new(1, base, 7);
+
+    assert_false(session_is_changed(session));
+    assert_int_equal(enter(session, "domain name d"), 0);
+    assert_true(session_is_changed(session));
+    assert_text(NULL, base, "hostname a\n");
+    assert_text(base, session_view(session), "domain name d\n");
+    /* What is taken back is no change, nor is what was there already. */
+    assert_int_equal(enter(session, "no domain name"), 0);
+    assert_int_equal(enter(session, "hostname a"), 0);
+    assert_false(session_is_changed(session));
+    assert_int_equal(enter(session, "no hostname"), 0);
+    assert_true(session_is_changed(session));
+    session_reset(session, base, 8);
+    assert_false(session_is_changed(session));
+    assert_int_equal(session->base_id, 8);
+}
+
+static void test_modes(void **state)
+{
+    _cleanup_json_ json_object *base = json_object_new_object();
+    _cleanup_(session_freep) Session *session = session_new(1, base, 0);
+
+    assert_false(session_up(session));
+    assert_int_equal(enter(session, "crypto ca trustpoint t"), 0);
+    assert_int_equal(enter(session, "description x y"), 0);
+    assert_int_equal(session->place.mode, CONFIG_MODE_TRUSTPOINT);
+    assert_true(session_up(session));
+    assert_int_equal(session->place.mode, CONFIG_MODE_TOP);
+    assert_text(NULL, session_view(session), "crypto ca trustpoint t\n description x y\n!\n");
+}
+
+/* Only what this session changed is put upon what others have committed. */
+static void test_rebase(void **state)
+{
+    _cleanup_json_ json_object *base = tree_of("hostname a"), *running = tree_of("domain name d"),
+                               *rebased = NULL;
+    _cleanup_(session_freep) Session *session = session_new(1, base, 1);
+
+    assert_int_equal(enter(session, "username ann group operator"), 0);
+    assert_int_equal(session_rebase(session, running, &rebased), 0);
+    assert_text(NULL, rebased, "domain name d\nusername ann\n group operator\n!\n");
+    assert_text(NULL, running, "domain name d\n");
+}
+
+static void test_size_is_bounded(void **state)
+{
+    _cleanup_json_ json_object *base = json_object_new_object();
+    _cleanup_(session_freep) Session *session = session_new(1, base, 0);
+    _cleanup_free_ char *text = NULL;
+    char line[1024];
+    int r = 0;
+
+    for (unsigned i = 0; i < 4000 && r == 0; i++) {
+        (void)snprintf(line, sizeof(line), "crypto ca trustpoint t%u subject-name CN=%0700u", i, i);
+        r = enter(session, line);
+    }
+    assert_int_equal(r, -EDQUOT);
+    text = config_canonical_text(session_view(session));
+    assert_in_range(strlen(text), CANDIDATE_SIZE_MAX / 2, CANDIDATE_SIZE_MAX);
+    /* Removing is always possible, and makes room. */
+    assert_int_equal(enter(session, "no crypto ca trustpoint t1"), 0);
+    assert_int_equal(enter(session, "no crypto ca trustpoint t2"), 0);
+    assert_int_equal(enter(session, "no crypto ca trustpoint t3"), 0);
+    assert_int_equal(enter(session, "hostname x"), 0);
+}
+
+static void test_failures(void **state)
+{
+    _cleanup_json_ json_object *base = json_object_new_object();
+    _cleanup_(session_freep) Session *session = session_new(1, base, 0);
+
+    for (unsigned i = 0; i < 1000; i++)
+        assert_int_equal(session_add_failure(session, "line", "reason"), 0);
+    assert_in_range(session->n_failures, 1, 999);
+    session_clear_failures(session);
+    assert_int_equal(session->n_failures, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_changes_are_private),
+        cmocka_unit_test(test_modes),
+        cmocka_unit_test(test_rebase),
+        cmocka_unit_test(test_size_is_bounded),
+        cmocka_unit_test(test_failures),
+    };
+
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
