@@ -203,6 +203,7 @@ int manager_start(Server *server, void **ret)
     if (!manager)
         return -ENOMEM;
     quota_init(&manager->quota);
+    provenance_init(&manager->provenance);
     *ret = manager;
     manager->root_fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (manager->root_fd < 0)
@@ -223,5 +224,6 @@ void manager_stop(void *userdata)
     closep(&manager->root_fd);
     OSSL_LIB_CTX_free(manager->context);
     quota_done(&manager->quota);
+    provenance_done(&manager->provenance);
     free(manager);
 }

@@ -4,6 +4,7 @@
 
 #include <openssl/types.h>
 
+#include "provenance.h"
 #include "quota.h"
 #include "server.h"
 
@@ -11,6 +12,7 @@ typedef struct Manager {
     int root_fd;
     OSSL_LIB_CTX *context; /* with the keys of keyd */
     Quota quota;           /* of payloads that are being signed */
+    Provenance provenance; /* of dossiers that were collected here */
 } Manager;
 
 int manager_start(Server *server, void **ret);

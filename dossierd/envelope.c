@@ -76,8 +76,8 @@ static int add_chain(json_object *header, const EnvelopeSigner *signer)
     return r;
 }
 
-int envelope_header(const EnvelopeSigner *signer, const char *nonce, int64_t issued_at,
-                    bool include_certificate, char **ret)
+int envelope_header(const EnvelopeSigner *signer, const char *content_type, const char *nonce,
+                    int64_t issued_at, bool include_certificate, char **ret)
 {
     _cleanup_json_ json_object *header = json_object_new_object();
     const char *text, *jws = envelope_algorithm(signer->algorithm, signer->digest);
@@ -90,6 +90,8 @@ int envelope_header(const EnvelopeSigner *signer, const char *nonce, int64_t iss
     r = add(header, "alg", json_object_new_string(jws));
     if (r >= 0)
         r = add(header, "typ", json_object_new_string(ENVELOPE_TYPE));
+    if (r >= 0 && content_type)
+        r = add(header, "cty", json_object_new_string(content_type));
     if (r >= 0 && nonce)
         r = add(header, "nonce", json_object_new_string(nonce));
     if (r >= 0)

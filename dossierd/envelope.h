@@ -14,6 +14,8 @@
 #include "cleanup.h"
 
 #define ENVELOPE_TYPE "chancery-envelope+json"
+/* The header's cty of a dossier that the device itself has collected. */
+#define ENVELOPE_CONTENT_DOSSIER "chancery-dossier+json"
 #define ENVELOPE_PAYLOAD_MAX (UINT64_C(512) * 1024 * 1024)
 #define ENVELOPE_CHAIN_MAX 8U
 
@@ -34,10 +36,10 @@ typedef struct EnvelopeSigner {
  * for example ES256 with SHA-384. */
 const char *envelope_algorithm(const char *algorithm, const char *digest);
 
-/* The protected header as it is signed: base64url of its JSON. nonce may be NULL. issued_at:
- * seconds since the epoch. -EOPNOTSUPP without an algorithm. */
-int envelope_header(const EnvelopeSigner *signer, const char *nonce, int64_t issued_at,
-                    bool include_certificate, char **ret);
+/* The protected header as it is signed: base64url of its JSON. content_type and nonce may be NULL.
+ * issued_at: seconds since the epoch. -EOPNOTSUPP without an algorithm. */
+int envelope_header(const EnvelopeSigner *signer, const char *content_type, const char *nonce,
+                    int64_t issued_at, bool include_certificate, char **ret);
 
 typedef struct EnvelopePayload EnvelopePayload;
 EnvelopePayload *envelope_payload_new(void);

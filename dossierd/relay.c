@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include "openssl-util.h"
 #include "stream.h"
 
 #define CHUNK_SIZE 65536U
@@ -17,6 +18,7 @@ struct Relay {
     bool has_thread;
     _Atomic int error;
     uint64_t bytes;
+    EVP_MD_CTX *digest;
     _Atomic uint64_t stalled_usec;
 };
 
@@ -37,6 +39,8 @@ static int carry(Relay *relay)
         r = stream_write(relay->output, buffer, (size_t)n, relay->cancel_fd, &relay->stalled_usec);
         if (r < 0)
             return r;
+        if (EVP_DigestUpdate(relay->digest, buffer, (size_t)n) != 1)
+            return -ENOMEM;
         relay->bytes += (uint64_t)n;
     }
 }
@@ -64,6 +68,9 @@ int relay_new(int output, int cancel_fd, Relay **ret)
     relay->output = output;
     relay->cancel_fd = cancel_fd;
     relay->read_fd = relay->write_fd = -EBADF;
+    relay->digest = EVP_MD_CTX_new();
+    if (!relay->digest || EVP_DigestInit_ex(relay->digest, EVP_sha256(), NULL) != 1)
+        return -ENOMEM;
     if (pipe2(fds, O_CLOEXEC) < 0)
         return -errno;
     relay->read_fd = fds[0];
@@ -91,7 +98,8 @@ int relay_error(Relay *relay)
     return relay->error;
 }
 
-static void stop(Relay *relay)
+/* The end of the writer's side. */
+static void drain(Relay *relay)
 {
     closep(&relay->write_fd);
     relay->write_fd = -EBADF;
@@ -100,15 +108,15 @@ static void stop(Relay *relay)
     relay->has_thread = false;
     closep(&relay->read_fd);
     relay->read_fd = -EBADF;
-    closep(&relay->output);
-    relay->output = -EBADF;
 }
 
-int relay_finish(Relay *relay, uint64_t *ret_bytes)
+int relay_finish(Relay *relay, uint64_t *ret_bytes, uint8_t ret_digest[RELAY_DIGEST_SIZE])
 {
-    stop(relay);
+    drain(relay);
     if (relay->error < 0)
         return relay->error;
+    if (EVP_DigestFinal_ex(relay->digest, ret_digest, NULL) != 1)
+        return -ENOMEM;
     *ret_bytes = relay->bytes;
     return 0;
 }
@@ -117,7 +125,9 @@ Relay *relay_free(Relay *relay)
 {
     if (!relay)
         return NULL;
-    stop(relay);
+    drain(relay);
+    closep(&relay->output);
+    EVP_MD_CTX_free(relay->digest);
     free(relay);
     return NULL;
 }

@@ -46,9 +46,30 @@ static int get_signer(Job *job, Signer *ret)
     return job_fail(job, ERROR_FAILED, "The router certificate does not parse");
 }
 
+/* What is signed: the bytes, and whether they are a dossier that was collected here. */
+typedef struct Content {
+    EnvelopePayload *payload;
+    EVP_MD_CTX *digest;
+    bool is_own_dossier;
+} Content;
+
+static int content_init(Content *c)
+{
+    c->payload = envelope_payload_new();
+    c->digest = EVP_MD_CTX_new();
+    if (!c->payload || !c->digest || EVP_DigestInit_ex(c->digest, EVP_sha256(), NULL) != 1)
+        return -ENOMEM;
+    return 0;
+}
+
+static void content_done(Content *c)
+{
+    envelope_payload_free(c->payload);
+    EVP_MD_CTX_free(c->digest);
+}
+
 /* Takes a chunk of the input: first its bytes of the quota, then the bytes themselves. */
-static int add_chunk(Job *job, SignWork *work, EnvelopePayload *payload, const void *data,
-                     size_t size)
+static int add_chunk(Job *job, SignWork *work, Content *content, const void *data, size_t size)
 {
     int r = quota_take(&work->manager->quota, work->uid, size);
 
@@ -56,23 +77,26 @@ static int add_chunk(Job *job, SignWork *work, EnvelopePayload *payload, const v
         return job_fail(job, ERROR_LIMIT_EXCEEDED,
                         "Too much is being signed at this moment; try again when it is done");
     work->held += size;
-    r = envelope_payload_add(payload, data, size);
+    if (EVP_DigestUpdate(content->digest, data, size) != 1)
+        return -ENOMEM;
+    r = envelope_payload_add(content->payload, data, size);
     if (r == -EMSGSIZE)
         return job_fail(job, ERROR_TOO_LARGE, "At most %llu bytes can be put into one envelope",
                         (unsigned long long)ENVELOPE_PAYLOAD_MAX);
     return r;
 }
 
-static int read_payload(Job *job, SignWork *work, EnvelopePayload *payload)
+static int read_content(Job *job, SignWork *work, Content *content)
 {
     _cleanup_free_ uint8_t *buffer = malloc(READ_SIZE);
+    uint8_t digest[PROVENANCE_DIGEST_SIZE];
     ssize_t n;
 
     if (!buffer)
         return -ENOMEM;
     work->uid = job_uid(job);
     while ((n = stream_read(work->input, buffer, READ_SIZE, job_cancel_fd(job))) > 0) {
-        int r = add_chunk(job, work, payload, buffer, (size_t)n);
+        int r = add_chunk(job, work, content, buffer, (size_t)n);
 
         if (r < 0)
             return r;
@@ -80,7 +104,12 @@ static int read_payload(Job *job, SignWork *work, EnvelopePayload *payload)
     if (n == -ETIMEDOUT)
         return job_fail(job, ERROR_CANCELLED, "Nothing came from the input for %u seconds",
                         STREAM_STALL_SECONDS);
-    return (int)n;
+    if (n < 0)
+        return (int)n;
+    if (EVP_DigestFinal_ex(content->digest, digest, NULL) != 1)
+        return -ENOMEM;
+    content->is_own_dossier = provenance_has(&work->manager->provenance, digest);
+    return 0;
 }
 
 static int sign(Job *job, const SignWork *work, const Signer *signer, const char *header,
@@ -116,26 +145,26 @@ static int run_sign(Job *job, void *data)
 {
     SignWork *work = data;
     _cleanup_(signer_done) Signer signer = {.label = NULL};
-    _cleanup_(envelope_payload_freep) EnvelopePayload *payload = envelope_payload_new();
+    _cleanup_(content_done) Content content = {.payload = NULL};
     _cleanup_free_ char *header = NULL, *signature = NULL;
     Output output = {.fd = work->output, .cancel_fd = job_cancel_fd(job)};
     const char *text;
     size_t size;
     int r;
 
-    if (!payload)
-        return -ENOMEM;
-    r = get_signer(job, &signer);
+    r = content_init(&content);
+    if (r >= 0)
+        r = get_signer(job, &signer);
     if (r < 0)
         return r;
     job_progress(job, 10, "Reading");
-    r = read_payload(job, work, payload);
+    r = read_content(job, work, &content);
     if (r >= 0)
-        r = envelope_payload_finish(payload, &text, &size);
+        r = envelope_payload_finish(content.payload, &text, &size);
     if (r < 0)
         return r;
-    r = envelope_header(&signer.envelope, work->nonce, time(NULL), work->include_certificate,
-                        &header);
+    r = envelope_header(&signer.envelope, content.is_own_dossier ? ENVELOPE_CONTENT_DOSSIER : NULL,
+                        work->nonce, time(NULL), work->include_certificate, &header);
     if (r < 0)
         return job_fail(job, ERROR_NOT_SUPPORTED,
                         "There is no envelope with a key %s and digest \"%s\"",

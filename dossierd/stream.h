@@ -33,8 +33,9 @@ int relay_fd(Relay *r);
 uint64_t relay_stalled_usec(Relay *r);
 /* The error that has ended the relay before the writer did, or 0. */
 int relay_error(Relay *r);
-/* Waits until everything has reached the reader and closes output. Returns the error that ended the
- * relay, if one did. */
-int relay_finish(Relay *r, uint64_t *ret_bytes);
+/* Waits until everything has reached the reader, who does not see the end before relay_free().
+ * ret_digest: SHA-256 of what was carried. Returns the error that ended the relay, if one did. */
+#define RELAY_DIGEST_SIZE 32U
+int relay_finish(Relay *r, uint64_t *ret_bytes, uint8_t ret_digest[RELAY_DIGEST_SIZE]);
 Relay *relay_free(Relay *r);
 DEFINE_TRIVIAL_CLEANUP_FUNC(Relay *, relay_free);

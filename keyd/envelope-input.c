@@ -80,6 +80,19 @@ static int check_algorithm_and_type(json_object *header, const EnvelopeExpectati
     return 0;
 }
 
+/* The only content that dossierd vouches for. */
+static int check_content_type(json_object *header, const char **ret_reason)
+{
+    const char *text;
+    int r = json_get_string(header, "cty", &text);
+
+    if (r == -ENOENT)
+        return 0;
+    if (r < 0 || !streq(text, ENVELOPE_CONTENT_DOSSIER))
+        return refuse(ret_reason, "cty is not " ENVELOPE_CONTENT_DOSSIER);
+    return 0;
+}
+
 static int check_time(json_object *header, const EnvelopeExpectation *expected,
                       const char **ret_reason)
 {
@@ -182,7 +195,8 @@ static int check_chain(json_object *header, const EnvelopeExpectation *expected,
 static int check_header(json_object *header, const EnvelopeExpectation *expected,
                         const char **ret_reason)
 {
-    static const char *const members[] = {"alg", "typ", "nonce", "iat", "x5t#S256", "x5c", NULL};
+    static const char *const members[] = {"alg", "typ",      "cty", "nonce",
+                                          "iat", "x5t#S256", "x5c", NULL};
     int r;
 
     if (!json_object_is_type(header, json_type_object))
@@ -190,6 +204,8 @@ static int check_header(json_object *header, const EnvelopeExpectation *expected
     if (json_only_members(header, members) < 0)
         return refuse(ret_reason, "the header has a member that is not known here");
     r = check_algorithm_and_type(header, expected, ret_reason);
+    if (r >= 0)
+        r = check_content_type(header, ret_reason);
     if (r >= 0)
         r = check_time(header, expected, ret_reason);
     if (r >= 0)

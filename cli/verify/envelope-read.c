@@ -6,6 +6,7 @@
 #include "x509-render.h"
 
 #define ENVELOPE_TYPE "chancery-envelope+json"
+#define ENVELOPE_CONTENT_DOSSIER "chancery-dossier+json"
 
 /* --- The outer object --- */
 
@@ -124,6 +125,19 @@ static const char *read_texts(json_object *header, Envelope *e)
     return NULL;
 }
 
+static const char *read_content_type(json_object *header, Envelope *e)
+{
+    const char *text;
+    int r = json_get_string(header, "cty", &text);
+
+    if (r == -ENOENT)
+        return NULL;
+    if (r < 0 || !streq(text, ENVELOPE_CONTENT_DOSSIER))
+        return "the header's cty is not " ENVELOPE_CONTENT_DOSSIER;
+    e->is_collected_dossier = true;
+    return NULL;
+}
+
 static const char *read_time_and_thumbprint(json_object *header, Envelope *e)
 {
     _cleanup_free_ void *thumbprint = NULL;
@@ -195,7 +209,8 @@ static const char *read_chain(json_object *header, Envelope *e)
 
 static const char *read_header(Envelope *e)
 {
-    static const char *const known[] = {"alg", "typ", "nonce", "iat", "x5t#S256", "x5c", NULL};
+    static const char *const known[] = {"alg", "typ",      "cty", "nonce",
+                                        "iat", "x5t#S256", "x5c", NULL};
     _cleanup_json_ json_object *header = NULL;
     _cleanup_free_ void *text = NULL;
     const char *reason;
@@ -210,6 +225,8 @@ static const char *read_header(Envelope *e)
     if (json_only_members(header, known) < 0)
         return "the header has a member that is not known";
     reason = read_texts(header, e);
+    if (!reason)
+        reason = read_content_type(header, e);
     if (!reason)
         reason = read_time_and_thumbprint(header, e);
     return reason ? reason : read_chain(header, e);

@@ -27,6 +27,7 @@ typedef struct Envelope {
     char algorithm[16];
     char nonce[ENVELOPE_NONCE_MAX]; /* "" when there is none */
     int64_t issued_at;
+    bool is_collected_dossier; /* the device says that it collected the payload itself */
     uint8_t thumbprint[32];
     STACK_OF(X509) * chain; /* leaf first; empty without x5c */
 } Envelope;

@@ -22,7 +22,7 @@ static const char *render_utc(int64_t seconds, char buffer[TIME_SIZE])
 static const char *payload_kind(const VerifyResult *result)
 {
     if (result->info.is_dossier)
-        return "dossier";
+        return result->envelope.is_collected_dossier ? "dossier" : "unvouched-dossier";
     return result->info.is_json ? "json" : "other";
 }
 

@@ -30,6 +30,8 @@ const char *verdict_to_string(Verdict verdict)
         return "valid-when-signed";
     case VERDICT_BAD_PAYLOAD:
         return "bad-payload";
+    case VERDICT_NOT_COLLECTED:
+        return "not-collected";
     case VERDICT_USAGE:
     default:
         return "usage";
@@ -147,8 +149,16 @@ static bool check_payload(VerifyResult *r)
 {
     const Envelope *e = &r->envelope;
 
-    if (!r->info.is_dossier)
+    if (!r->info.is_dossier && !e->is_collected_dossier)
         return true;
+    if (!r->info.is_dossier)
+        return refuse(r, VERDICT_BAD_PAYLOAD,
+                      "the payload is not the dossier that the header says it is");
+    /* Whoever may sign may have any bytes signed. */
+    if (!e->is_collected_dossier)
+        return refuse(r, VERDICT_NOT_COLLECTED,
+                      "the payload looks like a dossier, but the device does not say that it "
+                      "collected it: a user had it signed");
     if (r->info.is_doubtful)
         return refuse(r, VERDICT_BAD_PAYLOAD,
                       "the payload is a dossier that is cut short or ambiguous");

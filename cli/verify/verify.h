@@ -23,6 +23,7 @@ typedef enum Verdict {
     VERDICT_STALE = 7,
     VERDICT_VALID_WHEN_SIGNED = 8,
     VERDICT_BAD_PAYLOAD = 9,
+    VERDICT_NOT_COLLECTED = 10,
 } Verdict;
 
 const char *verdict_to_string(Verdict verdict);

@@ -6,7 +6,9 @@
  *     reader-gone, cancel                 a dossier that nobody reads
  *     many                                one collection more at a time than is allowed
  *     sign MEBIBYTES                      an envelope around that many zero bytes
- *     good                                a dossier in a memory file */
+ *     good                                a dossier in a memory file
+ *     seal NONCE < payload                an envelope around any bytes, on standard output: what
+ * anyone who holds crypto execute can have signed */
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -99,6 +101,23 @@ static int sign(const char *mebibytes)
     return wait_job(job);
 }
 
+/* Standard input and output are pipes, as sshd's are: dossierd takes them as they are. */
+static int seal(const char *nonce)
+{
+    _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+    _cleanup_free_ char *job = NULL;
+
+    if (sd_bus_message_new_method_call(bus, &call, NAME, PATH, NAME, "Sign") < 0 ||
+        sd_bus_message_append(call, "ha{sv}h", STDIN_FILENO, 2, "nonce", "s", nonce,
+                              "include-certificate", "b", 1, STDOUT_FILENO) < 0)
+        return EXIT_FAILURE;
+    job = start(call);
+    if (!job || sd_bus_call_method(bus, NAME, job, JOB_INTERFACE, "Wait", &error, NULL, "") < 0)
+        return EXIT_FAILURE;
+    return EXIT_SUCCESS;
+}
+
 static int many(void)
 {
     for (int i = 0; i < 17; i++) {
@@ -129,6 +148,8 @@ int main(int argc, char *argv[])
         return EXIT_FAILURE;
     if (streq(mode, "sign") && argc == 3)
         return sign(argv[2]);
+    if (streq(mode, "seal") && argc == 3)
+        return seal(argv[2]);
     if (streq(mode, "many"))
         return many();
     if (streq(mode, "reader-gone") || streq(mode, "cancel"))

@@ -13,9 +13,9 @@ from envelope import Envelope, encode
 from machine import ADMIN
 
 # Exit statuses of chancery-verify(1).
-GOOD, USAGE, MALFORMED, BAD_SIGNATURE, UNTRUSTED, NONCE, STALE, WHEN_SIGNED = 0, 1, 2, 3, 4, 5, 7, 8
+GOOD, USAGE, MALFORMED, BAD_SIGNATURE, UNTRUSTED, NONCE, STALE, WHEN_SIGNED, NOT_COLLECTED = 0, 1, 2, 3, 4, 5, 7, 8, 10
 NAMES = {GOOD: "good", MALFORMED: "malformed", BAD_SIGNATURE: "bad-signature", UNTRUSTED: "untrusted", NONCE: "nonce-mismatch",
-         STALE: "stale", WHEN_SIGNED: "valid-when-signed"}
+         STALE: "stale", WHEN_SIGNED: "valid-when-signed", NOT_COLLECTED: "not-collected"}
 DAY = 86400
 
 
@@ -42,7 +42,7 @@ def verdict(collector):
         told = json.loads(result.stdout)
         assert told["verdict"] == NAMES[result.returncode] and told["status"] == result.returncode
         if result.returncode != GOOD:
-            assert "signer" not in told or result.returncode in (NONCE, STALE, WHEN_SIGNED)
+            assert "signer" not in told or result.returncode in (NONCE, STALE, WHEN_SIGNED, NOT_COLLECTED)
         return result.returncode, told.get("reason", "")
     return judge
 
@@ -108,6 +108,24 @@ def test_dossier_and_envelope_answer_the_same_question(enrolled, verdict):
     text = workflow.collect(enrolled, "show platform security integrity dossier include packages nonce 99 | utility sign nonce 1580 "
                             "include-certificate").decode()
     assert refused(verdict(text), NONCE)
+
+
+def test_invented_dossier(enrolled, envelope, verdict, build):
+    """Whoever holds crypto execute can have any bytes signed. A dossier that the device has not collected itself is told from one that
+    it has: one that is invented, one that was changed in a single place, and a true one of another boot of dossierd."""
+    enrolled.write("/run/dossier-stream", (build / "dossierd/dossier-stream").read_bytes(), 0o755)
+
+    def sealed(payload):
+        return enrolled.run(["/run/dossier-stream", "seal", workflow.NONCE], "dossier-user", stdin=payload.decode()).stdout
+    changed = envelope.payload.replace(b'"architecture":"amd64"', b'"architecture":"arm64"', 1)
+    assert changed != envelope.payload
+    for payload in (b'{"model-name":"urn:chancery:dossier","nonce":"1580"}', changed):
+        assert refused(verdict(sealed(payload)), NOT_COLLECTED)
+    assert verdict(sealed(envelope.payload))[0] == GOOD, "the device still knows what it has collected a moment ago"
+    assert "cty" not in Envelope(sealed(b"any text")).header and verdict(sealed(b"any text"))[0] == GOOD
+    enrolled.kill("dossierd", 9)
+    enrolled.wait_daemons(["dossierd"])
+    assert refused(verdict(sealed(envelope.payload)), NOT_COLLECTED)
 
 
 def test_another_root(envelope, verdict, collector):

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* envelope-maker KEY.pem CHAIN.pem ALGORITHM DIGEST NONCE < payload > envelope: an envelope by the
- * code of dossierd with a key from a file, for tests of other programs. */
+/* envelope-maker KEY.pem CHAIN.pem ALGORITHM DIGEST NONCE [CONTENT-TYPE] < payload > envelope: an
+ * envelope by the code of dossierd with a key from a file, for tests of other programs. */
 #include <openssl/pem.h>
 #include <time.h>
 
@@ -58,7 +58,7 @@ int main(int argc, char *argv[])
     size_t size;
     ssize_t n;
 
-    if (argc != 6 || !payload)
+    if (argc < 6 || argc > 7 || !payload)
         return EXIT_FAILURE;
     key = read_key(argv[1]);
     if (!key || read_chain(argv[2], &signer) < 0)
@@ -69,7 +69,7 @@ int main(int argc, char *argv[])
         if (envelope_payload_add(payload, buffer, (size_t)n) < 0)
             return EXIT_FAILURE;
     if (n < 0 || envelope_payload_finish(payload, &text, &size) < 0 ||
-        envelope_header(&signer, argv[5], (int64_t)time(NULL), true, &header) < 0 ||
+        envelope_header(&signer, argv[6], argv[5], (int64_t)time(NULL), true, &header) < 0 ||
         envelope_sign(NULL, key, &signer, header, text, size, &signature) < 0 ||
         envelope_write(write_out, NULL, header, text, size, signature) < 0)
         return EXIT_FAILURE;

@@ -120,7 +120,7 @@ def check_verifier(verifier, folder, root, text, payload):
 def check_kind(maker, verifier, folder, algorithm, digest, kind, jws):
     payload = b'{"model-name":"urn:chancery:dossier","nonce":"1580"}\n'
     leaf, root = make_signer(folder, kind)
-    text = run(maker, f"{leaf}.key", str(folder / "chain.pem"), algorithm, digest, "1580", data=payload).stdout
+    text = run(maker, f"{leaf}.key", str(folder / "chain.pem"), algorithm, digest, "1580", "chancery-dossier+json", data=payload).stdout
     envelope = json.loads(text)
     header = json.loads(decode(envelope["protected"]))
     assert header["alg"] == jws and header["nonce"] == "1580" and len(header["x5c"]) == 2, header

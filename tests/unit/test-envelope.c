@@ -28,20 +28,23 @@ static void test_header(void **state)
     _cleanup_free_ void *text = NULL;
     size_t size;
 
-    assert_int_equal(envelope_header(&none, "1", 1, false, &with), -EOPNOTSUPP);
-    assert_int_equal(envelope_header(&wrong, "1", 1, false, &with), -EOPNOTSUPP);
-    assert_int_equal(envelope_header(&signer, "1580", 1700000000, true, &with), 0);
+    assert_int_equal(envelope_header(&none, NULL, "1", 1, false, &with), -EOPNOTSUPP);
+    assert_int_equal(envelope_header(&wrong, NULL, "1", 1, false, &with), -EOPNOTSUPP);
+    assert_int_equal(
+        envelope_header(&signer, ENVELOPE_CONTENT_DOSSIER, "1580", 1700000000, true, &with), 0);
     assert_int_equal(base64url_decode(with, strlen(with), &text, &size), 0);
     /* x5c is base64, the thumbprint base64url: RFC 7515 sections 4.1.6 and 4.1.8. */
-    assert_string_equal((char *)text, "{\"alg\":\"ES384\",\"typ\":\"chancery-envelope+json\","
-                                      "\"nonce\":\"1580\",\"iat\":1700000000,"
-                                      "\"x5t#S256\":\"af369E5R3OU0BAFdqPXjFq_"
-                                      "rQOeMcHMHdsOz2YKxcDw\",\"x5c\":[\"MAP7/78=\",\"MAA=\"]}");
+    assert_string_equal((char *)text,
+                        "{\"alg\":\"ES384\",\"typ\":\"chancery-envelope+json\","
+                        "\"cty\":\"chancery-dossier+json\",\"nonce\":\"1580\",\"iat\":1700000000,"
+                        "\"x5t#S256\":\"af369E5R3OU0BAFdqPXjFq_"
+                        "rQOeMcHMHdsOz2YKxcDw\",\"x5c\":[\"MAP7/78=\",\"MAA=\"]}");
     free(TAKE_PTR(text));
-    assert_int_equal(envelope_header(&signer, NULL, 1, false, &without), 0);
+    assert_int_equal(envelope_header(&signer, NULL, NULL, 1, false, &without), 0);
     assert_int_equal(base64url_decode(without, strlen(without), &text, &size), 0);
     assert_null(strstr(text, "nonce"));
     assert_null(strstr(text, "x5c"));
+    assert_null(strstr(text, "cty"));
     assert_non_null(strstr(text, "x5t#S256"));
 }
 

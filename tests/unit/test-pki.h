@@ -112,6 +112,7 @@ typedef struct TestEnvelopeSpec {
     int64_t issued_at;
     bool include_certificate;
     const char *header; /* base64url, in place of the one that would be made */
+    const char *content_type;
 } TestEnvelopeSpec;
 
 static inline char *pki_envelope(const TestCertificate *leaf, const TestCertificate *root,
@@ -135,7 +136,7 @@ static inline char *pki_envelope(const TestCertificate *leaf, const TestCertific
     if (spec->header)
         header = strdup(spec->header);
     else
-        assert_int_equal(envelope_header(&signer, spec->nonce, spec->issued_at,
+        assert_int_equal(envelope_header(&signer, spec->content_type, spec->nonce, spec->issued_at,
                                          spec->include_certificate, &header),
                          0);
     assert_int_equal(envelope_sign(NULL, leaf->key, &signer, header, payload64, size, &signature),

@@ -41,6 +41,7 @@ static void test_check(void **state)
 static void test_reader_gone(void **state)
 {
     static const char zeros[1 << 20];
+    uint8_t digest[RELAY_DIGEST_SIZE];
     uint64_t bytes;
     Relay *relay;
     int fds[2], r = 0;
@@ -52,7 +53,7 @@ static void test_reader_gone(void **state)
         r = write_full(relay_fd(relay), zeros, sizeof zeros);
     assert_int_equal(r, -EPIPE);
     assert_int_equal(relay_error(relay), -EPIPE);
-    assert_int_equal(relay_finish(relay, &bytes), -EPIPE);
+    assert_int_equal(relay_finish(relay, &bytes, digest), -EPIPE);
     relay_free(relay);
 }
 
@@ -61,6 +62,7 @@ static void test_cancelled(void **state)
 {
     static const char zeros[1 << 20];
     _cleanup_close_ int cancel = eventfd(0, EFD_CLOEXEC);
+    uint8_t digest[RELAY_DIGEST_SIZE];
     uint64_t bytes;
     Relay *relay;
     int fds[2], r = 0;
@@ -71,7 +73,7 @@ static void test_cancelled(void **state)
     for (int i = 0; i < 1000 && r == 0; i++)
         r = write_full(relay_fd(relay), zeros, sizeof zeros);
     assert_int_equal(r, -EPIPE);
-    assert_int_equal(relay_finish(relay, &bytes), -ECANCELED);
+    assert_int_equal(relay_finish(relay, &bytes, digest), -ECANCELED);
     relay_free(relay);
     assert_int_equal(stream_read(fds[0], &(char){0}, 1, cancel), -ECANCELED);
     (void)close(fds[0]);
@@ -104,6 +106,7 @@ static void test_carried(void **state)
     for (int kind = 0; kind < 2; kind++) {
         Reader reader = {.data = copy};
         pthread_t thread;
+        uint8_t digest[RELAY_DIGEST_SIZE];
         uint64_t bytes = 0;
         Relay *relay;
         int fds[2];
@@ -116,7 +119,7 @@ static void test_carried(void **state)
         assert_int_equal(relay_new(fds[1], -1, &relay), 0);
         assert_int_equal(pthread_create(&thread, NULL, read_everything, &reader), 0);
         assert_int_equal(write_full(relay_fd(relay), data, sizeof data), 0);
-        assert_int_equal(relay_finish(relay, &bytes), 0);
+        assert_int_equal(relay_finish(relay, &bytes, digest), 0);
         relay_free(relay);
         assert_int_equal(pthread_join(thread, NULL), 0);
         assert_int_equal(bytes, sizeof data);

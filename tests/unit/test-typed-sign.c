@@ -574,6 +574,8 @@ static void test_envelope(void **state)
 
     assert_int_equal(seal(f, f->leaf, &certificate, &right, "e30", NULL), 0);
     assert_int_equal(seal(f, f->leaf, &certificate, &right, "", NULL), 0);
+    full.members = ",\"cty\":\"" ENVELOPE_CONTENT_DOSSIER "\"";
+    assert_int_equal(seal(f, f->leaf, &certificate, &full, "e30", NULL), 0);
     assert_true(asprintf(&chain, ",\"nonce\":\"1580\",\"x5c\":[\"%s\",\"%s\"]", own, own) > 0);
     full.members = chain;
     assert_int_equal(seal(f, f->leaf, &certificate, &full, "e30", NULL), 0);
@@ -596,6 +598,8 @@ static void test_envelope_header(void **state)
                             "iat is not the present time");
     assert_envelope_refused(f, &c, (Header){.away = ENVELOPE_CLOCK_SKEW + 60}, "e30",
                             "iat is not the present time");
+    assert_envelope_refused(f, &c, (Header){.members = ",\"cty\":\"JWT\""}, "e30",
+                            "cty is not " ENVELOPE_CONTENT_DOSSIER);
     assert_envelope_refused(f, &c, (Header){.members = ",\"crit\":[]"}, "e30", unknown);
     assert_envelope_refused(f, &c, (Header){.members = ",\"b64\":false"}, "e30", unknown);
     assert_envelope_refused(f, &c, (Header){.members = ",\"kid\":\"x\""}, "e30", unknown);

@@ -12,7 +12,9 @@
 #define LEAF_USAGE "critical,digitalSignature,nonRepudiation,keyEncipherment"
 
 static TestCertificate root, other_root, leaf;
-static const TestEnvelopeSpec plain = {"ecdsanistp384", "sha384", "1580", NOW, true, NULL};
+static const TestEnvelopeSpec plain = {"ecdsanistp384", "sha384", "1580", NOW, true, NULL, NULL};
+static const TestEnvelopeSpec dossier_spec = {
+    "ecdsanistp384", "sha384", "1580", NOW, true, NULL, ENVELOPE_CONTENT_DOSSIER};
 
 static int setup(void **state)
 {
@@ -61,7 +63,8 @@ static Verdict verdict(const char *envelope)
 static Verdict verdict_with(const TestCertificate *signer, const TestCertificate *issuer,
                             const char *algorithm, const char *digest)
 {
-    const TestEnvelopeSpec spec = {algorithm, digest, "1580", NOW, true, NULL};
+    const TestEnvelopeSpec spec = {
+        algorithm, digest, "1580", NOW, true, NULL, ENVELOPE_CONTENT_DOSSIER};
     _cleanup_free_ char *envelope = pki_envelope(signer, issuer, &spec, DOSSIER, STRLEN(DOSSIER));
 
     return verdict(envelope);
@@ -108,11 +111,12 @@ static void test_good(void **state)
  * crash. */
 static void test_flipped(void **state)
 {
-    _cleanup_free_ char *envelope = pki_envelope(&leaf, &root, &plain, DOSSIER, STRLEN(DOSSIER));
+    _cleanup_free_ char *envelope =
+        pki_envelope(&leaf, &root, &dossier_spec, DOSSIER, STRLEN(DOSSIER));
     const char *payload = strstr(envelope, "\"payload\":\""),
                *header = strstr(envelope, "\"protected\":\"");
     const char *signature = strstr(envelope, "\"signature\":\"");
-    size_t counts[10] = {0};
+    size_t counts[VERDICT_NOT_COLLECTED + 1] = {0};
 
     assert_int_equal(verdict(envelope), VERDICT_GOOD);
     for (char *p = envelope; *p && *p != '\n'; p++) {
@@ -134,7 +138,8 @@ static void test_flipped(void **state)
 
 static void test_truncated(void **state)
 {
-    _cleanup_free_ char *envelope = pki_envelope(&leaf, &root, &plain, DOSSIER, STRLEN(DOSSIER));
+    _cleanup_free_ char *envelope =
+        pki_envelope(&leaf, &root, &dossier_spec, DOSSIER, STRLEN(DOSSIER));
     const VerifyRequest request = request_at(NOW);
     size_t size = strlen(envelope) - 1; /* without the newline */
 
@@ -251,6 +256,7 @@ static void test_nonce(void **state)
     assert_int_equal(verdict(without), VERDICT_NONCE);
     /* F17: the dossier's nonce and the envelope's differ, or only one of them has one. */
     spec.nonce = "1581";
+    spec.content_type = ENVELOPE_CONTENT_DOSSIER;
     dossier = pki_envelope(&leaf, &root, &spec, DOSSIER, STRLEN(DOSSIER));
     assert_int_equal(verdict_of(&request, dossier, strlen(dossier)), VERDICT_NONCE);
     request.nonce = NULL;
@@ -265,11 +271,33 @@ static void test_nonce(void **state)
 static void test_payload(void **state)
 {
     static const char cut[] = "{\"model-name\":\"urn:chancery:dossier\",\"nonce\":\"1580\"";
-    _cleanup_free_ char *envelope = pki_envelope(&leaf, &root, &plain, cut, STRLEN(cut));
+    TestEnvelopeSpec collected = plain;
+    _cleanup_free_ char *envelope = NULL, *text = NULL;
     _cleanup_free_ char *empty = pki_envelope(&leaf, &root, &plain, "", 0);
 
+    collected.content_type = ENVELOPE_CONTENT_DOSSIER;
+    envelope = pki_envelope(&leaf, &root, &collected, cut, STRLEN(cut));
+    text = pki_envelope(&leaf, &root, &collected, "text", 4);
     assert_int_equal(verdict(envelope), VERDICT_BAD_PAYLOAD);
+    assert_int_equal(verdict(text), VERDICT_BAD_PAYLOAD);
     assert_int_equal(verdict(empty), VERDICT_GOOD);
+}
+
+/* Whoever may sign can have any bytes signed: a dossier that the device has not collected itself is
+ * told from one that it has. */
+static void test_invented_dossier(void **state)
+{
+    TestEnvelopeSpec spec = plain;
+    _cleanup_free_ char *invented = pki_envelope(&leaf, &root, &spec, DOSSIER, STRLEN(DOSSIER));
+    _cleanup_free_ char *collected = NULL, *unknown = NULL;
+
+    assert_int_equal(verdict(invented), VERDICT_NOT_COLLECTED);
+    spec.content_type = ENVELOPE_CONTENT_DOSSIER;
+    collected = pki_envelope(&leaf, &root, &spec, DOSSIER, STRLEN(DOSSIER));
+    assert_int_equal(verdict(collected), VERDICT_GOOD);
+    spec.content_type = "something-else";
+    unknown = pki_envelope(&leaf, &root, &spec, DOSSIER, STRLEN(DOSSIER));
+    assert_int_equal(verdict(unknown), VERDICT_MALFORMED);
 }
 
 /* F18: a root of the same name, a certificate of another chain. */
@@ -371,12 +399,13 @@ static void test_chain_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),      cmocka_unit_test(test_flipped),
-        cmocka_unit_test(test_truncated), cmocka_unit_test(test_outer_form),
-        cmocka_unit_test(test_header),    cmocka_unit_test(test_algorithm),
-        cmocka_unit_test(test_nonce),     cmocka_unit_test(test_payload),
-        cmocka_unit_test(test_root),      cmocka_unit_test(test_certificate),
-        cmocka_unit_test(test_time),      cmocka_unit_test(test_chain_file),
+        cmocka_unit_test(test_good),        cmocka_unit_test(test_flipped),
+        cmocka_unit_test(test_truncated),   cmocka_unit_test(test_outer_form),
+        cmocka_unit_test(test_header),      cmocka_unit_test(test_algorithm),
+        cmocka_unit_test(test_nonce),       cmocka_unit_test(test_invented_dossier),
+        cmocka_unit_test(test_payload),     cmocka_unit_test(test_root),
+        cmocka_unit_test(test_certificate), cmocka_unit_test(test_time),
+        cmocka_unit_test(test_chain_file),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
