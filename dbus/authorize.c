@@ -231,7 +231,11 @@ static int refuse(sd_bus_message *m, const char *task, int error, sd_bus_error *
     task_text(task, text, sizeof text);
     (void)bus_sender_name(m, &user);
     log_event(&event, LOG_FIELDS("USER", user ? user : "unknown", "TASK", task, "MEMBER", sd_bus_message_get_member(m)),
-              "User '%s' was refused %s: task ID %s is missing", user ? user : "unknown", sd_bus_message_get_member(m), text);
+              "User '%s' was refused %s: task ID %s %s", user ? user : "unknown", sd_bus_message_get_member(m), text,
+              error == -EACCES   ? "is missing"
+              : error == -ESTALE ? "was granted for something else"
+              : error == -EDQUOT ? "was not asked about, too many calls are waiting"
+                                 : "could not be asked about");
     if (error == -ESTALE)
         return sd_bus_error_setf(reterr_error, ERROR_CONFLICT,
                                  "What was authorised is not what is asked for now; try again");
@@ -246,12 +250,27 @@ static int refuse(sd_bus_message *m, const char *task, int error, sd_bus_error *
 
 static int query_ask_next(AuthorizationQuery *query);
 
+/* When the object of a message has vanished while polkit was being asked, no handler comes for the answer. Runs when the bus's queue is empty: what is
+ * answered and still here then, nobody waits for. */
+static int on_sweep(sd_event_source *s, void *userdata)
+{
+    Server *server = userdata;
+
+    for (AuthorizationQuery *query = server->queries, *link; query; query = link) {
+        link = query->link;
+        if (query->result != 0)
+            query_free(query);
+    }
+    return 0;
+}
+
 static void query_finish(AuthorizationQuery *query, int result)
 {
     int r;
 
     query->result = result;
     query->slot = sd_bus_slot_unref(query->slot);
+    (void)sd_event_source_set_enabled(query->server->query_sweep, SD_EVENT_ONESHOT);
     r = sd_bus_message_rewind(query->message, true);
     if (r >= 0)
         r = sd_bus_enqueue_for_read(query->server->bus, query->message);
@@ -520,8 +539,17 @@ static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *reterr_er
 
 int authorize_init(Server *server)
 {
+    int r;
+
     authorizing_server = server;
     find_daemon_users();
+    r = sd_event_add_defer(server->event, &server->query_sweep, on_sweep, server);
+    if (r >= 0)
+        r = sd_event_source_set_priority(server->query_sweep, SD_EVENT_PRIORITY_IDLE);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(server->query_sweep, SD_EVENT_OFF);
+    if (r < 0)
+        return r;
     return sd_bus_add_filter(server->bus, NULL, on_message, server);
 }
 
@@ -529,4 +557,5 @@ void authorize_done(Server *server)
 {
     while (server->queries)
         query_free(server->queries);
+    server->query_sweep = sd_event_source_unref(server->query_sweep);
 }
