@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A default build is a hardened release, whatever is installed from it."""
+
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+from contract import ROOT
+
+PROGRAMS = ["keyd/chancery-keyd", "enrolld/chancery-enrolld", "poold/chancery-poold", "dossierd/chancery-dossierd", "policy/chancery-policyd",
+            "fetch/chancery-fetch", "cli/chancery", "cli/verify/chancery-verify"]
+
+
+def readelf(program, *options):
+    return subprocess.run(["readelf", "--wide", *options, program], capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_program_is_hardened(name, build):
+    program = build / name
+    assert re.search(r"Type:\s+DYN", readelf(program, "--file-header")), "position-independent"
+    segments = readelf(program, "--segments")
+    assert "GNU_RELRO" in segments and not re.search(r"GNU_STACK.*RWE", segments)
+    assert not re.search(r"LOAD.*RWE", segments)
+    dynamic = readelf(program, "--dynamic")
+    assert "BIND_NOW" in dynamic or re.search(r"FLAGS_1.*NOW", dynamic)
+    assert "RPATH" not in dynamic and "RUNPATH" not in dynamic
+    symbols = readelf(program, "--dyn-syms")
+    assert "__stack_chk_fail" in symbols
+    assert re.search(r"__\w+_chk\b", symbols), "fortified calls"
+    if "X86-64" in readelf(program, "--file-header"):
+        # The note of a whole program says no more than its weakest object, libc's start files among them; the code itself tells.
+        assert program.read_bytes().count(b"\xf3\x0f\x1e\xfa") > 20, "control-flow protection: functions begin with endbr64"
+
+
+def test_every_source_names_its_licence():
+    listed = subprocess.run(["git", "-C", ROOT, "ls-files"], capture_output=True, text=True, check=False).stdout.split()
+    paths = [ROOT / p for p in listed] or [p for p in ROOT.rglob("*") if "build" not in p.parts]
+    for path in paths:
+        if path.suffix in (".c", ".h", ".py", ".sh", ".in", ".build", ".xml") and path.exists():
+            assert "SPDX-License-Identifier: Apache-2.0" in path.read_text()[:400], path
+
+
+def test_room_says_who_may_see_what():
+    """A target sees its own folder, dbus/ and common/: no room adds another's folder to its include path."""
+    for room in ("keyd", "enrolld", "poold", "dossierd", "policy", "fetch", "cli"):
+        text = pathlib.Path(ROOT / room / "meson.build").read_text()
+        for words in re.findall(r"include_directories\(([^)]*)\)", text):
+            assert ".." not in words, f"{room}/meson.build: {words}"
