@@ -7,6 +7,7 @@ Two lanes run side by side: compilers and static checks in one, the booted route
 import argparse
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import threading
@@ -66,8 +67,12 @@ class Check:
         folder = WORK / name
         begun = time.monotonic()
         status, log = 0, None
-        if not (folder / "build.ninja").exists():
+        stamp = folder / "configured-as"
+        if not stamp.exists() or stamp.read_text() != repr(BUILDS[name]):
+            shutil.rmtree(folder, ignore_errors=True)
             status, log = self.command(f"setup-{name}", ["meson", "setup", str(folder), *options], environment)
+            if not status:
+                stamp.write_text(repr(BUILDS[name]))
         if not status:
             status, log = self.command(f"build-{name}", ["ninja", "-C", str(folder), "-j", JOBS], environment)
         seconds = time.monotonic() - begun

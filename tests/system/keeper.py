@@ -182,11 +182,9 @@ class Keeper:
             raise KeeperError("meson install: " + " ".join(log.read_text(errors="replace").strip().splitlines()[-3:]))
 
     def command(self):
-        """On a systemd host nspawn makes itself a scope; elsewhere it stays in the cgroup that it was started in."""
-        argv = [NSPAWN, "--quiet", f"--directory={self.root}", "--register=no", "--private-network", "--hostname=router",
+        """nspawn stays in the cgroup that the keeper was started in, and ends with EXIT_REBOOT when the router wants to boot again."""
+        argv = [NSPAWN, "--quiet", f"--directory={self.root}", "--register=no", "--keep-unit", "--private-network", "--hostname=router",
                 f"--machine={self.spec['name']}", f"--system-call-filter={SYSTEM_CALLS}"]
-        if not os.path.isdir("/run/systemd/system"):
-            argv.append("--keep-unit")
         if "command" in self.spec:  # a container that is not booted, for what must work without a router
             return [*argv, "--as-pid2", "--console=pipe", *self.spec.get("nspawn", []), "--", *self.spec["command"]]
         return [*argv, "--boot", "--console=read-only", *self.spec.get("nspawn", [])]
@@ -220,21 +218,17 @@ class Keeper:
             while not self.stopping:
                 again.unlink(missing_ok=True)
                 self.spawn(log)
-                self.follow()
-                status = self.nspawn.wait()
+                status = self.follow()
                 if status != EXIT_REBOOT and not again.exists():
                     return status
         return 0
 
     def follow(self):
-        """Tells each new leader. On a systemd host nspawn reboots a container by itself: the leader changes under it."""
-        told = 0
-        while self.nspawn.poll() is None:
-            leader = self.leader()
-            if leader not in (0, told):
-                told = leader
-                self.say("booting")
-            time.sleep(0.1 if told else 0.02)
+        """Tells the leader once it is there, and waits for its end."""
+        while self.nspawn.poll() is None and not self.leader():
+            time.sleep(0.02)
+        self.say("booting")
+        return self.nspawn.wait()
 
     def stop(self, _signal, _frame):
         self.stopping = True

@@ -168,6 +168,7 @@ class PrivateBus(Machine):
                     if not os.path.exists(f"/home/{user}"):
                         self.place("folder", f"/home/{user}")
                     self.call("useradd", "--create-home", "--shell", "/usr/bin/chancery", "--groups", ",".join(groups), user)
+                    pathlib.Path(f"/home/{user}/.hushlogin").touch()
         finally:
             for kind, name in sorted(self.names() - before):
                 self.place(kind, name)

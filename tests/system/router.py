@@ -60,10 +60,11 @@ class Router(Machine):
         if not self.keep:
             self.spec["owner"] = os.getpid()
         (self.folder / "spec.json").write_text(json.dumps(self.spec))
+        # Where systemd runs, the container gets a scope of its own, whose cgroups are then its own to arrange.
+        scope = ["systemd-run", "--quiet", "--scope", "--collect", "--property=Delegate=yes", "--"] if os.path.isdir("/run/systemd/system") else []
         with (self.folder / "keeper.log").open("wb") as log:
-            self.keeper = subprocess.Popen(["unshare", "--mount", "--propagation", "private", "/usr/bin/python3", str(KEEPER),
-                                            str(self.folder)], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                           start_new_session=True)
+            self.keeper = subprocess.Popen([*scope, "unshare", "--mount", "--propagation", "private", "/usr/bin/python3", "-B", str(KEEPER),
+                                            str(self.folder)], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
         (self.folder / "keeper.pid").write_text(str(self.keeper.pid))
 
     @classmethod
