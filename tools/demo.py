@@ -205,6 +205,10 @@ def down():
         with Progress(f"Ending {running.kind}"):
             running.stop()
     shutil.rmtree(COLLECTOR, ignore_errors=True)
+    try:
+        BOXES.rmdir()
+    except OSError:  # other routers are there, or none ever was
+        pass
     return running is not None
 
 

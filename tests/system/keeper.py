@@ -166,7 +166,9 @@ class Keeper:
             for group in groups:
                 call("groupadd", "--root", str(self.root), "--force", group)
             shell = self.spec.get("shells", {}).get(user, "/usr/bin/chancery")
-            call("useradd", "--root", str(self.root), "--create-home", "--shell", shell, "--groups", ",".join(groups), user)
+            there = any(line.startswith(f"{user}:") for line in (self.root / "etc/passwd").read_text().splitlines())
+            make = ["usermod", "--append"] if there else ["useradd", "--create-home"]
+            call(*make, "--root", str(self.root), "--shell", shell, "--groups", ",".join(groups), user)
         for user in {*self.spec.get("users", {}), *self.spec.get("key_users", ())}:
             self.write(f"etc/ssh/authorized_keys.d/{user}", public)
 
@@ -183,8 +185,8 @@ class Keeper:
 
     def command(self):
         """nspawn stays in the cgroup that the keeper was started in, and ends with EXIT_REBOOT when the router wants to boot again."""
-        argv = [NSPAWN, "--quiet", f"--directory={self.root}", "--register=no", "--keep-unit", "--private-network", "--hostname=router",
-                f"--machine={self.spec['name']}", f"--system-call-filter={SYSTEM_CALLS}"]
+        argv = [NSPAWN, "--quiet", f"--directory={self.root}", f"--machine={self.spec['name']}", "--hostname=router", "--register=no",
+                "--keep-unit", "--link-journal=no", "--private-network", f"--system-call-filter={SYSTEM_CALLS}"]
         if "command" in self.spec:  # a container that is not booted, for what must work without a router
             return [*argv, "--as-pid2", "--console=pipe", *self.spec.get("nspawn", []), "--", *self.spec["command"]]
         return [*argv, "--boot", "--console=read-only", *self.spec.get("nspawn", [])]

@@ -158,17 +158,19 @@ class PrivateBus(Machine):
 
     def prepare_accounts(self, root):
         before = self.names()
+        taken = [user for user in ACCOUNTS if ("user", user) in before]
+        if taken:
+            raise MachineError(f"there is an account {taken[0]} here, which the private bus would have to change")
         try:
             for conf in sorted((root / "usr/lib/sysusers.d").glob("*.conf")):
                 self.call("systemd-sysusers", str(conf))
             for user, groups in ACCOUNTS.items():
                 for group in groups:
                     self.call("groupadd", "--force", group)
-                if ("user", user) not in before:
-                    if not os.path.exists(f"/home/{user}"):
-                        self.place("folder", f"/home/{user}")
-                    self.call("useradd", "--create-home", "--shell", "/usr/bin/chancery", "--groups", ",".join(groups), user)
-                    pathlib.Path(f"/home/{user}/.hushlogin").touch()
+                if not os.path.exists(f"/home/{user}"):
+                    self.place("folder", f"/home/{user}")
+                self.call("useradd", "--create-home", "--shell", "/usr/bin/chancery", "--groups", ",".join(groups), user)
+                pathlib.Path(f"/home/{user}/.hushlogin").touch()
         finally:
             for kind, name in sorted(self.names() - before):
                 self.place(kind, name)
