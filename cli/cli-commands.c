@@ -17,6 +17,8 @@
 #define KEYS "Keys"
 #define GENERATE "Generate a key pair"
 #define LABEL "Label of the key pair (the_default)"
+#define ZEROIZE "Remove key pairs for good"
+#define LABEL_OR_ALL "Label of the key pair (all of them)"
 #define TRUSTPOINT "Name of the trustpoint"
 #define CERTIFICATES "Certificates of trustpoints"
 #define TRUSTPOOL "The pool of trusted CA certificates"
@@ -67,6 +69,14 @@ const GrammarCommand cli_commands[] = {
     {"crypto key generate rsa [general-keys] [<label:label>]",
      HELP(CRYPTO, KEYS, GENERATE, "RSA", "One pair for signing and encryption", LABEL), 0,
      ACTION(cli_key_generate, CLI_EXEC)},
+    {"crypto key zeroize ecdsa <curve:nistp256|nistp384|nistp521> [<label:label>]",
+     HELP(CRYPTO, KEYS, ZEROIZE, "ECDSA", "NIST curve P-256|NIST curve P-384|NIST curve P-521",
+          LABEL_OR_ALL),
+     0, ACTION(cli_key_zeroize, CLI_EXEC)},
+    {"crypto key zeroize ed25519 [<label:label>]",
+     HELP(CRYPTO, KEYS, ZEROIZE, "Ed25519", LABEL_OR_ALL), 0, ACTION(cli_key_zeroize, CLI_EXEC)},
+    {"crypto key zeroize rsa [<label:label>]", HELP(CRYPTO, KEYS, ZEROIZE, "RSA", LABEL_OR_ALL), 0,
+     ACTION(cli_key_zeroize, CLI_EXEC)},
     {"do <command:line>", HELP("Run an EXEC command", "The command"), 0, ACTION(NULL, CLI_CONFIG)},
     {"end", HELP("Back to EXEC mode"), 0, ACTION(cli_exec_end, CLI_EXEC | CLI_QUIET)},
     {"end", HELP("Leave configuration mode"), 0, ACTION(cli_config_end, CLI_CONFIG | CLI_QUIET)},

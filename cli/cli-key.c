@@ -35,6 +35,15 @@ static const KeyFamily *find_family(const GrammarMatch *m)
     return NULL;
 }
 
+const char *cli_key_algorithm(const GrammarMatch *m, const char **ret_display)
+{
+    const KeyFamily *family = find_family(m);
+
+    if (family && ret_display)
+        *ret_display = family->display_name;
+    return family ? family->algorithm : NULL;
+}
+
 /* 1: asked and confirmed, 0: no. */
 static int ask_replace(Cli *cli, const char *label)
 {

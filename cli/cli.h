@@ -201,12 +201,16 @@ int cli_sign_sink_fd(Sink *s);
  * that it had before, 0 when there was none. */
 int cli_sign_sink_give_up(Sink *s);
 
+/* --- cli-key.c: what the command line says, as the bus has it; NULL when there is no such algorithm.
+ * ret_display (may be NULL): "RSA". */
+const char *cli_key_algorithm(const GrammarMatch *m, const char **ret_display);
+
 /* --- cli-trustpool.c: takes over o. */
 int cli_print_json(Cli *cli, json_object *o);
 
 /* --- The commands */
 #define CLI_HANDLERS(X)                                                                            \
-    X(key_generate)                                                                                \
+    X(key_generate) X(key_zeroize)                                                                 \
     X(show_key)                                                                                    \
     X(ca_authenticate)                                                                             \
     X(ca_enroll) X(ca_clear) X(show_ca_certificates) X(trustpool_import) X(trustpool_clean)        \

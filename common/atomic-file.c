@@ -81,14 +81,22 @@ ssize_t read_full(int fd, void *data, size_t size)
     return (ssize_t)done;
 }
 
-static int temporary_open_at(int dirfd, mode_t mode, char ret_name[TEMPORARY_NAME_SIZE])
+static int temporary_name(char ret[TEMPORARY_NAME_SIZE])
 {
     uint64_t random;
-    int fd;
 
     if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)
         return -EIO;
-    (void)snprintf(ret_name, TEMPORARY_NAME_SIZE, TEMPORARY_PREFIX "%016llx", (unsigned long long)random);
+    (void)snprintf(ret, TEMPORARY_NAME_SIZE, TEMPORARY_PREFIX "%016llx", (unsigned long long)random);
+    return 0;
+}
+
+static int temporary_open_at(int dirfd, mode_t mode, char ret_name[TEMPORARY_NAME_SIZE])
+{
+    int fd = temporary_name(ret_name);
+
+    if (fd < 0)
+        return fd;
     fd = openat(dirfd, ret_name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
     return fd < 0 ? -errno : fd;
 }
@@ -129,6 +137,55 @@ int atomic_unlink_at(int dirfd, const char *name)
     if (unlinkat(dirfd, name, 0) < 0)
         return -errno;
     return fsync(dirfd) < 0 ? -errno : 0;
+}
+
+/* Best effort: on a file system that writes elsewhere the old blocks stay, and what was in them has
+ * to have been sealed. */
+static int overwrite_at(int dirfd, const char *name)
+{
+    static const uint8_t zeros[4096];
+    _cleanup_close_ int fd =
+        openat(dirfd, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    struct stat st;
+
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return -errno;
+    if (!S_ISREG(st.st_mode))
+        return -EBADF;
+    for (off_t done = 0; done < st.st_size; done += (off_t)sizeof zeros) {
+        size_t rest = (size_t)(st.st_size - done);
+        int r = write_full(fd, zeros, rest < sizeof zeros ? rest : sizeof zeros);
+
+        if (r < 0)
+            return r;
+    }
+    return fdatasync(fd) < 0 ? -errno : 0;
+}
+
+/* The name is gone whatever happens to the blocks; the first error counts. */
+static int erase_at(int dirfd, const char *name)
+{
+    int r = overwrite_at(dirfd, name);
+
+    if (unlinkat(dirfd, name, 0) < 0 && r >= 0)
+        r = -errno;
+    return r;
+}
+
+int atomic_erase_at(int dirfd, const char *name)
+{
+    char temporary[TEMPORARY_NAME_SIZE];
+    int r;
+
+    r = temporary_name(temporary);
+    if (r < 0)
+        return r;
+    if (renameat(dirfd, name, dirfd, temporary) < 0)
+        return -errno;
+    if (fsync(dirfd) < 0)
+        return -errno;
+    r = erase_at(dirfd, temporary);
+    return fsync(dirfd) < 0 && r >= 0 ? -errno : r;
 }
 
 int read_file_at(int dirfd, const char *name, size_t max, void **ret_data, size_t *ret_size)
@@ -174,19 +231,19 @@ int remove_leftovers_at(int dirfd)
     _cleanup_closedir_ DIR *dir = NULL;
     int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     struct dirent *entry;
+    int r;
 
     if (fd < 0)
         return -errno;
     dir = fdopendir(fd);
     if (!dir) {
-        int r = -errno;
-
+        r = -errno;
         (void)close(fd);
         return r;
     }
     while ((entry = readdir(dir)))
         if (strncmp(entry->d_name, TEMPORARY_PREFIX, STRLEN(TEMPORARY_PREFIX)) == 0 &&
-            unlinkat(dirfd, entry->d_name, 0) < 0 && errno != ENOENT)
-            return -errno;
+            (r = erase_at(dirfd, entry->d_name)) < 0 && r != -ENOENT)
+            return r;
     return 0;
 }

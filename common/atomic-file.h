@@ -23,6 +23,11 @@ int atomic_write_at(int dirfd, const char *name, const void *data, size_t size, 
 /* Removes a file and syncs the folder. -ENOENT when it is not there. */
 int atomic_unlink_at(int dirfd, const char *name);
 
+/* Removes a file whose content is to be gone: out of sight first, which is the step that counts, then
+ * overwritten and removed. A process that is killed in between leaves what remove_leftovers_at() ends.
+ * -ENOENT when it is not there. */
+int atomic_erase_at(int dirfd, const char *name);
+
 /* Reads a regular file (no symlink, no FIFO) of at most max bytes; one zero byte, not counted, follows
  * the data. -EFBIG when it is larger. The caller owns *ret_data. */
 int read_file_at(int dirfd, const char *name, size_t max, void **ret_data, size_t *ret_size);
@@ -31,7 +36,7 @@ int read_file_at(int dirfd, const char *name, size_t max, void **ret_data, size_
  * with the rest and nothing is lost for whoever looks into it. */
 int quarantine_at(int dirfd, const char *name);
 
-/* Removes temporary files that a killed process left behind. */
+/* Overwrites and removes temporary files that a killed process left behind. */
 int remove_leftovers_at(int dirfd);
 
 /* Writes or reads everything, across EINTR and short counts. read_full() returns the count, which is

@@ -16,6 +16,9 @@ typedef struct Keyd {
 
 /* keys-bus.c: org.chancery.Keys1 and .Key */
 int keys_bus_init(Keyd *k);
+int key_path(const char *algorithm, const char *label, char **ret);
+/* What store_claim() says, for the caller. */
+int claim_error(int error, const char *algorithm, const char *label, sd_bus_error *reterr_error);
 /* signing-bus.c: org.chancery.Keys1.Signing */
 int signing_bus_init(Keyd *k);
 void signing_bus_answer(sd_bus_message *m, const TypedSign *t, const SignOutcome *outcome);

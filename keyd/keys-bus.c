@@ -14,7 +14,7 @@
 
 /* --- Objects --- */
 
-static int key_path(const char *algorithm, const char *label, char **ret)
+int key_path(const char *algorithm, const char *label, char **ret)
 {
     _cleanup_free_ char *name = NULL;
 
@@ -269,8 +269,7 @@ static int generation_done(Job *job, void *data, int result)
     return job_result(job, "key", 'o', path);
 }
 
-static int claim_error(int error, const char *algorithm, const char *label,
-                       sd_bus_error *reterr_error)
+int claim_error(int error, const char *algorithm, const char *label, sd_bus_error *reterr_error)
 {
     switch (-error) {
     case EILSEQ:
@@ -284,7 +283,7 @@ static int claim_error(int error, const char *algorithm, const char *label,
                                  label);
     case EBUSY:
         return sd_bus_error_setf(reterr_error, ERROR_BUSY,
-                                 "The %s key %s is being generated already", algorithm, label);
+                                 "The %s key %s is being made or removed already", algorithm, label);
     case EDQUOT:
         return sd_bus_error_setf(reterr_error, ERROR_LIMIT_EXCEEDED,
                                  "There are %u keys, which is the most there may be",

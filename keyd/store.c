@@ -279,3 +279,22 @@ int store_publish(Store *s, Key *key)
     s->keys[s->n_keys++] = key_ref(key);
     return 0;
 }
+
+int store_erase(Store *s, const Key *key)
+{
+    char name[LABEL_FILE_NAME_SIZE];
+    int r;
+
+    r = label_file_name(key->algorithm->name, key->label, name);
+    return r < 0 ? r : atomic_erase_at(s->dirfd, name);
+}
+
+void store_forget(Store *s, const KeyAlgorithm *algorithm, const char *label)
+{
+    Key **slot = store_slot(s, algorithm->name, label);
+
+    if (!slot)
+        return;
+    key_unref(*slot);
+    *slot = s->keys[--s->n_keys];
+}

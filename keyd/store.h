@@ -30,6 +30,10 @@ void store_unclaim(Store *s, const KeyAlgorithm *algorithm, const char *label);
 
 /* Seals the key and makes it durable, replacing what was there. From any thread; blocks. */
 int store_write(Store *s, const Key *key);
+/* Removes the key's file for good. From any thread; blocks. -ENOENT. */
+int store_erase(Store *s, const Key *key);
+/* The key, whose file has been erased, is known no more. */
+void store_forget(Store *s, const KeyAlgorithm *algorithm, const char *label);
 /* The key, which has been written, becomes visible, replacing what was there. Returns 1 when it
  * replaced one. */
 int store_publish(Store *s, Key *key);

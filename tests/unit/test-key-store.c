@@ -150,6 +150,31 @@ static void test_replace(void **state)
     assert_int_equal(EVP_PKEY_eq(store_get(again, 0)->pkey, store_get(s, 0)->pkey), 1);
 }
 
+static void test_erased_and_forgotten(void **state)
+{
+    _cleanup_(store_freep) Store *s = store_at(*state, kek_bytes), *again = NULL;
+    const KeyAlgorithm *ed25519 = key_algorithm_find("ed25519");
+    _cleanup_(key_unrefp) Key *used = NULL;
+    char name[LABEL_FILE_NAME_SIZE];
+
+    put_key(s, "ed25519", "one");
+    put_key(s, "ed25519", "two");
+    used = key_ref(store_find(s, "ed25519", "one"));
+    assert_int_equal(store_erase(s, used), 0);
+    assert_int_equal(store_erase(s, used), -ENOENT);
+    store_forget(s, ed25519, "one");
+    store_forget(s, ed25519, "one");
+    assert_null(store_find(s, "ed25519", "one"));
+    assert_non_null(store_find(s, "ed25519", "two"));
+    assert_int_equal(label_file_name("ed25519", "one", name), 0);
+    assert_false(file_exists(*state, name));
+    assert_int_equal(store_claim(s, ed25519, "one", false), 0);
+    again = store_at(*state, kek_bytes);
+    assert_int_equal(store_count(again), 1);
+    /* Whoever signs with it goes on. */
+    assert_non_null(used->pkey);
+}
+
 /* F31: what is on disk holds no private key in clear, in no encoding that openssl writes. */
 static void test_files_are_sealed_and_private(void **state)
 {
@@ -361,6 +386,7 @@ int main(void)
         FOLDER_TEST(test_labels_and_claims_refused),
         FOLDER_TEST(test_round_trip),
         FOLDER_TEST(test_replace),
+        FOLDER_TEST(test_erased_and_forgotten),
         FOLDER_TEST(test_files_are_sealed_and_private),
         cmocka_unit_test(test_every_flipped_bit_is_noticed),
         cmocka_unit_test(test_every_truncation_is_noticed),
