@@ -66,13 +66,14 @@ static int key_exists(Cli *cli, const char *algorithm, const char *label)
     return cli_bus_error(cli, &error, r);
 }
 
-static int ask_modulus(Cli *cli, uint32_t *ret)
+static int ask_modulus(Cli *cli, bool usage_keys, uint32_t *ret)
 {
     cli_say(cli,
-            "  Choose the size of the key modulus in the range of %u to %u for your General "
-            "Purpose Keypair. Choosing a key modulus "
-            "greater than %u may take a few minutes.\n\n",
-            MODULUS_MIN, MODULUS_MAX, MODULUS_MIN);
+            "  Choose the size of the key modulus in the range of %u to %u for your %s. "
+            "Choosing a key modulus greater than %u may take a few minutes.\n\n",
+            MODULUS_MIN, MODULUS_MAX,
+            usage_keys ? "Signature and Encryption Keypairs" : "General Purpose Keypair",
+            MODULUS_MIN);
     for (;;) {
         _cleanup_free_ char *answer = NULL;
         unsigned long bits;
@@ -97,7 +98,7 @@ static int ask_modulus(Cli *cli, uint32_t *ret)
 }
 
 static int start_generate(Cli *cli, const KeyFamily *family, const char *label, uint32_t bits,
-                          bool replace, CliJob **ret)
+                          bool usage_keys, bool replace, CliJob **ret)
 {
     _cleanup_message_ sd_bus_message *m = NULL;
     int r = cli_new_call(cli, KEYS_NAME, KEYS_PATH, KEYS_NAME, "Generate", &m);
@@ -109,6 +110,8 @@ static int start_generate(Cli *cli, const KeyFamily *family, const char *label, 
         r = sd_bus_message_open_container(m, 'a', "{sv}");
     if (r >= 0 && bits > 0)
         r = sd_bus_message_append(m, "{sv}", "bits", "u", bits);
+    if (r >= 0 && usage_keys)
+        r = sd_bus_message_append(m, "{sv}", "usage", "s", "usage-keys");
     if (r >= 0 && replace)
         r = sd_bus_message_append(m, "{sv}", "replace", "b", 1);
     if (r >= 0)
@@ -121,12 +124,12 @@ static int start_generate(Cli *cli, const KeyFamily *family, const char *label, 
 /* Another generation may have come between the question and the call: then the question is asked
  * (again). */
 static int generate(Cli *cli, const KeyFamily *family, const char *label, uint32_t bits,
-                    bool replace)
+                    bool usage_keys, bool replace)
 {
     cli_say(cli, "Generating %s keys ...\n", family->display_name);
     for (;;) {
         _cleanup_(cli_job_freep) CliJob *job = NULL;
-        int r = start_generate(cli, family, label, bits, replace, &job);
+        int r = start_generate(cli, family, label, bits, usage_keys, replace, &job);
 
         if (r < 0)
             return r;
@@ -148,8 +151,8 @@ int cli_key_generate(Cli *cli, const GrammarMatch *m)
 {
     const char *label = grammar_argument(m, "label");
     const KeyFamily *family = find_family(m);
+    bool usage_keys = grammar_has(m, "usage-keys"), replace;
     uint32_t bits = 0;
-    bool replace;
     int r;
 
     if (!family)
@@ -167,14 +170,14 @@ int cli_key_generate(Cli *cli, const GrammarMatch *m)
         return r;
     replace = r > 0;
     if (streq(family->algorithm, "rsa")) {
-        r = ask_modulus(cli, &bits);
+        r = ask_modulus(cli, usage_keys, &bits);
         if (r < 0)
             return r;
         if (bits < MODULUS_WEAK)
             cli_say(cli, "%% A modulus of %u bits is weak: use %u or more unless a peer cannot.\n",
                     bits, MODULUS_WEAK);
     }
-    return generate(cli, family, label, bits, replace);
+    return generate(cli, family, label, bits, usage_keys, replace);
 }
 
 /* --- show crypto key mypubkey ----------------------------------------------------------------- */
@@ -217,7 +220,9 @@ static int compare_keys(const void *a, const void *b)
 
     if (x->created != y->created)
         return x->created < y->created ? -1 : 1;
-    return strcmp(x->label, y->label);
+    if (!streq(x->label, y->label))
+        return strcmp(x->label, y->label);
+    return -strcmp(x->usage, y->usage); /* signature, encryption */
 }
 
 static int print_keys(Cli *cli, const KeyList *list, const char *type)

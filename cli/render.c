@@ -59,15 +59,23 @@ void render_hex(FILE *f, const uint8_t *data, size_t size)
 }
 
 /* As in "Type      : RSA General purpose". */
+static const char *rsa_usage(const char *usage)
+{
+    if (streq(usage, "general"))
+        return "General purpose";
+    if (streq(usage, "signature"))
+        return "Signature";
+    return streq(usage, "encryption") ? "Encryption" : usage;
+}
+
 static void key_type(FILE *f, const KeyView *key)
 {
     const char *curve = strncmp(key->algorithm, "ecdsanistp", 10) == 0 ? key->algorithm + 10 : NULL;
 
     (void)fputs("Type      : ", f);
     if (streq(key->algorithm, "rsa")) {
-        (void)fputs(streq(key->usage, "general") ? "RSA General purpose" : "RSA ", f);
-        if (!streq(key->usage, "general"))
-            render_text(f, key->usage);
+        (void)fputs("RSA ", f);
+        render_text(f, rsa_usage(key->usage));
     } else if (curve) {
         (void)fputs("ECDSA General Curve Nistp", f);
         render_text(f, curve);

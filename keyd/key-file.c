@@ -7,8 +7,10 @@
 #include "label.h"
 #include "secure-memory.h"
 
-#define MAGIC "CHANKEY\001"
+#define MAGIC "CHANKEY"
 #define MAGIC_SIZE STRLEN(MAGIC)
+#define FORMAT_FIRST 1U
+#define FORMAT 2U
 #define NONCE_SIZE 12U
 #define TAG_SIZE 16U
 #define ALGORITHM_NAME_MAX 32U
@@ -21,7 +23,7 @@ typedef struct Header {
     char label[LABEL_MAX + 1];
     char usage[USAGE_MAX + 1];
     uint64_t created;
-    DerSpan public_key;
+    DerSpan public_keys[2]; /* the second one is empty, or that of the encryption pair */
 } Header;
 
 /* --- Writing --- */
@@ -39,7 +41,8 @@ static void put(Output *o, const void *data, size_t size)
         o->full = true;
         return;
     }
-    memcpy(o->data + o->size, data, size);
+    if (size > 0)
+        memcpy(o->data + o->size, data, size);
     o->size += size;
 }
 
@@ -53,28 +56,44 @@ static void put_sized(Output *o, const void *data, size_t size)
 
 static void put_header(Output *o, const Kek *kek, const Key *key)
 {
+    const uint8_t version = FORMAT;
+    const uint32_t flags = 0;
     uint64_t created = htobe64(key->created);
 
     put(o, MAGIC, MAGIC_SIZE);
+    put(o, &version, sizeof version);
     put(o, kek->id, KEK_ID_SIZE);
     put_sized(o, key->algorithm->name, strlen(key->algorithm->name));
     put_sized(o, key->label, strlen(key->label));
     put_sized(o, key->usage, strlen(key->usage));
+    put(o, &flags, sizeof flags);
     put(o, &created, sizeof created);
     put_sized(o, key->public_key, key->public_key_size);
+    put_sized(o, key->encryption ? key->encryption->public_key : NULL,
+              key->encryption ? key->encryption->public_key_size : 0);
 }
 
-/* PKCS#8 in OpenSSL's memory, which is memory for secrets. */
-static int private_key_encode(EVP_PKEY *pkey, uint8_t **ret, size_t *ret_size)
+/* PKCS#8, one or two, in OpenSSL's memory, which is memory for secrets. */
+static int private_keys_encode(const Key *key, uint8_t **ret, size_t *ret_size)
 {
-    _cleanup_(PKCS8_PRIV_KEY_INFO_freep) PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(pkey);
-    uint8_t *data = NULL;
-    int size = info ? i2d_PKCS8_PRIV_KEY_INFO(info, &data) : -1;
+    _cleanup_(PKCS8_PRIV_KEY_INFO_freep) PKCS8_PRIV_KEY_INFO *first = EVP_PKEY2PKCS8(key->pkey),
+                                                             *second = NULL;
+    _cleanup_openssl_free_ uint8_t *data = NULL;
+    int size = first ? i2d_PKCS8_PRIV_KEY_INFO(first, NULL) : -1, more = 0;
+    uint8_t *p;
 
-    if (size <= 0)
+    if (size > 0 && key->encryption) {
+        second = EVP_PKEY2PKCS8(key->encryption->pkey);
+        more = second ? i2d_PKCS8_PRIV_KEY_INFO(second, NULL) : -1;
+    }
+    if (size <= 0 || more < 0)
         return -ENOMEM;
-    *ret = data;
-    *ret_size = (size_t)size;
+    p = data = OPENSSL_malloc((size_t)size + (size_t)more);
+    if (!data || i2d_PKCS8_PRIV_KEY_INFO(first, &p) != size ||
+        (second && i2d_PKCS8_PRIV_KEY_INFO(second, &p) != more))
+        return -ENOMEM;
+    *ret = TAKE_PTR(data);
+    *ret_size = (size_t)size + (size_t)more;
     return 0;
 }
 
@@ -114,7 +133,7 @@ int key_file_seal(const Kek *kek, const Key *key, void **ret_data, size_t *ret_s
 
     if (!data)
         return -ENOMEM;
-    r = private_key_encode(key->pkey, &plain, &size);
+    r = private_keys_encode(key, &plain, &size);
     if (r < 0)
         return r;
     put_header(&output, kek, key);
@@ -165,7 +184,7 @@ static int take_string(DerSpan *input, size_t max, char *ret)
     return 0;
 }
 
-static int take_header(DerSpan *input, Header *ret)
+static int take_version(DerSpan *input, unsigned *ret)
 {
     DerSpan span;
     int r;
@@ -173,8 +192,35 @@ static int take_header(DerSpan *input, Header *ret)
     r = take(input, MAGIC_SIZE, &span);
     if (r < 0)
         return r;
-    if (!der_equal(span, MAGIC, MAGIC_SIZE))
+    if (!der_equal(span, MAGIC, MAGIC_SIZE) || take(input, 1, &span) < 0 ||
+        span.data[0] < FORMAT_FIRST || span.data[0] > FORMAT)
         return -EBADMSG;
+    *ret = span.data[0];
+    return 0;
+}
+
+/* A flag that this program does not know may forbid something. */
+static int take_flags(DerSpan *input)
+{
+    static const uint8_t none[sizeof(uint32_t)];
+    DerSpan flags;
+    int r;
+
+    r = take(input, sizeof none, &flags);
+    if (r < 0)
+        return r;
+    return der_equal(flags, none, sizeof none) ? 0 : -EBADMSG;
+}
+
+static int take_header(DerSpan *input, Header *ret)
+{
+    unsigned version;
+    DerSpan span;
+    int r;
+
+    r = take_version(input, &version);
+    if (r < 0)
+        return r;
     r = take(input, KEK_ID_SIZE, &span);
     if (r < 0)
         return r;
@@ -182,11 +228,16 @@ static int take_header(DerSpan *input, Header *ret)
     if (take_string(input, ALGORITHM_NAME_MAX, ret->algorithm) < 0 ||
         take_string(input, LABEL_MAX, ret->label) < 0 ||
         take_string(input, USAGE_MAX, ret->usage) < 0 ||
+        (version > FORMAT_FIRST && take_flags(input) < 0) ||
         take(input, sizeof ret->created, &span) < 0)
         return -EBADMSG;
     memcpy(&ret->created, span.data, sizeof ret->created);
     ret->created = be64toh(ret->created);
-    return take_sized(input, PUBLIC_KEY_MAX, &ret->public_key);
+    ret->public_keys[1] = (DerSpan){NULL, 0};
+    r = take_sized(input, PUBLIC_KEY_MAX, &ret->public_keys[0]);
+    if (r < 0 || version == FORMAT_FIRST)
+        return r;
+    return take_sized(input, PUBLIC_KEY_MAX, &ret->public_keys[1]);
 }
 
 /* *ret is in OpenSSL's memory, which is memory for secrets. */
@@ -219,20 +270,24 @@ static int decrypt(const Kek *kek, DerSpan associated, DerSpan sealed, uint8_t *
     return 0;
 }
 
-static int private_key_decode(const uint8_t *data, size_t size, EVP_PKEY **ret)
+/* Takes one from what is left. */
+static int private_key_decode(DerSpan *plain, EVP_PKEY **ret)
 {
-    const uint8_t *p = data;
+    const uint8_t *p = plain->data;
     _cleanup_(PKCS8_PRIV_KEY_INFO_freep) PKCS8_PRIV_KEY_INFO *info =
-        d2i_PKCS8_PRIV_KEY_INFO(NULL, &p, (long)size);
+        d2i_PKCS8_PRIV_KEY_INFO(NULL, &p, (long)plain->size);
 
-    if (!info || p != data + size)
+    if (!info)
         return -EBADMSG;
+    plain->size -= (size_t)(p - plain->data);
+    plain->data = p;
     *ret = EVP_PKCS82PKEY(info);
     return *ret ? 0 : -EBADMSG;
 }
 
 /* The parts have been authenticated; that they belong together is checked all the same. */
-static int key_assemble(const Header *header, const uint8_t *plain, size_t size, Key **ret)
+static int pair_assemble(const Header *header, const char *usage, DerSpan public_key,
+                         DerSpan *plain, Key **ret)
 {
     const KeyAlgorithm *algorithm = key_algorithm_find(header->algorithm);
     _cleanup_(key_unrefp) Key *key = NULL;
@@ -241,13 +296,37 @@ static int key_assemble(const Header *header, const uint8_t *plain, size_t size,
 
     if (!algorithm)
         return -EBADMSG;
-    r = private_key_decode(plain, size, &pkey);
+    r = private_key_decode(plain, &pkey);
     if (r < 0)
         return r;
-    r = key_new(algorithm, header->label, header->usage, header->created, pkey, &key);
+    r = key_new(algorithm, header->label, usage, header->created, pkey, &key);
     if (r < 0)
         return r == -EINVAL ? -EBADMSG : r;
-    if (!der_equal(header->public_key, key->public_key, key->public_key_size))
+    if (!der_equal(public_key, key->public_key, key->public_key_size))
+        return -EBADMSG;
+    *ret = TAKE_PTR(key);
+    return 0;
+}
+
+static int key_assemble(const Header *header, DerSpan plain, Key **ret)
+{
+    bool two = header->public_keys[1].size > 0;
+    _cleanup_(key_unrefp) Key *key = NULL;
+    Key *encryption = NULL;
+    int r;
+
+    if (!streq(header->usage, two ? KEY_USAGE_SIGNATURE : KEY_USAGE_GENERAL))
+        return -EBADMSG;
+    r = pair_assemble(header, header->usage, header->public_keys[0], &plain, &key);
+    if (r >= 0 && two) {
+        r = pair_assemble(header, KEY_USAGE_ENCRYPTION, header->public_keys[1], &plain,
+                          &encryption);
+        if (r >= 0)
+            r = key_join(key, encryption);
+    }
+    if (r < 0)
+        return r;
+    if (plain.size > 0)
         return -EBADMSG;
     *ret = TAKE_PTR(key);
     return 0;
@@ -271,7 +350,7 @@ int key_file_open(const Kek *kek, const void *data, size_t size, Key **ret)
         return -ENOKEY;
     r = decrypt(kek, (DerSpan){data, size - input.size}, input, &plain, &plain_size);
     if (r >= 0)
-        r = key_assemble(&header, plain, plain_size, ret);
+        r = key_assemble(&header, (DerSpan){plain, plain_size}, ret);
     if (r < 0)
         ERR_clear_error();
     return r < 0 && secure_memory_failures() != failures ? -ENOMEM : r;

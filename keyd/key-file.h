@@ -1,18 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A key on disk. All numbers are big-endian.
  *
- *     8 bytes   "CHANKEY" and the version, 1
+ *     8 bytes   "CHANKEY" and the version, 2
  *     16        id of the key-encryption key
  *     2, n      algorithm
  *     2, n      label
- *     2, n      usage
+ *     2, n      usage: general, or signature: then two pairs, the second is for encryption
+ *     4         flags; none is defined, so that all are 0
  *     8         creation, microseconds since the epoch
  *     2, n      public key, DER SubjectPublicKeyInfo
+ *     2, n      the second pair's, else empty
  *     12        nonce, new for each file
- *     n         the private key: PKCS#8 under AES-256-GCM
+ *     n         the private keys, one after the other: PKCS#8 under AES-256-GCM
  *     16        tag
  *
- * Everything before the nonce is associated data: a file whose label, algorithm or public key was
+ * Version 1 has neither flags nor a second public key; it is read, and never written. Two pairs of
+ * one label are one file, so that a kill never leaves one without, or with the wrong, other.
+ *
+ * Everything before the nonce is associated data: a file whose label, usage, flags or public key was
  * changed, or that was put together from two, does not open. */
 #pragma once
 

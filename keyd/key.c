@@ -29,6 +29,18 @@ static bool pkey_fits(const KeyAlgorithm *algorithm, EVP_PKEY *pkey)
     return false;
 }
 
+/* The static string, or NULL: only RSA has pairs of one usage. */
+static const char *usage_find(const KeyAlgorithm *algorithm, const char *name)
+{
+    static const char *const usages[] = {KEY_USAGE_GENERAL, KEY_USAGE_SIGNATURE,
+                                         KEY_USAGE_ENCRYPTION};
+
+    for (size_t i = 0; i < ELEMENTSOF(usages); i++)
+        if (streq(usages[i], name) && (i == 0 || algorithm->family == KEY_FAMILY_RSA))
+            return usages[i];
+    return NULL;
+}
+
 int key_new(const KeyAlgorithm *algorithm, const char *label, const char *usage, uint64_t created,
             EVP_PKEY *pkey, Key **ret)
 {
@@ -36,14 +48,14 @@ int key_new(const KeyAlgorithm *algorithm, const char *label, const char *usage,
     _cleanup_(key_unrefp) Key *k = NULL;
     int size;
 
-    if (!label_is_valid(label) || !streq(usage, KEY_USAGE_GENERAL) || !pkey_fits(algorithm, pkey))
+    if (!label_is_valid(label) || !usage_find(algorithm, usage) || !pkey_fits(algorithm, pkey))
         return -EINVAL;
     k = calloc(1, sizeof *k);
     if (!k)
         return -ENOMEM;
     atomic_init(&k->references, 1);
     k->algorithm = algorithm;
-    k->usage = KEY_USAGE_GENERAL;
+    k->usage = usage_find(algorithm, usage);
     k->created = created;
     k->label = strdup(label);
     k->bits = algorithm->bits > 0 ? algorithm->bits : (unsigned)EVP_PKEY_get_bits(pkey);
@@ -56,6 +68,23 @@ int key_new(const KeyAlgorithm *algorithm, const char *label, const char *usage,
     return 0;
 }
 
+int key_join(Key *signature, Key *encryption)
+{
+    if (!streq(signature->usage, KEY_USAGE_SIGNATURE) || signature->encryption ||
+        !streq(encryption->usage, KEY_USAGE_ENCRYPTION) ||
+        !key_is(encryption, signature->algorithm->name, signature->label)) {
+        key_unref(encryption);
+        return -EINVAL;
+    }
+    signature->encryption = encryption;
+    return 0;
+}
+
+bool key_signs(const Key *k)
+{
+    return !streq(k->usage, KEY_USAGE_ENCRYPTION);
+}
+
 Key *key_ref(Key *k)
 {
     atomic_fetch_add(&k->references, 1);
@@ -66,6 +95,7 @@ Key *key_unref(Key *k)
 {
     if (!k || atomic_fetch_sub(&k->references, 1) > 1)
         return NULL;
+    key_unref(k->encryption);
     EVP_PKEY_free(k->pkey);
     OPENSSL_free(k->public_key);
     free(k->label);
@@ -165,6 +195,8 @@ int key_sign(Key *k, Digest digest, DerSpan input, int (*check)(DerSpan piece, v
     size_t size = (size_t)EVP_PKEY_get_size(k->pkey);
     int r;
 
+    if (!key_signs(k))
+        return -EPERM;
     if (!key_algorithm_takes_digest(k->algorithm, digest))
         return -EINVAL;
     signature = malloc(size);

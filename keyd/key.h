@@ -13,6 +13,9 @@
 #include "openssl-util.h"
 
 #define KEY_USAGE_GENERAL "general"
+/* Usage keys: two pairs of one label, each for one thing and nothing else. */
+#define KEY_USAGE_SIGNATURE "signature"
+#define KEY_USAGE_ENCRYPTION "encryption"
 
 typedef struct Key {
     atomic_uint references;
@@ -24,11 +27,17 @@ typedef struct Key {
     uint8_t *public_key; /* DER SubjectPublicKeyInfo; of OpenSSL's memory */
     size_t public_key_size;
     EVP_PKEY *pkey;
+    struct Key *encryption; /* of a signature pair: the other one */
 } Key;
 
 /* Takes over pkey. -EINVAL when it is not a key of the algorithm. */
 int key_new(const KeyAlgorithm *algorithm, const char *label, const char *usage, uint64_t created,
             EVP_PKEY *pkey, Key **ret);
+/* Takes over encryption, on failure too: the partner of a signature pair that nobody else uses yet.
+ * -EINVAL when they do not go together. */
+int key_join(Key *signature, Key *encryption);
+/* Encryption pairs do not. */
+bool key_signs(const Key *k);
 Key *key_ref(Key *k);
 Key *key_unref(Key *k);
 DEFINE_TRIVIAL_CLEANUP_FUNC(Key *, key_unref);

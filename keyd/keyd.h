@@ -16,7 +16,8 @@ typedef struct Keyd {
 
 /* keys-bus.c: org.chancery.Keys1 and .Key */
 int keys_bus_init(Keyd *k);
-int key_path(const char *algorithm, const char *label, char **ret);
+int key_path(const Key *key, char **ret);
+int key_announce_removed(Keyd *k, const Key *key);
 /* What store_claim() says, for the caller. */
 int claim_error(int error, const char *algorithm, const char *label, sd_bus_error *reterr_error);
 /* signing-bus.c: org.chancery.Keys1.Signing */

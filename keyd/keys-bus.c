@@ -14,11 +14,15 @@
 
 /* --- Objects --- */
 
-int key_path(const char *algorithm, const char *label, char **ret)
+/* The encryption pair of usage keys is an object of its own, beside the signature pair. */
+#define ENCRYPTION_SUFFIX "/" KEY_USAGE_ENCRYPTION
+
+int key_path(const Key *key, char **ret)
 {
     _cleanup_free_ char *name = NULL;
 
-    if (asprintf(&name, "%s/%s", algorithm, label) < 0) {
+    if (asprintf(&name, "%s/%s%s", key->algorithm->name, key->label,
+                 key_signs(key) ? "" : ENCRYPTION_SUFFIX) < 0) {
         name = NULL;
         return -ENOMEM;
     }
@@ -30,7 +34,7 @@ static int key_object_find(sd_bus *bus, const char *path, const char *interface,
 {
     _cleanup_free_ char *name = NULL;
     Keyd *k = userdata;
-    char *slash;
+    char *slash, *suffix;
     Key *key;
     int r;
 
@@ -41,7 +45,14 @@ static int key_object_find(sd_bus *bus, const char *path, const char *interface,
     if (!slash)
         return 0;
     *slash = 0;
+    suffix = strchr(slash + 1, '/');
+    if (suffix && !streq(suffix, ENCRYPTION_SUFFIX))
+        return 0;
+    if (suffix)
+        *suffix = 0;
     key = store_find(k->store, name, slash + 1);
+    if (key && suffix)
+        key = key->encryption;
     if (!key)
         return 0;
     *ret_found = key;
@@ -62,19 +73,19 @@ static int key_objects_enumerate(sd_bus *bus, const char *prefix, void *userdata
 {
     _cleanup_(paths_freep) char **paths = NULL;
     Keyd *k = userdata;
-    size_t n = store_count(k->store);
+    size_t n = store_count(k->store), n_paths = 0;
     int r;
 
-    paths = calloc(n + 1, sizeof *paths);
+    paths = calloc(2 * n + 1, sizeof *paths);
     if (!paths)
         return -ENOMEM;
-    for (size_t i = 0; i < n; i++) {
-        Key *key = store_get(k->store, i);
-
-        r = key_path(key->algorithm->name, key->label, &paths[i]);
-        if (r < 0)
-            return r;
-    }
+    for (size_t i = 0; i < n; i++)
+        for (const Key *key = store_get(k->store, i); key; key = key->encryption) {
+            r = key_path(key, &paths[n_paths]);
+            if (r < 0)
+                return r;
+            n_paths++;
+        }
     *ret_nodes = TAKE_PTR(paths);
     return 1;
 }
@@ -132,16 +143,49 @@ int keys1_key_get_public_key(sd_bus *bus, const char *path, const char *interfac
 
 /* The signal goes to everybody, and the values are for those who hold the read task: it says that
  * there is an object, and that its properties are to be asked for. */
-static int emit_added(sd_bus *bus, const char *path)
+static int announce_added(Keyd *k, const Key *key)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *signal = NULL;
+    sd_bus *bus = server_bus(k->server);
+    _cleanup_free_ char *path = NULL;
     int r;
 
+    r = key_path(key, &path);
+    if (r < 0)
+        return r;
     r = sd_bus_message_new_signal(bus, &signal, KEYS_PATH, "org.freedesktop.DBus.ObjectManager",
                                   "InterfacesAdded");
     if (r >= 0)
         r = sd_bus_message_append(signal, "oa{sa{sv}}", path, 1, KEYS_KEY_INTERFACE, 0);
     return r < 0 ? r : sd_bus_send(bus, signal, NULL);
+}
+
+int key_announce_removed(Keyd *k, const Key *key)
+{
+    _cleanup_free_ char *path = NULL;
+    int r;
+
+    r = key_path(key, &path);
+    if (r < 0)
+        return r;
+    return sd_bus_emit_interfaces_removed(server_bus(k->server), path, KEYS_KEY_INTERFACE, NULL);
+}
+
+/* What is at a path was nothing, or another key, before. Either key may be NULL, not both. */
+static int announce_replaced(Keyd *k, const Key *old, const Key *new)
+{
+    _cleanup_free_ char *path = NULL;
+    int r;
+
+    if (!new)
+        return key_announce_removed(k, old);
+    if (!old)
+        return announce_added(k, new);
+    r = key_path(new, &path);
+    if (r < 0)
+        return r;
+    return sd_bus_emit_properties_changed(server_bus(k->server), path, KEYS_KEY_INTERFACE, "Usage",
+                                          "Size", "Created", "PublicKey", NULL);
 }
 
 /* --- Find --- */
@@ -161,7 +205,7 @@ int keys1_method_find(sd_bus_message *m, void *userdata, sd_bus_error *reterr_er
     if (!key)
         return sd_bus_error_setf(reterr_error, ERROR_NO_SUCH_OBJECT,
                                  "There is no such key; generate it first");
-    r = key_path(key->algorithm->name, key->label, &path);
+    r = key_path(key, &path);
     return r < 0 ? r : sd_bus_reply_method_return(m, "o", path);
 }
 
@@ -172,6 +216,7 @@ typedef struct Generation {
     const KeyAlgorithm *algorithm;
     char *label;
     unsigned bits;
+    bool usage_keys;
     bool claimed;
     Key *key;
 } Generation;
@@ -205,25 +250,41 @@ static bool generation_is_cancelled(void *userdata)
     return job_is_cancelled(userdata);
 }
 
-/* In the worker: makes the key and writes it. Nobody else has the name, which is claimed. */
-static int generation_run(Job *job, void *data)
+static int make_pair(Job *job, const Generation *g, const char *usage, uint64_t created, Key **ret)
 {
-    Generation *g = data;
     EVP_PKEY *pkey = NULL;
-    struct timeval now;
     int r;
 
-    job_progress(job, 0, "Generating the key pair");
     r = key_generate(g->algorithm, g->bits, generation_is_cancelled, job, &pkey);
     if (r == -ENOMEM)
         return job_fail(
             job, ERROR_LIMIT_EXCEEDED,
             "The memory for keys is used up; raise LimitMEMLOCK= of chancery-keyd.service");
-    if (r < 0)
-        return r;
+    return r < 0 ? r : key_new(g->algorithm, g->label, usage, created, pkey, ret);
+}
+
+/* In the worker: makes the key and writes it. Nobody else has the name, which is claimed. */
+static int generation_run(Job *job, void *data)
+{
+    Generation *g = data;
+    Key *encryption = NULL;
+    struct timeval now;
+    uint64_t created;
+    int r;
+
     (void)gettimeofday(&now, NULL);
-    r = key_new(g->algorithm, g->label, KEY_USAGE_GENERAL,
-                (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_usec, pkey, &g->key);
+    created = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_usec;
+    job_progress(job, 0, "Generating the key pair");
+    if (!g->usage_keys) {
+        r = make_pair(job, g, KEY_USAGE_GENERAL, created, &g->key);
+    } else {
+        r = make_pair(job, g, KEY_USAGE_SIGNATURE, created, &g->key);
+        job_progress(job, 45, "Generating the second key pair");
+        if (r >= 0)
+            r = make_pair(job, g, KEY_USAGE_ENCRYPTION, created, &encryption);
+        if (r >= 0)
+            r = key_join(g->key, encryption);
+    }
     if (r < 0)
         return r;
     job_progress(job, 90, "Storing the key pair");
@@ -233,18 +294,20 @@ static int generation_run(Job *job, void *data)
     return 0;
 }
 
-static int generation_announce(Generation *g, const char *path, bool replaced)
+static int generation_announce(Generation *g, const Key *old)
 {
-    sd_bus *bus = server_bus(g->keyd->server);
+    const Key *old_encryption = old ? old->encryption : NULL;
+    int r = announce_replaced(g->keyd, old, g->key);
 
-    return replaced ? sd_bus_emit_properties_changed(bus, path, KEYS_KEY_INTERFACE, "Size",
-                                                     "Created", "PublicKey", NULL)
-                    : emit_added(bus, path);
+    if (r >= 0 && (old_encryption || g->key->encryption))
+        r = announce_replaced(g->keyd, old_encryption, g->key->encryption);
+    return r;
 }
 
 static int generation_done(Job *job, void *data, int result)
 {
     static const LogEvent event = {LOG_KEY_GENERATED};
+    _cleanup_(key_unrefp) Key *old = NULL;
     _cleanup_free_ char *path = NULL;
     Generation *g = data;
     int r, replaced;
@@ -252,6 +315,9 @@ static int generation_done(Job *job, void *data, int result)
     generation_unclaim(g);
     if (result < 0)
         return result;
+    old = store_find(g->keyd->store, g->algorithm->name, g->label);
+    if (old)
+        key_ref(old);
     replaced = store_publish(g->keyd->store, g->key);
     if (replaced < 0)
         return replaced;
@@ -259,11 +325,10 @@ static int generation_done(Job *job, void *data, int result)
               LOG_FIELDS("ALGORITHM", g->algorithm->name, "LABEL", g->label, "USER", job_user(job)),
               "The %s key %s, %u bits, was %s by %s", g->algorithm->name, g->label, g->key->bits,
               replaced ? "replaced" : "generated", job_user(job));
-    g->key = key_unref(g->key);
-    r = key_path(g->algorithm->name, g->label, &path);
+    r = key_path(g->key, &path);
     if (r < 0)
         return r;
-    r = generation_announce(g, path, replaced);
+    r = generation_announce(g, old);
     if (r < 0)
         log_warning_errno(r, "Failed to announce the key %s, ignoring: %m", path);
     return job_result(job, "key", 'o', path);
@@ -307,14 +372,26 @@ static int check_bits(const KeyAlgorithm *algorithm, bool given, uint32_t bits,
     return 0;
 }
 
+static int check_usage(const KeyAlgorithm *algorithm, const char *usage, bool *ret_usage_keys,
+                       sd_bus_error *reterr_error)
+{
+    *ret_usage_keys = streq(usage, "usage-keys");
+    if (streq(usage, KEY_USAGE_GENERAL) ||
+        (*ret_usage_keys && algorithm->family == KEY_FAMILY_RSA))
+        return 0;
+    return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
+                             "The usage of keys is general, or, for rsa, usage-keys");
+}
+
 int keys1_method_generate(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
 {
     _cleanup_(generation_freep) Generation *g = NULL;
     uint32_t bits = RSA_BITS_DEFAULT;
     bool replace = false, bits_given = false;
+    const char *name, *label, *usage = "general";
     const BusOption options[] = {{"bits", 'u', &bits, &bits_given},
-                                 {"replace", 'b', &replace, NULL}};
-    const char *name, *label;
+                                 {"replace", 'b', &replace, NULL},
+                                 {"usage", 's', &usage, NULL}};
     JobWork work = {"generate", generation_run, generation_done, generation_free, NULL};
     int r;
 
@@ -333,6 +410,8 @@ int keys1_method_generate(sd_bus_message *m, void *userdata, sd_bus_error *reter
         return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
                                  "There are no keys of that algorithm here");
     r = check_bits(g->algorithm, bits_given, bits, reterr_error);
+    if (r >= 0)
+        r = check_usage(g->algorithm, usage, &g->usage_keys, reterr_error);
     if (r < 0)
         return r;
     r = store_claim(g->keyd->store, g->algorithm, label, replace);

@@ -88,6 +88,8 @@ int typed_sign_permitted(TypedSign *t, Store *store, const KeyRights *rights,
 {
     const char *algorithm = t->key->algorithm->name, *label = t->key->label;
 
+    if (!key_signs(t->key))
+        return refuse(-EPERM, ret_reason, "it lacks the usage signature; its usage is encryption");
     switch (t->purpose) {
     case PURPOSE_CERTIFICATE_REQUEST:
         if (!key_rights_is_keypair(rights, algorithm, label))

@@ -106,17 +106,6 @@ static int zeroization_run(Job *job, void *data)
     return 0;
 }
 
-static int emit_removed(sd_bus *bus, const Key *key)
-{
-    _cleanup_free_ char *path = NULL;
-    int r;
-
-    r = key_path(key->algorithm->name, key->label, &path);
-    if (r < 0)
-        return r;
-    return sd_bus_emit_interfaces_removed(bus, path, KEYS_KEY_INTERFACE, NULL);
-}
-
 static int zeroization_done(Job *job, void *data, int result)
 {
     static const LogEvent event = {LOG_KEY_DELETED};
@@ -131,7 +120,9 @@ static int zeroization_done(Job *job, void *data, int result)
                          job_user(job)),
               "The %s key %s was removed by %s", z->key->algorithm->name, z->key->label,
               job_user(job));
-    r = emit_removed(server_bus(z->keyd->server), z->key);
+    r = key_announce_removed(z->keyd, z->key);
+    if (r >= 0 && z->key->encryption)
+        r = key_announce_removed(z->keyd, z->key->encryption);
     if (r < 0)
         log_warning_errno(r, "Failed to announce that the key %s is gone, ignoring: %m",
                           z->key->label);

@@ -175,6 +175,94 @@ static void test_erased_and_forgotten(void **state)
     assert_non_null(used->pkey);
 }
 
+static Key *usage_keys_for_test(const char *label)
+{
+    static const char *const usages[] = {KEY_USAGE_SIGNATURE, KEY_USAGE_ENCRYPTION};
+    const KeyAlgorithm *rsa = key_algorithm_find("rsa");
+    Key *keys[2] = {NULL, NULL};
+
+    for (size_t i = 0; i < 2; i++) {
+        EVP_PKEY *pkey = NULL;
+
+        assert_int_equal(key_generate(rsa, 512, NULL, NULL, &pkey), 0);
+        assert_int_equal(key_new(rsa, label, usages[i], 1700000000123456, pkey, &keys[i]), 0);
+    }
+    assert_int_equal(key_join(keys[0], keys[1]), 0);
+    return keys[0];
+}
+
+static void test_usages_refused(void **state)
+{
+    const KeyAlgorithm *ed25519 = key_algorithm_find("ed25519");
+    _cleanup_(key_unrefp) Key *pair = usage_keys_for_test("one"), *other = NULL;
+    _cleanup_free_ uint8_t *signature = NULL;
+    EVP_PKEY *pkey = NULL;
+    size_t size;
+
+    assert_int_equal(key_generate(ed25519, 0, NULL, NULL, &pkey), 0);
+    assert_int_equal(EVP_PKEY_up_ref(pkey), 1);
+    assert_int_equal(key_new(ed25519, "a", KEY_USAGE_SIGNATURE, 0, pkey, &other), -EINVAL);
+    assert_int_equal(key_new(ed25519, "a", "any", 0, pkey, &other), -EINVAL);
+    assert_int_equal(key_sign(pair->encryption, DIGEST_SHA256, (DerSpan){(const uint8_t *)"x", 1},
+                              NULL, NULL, &signature, &size),
+                     -EPERM);
+    assert_int_equal(key_join(pair, usage_keys_for_test("one")), -EINVAL);
+}
+
+static void test_usage_keys_are_one_file(void **state)
+{
+    _cleanup_(store_freep) Store *s = store_at(*state, kek_bytes), *again = NULL, *third = NULL;
+    _cleanup_(key_unrefp) Key *pair = usage_keys_for_test("one");
+    Key *found;
+
+    put_key(s, "rsa", "one");
+    assert_int_equal(store_write(s, pair), 0);
+    assert_int_equal(store_publish(s, pair), 1);
+    again = store_at(*state, kek_bytes);
+    assert_int_equal(store_count(again), 1);
+    found = store_find(again, "rsa", "one");
+    assert_string_equal(found->usage, KEY_USAGE_SIGNATURE);
+    assert_string_equal(found->encryption->usage, KEY_USAGE_ENCRYPTION);
+    assert_int_equal(EVP_PKEY_eq(found->pkey, pair->pkey), 1);
+    assert_int_equal(EVP_PKEY_eq(found->encryption->pkey, pair->encryption->pkey), 1);
+    /* and a general one in its place leaves no encryption pair behind */
+    put_key(again, "rsa", "one");
+    third = store_at(*state, kek_bytes);
+    assert_string_equal(store_find(third, "rsa", "one")->usage, KEY_USAGE_GENERAL);
+    assert_null(store_find(third, "rsa", "one")->encryption);
+}
+
+/* A file as the first release wrote it, sealed with a key-encryption key of zeros. */
+static void test_first_format(void **state)
+{
+    static const uint8_t zeros[KEK_SIZE];
+    static const char file[] =
+        "\x43\x48\x41\x4e\x4b\x45\x59\x01\xd8\xfd\xea\x5d\x21\x15\x32\x02\xdd\xa9\x1d\xdc"
+        "\x52\x02\x6a\x24\x00\x07\x65\x64\x32\x35\x35\x31\x39\x00\x11\x73\x79\x73\x74\x65"
+        "\x6d\x2d\x65\x6e\x72\x6f\x6c\x6c\x2d\x6b\x65\x79\x00\x07\x67\x65\x6e\x65\x72\x61"
+        "\x6c\x00\x06\x0a\x24\x18\x1e\x40\x00\x00\x2c\x30\x2a\x30\x05\x06\x03\x2b\x65\x70"
+        "\x03\x21\x00\x43\xbe\xe6\x08\x57\xb4\xe4\xa5\x27\x0f\x91\x27\x1a\x69\x82\x64\x90"
+        "\xe9\x54\xba\x3b\x6a\x5b\x77\x21\xb8\x1e\x01\x4f\xf6\xe2\x2b\x77\x7c\x49\x11\xa6"
+        "\x9d\xfe\x41\x33\x4b\x99\xad\xce\x3a\x9b\x9c\x0a\xb3\x7c\xb4\x5f\x51\x04\x69\xdc"
+        "\x8c\x1d\x9b\x54\xd6\xe3\x71\x13\x33\xbf\xd9\x8e\x5d\x7b\xc1\x2e\x88\x53\x90\xd6"
+        "\xf6\xac\xb7\xf7\x3e\xe6\x7a\x26\xc2\x8c\x0a\xa2\xf4\xa8\x04\x6d\xc7\xcc\xd9\x5c"
+        "\x76\x64\x29\xe8\xcd\xcc\x6a\x9a\x25\x86\xe2";
+    _cleanup_(kek_freep) Kek *kek = kek_for_test(zeros);
+    _cleanup_(key_unrefp) Key *key = NULL;
+    _cleanup_free_ uint8_t *data = malloc(STRLEN(file));
+
+    memcpy(data, file, STRLEN(file));
+    assert_int_equal(key_file_open(kek, data, STRLEN(file), &key), 0);
+    assert_string_equal(key->usage, KEY_USAGE_GENERAL);
+    assert_string_equal(key->algorithm->name, "ed25519");
+    key = key_unref(key);
+    /* The version is bound as well. */
+    data[7] = 2;
+    assert_int_equal(key_file_open(kek, data, STRLEN(file), &key), -EBADMSG);
+    data[7] = 0;
+    assert_int_equal(key_file_open(kek, data, STRLEN(file), &key), -EBADMSG);
+}
+
 /* F31: what is on disk holds no private key in clear, in no encoding that openssl writes. */
 static void test_files_are_sealed_and_private(void **state)
 {
@@ -387,6 +475,9 @@ int main(void)
         FOLDER_TEST(test_round_trip),
         FOLDER_TEST(test_replace),
         FOLDER_TEST(test_erased_and_forgotten),
+        cmocka_unit_test(test_usages_refused),
+        FOLDER_TEST(test_usage_keys_are_one_file),
+        cmocka_unit_test(test_first_format),
         FOLDER_TEST(test_files_are_sealed_and_private),
         cmocka_unit_test(test_every_flipped_bit_is_noticed),
         cmocka_unit_test(test_every_truncation_is_noticed),
