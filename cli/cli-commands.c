@@ -23,6 +23,11 @@
 #define CERTIFICATES "Certificates of trustpoints"
 #define TRUSTPOOL "The pool of trusted CA certificates"
 #define CONFIGURATION "The configuration"
+#define CHANGES "What is changed"
+#define COMMITS "Commits"
+#define COMMIT "ID or label of a commit"
+#define HOW_MANY "How many"
+#define MARKED "Old lines and new ones, marked - and +"
 #define TERMINAL "Settings of this terminal"
 
 static const char dossier[] = "show platform security integrity dossier [include {<selector:"
@@ -86,15 +91,35 @@ const GrammarCommand cli_commands[] = {
     {"logout", HELP("Leave the shell"), 0, ACTION(cli_exec_exit, CLI_EXEC | CLI_QUIET)},
     {"pwd", HELP("Show the current mode"), 0, ACTION(cli_config_pwd, CLI_CONFIG | CLI_QUIET)},
     {"quit", HELP("Leave the shell"), 0, ACTION(cli_exec_exit, CLI_EXEC | CLI_QUIET)},
+    {"rollback configuration "
+     "(last <which:number(1-1000)>|to <which:label>|to-exclude <which:label>|<which:label>)",
+     HELP("Undo commits", CONFIGURATION, "The last ones", HOW_MANY,
+          "This commit and those after it", COMMIT, "Those after this commit", COMMIT, COMMIT),
+     0, ACTION(cli_rollback, CLI_EXEC)},
     {"root", HELP("To the top of the configuration"), 0,
      ACTION(cli_config_root, CLI_CONFIG | CLI_QUIET)},
     {"show clock", HELP(SHOW, "The time"), 0, ACTION(cli_show_clock, BOTH)},
     {"show configuration", HELP(SHOW, CONFIGURATION), 0, ACTION(cli_show_candidate, CLI_CONFIG)},
-    {"show configuration commit list [<max:number(1-1000)>]",
-     HELP(SHOW, CONFIGURATION, "Commits", "The newest first", "How many"), 0,
+    {"show commit changes diff", HELP(SHOW, "What a commit would do", CHANGES, MARKED), 0,
+     ACTION(cli_show_difference, CLI_CONFIG)},
+    {"show configuration changes diff", HELP(SHOW, CONFIGURATION, CHANGES, MARKED), 0,
+     ACTION(cli_show_difference, CLI_CONFIG)},
+    {"show configuration commit changes "
+     "(all|last <which:number(1-1000)>|since <which:label>|<which:label>) [diff]",
+     HELP(SHOW, CONFIGURATION, COMMITS, CHANGES, "All that are kept", "The last ones", HOW_MANY,
+          "This commit and those after it", COMMIT, COMMIT, MARKED),
+     0, ACTION(cli_show_commit_changes, BOTH)},
+    {"show configuration commit list [<max:number(1-1000)>] [detail]",
+     HELP(SHOW, CONFIGURATION, COMMITS, "The newest first", HOW_MANY, "With label and comment"), 0,
      ACTION(cli_show_commit_list, BOTH | CLI_JSON)},
     {"show configuration failed", HELP(SHOW, CONFIGURATION, "Why the last commit failed"), 0,
      ACTION(cli_show_failed, CLI_CONFIG)},
+    {"show configuration merge", HELP(SHOW, CONFIGURATION, "The running one with the changes"), 0,
+     ACTION(cli_show_merged, CLI_CONFIG)},
+    {"show configuration rollback changes (last <which:number(1-1000)>|to <which:label>)",
+     HELP(SHOW, CONFIGURATION, "What a rollback would do", CHANGES, "Of the last commits", HOW_MANY,
+          "Back to before this commit", COMMIT),
+     0, ACTION(cli_show_rollback_changes, BOTH)},
     {"show crypto ca certificates [<trustpoint:label>]",
      HELP(SHOW, CRYPTO, CA, CERTIFICATES, TRUSTPOINT), 0,
      ACTION(cli_show_ca_certificates, BOTH | CLI_JSON)},

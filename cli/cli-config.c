@@ -16,7 +16,8 @@
 #define CONFLICT                                                                                   \
     "One or more commits have occurred from other configuration sessions since this session "      \
     "started or since the last commit was made from this "                                         \
-    "session. You can use the 'show configuration commit list' command to browse the changes.\n"
+    "session. You can use the 'show configuration commit changes' command to browse the "          \
+    "changes.\n"
 
 static int set_mode(Cli *cli, const char *mode)
 {
@@ -61,7 +62,7 @@ static const char *terminal_name(void)
     return !name ? "" : strncmp(name, "/dev/", 5) == 0 ? name + 5 : name;
 }
 
-int cli_configure(Cli *cli, const GrammarMatch *m)
+int cli_session_open(Cli *cli, char **ret)
 {
     _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
     _cleanup_message_ sd_bus_message *reply = NULL;
@@ -72,9 +73,16 @@ int cli_configure(Cli *cli, const GrammarMatch *m)
     if (r < 0)
         return cli_bus_error(cli, &error, r);
     r = sd_bus_message_read(reply, "o", &path);
-    if (r < 0 || !(cli->session = strdup(path)))
+    if (r < 0 || !(*ret = strdup(path)))
         return cli_error(cli, r < 0 ? r : -ENOMEM, "The session cannot be opened.");
-    return set_mode(cli, "config");
+    return 0;
+}
+
+int cli_configure(Cli *cli, const GrammarMatch *m)
+{
+    int r = cli_session_open(cli, &cli->session);
+
+    return r < 0 ? r : set_mode(cli, "config");
 }
 
 void cli_config_leave(Cli *cli)
@@ -182,14 +190,14 @@ static int commit_once(Cli *cli, const GrammarMatch *m, bool proceed, uint64_t *
     return r < 0 ? r : sd_bus_message_read(reply, "t", ret);
 }
 
-/* A script cannot ask afterwards: its session ends with the first error. */
-static void say_failed(Cli *cli)
+void cli_session_say_failed(Cli *cli, const char *session)
 {
     _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
     _cleanup_message_ sd_bus_message *reply = NULL;
     const char *line, *reason;
 
-    if (session_call(cli, "GetFailed", &error, &reply) < 0 ||
+    if (cli_call(cli, POLICY_NAME, session, POLICY_SESSION_INTERFACE, "GetFailed", &error, &reply,
+                 NULL) < 0 ||
         sd_bus_message_enter_container(reply, 'a', "(ss)") < 0)
         return;
     while (sd_bus_message_read(reply, "(ss)", &line, &reason) > 0)
@@ -200,8 +208,9 @@ static int commit_refused(Cli *cli)
 {
     int r = cli_error(cli, EINVAL, COMMIT_FAILED);
 
+    /* A script cannot ask afterwards: its session ends with the first error. */
     if (!cli->interactive)
-        say_failed(cli);
+        cli_session_say_failed(cli, cli->session);
     return r;
 }
 

@@ -96,20 +96,40 @@ int cli_show_running(Cli *cli, const GrammarMatch *m)
     return r;
 }
 
-int cli_show_candidate(Cli *cli, const GrammarMatch *m)
+int cli_print_configuration(Cli *cli, sd_bus_message *reply)
 {
-    _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
-    _cleanup_message_ sd_bus_message *reply = NULL;
-    int r = cli_call(cli, POLICY_NAME, cli->session, POLICY_SESSION_INTERFACE, "GetChanges", &error,
-                     &reply, NULL);
+    int r;
 
-    if (r < 0)
-        return cli_session_error(cli, &error, r);
     (void)fputs(HEADER, cli->out);
     r = print_document(cli, reply);
     if (r >= 0)
         (void)fputs("end\n", cli->out);
     return r;
+}
+
+static int show_of_session(Cli *cli, const char *member)
+{
+    _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+    _cleanup_message_ sd_bus_message *reply = NULL;
+    int r = cli_call(cli, POLICY_NAME, cli->session, POLICY_SESSION_INTERFACE, member, &error,
+                     &reply, NULL);
+
+    return r < 0 ? cli_session_error(cli, &error, r) : cli_print_configuration(cli, reply);
+}
+
+int cli_show_candidate(Cli *cli, const GrammarMatch *m)
+{
+    return show_of_session(cli, "GetChanges");
+}
+
+int cli_show_difference(Cli *cli, const GrammarMatch *m)
+{
+    return show_of_session(cli, "GetDifference");
+}
+
+int cli_show_merged(Cli *cli, const GrammarMatch *m)
+{
+    return show_of_session(cli, "GetMerged");
 }
 
 static int print_failed(Cli *cli, sd_bus_message *reply)
@@ -145,47 +165,4 @@ int cli_show_failed(Cli *cli, const GrammarMatch *m)
                      &reply, NULL);
 
     return r < 0 ? cli_session_error(cli, &error, r) : print_failed(cli, reply);
-}
-
-static int print_commits(Cli *cli, sd_bus_message *reply)
-{
-    json_object *array = cli->json ? json_object_new_array() : NULL;
-    int r = sd_bus_message_enter_container(reply, 'a', "a{sv}");
-
-    if (!array)
-        render_commit_head(cli->out);
-    for (unsigned n = 1; r >= 0 && (r = sd_bus_message_at_end(reply, false)) == 0; n++) {
-        CommitView commit = {.user = "", .line = "", .client = ""};
-
-        r = cli_read_entries(reply, (const CliEntry[]){{"id", 't', &commit.id},
-                                                       {"user", 's', &commit.user},
-                                                       {"line", 's', &commit.line},
-                                                       {"client", 's', &commit.client},
-                                                       {"time", 't', &commit.time},
-                                                       {"label", 's', &commit.label},
-                                                       {"comment", 's', &commit.comment},
-                                                       {0}});
-        if (r < 0)
-            break;
-        if (array)
-            (void)json_object_array_add(array, render_commit_json(&commit));
-        else
-            render_commit(cli->out, n, &commit);
-    }
-    if (r < 0) {
-        json_object_put(array);
-        return cli_error(cli, r, "The answer cannot be read: %s", strerror(-r));
-    }
-    return array ? cli_print_json(cli, array) : 0;
-}
-
-int cli_show_commit_list(Cli *cli, const GrammarMatch *m)
-{
-    _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
-    _cleanup_message_ sd_bus_message *reply = NULL;
-    const char *max = grammar_argument(m, "max");
-    int r = cli_call(cli, POLICY_NAME, POLICY_PATH, POLICY_NAME, "ListCommits", &error, &reply, "u",
-                     max ? (uint32_t)strtoul(max, NULL, 10) : 0U);
-
-    return r < 0 ? cli_bus_error(cli, &error, r) : print_commits(cli, reply);
 }

@@ -7,8 +7,8 @@
  *     cli-shell.c      one line: parse, pipe, run          cli-output.c  where output goes:
  * terminal, pages, pipe stages cli-config.c     configuration mode                  cli-input.c
  * lines and answers: from the editor or a file cli-key.c, cli-ca.c, cli-trustpool.c, cli-dossier.c,
- * cli-show.c, cli-running.c: the commands, by noun What needs neither a terminal nor a bus is apart
- * and tested apart: render.c (layouts), pipe.c, filter.c and sink.c (pipes). */
+ * cli-show.c, cli-running.c, cli-history.c: the commands, by noun What needs neither a terminal nor
+ * a bus is apart and tested apart: render.c (layouts), pipe.c, filter.c and sink.c (pipes). */
 #pragma once
 
 #include <json-c/json.h>
@@ -213,15 +213,20 @@ int cli_print_json(Cli *cli, json_object *o);
     X(key_generate) X(key_zeroize)                                                                 \
     X(show_key)                                                                                    \
     X(ca_authenticate)                                                                             \
-    X(ca_enroll) X(ca_clear) X(show_ca_certificates) X(trustpool_import) X(trustpool_clean)        \
-        X(show_trustpool) X(show_dossier) X(show_version) X(show_clock) X(show_running)            \
-            X(show_commit_list) X(show_candidate) X(show_failed) X(configure) X(config_commit)     \
-                X(config_end) X(config_exit) X(config_abort) X(config_clear) X(config_root)        \
-                    X(config_pwd) X(terminal_length) X(terminal_width) X(terminal_timestamp)       \
-                        X(terminal_no_timestamp) X(exec_exit) X(exec_end)
+    X(ca_enroll)                                                                                   \
+    X(ca_clear) X(show_ca_certificates) X(trustpool_import) X(trustpool_clean) X(show_trustpool)   \
+        X(show_dossier) X(show_version) X(show_clock) X(show_running) X(show_commit_list)          \
+            X(show_commit_changes) X(show_rollback_changes) X(show_difference) X(show_merged)      \
+                X(rollback) X(show_candidate) X(show_failed) X(configure) X(config_commit)         \
+                    X(config_end) X(config_exit) X(config_abort) X(config_clear) X(config_root)    \
+                        X(config_pwd) X(terminal_length) X(terminal_width) X(terminal_timestamp)   \
+                            X(terminal_no_timestamp) X(exec_exit) X(exec_end)
 #define X(name) int cli_##name(Cli *cli, const GrammarMatch *match);
 CLI_HANDLERS(X)
 #undef X
+
+/* --- cli-running.c: the text in a reply, between the usual head and "end". */
+int cli_print_configuration(Cli *cli, sd_bus_message *reply);
 
 /* --- cli-config.c */
 /* A line in configuration mode that is no command of the shell. */
@@ -229,6 +234,10 @@ int cli_config_line(Cli *cli, const char *line);
 int cli_config_complete(Cli *cli, const char *line, grammar_completion_t callback, void *userdata);
 /* cli_bus_error() for calls of the session. */
 int cli_session_error(Cli *cli, const sd_bus_error *error, int r);
+/* Opens a session of policyd; its path. */
+int cli_session_open(Cli *cli, char **ret);
+/* The lines that a commit failed on, each with its reason, as errors. */
+void cli_session_say_failed(Cli *cli, const char *session);
 /* Says so, and fails, when the session has changes that nobody committed. */
 int cli_config_check_dropped(Cli *cli);
 /* Leaves configuration mode; the changes are dropped. */

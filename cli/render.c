@@ -242,23 +242,50 @@ static void column(FILE *f, const char *value, size_t width)
     free(text);
 }
 
-void render_commit(FILE *f, unsigned number, const CommitView *commit)
+static void commit_time(const CommitView *commit, char when[TIME_TEXT_SIZE])
 {
     time_t seconds = (time_t)(commit->time / 1000000);
-    char when[TIME_TEXT_SIZE], id[24], line[LINE_MAX_SHOWN + 1];
     struct tm tm;
+
+    if (!localtime_r(&seconds, &tm) ||
+        strftime(when, TIME_TEXT_SIZE, "%a %b %e %H:%M:%S %Y", &tm) == 0)
+        memcpy(when, "-", 2);
+}
+
+void render_commit(FILE *f, unsigned number, const CommitView *commit)
+{
+    char when[TIME_TEXT_SIZE], id[24], line[LINE_MAX_SHOWN + 1];
 
     (void)snprintf(id, sizeof(id), "%" PRIu64, commit->id);
     (void)snprintf(line, sizeof(line), "%s", commit->line ? commit->line : "");
-    if (!localtime_r(&seconds, &tm) ||
-        strftime(when, sizeof(when), "%a %b %e %H:%M:%S %Y", &tm) == 0)
-        memcpy(when, "-", 2);
+    commit_time(commit, when);
     fprintf(f, "%-4u ", number);
     column(f, commit->label ? commit->label : id, 12);
     column(f, commit->user, 10);
     column(f, line, 20);
     column(f, commit->client, 12);
     fprintf(f, "%s\n", when);
+}
+
+void render_commit_detail(FILE *f, unsigned number, const CommitView *commit)
+{
+    char when[TIME_TEXT_SIZE], id[24];
+
+    (void)snprintf(id, sizeof(id), "%" PRIu64, commit->id);
+    commit_time(commit, when);
+    fprintf(f, "%s%4u) CommitId: ", number > 1 ? "\n" : "", number);
+    column(f, id, 26);
+    (void)fputs("Label: ", f);
+    render_text(f, commit->label ? commit->label : "NONE");
+    (void)fputs("\n      UserId:   ", f);
+    column(f, commit->user, 26);
+    (void)fputs("Line:  ", f);
+    render_text(f, commit->line);
+    (void)fputs("\n      Client:   ", f);
+    column(f, commit->client, 26);
+    fprintf(f, "Time:  %s\n      Comment:  ", when);
+    render_text(f, commit->comment ? commit->comment : "NONE");
+    (void)fputc('\n', f);
 }
 
 json_object *render_commit_json(const CommitView *commit)

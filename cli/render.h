@@ -49,4 +49,5 @@ void render_pool_certificate(FILE *f, json_object *certificate);
 
 void render_commit_head(FILE *f);
 void render_commit(FILE *f, unsigned number, const CommitView *commit);
+void render_commit_detail(FILE *f, unsigned number, const CommitView *commit);
 json_object *render_commit_json(const CommitView *commit);

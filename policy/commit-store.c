@@ -336,6 +336,41 @@ uint64_t commit_store_last_id(const CommitStore *store)
     return store->n > 0 ? store->commits[store->n - 1].id : 0;
 }
 
+int commit_store_find(const CommitStore *store, const char *which, size_t *ret)
+{
+    const Commit *commit;
+    char id[24];
+
+    for (size_t i = 0; (commit = commit_store_get(store, i)); i++) {
+        (void)snprintf(id, sizeof(id), "%" PRIu64, commit->id);
+        if (streq(id, which) || (commit->label && streq(commit->label, which))) {
+            *ret = i;
+            return 0;
+        }
+    }
+    return -ENOENT;
+}
+
+int commit_store_read(const CommitStore *store, size_t i, json_object **ret)
+{
+    _cleanup_(commit_done) Commit found = {0};
+    const Commit *commit = commit_store_get(store, i);
+    _cleanup_free_ void *data = NULL;
+    char name[NAME_SIZE];
+    size_t size;
+    int r;
+
+    if (!commit && i == store->n && (i == 0 || store->commits[0].id == COMMIT_ID_FIRST)) {
+        *ret = json_object_new_object();
+        return *ret ? 0 : -ENOMEM;
+    }
+    if (!commit)
+        return -ENOENT;
+    file_name(commit->id, name);
+    r = read_file_at(store->fd, name, COMMIT_SIZE_MAX, &data, &size);
+    return r < 0 ? r : record_decode(data, size, &found, ret);
+}
+
 /* --- Writing ---------------------------------------------------------------------------------- */
 
 /* A commit that cannot be removed now is removed with a later one. */

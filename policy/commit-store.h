@@ -38,6 +38,14 @@ json_object *commit_store_running(const CommitStore *store);
 /* Its id; 0 before the first. */
 uint64_t commit_store_last_id(const CommitStore *store);
 
+/* The number of the newest commit with this label or id, for commit_store_get(). -ENOENT: none. */
+int commit_store_find(const CommitStore *store, const char *which, size_t *ret);
+
+/* The configuration as of commit number i, as it is on the disk; behind the last, {} as before the
+ * first commit of all. -ENOENT when that is not known any more; -EBADMSG when the record is
+ * damaged. */
+int commit_store_read(const CommitStore *store, size_t i, json_object **ret);
+
 /* Writes a commit; when this returns >= 0 it has happened, whatever comes after. The id of info is
  * set. Older commits than the last COMMITS_MAX are forgotten. */
 int commit_store_append(CommitStore *store, Commit *info, json_object *configuration);

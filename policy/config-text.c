@@ -90,18 +90,23 @@ typedef struct Rendering {
     int depth;
 } Rendering;
 
+void config_print_event(FILE *f, int depth, ConfigEvent event, const ConfigLine *line)
+{
+    fprintf(f, "%*s", depth, "");
+    if (event == CONFIG_EVENT_END)
+        fputc('!', f);
+    else
+        print_line(f, line);
+    fputc('\n', f);
+}
+
 static int render_event(ConfigEvent event, const ConfigLine *line, void *userdata)
 {
     Rendering *rendering = userdata;
 
     if (event == CONFIG_EVENT_END)
         rendering->depth--;
-    fprintf(rendering->f, "%*s", rendering->depth, "");
-    if (event == CONFIG_EVENT_END)
-        fputc('!', rendering->f);
-    else
-        print_line(rendering->f, line);
-    fputc('\n', rendering->f);
+    config_print_event(rendering->f, rendering->depth, event, line);
     if (event == CONFIG_EVENT_NEW || event == CONFIG_EVENT_CONTEXT)
         rendering->depth++;
     return 0;

@@ -333,7 +333,7 @@ static bool is_other_constant(const ConfigRow *row, json_object *value)
 }
 
 /* Is it this row that renders the value? */
-static bool renders(const ConfigRow *row, json_object *value)
+bool config_row_renders(const ConfigRow *row, json_object *value)
 {
     switch (row->kind) {
     case CONFIG_STRING:
@@ -359,11 +359,11 @@ static bool renders(const ConfigRow *row, json_object *value)
 static int compare_value(const Comparison *c, const ConfigRow *row, const char *name,
                          json_object *old, json_object *new)
 {
-    ConfigLine line = {.row = row, .name = name, .value = new};
+    ConfigLine line = {.row = row, .name = name, .value = new, .old = old};
 
-    if (new &&renders(row, new) && !(old && json_object_equal(old, new)))
+    if (new &&config_row_renders(row, new) && !(old && json_object_equal(old, new)))
         return c->callback(CONFIG_EVENT_LINE, &line, c->userdata);
-    if (old && !new &&renders(row, old)) {
+    if (old && !new &&config_row_renders(row, old)) {
         line.value = old;
         line.remove = true;
         return c->callback(CONFIG_EVENT_LINE, &line, c->userdata);
@@ -403,7 +403,7 @@ static int compare_mode(const Comparison *c, ConfigMode mode, const char *name, 
 static int compare_object(const Comparison *c, const ConfigRow *row, json_object *value,
                           json_object *old, json_object *new)
 {
-    ConfigLine line = {.row = row, .value = value, .remove = !new};
+    ConfigLine line = {.row = row, .value = value, .remove = !new, .old = old};
     int r;
 
     if (!new)
@@ -473,9 +473,15 @@ static int compare_mode(const Comparison *c, ConfigMode mode, const char *name, 
     return 0;
 }
 
-int config_compare(json_object *old, json_object *new, config_event_t callback, void *userdata)
+int config_compare_mode(ConfigMode mode, const char *name, json_object *old, json_object *new,
+                        config_event_t callback, void *userdata)
 {
     const Comparison c = {callback, userdata};
 
-    return compare_mode(&c, CONFIG_MODE_TOP, NULL, old, new);
+    return compare_mode(&c, mode, name, old, new);
+}
+
+int config_compare(json_object *old, json_object *new, config_event_t callback, void *userdata)
+{
+    return config_compare_mode(CONFIG_MODE_TOP, NULL, old, new, callback, userdata);
 }

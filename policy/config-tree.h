@@ -5,6 +5,7 @@
 
 #include <json-c/json.h>
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "config-schema.h"
 
@@ -16,6 +17,8 @@ typedef struct ConfigLine {
     json_object *value; /* as it stands in the tree; of a CONFIG_ENTER its name (a string) or NULL;
                            may be NULL when removing */
     bool remove;
+    json_object *old; /* in comparisons: the value or the object that it replaces or removes; NULL
+                         when there was none */
 } ConfigLine;
 
 /* How many elements a set (tasks, groups) can have. */
@@ -45,9 +48,15 @@ typedef enum ConfigEvent {
 } ConfigEvent;
 typedef int (*config_event_t)(ConfigEvent event, const ConfigLine *line, void *userdata);
 
+/* Is the value, as it stands in the tree, that of this row? Rows may share a place. */
+bool config_row_renders(const ConfigRow *row, json_object *value);
+
 /* What has to be entered to get from one tree to the other, in the order of the table. Either may
  * be NULL. Stops at the first negative return of the callback, and returns it. */
 int config_compare(json_object *old, json_object *new, config_event_t callback, void *userdata);
+/* The same for two objects of one mode; name: the instance, as in ConfigLine. */
+int config_compare_mode(ConfigMode mode, const char *name, json_object *old, json_object *new,
+                        config_event_t callback, void *userdata);
 
 /* "keypair rsa core", with "no " in front when it removes. The caller frees. */
 char *config_line_text(const ConfigLine *line);
@@ -57,6 +66,15 @@ char *config_line_absolute_text(const ConfigLine *line);
 /* What is to be entered to get from old to new, one line each, submodes indented by a blank and
  * closed with "!". old NULL: the whole of new, as show running-config prints it. */
 char *config_render(json_object *old, json_object *new);
+/* One line of a text: indented by depth, "!" where a mode ends. */
+void config_print_event(FILE *f, int depth, ConfigEvent event, const ConfigLine *line);
+
+/* Old and new lines side by side: "-" in front of what goes, "+" in front of what comes, modes that
+ * stay without a mark. */
+char *config_render_diff(json_object *old, json_object *new);
+
+/* The changes from old to new, made to a third tree: a new tree, in canonical form. */
+int config_replay(json_object *old, json_object *new, json_object *onto, json_object **ret);
 
 /* The part of the tree below the words of a section, which may be abbreviated: "crypto ca
  * trustpoint", "crypto ca trustpoint core", "host". A new tree. -EINVAL: no such section;

@@ -3,6 +3,7 @@
 #include "org.chancery.Policy1.h"
 
 #include "errors.h"
+#include "history.h"
 #include "json-util.h"
 #include "memfd.h"
 #include "names.h"
@@ -197,6 +198,48 @@ int policy1_method_list_commits(sd_bus_message *m, void *userdata, sd_bus_error 
         return r;
     r = sd_bus_send(NULL, reply, NULL);
     return r < 0 ? r : 1;
+}
+
+static int reply_difference(sd_bus_message *m, json_object *old, json_object *new,
+                            const char *format, sd_bus_error *reterr_error)
+{
+    _cleanup_free_ char *text = NULL;
+
+    if (streq(format, "text"))
+        text = config_render(old, new);
+    else if (streq(format, "diff"))
+        text = config_render_diff(old, new);
+    else
+        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
+                                 "The format is 'text' or 'diff'");
+    return reply_memfd(m, "changes", text);
+}
+
+int policy1_method_get_commit_changes(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    _cleanup_json_ json_object *old = NULL, *new = NULL;
+    const Policy *policy = userdata;
+    const char *kind, *which, *format;
+    int r = sd_bus_message_read(m, "sss", &kind, &which, &format);
+
+    if (r >= 0)
+        r = history_changes(policy->store, kind, which, &old, &new, reterr_error);
+    return r < 0 ? r : reply_difference(m, old, new, format, reterr_error);
+}
+
+int policy1_method_get_rollback_changes(sd_bus_message *m, void *userdata,
+                                        sd_bus_error *reterr_error)
+{
+    _cleanup_json_ json_object *new = NULL;
+    const Policy *policy = userdata;
+    const char *kind, *which, *format;
+    int r = sd_bus_message_read(m, "sss", &kind, &which, &format);
+
+    if (r >= 0)
+        r = history_rollback(policy->store, kind, which, &new, reterr_error);
+    return r < 0 ? r
+                 : reply_difference(m, commit_store_running(policy->store), new, format,
+                                    reterr_error);
 }
 
 /* --- Properties ------------------------------------------------------------------------------- */

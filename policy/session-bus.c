@@ -9,13 +9,10 @@
 #include "json-util.h"
 #include "names.h"
 #include "policy.h"
+#include "session-bus.h"
 #include "transaction.h"
 
 #define SESSION_PREFIX POLICY_PATH "/session"
-#define TASKS_MAX 8U
-#define TASK_NAME_SIZE 64U
-#define LABEL_SIZE_MAX 30U
-#define COMMENT_SIZE_MAX 256U
 
 /* --- Life ------------------------------------------------------------------------------------- */
 
@@ -151,7 +148,7 @@ int session_bus_init(Policy *policy)
 }
 
 /* While a commit is under way, what it is about does not change. */
-static int check_idle(const Session *session, sd_bus_error *reterr_error)
+int session_check_idle(const Session *session, sd_bus_error *reterr_error)
 {
     if (session->committing)
         return sd_bus_error_setf(reterr_error, ERROR_BUSY,
@@ -162,7 +159,7 @@ static int check_idle(const Session *session, sd_bus_error *reterr_error)
 /* --- Questions to polkit ---------------------------------------------------------------------- */
 
 /* The answer is there, but what it was about is not: it counts for nothing. */
-static int refuse_stale(const Session *session, sd_bus_message *m, sd_bus_error *reterr_error)
+int session_refuse_stale(const Session *session, sd_bus_message *m, sd_bus_error *reterr_error)
 {
     sd_bus_error_free(reterr_error);
     (void)bus_authorize(m, (const char *const[]){session->asked_task, NULL},
@@ -173,17 +170,17 @@ static int refuse_stale(const Session *session, sd_bus_message *m, sd_bus_error 
 }
 
 /* The session was closed while polkit was asked: nobody waits for this any more. */
-static int end_closed(Session *session, sd_bus_message *m, sd_bus_error *reterr_error)
+int session_end_closed(Session *session, sd_bus_message *m, sd_bus_error *reterr_error)
 {
-    int r = refuse_stale(session, m, reterr_error);
+    int r = session_refuse_stale(session, m, reterr_error);
 
     session_bus_close(session);
     return r;
 }
 
 /* Is this the message that comes back with polkit's answer? Another one has to wait until then. */
-static int check_asked(Session *session, sd_bus_message *m, bool *ret_resumed,
-                       sd_bus_error *reterr_error)
+int session_check_asked(Session *session, sd_bus_message *m, bool *ret_resumed,
+                        sd_bus_error *reterr_error)
 {
     if (session->asked && session->asked != m)
         return sd_bus_error_setf(reterr_error, ERROR_BUSY,
@@ -194,8 +191,8 @@ static int check_asked(Session *session, sd_bus_message *m, bool *ret_resumed,
 }
 
 /* As bus_authorize(), and remembers that the message will be back. */
-static int ask(Session *session, sd_bus_message *m, const char *const *tasks_needed,
-               const char *const *details, sd_bus_error *reterr_error)
+int session_ask(Session *session, sd_bus_message *m, const char *const *tasks_needed,
+                const char *const *details, sd_bus_error *reterr_error)
 {
     int r = bus_authorize(m, tasks_needed, details, reterr_error);
 
@@ -241,7 +238,7 @@ static int accept_line(sd_bus_message *m, Session *session, ConfigParsed *parsed
     int r;
 
     (void)snprintf(task, sizeof(task), "%s.write", parsed->line.row->task);
-    r = ask(session, m, (const char *const[]){task, NULL}, NULL, reterr_error);
+    r = session_ask(session, m, (const char *const[]){task, NULL}, NULL, reterr_error);
     if (r <= 0)
         return r < 0 ? r : 1;
     r = session_accept(session, parsed);
@@ -261,19 +258,20 @@ int policy1_session_method_line(sd_bus_message *m, void *userdata, sd_bus_error 
     int r;
 
     if (session->closed)
-        return end_closed(session, m, reterr_error);
+        return session_end_closed(session, m, reterr_error);
     r = sd_bus_message_read(m, "s", &line);
     if (r >= 0)
-        r = check_idle(session, reterr_error);
+        r = session_check_idle(session, reterr_error);
     if (r >= 0)
-        r = check_asked(session, m, &resumed, reterr_error);
+        r = session_check_asked(session, m, &resumed, reterr_error);
     if (r < 0)
         return r;
     r = config_parse(policy->parser, &session->place, line, &parsed);
     if (r >= 0 && parsed.status == GRAMMAR_OK)
         r = accept_line(m, session, &parsed, reterr_error);
     else if (r >= 0)
-        r = resumed ? refuse_stale(session, m, reterr_error) : reply_line(m, session, &parsed);
+        r = resumed ? session_refuse_stale(session, m, reterr_error)
+                    : reply_line(m, session, &parsed);
     config_parsed_done(&parsed);
     return r;
 }
@@ -345,189 +343,7 @@ int policy1_session_method_root(sd_bus_message *m, void *userdata, sd_bus_error 
     return sd_bus_reply_method_return(m, NULL);
 }
 
-/* --- Commit ----------------------------------------------------------------------------------- */
-
-typedef struct TaskList {
-    char names[TASKS_MAX][TASK_NAME_SIZE];
-    const char *pointers[TASKS_MAX + 1];
-    size_t n;
-} TaskList;
-
-static int add_task(ConfigEvent event, const ConfigLine *line, void *userdata)
-{
-    TaskList *list = userdata;
-    char task[TASK_NAME_SIZE];
-
-    if (event != CONFIG_EVENT_LINE && event != CONFIG_EVENT_NEW)
-        return 0;
-    (void)snprintf(task, sizeof(task), "%s.write", line->row->task);
-    for (size_t i = 0; i < list->n; i++)
-        if (streq(list->names[i], task))
-            return 0;
-    if (list->n >= TASKS_MAX)
-        return -E2BIG;
-    (void)snprintf(list->names[list->n], TASK_NAME_SIZE, "%s", task);
-    list->pointers[list->n] = list->names[list->n];
-    list->n++;
-    return 0;
-}
-
-/* A label stands for the commit's id in commands, so that it must not look like one. */
-static bool is_commit_label(const char *s)
-{
-    size_t n = 0;
-
-    if (!((s[0] >= 'a' && s[0] <= 'z') || (s[0] >= 'A' && s[0] <= 'Z')))
-        return false;
-    for (; s[n]; n++)
-        if (n >= LABEL_SIZE_MAX ||
-            !strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_", s[n]))
-            return false;
-    return true;
-}
-
-static bool is_comment(const char *s)
-{
-    for (const char *p = s; *p; p++)
-        if ((unsigned char)*p < ' ' || *p == 0x7f || (size_t)(p - s) >= COMMENT_SIZE_MAX ||
-            ((unsigned char)p[0] == 0xc2 && (unsigned char)p[1] < 0xa0))
-            return false;
-    return true;
-}
-
-static int read_commit_options(sd_bus_message *m, Commit *info, bool *proceed,
-                               sd_bus_error *reterr_error)
-{
-    const char *label = NULL, *comment = NULL;
-    const BusOption options[] = {
-        {"label", 's', &label, NULL},
-        {"comment", 's', &comment, NULL},
-        {"proceed", 'b', proceed, NULL},
-    };
-    int r = bus_read_options(m, options, ELEMENTSOF(options), reterr_error);
-
-    if (r < 0)
-        return r;
-    if (label && !is_commit_label(label))
-        return sd_bus_error_setf(
-            reterr_error, ERROR_INVALID_ARGUMENT,
-            "A label begins with a letter and has at most %u letters, digits, '-' and '_'",
-            LABEL_SIZE_MAX);
-    if (comment && !is_comment(comment))
-        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
-                                 "A comment has at most %u bytes of printable text",
-                                 COMMENT_SIZE_MAX);
-    /* Borrowed from the message until the transaction copies them. */
-    info->label = (char *)(uintptr_t)label;
-    info->comment = (char *)(uintptr_t)comment;
-    return 0;
-}
-
-/* What would be committed. */
-static int make_candidate(const Session *session, bool proceed, json_object **ret,
-                          sd_bus_error *reterr_error)
-{
-    const Policy *policy = session->policy;
-
-    if (session->base_id == commit_store_last_id(policy->store)) {
-        *ret = config_canonical(session_view(session));
-        return *ret ? 0 : -ENOMEM;
-    }
-    if (!proceed)
-        return sd_bus_error_setf(reterr_error, ERROR_CONFLICT,
-                                 "One or more commits have occurred from other configuration "
-                                 "sessions since this session started or since "
-                                 "the last commit was made from this session");
-    return session_rebase(session, commit_store_running(policy->store), ret);
-}
-
-/* What a commit is about, and what it needs. */
-typedef struct Proposal {
-    json_object *candidate;
-    TaskList needed;
-    char hash[CONFIG_HASH_SIZE];
-} Proposal;
-
-/* Returns 0 when there is nothing to commit, 1 when there is. */
-static int make_proposal(const Session *session, bool proceed, Proposal *ret,
-                         sd_bus_error *reterr_error)
-{
-    const Policy *policy = session->policy;
-    int r;
-
-    if (!session_is_changed(session))
-        return 0;
-    r = make_candidate(session, proceed, &ret->candidate, reterr_error);
-    if (r >= 0)
-        r = config_compare(commit_store_running(policy->store), ret->candidate, add_task,
-                           &ret->needed);
-    if (r >= 0)
-        r = config_hash(ret->candidate, ret->hash);
-    return r < 0 ? r : ret->needed.n > 0;
-}
-
-static int commit_proposal(sd_bus_message *m, Session *session, const Proposal *proposal,
-                           Commit *info, sd_bus_error *reterr_error)
-{
-    int r;
-
-    /* polkit is asked about this candidate; should it be another one when the answer is there, the
-     * answer does not count. */
-    r = ask(session, m, proposal->needed.pointers,
-            (const char *const[]){"candidate-hash", proposal->hash, NULL}, reterr_error);
-    if (r <= 0)
-        return r < 0 ? r : 1;
-    info->user = session->user;
-    info->line = session->line;
-    info->client = session->client;
-    r = transaction_start(session->policy, session, m, proposal->candidate, info);
-    return r < 0 ? r : 1;
-}
-
-int policy1_session_method_commit(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
-{
-    Session *session = userdata;
-    const Policy *policy = session->policy;
-    bool proceed = false, resumed = false;
-    Proposal proposal = {NULL};
-    Commit info = {0};
-    int r;
-
-    if (session->closed)
-        return end_closed(session, m, reterr_error);
-    r = read_commit_options(m, &info, &proceed, reterr_error);
-    if (r >= 0)
-        r = check_idle(session, reterr_error);
-    if (r >= 0)
-        r = check_asked(session, m, &resumed, reterr_error);
-    if (r < 0)
-        return r;
-    r = make_proposal(session, proceed, &proposal, reterr_error);
-    if (r > 0) {
-        r = commit_proposal(m, session, &proposal, &info, reterr_error);
-    } else if (resumed) {
-        r = refuse_stale(session, m, reterr_error);
-    } else if (r == 0) {
-        session_reset(session, commit_store_running(policy->store),
-                      commit_store_last_id(policy->store));
-        r = sd_bus_reply_method_return(m, "t", UINT64_C(0));
-    }
-    json_object_put(proposal.candidate);
-    return r;
-}
-
-int policy1_session_method_get_changes(sd_bus_message *m, void *userdata,
-                                       sd_bus_error *reterr_error)
-{
-    Session *session = userdata;
-    _cleanup_free_ char *text = config_render(session->base, session_view(session));
-    _cleanup_close_ int fd = -EBADF;
-
-    if (!text)
-        return -ENOMEM;
-    fd = policy_bus_memfd("changes", text);
-    return fd < 0 ? fd : sd_bus_reply_method_return(m, "h", fd);
-}
+/* --- What is in it ---------------------------------------------------------------------------- */
 
 int policy1_session_method_get_failed(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
 {
@@ -551,7 +367,7 @@ int policy1_session_method_clear(sd_bus_message *m, void *userdata, sd_bus_error
 {
     Session *session = userdata;
     const Policy *policy = session->policy;
-    int r = check_idle(session, reterr_error);
+    int r = session_check_idle(session, reterr_error);
 
     if (r < 0)
         return r;

@@ -123,24 +123,9 @@ void session_reset(Session *session, json_object *base, uint64_t base_id)
     session->candidate = NULL;
 }
 
-static int apply_event(ConfigEvent event, const ConfigLine *line, void *userdata)
-{
-    return event == CONFIG_EVENT_LINE || event == CONFIG_EVENT_NEW ? config_apply(userdata, line)
-                                                                   : 0;
-}
-
 int session_rebase(const Session *session, json_object *running, json_object **ret)
 {
-    _cleanup_json_ json_object *rebased = config_canonical(running);
-    int r;
-
-    if (!rebased)
-        return -ENOMEM;
-    r = config_compare(session->base, session_view(session), apply_event, rebased);
-    if (r < 0)
-        return r;
-    *ret = config_canonical(rebased);
-    return *ret ? 0 : -ENOMEM;
+    return config_replay(session->base, session_view(session), running, ret);
 }
 
 void session_clear_failures(Session *session)

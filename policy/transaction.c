@@ -39,6 +39,7 @@ struct Transaction {
     json_object *candidate;
     uint64_t base_id;
     Commit info;
+    unsigned items;
     Aaa *aaa; /* of the candidate */
     OwnerCall calls[ELEMENTSOF(owners)];
     unsigned pending; /* answers that are waited for; one more while something is being started */
@@ -97,7 +98,8 @@ static void fail(Transaction *t, const char *error, const char *text)
 
 static void succeed(Transaction *t)
 {
-    int r = sd_bus_reply_method_return(t->message, "t", t->info.id);
+    int r = t->items > 0 ? sd_bus_reply_method_return(t->message, "tu", t->info.id, t->items)
+                         : sd_bus_reply_method_return(t->message, "t", t->info.id);
 
     if (r < 0)
         log_warning_errno(r, "Failed to answer a commit, ignoring: %m");
@@ -415,7 +417,7 @@ static void answer_counted(Transaction *t)
 /* --- From outside ----------------------------------------------------------------------------- */
 
 int transaction_start(Policy *policy, Session *session, sd_bus_message *m, json_object *candidate,
-                      const Commit *info)
+                      const Commit *info, unsigned items)
 {
     _cleanup_(transaction_freep) Transaction *t = calloc(1, sizeof(*t));
     Transaction **last = &policy->transactions, *first;
@@ -430,6 +432,7 @@ int transaction_start(Policy *policy, Session *session, sd_bus_message *m, json_
     t->session = session;
     t->message = sd_bus_message_ref(m);
     t->candidate = json_object_get(candidate);
+    t->items = items;
     t->base_id = commit_store_last_id(policy->store);
     session->committing = true;
     while (*last)

@@ -10,9 +10,10 @@ typedef struct Transaction Transaction;
 
 /* Takes over the answering of m. The candidate (referenced) was made from the running configuration
  * that is there now; when another one is committed first, this one fails. info: user, line, client,
- * label, comment are copied. */
+ * label, comment are copied. items: how many lines change, for an answer that tells it too; 0 for
+ * one that has the commit's id only. */
 int transaction_start(Policy *policy, Session *session, sd_bus_message *m, json_object *candidate,
-                      const Commit *info);
+                      const Commit *info, unsigned items);
 
 /* The session goes away. A commit that waits is dropped with it, one that is being carried out is
  * carried out. */

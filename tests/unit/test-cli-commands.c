@@ -69,6 +69,14 @@ static void test_commands_of_the_workflow(void **state)
     assert_runs(CLI_EXEC, "show runn crypto ca", cli_show_running);
     assert_runs(CLI_EXEC, "terminal exec prompt no-timestamp", cli_terminal_no_timestamp);
     assert_runs(CLI_EXEC, "terminal width 511", cli_terminal_width);
+    assert_runs(CLI_EXEC, "show configuration commit changes all", cli_show_commit_changes);
+    assert_runs(CLI_EXEC, "show configuration commit changes last 2 diff", cli_show_commit_changes);
+    assert_runs(CLI_EXEC, "show configuration commit changes 1000000001 diff",
+                cli_show_commit_changes);
+    assert_runs(CLI_EXEC, "show conf comm list 5 detail", cli_show_commit_list);
+    assert_runs(CLI_EXEC, "rollback configuration to 1000000001", cli_rollback);
+    assert_runs(CLI_EXEC, "rollback conf last 1", cli_rollback);
+    assert_runs(CLI_CONFIG, "show commit changes diff", cli_show_difference);
     cli_grammar_done();
 }
 
@@ -76,6 +84,8 @@ static void test_modes_are_apart(void **state)
 {
     assert_null(find(CLI_EXEC, "commit"));
     assert_null(find(CLI_EXEC, "show configuration"));
+    assert_null(find(CLI_EXEC, "show configuration merge"));
+    assert_null(find(CLI_CONFIG, "rollback configuration last 1"));
     assert_null(find(CLI_CONFIG, "configure"));
     assert_null(find(CLI_CONFIG, "crypto key generate rsa"));
     assert_runs(CLI_CONFIG, "commit label one comment a | b", cli_config_commit);

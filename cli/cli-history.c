@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Commits: which there are, what they changed, and how to undo them. */
+#include <inttypes.h>
+#include <time.h>
+
+#include "cli.h"
+#include "errors.h"
+#include "names.h"
+#include "render.h"
+
+static int print_commits(Cli *cli, sd_bus_message *reply, bool detail)
+{
+    json_object *array = cli->json ? json_object_new_array() : NULL;
+    int r = sd_bus_message_enter_container(reply, 'a', "a{sv}");
+
+    if (!array && !detail)
+        render_commit_head(cli->out);
+    for (unsigned n = 1; r >= 0 && (r = sd_bus_message_at_end(reply, false)) == 0; n++) {
+        CommitView commit = {.user = "", .line = "", .client = ""};
+
+        r = cli_read_entries(reply, (const CliEntry[]){{"id", 't', &commit.id},
+                                                       {"user", 's', &commit.user},
+                                                       {"line", 's', &commit.line},
+                                                       {"client", 's', &commit.client},
+                                                       {"time", 't', &commit.time},
+                                                       {"label", 's', &commit.label},
+                                                       {"comment", 's', &commit.comment},
+                                                       {0}});
+        if (r < 0)
+            break;
+        if (array)
+            (void)json_object_array_add(array, render_commit_json(&commit));
+        else if (detail)
+            render_commit_detail(cli->out, n, &commit);
+        else
+            render_commit(cli->out, n, &commit);
+    }
+    if (r < 0) {
+        json_object_put(array);
+        return cli_error(cli, r, "The answer cannot be read: %s", strerror(-r));
+    }
+    return array ? cli_print_json(cli, array) : 0;
+}
+
+int cli_show_commit_list(Cli *cli, const GrammarMatch *m)
+{
+    _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+    _cleanup_message_ sd_bus_message *reply = NULL;
+    const char *max = grammar_argument(m, "max");
+    int r = cli_call(cli, POLICY_NAME, POLICY_PATH, POLICY_NAME, "ListCommits", &error, &reply, "u",
+                     max ? (uint32_t)strtoul(max, NULL, 10) : 0U);
+
+    return r < 0 ? cli_bus_error(cli, &error, r)
+                 : print_commits(cli, reply, grammar_has(m, "detail"));
+}
+
+/* --- What they changed ------------------------------------------------------------------------ */
+
+/* Which commits a command is about, in policyd's words. */
+typedef struct Selection {
+    const char *kind, *which;
+} Selection;
+
+static Selection selection(const GrammarMatch *m)
+{
+    static const char *const kinds[] = {"all", "last", "since", "to", "to-exclude"};
+    const char *which = grammar_argument(m, "which");
+    Selection s = {"commit", which ? which : ""};
+
+    for (size_t i = 0; i < ELEMENTSOF(kinds); i++)
+        if (grammar_has(m, kinds[i]))
+            s.kind = kinds[i];
+    return s;
+}
+
+static int get_changes(Cli *cli, const GrammarMatch *m, const char *member, sd_bus_message **ret)
+{
+    _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+    const Selection s = selection(m);
+    int r = cli_call(cli, POLICY_NAME, POLICY_PATH, POLICY_NAME, member, &error, ret, "sss", s.kind,
+                     s.which, grammar_has(m, "diff") ? "diff" : "text");
+
+    return r < 0 ? cli_bus_error(cli, &error, r) : 0;
+}
+
+int cli_show_commit_changes(Cli *cli, const GrammarMatch *m)
+{
+    _cleanup_message_ sd_bus_message *reply = NULL;
+    int r = get_changes(cli, m, "GetCommitChanges", &reply);
+
+    return r < 0 ? r : cli_print_configuration(cli, reply);
+}
+
+int cli_show_rollback_changes(Cli *cli, const GrammarMatch *m)
+{
+    _cleanup_message_ sd_bus_message *reply = NULL;
+    int r = get_changes(cli, m, "GetRollbackChanges", &reply);
+
+    return r < 0 ? r : cli_print_configuration(cli, reply);
+}
+
+/* --- Rollback --------------------------------------------------------------------------------- */
+
+/* Whole seconds since then, as the router counts them: never none. */
+static unsigned seconds_since(const struct timespec *then)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec > then->tv_sec ? (unsigned)(now.tv_sec - then->tv_sec) : 1;
+}
+
+static int refused(Cli *cli, const char *session, const sd_bus_error *error, int r)
+{
+    if (!sd_bus_error_has_name(error, ERROR_INVALID_ARGUMENT))
+        return cli_bus_error(cli, error, r);
+    r = cli_error(cli, EINVAL,
+                  "Failed to commit one or more configuration items during a pseudo-atomic "
+                  "operation. All changes made have been reverted.");
+    cli_session_say_failed(cli, session);
+    return r;
+}
+
+static void say_done(Cli *cli, const Selection *s)
+{
+    if (streq(s->kind, "last"))
+        fprintf(cli->out, "Configuration successfully rolled back %s commits.\n", s->which);
+    else if (streq(s->kind, "commit"))
+        fprintf(cli->out, "Configuration successfully rolled back commit '%s'.\n", s->which);
+    else
+        fprintf(cli->out, "Configuration successfully rolled back to '%s'.\n", s->which);
+}
+
+static int rollback(Cli *cli, const char *session, const Selection *s)
+{
+    _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+    _cleanup_message_ sd_bus_message *reply = NULL;
+    struct timespec start;
+    unsigned seconds;
+    uint64_t commit;
+    uint32_t items;
+    int r;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &start);
+    (void)fputs("Committing.\n", cli->out);
+    (void)fflush(cli->out);
+    r = cli_call(cli, POLICY_NAME, session, POLICY_SESSION_INTERFACE, "Rollback", &error, &reply,
+                 "ss", s->kind, s->which);
+    if (r < 0)
+        return refused(cli, session, &error, r);
+    r = sd_bus_message_read(reply, "tu", &commit, &items);
+    if (r < 0)
+        return cli_error(cli, r, "The answer cannot be read: %s", strerror(-r));
+    if (commit == 0) {
+        (void)fputs("% No configuration changes to commit.\n", cli->out);
+        return 0;
+    }
+    seconds = seconds_since(&start);
+    fprintf(cli->out,
+            "%" PRIu32 " items committed in %u sec (%" PRIu32 ")items/sec\n"
+            "Updating.\nUpdated Commit database in %u sec \n",
+            items, seconds, items / seconds, seconds);
+    say_done(cli, s);
+    cli_update_hostname(cli);
+    return 0;
+}
+
+/* Loading is policyd's answer to what would change: whether it can be done at all is known before
+ * anything is. */
+int cli_rollback(Cli *cli, const GrammarMatch *m)
+{
+    _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+    _cleanup_message_ sd_bus_message *changes = NULL;
+    _cleanup_free_ char *session = NULL;
+    const Selection s = selection(m);
+    struct timespec start;
+    int r;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &start);
+    (void)fputs("Loading Rollback Changes.\n", cli->out);
+    (void)fflush(cli->out);
+    r = get_changes(cli, m, "GetRollbackChanges", &changes);
+    if (r < 0)
+        return r;
+    fprintf(cli->out, "Loaded Rollback Changes in %u sec \n", seconds_since(&start));
+    r = cli_session_open(cli, &session);
+    if (r < 0)
+        return r;
+    r = rollback(cli, session, &s);
+    (void)cli_call(cli, POLICY_NAME, session, POLICY_SESSION_INTERFACE, "Close", &error, NULL,
+                   NULL);
+    return r;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the methods of a session have in common. */
+#pragma once
+
+#include <systemd/sd-bus.h>
+
+#include "session.h"
+
+#define TASK_NAME_SIZE 64U
+
+/* While a commit is under way, what it is about does not change. */
+int session_check_idle(const Session *session, sd_bus_error *reterr_error);
+
+/* Is this the message that comes back with polkit's answer? Another one has to wait until then. */
+int session_check_asked(Session *session, sd_bus_message *m, bool *ret_resumed,
+                        sd_bus_error *reterr_error);
+
+/* As bus_authorize(), and remembers that the message will be back. */
+int session_ask(Session *session, sd_bus_message *m, const char *const *tasks_needed,
+                const char *const *details, sd_bus_error *reterr_error);
+
+/* The answer is there, but what it was about is not: it counts for nothing. */
+int session_refuse_stale(const Session *session, sd_bus_message *m, sd_bus_error *reterr_error);
+
+/* The session was closed while polkit was asked: nobody waits for this any more. */
+int session_end_closed(Session *session, sd_bus_message *m, sd_bus_error *reterr_error);

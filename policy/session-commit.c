@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* org.chancery.Policy1.Session: what ends in a commit, with whose tasks, and what would be in it.
+ */
+#include "org.chancery.Policy1.h"
+
+#include <stdio.h>
+
+#include "errors.h"
+#include "history.h"
+#include "json-util.h"
+#include "names.h"
+#include "policy.h"
+#include "session-bus.h"
+#include "transaction.h"
+
+#define TASKS_MAX 8U
+#define LABEL_SIZE_MAX 30U
+#define COMMENT_SIZE_MAX 256U
+/* To see what others committed, be it by rolling back to it. */
+#define HISTORY_TASK "config-services.read"
+
+static char rollback_client[] = "Rollback";
+
+/* --- Commit ----------------------------------------------------------------------------------- */
+
+typedef struct TaskList {
+    char names[TASKS_MAX][TASK_NAME_SIZE];
+    const char *pointers[TASKS_MAX + 1];
+    size_t n;
+    unsigned n_lines; /* that change */
+} TaskList;
+
+static int need_task(TaskList *list, const char *task)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (streq(list->names[i], task))
+            return 0;
+    if (list->n >= TASKS_MAX)
+        return -E2BIG;
+    (void)snprintf(list->names[list->n], TASK_NAME_SIZE, "%s", task);
+    list->pointers[list->n] = list->names[list->n];
+    list->n++;
+    return 0;
+}
+
+static int add_task(ConfigEvent event, const ConfigLine *line, void *userdata)
+{
+    TaskList *list = userdata;
+    char task[TASK_NAME_SIZE];
+
+    if (event != CONFIG_EVENT_LINE && event != CONFIG_EVENT_NEW)
+        return 0;
+    list->n_lines++;
+    (void)snprintf(task, sizeof(task), "%s.write", line->row->task);
+    return need_task(list, task);
+}
+
+/* A label stands for the commit's id in commands, so that it must not look like one. */
+static bool is_commit_label(const char *s)
+{
+    size_t n = 0;
+
+    if (!((s[0] >= 'a' && s[0] <= 'z') || (s[0] >= 'A' && s[0] <= 'Z')))
+        return false;
+    for (; s[n]; n++)
+        if (n >= LABEL_SIZE_MAX ||
+            !strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_", s[n]))
+            return false;
+    return true;
+}
+
+static bool is_comment(const char *s)
+{
+    for (const char *p = s; *p; p++)
+        if ((unsigned char)*p < ' ' || *p == 0x7f || (size_t)(p - s) >= COMMENT_SIZE_MAX ||
+            ((unsigned char)p[0] == 0xc2 && (unsigned char)p[1] < 0xa0))
+            return false;
+    return true;
+}
+
+static int read_commit_options(sd_bus_message *m, Commit *info, bool *proceed,
+                               sd_bus_error *reterr_error)
+{
+    const char *label = NULL, *comment = NULL;
+    const BusOption options[] = {
+        {"label", 's', &label, NULL},
+        {"comment", 's', &comment, NULL},
+        {"proceed", 'b', proceed, NULL},
+    };
+    int r = bus_read_options(m, options, ELEMENTSOF(options), reterr_error);
+
+    if (r < 0)
+        return r;
+    if (label && !is_commit_label(label))
+        return sd_bus_error_setf(
+            reterr_error, ERROR_INVALID_ARGUMENT,
+            "A label begins with a letter and has at most %u letters, digits, '-' and '_'",
+            LABEL_SIZE_MAX);
+    if (comment && !is_comment(comment))
+        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
+                                 "A comment has at most %u bytes of printable text",
+                                 COMMENT_SIZE_MAX);
+    /* Borrowed from the message until the transaction copies them. */
+    info->label = (char *)(uintptr_t)label;
+    info->comment = (char *)(uintptr_t)comment;
+    return 0;
+}
+
+/* What would be committed. */
+static int make_candidate(const Session *session, bool proceed, json_object **ret,
+                          sd_bus_error *reterr_error)
+{
+    const Policy *policy = session->policy;
+
+    if (session->base_id == commit_store_last_id(policy->store)) {
+        *ret = config_canonical(session_view(session));
+        return *ret ? 0 : -ENOMEM;
+    }
+    if (!proceed)
+        return sd_bus_error_setf(reterr_error, ERROR_CONFLICT,
+                                 "One or more commits have occurred from other configuration "
+                                 "sessions since this session started or since "
+                                 "the last commit was made from this session");
+    return session_rebase(session, commit_store_running(policy->store), ret);
+}
+
+/* What a commit is about, and what it needs. */
+typedef struct Proposal {
+    json_object *candidate;
+    TaskList needed;
+    char hash[CONFIG_HASH_SIZE];
+} Proposal;
+
+/* Returns 0 when there is nothing to commit, 1 when there is. */
+static int make_proposal(const Session *session, bool proceed, Proposal *ret,
+                         sd_bus_error *reterr_error)
+{
+    const Policy *policy = session->policy;
+    int r;
+
+    if (!session_is_changed(session))
+        return 0;
+    r = make_candidate(session, proceed, &ret->candidate, reterr_error);
+    if (r >= 0)
+        r = config_compare(commit_store_running(policy->store), ret->candidate, add_task,
+                           &ret->needed);
+    if (r >= 0)
+        r = config_hash(ret->candidate, ret->hash);
+    return r < 0 ? r : ret->needed.n > 0;
+}
+
+static int commit_proposal(sd_bus_message *m, Session *session, const Proposal *proposal,
+                           Commit *info, sd_bus_error *reterr_error)
+{
+    int r;
+
+    /* polkit is asked about this candidate; should it be another one when the answer is there, the
+     * answer does not count. */
+    r = session_ask(session, m, proposal->needed.pointers,
+                    (const char *const[]){"candidate-hash", proposal->hash, NULL}, reterr_error);
+    if (r <= 0)
+        return r < 0 ? r : 1;
+    info->user = session->user;
+    info->line = session->line;
+    info->client = session->client;
+    r = transaction_start(session->policy, session, m, proposal->candidate, info, 0);
+    return r < 0 ? r : 1;
+}
+
+int policy1_session_method_commit(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    Session *session = userdata;
+    const Policy *policy = session->policy;
+    bool proceed = false, resumed = false;
+    Proposal proposal = {NULL};
+    Commit info = {0};
+    int r;
+
+    if (session->closed)
+        return session_end_closed(session, m, reterr_error);
+    r = read_commit_options(m, &info, &proceed, reterr_error);
+    if (r >= 0)
+        r = session_check_idle(session, reterr_error);
+    if (r >= 0)
+        r = session_check_asked(session, m, &resumed, reterr_error);
+    if (r < 0)
+        return r;
+    r = make_proposal(session, proceed, &proposal, reterr_error);
+    if (r > 0) {
+        r = commit_proposal(m, session, &proposal, &info, reterr_error);
+    } else if (resumed) {
+        r = session_refuse_stale(session, m, reterr_error);
+    } else if (r == 0) {
+        session_reset(session, commit_store_running(policy->store),
+                      commit_store_last_id(policy->store));
+        r = sd_bus_reply_method_return(m, "t", UINT64_C(0));
+    }
+    json_object_put(proposal.candidate);
+    return r;
+}
+
+/* --- Rollback --------------------------------------------------------------------------------- */
+
+static int make_rollback(const Session *session, const char *kind, const char *which, Proposal *ret,
+                         sd_bus_error *reterr_error)
+{
+    const Policy *policy = session->policy;
+    int r = need_task(&ret->needed, HISTORY_TASK);
+
+    if (r >= 0)
+        r = history_rollback(policy->store, kind, which, &ret->candidate, reterr_error);
+    if (r >= 0)
+        r = config_compare(commit_store_running(policy->store), ret->candidate, add_task,
+                           &ret->needed);
+    return r < 0 ? r : config_hash(ret->candidate, ret->hash);
+}
+
+static int rollback_proposal(sd_bus_message *m, Session *session, const Proposal *proposal,
+                             sd_bus_error *reterr_error)
+{
+    const Commit info = {.user = session->user, .line = session->line, .client = rollback_client};
+    int r =
+        session_ask(session, m, proposal->needed.pointers,
+                    (const char *const[]){"candidate-hash", proposal->hash, NULL}, reterr_error);
+
+    if (r <= 0)
+        return r < 0 ? r : 1;
+    if (proposal->needed.n_lines == 0)
+        return sd_bus_reply_method_return(m, "tu", UINT64_C(0), 0U);
+    r = transaction_start(session->policy, session, m, proposal->candidate, &info,
+                          proposal->needed.n_lines);
+    return r < 0 ? r : 1;
+}
+
+int policy1_session_method_rollback(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    Session *session = userdata;
+    const char *kind, *which;
+    Proposal proposal = {NULL};
+    bool resumed;
+    int r;
+
+    if (session->closed)
+        return session_end_closed(session, m, reterr_error);
+    r = sd_bus_message_read(m, "ss", &kind, &which);
+    if (r >= 0)
+        r = session_check_idle(session, reterr_error);
+    if (r >= 0)
+        r = session_check_asked(session, m, &resumed, reterr_error);
+    if (r < 0)
+        return r;
+    if (session_is_changed(session))
+        return sd_bus_error_setf(reterr_error, ERROR_CONFLICT,
+                                 "This session has changes; commit or clear them first");
+    r = make_rollback(session, kind, which, &proposal, reterr_error);
+    if (r >= 0)
+        r = rollback_proposal(m, session, &proposal, reterr_error);
+    json_object_put(proposal.candidate);
+    return r;
+}
+
+/* --- What would be in it ---------------------------------------------------------------------- */
+
+static int reply_text(sd_bus_message *m, const char *name, const char *text)
+{
+    _cleanup_close_ int fd = text ? policy_bus_memfd(name, text) : -ENOMEM;
+
+    return fd < 0 ? fd : sd_bus_reply_method_return(m, "h", fd);
+}
+
+int policy1_session_method_get_changes(sd_bus_message *m, void *userdata,
+                                       sd_bus_error *reterr_error)
+{
+    const Session *session = userdata;
+    _cleanup_free_ char *text = config_render(session->base, session_view(session));
+
+    return reply_text(m, "changes", text);
+}
+
+int policy1_session_method_get_difference(sd_bus_message *m, void *userdata,
+                                          sd_bus_error *reterr_error)
+{
+    const Session *session = userdata;
+    _cleanup_free_ char *text = config_render_diff(session->base, session_view(session));
+
+    return reply_text(m, "difference", text);
+}
+
+int policy1_session_method_get_merged(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    Session *session = userdata;
+    const Policy *policy = session->policy;
+    _cleanup_json_ json_object *merged = NULL;
+    _cleanup_free_ char *text = NULL;
+    bool resumed;
+    int r;
+
+    if (session->closed)
+        return session_end_closed(session, m, reterr_error);
+    r = session_check_asked(session, m, &resumed, reterr_error);
+    if (r >= 0)
+        r = session_ask(session, m, (const char *const[]){HISTORY_TASK, NULL}, NULL, reterr_error);
+    if (r <= 0)
+        return r < 0 ? r : 1;
+    r = session_rebase(session, commit_store_running(policy->store), &merged);
+    if (r < 0)
+        return r;
+    text = config_render(NULL, merged);
+    return reply_text(m, "merged", text);
+}
