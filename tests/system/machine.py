@@ -138,6 +138,10 @@ class Machine:
     def ssh_console(self, user, **options):
         return Terminal([*self.ssh_words(), "-tt", f"{user}@{self.address()}"], **options)
 
+    def journal(self, daemon):
+        """What a daemon has logged, line by line."""
+        return self.output(["journalctl", "--no-pager", "--output=cat", f"--unit=chancery-{daemon}.service"])
+
     def address(self):
         return "127.0.0.1"
 

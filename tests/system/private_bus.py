@@ -301,6 +301,9 @@ class PrivateBus(Machine):
                 return self.folder / folder / inside[len(prefix):].lstrip("/")
         return pathlib.Path(inside)
 
+    def journal(self, daemon):
+        return (self.folder / "log" / f"{daemon}.log").read_text(errors="replace")
+
     def daemon_pid(self, daemon):
         return self.state()["daemons"].get(daemon, 0)
 

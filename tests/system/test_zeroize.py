@@ -43,7 +43,7 @@ def test_one(machine):
     assert files(machine) == before
     shown = machine.chancery("show crypto key mypubkey ed25519").stdout
     assert "kept" in shown and "gone" not in shown
-    journal = machine.output(["journalctl", "-o", "cat", "-u", "chancery-keyd"])
+    journal = machine.journal("keyd")
     assert "%SECURITY-CEPKI-6-KEY_DELETED : The ed25519 key gone was removed by admin" in journal
     # and it may come again
     machine.chancery("crypto key generate ed25519 gone")
