@@ -121,6 +121,8 @@ static int allow_forms(scmp_filter_ctx filter, const Sandbox *sandbox)
         r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, ioctls[i]));
     if (r >= 0)
         r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+    if (r >= 0 && (sandbox->calls & SANDBOX_CALLS_SOCKETPAIR))
+        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socketpair), 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
     for (size_t i = 0; r >= 0 && (sandbox->calls & SANDBOX_CALLS_NETWORK) && i < ELEMENTSOF(domains_network); i++)
         r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, (unsigned)domains_network[i]));
     if (r >= 0 && (sandbox->calls & SANDBOX_CALLS_FILES_READ) && !(sandbox->calls & SANDBOX_CALLS_FILES_WRITE))

@@ -34,6 +34,7 @@ typedef enum SandboxCalls {
     SANDBOX_CALLS_MEMFD_SECRET = 1 << 3,
     SANDBOX_CALLS_UNIX_SOCKET = 1 << 4, /* socket(AF_UNIX), connect, bind, listen, accept, sendmsg */
     SANDBOX_CALLS_NETWORK = 1 << 5,     /* socket(AF_INET, AF_INET6, AF_NETLINK), connect, ... */
+    SANDBOX_CALLS_SOCKETPAIR = 1 << 6,  /* socketpair(AF_UNIX) */
 } SandboxCalls;
 
 typedef struct Sandbox {

@@ -20,7 +20,7 @@ static const SandboxPath paths[] = {
 
 static const Sandbox sandbox = {
     .name = "keyd",
-    .calls = SANDBOX_CALLS_FILES_READ | SANDBOX_CALLS_FILES_WRITE,
+    .calls = SANDBOX_CALLS_FILES_READ | SANDBOX_CALLS_FILES_WRITE | SANDBOX_CALLS_SOCKETPAIR,
     .paths = paths,
     .files_max = 1024,
 };
@@ -105,6 +105,8 @@ static int start(Server *server, void **ret)
     if (r >= 0)
         r = sign_pool_new(server_event(server), signing_bus_answer, &keyd.pool);
     if (r >= 0)
+        r = channels_new(keyd.pool, &keyd.channels);
+    if (r >= 0)
         r = keys_bus_init(&keyd);
     if (r >= 0)
         r = signing_bus_init(&keyd);
@@ -118,6 +120,8 @@ static int ready(Server *server, void *userdata)
     Keyd *k = userdata;
     int r = sign_pool_start(k->pool);
 
+    if (r >= 0)
+        r = channels_start(k->channels);
     return r < 0 ? r : config_owner_fetch(server);
 }
 
@@ -125,6 +129,10 @@ static void stop(void *userdata)
 {
     Keyd *k = userdata;
 
+    channels_stop(k->channels);
+    if (k->pool)
+        sign_pool_stop(k->pool);
+    k->channels = channels_free(k->channels);
     k->pool = sign_pool_free(k->pool);
     k->rights = key_rights_free(k->rights);
     k->store = store_free(k->store);

@@ -2,9 +2,9 @@
 /* The daemon's state, and the functions that put it on the bus. */
 #pragma once
 
+#include "channel.h"
 #include "key-rights.h"
 #include "server.h"
-#include "sign-pool.h"
 #include "store.h"
 
 typedef struct Keyd {
@@ -12,6 +12,7 @@ typedef struct Keyd {
     Store *store;
     KeyRights *rights; /* NULL until the configuration is known */
     SignPool *pool;
+    Channels *channels;
 } Keyd;
 
 /* keys-bus.c: org.chancery.Keys1 and .Key */
@@ -23,5 +24,8 @@ int claim_error(int error, const char *algorithm, const char *label, sd_bus_erro
 /* signing-bus.c: org.chancery.Keys1.Signing */
 int signing_bus_init(Keyd *k);
 void signing_bus_answer(sd_bus_message *m, const TypedSign *t, const SignOutcome *outcome);
+/* After a key was replaced or removed, or the configuration changed: ends the channels that would
+ * not be opened now. */
+void signing_bus_check_channels(Keyd *k);
 /* rights-config.c: the section "trustpoints" */
 int rights_config_init(Keyd *k);

@@ -321,6 +321,7 @@ static int generation_done(Job *job, void *data, int result)
     replaced = store_publish(g->keyd->store, g->key);
     if (replaced < 0)
         return replaced;
+    signing_bus_check_channels(g->keyd);
     log_event(&event,
               LOG_FIELDS("ALGORITHM", g->algorithm->name, "LABEL", g->label, "USER", job_user(job)),
               "The %s key %s, %u bits, was %s by %s", g->algorithm->name, g->label, g->key->bits,

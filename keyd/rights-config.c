@@ -91,6 +91,7 @@ static int apply(void *userdata, uint64_t commit, json_object *section)
         return r;
     key_rights_free(k->rights);
     k->rights = rights;
+    signing_bus_check_channels(k);
     log_debug("Trustpoints name %zu keys", key_rights_count(rights));
     return 0;
 }

@@ -2,18 +2,23 @@
 #include "sign-pool.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <sys/eventfd.h>
 
-typedef enum ItemState {
-    ITEM_WAITING,
-    ITEM_RUNNING,
-    ITEM_DONE,
-} ItemState;
+/* Who has something under way that came by the bus, which is one source of his. */
+typedef struct BusUser {
+    struct BusUser *next;
+    uid_t uid;
+    unsigned n_items;
+    FairSource source;
+} BusUser;
 
 typedef struct Item {
+    SignTask task; /* first */
     struct Item *next;
-    ItemState state;
-    uid_t uid;
+    BusUser *user;
+    bool done;
+    SignPool *pool;
     sd_bus_message *message; /* main loop only */
     TypedSign work;
     SignOutcome outcome;
@@ -24,64 +29,75 @@ struct SignPool {
     sign_done_t done;
     sd_event_source *wake;
     int wake_fd;
-    pthread_t threads[SIGN_THREADS];
-    size_t n_threads;
+    pthread_t *threads;
+    size_t n_threads, threads_max;
     atomic_bool cancelled;
 
     pthread_mutex_t lock; /* what follows */
     pthread_cond_t work_is_waiting;
+    FairQueue queue;
+    BusUser *bus_users;
     Item *items; /* in the order in which they came */
+    unsigned n_items;
     bool stopping;
 };
 
-static unsigned count_of_user(SignPool *p, uid_t uid, ItemState state)
+static void task_run(SignPool *p, FairTask *fair)
 {
-    unsigned n = 0;
+    SignTask *t = (SignTask *)fair;
 
-    for (Item *i = p->items; i; i = i->next)
-        n += i->uid == uid && i->state == state;
-    return n;
-}
-
-/* The oldest one, but no user has all the threads. */
-static Item *next_item(SignPool *p)
-{
-    for (Item *i = p->items; i; i = i->next)
-        if (i->state == ITEM_WAITING && count_of_user(p, i->uid, ITEM_RUNNING) < SIGN_THREADS - 1)
-            return i;
-    return NULL;
-}
-
-static void work_on(Item *i)
-{
-    i->outcome.result =
-        typed_sign(&i->work, &i->signature, &i->outcome.signature_size, &i->outcome.reason);
-    i->outcome.signature = i->signature;
+    t->run(t, &p->cancelled);
+    (void)pthread_mutex_lock(&p->lock);
+    fair_queue_finish(fair);
+    /* One less of this user is running: another of his may go. */
+    (void)pthread_cond_signal(&p->work_is_waiting);
+    (void)pthread_mutex_unlock(&p->lock);
+    if (t->release)
+        t->release(t);
 }
 
 static void *worker(void *data)
 {
     SignPool *p = data;
-    Item *i;
+    FairTask *t;
 
     (void)pthread_mutex_lock(&p->lock);
     while (!p->stopping) {
-        i = next_item(p);
-        if (!i) {
+        t = fair_queue_pop(&p->queue, (unsigned)p->threads_max - 1);
+        if (!t) {
             (void)pthread_cond_wait(&p->work_is_waiting, &p->lock);
             continue;
         }
-        i->state = ITEM_RUNNING;
         (void)pthread_mutex_unlock(&p->lock);
-        work_on(i);
+        task_run(p, t);
         (void)pthread_mutex_lock(&p->lock);
-        i->state = ITEM_DONE;
-        /* One less of this user is running: another of his may go. */
-        (void)pthread_cond_signal(&p->work_is_waiting);
-        (void)!write(p->wake_fd, &(uint64_t){1}, sizeof(uint64_t));
     }
     (void)pthread_mutex_unlock(&p->lock);
     return NULL;
+}
+
+/* --- What came by the bus --- */
+
+static void item_run(SignTask *task, const atomic_bool *cancelled)
+{
+    Item *i = (Item *)task;
+
+    i->outcome.result =
+        atomic_load(cancelled)
+            ? -ECANCELED
+            : typed_sign(&i->work, &i->signature, &i->outcome.signature_size, &i->outcome.reason);
+    i->outcome.signature = i->signature;
+}
+
+static void item_release(SignTask *task)
+{
+    Item *i = (Item *)task;
+    SignPool *p = i->pool;
+
+    (void)pthread_mutex_lock(&p->lock);
+    i->done = true;
+    (void)pthread_mutex_unlock(&p->lock);
+    (void)!write(p->wake_fd, &(uint64_t){1}, sizeof(uint64_t));
 }
 
 static void item_finish(SignPool *p, Item *i)
@@ -93,31 +109,146 @@ static void item_finish(SignPool *p, Item *i)
     free(i);
 }
 
+/* With the lock held, as bus_user_put(). */
+static int bus_user_get(SignPool *p, uid_t uid, BusUser **ret)
+{
+    BusUser *u = p->bus_users;
+    int r;
+
+    while (u && u->uid != uid)
+        u = u->next;
+    if (!u) {
+        u = calloc(1, sizeof *u);
+        if (!u)
+            return -ENOMEM;
+        r = fair_source_init(&p->queue, uid, &u->source);
+        if (r < 0) {
+            free(u);
+            return r;
+        }
+        u->uid = uid;
+        u->next = p->bus_users;
+        p->bus_users = u;
+    }
+    if (u->n_items >= SIGN_PER_USER_MAX)
+        return -EDQUOT;
+    u->n_items++;
+    *ret = u;
+    return 0;
+}
+
+static void bus_user_put(SignPool *p, BusUser *u)
+{
+    if (--u->n_items > 0)
+        return;
+    for (BusUser **link = &p->bus_users; *link; link = &(*link)->next)
+        if (*link == u) {
+            *link = u->next;
+            break;
+        }
+    fair_source_done(&p->queue, &u->source);
+    free(u);
+}
+
 static Item *take_done(SignPool *p)
 {
     Item *found = NULL;
 
     (void)pthread_mutex_lock(&p->lock);
     for (Item **link = &p->items; *link; link = &(*link)->next)
-        if ((*link)->state == ITEM_DONE) {
+        if ((*link)->done) {
             found = *link;
             *link = found->next;
+            p->n_items--;
+            bus_user_put(p, found->user);
             break;
         }
     (void)pthread_mutex_unlock(&p->lock);
     return found;
 }
 
-static int on_wake(sd_event_source *s, int fd, uint32_t revents, void *userdata)
+static void finish_done(SignPool *p)
 {
-    SignPool *p = userdata;
-    uint64_t count;
     Item *i;
 
-    (void)!read(fd, &count, sizeof count);
     while ((i = take_done(p)))
         item_finish(p, i);
+}
+
+static int on_wake(sd_event_source *s, int fd, uint32_t revents, void *userdata)
+{
+    uint64_t count;
+
+    (void)!read(fd, &count, sizeof count);
+    finish_done(userdata);
     return 0;
+}
+
+int sign_pool_submit(SignPool *p, sd_bus_message *m, uid_t uid, TypedSign *t)
+{
+    Item *i = calloc(1, sizeof *i), **last;
+    int r;
+
+    if (!i)
+        return -ENOMEM;
+    (void)pthread_mutex_lock(&p->lock);
+    r = p->n_items >= SIGN_MAX ? -EDQUOT : bus_user_get(p, uid, &i->user);
+    if (r < 0) {
+        (void)pthread_mutex_unlock(&p->lock);
+        free(i);
+        return r;
+    }
+    i->task = (SignTask){.run = item_run, .release = item_release};
+    p->n_items++;
+    i->pool = p;
+    i->message = sd_bus_message_ref(m);
+    i->work = *t;
+    i->work.cancelled = &p->cancelled;
+    *t = (TypedSign){0};
+    for (last = &p->items; *last; last = &(*last)->next)
+        ;
+    *last = i;
+    fair_queue_push(&p->queue, &i->user->source, &i->task.fair);
+    (void)pthread_cond_signal(&p->work_is_waiting);
+    (void)pthread_mutex_unlock(&p->lock);
+    return 0;
+}
+
+/* --- What came by a channel --- */
+
+int sign_pool_source_init(SignPool *p, uid_t uid, FairSource *ret)
+{
+    int r;
+
+    (void)pthread_mutex_lock(&p->lock);
+    r = fair_source_init(&p->queue, uid, ret);
+    (void)pthread_mutex_unlock(&p->lock);
+    return r;
+}
+
+void sign_pool_source_done(SignPool *p, FairSource *s)
+{
+    (void)pthread_mutex_lock(&p->lock);
+    fair_source_done(&p->queue, s);
+    (void)pthread_mutex_unlock(&p->lock);
+}
+
+void sign_pool_put(SignPool *p, FairSource *s, SignTask *t)
+{
+    (void)pthread_mutex_lock(&p->lock);
+    fair_queue_push(&p->queue, s, &t->fair);
+    (void)pthread_cond_signal(&p->work_is_waiting);
+    (void)pthread_mutex_unlock(&p->lock);
+}
+
+/* --- The pool --- */
+
+static size_t count_cores(void)
+{
+    cpu_set_t set;
+    int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+
+    return n > 0 ? (size_t)n : 1;
 }
 
 int sign_pool_new(sd_event *event, sign_done_t done, SignPool **ret)
@@ -128,8 +259,16 @@ int sign_pool_new(sd_event *event, sign_done_t done, SignPool **ret)
     if (!p)
         return -ENOMEM;
     p->done = done;
+    p->wake_fd = -EBADF;
     (void)pthread_mutex_init(&p->lock, NULL);
     (void)pthread_cond_init(&p->work_is_waiting, NULL);
+    fair_queue_init(&p->queue);
+    p->threads_max = count_cores() + 1;
+    if (p->threads_max > SIGN_THREADS_MAX)
+        p->threads_max = SIGN_THREADS_MAX;
+    p->threads = calloc(p->threads_max, sizeof *p->threads);
+    if (!p->threads)
+        return -ENOMEM;
     p->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (p->wake_fd < 0)
         return -errno;
@@ -142,7 +281,7 @@ int sign_pool_new(sd_event *event, sign_done_t done, SignPool **ret)
 
 int sign_pool_start(SignPool *p)
 {
-    while (p->n_threads < SIGN_THREADS) {
+    while (p->n_threads < p->threads_max) {
         int r = pthread_create(&p->threads[p->n_threads], NULL, worker, p);
 
         if (r > 0)
@@ -152,65 +291,32 @@ int sign_pool_start(SignPool *p)
     return 0;
 }
 
-SignPool *sign_pool_free(SignPool *p)
+void sign_pool_stop(SignPool *p)
 {
-    if (!p)
-        return NULL;
+    FairTask *t;
+
     atomic_store(&p->cancelled, true);
     (void)pthread_mutex_lock(&p->lock);
     p->stopping = true;
     (void)pthread_cond_broadcast(&p->work_is_waiting);
     (void)pthread_mutex_unlock(&p->lock);
-    for (size_t i = 0; i < p->n_threads; i++)
-        (void)pthread_join(p->threads[i], NULL);
-    while (p->items) {
-        Item *i = p->items;
+    for (; p->n_threads > 0; p->n_threads--)
+        (void)pthread_join(p->threads[p->n_threads - 1], NULL);
+    while ((t = fair_queue_pop(&p->queue, SIGN_THREADS_MAX)))
+        task_run(p, t);
+}
 
-        p->items = i->next;
-        if (i->state != ITEM_DONE)
-            i->outcome = (SignOutcome){.result = -ECANCELED};
-        item_finish(p, i);
-    }
+SignPool *sign_pool_free(SignPool *p)
+{
+    if (!p)
+        return NULL;
+    sign_pool_stop(p);
+    finish_done(p);
     sd_event_source_unref(p->wake);
     closep(&p->wake_fd);
     (void)pthread_cond_destroy(&p->work_is_waiting);
     (void)pthread_mutex_destroy(&p->lock);
+    free(p->threads);
     free(p);
     return NULL;
-}
-
-static bool is_full(SignPool *p, uid_t uid)
-{
-    unsigned all = 0, of_user = 0;
-
-    for (Item *i = p->items; i; i = i->next) {
-        all++;
-        of_user += i->uid == uid;
-    }
-    return all >= SIGN_MAX || of_user >= SIGN_PER_USER_MAX;
-}
-
-int sign_pool_submit(SignPool *p, sd_bus_message *m, uid_t uid, TypedSign *t)
-{
-    Item *i = calloc(1, sizeof *i), **last;
-
-    if (!i)
-        return -ENOMEM;
-    (void)pthread_mutex_lock(&p->lock);
-    if (is_full(p, uid)) {
-        (void)pthread_mutex_unlock(&p->lock);
-        free(i);
-        return -EDQUOT;
-    }
-    i->uid = uid;
-    i->message = sd_bus_message_ref(m);
-    i->work = *t;
-    i->work.cancelled = &p->cancelled;
-    *t = (TypedSign){0};
-    for (last = &p->items; *last; last = &(*last)->next)
-        ;
-    *last = i;
-    (void)pthread_cond_signal(&p->work_is_waiting);
-    (void)pthread_mutex_unlock(&p->lock);
-    return 0;
 }

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Worker threads for signatures: neither a long envelope nor the making of a key holds up a short
- * one. Main loop only. */
+/* Worker threads for signatures, one more than there are cores: neither a long envelope nor the
+ * making of a key holds up a short signature, and no user has all the threads. */
 #pragma once
 
 #include <systemd/sd-bus.h>
 #include <systemd/sd-event.h>
 
+#include "fair-queue.h"
 #include "typed-sign.h"
 
-#define SIGN_THREADS 4U
+#define SIGN_THREADS_MAX 64U
 #define SIGN_PER_USER_MAX 32U
 #define SIGN_MAX 128U
 
@@ -24,13 +25,30 @@ typedef struct SignOutcome {
 /* In the main loop; answers m, whatever the outcome. */
 typedef void (*sign_done_t)(sd_bus_message *m, const TypedSign *t, const SignOutcome *outcome);
 
+/* Main loop only. */
 int sign_pool_new(sd_event *event, sign_done_t done, SignPool **ret);
 /* Starts the threads; after the sandbox is in force, whose Landlock part is of each thread. */
 int sign_pool_start(SignPool *p);
-/* Cancels what is under way, and answers it. */
+/* Cancels what is under way. */
+void sign_pool_stop(SignPool *p);
+/* Stops, and answers what was asked for by the bus. Sources of others must be gone. */
 SignPool *sign_pool_free(SignPool *p);
 DEFINE_TRIVIAL_CLEANUP_FUNC(SignPool *, sign_pool_free);
 
 /* Takes over *t and leaves it empty. -EDQUOT when this user, or everybody, has too many under way;
  * then *t stays with the caller. */
 int sign_pool_submit(SignPool *p, sd_bus_message *m, uid_t uid, TypedSign *t);
+
+/* --- For the channels; from any thread --- */
+
+typedef struct SignTask {
+    FairTask fair; /* first */
+    /* In a worker thread, or where the pool is stopped, with cancelled. What the task is in, and
+     * its source, stay until release(), which may be NULL. */
+    void (*run)(struct SignTask *t, const atomic_bool *cancelled);
+    void (*release)(struct SignTask *t);
+} SignTask;
+
+int sign_pool_source_init(SignPool *p, uid_t uid, FairSource *ret);
+void sign_pool_source_done(SignPool *p, FairSource *s);
+void sign_pool_put(SignPool *p, FairSource *s, SignTask *t);

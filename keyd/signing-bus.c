@@ -18,14 +18,20 @@ typedef struct SignCall {
     int to_be_signed;
 } SignCall;
 
-static int call_read(sd_bus_message *m, SignCall *c, sd_bus_error *reterr_error)
+static int context_read(sd_bus_message *m, SignCall *c, sd_bus_error *reterr_error)
 {
     const BusOption options[] = {{"certificate", 'A', &c->certificate, NULL}};
+
+    return bus_read_options(m, options, ELEMENTSOF(options), reterr_error);
+}
+
+static int call_read(sd_bus_message *m, SignCall *c, sd_bus_error *reterr_error)
+{
     int r;
 
     r = sd_bus_message_read(m, "ssss", &c->algorithm, &c->label, &c->purpose, &c->digest);
     if (r >= 0)
-        r = bus_read_options(m, options, ELEMENTSOF(options), reterr_error);
+        r = context_read(m, c, reterr_error);
     if (r >= 0)
         r = sd_bus_message_read(m, "h", &c->to_be_signed);
     return r;
@@ -65,7 +71,7 @@ static int no_such_key(sd_bus_error *reterr_error)
                              "There is no such key; generate it first");
 }
 
-/* Everything that can be decided without reading what is to be signed. */
+/* May this caller use this key for this purpose? */
 static int work_prepare(sd_bus_message *m, Keyd *k, const SignCall *c, TypedSign *t,
                         sd_bus_error *reterr_error)
 {
@@ -76,15 +82,10 @@ static int work_prepare(sd_bus_message *m, Keyd *k, const SignCall *c, TypedSign
         return refuse(m, c, "there is no such purpose", reterr_error);
     if (!bus_sender_is_daemon(m, purpose_caller(t->purpose)))
         return refuse(m, c, "this purpose is not for this caller", reterr_error);
-    if (digest_from_string(c->digest, &t->digest) < 0)
-        return refuse(m, c, "the digest has to be sha256, sha384 or sha512, or empty for ed25519",
-                      reterr_error);
     key = store_find(k->store, c->algorithm, c->label);
     if (!key)
         return no_such_key(reterr_error);
     t->key = key_ref(key);
-    if (!key_algorithm_takes_digest(key->algorithm, t->digest))
-        return refuse(m, c, "the key does not sign that digest", reterr_error);
     if (typed_sign_permitted(t, k->store, k->rights, &reason) < 0)
         return refuse(m, c, reason, reterr_error);
     if (c->certificate.iov_base && t->purpose != PURPOSE_ENVELOPE)
@@ -93,10 +94,19 @@ static int work_prepare(sd_bus_message *m, Keyd *k, const SignCall *c, TypedSign
     return 0;
 }
 
-static int work_take_input(const SignCall *c, TypedSign *t, sd_bus_error *reterr_error)
+static int work_set_digest(sd_bus_message *m, const SignCall *c, TypedSign *t,
+                           sd_bus_error *reterr_error)
 {
-    int r;
+    if (digest_from_string(c->digest, &t->digest) < 0)
+        return refuse(m, c, "the digest has to be sha256, sha384 or sha512, or empty for ed25519",
+                      reterr_error);
+    if (!key_algorithm_takes_digest(t->key->algorithm, t->digest))
+        return refuse(m, c, "the key does not sign that digest", reterr_error);
+    return 0;
+}
 
+static int work_take_certificate(const SignCall *c, TypedSign *t, sd_bus_error *reterr_error)
+{
     if (c->certificate.iov_len > CERTIFICATE_SIZE_MAX)
         return sd_bus_error_setf(reterr_error, ERROR_TOO_LARGE, "The certificate is over %u bytes",
                                  CERTIFICATE_SIZE_MAX);
@@ -107,6 +117,13 @@ static int work_take_input(const SignCall *c, TypedSign *t, sd_bus_error *reterr
         memcpy(t->certificate, c->certificate.iov_base, c->certificate.iov_len);
         t->certificate_size = c->certificate.iov_len;
     }
+    return 0;
+}
+
+static int work_take_input(const SignCall *c, TypedSign *t, sd_bus_error *reterr_error)
+{
+    int r;
+
     r = memfd_map(c->to_be_signed, purpose_size_max(t->purpose), &t->input, &t->input_size);
     if (r == -EMSGSIZE)
         return sd_bus_error_setf(reterr_error, ERROR_TOO_LARGE, "A %s is at most %zu bytes",
@@ -130,6 +147,10 @@ int keys1_signing_method_sign(sd_bus_message *m, void *userdata, sd_bus_error *r
         r = bus_sender_uid(m, &uid);
     if (r >= 0)
         r = work_prepare(m, k, &c, &t, reterr_error);
+    if (r >= 0)
+        r = work_set_digest(m, &c, &t, reterr_error);
+    if (r >= 0)
+        r = work_take_certificate(&c, &t, reterr_error);
     if (r >= 0)
         r = work_take_input(&c, &t, reterr_error);
     if (r < 0)
@@ -176,6 +197,70 @@ void signing_bus_answer(sd_bus_message *m, const TypedSign *t, const SignOutcome
                                        strerror(-outcome->result));
     if (r < 0)
         log_warning_errno(r, "Failed to answer a call of Sign, ignoring: %m");
+}
+
+/* --- Channels --- */
+
+static int channel_open(sd_bus_message *m, Keyd *k, TypedSign *t, sd_bus_error *reterr_error)
+{
+    _cleanup_free_ char *user = NULL;
+    _cleanup_close_ int fd = -EBADF;
+    uid_t uid;
+    int r;
+
+    r = bus_sender_uid(m, &uid);
+    if (r >= 0)
+        r = bus_sender_name(m, &user);
+    if (r >= 0)
+        r = channels_open(k->channels, uid, user, t, &fd);
+    if (r == -EDQUOT)
+        return sd_bus_error_setf(reterr_error, ERROR_LIMIT_EXCEEDED,
+                                 "Too many channels are open; a user may have %u",
+                                 CHANNELS_PER_USER_MAX);
+    return r < 0 ? r : sd_bus_reply_method_return(m, "h", fd);
+}
+
+int keys1_signing_method_open_channel(sd_bus_message *m, void *userdata,
+                                      sd_bus_error *reterr_error)
+{
+    _cleanup_(typed_sign_done) TypedSign t = {0};
+    Keyd *k = userdata;
+    SignCall c = {0};
+    int r;
+
+    r = sd_bus_message_read(m, "sss", &c.algorithm, &c.label, &c.purpose);
+    if (r >= 0)
+        r = context_read(m, &c, reterr_error);
+    if (r >= 0)
+        r = work_prepare(m, k, &c, &t, reterr_error);
+    if (r >= 0)
+        r = work_take_certificate(&c, &t, reterr_error);
+    return r < 0 ? r : channel_open(m, k, &t, reterr_error);
+}
+
+static bool is_same_permission(const TypedSign *a, const TypedSign *b)
+{
+    return a->n_subjects == b->n_subjects &&
+           memcmp(a->subjects, b->subjects, a->n_subjects * sizeof a->subjects[0]) == 0;
+}
+
+static bool channel_is_valid(const TypedSign *t, void *userdata)
+{
+    _cleanup_(typed_sign_done) TypedSign now = {.purpose = t->purpose};
+    const char *reason;
+    Keyd *k = userdata;
+    Key *key = store_find(k->store, t->key->algorithm->name, t->key->label);
+
+    if (key != t->key)
+        return false;
+    now.key = key_ref(key);
+    return typed_sign_permitted(&now, k->store, k->rights, &reason) >= 0 &&
+           is_same_permission(&now, t);
+}
+
+void signing_bus_check_channels(Keyd *k)
+{
+    channels_check(k->channels, channel_is_valid, k);
 }
 
 int keys1_signing_method_get_public_key(sd_bus_message *m, void *userdata,

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The channel of keyd/PROTOCOL.md: what both ends know of it, and the client's end. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define CHANNEL_HEADER_SIZE 8U
+#define CHANNEL_INLINE_MAX 8192U
+#define CHANNEL_SIGNATURE_MAX 1024U
+#define CHANNEL_IN_FLIGHT_MAX 64U
+
+enum {
+    CHANNEL_SIGN = 1,
+    CHANNEL_SIGN_FILE = 2,
+    CHANNEL_SIGNATURE = 101,
+    CHANNEL_REFUSAL = 102,
+};
+
+/* The second byte of a refusal. */
+enum {
+    CHANNEL_FAILED = 1,
+    CHANNEL_MALFORMED = 2,
+    CHANNEL_REFUSED = 3,
+    CHANNEL_TOO_LARGE = 4,
+};
+
+static inline void channel_header(uint8_t header[static CHANNEL_HEADER_SIZE], unsigned type,
+                                  unsigned detail, uint32_t id)
+{
+    header[0] = (uint8_t)type;
+    header[1] = (uint8_t)detail;
+    header[2] = header[3] = 0;
+    header[4] = (uint8_t)(id >> 24);
+    header[5] = (uint8_t)(id >> 16);
+    header[6] = (uint8_t)(id >> 8);
+    header[7] = (uint8_t)id;
+}
+
+static inline uint32_t channel_id(const uint8_t header[static CHANNEL_HEADER_SIZE])
+{
+    return (uint32_t)header[4] << 24 | (uint32_t)header[5] << 16 | (uint32_t)header[6] << 8 |
+           header[7];
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fair-queue.h"
+
+struct FairUser {
+    LIST_ENTRY(FairUser) all;
+    STAILQ_ENTRY(FairUser) entry;
+    STAILQ_HEAD(, FairSource) sources; /* those with tasks, in the order of their turns */
+    uid_t uid;
+    unsigned n_sources; /* with or without tasks */
+    unsigned running;
+};
+
+void fair_queue_init(FairQueue *q)
+{
+    STAILQ_INIT(&q->waiting);
+    LIST_INIT(&q->users);
+}
+
+static FairUser *user_get(FairQueue *q, uid_t uid)
+{
+    FairUser *u;
+
+    LIST_FOREACH (u, &q->users, all)
+        if (u->uid == uid)
+            return u;
+    u = calloc(1, sizeof *u);
+    if (!u)
+        return NULL;
+    u->uid = uid;
+    STAILQ_INIT(&u->sources);
+    LIST_INSERT_HEAD(&q->users, u, all);
+    return u;
+}
+
+int fair_source_init(FairQueue *q, uid_t uid, FairSource *ret)
+{
+    FairUser *u = user_get(q, uid);
+
+    if (!u)
+        return -ENOMEM;
+    u->n_sources++;
+    *ret = (FairSource){.user = u};
+    STAILQ_INIT(&ret->tasks);
+    return 0;
+}
+
+void fair_source_done(FairQueue *q, FairSource *s)
+{
+    FairUser *u = s->user;
+
+    if (!u)
+        return;
+    s->user = NULL;
+    if (--u->n_sources > 0)
+        return;
+    LIST_REMOVE(u, all);
+    free(u);
+}
+
+void fair_queue_push(FairQueue *q, FairSource *s, FairTask *t)
+{
+    FairUser *u = s->user;
+
+    if (STAILQ_EMPTY(&u->sources))
+        STAILQ_INSERT_TAIL(&q->waiting, u, entry);
+    if (STAILQ_EMPTY(&s->tasks))
+        STAILQ_INSERT_TAIL(&u->sources, s, entry);
+    t->source = s;
+    STAILQ_INSERT_TAIL(&s->tasks, t, entry);
+}
+
+FairTask *fair_queue_pop(FairQueue *q, unsigned running_max)
+{
+    FairSource *s;
+    FairTask *t;
+    FairUser *u;
+
+    STAILQ_FOREACH (u, &q->waiting, entry)
+        if (u->running < running_max)
+            break;
+    if (!u)
+        return NULL;
+    s = STAILQ_FIRST(&u->sources);
+    t = STAILQ_FIRST(&s->tasks);
+    STAILQ_REMOVE_HEAD(&s->tasks, entry);
+    STAILQ_REMOVE_HEAD(&u->sources, entry);
+    if (!STAILQ_EMPTY(&s->tasks))
+        STAILQ_INSERT_TAIL(&u->sources, s, entry);
+    STAILQ_REMOVE(&q->waiting, u, FairUser, entry);
+    if (!STAILQ_EMPTY(&u->sources))
+        STAILQ_INSERT_TAIL(&q->waiting, u, entry);
+    u->running++;
+    return t;
+}
+
+void fair_queue_finish(FairTask *t)
+{
+    t->source->user->running--;
+}
