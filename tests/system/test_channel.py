@@ -90,9 +90,15 @@ def test_ends_with_the_key_and_with_its_role(signer):
     configure(signer, "crypto ca trustpoint brief", "keypair ecdsanistp256 brief")
     with channel(signer, words) as one, channel(signer, LEAF) as other:
         assert one.ask("sign") == "ok"
-        signer.run(["chancery"], "admin", stdin="crypto key generate ecdsa nistp256 brief\nyes\n")
+        signer.run(["chancery", "-c", "crypto key generate ecdsa nistp256 brief"], "admin", stdin="yes\n")
         assert one.ask("wait") == "ended"
         assert other.ask("sign") == "ok"
+    with channel(signer, words) as one, channel(signer, LEAF) as other:
+        assert one.ask("sign") == "ok"
+        signer.run(["chancery", "-c", "crypto key zeroize ecdsa nistp256 brief"], "admin", stdin="yes\n")
+        assert one.ask("wait") == "ended"
+        assert other.ask("sign") == "ok"
+    signer.chancery("crypto key generate ecdsa nistp256 brief")
     with channel(signer, words) as one, channel(signer, LEAF) as other:
         assert one.ask("sign") == "ok"
         configure(signer, "no crypto ca trustpoint brief")
