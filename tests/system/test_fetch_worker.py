@@ -56,7 +56,10 @@ class Worker:
 
     def receive(self):
         """The answer and its body."""
-        data, control, flags, _ = self.socket.recvmsg(65536, socket.CMSG_SPACE(4 * 8), socket.MSG_CMSG_CLOEXEC)
+        try:
+            data, control, flags, _ = self.socket.recvmsg(65536, socket.CMSG_SPACE(4 * 8), socket.MSG_CMSG_CLOEXEC)
+        except ConnectionResetError:  # told once, when the worker has ended with a message of ours unread; the answer still waits
+            data, control, flags, _ = self.socket.recvmsg(65536, socket.CMSG_SPACE(4 * 8), socket.MSG_CMSG_CLOEXEC)
         assert not flags & (socket.MSG_CTRUNC | socket.MSG_TRUNC)
         answer, body = json.loads(data), None
         fds = array.array("i", b"".join(content for _, _, content in control))
