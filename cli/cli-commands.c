@@ -19,6 +19,10 @@
 #define LABEL "Label of the key pair (the_default)"
 #define ZEROIZE "Remove key pairs for good"
 #define LABEL_OR_ALL "Label of the key pair (all of them)"
+#define AUTHENTICATION "Keys that users log in with"
+#define USERNAME "Another user's"
+#define USER "Name of the user (your own)"
+#define SLOTS "The second key (the first)", "The third key", "The fourth key"
 #define TRUSTPOINT "Name of the trustpoint"
 #define CERTIFICATES "Certificates of trustpoints"
 #define TRUSTPOOL "The pool of trusted CA certificates"
@@ -75,6 +79,17 @@ const GrammarCommand cli_commands[] = {
      HELP(CRYPTO, KEYS, GENERATE, "RSA", "One pair for signing and encryption",
           "One pair for signing, and one for encryption", LABEL),
      0, ACTION(cli_key_generate, CLI_EXEC)},
+    {"crypto key import authentication rsa [username <user:word(1-31)>] [<path:word(1-1024)>] "
+     "[second|third|fourth]",
+     HELP(CRYPTO, KEYS, "Import a public key", AUTHENTICATION, "RSA", USERNAME, USER,
+          "File with the key (typed here)", SLOTS),
+     0, ACTION(cli_user_key_import, CLI_EXEC)},
+    {"crypto key zeroize authentication rsa [username <user:word(1-31)>] [second|third|fourth]",
+     HELP(CRYPTO, KEYS, ZEROIZE, AUTHENTICATION, "RSA", USERNAME, USER, SLOTS), 0,
+     ACTION(cli_user_key_zeroize, CLI_EXEC)},
+    {"crypto key zeroize authentication rsa all",
+     HELP(CRYPTO, KEYS, ZEROIZE, AUTHENTICATION, "RSA", "Every key of every user"), 0,
+     ACTION(cli_user_key_zeroize, CLI_EXEC)},
     {"crypto key zeroize ecdsa <curve:nistp256|nistp384|nistp521> [<label:label>]",
      HELP(CRYPTO, KEYS, ZEROIZE, "ECDSA", "NIST curve P-256|NIST curve P-384|NIST curve P-521",
           LABEL_OR_ALL),
@@ -125,6 +140,9 @@ const GrammarCommand cli_commands[] = {
      ACTION(cli_show_ca_certificates, BOTH | CLI_JSON)},
     {"show crypto ca trustpool", HELP(SHOW, CRYPTO, CA, TRUSTPOOL), 0,
      ACTION(cli_show_trustpool, BOTH | CLI_JSON)},
+    {"show crypto key authentication rsa [all|username <user:word(1-31)>]",
+     HELP(SHOW, CRYPTO, KEYS, AUTHENTICATION, "RSA", "Of every user", USERNAME, USER), 0,
+     ACTION(cli_show_user_key, BOTH | CLI_JSON)},
     {"show crypto key mypubkey <type:rsa|ecdsa|ed25519>",
      HELP(SHOW, CRYPTO, KEYS, "Public keys of this router", "RSA keys|ECDSA keys|Ed25519 keys"), 0,
      ACTION(cli_show_key, BOTH | CLI_JSON)},

@@ -210,7 +210,7 @@ int cli_print_json(Cli *cli, json_object *o);
 
 /* --- The commands */
 #define CLI_HANDLERS(X)                                                                            \
-    X(key_generate) X(key_zeroize)                                                                 \
+    X(key_generate) X(key_zeroize) X(user_key_import) X(user_key_zeroize) X(show_user_key)         \
     X(show_key)                                                                                    \
     X(ca_authenticate)                                                                             \
     X(ca_enroll)                                                                                   \

@@ -122,6 +122,32 @@ json_object *render_key_json(const KeyView *key)
     return o;
 }
 
+void render_user_key(FILE *f, const UserKeyView *key)
+{
+    static const char *const names[] = {"", "", " second", " third", " fourth"};
+
+    (void)fputs("Key label: ", f);
+    render_text(f, key->user);
+    fprintf(f, "%s\n", key->slot < ELEMENTSOF(names) ? names[key->slot] : "");
+    (void)fputs("Type     : RSA public key authentication\n", f);
+    fprintf(f, "Size     : %" PRIu32 "\n", key->size);
+    time_field(f, "Imported : ", (int64_t)(key->imported / 1000000));
+    (void)fputs("Data     : \n ", f);
+    render_hex(f, key->data, key->data_size);
+}
+
+json_object *render_user_key_json(const UserKeyView *key)
+{
+    json_object *o = json_object_new_object();
+
+    json_add_string(o, "user", key->user);
+    json_object_object_add(o, "slot", json_object_new_int64(key->slot));
+    json_object_object_add(o, "size", json_object_new_int64(key->size));
+    json_object_object_add(o, "imported", json_object_new_uint64(key->imported / 1000000));
+    json_add_base64(o, "public-key", key->data, key->data_size);
+    return o;
+}
+
 /* --- Certificates ----------------------------------------------------------------------------- */
 
 void render_new_certificate(FILE *f, const CertificateView *c)

@@ -16,6 +16,14 @@ typedef struct KeyView {
     size_t data_size;
 } KeyView;
 
+typedef struct UserKeyView {
+    const char *user;
+    uint32_t slot, size;
+    uint64_t imported; /* microseconds */
+    const uint8_t *data;
+    size_t data_size;
+} UserKeyView;
+
 typedef struct CertificateView {
     const char *trustpoint, *role, *key_usage, *status;
     const char *serial_number, *subject, *issuer, *sha1_fingerprint, *sha256_fingerprint;
@@ -35,6 +43,8 @@ void render_text(FILE *f, const char *text);
 void render_hex(FILE *f, const uint8_t *data, size_t size);
 void render_key(FILE *f, const KeyView *key);
 json_object *render_key_json(const KeyView *key);
+void render_user_key(FILE *f, const UserKeyView *key);
+json_object *render_user_key_json(const UserKeyView *key);
 
 /* What authenticate and enroll print. */
 void render_new_certificate(FILE *f, const CertificateView *c);

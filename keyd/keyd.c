@@ -14,6 +14,7 @@
 
 static const SandboxPath paths[] = {
     {"$STATE_DIRECTORY", SANDBOX_READ_WRITE},
+    {"$RUNTIME_DIRECTORY", SANDBOX_READ_WRITE},
     SANDBOX_USER_NAMES,
     {NULL, SANDBOX_READ},
 };
@@ -111,6 +112,8 @@ static int start(Server *server, void **ret)
     if (r >= 0)
         r = signing_bus_init(&keyd);
     if (r >= 0)
+        r = user_keys_bus_init(&keyd);
+    if (r >= 0)
         r = rights_config_init(&keyd);
     return r;
 }
@@ -136,6 +139,7 @@ static void stop(void *userdata)
     k->pool = sign_pool_free(k->pool);
     k->rights = key_rights_free(k->rights);
     k->store = store_free(k->store);
+    user_keys_bus_done(k);
 }
 
 static const ServerDescription description = {

@@ -6,6 +6,7 @@
 #include "key-rights.h"
 #include "server.h"
 #include "store.h"
+#include "user-keys.h"
 
 typedef struct Keyd {
     Server *server;
@@ -13,6 +14,9 @@ typedef struct Keyd {
     KeyRights *rights; /* NULL until the configuration is known */
     SignPool *pool;
     Channels *channels;
+    UserKeys *user_keys;
+    int state_fd, runtime_fd; /* of the users' keys; runtime_fd is -1 when there is no such folder */
+    bool user_keys_busy;      /* one change at a time */
 } Keyd;
 
 /* keys-bus.c: org.chancery.Keys1 and .Key */
@@ -27,5 +31,8 @@ void signing_bus_answer(sd_bus_message *m, const TypedSign *t, const SignOutcome
 /* After a key was replaced or removed, or the configuration changed: ends the channels that would
  * not be opened now. */
 void signing_bus_check_channels(Keyd *k);
+/* user-keys-bus.c: org.chancery.Keys1.UserKeys */
+int user_keys_bus_init(Keyd *k);
+void user_keys_bus_done(Keyd *k);
 /* rights-config.c: the section "trustpoints" */
 int rights_config_init(Keyd *k);
