@@ -7,6 +7,7 @@
 #include "names.h"
 
 #define CLIENT "CLI"
+#define TRIAL_SECONDS 600U
 #define UNCOMMITTED                                                                                \
     "Uncommitted changes found, commit them before exiting(yes/no/cancel)? [cancel]:"
 #define COMMIT_FAILED                                                                              \
@@ -164,6 +165,33 @@ int cli_config_complete(Cli *cli, const char *line, grammar_completion_t callbac
 
 /* --- The words of the shell ------------------------------------------------------------------- */
 
+static uint32_t trial_seconds(const GrammarMatch *m)
+{
+    const char *seconds = grammar_argument(m, "seconds"), *minutes = NULL;
+
+    for (size_t i = 0; i < m->n_arguments; i++)
+        if (!m->arguments[i].is_keyword && streq(m->arguments[i].name, "minutes"))
+            minutes = m->arguments[i].value;
+    if (minutes)
+        return 60 * (uint32_t)strtoul(minutes, NULL, 10);
+    return seconds ? (uint32_t)strtoul(seconds, NULL, 10) : TRIAL_SECONDS;
+}
+
+/* Is what comes the confirmation of an earlier commit? */
+static void say_confirming(Cli *cli, const GrammarMatch *m)
+{
+    _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+    _cleanup_message_ sd_bus_message *reply = NULL;
+    uint64_t trial = 0;
+
+    if (m && grammar_has(m, "confirmed"))
+        return;
+    (void)cli_get_properties(cli, POLICY_NAME, cli->session, POLICY_SESSION_INTERFACE,
+                             (const CliEntry[]){{"Trial", 't', &trial}, {0}}, &error, &reply);
+    if (trial > 0)
+        cli_say(cli, "%% Confirming commit for trial session.\n");
+}
+
 /* The bus's error is in *error; where that is not set it has been said. */
 static int commit_once(Cli *cli, const GrammarMatch *m, bool proceed, uint64_t *ret,
                        sd_bus_error *error)
@@ -180,6 +208,8 @@ static int commit_once(Cli *cli, const GrammarMatch *m, bool proceed, uint64_t *
         r = sd_bus_message_append(call, "{sv}", "label", "s", label);
     if (r >= 0 && comment)
         r = sd_bus_message_append(call, "{sv}", "comment", "s", comment);
+    if (r >= 0 && m && grammar_has(m, "confirmed"))
+        r = sd_bus_message_append(call, "{sv}", "confirmed", "u", trial_seconds(m));
     if (r >= 0 && proceed)
         r = sd_bus_message_append(call, "{sv}", "proceed", "b", 1);
     if (r >= 0)
@@ -221,6 +251,7 @@ static int commit(Cli *cli, const GrammarMatch *m)
     uint64_t id;
     int r;
 
+    say_confirming(cli, m);
     for (;;) {
         _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
 

@@ -336,6 +336,11 @@ uint64_t commit_store_last_id(const CommitStore *store)
     return store->n > 0 ? store->commits[store->n - 1].id : 0;
 }
 
+uint64_t commit_store_next_id(const CommitStore *store)
+{
+    return store->next_id;
+}
+
 int commit_store_find(const CommitStore *store, const char *which, size_t *ret)
 {
     const Commit *commit;

@@ -38,6 +38,9 @@ json_object *commit_store_running(const CommitStore *store);
 /* Its id; 0 before the first. */
 uint64_t commit_store_last_id(const CommitStore *store);
 
+/* The id that the next commit gets, unless writing it fails. */
+uint64_t commit_store_next_id(const CommitStore *store);
+
 /* The number of the newest commit with this label or id, for commit_store_get(). -ENOENT: none. */
 int commit_store_find(const CommitStore *store, const char *which, size_t *ret);
 

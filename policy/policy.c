@@ -5,6 +5,7 @@
 #include "json-util.h"
 #include "log.h"
 #include "names.h"
+#include "owners.h"
 #include "transaction.h"
 
 static void report_corrupt(const char *name, void *userdata)
@@ -54,7 +55,7 @@ static int open_state(Policy *policy)
         r = open_accounts(policy, state_fd);
     if (r >= 0)
         r = commit_store_open(state_fd, report_corrupt, NULL, &policy->store);
-    return r;
+    return r < 0 ? r : trial_open(policy, TAKE_FD(state_fd), &policy->trial);
 }
 
 int policy_new(Server *server, Policy **ret)
@@ -93,6 +94,7 @@ Policy *policy_free(Policy *policy)
     hostname_free(policy->hostname);
     accounts_free(policy->accounts);
     rules_free(policy->rules);
+    trial_free(policy->trial);
     commit_store_free(policy->store);
     config_parser_free(policy->parser);
     free(policy);
@@ -147,7 +149,9 @@ int policy_ready(Policy *policy)
     if (r < 0)
         log_warning_errno(r, "Failed to ask for the system's host name, ignoring: %m");
     /* Who committed last may have been killed between writing and telling the owners. */
-    return transactions_reapply(policy);
+    r = owners_reapply(server_bus(policy->server), policy->store);
+    trial_ready(policy->trial);
+    return r;
 }
 
 const char *policy_hostname(const Policy *policy)

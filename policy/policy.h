@@ -11,6 +11,7 @@
 #include "rules.h"
 #include "server.h"
 #include "session.h"
+#include "trial.h"
 
 typedef struct Policy {
     Server *server;
@@ -19,6 +20,7 @@ typedef struct Policy {
     Rules *rules;
     Hostname *hostname;
     Accounts *accounts;
+    Trial *trial;
     Session *sessions;
     uint64_t last_session;
     struct Transaction *transactions; /* the first one is being carried out, the others wait */

@@ -401,6 +401,16 @@ int policy1_session_get_changed(sd_bus *bus, const char *path, const char *inter
     return sd_bus_message_append(reply, "b", session_is_changed(userdata));
 }
 
+int policy1_session_get_trial(sd_bus *bus, const char *path, const char *interface,
+                              const char *property, sd_bus_message *reply, void *userdata,
+                              sd_bus_error *reterr_error)
+{
+    const Session *session = userdata;
+    const Policy *policy = session->policy;
+
+    return sd_bus_message_append(reply, "t", trial_of(policy->trial, session));
+}
+
 int policy1_session_get_user(sd_bus *bus, const char *path, const char *interface,
                              const char *property, sd_bus_message *reply, void *userdata,
                              sd_bus_error *reterr_error)

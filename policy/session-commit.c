@@ -3,11 +3,13 @@
  */
 #include "org.chancery.Policy1.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "errors.h"
 #include "history.h"
 #include "json-util.h"
+#include "log.h"
 #include "names.h"
 #include "policy.h"
 #include "session-bus.h"
@@ -78,14 +80,16 @@ static bool is_comment(const char *s)
     return true;
 }
 
-static int read_commit_options(sd_bus_message *m, Commit *info, bool *proceed,
+static int read_commit_options(sd_bus_message *m, Commit *info, bool *proceed, uint32_t *confirmed,
                                sd_bus_error *reterr_error)
 {
     const char *label = NULL, *comment = NULL;
+    bool on_trial = false;
     const BusOption options[] = {
         {"label", 's', &label, NULL},
         {"comment", 's', &comment, NULL},
         {"proceed", 'b', proceed, NULL},
+        {"confirmed", 'u', confirmed, &on_trial},
     };
     int r = bus_read_options(m, options, ELEMENTSOF(options), reterr_error);
 
@@ -100,6 +104,10 @@ static int read_commit_options(sd_bus_message *m, Commit *info, bool *proceed,
         return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
                                  "A comment has at most %u bytes of printable text",
                                  COMMENT_SIZE_MAX);
+    if (on_trial && (*confirmed < TRIAL_SECONDS_MIN || *confirmed > TRIAL_SECONDS_MAX))
+        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
+                                 "A trial takes %u to %u seconds", TRIAL_SECONDS_MIN,
+                                 TRIAL_SECONDS_MAX);
     /* Borrowed from the message until the transaction copies them. */
     info->label = (char *)(uintptr_t)label;
     info->comment = (char *)(uintptr_t)comment;
@@ -150,7 +158,7 @@ static int make_proposal(const Session *session, bool proceed, Proposal *ret,
 }
 
 static int commit_proposal(sd_bus_message *m, Session *session, const Proposal *proposal,
-                           Commit *info, sd_bus_error *reterr_error)
+                           Commit *info, uint32_t trial_seconds, sd_bus_error *reterr_error)
 {
     int r;
 
@@ -163,8 +171,29 @@ static int commit_proposal(sd_bus_message *m, Session *session, const Proposal *
     info->user = session->user;
     info->line = session->line;
     info->client = session->client;
-    r = transaction_start(session->policy, session, m, proposal->candidate, info, 0);
+    r = transaction_start(session->policy,
+                          &(const TransactionRequest){.session = session,
+                                                      .message = m,
+                                                      .candidate = proposal->candidate,
+                                                      .info = info,
+                                                      .trial_seconds = trial_seconds});
     return r < 0 ? r : 1;
+}
+
+/* Without changes a commit confirms the one that is on trial. */
+static int commit_nothing(sd_bus_message *m, Session *session, bool on_trial)
+{
+    const Policy *policy = session->policy;
+    const uint64_t trial = on_trial ? 0 : trial_of(policy->trial, session);
+    int r = trial > 0 ? trial_end(policy->trial) : 0;
+
+    if (r < 0)
+        return log_error_errno(r, "Failed to confirm commit %" PRIu64 ": %m", trial);
+    if (trial > 0)
+        log_notice("User '%s' confirmed commit %" PRIu64, session->user, trial);
+    session_reset(session, commit_store_running(policy->store),
+                  commit_store_last_id(policy->store));
+    return sd_bus_reply_method_return(m, "t", trial);
 }
 
 int policy1_session_method_commit(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
@@ -172,28 +201,29 @@ int policy1_session_method_commit(sd_bus_message *m, void *userdata, sd_bus_erro
     Session *session = userdata;
     const Policy *policy = session->policy;
     bool proceed = false, resumed = false;
+    uint32_t trial_seconds = 0;
     Proposal proposal = {NULL};
     Commit info = {0};
     int r;
 
     if (session->closed)
         return session_end_closed(session, m, reterr_error);
-    r = read_commit_options(m, &info, &proceed, reterr_error);
+    r = read_commit_options(m, &info, &proceed, &trial_seconds, reterr_error);
     if (r >= 0)
         r = session_check_idle(session, reterr_error);
     if (r >= 0)
         r = session_check_asked(session, m, &resumed, reterr_error);
+    if (r >= 0)
+        r = trial_check(policy->trial, session, reterr_error);
     if (r < 0)
         return r;
     r = make_proposal(session, proceed, &proposal, reterr_error);
     if (r > 0) {
-        r = commit_proposal(m, session, &proposal, &info, reterr_error);
+        r = commit_proposal(m, session, &proposal, &info, trial_seconds, reterr_error);
     } else if (resumed) {
         r = session_refuse_stale(session, m, reterr_error);
     } else if (r == 0) {
-        session_reset(session, commit_store_running(policy->store),
-                      commit_store_last_id(policy->store));
-        r = sd_bus_reply_method_return(m, "t", UINT64_C(0));
+        r = commit_nothing(m, session, trial_seconds > 0);
     }
     json_object_put(proposal.candidate);
     return r;
@@ -227,8 +257,12 @@ static int rollback_proposal(sd_bus_message *m, Session *session, const Proposal
         return r < 0 ? r : 1;
     if (proposal->needed.n_lines == 0)
         return sd_bus_reply_method_return(m, "tu", UINT64_C(0), 0U);
-    r = transaction_start(session->policy, session, m, proposal->candidate, &info,
-                          proposal->needed.n_lines);
+    r = transaction_start(session->policy,
+                          &(const TransactionRequest){.session = session,
+                                                      .message = m,
+                                                      .candidate = proposal->candidate,
+                                                      .info = &info,
+                                                      .items = proposal->needed.n_lines});
     return r < 0 ? r : 1;
 }
 
@@ -247,6 +281,8 @@ int policy1_session_method_rollback(sd_bus_message *m, void *userdata, sd_bus_er
         r = session_check_idle(session, reterr_error);
     if (r >= 0)
         r = session_check_asked(session, m, &resumed, reterr_error);
+    if (r >= 0)
+        r = trial_check(((const Policy *)session->policy)->trial, session, reterr_error);
     if (r < 0)
         return r;
     if (session_is_changed(session))

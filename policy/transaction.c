@@ -9,22 +9,10 @@
 #include "errors.h"
 #include "json-util.h"
 #include "log.h"
-#include "memfd.h"
 #include "names.h"
+#include "owners.h"
 
 #define CHECK_TIMEOUT_USEC (20 * 1000000ULL)
-#define APPLY_TIMEOUT_USEC (10 * 1000000ULL)
-
-typedef struct Owner {
-    const char *section, *name, *path, *daemon;
-} Owner;
-
-static const Owner owners[] = {
-    {SECTION_SYSTEM, ENROLLMENT_NAME, ENROLLMENT_PATH, "enrolld"},
-    {SECTION_TRUSTPOINTS, ENROLLMENT_NAME, ENROLLMENT_PATH, "enrolld"},
-    {SECTION_TRUSTPOINTS, KEYS_NAME, KEYS_PATH, "keyd"},
-    {SECTION_TRUSTPOOL, TRUSTPOOL_NAME, TRUSTPOOL_PATH, "poold"},
-};
 
 typedef struct OwnerCall {
     Transaction *transaction;
@@ -40,8 +28,10 @@ struct Transaction {
     uint64_t base_id;
     Commit info;
     unsigned items;
+    uint32_t trial_seconds;
+    bool ends_trial;
     Aaa *aaa; /* of the candidate */
-    OwnerCall calls[ELEMENTSOF(owners)];
+    OwnerCall calls[OWNERS];
     unsigned pending; /* answers that are waited for; one more while something is being started */
     bool running, written;
     const char *unreachable; /* the daemon that did not answer */
@@ -86,11 +76,14 @@ static void transaction_end(Transaction *t)
 static void fail(Transaction *t, const char *error, const char *text)
 {
     static const LogEvent event = {LOG_CONFIG_FAILURE};
-    int r;
+    int r = 0;
 
     log_event(&event, LOG_FIELDS("USER", t->info.user, "ERROR", error),
               "The commit of user '%s' failed: %s", t->info.user, text);
-    r = sd_bus_reply_method_errorf(t->message, error, "%s", text);
+    if (t->ends_trial)
+        trial_retry(t->policy->trial);
+    if (t->message)
+        r = sd_bus_reply_method_errorf(t->message, error, "%s", text);
     if (r < 0)
         log_warning_errno(r, "Failed to answer a commit, ignoring: %m");
     transaction_end(t);
@@ -98,8 +91,9 @@ static void fail(Transaction *t, const char *error, const char *text)
 
 static void succeed(Transaction *t)
 {
-    int r = t->items > 0 ? sd_bus_reply_method_return(t->message, "tu", t->info.id, t->items)
-                         : sd_bus_reply_method_return(t->message, "t", t->info.id);
+    int r = !t->message    ? 0
+            : t->items > 0 ? sd_bus_reply_method_return(t->message, "tu", t->info.id, t->items)
+                           : sd_bus_reply_method_return(t->message, "t", t->info.id);
 
     if (r < 0)
         log_warning_errno(r, "Failed to answer a commit, ignoring: %m");
@@ -107,44 +101,6 @@ static void succeed(Transaction *t)
 }
 
 /* --- Calls to the owners ---------------------------------------------------------------------- */
-
-static bool section_differs(json_object *a, json_object *b, const char *section)
-{
-    _cleanup_json_ json_object *x = config_section(a, section), *y = config_section(b, section);
-
-    return !x || !y || !json_object_equal(x, y);
-}
-
-static int section_memfd(json_object *root, const char *section)
-{
-    _cleanup_json_ json_object *o = config_section(root, section);
-    _cleanup_free_ char *text = o ? config_canonical_text(o) : NULL;
-
-    return text ? memfd_new_sealed(section, text, strlen(text)) : -ENOMEM;
-}
-
-static int owner_message(Policy *policy, const Owner *owner, const char *method, json_object *root,
-                         uint64_t commit, sd_bus_message **ret)
-{
-    _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
-    _cleanup_close_ int fd = section_memfd(root, owner->section);
-    int r;
-
-    if (fd < 0)
-        return fd;
-    r = sd_bus_message_new_method_call(server_bus(policy->server), &call, owner->name, owner->path,
-                                       CONFIG_OWNER_INTERFACE, method);
-    if (r >= 0)
-        r = sd_bus_message_append(call, "s", owner->section);
-    if (r >= 0 && streq(method, "Apply"))
-        r = sd_bus_message_append(call, "t", commit);
-    if (r >= 0)
-        r = sd_bus_message_append(call, "h", fd);
-    if (r < 0)
-        return r;
-    *ret = TAKE_PTR(call);
-    return 0;
-}
 
 static void answer_counted(Transaction *t);
 
@@ -158,7 +114,8 @@ static int call_owner(Transaction *t, size_t i, const char *method, uint64_t tim
 
     c->transaction = t;
     c->owner = &owners[i];
-    r = owner_message(t->policy, c->owner, method, t->candidate, t->info.id, &call);
+    r = owner_message(server_bus(t->policy->server), c->owner, method, t->candidate, t->info.id,
+                      &call);
     if (r >= 0)
         r = sd_bus_call_async(server_bus(t->policy->server), &c->slot, call, on_owner_answer, c,
                               timeout);
@@ -261,7 +218,7 @@ static int check_own_sections(Transaction *t)
 /* Calls those to whom a changed section belongs. before is what the candidate is compared with. */
 static int call_owners(Transaction *t, json_object *before, const char *method, uint64_t timeout)
 {
-    for (size_t i = 0; i < ELEMENTSOF(owners); i++) {
+    for (size_t i = 0; i < OWNERS; i++) {
         int r;
 
         if (!section_differs(before, t->candidate, owners[i].section))
@@ -353,6 +310,34 @@ static void announce(Transaction *t)
                                          "LastCommit", "LastCommitTime", "LastCommitUser", NULL);
 }
 
+/* The trial that this commit begins, or ends. */
+static void update_trial(Transaction *t)
+{
+    Trial *trial = t->policy->trial;
+    int r;
+
+    if (t->trial_seconds > 0) {
+        trial_begin(trial, &t->info, t->session, t->trial_seconds);
+        return;
+    }
+    /* A note that stays says nothing any more: this commit is none of those that it names. */
+    r = trial_end(trial);
+    if (r < 0)
+        log_warning_errno(r, "Failed to remove the note of a commit on trial, ignoring: %m");
+}
+
+static int write_commit(Transaction *t)
+{
+    Policy *policy = t->policy;
+    int r = t->trial_seconds > 0 ? trial_prepare(policy->trial) : 0;
+
+    if (r >= 0)
+        r = commit_store_append(policy->store, &t->info, t->candidate);
+    if (r < 0 && t->trial_seconds > 0)
+        trial_not_begun(policy->trial);
+    return r;
+}
+
 static void transaction_write(Transaction *t)
 {
     Policy *policy = t->policy;
@@ -369,7 +354,7 @@ static void transaction_write(Transaction *t)
         return;
     }
     if (r >= 0)
-        r = commit_store_append(policy->store, &t->info, t->candidate);
+        r = write_commit(t);
     if (r < 0) {
         log_error_errno(r, "Failed to write a commit: %m");
         fail(t, error_name_from_errno(r),
@@ -377,6 +362,7 @@ static void transaction_write(Transaction *t)
         return;
     }
     t->written = true;
+    update_trial(t);
     if (t->session)
         session_reset(t->session, t->candidate, t->info.id);
     announce(t);
@@ -387,7 +373,10 @@ static void transaction_decide(Transaction *t)
 {
     _cleanup_free_ char *text = NULL;
 
-    if (t->failed)
+    /* Its owners had accepted this configuration once; nothing keeps an unconfirmed commit. */
+    if (t->ends_trial && t->aaa)
+        transaction_write(t);
+    else if (t->failed)
         fail(t, ERROR_INVALID_ARGUMENT,
              "The configuration was refused, all changes made have been reverted; see the failed "
              "lines");
@@ -416,8 +405,7 @@ static void answer_counted(Transaction *t)
 
 /* --- From outside ----------------------------------------------------------------------------- */
 
-int transaction_start(Policy *policy, Session *session, sd_bus_message *m, json_object *candidate,
-                      const Commit *info, unsigned items)
+int transaction_start(Policy *policy, const TransactionRequest *request)
 {
     _cleanup_(transaction_freep) Transaction *t = calloc(1, sizeof(*t));
     Transaction **last = &policy->transactions, *first;
@@ -425,16 +413,19 @@ int transaction_start(Policy *policy, Session *session, sd_bus_message *m, json_
 
     if (!t)
         return -ENOMEM;
-    r = commit_copy(info, &t->info);
+    r = commit_copy(request->info, &t->info);
     if (r < 0)
         return r;
     t->policy = policy;
-    t->session = session;
-    t->message = sd_bus_message_ref(m);
-    t->candidate = json_object_get(candidate);
-    t->items = items;
+    t->session = request->session;
+    t->message = sd_bus_message_ref(request->message);
+    t->candidate = json_object_get(request->candidate);
+    t->items = request->items;
+    t->trial_seconds = request->trial_seconds;
+    t->ends_trial = request->ends_trial;
     t->base_id = commit_store_last_id(policy->store);
-    session->committing = true;
+    if (t->session)
+        t->session->committing = true;
     while (*last)
         last = &(*last)->next;
     *last = TAKE_PTR(t);
@@ -469,35 +460,4 @@ void transactions_drop(Policy *policy)
         transaction_free(policy->transactions);
         policy->transactions = next;
     }
-}
-
-static int on_reapplied(sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error)
-{
-    const Owner *owner = userdata;
-
-    if (sd_bus_message_is_method_error(reply, NULL))
-        log_debug("%s was not told about section %s: %s", owner->daemon, owner->section,
-                  sd_bus_message_get_error(reply)->message);
-    return 1;
-}
-
-int transactions_reapply(Policy *policy)
-{
-    json_object *running = commit_store_running(policy->store);
-    const uint64_t id = commit_store_last_id(policy->store);
-
-    for (size_t i = 0; id > 0 && i < ELEMENTSOF(owners); i++) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
-        int r = owner_message(policy, &owners[i], "Apply", running, id, &call);
-
-        /* Those that are not there ask when they start. */
-        if (r >= 0)
-            r = sd_bus_message_set_auto_start(call, false);
-        if (r >= 0)
-            r = sd_bus_call_async(server_bus(policy->server), NULL, call, on_reapplied,
-                                  (void *)(uintptr_t)&owners[i], APPLY_TIMEOUT_USEC);
-        if (r < 0)
-            return r;
-    }
-    return 0;
 }

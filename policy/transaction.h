@@ -8,18 +8,21 @@
 
 typedef struct Transaction Transaction;
 
-/* Takes over the answering of m. The candidate (referenced) was made from the running configuration
- * that is there now; when another one is committed first, this one fails. info: user, line, client,
- * label, comment are copied. items: how many lines change, for an answer that tells it too; 0 for
- * one that has the commit's id only. */
-int transaction_start(Policy *policy, Session *session, sd_bus_message *m, json_object *candidate,
-                      const Commit *info, unsigned items);
+typedef struct TransactionRequest {
+    Session *session;        /* NULL for none */
+    sd_bus_message *message; /* whose answering is taken over; NULL for none */
+    json_object *candidate;  /* made from the running configuration that is there now; when another
+                                one is committed first, this one fails */
+    const Commit *info;      /* user, line, client, label, comment are copied */
+    unsigned items;          /* how many lines change, for an answer that tells it; else 0 */
+    uint32_t trial_seconds;  /* > 0: on trial for so long */
+    bool ends_trial;         /* undoes what was on trial: no owner can prevent it */
+} TransactionRequest;
+
+int transaction_start(Policy *policy, const TransactionRequest *request);
 
 /* The session goes away. A commit that waits is dropped with it, one that is being carried out is
  * carried out. */
 void transactions_forget_session(Policy *policy, Session *session);
-
-/* Tells the owners that are there about the last commit. */
-int transactions_reapply(Policy *policy);
 
 void transactions_drop(Policy *policy);

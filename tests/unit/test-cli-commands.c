@@ -89,6 +89,11 @@ static void test_modes_are_apart(void **state)
     assert_null(find(CLI_CONFIG, "configure"));
     assert_null(find(CLI_CONFIG, "crypto key generate rsa"));
     assert_runs(CLI_CONFIG, "commit label one comment a | b", cli_config_commit);
+    assert_runs(CLI_CONFIG, "commit confirmed 50 label one comment a b", cli_config_commit);
+    assert_runs(CLI_CONFIG, "commit label one confirmed minutes 60", cli_config_commit);
+    assert_runs(CLI_CONFIG, "commit confirmed", cli_config_commit);
+    assert_null(find(CLI_CONFIG, "commit confirmed 29"));
+    assert_null(find(CLI_CONFIG, "commit confirmed 60 confirmed 60"));
     assert_runs(CLI_CONFIG, "show configuration", cli_show_candidate);
     assert_runs(CLI_CONFIG, "show configuration failed", cli_show_failed);
     assert_runs(CLI_CONFIG, "end", cli_config_end);

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "trial.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "atomic-file.h"
+#include "errors.h"
+#include "json-util.h"
+#include "log.h"
+#include "policy.h"
+#include "transaction.h"
+
+#define FILE_NAME "trial.json"
+#define FILE_SIZE_MAX 4096U
+#define RETRY_SECONDS 5U
+
+struct Trial {
+    Policy *policy;
+    int state_fd;
+    /* Those of these ids that were written are on trial; 0: nothing is. */
+    uint64_t first, last;
+    uint64_t base;    /* what to go back to; 0: before the first commit of all */
+    uint64_t session; /* who may confirm; 0: nobody any more */
+    char *user, *line;
+    sd_event_source *timer;
+};
+
+/* --- On the disk ------------------------------------------------------------------------------ */
+
+static int parse(Trial *trial, const char *text, size_t size)
+{
+    _cleanup_json_ json_object *o = NULL;
+    int r = json_parse(text, size, &o);
+
+    if (r >= 0)
+        r = json_get_uint64(o, "first", &trial->first);
+    if (r >= 0)
+        r = json_get_uint64(o, "last", &trial->last);
+    return r < 0 ? r : json_get_uint64(o, "base", &trial->base);
+}
+
+static int load(Trial *trial)
+{
+    const uint64_t newest = commit_store_last_id(trial->policy->store);
+    _cleanup_free_ void *data = NULL;
+    size_t size;
+    int r = read_file_at(trial->state_fd, FILE_NAME, FILE_SIZE_MAX, &data, &size);
+
+    if (r == -ENOENT)
+        return 0;
+    if (r >= 0)
+        r = parse(trial, data, size);
+    if (r == -ENOMEM)
+        return r;
+    if (r < 0) {
+        trial->first = 0;
+        log_event(&(const LogEvent){LOG_STATE_CORRUPT}, LOG_FIELDS("FILE", FILE_NAME),
+                  "The note of a commit on trial is damaged and was moved aside; the commit stays");
+        return quarantine_at(trial->state_fd, FILE_NAME);
+    }
+    /* Killed before the commit, or after what ended the trial. */
+    return newest < trial->first || newest > trial->last ? trial_end(trial) : 0;
+}
+
+int trial_prepare(Trial *trial)
+{
+    const CommitStore *store = trial->policy->store;
+    const bool more = trial->first != 0;
+    const uint64_t next = commit_store_next_id(store);
+    char text[128];
+    int n, r;
+
+    n = snprintf(
+        text, sizeof(text), "{\"first\":%" PRIu64 ",\"last\":%" PRIu64 ",\"base\":%" PRIu64 "}\n",
+        more ? trial->first : next, next, more ? trial->base : commit_store_last_id(store));
+    r = atomic_write_at(trial->state_fd, FILE_NAME, text, (size_t)n, 0600);
+    if (r < 0)
+        return r;
+    if (!more) {
+        trial->first = next;
+        trial->base = commit_store_last_id(store);
+    }
+    trial->last = next;
+    return 0;
+}
+
+int trial_end(Trial *trial)
+{
+    /* Even when nothing is on trial: a note that could not be removed may be there. */
+    int r = atomic_unlink_at(trial->state_fd, FILE_NAME);
+
+    if (r < 0 && r != -ENOENT)
+        return r;
+    trial->first = trial->session = 0;
+    trial->timer = sd_event_source_disable_unref(trial->timer);
+    return 0;
+}
+
+void trial_not_begun(Trial *trial)
+{
+    if (trial->first > commit_store_last_id(trial->policy->store) && trial_end(trial) < 0)
+        trial->first = 0;
+}
+
+/* --- Undoing ---------------------------------------------------------------------------------- */
+
+static int read_base(const Trial *trial, json_object **ret)
+{
+    const CommitStore *store = trial->policy->store;
+    char id[24];
+    size_t i;
+
+    if (trial->base == 0) {
+        *ret = json_object_new_object();
+        return *ret ? 0 : -ENOMEM;
+    }
+    (void)snprintf(id, sizeof(id), "%" PRIu64, trial->base);
+    if (commit_store_find(store, id, &i) < 0)
+        return -ENOENT;
+    return commit_store_read(store, i, ret);
+}
+
+static int undo(Trial *trial)
+{
+    const Commit *newest = commit_store_get(trial->policy->store, 0);
+    static char client[] = "Rollback", comment[] = "not confirmed";
+    _cleanup_json_ json_object *base = NULL;
+    Commit info = {.client = client, .comment = comment};
+    int r = read_base(trial, &base);
+
+    if (r < 0)
+        return r;
+    info.user = newest->user;
+    info.line = newest->line;
+    return transaction_start(
+        trial->policy,
+        &(const TransactionRequest){.candidate = base, .info = &info, .ends_trial = true});
+}
+
+static int on_time(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    Trial *trial = userdata;
+    int r = undo(trial);
+
+    if (r == -ENOENT || r == -EBADMSG) {
+        log_error("The commit before the one on trial is not readable, what is there stays");
+        r = trial_end(trial);
+    }
+    if (r < 0) {
+        log_error_errno(r, "Failed to undo the commit on trial, trying again: %m");
+        trial_retry(trial);
+    }
+    return 0;
+}
+
+static void arm(Trial *trial, uint64_t seconds)
+{
+    sd_event *event = server_event(trial->policy->server);
+    int r;
+
+    trial->timer = sd_event_source_disable_unref(trial->timer);
+    /* The time goes on while the system sleeps. */
+    r = sd_event_add_time_relative(event, &trial->timer, CLOCK_BOOTTIME, seconds * 1000000U, 0,
+                                   on_time, trial);
+    if (r < 0)
+        log_error_errno(r, "Failed to watch the time of the commit on trial, it is undone when the "
+                           "daemon starts again: %m");
+}
+
+void trial_retry(Trial *trial)
+{
+    if (trial->first != 0)
+        arm(trial, RETRY_SECONDS);
+}
+
+/* --- Life ------------------------------------------------------------------------------------- */
+
+int trial_open(Policy *policy, int state_fd, Trial **ret)
+{
+    _cleanup_(trial_freep) Trial *trial = calloc(1, sizeof(*trial));
+    int r;
+
+    if (!trial) {
+        closep(&state_fd);
+        return -ENOMEM;
+    }
+    trial->policy = policy;
+    trial->state_fd = state_fd;
+    r = load(trial);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(trial);
+    return 0;
+}
+
+Trial *trial_free(Trial *trial)
+{
+    if (!trial)
+        return NULL;
+    sd_event_source_disable_unref(trial->timer);
+    closep(&trial->state_fd);
+    free(trial->user);
+    free(trial->line);
+    free(trial);
+    return NULL;
+}
+
+void trial_ready(Trial *trial)
+{
+    if (trial->first == 0)
+        return;
+    log_notice("The daemon ended while a commit was on trial, which is undone");
+    arm(trial, 0);
+}
+
+uint64_t trial_of(const Trial *trial, const Session *session)
+{
+    return trial->first != 0 && trial->session == session->number ? trial->last : 0;
+}
+
+int trial_check(const Trial *trial, const Session *session, sd_bus_error *reterr_error)
+{
+    if (trial->first == 0 || trial->session == session->number)
+        return 0;
+    return sd_bus_error_setf(
+        reterr_error, ERROR_BUSY,
+        "Cannot commit because there is an unexpired trial/rollback session '%s%s%s'.",
+        trial->user ? trial->user : "", trial->line && *trial->line ? " " : "",
+        trial->line ? trial->line : "");
+}
+
+void trial_begin(Trial *trial, const Commit *commit, const Session *session, uint32_t seconds)
+{
+    trial->session = session ? session->number : 0;
+    free(trial->user);
+    free(trial->line);
+    trial->user = strdup(commit->user);
+    trial->line = strdup(commit->line);
+    arm(trial, seconds);
+}

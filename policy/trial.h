@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A commit on trial: in force until its session confirms it with another commit, or undone after
+ * its time. Which commits are on trial is on the disk before the first of them is, so that a daemon
+ * that was killed meanwhile undoes them when it starts: nobody is there any more who could confirm.
+ */
+#pragma once
+
+#include <systemd/sd-bus.h>
+
+#include "commit-store.h"
+#include "session.h"
+
+#define TRIAL_SECONDS_MIN 30U
+#define TRIAL_SECONDS_MAX 65535U
+
+struct Policy;
+typedef struct Trial Trial;
+
+/* state_fd is taken over. A trial of an earlier run is found. */
+int trial_open(struct Policy *policy, int state_fd, Trial **ret);
+Trial *trial_free(Trial *trial);
+DEFINE_TRIVIAL_CLEANUP_FUNC(Trial *, trial_free);
+
+/* Undoes what an earlier run left on trial. */
+void trial_ready(Trial *trial);
+
+/* Refuses whoever is not the session that has a commit on trial. */
+int trial_check(const Trial *trial, const Session *session, sd_bus_error *reterr_error);
+
+/* The last commit that is on trial by this session; 0: none. */
+uint64_t trial_of(const Trial *trial, const Session *session);
+
+/* Before the commit is written, and after that: it is on trial for so long. session may be NULL. */
+int trial_prepare(Trial *trial);
+void trial_begin(Trial *trial, const Commit *commit, const Session *session, uint32_t seconds);
+
+/* Writing it failed. What was on trial before still is. */
+void trial_not_begun(Trial *trial);
+
+/* Confirmed, or undone. What is not gone from the disk is an error. */
+int trial_end(Trial *trial);
+
+/* It could not be undone now. */
+void trial_retry(Trial *trial);
