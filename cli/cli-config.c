@@ -270,6 +270,8 @@ static int commit(Cli *cli, const GrammarMatch *m)
         }
         if (sd_bus_error_has_name(&error, ERROR_INVALID_ARGUMENT))
             return commit_refused(cli);
+        if (sd_bus_error_has_name(&error, ERROR_UNREACHABLE))
+            (void)commit_refused(cli);
         return cli_session_error(cli, &error, r);
     }
     if (id == 0)

@@ -112,7 +112,7 @@ static unsigned seconds_since(const struct timespec *then)
 
 static int refused(Cli *cli, const char *session, const sd_bus_error *error, int r)
 {
-    if (!sd_bus_error_has_name(error, ERROR_INVALID_ARGUMENT))
+    if (!sd_bus_error_has_names(error, ERROR_INVALID_ARGUMENT, ERROR_UNREACHABLE))
         return cli_bus_error(cli, error, r);
     r = cli_error(cli, EINVAL,
                   "Failed to commit one or more configuration items during a pseudo-atomic "

@@ -132,6 +132,44 @@ static int add_problem(const char *line, const char *reason, void *userdata)
     return t->session ? session_add_failure(t->session, line, reason) : 0;
 }
 
+typedef struct Unanswered {
+    Transaction *transaction;
+    const Owner *owner;
+    const char *reason;
+} Unanswered;
+
+static int add_unanswered_line(ConfigEvent event, const ConfigLine *line, void *userdata)
+{
+    const Unanswered *u = userdata;
+    const ConfigRow *enter = config_mode_row(line->row->mode);
+    _cleanup_free_ char *text = NULL;
+
+    if ((event != CONFIG_EVENT_LINE && event != CONFIG_EVENT_NEW) ||
+        !streq((enter ? enter : line->row)->section, u->owner->section))
+        return 0;
+    text = config_line_absolute_text(line);
+    return text ? session_add_failure(u->transaction->session, text, u->reason) : -ENOMEM;
+}
+
+/* Nobody said what is wrong with which line; it is each one that the owner should have looked at.
+ */
+static int add_unanswered(Transaction *t, const Owner *owner, const char *text)
+{
+    _cleanup_free_ char *reason = NULL;
+    Unanswered u = {.transaction = t, .owner = owner};
+
+    t->unreachable = owner->daemon;
+    free(t->unreachable_text);
+    t->unreachable_text = strdup(text);
+    if (!t->unreachable_text ||
+        asprintf(&reason, "The daemon chancery-%s did not answer: %s", owner->daemon, text) < 0)
+        return -ENOMEM;
+    u.reason = reason;
+    return t->session ? config_compare(commit_store_running(t->policy->store), t->candidate,
+                                       add_unanswered_line, &u)
+                      : 0;
+}
+
 /* Not there, not started, too slow: an answer from the bus, not from the owner. */
 static bool is_away(const sd_bus_error *error)
 {
@@ -146,12 +184,8 @@ static int take_check_answer(Transaction *t, const Owner *owner, sd_bus_message 
     if (sd_bus_message_is_method_error(reply, NULL)) {
         const sd_bus_error *error = sd_bus_message_get_error(reply);
 
-        if (!is_away(error))
-            return add_problem(owner->section, error->message, t);
-        t->unreachable = owner->daemon;
-        free(t->unreachable_text);
-        t->unreachable_text = strdup(error->message);
-        return t->unreachable_text ? 0 : -ENOMEM;
+        return is_away(error) ? add_unanswered(t, owner, error->message)
+                              : add_problem(owner->section, error->message, t);
     }
     r = sd_bus_message_enter_container(reply, 'a', "(ss)");
     while (r >= 0 && (r = sd_bus_message_read(reply, "(ss)", &line, &reason)) > 0)

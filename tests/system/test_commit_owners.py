@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One commit, several owners: whoever refuses, hangs, is down or dies, all of it happens or nothing, and it is said which line and why."""
+
+import contextlib
+import os
+import signal
+import time
+
+import pytest
+
+from machine import wait_for
+from terminal import rendered
+
+FAILED = ("% Failed to commit one or more configuration items during a pseudo-atomic operation. All changes made have been reverted. "
+          "Please issue 'show configuration failed [inheritance]' from this session to view the errors")
+# Sections of three owners, and of policyd itself.
+LINES = ("hostname {name}", "domain name {name}.example", "taskgroup {name}", "task read bgp", "crypto ca trustpoint {name}", "description {name}",
+         "crypto ca trustpool policy", "description {name}")
+OWNERS = {"enrolld": ("domain name", "crypto ca trustpoint"), "keyd": ("crypto ca trustpoint",), "poold": ("crypto ca trustpool policy",)}
+
+
+@pytest.fixture(scope="module")
+def owned(routers):
+    one = routers("owners")
+    one.wait_daemons()
+    yield one
+    one.stop()
+
+
+def running(machine):
+    return [line for line in rendered(machine.chancery("show running-config").stdout).splitlines() if not line.startswith("!! ")]
+
+
+def last_commit(machine):
+    return rendered(machine.chancery("show configuration commit list 1").stdout).splitlines()[-1]
+
+
+def lines_for(name):
+    return [line.format(name=name) for line in LINES]
+
+
+@pytest.fixture
+def session(owned):
+    with owned.console("admin") as console:
+        console.prompt()
+        console.command("configure")
+        yield console
+    owned.run("systemctl reset-failed 'chancery-*'")
+
+
+def enter(console, name):
+    for line in lines_for(name):
+        console.command(line)
+
+
+def all_or_nothing(machine, name, before):
+    """True when all of it is there, False when nothing is; anything else fails."""
+    now = running(machine)
+    if now == before:
+        return False
+    assert all(line in now or f" {line}" in now for line in lines_for(name)), now
+    return True
+
+
+def assert_refused(machine, console, before, commit, reason, lines):
+    printed = console.command("commit", seconds=90)
+    assert FAILED in printed and running(machine) == before and last_commit(machine) == commit
+    told = console.command("show configuration failed")
+    assert "!! SEMANTIC ERRORS: This configuration was rejected by" in told
+    failures = dict(zip(told.splitlines(), told.splitlines()[1:]))
+    for line in lines:
+        assert any(failed.startswith(line) and reason in why for failed, why in failures.items() if why.startswith("!!% ")), told
+    return printed
+
+
+def test_owner_that_refuses(owned, session):
+    """The others had nothing against it, and get nothing of it."""
+    before, commit = running(owned), last_commit(owned)
+    enter(session, "refused")
+    for line in ("crypto ca trustpoint refused", "enrollment url self"):
+        session.command(line)
+    assert_refused(owned, session, before, commit, "only system-trustpoint can enroll with itself", ["crypto ca trustpoint refused enrollment url"])
+    assert owned.output("hostname").strip() != "refused"
+    session.command("no enrollment url self")
+    assert "% " not in session.command("commit")
+    assert all_or_nothing(owned, "refused", before)
+
+
+@pytest.mark.parametrize("owner", OWNERS)
+def test_owner_that_hangs(owned, session, owner):
+    before, commit = running(owned), last_commit(owned)
+    name = f"hang-{owner}"
+    enter(session, name)
+    pid = owned.daemon_pid(owner)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        printed = assert_refused(owned, session, before, commit, f"chancery-{owner} did not answer", OWNERS[owner])
+        assert f"% The daemon chancery-{owner} did not answer, nothing has changed" in printed
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+    wait_for(lambda: owned.daemon_pid(owner) and owned.bus_owner(owner), f"{owner} to answer")
+    assert "% " not in session.command("commit")
+    assert all_or_nothing(owned, name, before)
+
+
+@pytest.mark.parametrize("owner", OWNERS)
+def test_owner_that_dies_while_it_is_asked(owned, session, owner):
+    before, commit = running(owned), last_commit(owned)
+    enter(session, f"dies-{owner}")
+    pid = owned.daemon_pid(owner)
+    os.kill(pid, signal.SIGSTOP)
+    session.line("commit")
+    time.sleep(0.5)
+    os.kill(pid, signal.SIGKILL)
+    session.prompt(90)
+    assert running(owned) == before and last_commit(owned) == commit
+    told = session.command("show configuration failed")
+    assert f"chancery-{owner} did not answer" in told and OWNERS[owner][-1] in told
+    wait_for(lambda: owned.daemon_pid(owner) not in (0, pid) and owned.bus_owner(owner), f"{owner} to be back")
+    session.command("abort")
+
+
+@pytest.mark.parametrize("owner", OWNERS)
+def test_owner_that_is_down(owned, session, owner):
+    before, commit = running(owned), last_commit(owned)
+    enter(session, f"down-{owner}")
+    owned.run(["systemctl", "mask", "--runtime", "--now", f"chancery-{owner}.service"])
+    try:
+        assert_refused(owned, session, before, commit, f"chancery-{owner} did not answer", OWNERS[owner])
+    finally:
+        owned.run(["systemctl", "unmask", "--runtime", f"chancery-{owner}.service"])
+        owned.run(["systemctl", "start", f"chancery-{owner}.service"])
+    session.command("abort")
+
+
+@pytest.mark.parametrize("daemon", [*OWNERS, "policyd"])
+def test_killed_at_any_moment(owned, daemon):
+    """Checking, writing, telling: somewhere in there the daemon dies."""
+    for step in range(8):
+        owned.run("systemctl reset-failed 'chancery-*'")
+        owned.wait_daemons()
+        before = running(owned)
+        name = f"{daemon}-{step}"
+        with owned.console("admin") as console:
+            console.prompt()
+            console.command("configure")
+            enter(console, name)
+            pid = owned.daemon_pid(daemon)
+            console.line("commit")
+            time.sleep(0.01 * step)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            console.prompt(90)
+            told = rendered(console.before)
+        wait_for(lambda p=pid: owned.daemon_pid(daemon) not in (0, p) and owned.bus_owner(daemon), f"{daemon} to be back")
+        done = all_or_nothing(owned, name, before)
+        if daemon != "policyd" or "% " not in told:  # who is killed himself cannot tell how it ended
+            assert done == ("% " not in told), told
+        assert owned.output("hostname").strip() == (name if done else next(line.split()[1] for line in before if line.startswith("hostname ")))
+
+
+def test_owners_have_what_is_committed(owned):
+    """After all of that, each owner has the sections as committed last."""
+    owned.wait_daemons()
+    names = [line.split()[-1] for line in running(owned) if line.startswith("crypto ca trustpoint ")]
+    assert names
+    text = wait_for(lambda: owned.output(["busctl", "tree", "--list", "org.chancery.Enrollment1"]), "the trustpoints")
+    for name in names:
+        assert f"/trustpoint/{name.replace('-', '_2d')}" in text, text
