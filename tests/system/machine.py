@@ -138,6 +138,10 @@ class Machine:
     def ssh_console(self, user, **options):
         return Terminal([*self.ssh_words(), "-tt", f"{user}@{self.address()}"], **options)
 
+    def restart(self, daemon):
+        """Ends a daemon in good order and starts it again."""
+        self.run(["systemctl", "restart", f"chancery-{daemon}.service"])
+
     def journal(self, daemon):
         """What a daemon has logged, line by line."""
         return self.output(["journalctl", "--no-pager", "--output=cat", f"--unit=chancery-{daemon}.service"])

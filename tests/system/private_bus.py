@@ -10,6 +10,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import uuid
 
 from machine import ACCOUNTS, KEY_USERS, PATH, Machine, MachineError, is_running, wait_for
 from router import BOXES
+from supervisor import activate
 from unit_file import UnitFile, unit_path
 
 SUPERVISOR = pathlib.Path(__file__).with_name("supervisor.py")
@@ -252,7 +254,7 @@ class PrivateBus(Machine):
         try:
             pid = int((self.folder / "supervisor.pid").read_text())
             if str(self.folder).encode() in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
-                os.kill(pid, 15)
+                os.kill(pid, signal.SIGTERM)
                 if self.supervisor:
                     self.supervisor.wait(20)
                 else:
@@ -300,6 +302,12 @@ class PrivateBus(Machine):
             if inside.startswith(prefix):
                 return self.folder / folder / inside[len(prefix):].lstrip("/")
         return pathlib.Path(inside)
+
+    def restart(self, daemon):
+        pid = self.kill(daemon, signal.SIGTERM)
+        wait_for(lambda: self.daemon_pid(daemon) != pid, f"chancery-{daemon} to end")
+        activate(self.folder, daemon)
+        self.wait_daemons((daemon,))
 
     def journal(self, daemon):
         return (self.folder / "log" / f"{daemon}.log").read_text(errors="replace")

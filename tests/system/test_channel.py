@@ -72,7 +72,7 @@ def test_signs_what_it_reads_and_nothing_else(signer):
 def test_ends_when_keyd_ends(signer):
     with channel(signer, LEAF) as one:
         assert one.ask("sign") == "ok"
-        signer.run(["systemctl", "restart", "chancery-keyd.service"])
+        signer.restart("keyd")
         assert one.ask("sign") == "ended"
     with channel(signer, LEAF) as one:
         assert one.ask("sign") == "ok"
