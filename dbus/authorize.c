@@ -104,14 +104,51 @@ static AuthorizationQuery *query_find(Server *server, sd_bus_message *m)
     return query;
 }
 
+/* Whom the last unique names belong to: the bus gives a name to one connection and never again, and knows its user from the moment of
+ * connecting, so that one question is enough for each. Main loop only. */
+static struct {
+    char name[32];
+    uid_t uid;
+} known_senders[64];
+static size_t next_known_sender;
+
+static bool known_sender_find(const char *name, uid_t *ret)
+{
+    for (size_t i = 0; i < ELEMENTSOF(known_senders); i++)
+        if (streq(known_senders[i].name, name)) {
+            *ret = known_senders[i].uid;
+            return true;
+        }
+    return false;
+}
+
+static void known_sender_add(const char *name, uid_t uid)
+{
+    if (strlen(name) >= sizeof known_senders[0].name)
+        return;
+    memcpy(known_senders[next_known_sender].name, name, strlen(name) + 1);
+    known_senders[next_known_sender].uid = uid;
+    next_known_sender = (next_known_sender + 1) % ELEMENTSOF(known_senders);
+}
+
 int bus_sender_uid(sd_bus_message *m, uid_t *ret)
 {
     _cleanup_(sd_bus_creds_unrefp) sd_bus_creds *creds = NULL;
-    int r = sd_bus_query_sender_creds(m, SD_BUS_CREDS_EUID, &creds);
+    const char *sender = sd_bus_message_get_sender(m);
+    uid_t uid;
+    int r;
 
+    if (sender && sender[0] == ':' && known_sender_find(sender, ret))
+        return 0;
+    r = sd_bus_query_sender_creds(m, SD_BUS_CREDS_EUID, &creds);
+    if (r >= 0)
+        r = sd_bus_creds_get_euid(creds, &uid);
     if (r < 0)
         return r;
-    return sd_bus_creds_get_euid(creds, ret);
+    if (sender && sender[0] == ':')
+        known_sender_add(sender, uid);
+    *ret = uid;
+    return 0;
 }
 
 /* The users of the configuration have a record in /run/userdb (systemd's drop-in JSON user records). Read directly, because the NSS module for them needs more

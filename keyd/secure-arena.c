@@ -348,6 +348,7 @@ static int map_anonymous(size_t size, bool locked, void **ret)
 int secure_arena_new(SecureMemoryKind kind, size_t size, SecureArena **ret)
 {
     _cleanup_free_ SecureArena *a = calloc(1, sizeof *a);
+    pthread_mutexattr_t spins;
     void *memory = NULL;
     Chunk *first;
     int r;
@@ -361,7 +362,11 @@ int secure_arena_new(SecureMemoryKind kind, size_t size, SecureArena **ret)
                                      : map_anonymous(size, kind == SECURE_MEMORY_LOCKED, &memory);
     if (r < 0)
         return r;
-    (void)pthread_mutex_init(&a->lock, NULL);
+    /* Held for less time than it takes to put a thread to sleep. */
+    (void)pthread_mutexattr_init(&spins);
+    (void)pthread_mutexattr_settype(&spins, PTHREAD_MUTEX_ADAPTIVE_NP);
+    (void)pthread_mutex_init(&a->lock, &spins);
+    (void)pthread_mutexattr_destroy(&spins);
     a->kind = kind;
     a->memory = memory;
     a->size = size;

@@ -48,9 +48,8 @@ static void task_run(SignPool *p, FairTask *fair)
 
     t->run(t, &p->cancelled);
     (void)pthread_mutex_lock(&p->lock);
+    /* One less of this user is running: another of his may go, and this thread is free for it. */
     fair_queue_finish(fair);
-    /* One less of this user is running: another of his may go. */
-    (void)pthread_cond_signal(&p->work_is_waiting);
     (void)pthread_mutex_unlock(&p->lock);
     if (t->release)
         t->release(t);

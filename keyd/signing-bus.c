@@ -6,7 +6,6 @@
 #include "keyd.h"
 #include "label.h"
 #include "log.h"
-#include "memfd.h"
 #include "names.h"
 #include "org.chancery.Keys1.h"
 #include "x509-render.h"
@@ -124,7 +123,7 @@ static int work_take_input(const SignCall *c, TypedSign *t, sd_bus_error *reterr
 {
     int r;
 
-    r = memfd_map(c->to_be_signed, purpose_size_max(t->purpose), &t->input, &t->input_size);
+    r = typed_sign_take_input(t, c->to_be_signed);
     if (r == -EMSGSIZE)
         return sd_bus_error_setf(reterr_error, ERROR_TOO_LARGE, "A %s is at most %zu bytes",
                                  purpose_to_string(t->purpose), purpose_size_max(t->purpose));

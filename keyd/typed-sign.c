@@ -5,8 +5,11 @@
 #include <time.h>
 
 #include "envelope-input.h"
+#include "memfd.h"
 #include "tbs.h"
 #include "x509-render.h"
+
+#define COPY_MAX 65536U
 
 static const struct {
     const char *name, *caller;
@@ -254,9 +257,24 @@ int typed_sign(const TypedSign *t, uint8_t **ret, size_t *ret_size, const char *
     return r;
 }
 
+int typed_sign_take_input(TypedSign *t, int fd)
+{
+    size_t max = purpose_size_max(t->purpose);
+    int r;
+
+    r = memfd_read(fd, max < COPY_MAX ? max : COPY_MAX, &t->copy, &t->input_size);
+    if (r >= 0)
+        t->input = t->copy;
+    else if (r == -EMSGSIZE && max > COPY_MAX)
+        r = memfd_map(fd, max, &t->input, &t->input_size);
+    return r;
+}
+
 void typed_sign_done(TypedSign *t)
 {
-    if (t->input_size > 0)
+    if (t->copy)
+        free(t->copy);
+    else if (t->input_size > 0)
         (void)munmap((void *)(uintptr_t)t->input, t->input_size);
     for (size_t i = 0; i < t->n_subjects; i++)
         key_unref(t->subjects[i]);

@@ -31,8 +31,9 @@ typedef struct TypedSign {
     Key *key;
     Digest digest;
     Purpose purpose;
-    const void *input; /* a mapping of a sealed memory file */
+    const void *input; /* see typed_sign_take_input() */
     size_t input_size;
+    void *copy; /* of the input; NULL: it is a mapping */
     void *certificate; /* for PURPOSE_ENVELOPE: DER */
     size_t certificate_size;
     Key *subjects[TYPED_SIGN_SUBJECTS_MAX]; /* for PURPOSE_CERTIFICATE: whose public keys may be
@@ -50,5 +51,10 @@ int typed_sign_permitted(TypedSign *t, Store *store, const KeyRights *rights,
  * static reason. -ECANCELED. */
 int typed_sign(const TypedSign *t, uint8_t **ret, size_t *ret_size, const char **ret_reason);
 
-/* Releases everything, the mapping too. */
+/* Takes what is to be signed from a sealed memory file: what is small is copied, which costs less
+ * than a mapping that every thread has to be told of. -EMSGSIZE when it is more than the purpose
+ * allows. */
+int typed_sign_take_input(TypedSign *t, int fd);
+
+/* Releases everything, the input too. */
 void typed_sign_done(TypedSign *t);
