@@ -25,7 +25,7 @@ int kek_new(const uint8_t key[KEK_SIZE], Kek **ret)
     return 0;
 }
 
-static int credential_open(void)
+static int credential_open(const char *name)
 {
     const char *directory = getenv("CREDENTIALS_DIRECTORY");
     _cleanup_close_ int dirfd = -EBADF;
@@ -36,13 +36,13 @@ static int credential_open(void)
     dirfd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dirfd < 0)
         return -errno;
-    fd = openat(dirfd, KEK_CREDENTIAL, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK);
+    fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK);
     return fd < 0 ? -errno : fd;
 }
 
-int kek_load(Kek **ret)
+int kek_load(const char *credential, Kek **ret)
 {
-    _cleanup_close_ int fd = credential_open();
+    _cleanup_close_ int fd = credential_open(credential);
     /* One byte more than there has to be, to notice when there is more. */
     _cleanup_secure_free_ uint8_t *key = NULL;
     ssize_t n;

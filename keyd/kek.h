@@ -20,6 +20,6 @@ typedef struct Kek {
 int kek_new(const uint8_t key[KEK_SIZE], Kek **ret);
 /* -ENXIO without $CREDENTIALS_DIRECTORY, -ENOENT without the credential, -EBADMSG when it is not
  * KEK_SIZE bytes. */
-int kek_load(Kek **ret);
+int kek_load(const char *credential, Kek **ret);
 Kek *kek_free(Kek *k);
 DEFINE_TRIVIAL_CLEANUP_FUNC(Kek *, kek_free);

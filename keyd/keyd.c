@@ -53,7 +53,7 @@ static int report_custody(void)
 
 static int open_kek(Kek **ret)
 {
-    int r = kek_load(ret);
+    int r = kek_load(KEK_CREDENTIAL, ret);
 
     switch (-r) {
     case ENXIO:

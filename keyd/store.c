@@ -26,7 +26,7 @@ struct Store {
 
 /* --- Loading --- */
 
-static bool is_key_file_name(const char *name)
+bool store_is_file_name(const char *name)
 {
     return strlen(name) == LABEL_FILE_NAME_SIZE - 1 &&
            strspn(name, "0123456789abcdef") == LABEL_FILE_NAME_SIZE - 1;
@@ -112,7 +112,7 @@ static int store_load(Store *s)
         return r;
     }
     while (errno = 0, (entry = readdir(dir))) {
-        if (!is_key_file_name(entry->d_name))
+        if (!store_is_file_name(entry->d_name))
             continue;
         if (s->n_keys >= STORE_KEYS_MAX) {
             log_error("More than %u keys, ignoring the key file %s", STORE_KEYS_MAX, entry->d_name);

@@ -10,6 +10,9 @@
 
 typedef struct Store Store;
 
+/* A name that a key's file may have. */
+bool store_is_file_name(const char *name);
+
 /* Takes over kek, and dirfd, on failure too. Clears what a killed process left behind, loads every
  * key file; what is damaged is moved aside, what another KEK sealed is left alone, both are logged.
  */

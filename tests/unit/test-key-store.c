@@ -11,6 +11,7 @@
 #include "atomic-file.h"
 #include "key-file.h"
 #include "label.h"
+#include "rekey.h"
 #include "secure-memory.h"
 #include "store.h"
 
@@ -415,6 +416,36 @@ static void test_other_kek(void **state)
     store_free(s);
 }
 
+static void test_rekey(void **state)
+{
+    _cleanup_(kek_freep) Kek *from = kek_for_test(kek_bytes), *to = kek_for_test(other_kek_bytes);
+    _cleanup_(key_unrefp) Key *pair = usage_keys_for_test("both");
+    Folder *f = *state;
+    Store *s = store_at(f, kek_bytes);
+    char name[LABEL_FILE_NAME_SIZE];
+    RekeyCount count;
+
+    put_key(s, "ed25519", "one");
+    put_key(s, "ed25519", "two");
+    assert_int_equal(store_write(s, pair), 0);
+    store_free(s);
+    assert_int_equal(label_file_name("ed25519", "damaged", name), 0);
+    assert_int_equal(atomic_write_at(f->fd, name, "CHANKEY", 7, 0600), 0);
+    assert_int_equal(rekey_folder(f->fd, from, to, &count), 0);
+    assert_true(count.resealed == 3 && count.already == 0 && count.left == 1);
+    /* As after a kill, with one of the old still there. */
+    s = store_at(f, kek_bytes);
+    assert_int_equal(store_count(s), 0);
+    put_key(s, "ed25519", "one");
+    store_free(s);
+    assert_int_equal(rekey_folder(f->fd, from, to, &count), 0);
+    assert_true(count.resealed == 1 && count.already == 2);
+    s = store_at(f, other_kek_bytes);
+    assert_int_equal(store_count(s), 3);
+    assert_non_null(store_find(s, "rsa", "both")->encryption);
+    store_free(s);
+}
+
 static void test_leftovers(void **state)
 {
     Folder *f = *state;
@@ -433,17 +464,17 @@ static void test_kek_credential(void **state)
     _cleanup_(kek_freep) Kek *kek = NULL, *expected = kek_for_test(kek_bytes);
 
     assert_int_equal(unsetenv("CREDENTIALS_DIRECTORY"), 0);
-    assert_int_equal(kek_load(&kek), -ENXIO);
+    assert_int_equal(kek_load(KEK_CREDENTIAL, &kek), -ENXIO);
     assert_int_equal(setenv("CREDENTIALS_DIRECTORY", f->path, 1), 0);
-    assert_int_equal(kek_load(&kek), -ENOENT);
+    assert_int_equal(kek_load(KEK_CREDENTIAL, &kek), -ENOENT);
     assert_int_equal(atomic_write_at(f->fd, KEK_CREDENTIAL, kek_bytes, KEK_SIZE - 1, 0400), 0);
-    assert_int_equal(kek_load(&kek), -EBADMSG);
+    assert_int_equal(kek_load(KEK_CREDENTIAL, &kek), -EBADMSG);
     assert_int_equal(atomic_write_at(f->fd, KEK_CREDENTIAL, "0123456789abcdef0123456789abcdefX",
                                      KEK_SIZE + 1, 0400),
                      0);
-    assert_int_equal(kek_load(&kek), -EBADMSG);
+    assert_int_equal(kek_load(KEK_CREDENTIAL, &kek), -EBADMSG);
     assert_int_equal(atomic_write_at(f->fd, KEK_CREDENTIAL, kek_bytes, KEK_SIZE, 0400), 0);
-    assert_int_equal(kek_load(&kek), 0);
+    assert_int_equal(kek_load(KEK_CREDENTIAL, &kek), 0);
     assert_memory_equal(kek, expected, sizeof *kek);
 }
 
@@ -486,6 +517,7 @@ int main(void)
         FOLDER_TEST(test_swapped_and_damaged_files_are_moved_aside),
         FOLDER_TEST(test_what_is_no_key_file),
         FOLDER_TEST(test_other_kek),
+        FOLDER_TEST(test_rekey),
         FOLDER_TEST(test_leftovers),
         FOLDER_TEST(test_kek_credential),
         cmocka_unit_test(test_generation_bounds_and_cancel),
