@@ -3,10 +3,21 @@
 
 import signal
 
+import pytest
+
 from machine import wait_for
 
 KEK = "/usr/lib/chancery/chancery-keyd-kek"
 NEXT = "/var/lib/chancery/kek-next.cred"
+
+
+@pytest.fixture(scope="module")
+def machine(routers):
+    """A booted router: systemd decrypts the credentials, and orders the units."""
+    router = routers("rotate")
+    router.wait_daemons()
+    yield router
+    router.stop()
 
 
 def shown(machine):
