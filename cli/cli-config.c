@@ -63,13 +63,14 @@ static const char *terminal_name(void)
     return !name ? "" : strncmp(name, "/dev/", 5) == 0 ? name + 5 : name;
 }
 
-int cli_session_open(Cli *cli, char **ret)
+int cli_session_open(Cli *cli, bool exclusive, char **ret)
 {
     _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
     _cleanup_message_ sd_bus_message *reply = NULL;
     const char *path;
     int r = cli_call(cli, POLICY_NAME, POLICY_PATH, POLICY_NAME, "OpenSession", &error, &reply,
-                     "a{sv}", 2, "line", "s", terminal_name(), "client", "s", CLIENT);
+                     "a{sv}", exclusive ? 3 : 2, "line", "s", terminal_name(), "client", "s",
+                     CLIENT, "exclusive", "b", 1);
 
     if (r < 0)
         return cli_bus_error(cli, &error, r);
@@ -81,7 +82,7 @@ int cli_session_open(Cli *cli, char **ret)
 
 int cli_configure(Cli *cli, const GrammarMatch *m)
 {
-    int r = cli_session_open(cli, &cli->session);
+    int r = cli_session_open(cli, grammar_has(m, "exclusive"), &cli->session);
 
     return r < 0 ? r : set_mode(cli, "config");
 }

@@ -183,7 +183,7 @@ int cli_rollback(Cli *cli, const GrammarMatch *m)
     if (r < 0)
         return r;
     fprintf(cli->out, "Loaded Rollback Changes in %u sec \n", seconds_since(&start));
-    r = cli_session_open(cli, &session);
+    r = cli_session_open(cli, false, &session);
     if (r < 0)
         return r;
     r = rollback(cli, session, &s);

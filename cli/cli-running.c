@@ -132,6 +132,47 @@ int cli_show_merged(Cli *cli, const GrammarMatch *m)
     return show_of_session(cli, "GetMerged");
 }
 
+/* As the router writes it: three numbers, of which we have one. */
+static void print_session(FILE *f, const SessionView *session)
+{
+    char id[40];
+
+    (void)snprintf(id, sizeof(id), "00000000-%08" PRIx64 "-00000000", session->number);
+    render_session(f, id, session);
+}
+
+static int print_sessions(Cli *cli, sd_bus_message *reply)
+{
+    int r = sd_bus_message_enter_container(reply, 'a', "a{sv}");
+
+    (void)fputs(
+        "Current Configuration Session  Line       User       Date                     Lock\n",
+        cli->out);
+    while (r >= 0 && (r = sd_bus_message_at_end(reply, false)) == 0) {
+        SessionView session = {.user = "", .line = ""};
+
+        r = cli_read_entries(reply, (const CliEntry[]){{"number", 't', &session.number},
+                                                       {"user", 's', &session.user},
+                                                       {"line", 's', &session.line},
+                                                       {"time", 't', &session.time},
+                                                       {"exclusive", 'b', &session.exclusive},
+                                                       {0}});
+        if (r >= 0)
+            print_session(cli->out, &session);
+    }
+    return r < 0 ? cli_error(cli, r, "The answer cannot be read: %s", strerror(-r)) : 0;
+}
+
+int cli_show_sessions(Cli *cli, const GrammarMatch *m)
+{
+    _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+    _cleanup_message_ sd_bus_message *reply = NULL;
+    int r =
+        cli_call(cli, POLICY_NAME, POLICY_PATH, POLICY_NAME, "ListSessions", &error, &reply, NULL);
+
+    return r < 0 ? cli_bus_error(cli, &error, r) : print_sessions(cli, reply);
+}
+
 static int print_failed(Cli *cli, sd_bus_message *reply)
 {
     const char *line, *reason;

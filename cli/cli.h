@@ -201,8 +201,8 @@ int cli_sign_sink_fd(Sink *s);
  * that it had before, 0 when there was none. */
 int cli_sign_sink_give_up(Sink *s);
 
-/* --- cli-key.c: what the command line says, as the bus has it; NULL when there is no such algorithm.
- * ret_display (may be NULL): "RSA". */
+/* --- cli-key.c: what the command line says, as the bus has it; NULL when there is no such
+ * algorithm. ret_display (may be NULL): "RSA". */
 const char *cli_key_algorithm(const GrammarMatch *m, const char **ret_display);
 
 /* --- cli-trustpool.c: takes over o. */
@@ -210,17 +210,17 @@ int cli_print_json(Cli *cli, json_object *o);
 
 /* --- The commands */
 #define CLI_HANDLERS(X)                                                                            \
-    X(key_generate) X(key_zeroize) X(user_key_import) X(user_key_zeroize) X(show_user_key)         \
-    X(show_key)                                                                                    \
-    X(ca_authenticate)                                                                             \
-    X(ca_enroll)                                                                                   \
-    X(ca_clear) X(show_ca_certificates) X(trustpool_import) X(trustpool_clean) X(show_trustpool)   \
-        X(show_dossier) X(show_version) X(show_clock) X(show_running) X(show_commit_list)          \
-            X(show_commit_changes) X(show_rollback_changes) X(show_difference) X(show_merged)      \
-                X(rollback) X(show_candidate) X(show_failed) X(configure) X(config_commit)         \
-                    X(config_end) X(config_exit) X(config_abort) X(config_clear) X(config_root)    \
-                        X(config_pwd) X(terminal_length) X(terminal_width) X(terminal_timestamp)   \
-                            X(terminal_no_timestamp) X(exec_exit) X(exec_end)
+    X(key_generate)                                                                                \
+    X(key_zeroize) X(user_key_import) X(user_key_zeroize) X(show_user_key) X(show_key)             \
+        X(ca_authenticate) X(ca_enroll) X(ca_clear) X(show_ca_certificates) X(trustpool_import)    \
+            X(trustpool_clean) X(show_trustpool) X(show_dossier) X(show_version) X(show_clock)     \
+                X(show_running) X(show_commit_list) X(show_commit_changes)                         \
+                    X(show_rollback_changes) X(show_sessions) X(show_difference) X(show_merged)    \
+                        X(rollback) X(show_candidate) X(show_failed) X(configure) X(config_commit) \
+                            X(config_end) X(config_exit) X(config_abort) X(config_clear)           \
+                                X(config_root) X(config_pwd) X(terminal_length) X(terminal_width)  \
+                                    X(terminal_timestamp) X(terminal_no_timestamp) X(exec_exit)    \
+                                        X(exec_end)
 #define X(name) int cli_##name(Cli *cli, const GrammarMatch *match);
 CLI_HANDLERS(X)
 #undef X
@@ -235,7 +235,7 @@ int cli_config_complete(Cli *cli, const char *line, grammar_completion_t callbac
 /* cli_bus_error() for calls of the session. */
 int cli_session_error(Cli *cli, const sd_bus_error *error, int r);
 /* Opens a session of policyd; its path. */
-int cli_session_open(Cli *cli, char **ret);
+int cli_session_open(Cli *cli, bool exclusive, char **ret);
 /* The lines that a commit failed on, each with its reason, as errors. */
 void cli_session_say_failed(Cli *cli, const char *session);
 /* Says so, and fails, when the session has changes that nobody committed. */

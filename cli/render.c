@@ -268,9 +268,9 @@ static void column(FILE *f, const char *value, size_t width)
     free(text);
 }
 
-static void commit_time(const CommitView *commit, char when[TIME_TEXT_SIZE])
+static void time_text(uint64_t usec, char when[TIME_TEXT_SIZE])
 {
-    time_t seconds = (time_t)(commit->time / 1000000);
+    time_t seconds = (time_t)(usec / 1000000);
     struct tm tm;
 
     if (!localtime_r(&seconds, &tm) ||
@@ -284,7 +284,7 @@ void render_commit(FILE *f, unsigned number, const CommitView *commit)
 
     (void)snprintf(id, sizeof(id), "%" PRIu64, commit->id);
     (void)snprintf(line, sizeof(line), "%s", commit->line ? commit->line : "");
-    commit_time(commit, when);
+    time_text(commit->time, when);
     fprintf(f, "%-4u ", number);
     column(f, commit->label ? commit->label : id, 12);
     column(f, commit->user, 10);
@@ -298,7 +298,7 @@ void render_commit_detail(FILE *f, unsigned number, const CommitView *commit)
     char when[TIME_TEXT_SIZE], id[24];
 
     (void)snprintf(id, sizeof(id), "%" PRIu64, commit->id);
-    commit_time(commit, when);
+    time_text(commit->time, when);
     fprintf(f, "%s%4u) CommitId: ", number > 1 ? "\n" : "", number);
     column(f, id, 26);
     (void)fputs("Label: ", f);
@@ -312,6 +312,17 @@ void render_commit_detail(FILE *f, unsigned number, const CommitView *commit)
     fprintf(f, "Time:  %s\n      Comment:  ", when);
     render_text(f, commit->comment ? commit->comment : "NONE");
     (void)fputc('\n', f);
+}
+
+void render_session(FILE *f, const char *id, const SessionView *session)
+{
+    char when[TIME_TEXT_SIZE];
+
+    time_text(session->time, when);
+    column(f, id, 31);
+    column(f, session->line, 11);
+    column(f, session->user, 11);
+    fprintf(f, "%s%s\n", when, session->exclusive ? " *" : "");
 }
 
 json_object *render_commit_json(const CommitView *commit)

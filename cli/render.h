@@ -57,6 +57,13 @@ json_object *render_certificate_json(const CertificateView *c);
 /* One element of the trustpool's JSON array. */
 void render_pool_certificate(FILE *f, json_object *certificate);
 
+typedef struct SessionView {
+    uint64_t number, time; /* microseconds */
+    const char *user, *line;
+    int exclusive;
+} SessionView;
+void render_session(FILE *f, const char *id, const SessionView *session);
+
 void render_commit_head(FILE *f);
 void render_commit(FILE *f, unsigned number, const CommitView *commit);
 void render_commit_detail(FILE *f, unsigned number, const CommitView *commit);

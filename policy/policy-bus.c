@@ -32,7 +32,9 @@ static bool is_printable(const char *s, size_t max)
 int policy1_method_open_session(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
 {
     const char *line = "", *client = "", *path;
+    bool exclusive = false;
     const BusOption options[] = {
+        {"exclusive", 'b', &exclusive, NULL},
         {"line", 's', &line, NULL},
         {"client", 's', &client, NULL},
     };
@@ -47,10 +49,52 @@ int policy1_method_open_session(sd_bus_message *m, void *userdata, sd_bus_error 
     if (!is_printable(client, 16))
         return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
                                  "'client' has at most 16 printable characters without blanks");
-    r = session_bus_open(userdata, m, line, client, &path, reterr_error);
+    /* It keeps others from committing. */
+    if (exclusive) {
+        r = bus_authorize(m, (const char *const[]){"config-services.write", NULL}, NULL,
+                          reterr_error);
+        if (r <= 0)
+            return r < 0 ? r : 1;
+        r = session_check_exclusive(userdata, reterr_error);
+        if (r < 0)
+            return r;
+    }
+    r = session_bus_open(userdata, m, line, client, exclusive, &path, reterr_error);
     if (r < 0)
         return r;
     return sd_bus_reply_method_return(m, "o", path);
+}
+
+static int append_session(sd_bus_message *reply, const Session *session)
+{
+    int r = sd_bus_message_open_container(reply, 'a', "{sv}");
+
+    if (r < 0 || (r = bus_append_entry(reply, "number", "t", session->number)) < 0 ||
+        (r = bus_append_entry(reply, "user", "s", session->user)) < 0 ||
+        (r = bus_append_entry(reply, "line", "s", session->line)) < 0 ||
+        (r = bus_append_entry(reply, "client", "s", session->client)) < 0 ||
+        (r = bus_append_entry(reply, "time", "t", session->opened)) < 0 ||
+        (r = bus_append_entry(reply, "exclusive", "b", session->exclusive)) < 0)
+        return r;
+    return sd_bus_message_close_container(reply);
+}
+
+int policy1_method_list_sessions(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    const Policy *policy = userdata;
+    int r = sd_bus_message_new_method_return(m, &reply);
+
+    if (r >= 0)
+        r = sd_bus_message_open_container(reply, 'a', "a{sv}");
+    for (const Session *s = policy->sessions; r >= 0 && s; s = s->next)
+        if (!s->closed)
+            r = append_session(reply, s);
+    if (r >= 0)
+        r = sd_bus_message_close_container(reply);
+    if (r >= 0)
+        r = sd_bus_send(NULL, reply, NULL);
+    return r < 0 ? r : 1;
 }
 
 /* --- The running configuration ---------------------------------------------------------------- */

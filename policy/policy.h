@@ -47,8 +47,11 @@ int policy_sender_name(Policy *policy, sd_bus_message *m, char **ret);
 /* policy-bus.c, session-bus.c: the wire. */
 int policy_bus_init(Policy *policy);
 int session_bus_init(Policy *policy);
+/* Refuses a session that wants to be the only one to commit while another one is, or is on trial.
+ */
+int session_check_exclusive(const Policy *policy, sd_bus_error *reterr_error);
 int session_bus_open(Policy *policy, sd_bus_message *m, const char *line, const char *client,
-                     const char **ret_path, sd_bus_error *reterr_error);
+                     bool exclusive, const char **ret_path, sd_bus_error *reterr_error);
 void session_bus_close(Session *session);
 /* Text of the configuration in a sealed memory file. */
 int policy_bus_memfd(const char *name, const char *text);

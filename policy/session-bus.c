@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "errors.h"
 #include "json-util.h"
@@ -88,9 +89,37 @@ static const char *session_path(const Session *session)
     return path;
 }
 
-int session_bus_open(Policy *policy, sd_bus_message *m, const char *line, const char *client,
-                     const char **ret_path, sd_bus_error *reterr_error)
+int session_check_exclusive(const Policy *policy, sd_bus_error *reterr_error)
 {
+    for (const Session *s = policy->sessions; s; s = s->next)
+        if (s->exclusive && !s->closed)
+            return sd_bus_error_setf(reterr_error, ERROR_BUSY,
+                                     "Cannot enter exclusive mode. The Configuration Namespace is "
+                                     "locked by another agent.");
+    if (trial_is_on(policy->trial))
+        return sd_bus_error_setf(reterr_error, ERROR_BUSY,
+                                 "Cannot enter exclusive mode. A trial commit is underway in "
+                                 "another configuration session.");
+    return 0;
+}
+
+int session_check_lock(const Session *session, sd_bus_error *reterr_error)
+{
+    const Policy *policy = session->policy;
+
+    for (const Session *s = policy->sessions; s; s = s->next)
+        if (s != session && s->exclusive && !s->closed)
+            return sd_bus_error_setf(
+                reterr_error, ERROR_BUSY,
+                "Cannot commit because the configuration is locked by session '%s%s%s'.", s->user,
+                *s->line ? " " : "", s->line);
+    return trial_check(policy->trial, session, reterr_error);
+}
+
+int session_bus_open(Policy *policy, sd_bus_message *m, const char *line, const char *client,
+                     bool exclusive, const char **ret_path, sd_bus_error *reterr_error)
+{
+    struct timespec now;
     Session *session;
     uid_t uid;
     int r;
@@ -104,6 +133,9 @@ int session_bus_open(Policy *policy, sd_bus_message *m, const char *line, const 
                           commit_store_last_id(policy->store));
     if (!session)
         return -ENOMEM;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    session->opened = (uint64_t)now.tv_sec * 1000000U + (uint64_t)now.tv_nsec / 1000U;
+    session->exclusive = exclusive;
     session->policy = policy;
     session->uid = uid;
     session->next = policy->sessions;

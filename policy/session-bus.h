@@ -11,6 +11,9 @@
 /* While a commit is under way, what it is about does not change. */
 int session_check_idle(const Session *session, sd_bus_error *reterr_error);
 
+/* Refuses while another session is exclusive, or has a commit on trial. */
+int session_check_lock(const Session *session, sd_bus_error *reterr_error);
+
 /* Is this the message that comes back with polkit's answer? Another one has to wait until then. */
 int session_check_asked(Session *session, sd_bus_message *m, bool *ret_resumed,
                         sd_bus_error *reterr_error);

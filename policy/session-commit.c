@@ -199,7 +199,6 @@ static int commit_nothing(sd_bus_message *m, Session *session, bool on_trial)
 int policy1_session_method_commit(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
 {
     Session *session = userdata;
-    const Policy *policy = session->policy;
     bool proceed = false, resumed = false;
     uint32_t trial_seconds = 0;
     Proposal proposal = {NULL};
@@ -214,7 +213,7 @@ int policy1_session_method_commit(sd_bus_message *m, void *userdata, sd_bus_erro
     if (r >= 0)
         r = session_check_asked(session, m, &resumed, reterr_error);
     if (r >= 0)
-        r = trial_check(policy->trial, session, reterr_error);
+        r = session_check_lock(session, reterr_error);
     if (r < 0)
         return r;
     r = make_proposal(session, proceed, &proposal, reterr_error);
@@ -282,7 +281,7 @@ int policy1_session_method_rollback(sd_bus_message *m, void *userdata, sd_bus_er
     if (r >= 0)
         r = session_check_asked(session, m, &resumed, reterr_error);
     if (r >= 0)
-        r = trial_check(((const Policy *)session->policy)->trial, session, reterr_error);
+        r = session_check_lock(session, reterr_error);
     if (r < 0)
         return r;
     if (session_is_changed(session))

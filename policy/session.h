@@ -29,6 +29,8 @@ typedef struct Session {
     json_object *candidate; /* NULL: no changes yet */
     size_t candidate_size;  /* at most this */
     bool committing;
+    bool exclusive;    /* nobody else may commit */
+    uint64_t opened;   /* microseconds since the epoch */
     Failure *failures; /* of the last commit */
     size_t n_failures;
 

@@ -215,6 +215,11 @@ void trial_ready(Trial *trial)
     arm(trial, 0);
 }
 
+bool trial_is_on(const Trial *trial)
+{
+    return trial->first != 0;
+}
+
 uint64_t trial_of(const Trial *trial, const Session *session)
 {
     return trial->first != 0 && trial->session == session->number ? trial->last : 0;

@@ -27,6 +27,8 @@ void trial_ready(Trial *trial);
 /* Refuses whoever is not the session that has a commit on trial. */
 int trial_check(const Trial *trial, const Session *session, sd_bus_error *reterr_error);
 
+bool trial_is_on(const Trial *trial);
+
 /* The last commit that is on trial by this session; 0: none. */
 uint64_t trial_of(const Trial *trial, const Session *session);
 
