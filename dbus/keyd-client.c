@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* keyd from the view of a worker thread: each call has a private connection to the bus, so that it
  * neither waits for nor disturbs the daemon's own, and a signature that keyd takes long for blocks
- * nobody else. */
+ * nobody else. No channel (keyd/PROTOCOL.md): a daemon signs once in a while, and opening one is a
+ * call too. */
 #include "keyd-client.h"
 
 #include <openssl/core_names.h>
