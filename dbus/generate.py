@@ -15,6 +15,7 @@ import xml.etree.ElementTree as ET
 TASK = "org.chancery.Task"
 CALLERS = "org.chancery.Callers"
 READ_TASK = "org.chancery.ReadTask"
+DAEMONS = ("keyd", "enrolld", "poold", "dossierd", "policyd")
 WORDS = {"open": "BUS_ACCESS_OPEN", "owner": "BUS_ACCESS_OWNER", "dynamic": "BUS_ACCESS_DYNAMIC"}
 
 
@@ -142,12 +143,16 @@ def generate_policy(bus_name, daemon, files):
            '<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"',
            '  "https://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">', "<busconfig>",
            f'  <policy user="chancery-{daemon}">', f'    <allow own="{bus_name}"/>', "  </policy>",
-           '  <policy context="default">', f'    <deny send_destination="{bus_name}" send_type="method_call"/>']
+           '  <policy context="default">', f'    <deny send_destination="{bus_name}"/>']
     out += [f"    <allow {rule}/>" for rule in everyone]
     out += ["  </policy>"]
     for caller, rules in sorted(callers.items()):
         out += [f'  <policy user="chancery-{caller}">'] + [f"    <allow {rule}/>" for rule in rules] + ["  </policy>"]
-    out += ['  <policy user="root">', f'    <allow send_destination="{bus_name}" send_interface="org.freedesktop.LogControl1"/>',
+    # Whose signals the daemons act upon: polkit's, those of services that run as root, each other's. Nobody else's signal reaches them: one that is sent to
+    # a single receiver cannot be told from the real one.
+    for user in ["polkitd", *(f"chancery-{name}" for name in DAEMONS)]:
+        out += [f'  <policy user="{user}">', f'    <allow send_destination="{bus_name}" send_type="signal"/>', "  </policy>"]
+    out += ['  <policy user="root">', f'    <allow send_destination="{bus_name}" send_type="signal"/>', f'    <allow send_destination="{bus_name}" send_interface="org.freedesktop.LogControl1"/>',
             f'    <allow send_destination="{bus_name}" send_interface="org.freedesktop.DBus.Properties"/>', "  </policy>", "</busconfig>"]
     print("\n".join(out))
 

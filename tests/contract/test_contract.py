@@ -79,7 +79,9 @@ def test_bus_policy_denies_what_it_does_not_name(daemon, build):
     bus_name = DAEMONS[daemon][0]
     found = rules(build, daemon)
     # Calls only: a broadcast signal goes to whoever owns the name too, and polkit's must reach policyd.
-    assert (None, "deny", {"send_destination": bus_name, "send_type": "method_call"}) in found
+    assert (None, "deny", {"send_destination": bus_name}) in found
+    senders = {user for user, verdict, a in found if verdict == "allow" and a.get("send_type") == "signal"}
+    assert senders == {"root", "polkitd", *(f"chancery-{name}" for name in DAEMONS)}
     owners = [user for user, verdict, a in found if a.get("own") and verdict == "allow"]
     assert owners == [f"chancery-{daemon}"]
     for user, verdict, attributes in found:

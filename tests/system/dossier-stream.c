@@ -126,6 +126,8 @@ static int many(void)
 
         if (pipe2(fds, O_CLOEXEC) < 0)
             return EXIT_FAILURE;
+        /* A small dossier would fit into an ordinary pipe, and its job end without a reader. */
+        (void)fcntl(fds[1], F_SETPIPE_SZ, 4096);
         job = collect(fds[1], "packages", "7");
         if (!job)
             return EXIT_SUCCESS;

@@ -108,6 +108,21 @@ def test_denied_granted_withdrawn(users):
     assert find_key(users, "newcomer") == NOT_AUTHORIZED
 
 
+def test_commits_wait_for_polkit_and_hear_it(users):
+    """polkit's own signal gets through to policyd; the same one from anybody else does not."""
+    configure(users, ["username heard"])
+    assert "polkit has not said" not in users.output(["journalctl", "-b", "-o", "cat", "--no-pager", "-t", "chancery-policyd"])
+    forged = ["busctl", "emit", "--destination=org.chancery.Policy1", "/org/freedesktop/PolicyKit1/Authority",
+              "org.freedesktop.PolicyKit1.Authority", "Changed"]
+
+    def denials():
+        return users.output(["journalctl", "-b", "-o", "cat", "--no-pager", "--grep=policy denied.*signal.*Authority.Changed"], check=False).splitlines()
+    users.run(forged, "root", check=False)
+    assert not denials()
+    users.run(forged, "with-nothing", check=False)
+    wait_for(denials, "the bus to say that it has refused the signal", 10)
+
+
 def test_user_named_like_a_group_is_no_member(users):
     """An account's own group must not make a member of a user group that happens to have its name."""
     configure(users, [*group_lines("twin", ["crypto.read"])[:-1]])
