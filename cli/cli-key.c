@@ -23,6 +23,7 @@ static const KeyFamily families[] = {
     {"nistp384", "ecdsanistp384", "ECDSA"},
     {"nistp521", "ecdsanistp521", "ECDSA"},
     {"ed25519", "ed25519", "ED25519"},
+    {"dsa", "dsa", "DSA"},
 };
 
 static const KeyFamily *find_family(const GrammarMatch *m)
@@ -92,6 +93,27 @@ static int ask_modulus(Cli *cli, bool usage_keys, uint32_t *ret)
         }
         r = cli_error(cli, EINVAL, "The modulus is a number from %u to %u.", MODULUS_MIN,
                       MODULUS_MAX);
+        if (!cli->answers_typed)
+            return r;
+    }
+}
+
+static int ask_dsa_modulus(Cli *cli, uint32_t *ret)
+{
+    cli_say(cli, "  Choose the size of your DSA key modulus. Modulus size can be 512, 768, or 1024 "
+                 "bits. Choosing a key modulus greater than 512 may take a few minutes.\n\n");
+    for (;;) {
+        _cleanup_free_ char *answer = NULL;
+        int r = cli_ask(cli, "How many bits in the modulus [1024]: ", "1024", &answer);
+
+        if (r < 0)
+            return r;
+        if (streq(answer, "512") || streq(answer, "768") || streq(answer, "1024")) {
+            *ret = (uint32_t)strtoul(answer, NULL, 10);
+            cli_say(cli, "%% DSA is weak: use another algorithm unless a peer cannot.\n");
+            return 0;
+        }
+        r = cli_error(cli, EINVAL, "The modulus is 512, 768 or 1024.");
         if (!cli->answers_typed)
             return r;
     }
@@ -176,6 +198,11 @@ int cli_key_generate(Cli *cli, const GrammarMatch *m)
         if (bits < MODULUS_WEAK)
             cli_say(cli, "%% A modulus of %u bits is weak: use %u or more unless a peer cannot.\n",
                     bits, MODULUS_WEAK);
+    }
+    if (streq(family->algorithm, "dsa")) {
+        r = ask_dsa_modulus(cli, &bits);
+        if (r < 0)
+            return r;
     }
     return generate(cli, family, label, bits, usage_keys, replace);
 }

@@ -81,6 +81,8 @@ static void key_type(FILE *f, const KeyView *key)
         render_text(f, curve);
     } else if (streq(key->algorithm, "ed25519")) {
         (void)fputs("ED25519", f);
+    } else if (streq(key->algorithm, "dsa")) {
+        (void)fputs("DSA", f);
     } else {
         render_text(f, key->algorithm);
     }

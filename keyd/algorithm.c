@@ -11,6 +11,7 @@ static const KeyAlgorithm algorithms[] = {
     {"ecdsanistp384", KEY_FAMILY_ECDSA, "P-384", 384, "sha384"},
     {"ecdsanistp521", KEY_FAMILY_ECDSA, "P-521", 521, "sha512"},
     {"ed25519", KEY_FAMILY_ED25519, NULL, 256, ""},
+    {"dsa", KEY_FAMILY_DSA, NULL, 0, ""},
 };
 
 static const char *const digest_names[] = {
@@ -51,6 +52,15 @@ const KeyAlgorithm *key_algorithm_find(const char *name)
         if (streq(algorithms[i].name, name))
             return &algorithms[i];
     return NULL;
+}
+
+bool key_algorithm_takes_bits(const KeyAlgorithm *algorithm, unsigned bits)
+{
+    if (algorithm->family == KEY_FAMILY_RSA)
+        return bits >= RSA_BITS_MIN && bits <= RSA_BITS_MAX;
+    if (algorithm->family == KEY_FAMILY_DSA)
+        return bits == 512 || bits == 768 || bits == 1024;
+    return bits == algorithm->bits;
 }
 
 int digest_from_string(const char *name, Digest *ret)

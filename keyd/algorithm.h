@@ -13,6 +13,7 @@ typedef enum KeyFamily {
     KEY_FAMILY_RSA,
     KEY_FAMILY_ECDSA,
     KEY_FAMILY_ED25519,
+    KEY_FAMILY_DSA, /* made and shown; nothing is signed with it */
 } KeyFamily;
 
 typedef struct KeyAlgorithm {
@@ -33,9 +34,13 @@ typedef enum Digest {
 #define RSA_BITS_MIN 512U
 #define RSA_BITS_MAX 4096U
 #define RSA_BITS_DEFAULT 2048U
+#define DSA_BITS_DEFAULT 1024U
 
 /* NULL when there is no such algorithm. */
 const KeyAlgorithm *key_algorithm_find(const char *name);
+
+/* May a key have that size? Of a fixed size only that one. */
+bool key_algorithm_takes_bits(const KeyAlgorithm *algorithm, unsigned bits);
 
 /* -EINVAL for what is unknown, and for sha1 and md5, which are known too well. "" is DIGEST_NONE.
  */

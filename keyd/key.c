@@ -4,6 +4,7 @@
 #include <openssl/ec.h>
 #include <openssl/rsa.h>
 
+#include "dsa.h"
 #include "label.h"
 #include "secure-memory.h"
 
@@ -18,7 +19,11 @@ static bool pkey_fits(const KeyAlgorithm *algorithm, EVP_PKEY *pkey)
 
     switch (algorithm->family) {
     case KEY_FAMILY_RSA:
-        return EVP_PKEY_is_a(pkey, "RSA") && bits >= (int)RSA_BITS_MIN && bits <= (int)RSA_BITS_MAX;
+        return EVP_PKEY_is_a(pkey, "RSA") && bits > 0 &&
+               key_algorithm_takes_bits(algorithm, (unsigned)bits);
+    case KEY_FAMILY_DSA:
+        return EVP_PKEY_is_a(pkey, "DSA") && bits > 0 &&
+               key_algorithm_takes_bits(algorithm, (unsigned)bits);
     case KEY_FAMILY_ECDSA:
         return EVP_PKEY_is_a(pkey, "EC") &&
                EVP_PKEY_get_group_name(pkey, group, sizeof group, NULL) == 1 &&
@@ -151,10 +156,12 @@ int key_generate(const KeyAlgorithm *algorithm, unsigned bits, bool (*is_cancell
     unsigned failures = secure_memory_failures();
     EVP_PKEY *pkey = NULL;
 
-    if (algorithm->family == KEY_FAMILY_RSA && (bits < RSA_BITS_MIN || bits > RSA_BITS_MAX))
+    if (algorithm->bits == 0 && !key_algorithm_takes_bits(algorithm, bits))
         return -EINVAL;
-    context = generation_new(algorithm, bits);
-    if (context) {
+    if (algorithm->family == KEY_FAMILY_DSA) {
+        if (dsa_generate(bits, on_candidate, &interest, ret) >= 0)
+            return 0;
+    } else if ((context = generation_new(algorithm, bits))) {
         EVP_PKEY_CTX_set_app_data(context, &interest);
         EVP_PKEY_CTX_set_cb(context, on_candidate);
         if (EVP_PKEY_generate(context, &pkey) == 1) {

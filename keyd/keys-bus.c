@@ -362,11 +362,16 @@ int claim_error(int error, const char *algorithm, const char *label, sd_bus_erro
 static int check_bits(const KeyAlgorithm *algorithm, bool given, uint32_t bits,
                       sd_bus_error *reterr_error)
 {
-    if (algorithm->family != KEY_FAMILY_RSA)
+    if (algorithm->bits > 0)
         return given ? sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
                                          "The size of %s keys is fixed", algorithm->name)
                      : 0;
-    if (bits < RSA_BITS_MIN || bits > RSA_BITS_MAX)
+    if (algorithm->family == KEY_FAMILY_DSA)
+        return key_algorithm_takes_bits(algorithm, bits)
+                   ? 0
+                   : sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
+                                       "The size of dsa keys is 512, 768 or 1024 bits");
+    if (!key_algorithm_takes_bits(algorithm, bits))
         return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
                                  "The size of rsa keys is %u to %u bits", RSA_BITS_MIN,
                                  RSA_BITS_MAX);
@@ -410,7 +415,9 @@ int keys1_method_generate(sd_bus_message *m, void *userdata, sd_bus_error *reter
     if (!g->algorithm)
         return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
                                  "There are no keys of that algorithm here");
-    r = check_bits(g->algorithm, bits_given, bits, reterr_error);
+    if (g->algorithm->family == KEY_FAMILY_DSA && !bits_given)
+        g->bits = DSA_BITS_DEFAULT;
+    r = check_bits(g->algorithm, bits_given, g->bits, reterr_error);
     if (r >= 0)
         r = check_usage(g->algorithm, usage, &g->usage_keys, reterr_error);
     if (r < 0)

@@ -105,7 +105,7 @@ static void test_refused_words(void **state)
 {
     assert_null(find(CLI_EXEC, "crypto key generate rsa ../label"));
     assert_null(find(CLI_EXEC, "crypto key generate ecdsa"));
-    assert_null(find(CLI_EXEC, "crypto key generate dsa"));
+    assert_null(find(CLI_EXEC, "crypto key generate dh"));
     assert_null(find(CLI_EXEC, "crypto ca trustpool import url file"));
     assert_null(
         find(CLI_EXEC, "show platform security integrity dossier include packages packages"));
