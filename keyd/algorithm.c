@@ -63,6 +63,13 @@ bool key_algorithm_takes_bits(const KeyAlgorithm *algorithm, unsigned bits)
     return bits == algorithm->bits;
 }
 
+const KeyAlgorithm *key_algorithm_find_signing(const char *name)
+{
+    const KeyAlgorithm *algorithm = key_algorithm_find(name);
+
+    return algorithm && algorithm->family != KEY_FAMILY_DSA ? algorithm : NULL;
+}
+
 int digest_from_string(const char *name, Digest *ret)
 {
     for (size_t i = 0; i < ELEMENTSOF(digest_names); i++)

@@ -38,6 +38,8 @@ typedef enum Digest {
 
 /* NULL when there is no such algorithm. */
 const KeyAlgorithm *key_algorithm_find(const char *name);
+/* The same among those that trustpoints may name. */
+const KeyAlgorithm *key_algorithm_find_signing(const char *name);
 
 /* May a key have that size? Of a fixed size only that one. */
 bool key_algorithm_takes_bits(const KeyAlgorithm *algorithm, unsigned bits);

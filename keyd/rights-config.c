@@ -23,8 +23,8 @@ static int check_pair(ConfigProblems *problems, const char *trustpoint, json_obj
     if (json_get_string(pair, "algorithm", &algorithm) < 0 ||
         json_get_string(pair, "label", &label) < 0)
         return config_problem(problems, line, "It has to have an algorithm and a label");
-    if (!key_algorithm_find(algorithm))
-        return config_problem(problems, line, "There are no %.32s keys here", algorithm);
+    if (!key_algorithm_find_signing(algorithm))
+        return config_problem(problems, line, "Nothing is signed with %.32s keys here", algorithm);
     if (!label_is_valid(label))
         return config_problem(problems, line, "The label is not one");
     return 0;
