@@ -63,7 +63,7 @@ struct Channels {
     Batch *batch;
 
     pthread_mutex_t lock; /* what follows */
-    LIST_HEAD(, Channel) list;
+    LIST_HEAD(ChannelList, Channel) list;
 };
 
 /* --- One channel --- */

@@ -4,7 +4,8 @@
 struct FairUser {
     LIST_ENTRY(FairUser) all;
     STAILQ_ENTRY(FairUser) entry;
-    STAILQ_HEAD(, FairSource) sources; /* those with tasks, in the order of their turns */
+    STAILQ_HEAD(FairSources, FairSource)
+    sources; /* those with tasks, in the order of their turns */
     uid_t uid;
     unsigned n_sources; /* with or without tasks */
     unsigned running;
@@ -71,13 +72,12 @@ void fair_queue_push(FairQueue *q, FairSource *s, FairTask *t)
 
 FairTask *fair_queue_pop(FairQueue *q, unsigned running_max)
 {
+    FairUser *u = STAILQ_FIRST(&q->waiting);
     FairSource *s;
     FairTask *t;
-    FairUser *u;
 
-    STAILQ_FOREACH (u, &q->waiting, entry)
-        if (u->running < running_max)
-            break;
+    while (u && u->running >= running_max)
+        u = STAILQ_NEXT(u, entry);
     if (!u)
         return NULL;
     s = STAILQ_FIRST(&u->sources);

@@ -20,13 +20,13 @@ typedef struct FairTask {
 
 struct FairSource {
     STAILQ_ENTRY(FairSource) entry; /* in the user's ring while there are tasks */
-    STAILQ_HEAD(, FairTask) tasks;
+    STAILQ_HEAD(FairTasks, FairTask) tasks;
     FairUser *user;
 };
 
 typedef struct FairQueue {
-    STAILQ_HEAD(, FairUser) waiting; /* who has tasks, in the order of their turns */
-    LIST_HEAD(, FairUser) users;
+    STAILQ_HEAD(FairWaiting, FairUser) waiting; /* who has tasks, in the order of their turns */
+    LIST_HEAD(FairUsers, FairUser) users;
 } FairQueue;
 
 void fair_queue_init(FairQueue *q);

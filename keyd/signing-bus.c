@@ -219,8 +219,7 @@ static int channel_open(sd_bus_message *m, Keyd *k, TypedSign *t, sd_bus_error *
     return r < 0 ? r : sd_bus_reply_method_return(m, "h", fd);
 }
 
-int keys1_signing_method_open_channel(sd_bus_message *m, void *userdata,
-                                      sd_bus_error *reterr_error)
+int keys1_signing_method_open_channel(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
 {
     _cleanup_(typed_sign_done) TypedSign t = {0};
     Keyd *k = userdata;

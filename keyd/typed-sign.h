@@ -33,7 +33,7 @@ typedef struct TypedSign {
     Purpose purpose;
     const void *input; /* see typed_sign_take_input() */
     size_t input_size;
-    void *copy; /* of the input; NULL: it is a mapping */
+    void *copy;        /* of the input; NULL: it is a mapping */
     void *certificate; /* for PURPOSE_ENVELOPE: DER */
     size_t certificate_size;
     Key *subjects[TYPED_SIGN_SUBJECTS_MAX]; /* for PURPOSE_CERTIFICATE: whose public keys may be
