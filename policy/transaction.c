@@ -344,22 +344,6 @@ static void announce(Transaction *t)
                                          "LastCommit", "LastCommitTime", "LastCommitUser", NULL);
 }
 
-/* The trial that this commit begins, or ends. */
-static void update_trial(Transaction *t)
-{
-    Trial *trial = t->policy->trial;
-    int r;
-
-    if (t->trial_seconds > 0) {
-        trial_begin(trial, &t->info, t->session, t->trial_seconds);
-        return;
-    }
-    /* A note that stays says nothing any more: this commit is none of those that it names. */
-    r = trial_end(trial);
-    if (r < 0)
-        log_warning_errno(r, "Failed to remove the note of a commit on trial, ignoring: %m");
-}
-
 static int write_commit(Transaction *t)
 {
     Policy *policy = t->policy;
@@ -396,32 +380,37 @@ static void transaction_write(Transaction *t)
         return;
     }
     t->written = true;
-    update_trial(t);
+    trial_committed(policy->trial, &t->info, t->session, t->trial_seconds);
     if (t->session)
         session_reset(t->session, t->candidate, t->info.id);
     announce(t);
     transaction_apply(t, before);
 }
 
-static void transaction_decide(Transaction *t)
+static void refuse(Transaction *t)
 {
     _cleanup_free_ char *text = NULL;
 
-    /* Its owners had accepted this configuration once; nothing keeps an unconfirmed commit. */
-    if (t->ends_trial && t->aaa)
-        transaction_write(t);
-    else if (t->failed)
+    if (t->failed)
         fail(t, ERROR_INVALID_ARGUMENT,
              "The configuration was refused, all changes made have been reverted; see the failed "
              "lines");
-    else if (t->unreachable &&
-             asprintf(&text, "The daemon chancery-%s did not answer, nothing has changed: %s",
+    else if (asprintf(&text, "The daemon chancery-%s did not answer, nothing has changed: %s",
                       t->unreachable,
                       t->unreachable_text ? t->unreachable_text : "no reason given") < 0) {
         text = NULL;
         fail(t, ERROR_UNREACHABLE, "A daemon did not answer, nothing has changed");
-    } else if (t->unreachable)
+    } else
         fail(t, ERROR_UNREACHABLE, text);
+}
+
+static void transaction_decide(Transaction *t)
+{
+    /* What ends a trial its owners had accepted once; nothing keeps an unconfirmed commit. */
+    const bool certain = t->ends_trial && t->aaa;
+
+    if (!certain && (t->failed || t->unreachable))
+        refuse(t);
     else
         transaction_write(t);
 }

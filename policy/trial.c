@@ -236,7 +236,7 @@ int trial_check(const Trial *trial, const Session *session, sd_bus_error *reterr
         trial->line ? trial->line : "");
 }
 
-void trial_begin(Trial *trial, const Commit *commit, const Session *session, uint32_t seconds)
+static void begin(Trial *trial, const Commit *commit, const Session *session, uint32_t seconds)
 {
     trial->session = session ? session->number : 0;
     free(trial->user);
@@ -244,4 +244,18 @@ void trial_begin(Trial *trial, const Commit *commit, const Session *session, uin
     trial->user = strdup(commit->user);
     trial->line = strdup(commit->line);
     arm(trial, seconds);
+}
+
+void trial_committed(Trial *trial, const Commit *commit, const Session *session, uint32_t seconds)
+{
+    int r;
+
+    if (seconds > 0) {
+        begin(trial, commit, session, seconds);
+        return;
+    }
+    /* A note that stays says nothing any more: this commit is none of those that it names. */
+    r = trial_end(trial);
+    if (r < 0)
+        log_warning_errno(r, "Failed to remove the note of a commit on trial, ignoring: %m");
 }
