@@ -37,7 +37,7 @@ def test_program_is_hardened(name, build):
 
 def test_every_source_names_its_licence():
     listed = subprocess.run(["git", "-C", ROOT, "ls-files"], capture_output=True, text=True, check=False).stdout.split()
-    paths = [ROOT / p for p in listed] or [p for p in ROOT.rglob("*") if "build" not in p.parts]
+    paths = [ROOT / p for p in listed] or [p for p in ROOT.rglob("*") if not p.relative_to(ROOT).parts[0].startswith("build")]
     for path in paths:
         if path.suffix in (".c", ".h", ".py", ".sh", ".in", ".build", ".xml") and path.exists():
             assert "SPDX-License-Identifier: Apache-2.0" in path.read_text()[:400], path
