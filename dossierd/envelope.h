@@ -12,10 +12,8 @@
 #include <stdint.h>
 
 #include "cleanup.h"
+#include "envelope-format.h"
 
-#define ENVELOPE_TYPE "chancery-envelope+json"
-/* The header's cty of a dossier that the device itself has collected. */
-#define ENVELOPE_CONTENT_DOSSIER "chancery-dossier+json"
 #define ENVELOPE_PAYLOAD_MAX (UINT64_C(512) * 1024 * 1024)
 #define ENVELOPE_CHAIN_MAX 8U
 

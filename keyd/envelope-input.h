@@ -10,11 +10,10 @@
 #include <stdint.h>
 
 #include "der.h"
+#include "envelope-format.h"
 
 #define ENVELOPE_SIZE_MAX (1U << 30)
 #define ENVELOPE_HEADER_MAX (128U << 10)
-#define ENVELOPE_TYPE "chancery-envelope+json"
-#define ENVELOPE_CONTENT_DOSSIER "chancery-dossier+json"
 /* Seconds that the header's time may be away from ours. */
 #define ENVELOPE_CLOCK_SKEW 300
 

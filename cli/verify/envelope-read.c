@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "envelope-read.h"
 
+#include "envelope-format.h"
 #include "json-util.h"
 #include "openssl-util.h"
 #include "x509-render.h"
-
-#define ENVELOPE_TYPE "chancery-envelope+json"
-#define ENVELOPE_CONTENT_DOSSIER "chancery-dossier+json"
 
 /* --- The outer object --- */
 
