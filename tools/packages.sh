@@ -11,7 +11,8 @@ packages_test="python3-pytest clang clang-tidy libclang-rt-14-dev cppcheck gdb g
 
 # Programs that would start with the machine if Debian's packages had their way. The router in its box starts them; the
 # machine that the packages are installed on must not.
-services_unwanted="ssh.service dbus-broker.service"
+services_unwanted="ssh.service dbus-broker.service nginx.service vsftpd.service slapd.service tftpd-hpa.service snmpd.service
+  snmptrapd.service snmptrapd.socket certmonger.service pcscd.socket"
 
 is_installed() {
     [ "$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
@@ -29,7 +30,7 @@ need_packages() {
         exit 1
     fi
     for service in $services_unwanted; do
-        [ -e "/lib/systemd/system/$service" ] || quiet+=("$service")
+        [ -e "/lib/systemd/system/$service" ] || [ -e "/etc/init.d/${service%.*}" ] || quiet+=("$service")
     done
     echo "Installing from Debian: ${missing[*]}"
     if ! apt_get update || ! apt_get install --yes --no-install-recommends "${missing[@]}"; then
