@@ -37,9 +37,9 @@ need_packages() {
         printf '%s: apt-get could not install: %s\n' "${0##*/}" "${missing[*]}" >&2
         exit 1
     fi
-    if [ ${#quiet[@]} -gt 0 ]; then
-        systemctl --root=/ --quiet disable "${quiet[@]}" 2>/dev/null || true
-    fi
+    for service in "${quiet[@]}"; do
+        systemctl --root=/ --quiet disable "$service" 2>/dev/null || true
+    done
 }
 
 # Quiet unless it fails; a service of a package that is new is not started on this machine.
