@@ -144,7 +144,7 @@ int policy_ready(Policy *policy)
     if (r < 0)
         return r;
     if (name && !streq(name, hostname_get(policy->hostname)))
-        hostname_set(policy->hostname, name);
+        (void)hostname_set(policy->hostname, name, NULL, NULL);
     r = hostname_fetch(policy->hostname);
     if (r < 0)
         log_warning_errno(r, "Failed to ask for the system's host name, ignoring: %m");

@@ -288,7 +288,8 @@ static void transaction_begin(Transaction *t)
     answer_counted(t);
 }
 
-static void on_rules_effective(void *userdata)
+/* polkit goes by the new rules, or the system has its new name. */
+static void on_effective(void *userdata)
 {
     answer_counted(userdata);
 }
@@ -302,7 +303,8 @@ static void apply_hostname(Transaction *t, json_object *before)
 
     if (streq_ptr(old_name, new_name))
         return;
-    hostname_set(t->policy->hostname, new_name ? new_name : "");
+    if (hostname_set(t->policy->hostname, new_name ? new_name : "", on_effective, t) > 0)
+        t->pending++;
     (void)sd_bus_emit_properties_changed(server_bus(t->policy->server), POLICY_PATH, POLICY_NAME,
                                          "Hostname", NULL);
 }
@@ -315,7 +317,7 @@ static void transaction_apply(Transaction *t, json_object *before)
 
     t->pending = 1;
     if (section_differs(before, t->candidate, SECTION_AAA))
-        r = policy_apply_aaa(policy, on_rules_effective, t);
+        r = policy_apply_aaa(policy, on_effective, t);
     if (r > 0)
         t->pending++;
     apply_hostname(t, before);

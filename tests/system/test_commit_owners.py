@@ -121,6 +121,23 @@ def test_owner_that_dies_while_it_is_asked(owned, session, owner):
     session.command("abort")
 
 
+def test_answered_when_the_system_has_its_name(owned, session):
+    """However long systemd-hostnamed takes: who reads the name after the commit gets the new one."""
+    owned.output(["hostnamectl", "hostname"])  # starts it
+    pid = owned.main_pid("systemd-hostnamed.service")
+    session.command("hostname slow")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        before = last_commit(owned)
+        session.line("commit")
+        wait_for(lambda: last_commit(owned) != before, "the commit to be written")
+        assert owned.output("hostname").strip() != "slow"
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    session.prompt(90)
+    assert "% " not in rendered(session.before) and owned.output("hostname").strip() == "slow"
+
+
 @pytest.mark.parametrize("owner", OWNERS)
 def test_owner_that_is_down(owned, session, owner):
     before, commit = running(owned), last_commit(owned)
@@ -157,7 +174,8 @@ def test_killed_at_any_moment(owned, daemon):
         done = all_or_nothing(owned, name, before)
         if daemon != "policyd" or "% " not in told:  # who is killed himself cannot tell how it ended
             assert done == ("% " not in told), told
-        assert owned.output("hostname").strip() == (name if done else next(line.split()[1] for line in before if line.startswith("hostname ")))
+        wanted = name if done else next(line.split()[1] for line in before if line.startswith("hostname "))
+        wait_for(lambda w=wanted: owned.output("hostname").strip() == w, f"the host name to be {wanted}")
 
 
 def test_owners_have_what_is_committed(owned):

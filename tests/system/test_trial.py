@@ -101,7 +101,8 @@ def test_undone_when_its_time_is_over(tried, console):
     assert running(tried) != before
     wait_for(lambda: running(tried) == before, "the commit to be undone", 60, 1)
     assert "Rollback" in newest(tried) and "admin" in newest(tried)
-    assert tried.output("hostname").strip() == "before" and not note_is_there(tried)
+    wait_for(lambda: tried.output("hostname").strip() == "before", "the system to have its name back")
+    assert not note_is_there(tried)
     assert "Comment:  not confirmed" in rendered(tried.chancery("show configuration commit list 1 detail").stdout)
 
 
