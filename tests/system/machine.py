@@ -143,7 +143,8 @@ class Machine:
         self.run(["systemctl", "restart", f"chancery-{daemon}.service"])
 
     def journal(self, daemon):
-        """What a daemon has logged, line by line."""
+        """What a daemon has logged so far, line by line."""
+        self.run(["journalctl", "--sync"])
         return self.output(["journalctl", "--no-pager", "--output=cat", f"--unit=chancery-{daemon}.service"])
 
     def address(self):

@@ -60,7 +60,8 @@ def test_interrupted(machine):
     machine.run(["systemctl", "start", "chancery-keyd.service"])
     machine.wait_daemons()
     assert not machine.path(NEXT).exists() and shown(machine) == before
-    journal = machine.output(["journalctl", "-o", "cat", "-u", "chancery-keyd-rekey"])
+    machine.run(["journalctl", "--sync"])
+    journal = machine.output(["journalctl", "-o", "cat", "-t", "chancery-keyd-rekey"])
     assert f"Sealed {len(some)} key files anew; {9 - len(some)} were already, 0 are left alone" in journal
 
 

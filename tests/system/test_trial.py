@@ -158,4 +158,4 @@ def test_damaged_note_is_reported(tried):
     pid = tried.kill("policyd", signal.SIGKILL)
     wait_for(lambda: tried.daemon_pid("policyd") not in (0, pid), "policyd to be back")
     assert running(tried) == before and not note_is_there(tried)
-    assert "The note of a commit on trial is damaged" in tried.output("journalctl -u chancery-policyd -o cat")
+    assert "The note of a commit on trial is damaged" in tried.journal("policyd")
