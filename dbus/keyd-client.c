@@ -91,17 +91,19 @@ static int call_for_bytes(sd_bus *bus, sd_bus_message *call, size_t max, void **
     return 0;
 }
 
-static int keyd_get_public_key(const char *algorithm, const char *label, void **ret_der,
-                               size_t *ret_size)
+static int keyd_get_public_key(const char *algorithm, const char *label, const char *pair,
+                               void **ret_der, size_t *ret_size)
 {
     _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
     int r;
 
-    r = call_new(&bus, &call, "GetPublicKey");
+    r = call_new(&bus, &call, pair ? "GetPairPublicKey" : "GetPublicKey");
     if (r < 0)
         return r;
     r = sd_bus_message_append(call, "ss", algorithm, label);
+    if (r >= 0 && pair)
+        r = sd_bus_message_append(call, "s", pair);
     if (r < 0)
         return keyd_failed(r, NULL);
     return call_for_bytes(bus, call, PUBLIC_KEY_SIZE_MAX, ret_der, ret_size);
@@ -126,7 +128,41 @@ static int append_context(sd_bus_message *call, const KeydReference *reference)
         if (r >= 0)
             r = sd_bus_message_close_container(call);
     }
+    if (r >= 0 && reference->pair)
+        r = sd_bus_message_append(call, "{sv}", "pair", "s", reference->pair);
     return r < 0 ? r : sd_bus_message_close_container(call);
+}
+
+int keyd_unwrap(const KeydReference *reference, const void *encrypted, size_t encrypted_size,
+                void **ret_key)
+{
+    _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+    size_t size;
+    int r;
+
+    r = call_new(&bus, &call, "UnwrapKey");
+    if (r < 0)
+        return r;
+    r = sd_bus_message_append(call, "sss", reference->algorithm, reference->label,
+                              reference->purpose);
+    if (r >= 0)
+        r = append_context(call, reference);
+    if (r >= 0)
+        r = sd_bus_message_append_array(call, 'y', encrypted, encrypted_size);
+    if (r >= 0)
+        r = sd_bus_message_append(call, "u", (uint32_t)reference->key_size);
+    if (r >= 0)
+        r = sd_bus_message_sensitive(call);
+    if (r < 0)
+        return keyd_failed(r, NULL);
+    r = call_for_bytes(bus, call, reference->key_size, ret_key, &size);
+    if (r >= 0 && size != reference->key_size) {
+        explicit_bzero(*ret_key, size);
+        free(*ret_key);
+        return keyd_failed(-EBADMSG, NULL);
+    }
+    return r;
 }
 
 int keyd_sign(const KeydReference *reference, const char *digest, int to_be_signed,
@@ -191,32 +227,15 @@ static const char *key_type(const char *algorithm)
     return NULL;
 }
 
-int keyd_key_new(OSSL_LIB_CTX *context, const char *algorithm, const char *label,
-                 const char *purpose, const void *certificate, size_t certificate_size,
-                 EVP_PKEY **ret)
+/* A key that stands for one in keyd: *params gets the public half added, and an end. */
+static int key_from_params(OSSL_LIB_CTX *context, const char *algorithm, OSSL_PARAM *params,
+                           size_t n, const void *public_key, size_t public_key_size, EVP_PKEY **ret)
 {
     _cleanup_(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *maker = NULL;
-    _cleanup_free_ void *public_key = NULL;
-    size_t public_key_size, n = 0;
-    OSSL_PARAM params[6];
     EVP_PKEY *key = NULL;
-    int r;
 
-    if (!key_type(algorithm))
-        return -EOPNOTSUPP;
-    r = keyd_get_public_key(algorithm, label, &public_key, &public_key_size);
-    if (r < 0)
-        return r;
-    params[n++] =
-        OSSL_PARAM_construct_utf8_string(KEYD_PARAM_ALGORITHM, (char *)(uintptr_t)algorithm, 0);
-    params[n++] = OSSL_PARAM_construct_utf8_string(KEYD_PARAM_LABEL, (char *)(uintptr_t)label, 0);
-    params[n++] =
-        OSSL_PARAM_construct_utf8_string(KEYD_PARAM_PURPOSE, (char *)(uintptr_t)purpose, 0);
-    params[n++] =
-        OSSL_PARAM_construct_octet_string(KEYD_PARAM_PUBLIC_KEY, public_key, public_key_size);
-    if (certificate)
-        params[n++] = OSSL_PARAM_construct_octet_string(
-            KEYD_PARAM_CERTIFICATE, (void *)(uintptr_t)certificate, certificate_size);
+    params[n++] = OSSL_PARAM_construct_octet_string(KEYD_PARAM_PUBLIC_KEY,
+                                                    (void *)(uintptr_t)public_key, public_key_size);
     params[n] = OSSL_PARAM_construct_end();
     maker =
         EVP_PKEY_CTX_new_from_name(context, key_type(algorithm), "provider=" KEYD_PROVIDER_NAME);
@@ -229,4 +248,78 @@ int keyd_key_new(OSSL_LIB_CTX *context, const char *algorithm, const char *label
     }
     *ret = key;
     return 0;
+}
+
+static OSSL_PARAM text_param(const char *name, const char *text)
+{
+    return OSSL_PARAM_construct_utf8_string(name, (char *)(uintptr_t)text, 0);
+}
+
+static int key_new(OSSL_LIB_CTX *context, const KeydReference *reference, EVP_PKEY **ret)
+{
+    _cleanup_free_ void *public_key = NULL;
+    size_t public_key_size, key_size = reference->key_size, n = 0;
+    OSSL_PARAM params[8];
+    int r;
+
+    if (!key_type(reference->algorithm))
+        return -EOPNOTSUPP;
+    r = keyd_get_public_key(reference->algorithm, reference->label, reference->pair, &public_key,
+                            &public_key_size);
+    if (r < 0)
+        return r;
+    params[n++] = text_param(KEYD_PARAM_ALGORITHM, reference->algorithm);
+    params[n++] = text_param(KEYD_PARAM_LABEL, reference->label);
+    params[n++] = text_param(KEYD_PARAM_PURPOSE, reference->purpose);
+    if (reference->pair)
+        params[n++] = text_param(KEYD_PARAM_PAIR, reference->pair);
+    if (reference->certificate)
+        params[n++] = OSSL_PARAM_construct_octet_string(
+            KEYD_PARAM_CERTIFICATE, reference->certificate, reference->certificate_size);
+    if (key_size > 0)
+        params[n++] = OSSL_PARAM_construct_size_t(KEYD_PARAM_KEY_SIZE, &key_size);
+    return key_from_params(context, reference->algorithm, params, n, public_key, public_key_size,
+                           ret);
+}
+
+/* Only read. */
+static char *borrow(const char *text)
+{
+    return (char *)(uintptr_t)text;
+}
+
+int keyd_key_new(OSSL_LIB_CTX *context, const char *algorithm, const char *label,
+                 const char *purpose, const void *certificate, size_t certificate_size,
+                 EVP_PKEY **ret)
+{
+    const KeydReference reference = {.algorithm = borrow(algorithm),
+                                     .label = borrow(label),
+                                     .purpose = borrow(purpose),
+                                     .certificate = (void *)(uintptr_t)certificate,
+                                     .certificate_size = certificate_size};
+
+    return key_new(context, &reference, ret);
+}
+
+int keyd_pair_new(OSSL_LIB_CTX *context, const char *algorithm, const char *label, const char *pair,
+                  const char *purpose, EVP_PKEY **ret)
+{
+    const KeydReference reference = {.algorithm = borrow(algorithm),
+                                     .label = borrow(label),
+                                     .purpose = borrow(purpose),
+                                     .pair = borrow(pair)};
+
+    return key_new(context, &reference, ret);
+}
+
+int keyd_unwrapper_new(OSSL_LIB_CTX *context, const char *label, const char *purpose,
+                       size_t key_size, EVP_PKEY **ret)
+{
+    const KeydReference reference = {.algorithm = borrow("rsa"),
+                                     .label = borrow(label),
+                                     .purpose = borrow(purpose),
+                                     .pair = borrow("encryption"),
+                                     .key_size = key_size};
+
+    return key_new(context, &reference, ret);
 }

@@ -64,6 +64,7 @@ static void key_unref(void *data)
     free(key->reference.label);
     free(key->reference.purpose);
     free(key->reference.certificate);
+    free(key->reference.pair);
     free(key);
 }
 
@@ -132,6 +133,12 @@ static int key_import_reference(KeydKey *key, const OSSL_PARAM params[],
     if (p && (p->data_type != OSSL_PARAM_OCTET_STRING ||
               OSSL_PARAM_get_octet_string(p, &reference->certificate, SIZE_MAX,
                                           &reference->certificate_size) != 1))
+        return 0;
+    p = OSSL_PARAM_locate_const(params, KEYD_PARAM_KEY_SIZE);
+    if (p && OSSL_PARAM_get_size_t(p, &reference->key_size) != 1)
+        return 0;
+    if (OSSL_PARAM_locate_const(params, KEYD_PARAM_PAIR) &&
+        !text_param(params, KEYD_PARAM_PAIR, &reference->pair))
         return 0;
     return text_param(params, KEYD_PARAM_LABEL, &reference->label) &&
            text_param(params, KEYD_PARAM_PURPOSE, &reference->purpose) &&
@@ -612,6 +619,93 @@ static const OSSL_DISPATCH sign_functions[] = {
     {0, NULL},
 };
 
+/* --- Unwrapping content keys ------------------------------------------------------------------ */
+
+static void *unwrap_new(void *provctx)
+{
+    return calloc(1, sizeof(KeydKey *));
+}
+
+static void unwrap_free(void *data)
+{
+    KeydKey **key = data;
+
+    if (key)
+        key_unref(*key);
+    free(key);
+}
+
+static int unwrap_init(void *data, void *new, const OSSL_PARAM params[])
+{
+    KeydKey **key = data;
+
+    if (new) {
+        key_unref(*key);
+        *key = key_ref(new);
+    }
+    if (!*key || (*key)->reference.key_size == 0) {
+        ERR_raise(ERR_LIB_PROV, PROV_R_NOT_A_PRIVATE_KEY);
+        return 0;
+    }
+    return 1;
+}
+
+static int unwrap(void *data, unsigned char *out, size_t *size, size_t room,
+                  const unsigned char *in, size_t in_size)
+{
+    const KeydReference *reference = &(*(KeydKey **)data)->reference;
+    _cleanup_free_ void *key = NULL;
+
+    if (!out) {
+        *size = reference->key_size;
+        return 1;
+    }
+    if (room < reference->key_size) {
+        ERR_raise(ERR_LIB_PROV, PROV_R_OUTPUT_BUFFER_TOO_SMALL);
+        return 0;
+    }
+    if (keyd_unwrap(reference, in, in_size, &key) < 0) {
+        ERR_raise_data(ERR_LIB_PROV, PROV_R_FAILED_TO_DECRYPT, "keyd: %s", keyd_last_error());
+        return 0;
+    }
+    memcpy(out, key, reference->key_size);
+    *size = reference->key_size;
+    explicit_bzero(key, reference->key_size);
+    return 1;
+}
+
+static int unwrap_set_params(void *data, const OSSL_PARAM params[])
+{
+    const OSSL_PARAM *p =
+        params ? OSSL_PARAM_locate_const(params, OSSL_ASYM_CIPHER_PARAM_PAD_MODE) : NULL;
+
+    if (p && !is_pkcs1_padding(p)) {
+        ERR_raise(ERR_LIB_PROV, PROV_R_ILLEGAL_OR_UNSUPPORTED_PADDING_MODE);
+        return 0;
+    }
+    return 1;
+}
+
+static const OSSL_PARAM *unwrap_settable_params(void *data, void *provctx)
+{
+    static const OSSL_PARAM settable[] = {
+        OSSL_PARAM_utf8_string(OSSL_ASYM_CIPHER_PARAM_PAD_MODE, NULL, 0),
+        OSSL_PARAM_END,
+    };
+
+    return settable;
+}
+
+static const OSSL_DISPATCH unwrap_functions[] = {
+    {OSSL_FUNC_ASYM_CIPHER_NEWCTX, FUNCTION(unwrap_new)},
+    {OSSL_FUNC_ASYM_CIPHER_FREECTX, FUNCTION(unwrap_free)},
+    {OSSL_FUNC_ASYM_CIPHER_DECRYPT_INIT, FUNCTION(unwrap_init)},
+    {OSSL_FUNC_ASYM_CIPHER_DECRYPT, FUNCTION(unwrap)},
+    {OSSL_FUNC_ASYM_CIPHER_SET_CTX_PARAMS, FUNCTION(unwrap_set_params)},
+    {OSSL_FUNC_ASYM_CIPHER_SETTABLE_CTX_PARAMS, FUNCTION(unwrap_settable_params)},
+    {0, NULL},
+};
+
 /* --- The provider ----------------------------------------------------------------------------- */
 
 #define PROPERTIES "provider=" KEYD_PROVIDER_NAME
@@ -632,12 +726,19 @@ static const OSSL_ALGORITHM signature_algorithms[] = {
     {NULL, NULL, NULL, NULL},
 };
 
+static const OSSL_ALGORITHM cipher_algorithms[] = {
+    {"RSA:rsaEncryption:1.2.840.113549.1.1.1", PROPERTIES, unwrap_functions,
+     "RSA key transport by keyd"},
+    {NULL, NULL, NULL, NULL},
+};
+
 static const OSSL_ALGORITHM *provider_query(void *provctx, int operation, int *no_cache)
 {
     *no_cache = 0;
-    return operation == OSSL_OP_KEYMGMT     ? key_algorithms
-           : operation == OSSL_OP_SIGNATURE ? signature_algorithms
-                                            : NULL;
+    return operation == OSSL_OP_KEYMGMT       ? key_algorithms
+           : operation == OSSL_OP_SIGNATURE   ? signature_algorithms
+           : operation == OSSL_OP_ASYM_CIPHER ? cipher_algorithms
+                                              : NULL;
 }
 
 static const OSSL_DISPATCH provider_functions[] = {

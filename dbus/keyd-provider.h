@@ -16,6 +16,8 @@
 #define KEYD_PARAM_LABEL "keyd-label"
 #define KEYD_PARAM_PURPOSE "keyd-purpose"
 #define KEYD_PARAM_CERTIFICATE "keyd-certificate"
+#define KEYD_PARAM_PAIR "keyd-pair"
+#define KEYD_PARAM_KEY_SIZE "keyd-key-size"
 #define KEYD_PARAM_PUBLIC_KEY "keyd-public-key" /* DER SubjectPublicKeyInfo */
 
 /* Which key, and what it is used for. */
@@ -25,12 +27,19 @@ typedef struct KeydReference {
     char *purpose;
     void *certificate; /* DER; NULL when there is none */
     size_t certificate_size;
+    char *pair;      /* "encryption"; NULL: the one that is for the purpose */
+    size_t key_size; /* of keys that are unwrapped; 0: none are */
 } KeydReference;
 
 /* Asks keyd to sign the content of a sealed memory file. digest: "sha256", ...; "" for ed25519. The
  * caller owns *ret_signature. */
 int keyd_sign(const KeydReference *reference, const char *digest, int to_be_signed,
               void **ret_signature, size_t *ret_size);
+
+/* Asks keyd for the content key in a key transport. The caller wipes and frees *ret_key, which has
+ * reference->key_size bytes. */
+int keyd_unwrap(const KeydReference *reference, const void *encrypted, size_t encrypted_size,
+                void **ret_key);
 
 int keyd_provider_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in,
                        const OSSL_DISPATCH **ret_out, void **ret_provctx);

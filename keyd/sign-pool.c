@@ -104,6 +104,9 @@ static void item_finish(SignPool *p, Item *i)
     p->done(i->message, &i->work, &i->outcome);
     sd_bus_message_unref(i->message);
     typed_sign_done(&i->work);
+    /* It may also be what was decrypted. */
+    if (i->signature)
+        explicit_bzero(i->signature, i->outcome.signature_size);
     free(i->signature);
     free(i);
 }

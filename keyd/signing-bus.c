@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* org.chancery.Keys1.Signing: the one place where something leaves keyd that a private key made. */
 #include <sys/uio.h>
+#include <time.h>
 
 #include "errors.h"
 #include "keyd.h"
@@ -13,13 +14,15 @@
 /* What was asked for, as the message has it. */
 typedef struct SignCall {
     const char *algorithm, *label, *purpose, *digest;
+    const char *pair; /* NULL: the one that signs, or that decrypts, as the purpose does */
     struct iovec certificate;
     int to_be_signed;
 } SignCall;
 
 static int context_read(sd_bus_message *m, SignCall *c, sd_bus_error *reterr_error)
 {
-    const BusOption options[] = {{"certificate", 'A', &c->certificate, NULL}};
+    const BusOption options[] = {{"certificate", 'A', &c->certificate, NULL},
+                                 {"pair", 's', &c->pair, NULL}};
 
     return bus_read_options(m, options, ELEMENTSOF(options), reterr_error);
 }
@@ -70,8 +73,21 @@ static int no_such_key(sd_bus_error *reterr_error)
                              "There is no such key; generate it first");
 }
 
+/* Of usage keys the one or the other pair. NULL when there is no such key, or no pair of that name.
+ */
+static Key *pair_find(Keyd *k, const char *algorithm, const char *label, const char *pair)
+{
+    Key *key = store_find(k->store, algorithm, label);
+
+    if (!key || streq(pair, KEY_USAGE_SIGNATURE))
+        return key;
+    if (!streq(pair, KEY_USAGE_ENCRYPTION))
+        return NULL;
+    return key->encryption ? key->encryption : key;
+}
+
 /* May this caller use this key for this purpose? */
-static int work_prepare(sd_bus_message *m, Keyd *k, const SignCall *c, TypedSign *t,
+static int work_prepare(sd_bus_message *m, Keyd *k, const SignCall *c, bool decrypts, TypedSign *t,
                         sd_bus_error *reterr_error)
 {
     const char *reason = NULL;
@@ -79,9 +95,15 @@ static int work_prepare(sd_bus_message *m, Keyd *k, const SignCall *c, TypedSign
 
     if (purpose_from_string(c->purpose, &t->purpose) < 0)
         return refuse(m, c, "there is no such purpose", reterr_error);
+    if (purpose_decrypts(t->purpose) != decrypts)
+        return refuse(m, c, decrypts ? "nothing is decrypted for it" : "nothing is signed for it",
+                      reterr_error);
     if (!bus_sender_is_daemon(m, purpose_caller(t->purpose)))
         return refuse(m, c, "this purpose is not for this caller", reterr_error);
-    key = store_find(k->store, c->algorithm, c->label);
+    key = pair_find(k, c->algorithm, c->label,
+                    c->pair    ? c->pair
+                    : decrypts ? KEY_USAGE_ENCRYPTION
+                               : KEY_USAGE_SIGNATURE);
     if (!key)
         return no_such_key(reterr_error);
     t->key = key_ref(key);
@@ -133,6 +155,17 @@ static int work_take_input(const SignCall *c, TypedSign *t, sd_bus_error *reterr
     return 0;
 }
 
+static int work_submit(sd_bus_message *m, Keyd *k, uid_t uid, TypedSign *t,
+                       sd_bus_error *reterr_error)
+{
+    int r = sign_pool_submit(k->pool, m, uid, t);
+
+    if (r == -EDQUOT)
+        return sd_bus_error_setf(reterr_error, ERROR_LIMIT_EXCEEDED,
+                                 "Too many signatures are under way, wait for some of them");
+    return r < 0 ? r : 1;
+}
+
 int keys1_signing_method_sign(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
 {
     _cleanup_(typed_sign_done) TypedSign t = {0};
@@ -145,7 +178,7 @@ int keys1_signing_method_sign(sd_bus_message *m, void *userdata, sd_bus_error *r
     if (r >= 0)
         r = bus_sender_uid(m, &uid);
     if (r >= 0)
-        r = work_prepare(m, k, &c, &t, reterr_error);
+        r = work_prepare(m, k, &c, false, &t, reterr_error);
     if (r >= 0)
         r = work_set_digest(m, &c, &t, reterr_error);
     if (r >= 0)
@@ -154,14 +187,65 @@ int keys1_signing_method_sign(sd_bus_message *m, void *userdata, sd_bus_error *r
         r = work_take_input(&c, &t, reterr_error);
     if (r < 0)
         return r;
-    r = sign_pool_submit(k->pool, m, uid, &t);
-    if (r == -EDQUOT)
-        return sd_bus_error_setf(reterr_error, ERROR_LIMIT_EXCEEDED,
-                                 "Too many signatures are under way, wait for some of them");
-    return r < 0 ? r : 1;
+    return work_submit(m, k, uid, &t, reterr_error);
 }
 
-static int answer_signature(sd_bus_message *m, const SignOutcome *outcome)
+/* --- Decrypting --- */
+
+static int check_unwrap_budget(sd_bus_message *m, const SignCall *c, Key *key,
+                               sd_bus_error *reterr_error)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    if (unwrap_budget_left(&key->budget,
+                           (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000))
+        return 0;
+    log_refusal(m, key->algorithm->name, key->label, c->purpose,
+                "too much came that was not encrypted for it");
+    return sd_bus_error_setf(reterr_error, ERROR_LIMIT_EXCEEDED,
+                             "Too much came that was not encrypted for the key; wait ten minutes");
+}
+
+int keys1_signing_method_unwrap_key(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    _cleanup_(typed_sign_done) TypedSign t = {0};
+    Keyd *k = userdata;
+    const void *encrypted;
+    size_t encrypted_size;
+    SignCall c = {0};
+    uint32_t size;
+    uid_t uid;
+    int r;
+
+    r = sd_bus_message_read(m, "sss", &c.algorithm, &c.label, &c.purpose);
+    if (r >= 0)
+        r = context_read(m, &c, reterr_error);
+    if (r >= 0)
+        r = sd_bus_message_read_array(m, 'y', &encrypted, &encrypted_size);
+    if (r >= 0)
+        r = sd_bus_message_read(m, "u", &size);
+    if (r >= 0)
+        r = bus_sender_uid(m, &uid);
+    if (r >= 0)
+        r = work_prepare(m, k, &c, true, &t, reterr_error);
+    if (r < 0)
+        return r;
+    if (!unwrap_size_is_valid(size))
+        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
+                                 "The size of a key is 16, 24 or 32 bytes");
+    t.unwrapped_size = size;
+    r = check_unwrap_budget(m, &c, t.key, reterr_error);
+    if (r >= 0)
+        r = typed_sign_copy_input(&t, encrypted, encrypted_size);
+    if (r == -EMSGSIZE)
+        return sd_bus_error_setf(reterr_error, ERROR_TOO_LARGE,
+                                 "An encrypted key is at most %zu bytes",
+                                 purpose_size_max(t.purpose));
+    return r < 0 ? r : work_submit(m, k, uid, &t, reterr_error);
+}
+
+static int answer_signature(sd_bus_message *m, const TypedSign *t, const SignOutcome *outcome)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
     int r;
@@ -169,6 +253,8 @@ static int answer_signature(sd_bus_message *m, const SignOutcome *outcome)
     r = sd_bus_message_new_method_return(m, &reply);
     if (r >= 0)
         r = sd_bus_message_append_array(reply, 'y', outcome->signature, outcome->signature_size);
+    if (r >= 0 && purpose_decrypts(t->purpose))
+        r = sd_bus_message_sensitive(reply);
     return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
 }
 
@@ -187,7 +273,7 @@ void signing_bus_answer(sd_bus_message *m, const TypedSign *t, const SignOutcome
     int r;
 
     if (outcome->result >= 0)
-        r = answer_signature(m, outcome);
+        r = answer_signature(m, t, outcome);
     else if (outcome->reason)
         r = answer_refusal(m, t, outcome);
     else
@@ -230,7 +316,7 @@ int keys1_signing_method_open_channel(sd_bus_message *m, void *userdata, sd_bus_
     if (r >= 0)
         r = context_read(m, &c, reterr_error);
     if (r >= 0)
-        r = work_prepare(m, k, &c, &t, reterr_error);
+        r = work_prepare(m, k, &c, false, &t, reterr_error);
     if (r >= 0)
         r = work_take_certificate(&c, &t, reterr_error);
     return r < 0 ? r : channel_open(m, k, &t, reterr_error);
@@ -249,9 +335,9 @@ static bool channel_is_valid(const TypedSign *t, void *userdata)
     Keyd *k = userdata;
     Key *key = store_find(k->store, t->key->algorithm->name, t->key->label);
 
-    if (key != t->key)
+    if (!key || (key != t->key && key->encryption != t->key))
         return false;
-    now.key = key_ref(key);
+    now.key = key_ref(t->key);
     return typed_sign_permitted(&now, k->store, k->rights, &reason) >= 0 &&
            is_same_permission(&now, t);
 }
@@ -261,19 +347,11 @@ void signing_bus_check_channels(Keyd *k)
     channels_check(k->channels, channel_is_valid, k);
 }
 
-int keys1_signing_method_get_public_key(sd_bus_message *m, void *userdata,
-                                        sd_bus_error *reterr_error)
+static int answer_public_key(sd_bus_message *m, const Key *key, sd_bus_error *reterr_error)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-    const char *algorithm, *label;
-    Keyd *k = userdata;
-    Key *key;
     int r;
 
-    r = sd_bus_message_read(m, "ss", &algorithm, &label);
-    if (r < 0)
-        return r;
-    key = store_find(k->store, algorithm, label);
     if (!key)
         return no_such_key(reterr_error);
     r = sd_bus_message_new_method_return(m, &reply);
@@ -282,6 +360,30 @@ int keys1_signing_method_get_public_key(sd_bus_message *m, void *userdata,
     if (r >= 0)
         r = sd_bus_send(NULL, reply, NULL);
     return r < 0 ? r : 1;
+}
+
+int keys1_signing_method_get_public_key(sd_bus_message *m, void *userdata,
+                                        sd_bus_error *reterr_error)
+{
+    const char *algorithm, *label;
+    Keyd *k = userdata;
+    int r;
+
+    r = sd_bus_message_read(m, "ss", &algorithm, &label);
+    return r < 0 ? r
+                 : answer_public_key(m, pair_find(k, algorithm, label, KEY_USAGE_SIGNATURE),
+                                     reterr_error);
+}
+
+int keys1_signing_method_get_pair_public_key(sd_bus_message *m, void *userdata,
+                                             sd_bus_error *reterr_error)
+{
+    const char *algorithm, *label, *pair;
+    Keyd *k = userdata;
+    int r;
+
+    r = sd_bus_message_read(m, "sss", &algorithm, &label, &pair);
+    return r < 0 ? r : answer_public_key(m, pair_find(k, algorithm, label, pair), reterr_error);
 }
 
 int signing_bus_init(Keyd *k)

@@ -6,6 +6,7 @@
 
 #include "envelope-input.h"
 #include "memfd.h"
+#include "scep-input.h"
 #include "tbs.h"
 #include "x509-render.h"
 
@@ -14,10 +15,15 @@
 static const struct {
     const char *name, *caller;
     size_t size_max;
+    bool enrols; /* what a pair has to sign to get a certificate, an encryption pair too */
+    bool decrypts;
 } purposes[] = {
-    [PURPOSE_CERTIFICATE_REQUEST] = {"certificate-request", "enrolld", TBS_SIZE_MAX},
-    [PURPOSE_CERTIFICATE] = {"certificate", "enrolld", TBS_SIZE_MAX},
-    [PURPOSE_ENVELOPE] = {"envelope", "dossierd", ENVELOPE_SIZE_MAX},
+    [PURPOSE_CERTIFICATE_REQUEST] = {"certificate-request", "enrolld", TBS_SIZE_MAX, true, false},
+    [PURPOSE_CERTIFICATE] = {"certificate", "enrolld", TBS_SIZE_MAX, false, false},
+    [PURPOSE_ENVELOPE] = {"envelope", "dossierd", ENVELOPE_SIZE_MAX, false, false},
+    [PURPOSE_SCEP_CERTIFICATE] = {"scep-certificate", "enrolld", TBS_SIZE_MAX, true, false},
+    [PURPOSE_SCEP] = {"scep", "enrolld", SCEP_ATTRIBUTES_SIZE_MAX, true, false},
+    [PURPOSE_SCEP_DECRYPT] = {"scep-decrypt", "enrolld", RSA_BITS_MAX / 8, false, true},
 };
 
 int purpose_from_string(const char *name, Purpose *ret)
@@ -43,6 +49,11 @@ const char *purpose_caller(Purpose purpose)
 size_t purpose_size_max(Purpose purpose)
 {
     return purposes[purpose].size_max;
+}
+
+bool purpose_decrypts(Purpose purpose)
+{
+    return purposes[purpose].decrypts;
 }
 
 static int refuse(int error, const char **ret_reason, const char *reason)
@@ -86,15 +97,35 @@ static void collect_subjects(TypedSign *t, Store *store, const KeyRights *rights
     }
 }
 
+static int check_usage(const TypedSign *t, const char **ret_reason)
+{
+    if (purposes[t->purpose].decrypts) {
+        if (t->key->algorithm->family != KEY_FAMILY_RSA)
+            return refuse(-EPERM, ret_reason, "only rsa keys decrypt");
+        if (streq(t->key->usage, KEY_USAGE_SIGNATURE))
+            return refuse(-EPERM, ret_reason,
+                          "it lacks the usage encryption; its usage is signature");
+        return 0;
+    }
+    if (!key_signs(t->key) && !purposes[t->purpose].enrols)
+        return refuse(-EPERM, ret_reason, "it lacks the usage signature; its usage is encryption");
+    return 0;
+}
+
 int typed_sign_permitted(TypedSign *t, Store *store, const KeyRights *rights,
                          const char **ret_reason)
 {
     const char *algorithm = t->key->algorithm->name, *label = t->key->label;
+    int r;
 
-    if (!key_signs(t->key))
-        return refuse(-EPERM, ret_reason, "it lacks the usage signature; its usage is encryption");
+    r = check_usage(t, ret_reason);
+    if (r < 0)
+        return r;
     switch (t->purpose) {
     case PURPOSE_CERTIFICATE_REQUEST:
+    case PURPOSE_SCEP_CERTIFICATE:
+    case PURPOSE_SCEP:
+    case PURPOSE_SCEP_DECRYPT:
         if (!key_rights_is_keypair(rights, algorithm, label))
             return refuse(-EPERM, ret_reason, "no trustpoint names it as its keypair");
         return 0;
@@ -163,6 +194,39 @@ static int check_certificate(const TypedSign *t, const char **ret_reason)
     return 0;
 }
 
+/* What a SCEP client without a certificate signs its request with: valid for nobody who does not
+ * trust this very key already. */
+static int check_scep_certificate(const TypedSign *t, const char **ret_reason)
+{
+    DerSpan algorithm = signature_algorithm_identifier(t->key->algorithm, t->digest);
+    TbsCertificate c;
+    int r;
+
+    r = tbs_certificate_parse(input_of(t), &c, ret_reason);
+    if (r < 0)
+        return r;
+    if (!der_equal(c.signature_algorithm, algorithm.data, algorithm.size))
+        return refuse(-EBADMSG, ret_reason,
+                      "the signature algorithm is not that of the key and digest");
+    if (!is_public_key_of(c.public_key, t->key))
+        return refuse(-EPERM, ret_reason, "the public key is not that of the key");
+    if (!der_equal(c.issuer, c.subject.data, c.subject.size))
+        return refuse(-EPERM, ret_reason,
+                      "the issuer of a self-signed certificate is not its subject");
+    if (c.extensions.is_ca || c.extensions.signs_others)
+        return refuse(-EPERM, ret_reason, "it would make the key a CA");
+    return 0;
+}
+
+static int check_scep(const TypedSign *t, const char **ret_reason)
+{
+    const EVP_MD *md = digest_to_md(t->digest);
+
+    /* Ed25519 has SHA-512 with it, RFC 8419 section 3. */
+    return scep_attributes_check(input_of(t), (size_t)EVP_MD_get_size(md ? md : EVP_sha512()),
+                                 ret_reason);
+}
+
 /* The certificate that the header speaks of has to carry this very key. */
 static int check_context_certificate(const TypedSign *t, const char **ret_reason)
 {
@@ -226,12 +290,25 @@ static int on_piece(DerSpan piece, void *userdata)
     return 0;
 }
 
+static int decrypt(const TypedSign *t, uint8_t **ret, size_t *ret_size, const char **ret_reason)
+{
+    int r = unwrap(t->key->pkey, input_of(t), t->unwrapped_size, &t->key->budget, ret);
+
+    if (r == -EBADMSG)
+        return refuse(r, ret_reason, "it is not what is encrypted for a key of this size");
+    if (r >= 0)
+        *ret_size = t->unwrapped_size;
+    return r;
+}
+
 int typed_sign(const TypedSign *t, uint8_t **ret, size_t *ret_size, const char **ret_reason)
 {
     Progress progress = {t, NULL, ret_reason};
     DerSpan payload;
     int r;
 
+    if (purposes[t->purpose].decrypts)
+        return decrypt(t, ret, ret_size, ret_reason);
     if (!key_algorithm_takes_digest(t->key->algorithm, t->digest))
         return refuse(-EINVAL, ret_reason, "the key does not sign that digest");
     switch (t->purpose) {
@@ -246,6 +323,13 @@ int typed_sign(const TypedSign *t, uint8_t **ret, size_t *ret_size, const char *
         if (r >= 0)
             progress.payload = payload.data;
         break;
+    case PURPOSE_SCEP_CERTIFICATE:
+        r = check_scep_certificate(t, ret_reason);
+        break;
+    case PURPOSE_SCEP:
+        r = check_scep(t, ret_reason);
+        break;
+    case PURPOSE_SCEP_DECRYPT:
     default:
         r = refuse(-EPERM, ret_reason, "the purpose is not known");
     }
@@ -268,6 +352,20 @@ int typed_sign_take_input(TypedSign *t, int fd)
     else if (r == -EMSGSIZE && max > COPY_MAX)
         r = memfd_map(fd, max, &t->input, &t->input_size);
     return r;
+}
+
+int typed_sign_copy_input(TypedSign *t, const void *data, size_t size)
+{
+    if (size > purpose_size_max(t->purpose))
+        return -EMSGSIZE;
+    t->copy = malloc(size > 0 ? size : 1);
+    if (!t->copy)
+        return -ENOMEM;
+    if (size > 0)
+        memcpy(t->copy, data, size);
+    t->input = t->copy;
+    t->input_size = size;
+    return 0;
 }
 
 void typed_sign_done(TypedSign *t)

@@ -15,6 +15,9 @@ typedef enum Purpose {
     PURPOSE_CERTIFICATE_REQUEST,
     PURPOSE_CERTIFICATE,
     PURPOSE_ENVELOPE,
+    PURPOSE_SCEP_CERTIFICATE,
+    PURPOSE_SCEP,
+    PURPOSE_SCEP_DECRYPT,
 } Purpose;
 
 /* -EINVAL when there is no such purpose. */
@@ -23,6 +26,8 @@ const char *purpose_to_string(Purpose purpose);
 /* The one daemon that may ask: "enrolld". */
 const char *purpose_caller(Purpose purpose);
 size_t purpose_size_max(Purpose purpose);
+/* Is something decrypted for it, instead of signed? */
+bool purpose_decrypts(Purpose purpose);
 
 #define TYPED_SIGN_SUBJECTS_MAX 64U
 
@@ -39,6 +44,7 @@ typedef struct TypedSign {
     Key *subjects[TYPED_SIGN_SUBJECTS_MAX]; /* for PURPOSE_CERTIFICATE: whose public keys may be
                                                certified, besides its own */
     size_t n_subjects;
+    size_t unwrapped_size; /* for purposes that decrypt: of the key that comes out */
     const atomic_bool *cancelled; /* may be NULL */
 } TypedSign;
 
@@ -47,7 +53,8 @@ typedef struct TypedSign {
 int typed_sign_permitted(TypedSign *t, Store *store, const KeyRights *rights,
                          const char **ret_reason);
 
-/* -EBADMSG: not what the purpose says, -EPERM: not what this key may sign, -EINVAL: digest; with a
+/* Does what the purpose says, which may also be to decrypt: *ret is wiped by whoever frees it.
+ * -EBADMSG: not what the purpose says, -EPERM: not what this key may sign, -EINVAL: digest; with a
  * static reason. -ECANCELED. */
 int typed_sign(const TypedSign *t, uint8_t **ret, size_t *ret_size, const char **ret_reason);
 
@@ -55,6 +62,9 @@ int typed_sign(const TypedSign *t, uint8_t **ret, size_t *ret_size, const char *
  * than a mapping that every thread has to be told of. -EMSGSIZE when it is more than the purpose
  * allows. */
 int typed_sign_take_input(TypedSign *t, int fd);
+
+/* The same for what came in a message. */
+int typed_sign_copy_input(TypedSign *t, const void *data, size_t size);
 
 /* Releases everything, the input too. */
 void typed_sign_done(TypedSign *t);

@@ -112,6 +112,13 @@ static int read_time(DerSpan *input, char ret[TIME_DIGITS])
     return 0;
 }
 
+bool x509_is_time(DerSpan input)
+{
+    char digits[TIME_DIGITS];
+
+    return read_time(&input, digits) >= 0 && input.size == 0;
+}
+
 int x509_read_validity(DerSpan *input, const char **ret_reason)
 {
     char not_before[TIME_DIGITS], not_after[TIME_DIGITS];

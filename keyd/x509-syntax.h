@@ -18,6 +18,8 @@ int x509_read_name(DerSpan *input, DerSpan *ret_content, const char **ret_reason
 /* SubjectPublicKeyInfo; *ret_element includes tag and length. */
 int x509_read_public_key(DerSpan *input, DerSpan *ret_element, const char **ret_reason);
 
+/* Exactly one time, as RFC 5280 section 4.1.2.5 writes it. */
+bool x509_is_time(DerSpan input);
 /* Validity: two times as RFC 5280 section 4.1.2.5 writes them, in order. */
 int x509_read_validity(DerSpan *input, const char **ret_reason);
 

@@ -2,11 +2,16 @@
 """keyd signs only what it understands, and only for whom it is meant. The wrong callers here are the daemons' own users:
 what a stolen daemon could try."""
 
+import json
+import shlex
+import subprocess
+
 import pytest
 
 from authorization import CALL, call, put_tool
 
-PURPOSES = {"certificate-request": "chancery-enrolld", "certificate": "chancery-enrolld", "envelope": "chancery-dossierd"}
+PURPOSES = {"certificate-request": "chancery-enrolld", "certificate": "chancery-enrolld", "scep-certificate": "chancery-enrolld",
+            "scep": "chancery-enrolld", "envelope": "chancery-dossierd"}
 REFUSED = "org.chancery.Error.PurposeRefused"
 MALFORMED = "org.chancery.Error.Malformed"
 
@@ -34,6 +39,8 @@ def test_wrong_caller(purpose, signer):
 def test_what_does_not_parse(signer):
     assert sign(signer, "chancery-enrolld", "system-enroll-key", "certificate-request")[0] == MALFORMED
     assert sign(signer, "chancery-enrolld", "system-root-key", "certificate")[0] == MALFORMED
+    for purpose in ("scep-certificate", "scep"):
+        assert sign(signer, "chancery-enrolld", "system-enroll-key", purpose)[0] == MALFORMED
     assert sign(signer, "chancery-dossierd", "system-enroll-key", "envelope")[0] == MALFORMED
 
 
@@ -43,7 +50,7 @@ def test_keys_have_one_role(signer):
     assert sign(signer, "chancery-dossierd", "system-root-key", "envelope")[0] == REFUSED
 
 
-@pytest.mark.parametrize("purpose", ["", "x", "tls", "scep", "raw", "Certificate", "certificate\n"])
+@pytest.mark.parametrize("purpose", ["", "x", "tls", "scep-decrypt", "raw", "Certificate", "certificate\n"])
 def test_unknown_purpose(purpose, signer):
     for user in ("chancery-enrolld", "chancery-dossierd"):
         assert sign(signer, user, "system-enroll-key", purpose)[0] == REFUSED
@@ -63,3 +70,58 @@ def test_key_that_no_trustpoint_names(signer):
     words = [CALL, "org.chancery.Keys1", "/org/chancery/Keys1", "org.chancery.Keys1.Signing", "Sign", "ssssa{sv}h", "ecdsanistp256", "spare",
              "certificate-request", "sha256"]
     assert call(signer, words, "chancery-enrolld")[0] == REFUSED
+
+
+# --- Decrypting the content key of a SCEP reply ---
+
+SIGNING = ["busctl", "--json=short", "call", "org.chancery.Keys1", "/org/chancery/Keys1", "org.chancery.Keys1.Signing"]
+CONTENT_KEY = bytes(range(16))
+
+
+def encrypt(machine, folder, label, data, padding="pkcs1"):
+    """What anybody can do with the public key."""
+    found = machine.run([*SIGNING, "GetPairPublicKey", "sss", "rsa", label, "encryption"], "chancery-enrolld").stdout
+    (folder / "public.der").write_bytes(bytes(json.loads(found)["data"][0]))
+    command = ["openssl", "pkeyutl", "-encrypt", "-pubin", "-keyform", "DER", "-inkey", folder / "public.der", "-pkeyopt", f"rsa_padding_mode:{padding}"]
+    return subprocess.run(command, input=data, stdout=subprocess.PIPE, check=True).stdout
+
+
+def unwrap_words(label, encrypted, purpose="scep-decrypt", pair=None):
+    context = ["1", "pair", "s", pair] if pair else ["0"]
+    return [*SIGNING, "UnwrapKey", "sssa{sv}ayu", "rsa", label, purpose, *context, str(len(encrypted)), *map(str, encrypted), "16"]
+
+
+def unwrap(machine, *arguments, user="chancery-enrolld", **options):
+    result = machine.run(unwrap_words(*arguments, **options), user, check=False)
+    return bytes(json.loads(result.stdout)["data"][0]) if result.returncode == 0 else result.stderr
+
+
+def test_unwrap(signer, tmp_path):
+    encrypted = encrypt(signer, tmp_path, "system-enroll-key", CONTENT_KEY)
+    for user in ("chancery-dossierd", "admin"):
+        assert "denied" in unwrap(signer, "system-enroll-key", encrypted, user=user)
+    assert "nothing is decrypted for it" in unwrap(signer, "system-enroll-key", encrypted, purpose="scep")
+    assert "no trustpoint names it as its keypair" in unwrap(signer, "system-root-key", encrypted)
+    assert "not what is encrypted for a key of this size" in unwrap(signer, "system-enroll-key", encrypted[:-1])
+    assert unwrap(signer, "system-enroll-key", encrypted) == CONTENT_KEY
+
+
+def test_usage_of_a_pair(signer, tmp_path):
+    signer.run(["chancery", "-c", "crypto key generate rsa usage-keys both"], "admin", stdin="1024\n")
+    signer.run(["chancery"], "admin", stdin="configure\ncrypto ca trustpoint both\nkeypair rsa both\ncommit\nend\n")
+    encrypted = encrypt(signer, tmp_path, "both", CONTENT_KEY)
+    assert "it lacks the usage encryption" in unwrap(signer, "both", encrypted, pair="signature")
+    assert unwrap(signer, "both", encrypted) == CONTENT_KEY
+
+
+def test_decryption_is_no_oracle(signer, tmp_path):
+    """F3: badly padded, every answer is a key, the same for the same input; then the counter trips, for what is good as well."""
+    good = encrypt(signer, tmp_path, "system-enroll-key", CONTENT_KEY)
+    bad = [encrypt(signer, tmp_path, "system-enroll-key", bytes([0, kind]) + b"A" * 254, "none") for kind in (1, 2)]
+    script = "".join(f"{shlex.join(unwrap_words('system-enroll-key', bad[i % 2]))} 2>&1\n" for i in range(40))
+    answers = signer.run(["sh", "-c", script], "chancery-enrolld", check=False).stdout.splitlines()
+    keys = [bytes(json.loads(line)["data"][0]) for line in answers[:32]]
+    assert {len(key) for key in keys} == {16} and len(set(keys)) == 2 and CONTENT_KEY not in keys
+    assert all("wait ten minutes" in line for line in answers[32:]) and len(answers) == 40
+    assert "wait ten minutes" in unwrap(signer, "system-enroll-key", good)
+    assert sign(signer, "chancery-enrolld", "system-enroll-key", "certificate-request")[0] == MALFORMED

@@ -34,6 +34,7 @@ static struct {
 
 static int listener = -1;
 static char purpose_seen[64];
+static char pair_seen[32];
 static size_t certificate_seen;
 static unsigned signatures;
 
@@ -82,14 +83,22 @@ static int method_get_public_key(sd_bus_message *m, void *userdata, sd_bus_error
 static int read_context(sd_bus_message *m)
 {
     const void *certificate;
-    const char *name;
+    const char *name, *pair;
     int r;
 
     certificate_seen = 0;
+    pair_seen[0] = 0;
     r = sd_bus_message_enter_container(m, 'a', "{sv}");
     while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
-        if (sd_bus_message_read(m, "s", &name) < 0 || !streq(name, "certificate") ||
-            sd_bus_message_enter_container(m, 'v', "ay") < 0 ||
+        if (sd_bus_message_read(m, "s", &name) < 0)
+            return -EINVAL;
+        if (streq(name, "pair")) {
+            if (sd_bus_message_read(m, "v", "s", &pair) < 0 || sd_bus_message_exit_container(m) < 0)
+                return -EINVAL;
+            (void)snprintf(pair_seen, sizeof pair_seen, "%s", pair);
+            continue;
+        }
+        if (!streq(name, "certificate") || sd_bus_message_enter_container(m, 'v', "ay") < 0 ||
             sd_bus_message_read_array(m, 'y', &certificate, &certificate_seen) < 0 ||
             sd_bus_message_exit_container(m) < 0 || sd_bus_message_exit_container(m) < 0)
             return -EINVAL;
@@ -126,6 +135,29 @@ static int method_sign(sd_bus_message *m, void *userdata, sd_bus_error *reterr_e
     return reply_bytes(m, signature, n);
 }
 
+/* As keyd does it; what can't be decrypted comes out as zeros. */
+static int method_unwrap_key(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    const char *algorithm, *label, *purpose;
+    _cleanup_(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *decrypter = NULL;
+    unsigned char key[256] = {0};
+    const void *encrypted;
+    size_t size, n = sizeof key;
+    uint32_t key_size;
+
+    if (sd_bus_message_read(m, "sss", &algorithm, &label, &purpose) < 0 || read_context(m) < 0 ||
+        sd_bus_message_read_array(m, 'y', &encrypted, &size) < 0 ||
+        sd_bus_message_read(m, "u", &key_size) < 0)
+        return -EINVAL;
+    if (!streq(purpose, "scep-decrypt"))
+        return sd_bus_error_set(reterr_error, ERROR_PURPOSE_REFUSED, "no");
+    decrypter = EVP_PKEY_CTX_new(key_find(algorithm, label), NULL);
+    if (EVP_PKEY_decrypt_init(decrypter) != 1 ||
+        EVP_PKEY_decrypt(decrypter, key, &n, encrypted, size) != 1 || n != key_size)
+        memset(key, 0, sizeof key);
+    return reply_bytes(m, key, key_size);
+}
+
 static const sd_bus_vtable bus_vtable[] = {
     SD_BUS_VTABLE_START(0),
     SD_BUS_METHOD("Hello", "", "s", method_hello, SD_BUS_VTABLE_UNPRIVILEGED),
@@ -135,6 +167,9 @@ static const sd_bus_vtable bus_vtable[] = {
 static const sd_bus_vtable signing_vtable[] = {
     SD_BUS_VTABLE_START(0),
     SD_BUS_METHOD("GetPublicKey", "ss", "ay", method_get_public_key, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD("GetPairPublicKey", "sss", "ay", method_get_public_key,
+                  SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD("UnwrapKey", "sssa{sv}ayu", "ay", method_unwrap_key, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("Sign", "ssssa{sv}h", "ay", method_sign, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_VTABLE_END,
 };
@@ -439,6 +474,77 @@ static void test_cms(void **state)
     }
 }
 
+/* What a SCEP client does: its request signed with attributes by one pair, the reply opened with
+ * the other. */
+static void test_cms_attributes(void **state)
+{
+    _cleanup_(BIO_free_allp) BIO *in = BIO_new_mem_buf("hello", 5), *out = BIO_new(BIO_s_mem());
+    _cleanup_(CMS_ContentInfo_freep) CMS_ContentInfo *cms = NULL;
+    _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
+    _cleanup_(X509_freep) X509 *certificate = NULL;
+    CMS_SignerInfo *signer;
+
+    assert_int_equal(keyd_pair_new(context, "rsa", LABEL, "encryption", "scep", &key), 0);
+    certificate = certificate_new(key, "SHA256");
+    cms = CMS_sign_ex(NULL, NULL, NULL, in, CMS_BINARY | CMS_PARTIAL, context, NULL);
+    signer = CMS_add1_signer(cms, certificate, key, EVP_sha256(),
+                             CMS_BINARY | CMS_NOSMIMECAP | CMS_PARTIAL);
+    assert_non_null(signer);
+    assert_int_equal(CMS_signed_add1_attr_by_txt(signer, "2.16.840.1.113733.1.9.2",
+                                                 V_ASN1_PRINTABLESTRING, "19", 2),
+                     1);
+    assert_int_equal(CMS_final(cms, in, NULL, CMS_BINARY), 1);
+    assert_string_equal(purpose_seen, "scep");
+    assert_string_equal(pair_seen, "encryption");
+    assert_int_equal(CMS_verify(cms, NULL, NULL, NULL, out, CMS_NO_SIGNER_CERT_VERIFY), 1);
+    ERR_clear_error();
+}
+
+static CMS_ContentInfo *envelope_new(X509 *certificate)
+{
+    _cleanup_(BIO_free_allp) BIO *in = BIO_new_mem_buf("hello", 5);
+    STACK_OF(X509) *recipients = sk_X509_new_null();
+    CMS_ContentInfo *cms;
+
+    assert_int_equal(sk_X509_push(recipients, certificate), 1);
+    cms = CMS_encrypt(recipients, in, EVP_aes_128_cbc(), CMS_BINARY);
+    sk_X509_free(recipients);
+    assert_non_null(cms);
+    return cms;
+}
+
+static int decrypt(EVP_PKEY *key, X509 *certificate)
+{
+    _cleanup_(CMS_ContentInfo_freep) CMS_ContentInfo *cms = envelope_new(certificate);
+    _cleanup_(BIO_free_allp) BIO *out = BIO_new(BIO_s_mem());
+    char text[16] = {0};
+    int r = CMS_decrypt(cms, key, certificate, NULL, out, CMS_BINARY);
+
+    if (r == 1) {
+        assert_int_equal(BIO_read(out, text, sizeof text), 5);
+        assert_string_equal(text, "hello");
+    }
+    return r;
+}
+
+static void test_cms_decrypt(void **state)
+{
+    _cleanup_(EVP_PKEY_freep) EVP_PKEY *signer = key_get(0, "certificate"), *key = NULL,
+                                       *large = NULL, *refused = NULL;
+    _cleanup_(X509_freep) X509 *original = certificate_new(signer, "SHA256"),
+                               *certificate = X509_dup(original); /* as others read it */
+
+    assert_int_equal(keyd_unwrapper_new(context, LABEL, "envelope", 16, &refused), 0);
+    assert_int_equal(keyd_unwrapper_new(context, LABEL, "scep-decrypt", 32, &large), 0);
+    assert_int_equal(keyd_unwrapper_new(context, LABEL, "scep-decrypt", 16, &key), 0);
+    assert_int_not_equal(decrypt(signer, certificate), 1);
+    assert_int_not_equal(decrypt(refused, certificate), 1);
+    assert_int_not_equal(decrypt(large, certificate), 1);
+    assert_int_equal(decrypt(key, certificate), 1);
+    assert_string_equal(pair_seen, "encryption");
+    ERR_clear_error();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -451,6 +557,8 @@ int main(void)
         cmocka_unit_test(test_streaming),
         cmocka_unit_test(test_unknown_forms),
         cmocka_unit_test(test_cms),
+        cmocka_unit_test(test_cms_attributes),
+        cmocka_unit_test(test_cms_decrypt),
     };
 
     return cmocka_run_group_tests_name("keyd-provider", tests, setup, teardown);
