@@ -241,9 +241,15 @@ int remove_leftovers_at(int dirfd)
         (void)close(fd);
         return r;
     }
-    while ((entry = readdir(dir)))
-        if (strncmp(entry->d_name, TEMPORARY_PREFIX, STRLEN(TEMPORARY_PREFIX)) == 0 &&
-            (r = erase_at(dirfd, entry->d_name)) < 0 && r != -ENOENT)
-            return r;
-    return 0;
+    r = 0;
+    while ((entry = readdir(dir))) {
+        int e;
+
+        if (strncmp(entry->d_name, TEMPORARY_PREFIX, STRLEN(TEMPORARY_PREFIX)) != 0)
+            continue;
+        e = erase_at(dirfd, entry->d_name);
+        if (e < 0 && e != -ENOENT && r >= 0)
+            r = e;
+    }
+    return r;
 }

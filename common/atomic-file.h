@@ -36,7 +36,8 @@ int read_file_at(int dirfd, const char *name, size_t max, void **ret_data, size_
  * with the rest and nothing is lost for whoever looks into it. */
 int quarantine_at(int dirfd, const char *name);
 
-/* Overwrites and removes temporary files that a killed process left behind. */
+/* Overwrites and removes temporary files that a killed process left behind: as many as can be, and the
+ * first error counts. A folder on which nothing can be written is no reason not to read it. */
 int remove_leftovers_at(int dirfd);
 
 /* Writes or reads everything, across EINTR and short counts. read_full() returns the count, which is

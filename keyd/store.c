@@ -140,8 +140,9 @@ int store_open(int dirfd, Kek *kek, Store **ret)
     s->dirfd = dirfd;
     s->kek = kek;
     r = remove_leftovers_at(s->dirfd);
-    if (r >= 0)
-        r = store_load(s);
+    if (r < 0)
+        log_warning_errno(r, "Failed to remove what a killed process left behind, ignoring: %m");
+    r = store_load(s);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(s);

@@ -63,7 +63,7 @@ static void change_free(void *data)
     free(c);
 }
 
-/* In the worker. sshd must never go on with a key that is gone: rather with none. */
+/* In the worker. */
 static int change_run(Job *job, void *data)
 {
     Change *c = data;
@@ -71,17 +71,10 @@ static int change_run(Job *job, void *data)
 
     if (job_is_cancelled(job))
         return -ECANCELED;
-    r = user_keys_save(c->keyd->state_fd, c->list);
+    r = user_keys_put(c->keyd->state_fd, c->keyd->runtime_fd, c->list, &c->saved);
     if (r < 0)
-        return job_fail(job, ERROR_FAILED, "The keys could not be written: %s", strerror(-r));
-    c->saved = true;
-    r = c->keyd->runtime_fd < 0 ? -ENXIO : user_keys_export(c->keyd->runtime_fd, c->list);
-    if (r < 0) {
-        if (c->keyd->runtime_fd >= 0)
-            (void)atomic_unlink_at(c->keyd->runtime_fd, USER_KEYS_EXPORT);
-        return job_fail(job, ERROR_FAILED, "The keys could not be written for sshd: %s",
-                        strerror(-r));
-    }
+        return job_fail(job, ERROR_FAILED, "The keys could not be written%s: %s",
+                        c->saved ? " for sshd" : "", strerror(-r));
     return 0;
 }
 

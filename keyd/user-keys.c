@@ -203,5 +203,21 @@ int user_keys_export(int dirfd, const UserKeys *u)
     }
     if (fclose(f) != 0)
         return -ENOMEM;
+    (void)remove_leftovers_at(dirfd); /* systemd keeps the folder across restarts */
     return atomic_write_at(dirfd, USER_KEYS_EXPORT, text, size, 0644);
+}
+
+int user_keys_put(int state_fd, int runtime_fd, const UserKeys *u, bool *ret_saved)
+{
+    int r = user_keys_save(state_fd, u);
+
+    *ret_saved = r >= 0;
+    if (r < 0)
+        return r;
+    if (runtime_fd < 0)
+        return -ENXIO;
+    r = user_keys_export(runtime_fd, u);
+    if (r < 0)
+        (void)atomic_unlink_at(runtime_fd, USER_KEYS_EXPORT);
+    return r;
 }

@@ -29,9 +29,13 @@ DEFINE_TRIVIAL_CLEANUP_FUNC(UserKeys *, user_keys_free);
 
 /* An empty list when there is no file. -EBADMSG when it is damaged. */
 int user_keys_load(int dirfd, UserKeys **ret);
-/* From any thread; block. */
+/* From any thread; block. What a killed process left behind is cleared by store_open() in the state
+ * directory, and by exporting in the other. */
 int user_keys_save(int dirfd, const UserKeys *u);
 int user_keys_export(int dirfd, const UserKeys *u);
+/* Both. When the list has been saved it is the one that counts, although it may not be exported: then
+ * nothing is, as sshd must never go on with a key that is gone. */
+int user_keys_put(int state_fd, int runtime_fd, const UserKeys *u, bool *ret_saved);
 
 const UserKeyEntry *user_keys_find(const UserKeys *u, const char *user, unsigned slot);
 /* A copy with that entry, whose key is taken over, in place of the one in its slot. -EDQUOT when

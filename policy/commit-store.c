@@ -297,9 +297,9 @@ int commit_store_open(int state_fd, void (*corrupt)(const char *name, void *user
     store->fd = directory_open_at(state_fd, FOLDER);
     if (store->fd < 0)
         return store->fd;
-    r = remove_leftovers_at(store->fd);
-    if (r >= 0)
-        r = load_all(store, corrupt, userdata);
+    /* What cannot be removed can be read all the same. */
+    (void)remove_leftovers_at(store->fd);
+    r = load_all(store, corrupt, userdata);
     if (r < 0)
         return r;
     if (!store->running)

@@ -51,8 +51,9 @@ static int open_state(Policy *policy)
     if (state_fd < 0)
         return log_error_errno(state_fd, "Failed to open the state directory: %m");
     r = remove_leftovers_at(state_fd);
-    if (r >= 0)
-        r = open_accounts(policy, state_fd);
+    if (r < 0)
+        log_warning_errno(r, "Leftovers in the state directory cannot be removed, ignoring: %m");
+    r = open_accounts(policy, state_fd);
     if (r >= 0)
         r = commit_store_open(state_fd, report_corrupt, NULL, &policy->store);
     return r < 0 ? r : trial_open(policy, TAKE_FD(state_fd), &policy->trial);

@@ -105,6 +105,13 @@ static void test_quarantine_and_leftovers(void **state)
     close(openat(f->fd, ".tmp-0123456789abcdef", O_CREAT | O_WRONLY, 0600));
     assert_int_equal(remove_leftovers_at(f->fd), 0);
     assert_int_equal(count_files(f), 1);
+    /* One that cannot be removed does not keep the others. */
+    assert_int_equal(mkdirat(f->fd, ".tmp-1", 0700), 0);
+    for (char name[] = ".tmp-2"; name[5] <= '9'; name[5]++)
+        close(openat(f->fd, name, O_CREAT | O_WRONLY, 0600));
+    assert_int_equal(remove_leftovers_at(f->fd), -EISDIR);
+    assert_int_equal(count_files(f), 2);
+    assert_int_equal(unlinkat(f->fd, ".tmp-1", AT_REMOVEDIR), 0);
 }
 
 /* A process that is killed at any moment leaves the old or the new content, complete. */

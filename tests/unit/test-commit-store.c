@@ -5,6 +5,7 @@
 
 #include "atomic-file.h"
 #include "commit-store.h"
+#include "interruptions.h"
 #include "json-util.h"
 
 typedef struct Scratch {
@@ -207,6 +208,122 @@ static void test_history_is_bounded(void **state)
     commit_store_free(store);
 }
 
+/* --- Killed, and failed, at each system call --- */
+
+static CommitStore *store_begun;
+
+static int begin(void *userdata)
+{
+    const Scratch *scratch = userdata;
+
+    return commit_store_open(scratch->fd, NULL, NULL, &store_begun);
+}
+
+static int append_or_fail(const char *hostname, json_object *configuration)
+{
+    Commit info = {.time = 1700000000000000,
+                   .user = (char[]){"ann"},
+                   .line = (char[]){"pts/0"},
+                   .client = (char[]){"CLI"}};
+    json_object *system = json_object_new_object();
+    int r;
+
+    json_object_object_add(system, "hostname", json_object_new_string(hostname));
+    json_object_object_add(configuration, "system", system);
+    r = commit_store_append(store_begun, &info, configuration);
+    json_object_put(configuration);
+    return r;
+}
+
+/* As many commits as there may be, so that another one has an old one removed. */
+static int prepare(void *userdata)
+{
+    const Scratch *scratch = userdata;
+    int folder = openat(scratch->fd, "commits", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
+    char name[32];
+
+    for (unsigned i = 0; i < COMMITS_MAX + 10; i++) {
+        (void)snprintf(name, sizeof(name), "%llu.json", (unsigned long long)COMMIT_ID_FIRST + i);
+        (void)unlinkat(folder, name, 0);
+    }
+    r = begin(userdata);
+    for (unsigned i = 0; r >= 0 && i < COMMITS_MAX; i++)
+        r = append_or_fail(i == COMMITS_MAX - 2 ? "before" : "old", json_object_new_object());
+    return r;
+}
+
+static int commit(void *userdata)
+{
+    return append_or_fail("new", json_object_new_object());
+}
+
+/* To the commit before, as a new one. */
+static int roll_back(void *userdata)
+{
+    json_object *configuration;
+    int r = commit_store_read(store_begun, 1, &configuration);
+
+    return r < 0 ? r : append_or_fail("before", configuration);
+}
+
+static int count_files(const Scratch *scratch)
+{
+    int fd = openat(scratch->fd, "commits", O_RDONLY | O_DIRECTORY | O_CLOEXEC), n = 0;
+    _cleanup_closedir_ DIR *dir = fdopendir(fd);
+    struct dirent *entry;
+
+    while ((entry = readdir(dir)))
+        n += !streq(entry->d_name, ".") && !streq(entry->d_name, "..");
+    return n;
+}
+
+/* The history is whole: each commit but the oldest one, which may be gone already, and nothing else. */
+static int inspect(const Scratch *scratch, const char *new)
+{
+    unsigned corrupt = 0;
+    json_object *system;
+    const char *hostname;
+    uint64_t last;
+    size_t n = 0;
+
+    if (commit_store_open(scratch->fd, count_corrupt, &corrupt, &store_begun) < 0 || corrupt > 0)
+        return -EBADMSG;
+    last = commit_store_last_id(store_begun);
+    for (const Commit *c; (c = commit_store_get(store_begun, n)); n++)
+        if (c->id != last - n)
+            return -EUCLEAN;
+    if (count_files(scratch) != (int)n || n < COMMITS_MAX || n > COMMITS_MAX + 1)
+        return -EUCLEAN;
+    if (json_get_object(commit_store_running(store_begun), "system", &system) < 0 ||
+        json_get_string(system, "hostname", &hostname) < 0)
+        return -EBADMSG;
+    if (last == COMMIT_ID_FIRST + COMMITS_MAX - 1)
+        return streq(hostname, "old") ? STATE_OLD : -EBADMSG;
+    return last == COMMIT_ID_FIRST + COMMITS_MAX && streq(hostname, new) ? STATE_NEW : -EBADMSG;
+}
+
+static int inspect_commit(void *userdata)
+{
+    return inspect(userdata, "new");
+}
+
+static int inspect_rollback(void *userdata)
+{
+    return inspect(userdata, "before");
+}
+
+static void test_interrupted_everywhere(void **state)
+{
+    const Operation operations[] = {{prepare, begin, commit, inspect_commit, *state},
+                                    {prepare, begin, roll_back, inspect_rollback, *state}};
+
+    for (size_t i = 0; i < ELEMENTSOF(operations); i++) {
+        /* those of an atomic file, and the removal of the oldest */
+        assert_int_equal(operation_kill_everywhere(&operations[i], NULL), 7);
+        assert_int_equal(operation_fail_everywhere(&operations[i], ENOSPC, NULL), 7);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -216,6 +333,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_leftovers_and_foreign_files, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_renamed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_history_is_bounded, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_interrupted_everywhere, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

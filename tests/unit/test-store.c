@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "atomic-file.h"
+#include "interruptions.h"
 #include "make-certificate.h"
 #include "store.h"
 
@@ -182,6 +183,86 @@ static void test_built_in(void **state)
     assert_string_equal(list->items[1]->summary.subject, "CN=two");
 }
 
+/* --- Killed, and failed, at each system call --- */
+
+static int count_files(const Folder *folder)
+{
+    int fd = openat(folder->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), n = 0;
+    _cleanup_closedir_ DIR *dir = fdopendir(fd);
+    struct dirent *entry;
+
+    while ((entry = readdir(dir)))
+        n += !streq(entry->d_name, ".") && !streq(entry->d_name, "..");
+    return n;
+}
+
+static int save_list(const Folder *folder, bool more)
+{
+    AuthorityList *list = make_list();
+
+    if (more) {
+        AuthorityList *second = make_list();
+        int r = authority_list_take(list, second);
+
+        if (r < 0)
+            return r;
+    }
+    return store_save(folder->fd, "http://host/bundle.p7b", 1700000000, list);
+}
+
+static int prepare(void *userdata)
+{
+    return save_list(userdata, false);
+}
+
+static int import_more(void *userdata)
+{
+    return save_list(userdata, true);
+}
+
+static int clear(void *userdata)
+{
+    return store_clear(((const Folder *)userdata)->fd);
+}
+
+/* The number of certificates, with nothing beside them. */
+static int count_stored(const Folder *folder)
+{
+    AuthorityList *list;
+    int r = remove_leftovers_at(folder->fd);
+
+    if (r >= 0)
+        r = store_load(folder->fd, &list);
+    if (r < 0)
+        return r;
+    return count_files(folder) == (list->n > 0) ? (int)list->n : -EUCLEAN;
+}
+
+static int inspect_imported(void *userdata)
+{
+    int n = count_stored(userdata);
+
+    return n < 0 ? n : n == 3 ? STATE_OLD : n == 6 ? STATE_NEW : -EBADMSG;
+}
+
+static int inspect_cleared(void *userdata)
+{
+    int n = count_stored(userdata);
+
+    return n < 0 ? n : n == 3 ? STATE_OLD : n == 0 ? STATE_NEW : -EBADMSG;
+}
+
+static void test_interrupted_everywhere(void **state)
+{
+    const Operation import = {prepare, NULL, import_more, inspect_imported, *state},
+                    removal = {prepare, NULL, clear, inspect_cleared, *state};
+
+    assert_int_equal(operation_kill_everywhere(&import, NULL), 6);
+    assert_int_equal(operation_fail_everywhere(&import, ENOSPC, NULL), 6);
+    assert_int_equal(operation_kill_everywhere(&removal, NULL), 2);
+    assert_int_equal(operation_fail_everywhere(&removal, EROFS, NULL), 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -189,6 +270,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_corrupt, setup, teardown),
         cmocka_unit_test_setup_teardown(test_not_ours, setup, teardown),
         cmocka_unit_test_setup_teardown(test_built_in, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_interrupted_everywhere, setup, teardown),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
