@@ -56,6 +56,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
             log_warning_errno(r, "Failed to remember the time, ignoring: %m");
     }
     announce_expired(m);
+    expiry_watch_run(m);
     r = sd_event_source_set_time_relative(source, TICK_USEC);
     return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
@@ -71,6 +72,11 @@ static int open_state(Manager *m)
     if (r < 0)
         return log_error_errno(r, "Failed to read the state: %m");
     TAKE_FD(fd);
+    r = expiry_notices_load_at(&m->notices, m->trustpoints.state_fd);
+    if (r == -EBADMSG)
+        state_corrupt("expiry-notices", r);
+    else if (r < 0)
+        return log_error_errno(r, "Failed to read the notices of expiry: %m");
     return 0;
 }
 
@@ -83,6 +89,7 @@ static void stop(void *userdata)
     sd_event_source_disable_unref(m->tick);
     sd_event_source_disable_unref(m->recheck);
     sd_bus_slot_unref(m->keys_changed);
+    expiry_notices_done(&m->notices);
     trustpoints_done(&m->trustpoints);
     keyd_provider_context_free(m->context);
     free(m->serial_number);
@@ -136,6 +143,7 @@ static int start(Server *server, void **ret)
 static int ready(Server *server, void *userdata)
 {
     key_watch_check(userdata);
+    expiry_watch_run(userdata);
     return config_owner_fetch(server);
 }
 

@@ -4,6 +4,7 @@
 
 #include <openssl/types.h>
 
+#include "expiry-notices.h"
 #include "server.h"
 #include "trustpoint.h"
 
@@ -13,6 +14,7 @@ typedef struct Manager {
     Server *server;
     OSSL_LIB_CTX *context; /* has keyd's provider */
     Trustpoints trustpoints;
+    ExpiryNotices notices;
     char *serial_number;     /* the router's */
     char *hostname, *domain; /* NULL when not configured */
     sd_event_source *tick, *recheck;
@@ -39,6 +41,10 @@ int enrollment_start(Manager *m, const char *trustpoint, CertificateRole role,
 int key_watch_init(Manager *m);
 /* Asks keyd, asynchronously, and announces what changes. */
 void key_watch_check(Manager *m);
+
+/* expiry-watch.c: gives the notices of expiry that are due. To be called now and then, and when a
+ * certificate is new. */
+void expiry_watch_run(Manager *m);
 
 /* enrolld-bus.c, trustpoint-bus.c */
 

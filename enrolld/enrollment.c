@@ -177,6 +177,7 @@ static int install(Job *job, Enrollment *e, Trustpoint *t)
     else
         announce_certificate_added(m, t, e->role);
     announce_trustpoint_changed(m, t);
+    expiry_watch_run(m);
     r = certificate_path(t, e->role, &path);
     return r < 0 ? r : job_result(job, "certificate", 'o', path);
 }

@@ -15,6 +15,13 @@ EXPOSURE = {"keyd/chancery-keyd.service": 6, "enrolld/chancery-enrolld.service":
             "policy/chancery-policyd.service": 10, "dossierd/chancery-dossierd.service": 15, "fetch/chancery-fetch@.service": 20}
 
 
+def test_every_message_is_in_the_catalog():
+    ids = dict(re.findall(r'^#define LOG_\w+ "([0-9a-f]{32})", "([\w-]+)"', (ROOT / "common/log-ids.h").read_text(), re.MULTILINE))
+    told = dict((i, m) for m, i in re.findall(r"^# ([\w-]+)\n-- ([0-9a-f]{32})\nSubject: .+\nDefined-By: .+\nDocumentation: .+\n\n\S",
+                                              (ROOT / "common/chancery.catalog").read_text(), re.MULTILINE))
+    assert ids and told == ids
+
+
 def test_every_xml_file_is_somebodys():
     assert {p.stem.removeprefix("org.chancery.") for p in (ROOT / "dbus").glob("*.xml")} == set(ALL_FILES)
 

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Says it in the journal and on the bus when certificates are about to end. */
+#include "enrolld.h"
+#include "log.h"
+#include "names.h"
+
+static const LogEvent events[] = {
+    [EXPIRY_WARNING] = {LOG_CERT_EXPIRING_WARNING},
+    [EXPIRY_ALERT] = {LOG_CERT_EXPIRING_ALERT},
+    [EXPIRY_OVER] = {LOG_CERT_EXPIRED},
+};
+
+static const char *const headlines[] = {
+    [EXPIRY_WARNING] = "Certificate expiring WITHIN 60 DAYS",
+    [EXPIRY_ALERT] = "Certificate expiring WITHIN A WEEK",
+    [EXPIRY_OVER] = "Certificate HAS EXPIRED",
+};
+
+static const char *const mode_names[] = {
+    [EXPIRY_WARNING] = "warning",
+    [EXPIRY_ALERT] = "alert",
+    [EXPIRY_OVER] = "expired",
+};
+
+static void write_journal(const Trustpoint *t, CertificateRole role, ExpiryMode mode, int64_t now)
+{
+    const CertificateSummary *c = &trustpoint_certificate(t, role)->summary;
+    const char *type = role == ROLE_CA ? "CA" : "ID";
+    char left_text[TIME_LEFT_TEXT_SIZE], left[24], end[24];
+    int64_t seconds = c->not_after > now ? c->not_after - now : 0;
+
+    (void)snprintf(left, sizeof(left), "%lld", (long long)seconds);
+    (void)snprintf(end, sizeof(end), "%lld", (long long)c->not_after);
+    log_event(&events[mode],
+              LOG_FIELDS("TRUSTPOINT", t->name, "CERTIFICATE_TYPE", type, "SERIAL_NUMBER",
+                         c->serial_number, "ISSUER", c->issuer, "SUBJECT", c->subject, "NOT_AFTER",
+                         end, "SECONDS_LEFT", left),
+              "%s. Trustpoint Name= %s, Certificate Type= %s, Serial Number= %s, Issuer Name= %s, "
+              "Subject name= %s, Time Left= %s",
+              headlines[mode], t->name, type, c->serial_number, c->issuer, c->subject,
+              time_left_render(seconds, left_text));
+}
+
+static int send_signal(Manager *m, const Trustpoint *t, CertificateRole role, ExpiryMode mode)
+{
+    _cleanup_free_ char *path = NULL;
+    int r = certificate_path(t, role, &path);
+
+    return r < 0 ? r
+                 : sd_bus_emit_signal(server_bus(m->server), ENROLLMENT_PATH, ENROLLMENT_NAME,
+                                      "CertificateExpiring", "os", path, mode_names[mode]);
+}
+
+static void give_notice(void *userdata, const Trustpoint *t, CertificateRole role, unsigned step)
+{
+    ExpiryMode mode = expiry_mode(step);
+    Manager *m = userdata;
+    int r;
+
+    write_journal(t, role, mode, trustpoints_now(&m->trustpoints));
+    r = send_signal(m, t, role, mode);
+    if (r < 0)
+        log_warning_errno(r, "Failed to announce that a certificate expires, ignoring: %m");
+}
+
+void expiry_watch_run(Manager *m)
+{
+    int r = expiry_notices_run(&m->notices, &m->trustpoints, trustpoints_now(&m->trustpoints),
+                               give_notice, m);
+
+    /* Given first, remembered then: who is killed in between says it twice rather than never. */
+    if (r > 0)
+        r = expiry_notices_save_at(&m->notices, m->trustpoints.state_fd);
+    if (r < 0)
+        log_warning_errno(r, "Failed to remember the notices of expiry, ignoring: %m");
+}
