@@ -116,10 +116,14 @@ int main(int argc, char *argv[])
     cli.answers_typed = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
     cli.interactive = cli.answers_typed && !arguments.command && !arguments.complete &&
                       !argv[arguments.first_word];
+    /* Before anything that takes time: the prompt is being waited for, or is not. */
+    if (cli.interactive)
+        cli_terminal_take(&cli);
 
     r = run(&cli, &arguments, argv);
 
     editor_free(cli.editor);
+    cli_terminal_give_back(&cli);
     cli_bus_close(&cli);
     sd_event_unref(cli.event);
     cli_grammar_done();

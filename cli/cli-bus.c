@@ -55,8 +55,10 @@ static int on_interrupt(sd_event_source *source, const struct signalfd_siginfo *
     Cli *cli = userdata;
 
     cli->interrupted = true;
-    if (cli->answers_typed)
-        cli_say(cli, "\n"); /* the terminal has shown ^C */
+    if (cli->terminal_taken)
+        cli_say(cli, "^C\n"); /* which the terminal has not shown */
+    else if (cli->answers_typed)
+        cli_say(cli, "\n");
     return 0;
 }
 

@@ -2,7 +2,6 @@
 /* Standard output. What comes over the bus may hold anything, and this is the place where it
  * becomes harmless; for a person it is also shown page by page. */
 #include <sys/ioctl.h>
-#include <termios.h>
 
 #include "atomic-file.h"
 #include "cli.h"
@@ -30,6 +29,24 @@ void cli_terminal_size(const Cli *cli, unsigned *ret_lines, unsigned *ret_column
     *ret_lines = known && size.ws_row > 0 ? size.ws_row : LINES_DEFAULT;
     if (cli->length >= 0)
         *ret_lines = (unsigned)cli->length;
+}
+
+void cli_terminal_take(Cli *cli)
+{
+    struct termios quiet;
+
+    if (cli->terminal_taken || tcgetattr(STDIN_FILENO, &cli->terminal) < 0)
+        return;
+    quiet = cli->terminal;
+    quiet.c_lflag &= ~(tcflag_t)ECHO;
+    cli->terminal_taken = tcsetattr(STDIN_FILENO, TCSANOW, &quiet) == 0;
+}
+
+void cli_terminal_give_back(Cli *cli)
+{
+    if (cli->terminal_taken)
+        (void)tcsetattr(STDIN_FILENO, TCSADRAIN, &cli->terminal);
+    cli->terminal_taken = false;
 }
 
 /* One key, without echo and without waiting for the end of the line. */

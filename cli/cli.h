@@ -16,6 +16,7 @@
 #include <sys/types.h>
 #include <systemd/sd-bus.h>
 #include <systemd/sd-event.h>
+#include <termios.h>
 
 #include "grammar.h"
 #include "output.h"
@@ -36,6 +37,8 @@ typedef struct Cli {
     bool answers_typed; /* questions are answered at a terminal */
     Editor *editor;     /* NULL without a terminal */
     unsigned line_number;
+    struct termios terminal; /* as it was found; see cli_terminal_take() */
+    bool terminal_taken;
 
     /* Output of the running command */
     struct Pump *pumps;    /* what cli_wait() carries from descriptors to sinks */
@@ -178,7 +181,11 @@ void cli_time_line(Cli *cli);
 void cli_progress(Cli *cli, unsigned percent, const char *text);
 void cli_progress_clear(Cli *cli);
 
-/* --- cli-terminal.c: standard output, page by page for a person */
+/* --- cli-terminal.c: the terminal's echo is off from now on, or as it was again. Only the line
+ * editor shows what is typed, once, also what is typed ahead of the prompt. */
+void cli_terminal_take(Cli *cli);
+void cli_terminal_give_back(Cli *cli);
+/* Standard output, page by page for a person. */
 int cli_terminal_sink_new(Cli *cli, Sink **ret);
 void cli_terminal_size(const Cli *cli, unsigned *ret_lines, unsigned *ret_columns);
 

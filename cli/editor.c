@@ -249,6 +249,8 @@ static int init_line(Editor *e)
     (void)el_set(e->line, EL_BIND, "^C", "chancery-interrupt", NULL);
     /* While a line is edited keys are keys, Ctrl-C included. */
     (void)el_set(e->line, EL_SETTY, "-d", "-isig", NULL);
+    /* Between lines nothing is echoed, whatever the modes were when the editor began. */
+    (void)el_set(e->line, EL_SETTY, "-x", "-echo", NULL);
     return 0;
 }
 
@@ -258,6 +260,7 @@ Editor *editor_new(Cli *cli)
 
     if (!e)
         return NULL;
+    cli_terminal_take(cli);
     e->cli = cli;
     e->prompt = "";
     if (init_line(e) < 0)

@@ -14,8 +14,6 @@ import time
 
 # RP/0/RP0/CPU0:router# and RP/0/RP0/CPU0:router(config-trustp)#, at the end of what was printed.
 PROMPT = re.compile(r"(?:^|[\r\n])(RP/0/RP0/CPU0:[^\s#()]+(\([^)\s]+\))?#) ?$")
-# As a person does, wait until the editor has the terminal: what is typed before is echoed twice, by the terminal and by the editor.
-TYPING_PAUSE = 0.02
 
 
 class TerminalError(Exception):
@@ -96,9 +94,11 @@ class Terminal:
 
     def prompt(self, seconds=60.0):
         """Waits for the prompt and returns its mode: '' or 'config-trustp' and so on."""
-        mode = (self.expect(PROMPT, seconds).group(2) or "").strip("()")
-        time.sleep(TYPING_PAUSE)
-        return mode
+        return (self.expect(PROMPT, seconds).group(2) or "").strip("()")
+
+    def flags(self):
+        """The local modes of the terminal, as they are now."""
+        return termios.tcgetattr(self.fd)[3]
 
     def command(self, text, answers=(), seconds=60.0):
         """Types a command at the prompt, answers its questions (pairs of a regular expression and the answer), waits for the
