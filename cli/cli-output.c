@@ -24,7 +24,10 @@ static int open_stage(Cli *cli, const PipeStage *stage)
         [PIPE_BEGIN] = FILTER_BEGIN,     [PIPE_INCLUDE] = FILTER_INCLUDE,
         [PIPE_EXCLUDE] = FILTER_EXCLUDE, [PIPE_COUNT] = FILTER_COUNT,
         [PIPE_HEAD] = FILTER_HEAD,       [PIPE_TAIL] = FILTER_TAIL,
+        [PIPE_SECTION] = FILTER_SECTION, [PIPE_SORT] = FILTER_SORT,
+        [PIPE_WC] = FILTER_WC,
     };
+    FilterSpec spec = {.regex = stage->text, .count = stage->count, .flags = stage->flags};
     Sink *sink = NULL;
     int r;
 
@@ -43,7 +46,11 @@ static int open_stage(Cli *cli, const PipeStage *stage)
     case PIPE_COUNT:
     case PIPE_HEAD:
     case PIPE_TAIL:
-        r = filter_sink_new(filters[stage->kind], stage->text, stage->count, cli->sink, &sink);
+    case PIPE_SECTION:
+    case PIPE_SORT:
+    case PIPE_WC:
+        spec.filter = filters[stage->kind];
+        r = filter_sink_new(&spec, cli->sink, &sink);
         if (r < 0)
             r = cli_error(cli, r,
                           r == -EINVAL ? "That is no regular expression: %s" : "Out of memory: %s",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The pipe stages that look at lines. A line is held until its end is there; the last one may lack
  * it. */
+#include <ctype.h>
 #include <regex.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -12,12 +13,17 @@ typedef struct FilterSink {
     LineFilter filter;
     regex_t regex;
     bool has_regex, begun;
-    unsigned long count, n_lines;
+    unsigned long count, n_lines, n_words, n_bytes;
+    unsigned flags;
+    size_t indent; /* of the line that the current section begins with */
 
     char *line; /* what has come of the current line */
     size_t size, allocated;
 
     char **tail; /* the last count lines, the oldest at n_lines % count */
+
+    char **sorted; /* all n_lines, sorted at the end */
+    size_t sorted_allocated, sorted_size;
 } FilterSink;
 
 static int pass_line(FilterSink *f, const char *line)
@@ -47,6 +53,59 @@ static int keep_for_tail(FilterSink *f, const char *line)
     return 0;
 }
 
+/* A section is a line that matches and what is indented below it. */
+static int take_for_section(FilterSink *f, const char *line)
+{
+    size_t indent = strspn(line, " \t");
+
+    if (matches(f, line)) {
+        if (!f->begun || indent <= f->indent)
+            f->indent = indent;
+        f->begun = true;
+    } else if (f->begun && indent <= f->indent) {
+        f->begun = false;
+    }
+    return f->begun ? pass_line(f, line) : 0;
+}
+
+/* Every kept line has its end, or the last one would run into the line that is sorted behind it. */
+static int keep_for_sort(FilterSink *f, const char *line)
+{
+    size_t length = strcspn(line, "\n");
+
+    if (length > FILTER_SORT_MAX - f->sorted_size)
+        return -EMSGSIZE;
+    if (f->n_lines == f->sorted_allocated) {
+        size_t n = f->sorted_allocated * 2 + 64;
+        char **sorted = reallocarray(f->sorted, n, sizeof(*sorted));
+
+        if (!sorted)
+            return -ENOMEM;
+        f->sorted = sorted;
+        f->sorted_allocated = n;
+    }
+    if (asprintf(&f->sorted[f->n_lines], "%.*s\n", (int)length, line) < 0)
+        return -ENOMEM;
+    f->sorted_size += length;
+    f->n_lines++;
+    return 0;
+}
+
+static int count_words(FilterSink *f, const char *line)
+{
+    bool inside = false;
+
+    for (const char *p = line; *p; p++) {
+        bool is_word = !isspace((unsigned char)*p);
+
+        f->n_words += is_word && !inside;
+        inside = is_word;
+        f->n_lines += *p == '\n';
+        f->n_bytes++;
+    }
+    return 0;
+}
+
 static int take_line(FilterSink *f, const char *line)
 {
     switch (f->filter) {
@@ -58,8 +117,14 @@ static int take_line(FilterSink *f, const char *line)
     case FILTER_EXCLUDE:
         return matches(f, line) ? 0 : pass_line(f, line);
     case FILTER_COUNT:
-        f->n_lines++;
+        f->n_lines += !f->has_regex || matches(f, line);
         return 0;
+    case FILTER_SECTION:
+        return take_for_section(f, line);
+    case FILTER_SORT:
+        return keep_for_sort(f, line);
+    case FILTER_WC:
+        return count_words(f, line);
     case FILTER_HEAD:
         if (++f->n_lines > f->count)
             return 0;
@@ -116,6 +181,57 @@ static int filter_write(Sink *s, const char *data, size_t size)
     return 0;
 }
 
+static int compare_lines(const void *a, const void *b, void *userdata)
+{
+    const char *x = *(const char *const *)a, *y = *(const char *const *)b;
+    unsigned flags = *(const unsigned *)userdata;
+    int r = 0;
+
+    if (flags & SORT_NUMERIC) {
+        double m = strtod(x, NULL), n = strtod(y, NULL);
+
+        r = (m > n) - (m < n);
+    }
+    if (r == 0)
+        r = strcmp(x, y);
+    return flags & SORT_REVERSE ? -r : r;
+}
+
+static int pass_sorted(FilterSink *f)
+{
+    int r = 0;
+
+    if (f->n_lines > 1)
+        qsort_r(f->sorted, f->n_lines, sizeof(*f->sorted), compare_lines, &f->flags);
+    for (unsigned long i = 0; i < f->n_lines && r >= 0; i++)
+        if (i == 0 || !(f->flags & SORT_UNIQUE) || !streq(f->sorted[i], f->sorted[i - 1]))
+            r = pass_line(f, f->sorted[i]);
+    return r;
+}
+
+/* What is asked for, else all; in the order of wc(1). */
+static int pass_counts(FilterSink *f)
+{
+    const unsigned long counts[] = {f->n_lines, f->n_words, f->n_bytes};
+    unsigned flags = f->flags ? f->flags : WC_LINES | WC_WORDS | WC_BYTES;
+    char text[128] = "";
+    size_t n = 0;
+
+    for (size_t i = 0; i < ELEMENTSOF(counts); i++)
+        if (flags & (WC_LINES << i))
+            n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%lu", n > 0 ? " " : "", counts[i]);
+    (void)snprintf(text + n, sizeof(text) - n, "\n");
+    return pass_line(f, text);
+}
+
+static int pass_count(FilterSink *f)
+{
+    char text[32];
+
+    (void)snprintf(text, sizeof(text), "%lu\n", f->n_lines);
+    return pass_line(f, text);
+}
+
 static int filter_finish(Sink *s)
 {
     FilterSink *f = (FilterSink *)s;
@@ -123,12 +239,12 @@ static int filter_finish(Sink *s)
 
     if (f->size > 0 && !s->enough)
         r = take_line(f, f->line);
-    if (f->filter == FILTER_COUNT && r >= 0 && !s->aborted) {
-        char text[32];
-
-        (void)snprintf(text, sizeof(text), "%lu\n", f->n_lines);
-        r = pass_line(f, text);
-    }
+    if (r >= 0 && !s->aborted && f->filter == FILTER_COUNT)
+        r = pass_count(f);
+    if (r >= 0 && !s->aborted && f->filter == FILTER_WC)
+        r = pass_counts(f);
+    if (r >= 0 && f->filter == FILTER_SORT)
+        r = pass_sorted(f);
     for (unsigned long i = 0; f->tail && i < f->count && r >= 0; i++) {
         const char *line = f->tail[(f->n_lines + i) % f->count];
 
@@ -145,29 +261,32 @@ static void filter_release(Sink *s)
     for (unsigned long i = 0; f->tail && i < f->count; i++)
         free(f->tail[i]);
     free(f->tail);
+    for (unsigned long i = 0; f->sorted && i < f->n_lines; i++)
+        free(f->sorted[i]);
+    free(f->sorted);
     free(f->line);
     if (f->has_regex)
         regfree(&f->regex);
 }
 
-static int filter_init(FilterSink *f, const char *regex, unsigned long count)
+static int filter_init(FilterSink *f, const FilterSpec *spec)
 {
-    if (regex) {
-        if (regcomp(&f->regex, regex, REG_EXTENDED) != 0)
+    if (spec->regex) {
+        if (regcomp(&f->regex, spec->regex, REG_EXTENDED) != 0)
             return -EINVAL;
         f->has_regex = true;
     }
-    f->count = count;
+    f->count = spec->count;
+    f->flags = spec->flags;
     if (f->filter != FILTER_TAIL)
         return 0;
-    if (count == 0 || count > FILTER_TAIL_MAX)
+    if (f->count == 0 || f->count > FILTER_TAIL_MAX)
         return -EINVAL;
-    f->tail = calloc(count, sizeof(*f->tail));
+    f->tail = calloc(f->count, sizeof(*f->tail));
     return f->tail ? 0 : -ENOMEM;
 }
 
-int filter_sink_new(LineFilter filter, const char *regex, unsigned long count, Sink *next,
-                    Sink **ret)
+int filter_sink_new(const FilterSpec *spec, Sink *next, Sink **ret)
 {
     static const SinkClass class = {filter_write, filter_finish, filter_release};
     FilterSink *f = calloc(1, sizeof(*f));
@@ -176,8 +295,8 @@ int filter_sink_new(LineFilter filter, const char *regex, unsigned long count, S
     if (!f)
         return -ENOMEM;
     f->base.class = &class;
-    f->filter = filter;
-    r = filter_init(f, regex, count);
+    f->filter = spec->filter;
+    r = filter_init(f, spec);
     if (r < 0) {
         sink_free(&f->base);
         return r;

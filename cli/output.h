@@ -39,15 +39,33 @@ typedef enum LineFilter {
     FILTER_COUNT,
     FILTER_HEAD,
     FILTER_TAIL,
+    FILTER_SECTION,
+    FILTER_SORT,
+    FILTER_WC,
 } LineFilter;
+
+enum {
+    SORT_REVERSE = 1 << 0,
+    SORT_NUMERIC = 1 << 1,
+    SORT_UNIQUE = 1 << 2,
+    WC_LINES = 1 << 0, /* all three when none is asked for */
+    WC_WORDS = 1 << 1,
+    WC_BYTES = 1 << 2,
+};
+
+typedef struct FilterSpec {
+    LineFilter filter;
+    const char *regex;   /* POSIX extended; NULL for the filters without, and for a plain count */
+    unsigned long count; /* of head and tail */
+    unsigned flags;      /* of sort and wc */
+} FilterSpec;
 
 #define FILTER_LINE_MAX (64U << 20)
 #define FILTER_TAIL_MAX 100000U
+#define FILTER_SORT_MAX (256U << 20) /* bytes in all */
 
-/* regex (POSIX extended) for the first three, count for the last two. -EINVAL for a regex that does
- * not compile. */
-int filter_sink_new(LineFilter filter, const char *regex, unsigned long count, Sink *next,
-                    Sink **ret);
+/* -EINVAL for a regex that does not compile. */
+int filter_sink_new(const FilterSpec *spec, Sink *next, Sink **ret);
 
 /* A file, opened with the caller's own rights; it is made or emptied. */
 int file_sink_new(const char *path, Sink **ret);

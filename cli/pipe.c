@@ -1,31 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pipe.h"
 
+#include "output.h"
+
 #define LINES_DEFAULT 10U
 
+#define UTILITY "Further programs"
 #define HELP(...) ((const char *const[]){__VA_ARGS__, NULL})
 
 static const GrammarCommand stages[] = {
     {"begin <text:line>", HELP("Begin with the line that matches", "Regular expression"),
      PIPE_BEGIN, NULL},
-    {"count", HELP("Count the lines"), PIPE_COUNT, NULL},
+    {"count [<text:line>]",
+     HELP("Count the lines", "Only those that match this regular expression"), PIPE_COUNT, NULL},
     {"exclude <text:line>", HELP("Exclude lines that match", "Regular expression"), PIPE_EXCLUDE,
      NULL},
     {"file <text:line>", HELP("Save the output to a file", "Path of the file"), PIPE_FILE, NULL},
     {"include <text:line>", HELP("Include lines that match", "Regular expression"), PIPE_INCLUDE,
      NULL},
     {"json", HELP("Show the data as JSON"), PIPE_JSON, NULL},
-    {"utility head [count <count:number(1-100000)>]",
-     HELP("Further programs", "First lines of the output", "How many lines (10)", "Number"),
+    {"section <text:line>",
+     HELP("Lines that match, each with what is indented below it", "Regular expression"),
+     PIPE_SECTION, NULL},
+    {"utility head [(count|-n) <count:number(1-100000)>]",
+     HELP(UTILITY, "First lines of the output", "How many lines (10)", "The same", "Number"),
      PIPE_HEAD, NULL},
     {"utility sign [{nonce <text:word(1-130)>|include-certificate}]",
-     HELP("Further programs", "Sign the output with the system's key",
+     HELP(UTILITY, "Sign the output with the system's key",
           "Bind a nonce to the signature", "Decimal digits, or 0x and hexadecimal digits",
           "Include the certificate chain"),
      PIPE_SIGN, NULL},
-    {"utility tail [count <count:number(1-100000)>]",
-     HELP("Further programs", "Last lines of the output", "How many lines (10)", "Number"),
+    {"utility sort [{reverse|-r|numeric|-n|unique|-u}]",
+     HELP(UTILITY, "Sort the lines", "The last first", "The same", "By the number at their begin",
+          "The same", "Equal lines once", "The same"),
+     PIPE_SORT, NULL},
+    {"utility tail [(count|-n) <count:number(1-100000)>]",
+     HELP(UTILITY, "Last lines of the output", "How many lines (10)", "The same", "Number"),
      PIPE_TAIL, NULL},
+    {"utility wc [{lines|-l|words|-w|characters|-c}]",
+     HELP(UTILITY, "Count", "Lines", "The same", "Words", "The same", "Bytes", "The same"), PIPE_WC,
+     NULL},
     {0},
 };
 
@@ -68,6 +82,25 @@ static char *without_quotes(const char *s)
     return strdup(s);
 }
 
+static unsigned stage_flags(const GrammarMatch *m)
+{
+    static const struct {
+        const char *keyword;
+        unsigned sort, wc;
+    } flags[] = {
+        {"reverse", SORT_REVERSE, 0}, {"-r", SORT_REVERSE, 0},  {"numeric", SORT_NUMERIC, 0},
+        {"-n", SORT_NUMERIC, 0},      {"unique", SORT_UNIQUE, 0}, {"-u", SORT_UNIQUE, 0},
+        {"lines", 0, WC_LINES},       {"-l", 0, WC_LINES},      {"words", 0, WC_WORDS},
+        {"-w", 0, WC_WORDS},          {"characters", 0, WC_BYTES}, {"-c", 0, WC_BYTES},
+    };
+    unsigned value = 0;
+
+    for (size_t i = 0; i < ELEMENTSOF(flags); i++)
+        if (grammar_has(m, flags[i].keyword))
+            value |= m->command->id == PIPE_SORT ? flags[i].sort : flags[i].wc;
+    return value;
+}
+
 static int stage_parse(const Grammar *g, const char *text, PipeStage *ret)
 {
     const char *value, *count;
@@ -85,6 +118,7 @@ static int stage_parse(const Grammar *g, const char *text, PipeStage *ret)
     *ret = (PipeStage){.kind = (PipeKind)m.command->id,
                        .text = value ? without_quotes(value) : NULL,
                        .count = count ? strtoul(count, NULL, 10) : LINES_DEFAULT,
+                       .flags = stage_flags(&m),
                        .include_certificate = grammar_has(&m, "include-certificate")};
     r = value && !ret->text ? -ENOMEM : 0;
     grammar_match_done(&m);

@@ -13,6 +13,9 @@ typedef enum PipeKind {
     PIPE_COUNT,
     PIPE_HEAD,
     PIPE_TAIL,
+    PIPE_SECTION,
+    PIPE_SORT,
+    PIPE_WC,
     PIPE_JSON,
     PIPE_FILE,
     PIPE_SIGN,
@@ -22,6 +25,7 @@ typedef struct PipeStage {
     PipeKind kind;
     char *text;          /* regex, path or nonce; NULL when there is none */
     unsigned long count; /* of head and tail */
+    unsigned flags;      /* of sort and wc, as the filter takes them */
     bool include_certificate;
 } PipeStage;
 

@@ -50,14 +50,13 @@ static MemorySink *memory_sink_new(void)
 }
 
 /* Written in pieces of every size, the outcome is the same. */
-static void assert_filtered(LineFilter filter, const char *regex, unsigned long count,
-                            const char *text, const char *expected)
+static void assert_spec(const FilterSpec *spec, const char *text, const char *expected)
 {
     for (size_t piece = 1; piece <= strlen(text) + 1; piece++) {
         MemorySink *m = memory_sink_new();
         Sink *s;
 
-        assert_int_equal(filter_sink_new(filter, regex, count, &m->base, &s), 0);
+        assert_int_equal(filter_sink_new(spec, &m->base, &s), 0);
         for (size_t i = 0; i < strlen(text); i += piece)
             assert_int_equal(sink_write(s, text + i, strnlen(text + i, piece)), 0);
         assert_int_equal(sink_finish(s), 0);
@@ -65,6 +64,18 @@ static void assert_filtered(LineFilter filter, const char *regex, unsigned long 
         assert_string_equal(m->text, expected);
         sink_free(s);
     }
+}
+
+static void assert_filtered(LineFilter filter, const char *regex, unsigned long count,
+                            const char *text, const char *expected)
+{
+    assert_spec(&(const FilterSpec){.filter = filter, .regex = regex, .count = count}, text,
+                expected);
+}
+
+static void assert_flags(LineFilter filter, unsigned flags, const char *text, const char *expected)
+{
+    assert_spec(&(const FilterSpec){.filter = filter, .flags = flags}, text, expected);
 }
 
 static const char text[] = "one\ntwo\nthree\n\nfour";
@@ -78,6 +89,7 @@ static void test_line_filters(void **state)
     assert_filtered(FILTER_BEGIN, "nothing", 0, text, "");
     assert_filtered(FILTER_COUNT, NULL, 0, text, "5\n");
     assert_filtered(FILTER_COUNT, NULL, 0, "", "0\n");
+    assert_filtered(FILTER_COUNT, "o", 0, text, "3\n");
     assert_filtered(FILTER_HEAD, NULL, 2, text, "one\ntwo\n");
     assert_filtered(FILTER_HEAD, NULL, 9, text, text);
     assert_filtered(FILTER_TAIL, NULL, 2, text, "\nfour");
@@ -85,13 +97,41 @@ static void test_line_filters(void **state)
     assert_filtered(FILTER_TAIL, NULL, 2, "", "");
 }
 
+static void test_sections(void **state)
+{
+    static const char sections[] = "a\n b\n  c\n!\nd\n b\n e\na 2\na 3\n f\n\ng\n";
+
+    assert_filtered(FILTER_SECTION, "^a", 0, sections, "a\n b\n  c\na 2\na 3\n f\n");
+    assert_filtered(FILTER_SECTION, "b", 0, sections, " b\n  c\n b\n");
+    assert_filtered(FILTER_SECTION, "^(a| b)$", 0, sections, "a\n b\n  c\n b\n");
+    assert_filtered(FILTER_SECTION, "nothing", 0, sections, "");
+}
+
+static void test_sort(void **state)
+{
+    static const char lines[] = "10 a\n9 b\n-1\nx\n9 b\n10 a";
+
+    assert_flags(FILTER_SORT, 0, lines, "-1\n10 a\n10 a\n9 b\n9 b\nx\n");
+    assert_flags(FILTER_SORT, SORT_REVERSE, lines, "x\n9 b\n9 b\n10 a\n10 a\n-1\n");
+    assert_flags(FILTER_SORT, SORT_NUMERIC | SORT_UNIQUE, lines, "-1\nx\n9 b\n10 a\n");
+    assert_flags(FILTER_SORT, 0, "", "");
+}
+
+static void test_counts(void **state)
+{
+    assert_flags(FILTER_WC, 0, text, "4 4 19\n");
+    assert_flags(FILTER_WC, WC_LINES, text, "4\n");
+    assert_flags(FILTER_WC, WC_WORDS | WC_BYTES, " a  b\tc \n", "3 9\n");
+    assert_flags(FILTER_WC, 0, "", "0 0 0\n");
+}
+
 static void test_bad_regex(void **state)
 {
     MemorySink *m = memory_sink_new();
     Sink *s;
 
-    assert_int_equal(filter_sink_new(FILTER_INCLUDE, "(", 0, &m->base, &s), -EINVAL);
-    assert_int_equal(filter_sink_new(FILTER_TAIL, NULL, 0, &m->base, &s), -EINVAL);
+    assert_int_equal(filter_sink_new(&(FilterSpec){FILTER_INCLUDE, "(", 0, 0}, &m->base, &s), -EINVAL);
+    assert_int_equal(filter_sink_new(&(FilterSpec){FILTER_TAIL, NULL, 0, 0}, &m->base, &s), -EINVAL);
     sink_free(&m->base);
 }
 
@@ -101,7 +141,7 @@ static void test_enough_goes_back(void **state)
     Sink *s;
 
     m->limit = 1;
-    assert_int_equal(filter_sink_new(FILTER_INCLUDE, ".", 0, &m->base, &s), 0);
+    assert_int_equal(filter_sink_new(&(FilterSpec){FILTER_INCLUDE, ".", 0, 0}, &m->base, &s), 0);
     assert_int_equal(sink_write(s, "a\nb\n", 4), 0);
     assert_true(s->enough);
     assert_int_equal(sink_finish(s), 0);
@@ -114,7 +154,7 @@ static void test_abort_goes_on(void **state)
     MemorySink *m = memory_sink_new();
     Sink *s;
 
-    assert_int_equal(filter_sink_new(FILTER_COUNT, NULL, 0, &m->base, &s), 0);
+    assert_int_equal(filter_sink_new(&(FilterSpec){FILTER_COUNT, NULL, 0, 0}, &m->base, &s), 0);
     s->aborted = true;
     assert_int_equal(sink_finish(s), 0);
     assert_true(m->base.aborted);
@@ -177,6 +217,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_line_filters),
+        cmocka_unit_test(test_sections),
+        cmocka_unit_test(test_sort),
+        cmocka_unit_test(test_counts),
         cmocka_unit_test(test_bad_regex),
         cmocka_unit_test(test_enough_goes_back),
         cmocka_unit_test(test_abort_goes_on),

@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 
+#include "output.h"
 #include "pipe.h"
 
 #define TEXT_SIZE 256U
@@ -81,6 +82,26 @@ static void test_sign(void **state)
     pipe_done(&p);
 }
 
+static void test_flags(void **state)
+{
+    Pipe p;
+
+    assert_int_equal(pipe_parse("show x | utility sort reverse -n | utility wc -l words", &p), 0);
+    assert_int_equal(p.stages[0].kind, PIPE_SORT);
+    assert_int_equal(p.stages[0].flags, SORT_REVERSE | SORT_NUMERIC);
+    assert_int_equal(p.stages[1].kind, PIPE_WC);
+    assert_int_equal(p.stages[1].flags, WC_LINES | WC_WORDS);
+    pipe_done(&p);
+
+    assert_int_equal(pipe_parse("show x | section ^a | count b | utility head -n 20", &p), 0);
+    assert_int_equal(p.stages[0].kind, PIPE_SECTION);
+    assert_string_equal(p.stages[0].text, "^a");
+    assert_int_equal(p.stages[1].kind, PIPE_COUNT);
+    assert_string_equal(p.stages[1].text, "b");
+    assert_int_equal(p.stages[2].count, 20);
+    pipe_done(&p);
+}
+
 static void test_refused(void **state)
 {
     static const char *const bad[] = {
@@ -88,7 +109,9 @@ static void test_refused(void **state)
         "show x | ",
         "show x | nonsense",
         "show x | include",
-        "show x | count 5",
+        "show x | section",
+        "show x | utility sort backwards",
+        "show x | utility wc lines lines",
         "show x | utility",
         "show x | utility head count 0",
         "show x | utility sign nonce",
@@ -121,10 +144,10 @@ static void test_completion(void **state)
     char text[TEXT_SIZE] = "";
 
     assert_int_equal(pipe_complete("show x | ", collect, text), 0);
-    assert_string_equal(text, "begin;count;exclude;file;include;json;utility;");
+    assert_string_equal(text, "begin;count;exclude;file;include;json;section;utility;");
     text[0] = '\0';
     assert_int_equal(pipe_complete("show x | include a | utility s", collect, text), 0);
-    assert_string_equal(text, "sign;");
+    assert_string_equal(text, "sign;sort;");
 }
 
 int main(void)
@@ -134,6 +157,7 @@ int main(void)
         cmocka_unit_test(test_no_stages),
         cmocka_unit_test(test_stages),
         cmocka_unit_test(test_sign),
+        cmocka_unit_test(test_flags),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_completion),
     };
