@@ -235,12 +235,12 @@ void cli_session_say_failed(Cli *cli, const char *session)
         (void)cli_error(cli, EINVAL, "%s: %s", line, reason);
 }
 
-static int commit_refused(Cli *cli)
+static int commit_refused(Cli *cli, const GrammarMatch *m)
 {
     int r = cli_error(cli, EINVAL, COMMIT_FAILED);
 
     /* A script cannot ask afterwards: its session ends with the first error. */
-    if (!cli->interactive)
+    if (!cli->interactive || (m && grammar_has(m, "show-error")))
         cli_session_say_failed(cli, cli->session);
     return r;
 }
@@ -270,9 +270,9 @@ static int commit(Cli *cli, const GrammarMatch *m)
             return -ECANCELED;
         }
         if (sd_bus_error_has_name(&error, ERROR_INVALID_ARGUMENT))
-            return commit_refused(cli);
+            return commit_refused(cli, m);
         if (sd_bus_error_has_name(&error, ERROR_UNREACHABLE))
-            (void)commit_refused(cli);
+            (void)commit_refused(cli, m);
         return cli_session_error(cli, &error, r);
     }
     if (id == 0)

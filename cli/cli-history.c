@@ -8,6 +8,19 @@
 #include "names.h"
 #include "render.h"
 
+static int read_commit(sd_bus_message *reply, CommitView *ret)
+{
+    *ret = (CommitView){.user = "", .line = "", .client = ""};
+    return cli_read_entries(reply, (const CliEntry[]){{"id", 't', &ret->id},
+                                                      {"user", 's', &ret->user},
+                                                      {"line", 's', &ret->line},
+                                                      {"client", 's', &ret->client},
+                                                      {"time", 't', &ret->time},
+                                                      {"label", 's', &ret->label},
+                                                      {"comment", 's', &ret->comment},
+                                                      {0}});
+}
+
 static int print_commits(Cli *cli, sd_bus_message *reply, bool detail)
 {
     json_object *array = cli->json ? json_object_new_array() : NULL;
@@ -16,16 +29,9 @@ static int print_commits(Cli *cli, sd_bus_message *reply, bool detail)
     if (!array && !detail)
         render_commit_head(cli->out);
     for (unsigned n = 1; r >= 0 && (r = sd_bus_message_at_end(reply, false)) == 0; n++) {
-        CommitView commit = {.user = "", .line = "", .client = ""};
+        CommitView commit;
 
-        r = cli_read_entries(reply, (const CliEntry[]){{"id", 't', &commit.id},
-                                                       {"user", 's', &commit.user},
-                                                       {"line", 's', &commit.line},
-                                                       {"client", 's', &commit.client},
-                                                       {"time", 't', &commit.time},
-                                                       {"label", 's', &commit.label},
-                                                       {"comment", 's', &commit.comment},
-                                                       {0}});
+        r = read_commit(reply, &commit);
         if (r < 0)
             break;
         if (array)
@@ -42,16 +48,45 @@ static int print_commits(Cli *cli, sd_bus_message *reply, bool detail)
     return array ? cli_print_json(cli, array) : 0;
 }
 
-int cli_show_commit_list(Cli *cli, const GrammarMatch *m)
+/* At most as many as the argument "max" says, else all. */
+static int list_commits(Cli *cli, const GrammarMatch *m, sd_bus_message **ret)
 {
     _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
-    _cleanup_message_ sd_bus_message *reply = NULL;
     const char *max = grammar_argument(m, "max");
-    int r = cli_call(cli, POLICY_NAME, POLICY_PATH, POLICY_NAME, "ListCommits", &error, &reply, "u",
+    int r = cli_call(cli, POLICY_NAME, POLICY_PATH, POLICY_NAME, "ListCommits", &error, ret, "u",
                      max ? (uint32_t)strtoul(max, NULL, 10) : 0U);
 
-    return r < 0 ? cli_bus_error(cli, &error, r)
-                 : print_commits(cli, reply, grammar_has(m, "detail"));
+    return r < 0 ? cli_bus_error(cli, &error, r) : 0;
+}
+
+int cli_show_commit_list(Cli *cli, const GrammarMatch *m)
+{
+    _cleanup_message_ sd_bus_message *reply = NULL;
+    int r = list_commits(cli, m, &reply);
+
+    return r < 0 ? r : print_commits(cli, reply, grammar_has(m, "detail"));
+}
+
+/* The same as events. */
+int cli_show_history(Cli *cli, const GrammarMatch *m)
+{
+    _cleanup_message_ sd_bus_message *reply = NULL;
+    bool detail = grammar_has(m, "detail");
+    int r = list_commits(cli, m, &reply);
+
+    if (r < 0)
+        return r;
+    r = sd_bus_message_enter_container(reply, 'a', "a{sv}");
+    if (!detail)
+        render_event_head(cli->out);
+    for (unsigned n = 1; r >= 0 && (r = sd_bus_message_at_end(reply, false)) == 0; n++) {
+        CommitView commit;
+
+        r = read_commit(reply, &commit);
+        if (r >= 0)
+            (detail ? render_event_detail : render_event)(cli->out, n, &commit);
+    }
+    return r < 0 ? cli_error(cli, r, "The answer cannot be read: %s", strerror(-r)) : 0;
 }
 
 /* --- What they changed ------------------------------------------------------------------------ */

@@ -316,6 +316,48 @@ void render_commit_detail(FILE *f, unsigned number, const CommitView *commit)
     (void)fputc('\n', f);
 }
 
+void render_event_head(FILE *f)
+{
+    (void)fputs("Sno.  Event      Info                                 Time Stamp\n"
+                "~~~~  ~~~~~      ~~~~                                 ~~~~~~~~~~\n",
+                f);
+}
+
+static const char *event_name(const CommitView *commit)
+{
+    return commit->client && streq(commit->client, "Rollback") ? "rollback" : "commit";
+}
+
+void render_event(FILE *f, unsigned number, const CommitView *commit)
+{
+    char when[TIME_TEXT_SIZE], info[32];
+
+    (void)snprintf(info, sizeof(info), "id %" PRIu64, commit->id);
+    time_text(commit->time, when);
+    fprintf(f, "%-5u %-10s %-36s %s\n", number, event_name(commit), info, when);
+}
+
+void render_event_detail(FILE *f, unsigned number, const CommitView *commit)
+{
+    char when[TIME_TEXT_SIZE], id[24];
+
+    (void)snprintf(id, sizeof(id), "%" PRIu64, commit->id);
+    time_text(commit->time, when);
+    fprintf(f, "%u) Event: %-10s Time: %s\n      Commit ID: ", number, event_name(commit), when);
+    column(f, id, 14);
+    (void)fputs("Label: ", f);
+    render_text(f, commit->label ? commit->label : "");
+    (void)fputs("\n      User: ", f);
+    column(f, commit->user, 19);
+    (void)fputs("Line: ", f);
+    render_text(f, commit->line);
+    (void)fputs("\n      Client: ", f);
+    column(f, commit->client, 17);
+    (void)fputs("Comment: ", f);
+    render_text(f, commit->comment ? commit->comment : "");
+    (void)fputc('\n', f);
+}
+
 void render_session(FILE *f, const char *id, const SessionView *session)
 {
     char when[TIME_TEXT_SIZE];

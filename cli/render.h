@@ -67,4 +67,8 @@ void render_session(FILE *f, const char *id, const SessionView *session);
 void render_commit_head(FILE *f);
 void render_commit(FILE *f, unsigned number, const CommitView *commit);
 void render_commit_detail(FILE *f, unsigned number, const CommitView *commit);
+/* The same as events of the configuration's history. */
+void render_event_head(FILE *f);
+void render_event(FILE *f, unsigned number, const CommitView *commit);
+void render_event_detail(FILE *f, unsigned number, const CommitView *commit);
 json_object *render_commit_json(const CommitView *commit);

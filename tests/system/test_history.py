@@ -54,7 +54,7 @@ def running(machine):
 TRUSTPOINT_CHANGE = ["crypto ca trustpoint core", " description two", " lifetime certificate 300", " no message-digest", "!", "end"]
 
 
-@pytest.mark.parametrize("command", ["show configuration commit list", "show configuration commit changes last 1",
+@pytest.mark.parametrize("command", ["show configuration commit list", "show configuration history", "show configuration commit changes last 1",
                                      "show configuration rollback changes last 1", "rollback configuration last 1"])
 def test_history_needs_its_task(historic, command):
     text = refused(historic, command, "nobody")
@@ -95,6 +95,13 @@ def test_commit_list_in_detail(historic):
     assert re.fullmatch(r"      Client:   CLI                       Time:  \w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4}", lines[2])
     assert lines[3:6] == ["      Comment:  NONE", "", "   2) CommitId: 1000000004                Label: Renamed"]
     assert lines[8] == "      Comment:  because"
+
+
+def test_events(historic):
+    lines = show(historic, "show configuration history last 2")
+    assert [line.split()[:4] for line in lines[2:]] == [["1", "commit", "id", str(FIRST + 4)], ["2", "commit", "id", str(FIRST + 3)]]
+    assert show(historic, "show configuration history detail | include Renamed") == ["      Commit ID: 1000000004    Label: Renamed"]
+    assert show(historic, "show configuration history detail | include Nowhere") == []
 
 
 def test_what_a_rollback_would_change(historic):

@@ -223,6 +223,37 @@ static void test_commits(void **state)
            "14:29:12 2016\n");
 }
 
+static void test_events(void **state)
+{
+    CommitView commit = {.id = 1000000093,
+                         .time = UINT64_C(1465310539000000),
+                         .user = "fred",
+                         .line = "pts/0",
+                         .client = "CLI",
+                         .label = "Named",
+                         .comment = "because"};
+    FILE *f = begin();
+
+    render_event_head(f);
+    render_event(f, 1, &commit);
+    render_event_detail(f, 1, &commit);
+    commit = (CommitView){.id = 1000000088, .user = "fred", .line = "", .client = "Rollback"};
+    render_event(f, 12, &commit);
+    render_event_detail(f, 12, &commit);
+    expect(f, "Sno.  Event      Info                                 Time Stamp\n"
+              "~~~~  ~~~~~      ~~~~                                 ~~~~~~~~~~\n"
+              "1     commit     id 1000000093                        Tue Jun  7 14:42:19 2016\n"
+              "1) Event: commit     Time: Tue Jun  7 14:42:19 2016\n"
+              "      Commit ID: 1000000093    Label: Named\n"
+              "      User: fred               Line: pts/0\n"
+              "      Client: CLI              Comment: because\n"
+              "12    rollback   id 1000000088                        Thu Jan  1 00:00:00 1970\n"
+              "12) Event: rollback   Time: Thu Jan  1 00:00:00 1970\n"
+              "      Commit ID: 1000000088    Label: \n"
+              "      User: fred               Line: \n"
+              "      Client: Rollback         Comment: \n");
+}
+
 /* No value can look like a line of its own, or reach the terminal. */
 static void test_values_stay_on_their_line(void **state)
 {
@@ -270,6 +301,7 @@ int main(void)
         cmocka_unit_test(test_new_certificate),
         cmocka_unit_test(test_trustpool),
         cmocka_unit_test(test_commits),
+        cmocka_unit_test(test_events),
         cmocka_unit_test(test_values_stay_on_their_line),
         cmocka_unit_test(test_json),
     };
