@@ -218,10 +218,11 @@ int cli_print_json(Cli *cli, json_object *o);
 /* --- The commands */
 #define CLI_HANDLERS(X)                                                                            \
     X(key_generate)                                                                                \
-    X(key_zeroize) X(user_key_import) X(user_key_zeroize) X(show_user_key) X(show_key)             \
-        X(ca_authenticate) X(ca_enroll) X(ca_clear) X(show_ca_certificates) X(trustpool_import)    \
-            X(trustpool_clean) X(show_trustpool) X(show_dossier) X(show_version) X(show_clock)     \
-                X(show_running) X(show_commit_list) X(show_history) X(show_commit_changes)                         \
+    X(key_zeroize)                                                                                 \
+    X(user_key_import) X(user_key_zeroize) X(show_user_key) X(show_key) X(ca_authenticate)         \
+        X(ca_enroll) X(ca_clear) X(show_ca_certificates) X(trustpool_import) X(trustpool_clean)    \
+            X(show_trustpool) X(show_dossier) X(show_version) X(show_clock) X(show_running)        \
+                X(show_commit_list) X(show_history) X(show_commit_changes)                         \
                     X(show_rollback_changes) X(show_sessions) X(show_difference) X(show_merged)    \
                         X(rollback) X(show_candidate) X(show_failed) X(configure) X(config_commit) \
                             X(config_end) X(config_exit) X(config_abort) X(config_clear)           \

@@ -26,9 +26,8 @@ static const GrammarCommand stages[] = {
      HELP(UTILITY, "First lines of the output", "How many lines (10)", "The same", "Number"),
      PIPE_HEAD, NULL},
     {"utility sign [{nonce <text:word(1-130)>|include-certificate}]",
-     HELP(UTILITY, "Sign the output with the system's key",
-          "Bind a nonce to the signature", "Decimal digits, or 0x and hexadecimal digits",
-          "Include the certificate chain"),
+     HELP(UTILITY, "Sign the output with the system's key", "Bind a nonce to the signature",
+          "Decimal digits, or 0x and hexadecimal digits", "Include the certificate chain"),
      PIPE_SIGN, NULL},
     {"utility sort [{reverse|-r|numeric|-n|unique|-u}]",
      HELP(UTILITY, "Sort the lines", "The last first", "The same", "By the number at their begin",
@@ -88,9 +87,9 @@ static unsigned stage_flags(const GrammarMatch *m)
         const char *keyword;
         unsigned sort, wc;
     } flags[] = {
-        {"reverse", SORT_REVERSE, 0}, {"-r", SORT_REVERSE, 0},  {"numeric", SORT_NUMERIC, 0},
-        {"-n", SORT_NUMERIC, 0},      {"unique", SORT_UNIQUE, 0}, {"-u", SORT_UNIQUE, 0},
-        {"lines", 0, WC_LINES},       {"-l", 0, WC_LINES},      {"words", 0, WC_WORDS},
+        {"reverse", SORT_REVERSE, 0}, {"-r", SORT_REVERSE, 0},     {"numeric", SORT_NUMERIC, 0},
+        {"-n", SORT_NUMERIC, 0},      {"unique", SORT_UNIQUE, 0},  {"-u", SORT_UNIQUE, 0},
+        {"lines", 0, WC_LINES},       {"-l", 0, WC_LINES},         {"words", 0, WC_WORDS},
         {"-w", 0, WC_WORDS},          {"characters", 0, WC_BYTES}, {"-c", 0, WC_BYTES},
     };
     unsigned value = 0;

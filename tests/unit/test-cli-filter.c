@@ -130,8 +130,10 @@ static void test_bad_regex(void **state)
     MemorySink *m = memory_sink_new();
     Sink *s;
 
-    assert_int_equal(filter_sink_new(&(FilterSpec){FILTER_INCLUDE, "(", 0, 0}, &m->base, &s), -EINVAL);
-    assert_int_equal(filter_sink_new(&(FilterSpec){FILTER_TAIL, NULL, 0, 0}, &m->base, &s), -EINVAL);
+    assert_int_equal(filter_sink_new(&(FilterSpec){FILTER_INCLUDE, "(", 0, 0}, &m->base, &s),
+                     -EINVAL);
+    assert_int_equal(filter_sink_new(&(FilterSpec){FILTER_TAIL, NULL, 0, 0}, &m->base, &s),
+                     -EINVAL);
     sink_free(&m->base);
 }
 
@@ -216,14 +218,10 @@ static void test_escapes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_line_filters),
-        cmocka_unit_test(test_sections),
-        cmocka_unit_test(test_sort),
-        cmocka_unit_test(test_counts),
-        cmocka_unit_test(test_bad_regex),
-        cmocka_unit_test(test_enough_goes_back),
-        cmocka_unit_test(test_abort_goes_on),
-        cmocka_unit_test(test_file),
+        cmocka_unit_test(test_line_filters),  cmocka_unit_test(test_sections),
+        cmocka_unit_test(test_sort),          cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_bad_regex),     cmocka_unit_test(test_enough_goes_back),
+        cmocka_unit_test(test_abort_goes_on), cmocka_unit_test(test_file),
         cmocka_unit_test(test_escapes),
     };
 

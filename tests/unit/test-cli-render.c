@@ -295,14 +295,10 @@ static void test_json(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_hex),
-        cmocka_unit_test(test_key),
-        cmocka_unit_test(test_certificates),
-        cmocka_unit_test(test_new_certificate),
-        cmocka_unit_test(test_trustpool),
-        cmocka_unit_test(test_commits),
-        cmocka_unit_test(test_events),
-        cmocka_unit_test(test_values_stay_on_their_line),
+        cmocka_unit_test(test_hex),          cmocka_unit_test(test_key),
+        cmocka_unit_test(test_certificates), cmocka_unit_test(test_new_certificate),
+        cmocka_unit_test(test_trustpool),    cmocka_unit_test(test_commits),
+        cmocka_unit_test(test_events),       cmocka_unit_test(test_values_stay_on_their_line),
         cmocka_unit_test(test_json),
     };
 
