@@ -14,6 +14,7 @@
 #include "server-internal.h"
 
 #define JOB_KEPT_USEC (60 * 1000000ULL)
+#define JOBS_KEPT_PER_USER_MAX 64U
 #define RESULTS_MAX 8U
 
 typedef struct JobResult {
@@ -348,6 +349,8 @@ static void job_end(Job *job)
         sd_bus_message_unref(job->waiters[i]);
     }
     job->n_waiters = 0;
+    closep(&job->cancel_fd); /* a job that is only remembered holds no descriptor */
+    job->cancel_fd = -EBADF;
     (void)sd_bus_emit_properties_changed(job->manager->server->bus, job->path, JOB_INTERFACE, "State", NULL);
     r = sd_event_add_time_relative(job->manager->server->event, &job->expiry, CLOCK_BOOTTIME, JOB_KEPT_USEC, 0, on_expiry, job);
     if (r < 0)
@@ -413,6 +416,18 @@ static void *run_thread(void *userdata)
     (void)pthread_mutex_unlock(&job->lock);
     wake(job->manager);
     return NULL;
+}
+
+/* Who starts many short jobs has the oldest of them forgotten: the list begins with the newest. */
+static void forget_old(JobManager *manager, uid_t uid)
+{
+    unsigned kept = 0;
+
+    for (Job *job = manager->jobs, *next; job; job = next) {
+        next = job->next;
+        if (job->ended && job->uid == uid && ++kept > JOBS_KEPT_PER_USER_MAX)
+            job_free(job);
+    }
 }
 
 static int check_limits(JobManager *manager, uid_t uid)
@@ -481,6 +496,7 @@ int job_start(sd_bus_message *m, const JobWork *work, sd_bus_error *reterr_error
     r = check_limits(manager, job->uid);
     if (r < 0)
         return sd_bus_error_setf(reterr_error, ERROR_LIMIT_EXCEEDED, "Too many of your jobs are running; wait for one to end");
+    forget_old(manager, job->uid);
     job->caller = strdup(sd_bus_message_get_sender(m));
     if (!job->caller)
         return -ENOMEM;

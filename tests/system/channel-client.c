@@ -2,8 +2,10 @@
 /* For tests: opens a signing channel of keyd and does what the lines on standard input say, one answer on a line for each.
  *     channel-client ALGORITHM LABEL PURPOSE
  * sign: has a request of this key signed, and checks the signature; junk: the same with bytes that are no request; other: with another key's
- * request; file: sign, in a sealed memory file; frame: sends a packet that is no request; wait: waits for the end.
+ * request; file: sign, in a sealed memory file; frame: sends a packet that is no request; wait: waits for the end; open: opens one more
+ * channel, which stays open.
  * Answers: ok, the text of a refusal after "refused", or "ended". A channel that is not given is one line: error name and message. */
+#include <fcntl.h>
 #include <openssl/x509.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -116,17 +118,46 @@ static int obey(Client *c, const char *line)
     return streq(line, "wait") ? 0 : -EINVAL;
 }
 
+static int open_channel(sd_bus *bus, char *words[], sd_bus_error *error, int *ret_fd)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *opened = NULL;
+    int fd, r;
+
+    r = sd_bus_call_method(bus, KEYS_NAME, KEYS_PATH, KEYS_SIGNING_INTERFACE, "OpenChannel", error, &opened, "sssa{sv}", words[1], words[2],
+                           words[3], 0);
+    if (r >= 0)
+        r = sd_bus_message_read(opened, "h", &fd);
+    if (r < 0)
+        return r;
+    *ret_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    return *ret_fd < 0 ? -errno : 0;
+}
+
 static int fail_bus(const sd_bus_error *error)
 {
     printf("%s %s\n", error->name ? error->name : "?", error->message ? error->message : "");
+    (void)fflush(stdout);
     return EXIT_FAILURE;
+}
+
+static void open_another(sd_bus *bus, char *words[])
+{
+    _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+    int fd;
+
+    if (open_channel(bus, words, &error, &fd) < 0) {
+        (void)fail_bus(&error);
+        return;
+    }
+    puts("open"); /* the descriptor stays, until this program ends */
+    (void)fflush(stdout);
 }
 
 int main(int argc, char *argv[])
 {
     _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
     _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-    _cleanup_(sd_bus_message_unrefp) sd_bus_message *opened = NULL, *found = NULL;
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *found = NULL;
     const uint8_t *der;
     char line[64];
     Client c = {0};
@@ -134,9 +165,7 @@ int main(int argc, char *argv[])
 
     if (argc != 4 || sd_bus_open_system(&bus) < 0)
         return EXIT_FAILURE;
-    if (sd_bus_call_method(bus, KEYS_NAME, KEYS_PATH, KEYS_SIGNING_INTERFACE, "OpenChannel", &error, &opened, "sssa{sv}", argv[1], argv[2],
-                           argv[3], 0) < 0 ||
-        sd_bus_message_read(opened, "h", &c.fd) < 0 ||
+    if (open_channel(bus, argv, &error, &c.fd) < 0 ||
         sd_bus_call_method(bus, KEYS_NAME, KEYS_PATH, KEYS_SIGNING_INTERFACE, "GetPublicKey", &error, &found, "ss", argv[1], argv[2]) < 0 ||
         sd_bus_message_read_array(found, 'y', (const void **)&der, &size) < 0)
         return fail_bus(&error);
@@ -148,7 +177,9 @@ int main(int argc, char *argv[])
     (void)fflush(stdout);
     while (fgets(line, sizeof line, stdin)) {
         line[strcspn(line, "\n")] = 0;
-        if (obey(&c, line) < 0) {
+        if (streq(line, "open"))
+            open_another(bus, argv);
+        else if (obey(&c, line) < 0) {
             puts("ended");
             (void)fflush(stdout);
         } else
