@@ -235,21 +235,24 @@ static int append_or_fail(const char *hostname, json_object *configuration)
     return r;
 }
 
-/* As many commits as there may be, so that another one has an old one removed. */
+/* As many commits as there may be, so that another one has the oldest removed; which a second name
+ * keeps, so that they are made once. */
 static int prepare(void *userdata)
 {
     const Scratch *scratch = userdata;
-    int folder = openat(scratch->fd, "commits", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
-    char name[32];
+    int r;
 
-    for (unsigned i = 0; i < COMMITS_MAX + 10; i++) {
-        (void)snprintf(name, sizeof(name), "%llu.json", (unsigned long long)COMMIT_ID_FIRST + i);
-        (void)unlinkat(folder, name, 0);
+    if (faccessat(scratch->fd, "oldest", F_OK, 0) >= 0) {
+        (void)unlinkat(scratch->fd, "commits/1000000101.json", 0);
+        r = linkat(scratch->fd, "oldest", scratch->fd, "commits/1000000001.json", 0);
+        return r < 0 && errno != EEXIST ? -errno : 0;
     }
     r = begin(userdata);
     for (unsigned i = 0; r >= 0 && i < COMMITS_MAX; i++)
         r = append_or_fail(i == COMMITS_MAX - 2 ? "before" : "old", json_object_new_object());
-    return r;
+    if (r < 0)
+        return r;
+    return linkat(scratch->fd, "commits/1000000001.json", scratch->fd, "oldest", 0);
 }
 
 static int commit(void *userdata)

@@ -13,12 +13,14 @@
 
 #include "cleanup.h"
 
-/* A new empty folder; its descriptor. The path is for removal. */
+/* A new empty folder; its descriptor. The path is for removal. In memory where that can be: tests sync
+ * files thousands of times. */
 static inline int scratch_open(char path[static 32])
 {
     int fd;
 
-    (void)snprintf(path, 32, "/tmp/chancery-test-XXXXXX");
+    (void)snprintf(path, 32, "%s/chancery-test-XXXXXX",
+                   access("/dev/shm", W_OK | X_OK) == 0 ? "/dev/shm" : "/tmp");
     assert_non_null(mkdtemp(path));
     fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     assert_true(fd >= 0);
