@@ -10,7 +10,7 @@
 /* What Enrollment1.Describe says. */
 typedef struct Description {
     sd_bus_message *message;
-    const char *subject_name, *fqdn, *serial_number, *key_label, *key_usage;
+    const char *method, *subject_name, *fqdn, *serial_number, *key_label, *key_usage;
     int ask_serial_number, ask_ip_address;
     uint32_t key_type;
 } Description;
@@ -24,7 +24,8 @@ static int describe(Cli *cli, const char *trustpoint, const char *operation, Des
     if (r < 0)
         return cli_bus_error(cli, &error, r);
     r = cli_read_entries(d->message,
-                         (const CliEntry[]){{"subject-name", 's', &d->subject_name},
+                         (const CliEntry[]){{"method", 's', &d->method},
+                                            {"subject-name", 's', &d->subject_name},
                                             {"fqdn", 's', &d->fqdn},
                                             {"serial-number", 's', &d->serial_number},
                                             {"key-label", 's', &d->key_label},
@@ -81,20 +82,16 @@ static const CliEntry *certificate_entries(CertificateView *view, CliBytes *data
     return entries;
 }
 
-/* The result of a job: the certificate that is there now. Whoever may enroll but not look gets no
- * more than that. */
-static int show_new_certificate(Cli *cli, sd_bus_message *result)
+/* Whoever may enroll but not look gets no more than that it is there. */
+int cli_ca_show_new(Cli *cli, const char *path)
 {
     _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
     _cleanup_message_ sd_bus_message *reply = NULL;
-    const char *path = NULL;
     CertificateView view;
     CliEntry entries[13];
     CliBytes data = {0};
-    int r = cli_read_entries(result, (const CliEntry[]){{"certificate", 'o', &path}, {0}});
+    int r;
 
-    if (r < 0 || !path)
-        return cli_error(cli, EPROTO, "The answer names no certificate.");
     r = cli_get_properties(cli, ENROLLMENT_NAME, path, ENROLLMENT_CERTIFICATE_INTERFACE,
                            certificate_entries(&view, &data, entries), &error, &reply);
     if (r < 0 && sd_bus_error_has_name(&error, ERROR_NOT_AUTHORIZED)) {
@@ -107,6 +104,24 @@ static int show_new_certificate(Cli *cli, sd_bus_message *result)
     return 0;
 }
 
+/* The result of a job: the certificate that is there now, or the request that waits for one. */
+static int show_result(Cli *cli, sd_bus_message *result)
+{
+    const char *path = NULL, *request = NULL;
+    int r = cli_read_entries(
+        result, (const CliEntry[]){{"certificate", 'o', &path}, {"request", 's', &request}, {0}});
+
+    if (r >= 0 && path)
+        return cli_ca_show_new(cli, path);
+    if (r < 0 || !request)
+        return cli_error(cli, EPROTO, "The answer names no certificate.");
+    fprintf(cli->out,
+            "Certificate Request follows:\n%s---End - This line not part of the certificate "
+            "request---\n",
+            request);
+    return 0;
+}
+
 int cli_ca_authenticate(Cli *cli, const GrammarMatch *m)
 {
     const char *trustpoint = grammar_argument(m, "trustpoint");
@@ -114,8 +129,16 @@ int cli_ca_authenticate(Cli *cli, const GrammarMatch *m)
     _cleanup_(description_done) Description d = {0};
     int r = describe(cli, trustpoint, "authenticate", &d);
 
+    const char *fingerprint = grammar_argument(m, "fingerprint");
+
     if (r < 0)
         return r;
+    if (!streq(d.method ? d.method : "self", "self"))
+        return cli_ca_authenticate_external(cli, trustpoint, d.method, fingerprint);
+    if (fingerprint)
+        return cli_error(cli, EINVAL,
+                         "%s makes its CA certificate itself: there is nothing to compare.",
+                         trustpoint);
     say_subject(cli, &d);
     r = cli_new_call(cli, ENROLLMENT_NAME, ENROLLMENT_PATH, ENROLLMENT_NAME, "Authenticate", &call);
     if (r < 0)
@@ -124,7 +147,7 @@ int cli_ca_authenticate(Cli *cli, const GrammarMatch *m)
     if (r < 0)
         return cli_error(cli, r, "The call cannot be made: %s", strerror(-r));
     r = cli_job_run(cli, call, &result);
-    return r < 0 ? r : show_new_certificate(cli, result);
+    return r < 0 ? r : show_result(cli, result);
 }
 
 /* --- crypto ca enroll ------------------------------------------------------------------------- */
@@ -211,9 +234,11 @@ int cli_ca_enroll(Cli *cli, const GrammarMatch *m)
     r = ask_enroll(cli, &d, &answers);
     if (r < 0)
         return r;
-    cli_say(cli,
-            "Certificate keypair configured Type: %u, Label: %s. Leaf cert key usage string: %s.\n",
-            d.key_type, d.key_label ? d.key_label : "", d.key_usage ? d.key_usage : "");
+    cli_say(cli, "Certificate keypair configured Type: %u, Label: %s.", d.key_type,
+            d.key_label ? d.key_label : "");
+    if (d.key_usage)
+        cli_say(cli, " Leaf cert key usage string: %s.", d.key_usage);
+    cli_say(cli, "\n");
     r = cli_new_call(cli, ENROLLMENT_NAME, ENROLLMENT_PATH, ENROLLMENT_NAME, "Enroll", &call);
     if (r < 0)
         return r;
@@ -221,7 +246,7 @@ int cli_ca_enroll(Cli *cli, const GrammarMatch *m)
     if (r < 0)
         return cli_error(cli, r, "The call cannot be made: %s", strerror(-r));
     r = cli_job_run(cli, call, &result);
-    return r < 0 ? r : show_new_certificate(cli, result);
+    return r < 0 ? r : show_result(cli, result);
 }
 
 int cli_ca_clear(Cli *cli, const GrammarMatch *m)
@@ -271,7 +296,7 @@ static int compare_certificates(const void *a, const void *b)
     return c ? c : strcmp(x->serial_number, y->serial_number);
 }
 
-static void print_certificates(Cli *cli, const CertificateList *list, const char *only)
+static void print_certificates(Cli *cli, const CertificateList *list, const char *only, bool detail)
 {
     const char *trustpoint = NULL;
     bool any = false;
@@ -290,6 +315,8 @@ static void print_certificates(Cli *cli, const CertificateList *list, const char
             render_trustpoint_head(cli->out, trustpoint);
         }
         render_certificate(cli->out, c);
+        if (detail)
+            render_certificate_detail(cli->out, c);
         any = true;
     }
     if (any)
@@ -320,7 +347,7 @@ int cli_show_ca_certificates(Cli *cli, const GrammarMatch *m)
         if (cli->json)
             r = print_certificates_json(cli, &list, only);
         else
-            print_certificates(cli, &list, only);
+            print_certificates(cli, &list, only, grammar_has(m, "detail"));
     }
     free(list.items);
     return r;

@@ -212,6 +212,21 @@ int cli_sign_sink_give_up(Sink *s);
  * algorithm. ret_display (may be NULL): "RSA". */
 const char *cli_key_algorithm(const GrammarMatch *m, const char **ret_display);
 
+/* --- cli-ca.c: the certificate at this path, as authenticate and enroll print it. */
+int cli_ca_show_new(Cli *cli, const char *path);
+
+/* --- cli-ca-external.c */
+typedef struct CliPaste {
+    char *data;
+    size_t size;
+} CliPaste;
+/* What somebody pastes: lines up to a blank one or "quit". Said when nothing comes. */
+int cli_paste(Cli *cli, const char *head, CliPaste *ret);
+void cli_paste_done(CliPaste *paste);
+/* fingerprint: NULL when somebody is to be asked. */
+int cli_ca_authenticate_external(Cli *cli, const char *trustpoint, const char *method,
+                                 const char *fingerprint);
+
 /* --- cli-trustpool.c: takes over o. */
 int cli_print_json(Cli *cli, json_object *o);
 
@@ -219,16 +234,18 @@ int cli_print_json(Cli *cli, json_object *o);
 #define CLI_HANDLERS(X)                                                                            \
     X(key_generate)                                                                                \
     X(key_zeroize)                                                                                 \
-    X(user_key_import) X(user_key_zeroize) X(show_user_key) X(show_key) X(ca_authenticate)         \
-        X(ca_enroll) X(ca_clear) X(show_ca_certificates) X(trustpool_import) X(trustpool_clean)    \
-            X(show_trustpool) X(show_dossier) X(show_version) X(show_clock) X(show_running)        \
-                X(show_commit_list) X(show_history) X(show_commit_changes)                         \
-                    X(show_rollback_changes) X(show_sessions) X(show_difference) X(show_merged)    \
-                        X(rollback) X(show_candidate) X(show_failed) X(configure) X(config_commit) \
-                            X(config_end) X(config_exit) X(config_abort) X(config_clear)           \
-                                X(config_root) X(config_pwd) X(terminal_length) X(terminal_width)  \
-                                    X(terminal_timestamp) X(terminal_no_timestamp) X(exec_exit)    \
-                                        X(exec_end)
+    X(user_key_import)                                                                             \
+    X(user_key_zeroize) X(show_user_key) X(show_key) X(ca_authenticate) X(ca_enroll) X(ca_import)  \
+        X(ca_cancel) X(show_ca_trustpoints) X(ca_clear) X(show_ca_certificates)                    \
+            X(trustpool_import) X(trustpool_clean) X(show_trustpool) X(show_dossier)               \
+                X(show_version) X(show_clock) X(show_running) X(show_commit_list) X(show_history)  \
+                    X(show_commit_changes) X(show_rollback_changes) X(show_sessions)               \
+                        X(show_difference) X(show_merged) X(rollback) X(show_candidate)            \
+                            X(show_failed) X(configure) X(config_commit) X(config_end)             \
+                                X(config_exit) X(config_abort) X(config_clear) X(config_root)      \
+                                    X(config_pwd) X(terminal_length) X(terminal_width)             \
+                                        X(terminal_timestamp) X(terminal_no_timestamp)             \
+                                            X(exec_exit) X(exec_end)
 #define X(name) int cli_##name(Cli *cli, const GrammarMatch *match);
 CLI_HANDLERS(X)
 #undef X

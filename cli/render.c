@@ -217,6 +217,43 @@ json_object *render_certificate_json(const CertificateView *c)
     return o;
 }
 
+#define PEM_LINE 64
+
+void render_certificate_detail(FILE *f, const CertificateView *c)
+{
+    _cleanup_free_ char *text = base64_encode(c->data, c->data_size);
+    size_t length = text ? strlen(text) : 0;
+
+    field(f, "SHA256 Fingerprint:\n    ", c->sha256_fingerprint);
+    (void)fputs("-----BEGIN CERTIFICATE-----\n", f);
+    for (size_t i = 0; i < length; i += PEM_LINE)
+        fprintf(f, "%.*s\n", PEM_LINE, text + i);
+    (void)fputs("-----END CERTIFICATE-----\n", f);
+}
+
+void render_trustpoint(FILE *f, const TrustpointView *t)
+{
+    render_trustpoint_head(f, t->name);
+    field(f, "Enrollment     : ", t->method);
+    field(f, "State          : ", t->state);
+    field(f, "Next step      : ", t->detail);
+    if (t->next_attempt > 0)
+        time_field(f, "Next attempt   : ", t->next_attempt);
+}
+
+json_object *render_trustpoint_json(const TrustpointView *t)
+{
+    json_object *o = json_object_new_object();
+
+    json_add_string(o, "trustpoint", t->name);
+    json_add_string(o, "enrollment", t->method);
+    json_add_string(o, "state", t->state);
+    json_add_string(o, "next-step", t->detail);
+    if (t->next_attempt > 0)
+        json_object_object_add(o, "next-attempt", json_object_new_int64(t->next_attempt));
+    return o;
+}
+
 static const char *member_string(json_object *o, const char *name)
 {
     const char *value;

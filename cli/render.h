@@ -54,6 +54,16 @@ void render_certificate(FILE *f, const CertificateView *c);
 void render_trustpoint_foot(FILE *f, const char *trustpoint);
 json_object *render_certificate_json(const CertificateView *c);
 
+/* What detail adds. */
+void render_certificate_detail(FILE *f, const CertificateView *c);
+
+typedef struct TrustpointView {
+    const char *name, *method, *state, *detail;
+    int64_t next_attempt; /* seconds; 0 for none */
+} TrustpointView;
+void render_trustpoint(FILE *f, const TrustpointView *t);
+json_object *render_trustpoint_json(const TrustpointView *t);
+
 /* One element of the trustpool's JSON array. */
 void render_pool_certificate(FILE *f, json_object *certificate);
 

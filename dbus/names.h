@@ -36,6 +36,8 @@
 #define SECTION_TRUSTPOOL "trustpool"     /* crypto ca trustpool policy; owner poold */
 
 #define SYSTEM_TRUSTPOINT "system-trustpoint"
+/* The RSA key of a trustpoint that names none and enrolls at a CA elsewhere. */
+#define DEFAULT_KEY_LABEL "the_default"
 
 #define USER_PREFIX "chancery-"           /* chancery-keyd, ... */
 

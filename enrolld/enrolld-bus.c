@@ -37,6 +37,8 @@ static int append_description(const Manager *m, const Trustpoint *t, Certificate
     if (r >= 0 && subject)
         r = bus_append_entry(reply, "subject-name", "s", subject);
     if (r >= 0)
+        r = bus_append_entry(reply, "method", "s", enrollment_method_name(config->method));
+    if (r >= 0 && fqdn)
         r = bus_append_entry(reply, "fqdn", "s", fqdn);
     if (r >= 0)
         r = bus_append_entry(reply, "serial-number", "s", m->serial_number);
@@ -46,13 +48,14 @@ static int append_description(const Manager *m, const Trustpoint *t, Certificate
     if (r >= 0)
         r = bus_append_entry(reply, "ask-ip-address", "b",
                              role == ROLE_ROUTER && config->ip_address == SUBJECT_ASK);
-    if (r >= 0)
+    /* The key of a CA elsewhere is none of ours. */
+    if (r >= 0 && key->label)
         r = bus_append_entry(reply, "key-algorithm", "s", key->algorithm);
-    if (r >= 0)
+    if (r >= 0 && key->label)
         r = bus_append_entry(reply, "key-label", "s", key->label);
-    if (r >= 0)
+    if (r >= 0 && key->label)
         r = bus_append_entry(reply, "key-type", "u", key_algorithm_code(key->algorithm));
-    if (r >= 0)
+    if (r >= 0 && (config->method == METHOD_SELF || config->key_usage_given))
         r = bus_append_entry(
             reply, "key-usage", "s",
             key_usage_render(role == ROLE_CA ? config->ca_key_usage : config->key_usage, usage));
@@ -86,15 +89,75 @@ int enrollment1_method_describe(sd_bus_message *m, void *userdata, sd_bus_error 
     return r < 0 ? r : 1;
 }
 
+/* The trustpoint of Authenticate or Enroll, when it is free for that. */
+static int find_for(Manager *manager, const char *name, CertificateRole role, Trustpoint **ret,
+                    char **ret_fqdn, sd_bus_error *reterr_error)
+{
+    int r = enrollment_check(manager, name, role, ret, ret_fqdn, reterr_error);
+
+    if (r >= 0 && (*ret)->busy)
+        return sd_bus_error_setf(reterr_error, ERROR_BUSY,
+                                 "Another enrollment of %s is running: wait for it to end",
+                                 (*ret)->name);
+    return r;
+}
+
 int enrollment1_method_authenticate(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
 {
+    AuthenticateOptions options = {.fingerprint = NULL};
+    const BusOption table[] = {
+        {"certificates", 'A', &options.certificates, NULL},
+        {"fingerprint", 's', &options.fingerprint, NULL},
+    };
+    _cleanup_free_ char *fqdn = NULL;
+    Manager *manager = userdata;
     const char *name;
+    Trustpoint *t;
     int r;
 
     r = sd_bus_message_read(m, "s", &name);
     if (r >= 0)
-        r = bus_read_options(m, NULL, 0, reterr_error);
-    return r < 0 ? r : enrollment_start(userdata, name, ROLE_CA, NULL, m, reterr_error);
+        r = bus_read_options(m, table, ELEMENTSOF(table), reterr_error);
+    if (r >= 0)
+        r = find_for(manager, name, ROLE_CA, &t, &fqdn, reterr_error);
+    if (r < 0)
+        return r;
+    if (t->config->method != METHOD_SELF)
+        return external_authenticate(manager, t, &options, m, reterr_error);
+    if (options.certificates.iov_len > 0 || options.fingerprint)
+        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
+                                 "%s makes its CA certificate itself: there is none to be given",
+                                 t->name);
+    return enrollment_start_self(manager, t, ROLE_CA, fqdn, NULL, m, reterr_error);
+}
+
+int enrollment1_method_accept(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    const char *name, *fingerprint;
+    int r = sd_bus_message_read(m, "ss", &name, &fingerprint);
+
+    return r < 0 ? r : external_accept(userdata, name, fingerprint, m, reterr_error);
+}
+
+int enrollment1_method_import(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    const char *name;
+    const void *data;
+    size_t size;
+    int r;
+
+    r = sd_bus_message_read(m, "s", &name);
+    if (r >= 0)
+        r = sd_bus_message_read_array(m, 'y', &data, &size);
+    return r < 0 ? r : external_import(userdata, name, data, size, m, reterr_error);
+}
+
+int enrollment1_method_cancel(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    const char *name;
+    int r = sd_bus_message_read(m, "s", &name);
+
+    return r < 0 ? r : external_cancel(userdata, name, m, reterr_error);
 }
 
 /* The address as every reader would write it. */
@@ -116,8 +179,11 @@ int enrollment1_method_enroll(sd_bus_message *m, void *userdata, sd_bus_error *r
         {"include-serial-number", 'b', &options.include_serial_number, NULL},
         {"ip-address", 's', &options.address, NULL},
     };
+    _cleanup_free_ char *fqdn = NULL;
     char address[INET6_ADDRSTRLEN];
+    Manager *manager = userdata;
     const char *name;
+    Trustpoint *t;
     int r;
 
     r = sd_bus_message_read(m, "s", &name);
@@ -131,7 +197,12 @@ int enrollment1_method_enroll(sd_bus_message *m, void *userdata, sd_bus_error *r
                                      "'%.64s' is not an IP address", options.address);
         options.address = address;
     }
-    return enrollment_start(userdata, name, ROLE_ROUTER, &options, m, reterr_error);
+    r = find_for(manager, name, ROLE_ROUTER, &t, &fqdn, reterr_error);
+    if (r < 0)
+        return r;
+    return t->config->method == METHOD_SELF
+               ? enrollment_start_self(manager, t, ROLE_ROUTER, fqdn, &options, m, reterr_error)
+               : external_enroll(manager, t, fqdn, &options, m, reterr_error);
 }
 
 static void log_removed(sd_bus_message *m, const Trustpoint *t)

@@ -5,6 +5,7 @@
 #include <openssl/types.h>
 
 #include "expiry-notices.h"
+#include "job.h"
 #include "server.h"
 #include "trustpoint.h"
 
@@ -21,7 +22,7 @@ typedef struct Manager {
     sd_bus_slot *keys_changed;
 } Manager;
 
-/* enrollment.c: Authenticate and Enroll */
+/* enrollment.c: what all enrolments have in common, and self enrolment */
 
 typedef struct EnrollOptions {
     bool include_serial_number;
@@ -32,9 +33,41 @@ typedef struct EnrollOptions {
  * caller's to free. */
 int enrollment_check(Manager *m, const char *trustpoint, CertificateRole role, Trustpoint **ret,
                      char **ret_fqdn, sd_bus_error *reterr_error);
-int enrollment_start(Manager *m, const char *trustpoint, CertificateRole role,
-                     const EnrollOptions *options, sd_bus_message *message,
-                     sd_bus_error *reterr_error);
+/* For a trustpoint that passed the check; fqdn may be NULL. */
+int enrollment_start_self(Manager *m, Trustpoint *t, CertificateRole role, const char *fqdn,
+                          const EnrollOptions *options, sd_bus_message *message,
+                          sd_bus_error *reterr_error);
+/* The router's own subject, as configured and as answered. -EINVAL with *ret_reason. */
+int enrollment_subject_new(const Manager *m, const TrustpointConfig *config, CertificateRole role,
+                           const char *fqdn, const EnrollOptions *options, X509_NAME **ret,
+                           const char **ret_reason);
+/* In workers: a key of keyd, and why signing with it failed. What they return is said. */
+int enrollment_load_key(Job *job, const Manager *m, const KeyName *name, const char *purpose,
+                        EVP_PKEY **ret);
+int enrollment_sign_failed(Job *job, int r, const char *what);
+/* Afterwards, when a certificate is in place: journal, signals. existed: it replaces another one.
+ */
+void enrollment_installed(Manager *m, const Trustpoint *t, CertificateRole role, bool existed,
+                          const char *user);
+
+/* external.c: a CA elsewhere. Both start jobs. */
+
+typedef struct AuthenticateOptions {
+    struct iovec certificates; /* empty: not given */
+    const char *fingerprint;   /* NULL: somebody is asked */
+} AuthenticateOptions;
+
+int external_authenticate(Manager *m, Trustpoint *t, const AuthenticateOptions *options,
+                          sd_bus_message *message, sd_bus_error *reterr_error);
+int external_enroll(Manager *m, Trustpoint *t, const char *fqdn, const EnrollOptions *options,
+                    sd_bus_message *message, sd_bus_error *reterr_error);
+/* Handlers */
+int external_accept(Manager *m, const char *trustpoint, const char *fingerprint,
+                    sd_bus_message *message, sd_bus_error *reterr_error);
+int external_import(Manager *m, const char *trustpoint, const void *data, size_t size,
+                    sd_bus_message *message, sd_bus_error *reterr_error);
+int external_cancel(Manager *m, const char *trustpoint, sd_bus_message *message,
+                    sd_bus_error *reterr_error);
 
 /* key-watch.c: are the keys in keyd still those of the certificates? */
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Self enrolment: the jobs that make the root and the router certificate. What a job needs is
- * copied when it starts; it signs in its own thread, with keys that stay in keyd; what it made is
- * kept, or refused when the configuration has changed meanwhile, in the main loop. */
+/* What all enrolments have in common, and self enrolment: the jobs that make the root and the
+ * router certificate. What a job needs is copied when it starts; it signs in its own thread, with
+ * keys that stay in keyd; what it made is kept, or refused when the configuration has changed
+ * meanwhile, in the main loop. */
 #include "enrolld.h"
 #include "errors.h"
 #include "identity.h"
@@ -58,13 +59,13 @@ static const char *generate_words(const char *algorithm)
     return strncmp(algorithm, "ecdsa", 5) == 0 ? "ecdsa " : "";
 }
 
-static int load_key(Job *job, Enrollment *e, const KeyName *name, const char *purpose,
-                    EVP_PKEY **ret)
+int enrollment_load_key(Job *job, const Manager *m, const KeyName *name, const char *purpose,
+                        EVP_PKEY **ret)
 {
     const char *ecdsa = generate_words(name->algorithm);
     int r;
 
-    r = keyd_key_new(e->manager->context, name->algorithm, name->label, purpose, NULL, 0, ret);
+    r = keyd_key_new(m->context, name->algorithm, name->label, purpose, NULL, 0, ret);
     if (r == -ENOENT)
         return job_fail(job, ERROR_NO_SUCH_OBJECT,
                         "There is no %s key '%s': crypto key generate %s%s %s", name->algorithm,
@@ -76,7 +77,7 @@ static int load_key(Job *job, Enrollment *e, const KeyName *name, const char *pu
 }
 
 /* Signing went through OpenSSL, which knows only that it failed: keyd's own words are better. */
-static int sign_failed(Job *job, int r, const char *what)
+int enrollment_sign_failed(Job *job, int r, const char *what)
 {
     int keyd = keyd_last_errno();
 
@@ -102,7 +103,7 @@ static int prepare_router(Job *job, Enrollment *e, const Issue *issue)
     }
     job_progress(job, 30, "Making the certificate request");
     r = issue_prove(issue);
-    return r < 0 ? sign_failed(job, r, "certificate request") : 0;
+    return r < 0 ? enrollment_sign_failed(job, r, "certificate request") : 0;
 }
 
 static int run(Job *job, void *data)
@@ -122,9 +123,9 @@ static int run(Job *job, void *data)
     int r;
 
     job_progress(job, 10, "Looking for the keys");
-    r = load_key(job, e, &e->ca_key, "certificate", &ca_key);
+    r = enrollment_load_key(job, e->manager, &e->ca_key, "certificate", &ca_key);
     if (r >= 0 && e->role == ROLE_ROUTER)
-        r = load_key(job, e, &e->key, "certificate-request", &key);
+        r = enrollment_load_key(job, e->manager, &e->key, "certificate-request", &key);
     if (r < 0)
         return r;
     issue.issuer_key = ca_key;
@@ -138,23 +139,29 @@ static int run(Job *job, void *data)
         return -ECANCELED;
     job_progress(job, 60, "Signing the certificate");
     r = issue_certificate(&issue, &e->der, &e->der_size);
-    return r < 0 ? sign_failed(job, r, "certificate") : 0;
+    return r < 0 ? enrollment_sign_failed(job, r, "certificate") : 0;
 }
 
 /* --- Afterwards ------------------------------------------------------------------------------- */
 
-static void log_installed(Job *job, const Trustpoint *t, CertificateRole role)
+void enrollment_installed(Manager *m, const Trustpoint *t, CertificateRole role, bool existed,
+                          const char *user)
 {
     static const LogEvent event = {LOG_CERT_INSTALLED};
     const CertificateSummary *s = &trustpoint_certificate(t, role)->summary;
 
     log_event(&event,
-              LOG_FIELDS("TRUSTPOINT", t->name, "ROLE", certificate_role_name(role), "USER",
-                         job_user(job), "SERIAL", s->serial_number, "SUBJECT", s->subject, "SHA256",
+              LOG_FIELDS("TRUSTPOINT", t->name, "ROLE", certificate_role_name(role), "USER", user,
+                         "SERIAL", s->serial_number, "SUBJECT", s->subject, "SHA256",
                          s->sha256_fingerprint),
               "%s certificate of trustpoint %s installed by %s: serial number %s, subject %s",
-              role == ROLE_CA ? "CA" : "Router", t->name, job_user(job), s->serial_number,
-              s->subject);
+              role == ROLE_CA ? "CA" : "Router", t->name, user, s->serial_number, s->subject);
+    if (existed)
+        announce_certificate_changed(m, t, role, true);
+    else
+        announce_certificate_added(m, t, role);
+    announce_trustpoint_changed(m, t);
+    expiry_watch_run(m);
 }
 
 static int install(Job *job, Enrollment *e, Trustpoint *t)
@@ -171,13 +178,7 @@ static int install(Job *job, Enrollment *e, Trustpoint *t)
                         "The certificate could not be written to the state folder: %s",
                         strerror(-r));
     }
-    log_installed(job, t, e->role);
-    if (existed)
-        announce_certificate_changed(m, t, e->role, true);
-    else
-        announce_certificate_added(m, t, e->role);
-    announce_trustpoint_changed(m, t);
-    expiry_watch_run(m);
+    enrollment_installed(m, t, e->role, existed, job_user(job));
     r = certificate_path(t, e->role, &path);
     return r < 0 ? r : job_result(job, "certificate", 'o', path);
 }
@@ -219,7 +220,12 @@ static int check_certificates(Manager *m, const Trustpoint *t, CertificateRole r
         return sd_bus_error_setf(reterr_error, ERROR_NO_SUCH_OBJECT,
                                  "%s has no CA certificate: crypto ca authenticate %s first",
                                  t->name, t->name);
-    if (!key_name_equal(&ca->key, &t->config->ca_keypair))
+    if ((t->config->method == METHOD_SELF) != (t->record.serial != NULL))
+        return sd_bus_error_setf(reterr_error, ERROR_CONFLICT,
+                                 "The certificates of %s are those of another enrollment: clear "
+                                 "crypto ca certificates %s, then authenticate and enroll",
+                                 t->name, t->name);
+    if (t->config->method == METHOD_SELF && !key_name_equal(&ca->key, &t->config->ca_keypair))
         return sd_bus_error_setf(reterr_error, ERROR_VERIFICATION_FAILED,
                                  "The CA certificate of %s was made for another key pair: clear "
                                  "crypto ca certificates %s, then authenticate and enroll again",
@@ -241,14 +247,20 @@ int enrollment_check(Manager *m, const char *trustpoint, CertificateRole role, T
     if (!t || !t->config)
         return sd_bus_error_setf(reterr_error, ERROR_NO_SUCH_OBJECT,
                                  "Trustpoint '%.128s' is not configured", trustpoint);
-    if (!t->config->self)
+    if (t->config->method == METHOD_NONE)
         return sd_bus_error_setf(reterr_error, ERROR_NOT_CONFIGURED,
-                                 "Trustpoint %s has no enrollment configured: enrollment url self",
+                                 "Trustpoint %s has no enrollment configured: enrollment url self, "
+                                 "or enrollment terminal",
                                  t->name);
     r = check_certificates(m, t, role, reterr_error);
     if (r < 0)
         return r;
     r = router_fqdn(m->hostname, m->domain, ret_fqdn);
+    /* A CA elsewhere needs a subject, and any will do. */
+    if (r < 0 && t->config->method != METHOD_SELF && (role == ROLE_CA || t->config->subject_name)) {
+        *ret_fqdn = NULL;
+        r = 0;
+    }
     if (r == -ENODATA)
         return sd_bus_error_setf(reterr_error, ERROR_NOT_CONFIGURED,
                                  "No domain name is configured: domain name NAME");
@@ -285,6 +297,15 @@ static IssueSubject enrollment_subject(const Manager *m, const TrustpointConfig 
     else if (config->ip_address == SUBJECT_ASK)
         subject.address = options->address;
     return subject;
+}
+
+int enrollment_subject_new(const Manager *m, const TrustpointConfig *config, CertificateRole role,
+                           const char *fqdn, const EnrollOptions *options, X509_NAME **ret,
+                           const char **ret_reason)
+{
+    IssueSubject subject = enrollment_subject(m, config, role, fqdn, options);
+
+    return issue_subject_build(&subject, ret, ret_reason);
 }
 
 static int enrollment_new(Manager *m, Trustpoint *t, CertificateRole role, Enrollment **ret)
@@ -326,29 +347,18 @@ static int enrollment_new(Manager *m, Trustpoint *t, CertificateRole role, Enrol
     return 0;
 }
 
-int enrollment_start(Manager *m, const char *trustpoint, CertificateRole role,
-                     const EnrollOptions *options, sd_bus_message *message,
-                     sd_bus_error *reterr_error)
+int enrollment_start_self(Manager *m, Trustpoint *t, CertificateRole role, const char *fqdn,
+                          const EnrollOptions *options, sd_bus_message *message,
+                          sd_bus_error *reterr_error)
 {
     _cleanup_(enrollment_freep) Enrollment *e = NULL;
-    _cleanup_free_ char *fqdn = NULL;
     const char *reason = NULL;
-    IssueSubject subject;
-    Trustpoint *t = NULL;
     int r;
 
-    r = enrollment_check(m, trustpoint, role, &t, &fqdn, reterr_error);
-    if (r < 0 || !t)
-        return r;
-    if (t->busy)
-        return sd_bus_error_setf(reterr_error, ERROR_BUSY,
-                                 "Another enrollment of %s is running: wait for it to end",
-                                 t->name);
     r = enrollment_new(m, t, role, &e);
     if (r < 0)
         return r;
-    subject = enrollment_subject(m, t->config, role, fqdn, options);
-    r = issue_subject_build(&subject, &e->subject, &reason);
+    r = enrollment_subject_new(m, t->config, role, fqdn, options, &e->subject, &reason);
     if (r == -EINVAL)
         return sd_bus_error_setf(reterr_error, ERROR_NOT_CONFIGURED,
                                  "The subject name can't be made: %s", reason);

@@ -105,7 +105,7 @@ void key_watch_check(Manager *m)
 {
     for (const Trustpoint *t = m->trustpoints.first; t; t = t->next)
         for (size_t role = 0; role < ROLE_MAX; role++)
-            if (trustpoint_certificate(t, role)) {
+            if (trustpoint_certificate(t, role) && trustpoint_certificate(t, role)->key.algorithm) {
                 int r = ask(m, t, role);
 
                 if (r < 0)

@@ -37,7 +37,7 @@ int stored_certificate_new(const void *der, size_t size, const KeyName *key,
     r = certificate_parse(der, size, &c->x509);
     if (r >= 0)
         r = certificate_summarize(c->x509, &c->summary);
-    if (r >= 0)
+    if (r >= 0 && key)
         r = key_name_copy(key, &c->key);
     if (r < 0)
         return r;
@@ -68,6 +68,9 @@ void record_done(Record *record)
     free(record->serial);
     for (size_t i = 0; i < ROLE_MAX; i++)
         stored_certificate_free(record->certificates[i]);
+    for (size_t i = 0; i < record->n_chain; i++)
+        stored_certificate_free(record->chain[i]);
+    request_free(record->request);
     *record = (Record){};
 }
 
@@ -146,10 +149,39 @@ static int certificate_to_json(const StoredCertificate *c, json_object *record, 
 
     if (!text || !o || json_object_object_add(record, name, o) != 0)
         return -ENOMEM;
-    if (add_string(o, "algorithm", c->key.algorithm) < 0 ||
-        add_string(o, "label", c->key.label) < 0)
+    if (c->key.algorithm && (add_string(o, "algorithm", c->key.algorithm) < 0 ||
+                             add_string(o, "label", c->key.label) < 0))
         return -ENOMEM;
     return add_string(o, "certificate", text);
+}
+
+static int chain_to_json(const Record *record, json_object *o)
+{
+    json_object *chain;
+
+    if (record->n_chain == 0)
+        return 0;
+    chain = json_object_new_array();
+    if (!chain || json_object_object_add(o, "chain", chain) != 0)
+        return -ENOMEM;
+    for (size_t i = 0; i < record->n_chain; i++) {
+        _cleanup_free_ char *text = base64url_encode(record->chain[i]->der, record->chain[i]->size);
+
+        if (!text || json_object_array_add(chain, json_object_new_string(text)) != 0)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+static int open_request_to_json(const Record *record, json_object *o)
+{
+    json_object *request;
+    int r;
+
+    if (!record->request)
+        return 0;
+    r = request_to_json(record->request, &request);
+    return r < 0 || json_object_object_add(o, "request", request) == 0 ? r : -ENOMEM;
 }
 
 int record_write_at(int dirfd, const Record *record)
@@ -162,11 +194,15 @@ int record_write_at(int dirfd, const Record *record)
     if (!o || json_object_object_add(o, "version", json_object_new_int(RECORD_VERSION)) != 0)
         return -ENOMEM;
     r = add_string(o, "trustpoint", record->name);
-    if (r >= 0)
+    if (r >= 0 && record->serial)
         r = add_string(o, "serial", record->serial);
     for (size_t i = 0; r >= 0 && i < ROLE_MAX; i++)
         if (record->certificates[i])
             r = certificate_to_json(record->certificates[i], o, certificate_role_name(i));
+    if (r >= 0)
+        r = chain_to_json(record, o);
+    if (r >= 0)
+        r = open_request_to_json(record, o);
     if (r >= 0)
         r = record_file_name(record->name, file);
     if (r < 0)
@@ -188,7 +224,7 @@ int record_remove_at(int dirfd, const char *name)
 static int certificate_from_json(json_object *record, const char *name, StoredCertificate **ret)
 {
     static const char *const members[] = {"algorithm", "label", "certificate", NULL};
-    const char *algorithm, *label, *text;
+    const char *algorithm = NULL, *label, *text;
     _cleanup_free_ void *der = NULL;
     json_object *o;
     size_t size;
@@ -197,21 +233,63 @@ static int certificate_from_json(json_object *record, const char *name, StoredCe
     r = json_get_object(record, name, &o);
     if (r < 0)
         return r;
-    if (json_only_members(o, members) < 0 || json_get_string(o, "algorithm", &algorithm) < 0 ||
-        json_get_string(o, "label", &label) < 0 || json_get_string(o, "certificate", &text) < 0 ||
-        key_algorithm_code(algorithm) == 0 || !label_is_valid(label))
+    if (json_only_members(o, members) < 0 || json_get_string(o, "certificate", &text) < 0)
+        return -EBADMSG;
+    r = json_get_string(o, "algorithm", &algorithm);
+    if (r != -ENOENT && (r < 0 || json_get_string(o, "label", &label) < 0 ||
+                         key_algorithm_code(algorithm) == 0 || !label_is_valid(label)))
         return -EBADMSG;
     r = base64url_decode(text, strlen(text), &der, &size);
     if (r < 0)
         return r;
+    if (!algorithm)
+        return stored_certificate_new(der, size, NULL, ret);
     /* The strings are copied. */
     return stored_certificate_new(
         der, size, &(KeyName){(char *)(uintptr_t)algorithm, (char *)(uintptr_t)label}, ret);
 }
 
+static int chain_from_json(json_object *o, Record *record)
+{
+    json_object *chain;
+    int r = json_get_array(o, "chain", &chain);
+
+    if (r < 0)
+        return r == -ENOENT ? 0 : r;
+    if (json_object_array_length(chain) > RECORD_CHAIN_MAX)
+        return -EBADMSG;
+    for (size_t i = 0; i < json_object_array_length(chain); i++) {
+        json_object *item = json_object_array_get_idx(chain, i);
+        _cleanup_free_ void *der = NULL;
+        size_t size;
+
+        if (!json_object_is_type(item, json_type_string))
+            return -EBADMSG;
+        r = base64url_decode(json_object_get_string(item), (size_t)json_object_get_string_len(item),
+                             &der, &size);
+        if (r >= 0)
+            r = stored_certificate_new(der, size, NULL, &record->chain[record->n_chain]);
+        if (r < 0)
+            return r;
+        record->n_chain++;
+    }
+    return 0;
+}
+
+static int open_request_from_json(json_object *o, Record *record)
+{
+    json_object *request;
+    int r = json_get_object(o, "request", &request);
+
+    if (r < 0)
+        return r == -ENOENT ? 0 : r;
+    return request_from_json(request, &record->request);
+}
+
 /* A record whose parts don't belong together is as corrupt as half a file. */
 static int record_check(const Record *record, const char *file)
 {
+    const StoredCertificate *router = record->certificates[ROLE_ROUTER];
     X509 *ca = record->certificates[ROLE_CA]->x509;
     char expected[FILE_NAME_SIZE];
     int r;
@@ -221,9 +299,11 @@ static int record_check(const Record *record, const char *file)
         return r;
     if (!streq(expected, file))
         return -EBADMSG;
-    if (X509_verify(ca, X509_get0_pubkey(ca)) != 1 ||
-        (record->certificates[ROLE_ROUTER] &&
-         X509_verify(record->certificates[ROLE_ROUTER]->x509, X509_get0_pubkey(ca)) != 1)) {
+    /* Only what enrolled with itself has a root of its own making. */
+    if ((record->serial && (!record->certificates[ROLE_CA]->key.algorithm ||
+                            X509_verify(ca, X509_get0_pubkey(ca)) != 1)) ||
+        (router &&
+         (!router->key.algorithm || X509_verify(router->x509, X509_get0_pubkey(ca)) != 1))) {
         ERR_clear_error();
         return -EBADMSG;
     }
@@ -232,9 +312,10 @@ static int record_check(const Record *record, const char *file)
 
 static int record_parse(const char *file, const char *text, size_t size, Record *record)
 {
-    static const char *const members[] = {"version", "trustpoint", "serial", "ca", "router", NULL};
+    static const char *const members[] = {"version", "trustpoint", "serial",  "ca",
+                                          "router",  "chain",      "request", NULL};
     _cleanup_json_ json_object *o = NULL;
-    const char *name, *serial;
+    const char *name, *serial = NULL;
     uint64_t version;
     int r;
 
@@ -243,12 +324,13 @@ static int record_parse(const char *file, const char *text, size_t size, Record 
         return r;
     if (!json_object_is_type(o, json_type_object) || json_only_members(o, members) < 0 ||
         json_get_uint64(o, "version", &version) < 0 || version != RECORD_VERSION ||
-        json_get_string(o, "trustpoint", &name) < 0 || !label_is_valid(name) ||
-        json_get_string(o, "serial", &serial) < 0 || !serial_is_valid(serial))
+        json_get_string(o, "trustpoint", &name) < 0 || !label_is_valid(name))
+        return -EBADMSG;
+    r = json_get_string(o, "serial", &serial);
+    if (r != -ENOENT && (r < 0 || !serial_is_valid(serial)))
         return -EBADMSG;
     record->name = strdup(name);
-    record->serial = strdup(serial);
-    if (!record->name || !record->serial)
+    if (!record->name || (serial && !(record->serial = strdup(serial))))
         return -ENOMEM;
     r = certificate_from_json(o, certificate_role_name(ROLE_CA), &record->certificates[ROLE_CA]);
     if (r < 0)
@@ -257,7 +339,10 @@ static int record_parse(const char *file, const char *text, size_t size, Record 
                               &record->certificates[ROLE_ROUTER]);
     if (r < 0 && r != -ENOENT)
         return r;
-    return record_check(record, file);
+    r = chain_from_json(o, record);
+    if (r >= 0)
+        r = open_request_from_json(o, record);
+    return r < 0 ? r : record_check(record, file);
 }
 
 static int record_read_at(int dirfd, const char *file, Record *ret)

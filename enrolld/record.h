@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is kept of a trustpoint: its certificates and the last serial number given out, in one file,
- * so that they are always of the same moment. A certificate remembers the key that it was made for.
- */
+/* What is kept of a trustpoint: its certificates, the request that waits for one, and the last
+ * serial number given out, in one file, so that they are always of the same moment. A certificate
+ * remembers the key that it was made for. */
 #pragma once
 
+#include "request.h"
 #include "trustpoint-config.h"
 #include "x509-render.h"
 
@@ -20,20 +21,26 @@ typedef struct StoredCertificate {
     void *der;
     size_t size;
     CertificateSummary summary;
-    KeyName key;
+    KeyName key; /* empty for the certificate of a CA elsewhere */
 } StoredCertificate;
 
-/* Copies the bytes. -EBADMSG for what is no certificate. */
+/* Copies the bytes; key may be NULL. -EBADMSG for what is no certificate. */
 int stored_certificate_new(const void *der, size_t size, const KeyName *key,
                            StoredCertificate **ret);
 StoredCertificate *stored_certificate_free(StoredCertificate *c);
 DEFINE_TRIVIAL_CLEANUP_FUNC(StoredCertificate *, stored_certificate_free);
 
+#define RECORD_CHAIN_MAX 16U
+
 typedef struct Record {
     char *name;   /* of the trustpoint */
-    char *serial; /* upper-case hex, as many digits as bytes need */
+    char *serial; /* upper-case hex, as many digits as bytes need; NULL: the CA is elsewhere */
     /* The CA's is always there; the router's may be NULL. */
     StoredCertificate *certificates[ROLE_MAX];
+    /* What else a CA elsewhere showed: those of its registration authority, those above it. */
+    StoredCertificate *chain[RECORD_CHAIN_MAX];
+    size_t n_chain;
+    Request *request; /* NULL when none waits */
 } Record;
 
 void record_done(Record *record);

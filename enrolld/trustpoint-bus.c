@@ -142,6 +142,40 @@ int enrollment1_trustpoint_get_detail(sd_bus *bus, const char *path, const char 
     return detail ? sd_bus_message_append(reply, "s", detail) : -ENOMEM;
 }
 
+int enrollment1_trustpoint_get_method(sd_bus *bus, const char *path, const char *interface,
+                                      const char *property, sd_bus_message *reply, void *userdata,
+                                      sd_bus_error *reterr_error)
+{
+    const Trustpoint *t = userdata;
+
+    return sd_bus_message_append(
+        reply, "s", enrollment_method_name(t->config ? t->config->method : METHOD_NONE));
+}
+
+int enrollment1_trustpoint_get_request(sd_bus *bus, const char *path, const char *interface,
+                                       const char *property, sd_bus_message *reply, void *userdata,
+                                       sd_bus_error *reterr_error)
+{
+    const Trustpoint *t = userdata;
+    const Request *request = t->record.request;
+
+    return sd_bus_message_append_array(reply, 'y', request ? request->der : NULL,
+                                       request ? request->size : 0);
+}
+
+int enrollment1_trustpoint_get_next_attempt(sd_bus *bus, const char *path, const char *interface,
+                                            const char *property, sd_bus_message *reply,
+                                            void *userdata, sd_bus_error *reterr_error)
+{
+    const Trustpoint *t = userdata;
+    const Request *request = t->record.request;
+    int64_t now = trustpoints_now(t->set), at = 0;
+
+    if (t->config && request && lifecycle_is_polling(&request->lifecycle))
+        at = now + lifecycle_wait(&request->lifecycle, &t->config->retry, now);
+    return sd_bus_message_append(reply, "x", at);
+}
+
 /* --- Certificate ------------------------------------------------------------------------------ */
 
 int enrollment1_certificate_get_trustpoint(sd_bus *bus, const char *path, const char *interface,
@@ -309,8 +343,9 @@ void announce_trustpoint_changed(Manager *m, const Trustpoint *t)
     int r = trustpoint_path(t, &path);
 
     if (r >= 0)
-        r = sd_bus_emit_properties_changed(
-            server_bus(m->server), path, ENROLLMENT_TRUSTPOINT_INTERFACE, "State", "Detail", NULL);
+        r = sd_bus_emit_properties_changed(server_bus(m->server), path,
+                                           ENROLLMENT_TRUSTPOINT_INTERFACE, "State", "Detail",
+                                           "Method", "Request", "NextAttempt", NULL);
     announced(r, path);
 }
 

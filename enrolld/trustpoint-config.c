@@ -5,9 +5,11 @@
 #include <openssl/x509v3.h>
 #include <stdarg.h>
 
+#include "csr.h"
 #include "json-util.h"
 #include "label.h"
 #include "names.h"
+
 #include "openssl-util.h"
 #include "x509-render.h"
 
@@ -16,11 +18,25 @@
 #define DESCRIPTION_MAX 80U
 #define SUBJECT_MAX 800U
 
+#define MINUTE 60U
+#define RETRY_COUNT_MAX 100U
+#define RETRY_COUNT_DEFAULT 10U
+#define RETRY_PERIOD_MAX 60U
+#define RETRY_PERIOD_DEFAULT 1U
+
 #define LIFETIME_MIN 30U
 #define LIFETIME_MAX 5474U
 #define CA_LIFETIME_MAX 5475U
 #define LIFETIME_DEFAULT 200U
 #define CA_LIFETIME_DEFAULT 365U
+
+const char *enrollment_method_name(EnrollmentMethod method)
+{
+    static const char *const names[_METHOD_MAX] = {
+        [METHOD_NONE] = "none", [METHOD_SELF] = "self", [METHOD_TERMINAL] = "terminal"};
+
+    return names[method];
+}
 
 /* --- Keys and usages -------------------------------------------------------------------------- */
 
@@ -175,6 +191,22 @@ static json_object *read_object(Reader *reader, json_object *o, const char *memb
     return value;
 }
 
+static void read_retry(Reader *reader, json_object *o, const char *member, uint32_t unit,
+                       uint32_t max, uint32_t *ret)
+{
+    uint64_t value;
+    int r = json_get_uint64(o, member, &value);
+
+    if (r == -ENOENT)
+        return;
+    if (r < 0 || value < 1 || value > max)
+        problem(reader,
+                streq(member, "retry-count") ? "enrollment retry count" : "enrollment retry period",
+                NULL, "must be 1 to %u", max);
+    else
+        *ret = (uint32_t)value * unit;
+}
+
 static void read_enrollment(Reader *reader, json_object *o, TrustpointConfig *config)
 {
     static const char *const known[] = {"url", "retry-count", "retry-period", NULL};
@@ -183,16 +215,20 @@ static void read_enrollment(Reader *reader, json_object *o, TrustpointConfig *co
 
     if (!enrollment)
         return;
+    read_retry(reader, enrollment, "retry-count", 1, RETRY_COUNT_MAX, &config->retry.count);
+    read_retry(reader, enrollment, "retry-period", MINUTE, RETRY_PERIOD_MAX, &config->retry.period);
     url = read_string(reader, enrollment, "url", "enrollment url", SUBJECT_MAX);
     if (!url)
         return;
-    if (!streq(url, "self"))
+    if (streq(url, "terminal"))
+        config->method = METHOD_TERMINAL;
+    else if (!streq(url, "self"))
         problem(reader, "enrollment url", url,
-                "this release enrolls with 'enrollment url self' only");
+                "this release enrolls with 'enrollment url self' and 'enrollment terminal' only");
     else if (!streq(config->name, SYSTEM_TRUSTPOINT))
         problem(reader, "enrollment url", url, "only " SYSTEM_TRUSTPOINT " can enroll with itself");
     else
-        config->self = true;
+        config->method = METHOD_SELF;
 }
 
 static void read_key(Reader *reader, json_object *o, const char *member, KeyName *ret)
@@ -218,6 +254,40 @@ static void read_key(Reader *reader, json_object *o, const char *member, KeyName
         copy_string(reader, algorithm, &ret->algorithm);
         copy_string(reader, label, &ret->label);
     }
+}
+
+/* The older way to name a key, and none at all. */
+static void read_rsa_key(Reader *reader, json_object *o, TrustpointConfig *config)
+{
+    const char *label = read_string(reader, o, "rsakeypair", "rsakeypair", LABEL_MAX);
+
+    if (label && config->keypair.label)
+        problem(reader, "rsakeypair", label, "'keypair' names a key already: only one of the two");
+    else if (label && !label_is_valid(label))
+        problem(reader, "rsakeypair", NULL,
+                "a label has letters, digits, '.', '_' and '-', and begins with a letter or digit");
+    else if (!config->keypair.label && (label || config->method == METHOD_TERMINAL)) {
+        copy_string(reader, "rsa", &config->keypair.algorithm);
+        copy_string(reader, label ? label : DEFAULT_KEY_LABEL, &config->keypair.label);
+    }
+}
+
+static void read_alternative_names(Reader *reader, json_object *o, TrustpointConfig *config)
+{
+    static const char words[] = "subject-alternative-name";
+    _cleanup_(GENERAL_NAMES_freep) GENERAL_NAMES *names = NULL;
+    const char *text = read_string(reader, o, words, words, SUBJECT_MAX), *reason;
+    int r;
+
+    if (!text)
+        return;
+    r = alternative_names_parse(text, &names, &reason);
+    if (r == -EINVAL)
+        problem(reader, words, text, "%s", reason);
+    else if (r < 0)
+        reader->error = r;
+    else
+        copy_string(reader, text, &config->alternative_names);
 }
 
 static void read_subject(Reader *reader, json_object *o, const char *member, const char *words,
@@ -286,6 +356,7 @@ static void read_usages(Reader *reader, json_object *o, TrustpointConfig *config
 
     if (!usages)
         return;
+    config->key_usage_given = json_object_object_get_ex(usages, "certificate", NULL);
     read_usage(reader, usages, "certificate", "key-usage certificate", false, &config->key_usage);
     read_usage(reader, usages, "ca-certificate", "key-usage ca-certificate", true,
                &config->ca_key_usage);
@@ -374,7 +445,7 @@ static void check_self(Reader *reader, const TrustpointConfig *config)
     const KeyName *key = &config->keypair, *ca = &config->ca_keypair;
     char value[2 * LABEL_MAX];
 
-    if (!config->self || reader->problems > 0)
+    if (config->method != METHOD_SELF || reader->problems > 0)
         return;
     if (!key->label)
         problem(reader, "keypair", NULL,
@@ -390,15 +461,53 @@ static void check_self(Reader *reader, const TrustpointConfig *config)
     if (streq_ptr(config->subject_name, config->ca_subject_name))
         problem(reader, "subject-name ca-certificate", config->ca_subject_name,
                 "the CA and the router certificate need different subject names");
+    if (config->alternative_names)
+        problem(reader, "subject-alternative-name", config->alternative_names,
+                "has no effect with 'enrollment url self'");
+}
+
+/* What a CA elsewhere decides by itself. */
+static void check_external(Reader *reader, json_object *o, const TrustpointConfig *config)
+{
+    static const struct {
+        const char *member, *child, *words;
+    } lines[] = {
+        {"ca-keypair", NULL, "ca-keypair"},
+        {"subject-name-ca-certificate", NULL, "subject-name ca-certificate"},
+        {"key-usage", "ca-certificate", "key-usage ca-certificate"},
+        {"lifetime", "certificate", "lifetime certificate"},
+        {"lifetime", "ca-certificate", "lifetime ca-certificate"},
+    };
+
+    if (config->method == METHOD_SELF || config->method == METHOD_NONE)
+        return;
+    for (size_t i = 0; i < ELEMENTSOF(lines); i++) {
+        json_object *value;
+
+        if (json_object_object_get_ex(o, lines[i].member, &value) &&
+            (!lines[i].child || json_object_object_get_ex(value, lines[i].child, NULL)))
+            problem(reader, lines[i].words, NULL,
+                    "has an effect with 'enrollment url self' only: a CA elsewhere decides that");
+    }
 }
 
 static void read_all(Reader *reader, json_object *o, TrustpointConfig *config)
 {
     static const char *const known[] = {
-        "description",   "enrollment",   "keypair",
-        "ca-keypair",    "subject-name", "subject-name-ca-certificate",
-        "key-usage",     "lifetime",     "message-digest",
-        "serial-number", "ip-address",   NULL,
+        "description",
+        "enrollment",
+        "keypair",
+        "ca-keypair",
+        "subject-name",
+        "subject-name-ca-certificate",
+        "key-usage",
+        "lifetime",
+        "message-digest",
+        "serial-number",
+        "ip-address",
+        "rsakeypair",
+        "subject-alternative-name",
+        NULL,
     };
 
     if (json_only_members(o, known) < 0)
@@ -406,6 +515,7 @@ static void read_all(Reader *reader, json_object *o, TrustpointConfig *config)
     (void)read_string(reader, o, "description", "description", DESCRIPTION_MAX);
     read_enrollment(reader, o, config);
     read_key(reader, o, "keypair", &config->keypair);
+    read_rsa_key(reader, o, config);
     read_key(reader, o, "ca-keypair", &config->ca_keypair);
     read_subject(reader, o, "subject-name", "subject-name", &config->subject_name);
     read_subject(reader, o, "subject-name-ca-certificate", "subject-name ca-certificate",
@@ -414,7 +524,9 @@ static void read_all(Reader *reader, json_object *o, TrustpointConfig *config)
     read_lifetimes(reader, o, config);
     read_digest(reader, o, config);
     read_subject_parts(reader, o, config);
+    read_alternative_names(reader, o, config);
     check_self(reader, config);
+    check_external(reader, o, config);
 }
 
 static int trustpoint_parse(Reader *reader, json_object *o, TrustpointConfig **ret)
@@ -440,6 +552,7 @@ static int trustpoint_parse(Reader *reader, json_object *o, TrustpointConfig **r
     config->lifetime = LIFETIME_DEFAULT;
     config->ca_lifetime = CA_LIFETIME_DEFAULT;
     config->digest = "sha256";
+    config->retry = (RequestRetry){RETRY_COUNT_DEFAULT, RETRY_PERIOD_DEFAULT * MINUTE};
     read_all(reader, o, config);
     if (reader->error < 0)
         return reader->error;
@@ -494,6 +607,7 @@ TrustpointConfig *trustpoint_config_free(TrustpointConfig *config)
     free(config->subject_name);
     free(config->ca_subject_name);
     free(config->address);
+    free(config->alternative_names);
     free(config);
     return NULL;
 }

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "cleanup.h"
+#include "lifecycle.h"
 
 /* A key of keyd. */
 typedef struct KeyName {
@@ -22,6 +23,17 @@ bool key_name_equal(const KeyName *a, const KeyName *b);
  */
 uint32_t key_algorithm_code(const char *algorithm);
 
+/* How a trustpoint comes by its certificates. */
+typedef enum EnrollmentMethod {
+    METHOD_NONE, /* not configured */
+    METHOD_SELF,
+    METHOD_TERMINAL, /* the operator carries request and certificates */
+    _METHOD_MAX,
+} EnrollmentMethod;
+
+/* "none", "self", "terminal" */
+const char *enrollment_method_name(EnrollmentMethod method);
+
 /* A part of the subject about which the operator may be asked. */
 typedef enum SubjectPart {
     SUBJECT_ASK,
@@ -32,14 +44,17 @@ typedef enum SubjectPart {
 typedef struct TrustpointConfig {
     char *name;
     char *json; /* the configuration as it was, to see whether it changes */
-    bool self;  /* enrollment url self */
-    KeyName keypair, ca_keypair;
+    EnrollmentMethod method;
+    RequestRetry retry;
+    KeyName keypair, ca_keypair;          /* without a line, of the one: the default RSA key */
     char *subject_name, *ca_subject_name; /* NULL when not configured */
     unsigned key_usage, ca_key_usage;     /* KU_* */
     unsigned lifetime, ca_lifetime;       /* days */
     const char *digest;
     SubjectPart serial_number, ip_address;
-    char *address; /* with SUBJECT_INCLUDE */
+    char *address;           /* with SUBJECT_INCLUDE */
+    char *alternative_names; /* "DNS:a,IP:192.0.2.1,email:c@d"; NULL when not configured */
+    bool key_usage_given;
     struct TrustpointConfig *next;
 } TrustpointConfig;
 

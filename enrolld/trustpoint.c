@@ -53,6 +53,7 @@ static void trustpoint_free(Trustpoint *trustpoint)
 {
     trustpoint_config_free(trustpoint->config);
     record_done(&trustpoint->record);
+    authority_offer_free(trustpoint->offer);
     free(trustpoint->name);
     free(trustpoint);
 }
@@ -156,6 +157,9 @@ static void configure_existing(Trustpoints *t, TrustpointConfig **list,
         next = i->next;
         trustpoint_config_free(i->config);
         i->config = config;
+        /* What was offered was for what was configured. */
+        if (!same)
+            trustpoint_offer(i, NULL);
         if (!config && !i->record.name && !i->busy) {
             changed(userdata, i, TRUSTPOINT_REMOVED);
             (void)trustpoint_collect(t, i);
@@ -269,120 +273,110 @@ int trustpoint_clear(Trustpoints *t, Trustpoint *trustpoint)
     if (r < 0 && r != -ENOENT)
         return r;
     record_done(&trustpoint->record);
+    trustpoint_offer(trustpoint, NULL);
     for (size_t i = 0; i < ROLE_MAX; i++)
         trustpoint->key_states[i] = KEY_UNKNOWN;
     floor_by_certificates(t);
     return 0;
 }
 
-/* --- What is shown ---------------------------------------------------------------------------- */
+/* --- A CA elsewhere --------------------------------------------------------------------------- */
 
-const char *trustpoint_state(const Trustpoint *t)
+AuthorityOffer *authority_offer_free(AuthorityOffer *offer)
 {
-    return t->record.certificates[ROLE_ROUTER] ? "enrolled"
-           : t->record.certificates[ROLE_CA]   ? "authenticated"
-                                               : "none";
+    if (!offer)
+        return NULL;
+    received_done(&offer->list);
+    free(offer);
+    return NULL;
 }
 
-static bool is_expired(const StoredCertificate *c, int64_t now)
+void trustpoint_offer(Trustpoint *trustpoint, AuthorityOffer *offer)
 {
-    return now > c->summary.not_after;
+    authority_offer_free(trustpoint->offer);
+    trustpoint->offer = offer;
 }
 
-/* Does the configuration still name the key that the certificate was made for? */
-static bool is_key_configured(const Trustpoint *t, CertificateRole role)
+int trustpoint_install_authority(Trustpoints *t, Trustpoint *trustpoint, const ReceivedList *list)
 {
-    const KeyName *key = role == ROLE_CA ? &t->config->ca_keypair : &t->config->keypair;
+    Record record = {.name = strdup(trustpoint->name)};
+    int r = record.name && list->n > 0 ? 0 : -ENOMEM;
 
-    return key_name_equal(key, &t->record.certificates[role]->key);
-}
+    for (size_t i = 0; r >= 0 && i < list->n && i <= RECORD_CHAIN_MAX; i++) {
+        StoredCertificate **to = i == 0 ? &record.certificates[ROLE_CA] : &record.chain[i - 1];
 
-const char *certificate_status(const Trustpoint *t, CertificateRole role, int64_t now)
-{
-    if (is_expired(t->record.certificates[role], now))
-        return "Expired";
-    switch (t->key_states[role]) {
-    case KEY_REPLACED:
-        return "Key replaced";
-    case KEY_MISSING:
-        return "Key missing";
-    case KEY_UNKNOWN:
-    case KEY_SAME:
-    default:
-        return "Available";
+        r = stored_certificate_new(list->items[i].der, list->items[i].size, NULL, to);
+        if (r >= 0 && i > 0)
+            record.n_chain++;
     }
-}
-
-static const char *key_problem(const Trustpoint *t, CertificateRole role)
-{
-    if (t->key_states[role] == KEY_MISSING)
-        return "is gone";
-    if (t->key_states[role] == KEY_REPLACED)
-        return "was replaced";
-    return t->config && !is_key_configured(t, role) ? "is no longer the configured one" : NULL;
-}
-
-/* The sentence about one certificate that has a problem. */
-static int certificate_problem(const Trustpoint *t, CertificateRole role, int64_t now,
-                               const char *remedy, char **ret)
-{
-    const StoredCertificate *c = t->record.certificates[role];
-    const char *what = role == ROLE_CA ? "CA" : "router", *problem;
-
-    if (!c)
-        return 0;
-    problem = key_problem(t, role);
-    if (is_expired(c, now))
-        return asprintf(ret, "The %s certificate has expired: %s.", what, remedy) < 0 ? -ENOMEM : 1;
-    if (problem)
-        return asprintf(ret, "The %s key '%s' of the %s certificate %s: %s.", c->key.algorithm,
-                        c->key.label, what, problem, remedy) < 0
-                   ? -ENOMEM
-                   : 1;
+    if (r >= 0)
+        r = record_write_at(t->state_fd, &record);
+    if (r < 0) {
+        record_done(&record);
+        return r;
+    }
+    record_done(&trustpoint->record);
+    trustpoint->record = record;
+    for (size_t i = 0; i < ROLE_MAX; i++)
+        trustpoint->key_states[i] = KEY_UNKNOWN;
+    floor_by_certificates(t);
     return 0;
 }
 
-char *trustpoint_detail(const Trustpoint *t, int64_t now)
+int trustpoint_set_request(Trustpoints *t, Trustpoint *trustpoint, Request *request)
 {
-    char *text = NULL;
+    Record record = trustpoint->record;
     int r;
 
-    if (!t->config)
-        return strdup("No longer configured; the certificates stay until they are cleared.");
-    if (!t->config->self)
-        return strdup("No enrollment is configured: 'enrollment url self'.");
-    r = certificate_problem(t, ROLE_CA, now, "clear the certificates, then authenticate and enroll",
-                            &text);
-    if (r == 0)
-        r = certificate_problem(t, ROLE_ROUTER, now, "enroll again", &text);
-    if (r != 0)
-        return r < 0 ? NULL : text;
-    if (!t->record.certificates[ROLE_CA])
-        return strdup("Next step: authenticate.");
-    if (!t->record.certificates[ROLE_ROUTER])
-        return strdup("Next step: enroll.");
-    return strdup("Ready.");
+    record.request = request;
+    r = record_write_at(t->state_fd, &record);
+    if (r < 0)
+        return r;
+    request_free(trustpoint->record.request);
+    trustpoint->record.request = request;
+    return 0;
 }
 
-int trustpoint_signer_check(const Trustpoint *t, int64_t now, const char **ret_reason)
+int trustpoint_request_event(Trustpoints *t, Trustpoint *trustpoint, RequestEvent event,
+                             const char *reason)
 {
-    if (!t || !t->record.certificates[ROLE_ROUTER]) {
-        *ret_reason = "The system trustpoint has no router certificate: authenticate and enroll it";
-        return -ENODATA;
+    Request *request = trustpoint->record.request;
+    Lifecycle before;
+    int r;
+
+    if (!request || !trustpoint->config)
+        return -EINVAL;
+    before = request->lifecycle;
+    r = lifecycle_apply(&request->lifecycle, event, &trustpoint->config->retry, trustpoints_now(t));
+    if (r >= 0)
+        r = request_set_reason(request, reason);
+    if (r >= 0)
+        r = record_write_at(t->state_fd, &trustpoint->record);
+    if (r < 0)
+        request->lifecycle = before;
+    return r;
+}
+
+int trustpoint_install_answer(Trustpoints *t, Trustpoint *trustpoint, const void *der, size_t size)
+{
+    Record record = trustpoint->record;
+    StoredCertificate *certificate;
+    int r;
+
+    r = stored_certificate_new(der, size, &record.request->key, &certificate);
+    if (r < 0)
+        return r;
+    record.certificates[ROLE_ROUTER] = certificate;
+    record.request = NULL;
+    r = record_write_at(t->state_fd, &record);
+    if (r < 0) {
+        stored_certificate_free(certificate);
+        return r;
     }
-    if (!t->config) {
-        *ret_reason = "The system trustpoint is no longer configured";
-        return -ENODATA;
-    }
-    if (is_expired(t->record.certificates[ROLE_CA], now) ||
-        is_expired(t->record.certificates[ROLE_ROUTER], now)) {
-        *ret_reason = "The certificates of the system trustpoint have expired: clear them, "
-                      "authenticate and enroll again";
-        return -EKEYEXPIRED;
-    }
-    if (key_problem(t, ROLE_ROUTER)) {
-        *ret_reason = "The key pair of the system trustpoint has changed: enroll again";
-        return -ENODATA;
-    }
+    stored_certificate_free(trustpoint->record.certificates[ROLE_ROUTER]);
+    request_free(trustpoint->record.request);
+    trustpoint->record = record;
+    trustpoint->key_states[ROLE_ROUTER] = KEY_SAME;
+    floor_by_certificates(t);
     return 0;
 }

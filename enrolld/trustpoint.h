@@ -3,6 +3,7 @@
 #pragma once
 
 #include "clock-floor.h"
+#include "received.h"
 #include "record.h"
 
 /* Is the key in keyd still the one that a certificate was made for? */
@@ -13,6 +14,14 @@ typedef enum KeyState {
     KEY_MISSING,
 } KeyState;
 
+/* The certificates of a CA elsewhere that somebody has still to believe. */
+typedef struct AuthorityOffer {
+    ReceivedList list; /* in the order of received_order_authority() */
+} AuthorityOffer;
+
+AuthorityOffer *authority_offer_free(AuthorityOffer *offer);
+DEFINE_TRIVIAL_CLEANUP_FUNC(AuthorityOffer *, authority_offer_free);
+
 typedef struct Trustpoint {
     const struct Trustpoints *set;
     char *name;
@@ -21,6 +30,7 @@ typedef struct Trustpoint {
     KeyState key_states[ROLE_MAX];
     bool busy; /* a job is making a certificate */
     bool announced_expired[ROLE_MAX];
+    AuthorityOffer *offer; /* in memory only */
     struct Trustpoint *next;
 } Trustpoint;
 
@@ -58,7 +68,21 @@ int trustpoint_install(Trustpoints *t, Trustpoint *trustpoint, CertificateRole r
 /* Takes a serial number, which is never given out again, whatever happens to its certificate. The
  * caller frees. */
 int trustpoint_take_serial(Trustpoints *t, Trustpoint *trustpoint, char **ret);
-/* Forgets all certificates. */
+/* The CA is elsewhere: the first is its certificate, the rest are kept beside it. Replaces
+ * everything that was. */
+int trustpoint_install_authority(Trustpoints *t, Trustpoint *trustpoint, const ReceivedList *list);
+/* Takes over the offer, NULL for none. */
+void trustpoint_offer(Trustpoint *trustpoint, AuthorityOffer *offer);
+/* Writes down a request in place of the one that was; NULL: none any more. Takes it over on
+ * success.
+ */
+int trustpoint_set_request(Trustpoints *t, Trustpoint *trustpoint, Request *request);
+/* Writes down what has become of the request. reason: one sentence without its end, or NULL. */
+int trustpoint_request_event(Trustpoints *t, Trustpoint *trustpoint, RequestEvent event,
+                             const char *reason);
+/* The certificate that was asked for: it is there and the request is over, in one step. */
+int trustpoint_install_answer(Trustpoints *t, Trustpoint *trustpoint, const void *der, size_t size);
+/* Forgets all certificates, and the request. */
 int trustpoint_clear(Trustpoints *t, Trustpoint *trustpoint);
 /* Frees a trustpoint that is neither configured nor has certificates; true when it is gone. */
 bool trustpoint_collect(Trustpoints *t, Trustpoint *trustpoint);

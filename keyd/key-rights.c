@@ -40,6 +40,15 @@ static int add_pair(KeyRights *r, const char *trustpoint, json_object *settings,
     return add_key(r, trustpoint, algorithm, label, is_ca);
 }
 
+static bool enrolls_elsewhere(json_object *settings)
+{
+    json_object *enrollment;
+    const char *url;
+
+    return json_get_object(settings, "enrollment", &enrollment) >= 0 &&
+           json_get_string(enrollment, "url", &url) >= 0 && !streq(url, "self");
+}
+
 static int add_trustpoint(KeyRights *r, const char *trustpoint, json_object *settings)
 {
     const char *label;
@@ -49,9 +58,12 @@ static int add_trustpoint(KeyRights *r, const char *trustpoint, json_object *set
     if (q >= 0)
         q = add_pair(r, trustpoint, settings, "ca-keypair", true);
     /* The older way to say it, for when there is no keypair. */
-    if (q >= 0 && !json_object_object_get_ex(settings, "keypair", NULL) &&
-        json_get_string(settings, "rsakeypair", &label) >= 0)
-        q = add_key(r, trustpoint, "rsa", label, false);
+    if (q >= 0 && !json_object_object_get_ex(settings, "keypair", NULL)) {
+        if (json_get_string(settings, "rsakeypair", &label) >= 0)
+            q = add_key(r, trustpoint, "rsa", label, false);
+        else if (enrolls_elsewhere(settings))
+            q = add_key(r, trustpoint, "rsa", DEFAULT_KEY_LABEL, false);
+    }
     return q;
 }
 

@@ -61,7 +61,7 @@ static void test_seed(void **state)
     assert_int_equal(parse(SEED, "system-trustpoint", &c), 0);
     assert_non_null(c);
     assert_null(c->next);
-    assert_true(c->self);
+    assert_int_equal(c->method, METHOD_SELF);
     assert_string_equal(c->keypair.label, "system-enroll-key");
     assert_string_equal(c->ca_keypair.label, "system-root-key");
     assert_string_equal(c->subject_name,
@@ -129,7 +129,7 @@ static void test_several(void **state)
         1);
     assert_string_equal(first_line, "crypto ca trustpoint bad subject-name CN");
     assert_string_equal(c->name, "core");
-    assert_false(c->self);
+    assert_int_equal(c->method, METHOD_NONE);
     assert_string_equal(c->next->name, "edge");
     assert_null(c->next->next);
 }

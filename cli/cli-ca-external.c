@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Trustpoints of a CA elsewhere: pasting its certificates and the router's, believing them; what is
+ * shown of all trustpoints. */
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "cli.h"
+#include "json-util.h"
+#include "names.h"
+#include "render.h"
+
+#define PASTE_MAX (256U << 10)
+
+/* --- Input ------------------------------------------------------------------------------------ */
+
+static int paste_add(Cli *cli, CliPaste *paste, const char *line)
+{
+    size_t length = strlen(line);
+    char *grown;
+
+    if (length + 1 > PASTE_MAX - paste->size)
+        return cli_error(cli, EMSGSIZE, "That is more than %u KiB.", PASTE_MAX >> 10);
+    grown = realloc(paste->data, paste->size + length + 2);
+    if (!grown)
+        return cli_error(cli, ENOMEM, "Out of memory");
+    paste->data = grown;
+    memcpy(grown + paste->size, line, length);
+    paste->size += length;
+    grown[paste->size++] = '\n';
+    grown[paste->size] = '\0';
+    return 0;
+}
+
+/* Lines up to a blank one after the first, "quit", or the end of the input. */
+int cli_paste(Cli *cli, const char *head, CliPaste *ret)
+{
+    cli_say(cli, "\n%s\nEnd with a blank line or the word \"quit\" on a line by itself\n\n", head);
+    for (;;) {
+        _cleanup_free_ char *line = cli_read_line(cli, "", false);
+        int r;
+
+        if (cli->interrupted)
+            return cli_error(cli, EINTR, "Interrupted.");
+        if (!line || streq(line, "quit"))
+            break;
+        if (line[strspn(line, " \t\r")] == '\0') {
+            if (ret->size > 0)
+                break;
+            continue;
+        }
+        r = paste_add(cli, ret, line);
+        if (r < 0)
+            return r;
+    }
+    return ret->size > 0 ? 0 : cli_error(cli, ENODATA, "Nothing was entered.");
+}
+
+void cli_paste_done(CliPaste *paste)
+{
+    free(paste->data);
+}
+
+/* The caller's file, opened as the caller. */
+static int read_path(Cli *cli, const char *path, CliPaste *ret)
+{
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat st;
+    ssize_t n;
+
+    if (fd < 0)
+        return cli_error(cli, errno, "%s cannot be opened: %s", path, strerror(errno));
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > (off_t)PASTE_MAX)
+        return cli_error(cli, EINVAL, "%s is no file of at most %u KiB.", path, PASTE_MAX >> 10);
+    ret->data = malloc((size_t)st.st_size + 1);
+    if (!ret->data)
+        return cli_error(cli, ENOMEM, "Out of memory");
+    n = read(fd, ret->data, (size_t)st.st_size);
+    if (n < 0)
+        return cli_error(cli, errno, "%s cannot be read: %s", path, strerror(errno));
+    ret->size = (size_t)n;
+    return 0;
+}
+
+/* --- crypto ca authenticate ------------------------------------------------------------------- */
+
+typedef struct Offer {
+    CertificateView view;
+    uint64_t not_before, not_after;
+    const char *path; /* NULL: it waits for the answer */
+} Offer;
+
+static int read_offer(Cli *cli, sd_bus_message *result, Offer *o)
+{
+    const CliEntry entries[] = {{"certificate", 'o', &o->path},
+                                {"serial-number", 's', &o->view.serial_number},
+                                {"subject", 's', &o->view.subject},
+                                {"issuer", 's', &o->view.issuer},
+                                {"not-before", 't', &o->not_before},
+                                {"not-after", 't', &o->not_after},
+                                {"sha1-fingerprint", 's', &o->view.sha1_fingerprint},
+                                {"sha256-fingerprint", 's', &o->view.sha256_fingerprint},
+                                {0}};
+    int r = cli_read_entries(result, entries);
+
+    if (r < 0)
+        return cli_error(cli, r, "The answer cannot be read: %s", strerror(-r));
+    o->view.not_before = (int64_t)o->not_before;
+    o->view.not_after = (int64_t)o->not_after;
+    if (!o->path && (!o->view.sha256_fingerprint || !o->view.subject))
+        return cli_error(cli, EPROTO, "The answer names no certificate.");
+    return 0;
+}
+
+static int accept_offer(Cli *cli, const char *trustpoint, const Offer *o)
+{
+    _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+    int r;
+
+    render_new_certificate(cli->out, &o->view);
+    fprintf(cli->out, "SHA256 Fingerprint:\n%s\n", o->view.sha256_fingerprint);
+    (void)fflush(cli->out);
+    r = cli_ask_yes_no(cli, "Do you accept this certificate?? [yes/no]: ", -1);
+    if (r < 0)
+        return r;
+    if (r == 0) {
+        cli_say(cli, "%% The certificate is not accepted; nothing has changed.\n");
+        return 0;
+    }
+    r = cli_call(cli, ENROLLMENT_NAME, ENROLLMENT_PATH, ENROLLMENT_NAME, "Accept", &error, NULL,
+                 "ss", trustpoint, o->view.sha256_fingerprint);
+    return r < 0 ? cli_bus_error(cli, &error, r) : 0;
+}
+
+static int append_options(sd_bus_message *call, const char *trustpoint, const CliPaste *paste,
+                          const char *fingerprint)
+{
+    int r = sd_bus_message_append(call, "s", trustpoint);
+
+    if (r >= 0)
+        r = sd_bus_message_open_container(call, 'a', "{sv}");
+    if (r >= 0 && paste->size > 0)
+        r = sd_bus_message_open_container(call, 'e', "sv");
+    if (r >= 0 && paste->size > 0) {
+        r = sd_bus_message_append(call, "s", "certificates");
+        if (r >= 0)
+            r = sd_bus_message_open_container(call, 'v', "ay");
+        if (r >= 0)
+            r = sd_bus_message_append_array(call, 'y', paste->data, paste->size);
+        if (r >= 0)
+            r = sd_bus_message_close_container(call);
+        if (r >= 0)
+            r = sd_bus_message_close_container(call);
+    }
+    if (r >= 0 && fingerprint)
+        r = sd_bus_message_append(call, "{sv}", "fingerprint", "s", fingerprint);
+    return r < 0 ? r : sd_bus_message_close_container(call);
+}
+
+int cli_ca_authenticate_external(Cli *cli, const char *trustpoint, const char *method,
+                                 const char *fingerprint)
+{
+    _cleanup_message_ sd_bus_message *call = NULL, *result = NULL;
+    _cleanup_(cli_paste_done) CliPaste paste = {0};
+    Offer offer = {.view = {.serial_number = "", .issuer = "", .sha1_fingerprint = ""}};
+    int r;
+
+    if (!fingerprint && !cli->answers_typed)
+        return cli_error(cli, EINVAL,
+                         "Nobody is here to compare the fingerprint of the CA certificate: crypto "
+                         "ca authenticate %s fingerprint HEX",
+                         trustpoint);
+    if (streq(method, "terminal")) {
+        r = cli_paste(cli, "Enter the base 64 encoded CA certificate.", &paste);
+        if (r < 0)
+            return r;
+    }
+    r = cli_new_call(cli, ENROLLMENT_NAME, ENROLLMENT_PATH, ENROLLMENT_NAME, "Authenticate", &call);
+    if (r < 0)
+        return r;
+    r = append_options(call, trustpoint, &paste, fingerprint);
+    if (r < 0)
+        return cli_error(cli, r, "The call cannot be made: %s", strerror(-r));
+    r = cli_job_run(cli, call, &result);
+    if (r >= 0)
+        r = read_offer(cli, result, &offer);
+    if (r < 0)
+        return r;
+    return offer.path ? cli_ca_show_new(cli, offer.path) : accept_offer(cli, trustpoint, &offer);
+}
+
+/* --- crypto ca import, cancel-enroll ---------------------------------------------------------- */
+
+int cli_ca_import(Cli *cli, const GrammarMatch *m)
+{
+    const char *path = grammar_argument(m, "path"), *installed;
+    _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+    _cleanup_message_ sd_bus_message *call = NULL, *reply = NULL;
+    _cleanup_(cli_paste_done) CliPaste paste = {0};
+    int r = path ? read_path(cli, path, &paste)
+                 : cli_paste(cli, "Enter the base 64 encoded certificate.", &paste);
+
+    if (r < 0)
+        return r;
+    r = cli_new_call(cli, ENROLLMENT_NAME, ENROLLMENT_PATH, ENROLLMENT_NAME, "Import", &call);
+    if (r < 0)
+        return r;
+    r = sd_bus_message_append(call, "s", grammar_argument(m, "trustpoint"));
+    if (r >= 0)
+        r = sd_bus_message_append_array(call, 'y', paste.data, paste.size);
+    if (r < 0)
+        return cli_error(cli, r, "The call cannot be made: %s", strerror(-r));
+    r = cli_call_message(cli, call, &error, &reply);
+    if (r < 0)
+        return cli_bus_error(cli, &error, r);
+    r = sd_bus_message_read(reply, "o", &installed);
+    if (r < 0)
+        return cli_error(cli, r, "The answer cannot be read: %s", strerror(-r));
+    return cli_ca_show_new(cli, installed);
+}
+
+int cli_ca_cancel(Cli *cli, const GrammarMatch *m)
+{
+    _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+    int r = cli_call(cli, ENROLLMENT_NAME, ENROLLMENT_PATH, ENROLLMENT_NAME, "Cancel", &error, NULL,
+                     "s", grammar_argument(m, "trustpoint"));
+
+    return r < 0 ? cli_bus_error(cli, &error, r) : 0;
+}
+
+/* --- show crypto ca trustpoints --------------------------------------------------------------- */
+
+typedef struct TrustpointList {
+    TrustpointView *items;
+    size_t n;
+} TrustpointList;
+
+static int collect_trustpoint(sd_bus_message *m, void *userdata)
+{
+    TrustpointList *list = userdata;
+    TrustpointView *items = reallocarray(list->items, list->n + 1, sizeof(*items));
+    TrustpointView view = {.name = "", .state = "", .detail = "", .method = ""};
+    int r;
+
+    if (!items)
+        return -ENOMEM;
+    list->items = items;
+    r = cli_read_entries(m, (const CliEntry[]){{"Name", 's', &view.name},
+                                               {"State", 's', &view.state},
+                                               {"Detail", 's', &view.detail},
+                                               {"Method", 's', &view.method},
+                                               {"NextAttempt", 'x', &view.next_attempt},
+                                               {0}});
+    if (r >= 0)
+        list->items[list->n++] = view;
+    return r;
+}
+
+static int compare_trustpoints(const void *a, const void *b)
+{
+    return strcmp(((const TrustpointView *)a)->name, ((const TrustpointView *)b)->name);
+}
+
+static int print_trustpoints(Cli *cli, const TrustpointList *list, const char *only)
+{
+    json_object *array = cli->json ? json_object_new_array() : NULL;
+    bool any = false;
+
+    for (size_t i = 0; i < list->n; i++) {
+        const TrustpointView *t = &list->items[i];
+
+        if (only && !streq(t->name, only))
+            continue;
+        if (array)
+            (void)json_object_array_add(array, render_trustpoint_json(t));
+        else {
+            if (any)
+                (void)fputc('\n', cli->out);
+            render_trustpoint(cli->out, t);
+        }
+        any = true;
+    }
+    if (array)
+        return cli_print_json(cli, array);
+    return any || !only ? 0 : cli_error(cli, ENOENT, "There is no trustpoint '%s'.", only);
+}
+
+int cli_show_ca_trustpoints(Cli *cli, const GrammarMatch *m)
+{
+    _cleanup_message_ sd_bus_message *reply = NULL;
+    TrustpointList list = {0};
+    int r = cli_get_objects(cli, ENROLLMENT_NAME, ENROLLMENT_PATH, ENROLLMENT_TRUSTPOINT_INTERFACE,
+                            collect_trustpoint, &list, &reply);
+
+    if (r >= 0) {
+        if (list.n > 1)
+            qsort(list.items, list.n, sizeof(*list.items), compare_trustpoints);
+        r = print_trustpoints(cli, &list, grammar_argument(m, "trustpoint"));
+    }
+    free(list.items);
+    return r;
+}

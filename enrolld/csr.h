@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Certification requests (RFC 2986) for a CA elsewhere. Signing may block: for worker threads. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "openssl-util.h"
+
+/* "DNS:ios.cisco.com,IP:192.0.2.1,IP:2001:db8::1,email:noc@cisco.com". -EINVAL with *ret_reason
+ * (static) for what is no list of such names. */
+int alternative_names_parse(const char *text, GENERAL_NAMES **ret, const char **ret_reason);
+
+typedef struct CsrSpec {
+    OSSL_LIB_CTX *context;
+    const X509_NAME *subject;
+    EVP_PKEY *key;
+    const char *digest;            /* ignored for ed25519 */
+    const char *alternative_names; /* NULL for none */
+    unsigned key_usage;            /* KU_*; 0: left to the CA */
+    const char *challenge;         /* NULL for none */
+} CsrSpec;
+
+/* Makes the request and verifies it. -EIO when signing failed, -EKEYREJECTED when what was signed
+ * does not verify. */
+int csr_build(const CsrSpec *spec, void **ret_der, size_t *ret_size);
+
+/* "-----BEGIN CERTIFICATE REQUEST-----". The caller frees. */
+int csr_to_pem(const void *der, size_t size, char **ret);

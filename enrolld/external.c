@@ -1,0 +1,506 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Enrolment at a CA elsewhere: its certificates are offered to whoever authenticates, and believed
+ * when somebody who has compared the fingerprint says so; a request is made and written down; what
+ * comes back is checked against both. */
+#include "csr.h"
+#include "enrolld.h"
+#include "errors.h"
+#include "log.h"
+
+/* --- Authenticate ----------------------------------------------------------------------------- */
+
+typedef struct Authentication {
+    Manager *manager;
+    char *trustpoint;
+    char *configuration; /* as it was when the job started */
+    void *input;         /* what was pasted */
+    size_t input_size;
+    char *fingerprint; /* NULL: the answer is an offer */
+    ReceivedRules rules;
+    AuthorityOffer *offer; /* the result */
+} Authentication;
+
+static void authentication_free(void *data)
+{
+    Authentication *a = data;
+
+    if (!a)
+        return;
+    free(a->trustpoint);
+    free(a->configuration);
+    free(a->input);
+    free(a->fingerprint);
+    authority_offer_free(a->offer);
+    free(a);
+}
+
+static void authentication_freep(Authentication **a)
+{
+    authentication_free(*a);
+}
+
+static int authenticate_run(Job *job, void *data)
+{
+    Authentication *a = data;
+    const char *reason = "";
+    size_t n_path;
+    int r;
+
+    r = received_parse(a->input, a->input_size, &a->offer->list, &reason);
+    if (r == -EBADMSG || r == -EMSGSIZE)
+        return job_fail(job, error_name_from_errno(r), "That is no CA certificate: %s", reason);
+    if (r >= 0)
+        r = received_order_authority(&a->offer->list, &a->rules, &n_path, &reason);
+    if (r == -EKEYREJECTED || r == -EKEYEXPIRED)
+        return job_fail(job, error_name_from_errno(r),
+                        "The CA certificate of %s cannot be used: %s", a->trustpoint, reason);
+    if (r < 0)
+        return r;
+    /* Those above it are of use; what is no CA is of none. */
+    while (a->offer->list.n > n_path) {
+        Received *last = &a->offer->list.items[--a->offer->list.n];
+
+        X509_free(last->x509);
+        free(last->der);
+    }
+    return 0;
+}
+
+static int install_authority(Manager *m, Trustpoint *t, const ReceivedList *list, const char *user)
+{
+    bool existed = trustpoint_certificate(t, ROLE_CA) != NULL;
+    int r = trustpoint_install_authority(&m->trustpoints, t, list);
+
+    if (r < 0)
+        return log_error_errno(r, "Failed to keep the CA certificate of trustpoint %s: %m",
+                               t->name);
+    enrollment_installed(m, t, ROLE_CA, existed, user);
+    return 0;
+}
+
+/* What the operator has to see before he believes it. */
+static int report_offer(Job *job, const CertificateSummary *s)
+{
+    uint64_t not_before = (uint64_t)s->not_before, not_after = (uint64_t)s->not_after;
+    int r;
+
+    r = job_result(job, "serial-number", 's', s->serial_number);
+    if (r >= 0)
+        r = job_result(job, "subject", 's', s->subject);
+    if (r >= 0)
+        r = job_result(job, "issuer", 's', s->issuer);
+    if (r >= 0)
+        r = job_result(job, "not-before", 't', &not_before);
+    if (r >= 0)
+        r = job_result(job, "not-after", 't', &not_after);
+    if (r >= 0)
+        r = job_result(job, "sha1-fingerprint", 's', s->sha1_fingerprint);
+    return r < 0 ? r : job_result(job, "sha256-fingerprint", 's', s->sha256_fingerprint);
+}
+
+/* 0 when it is the CA's. */
+static int compare(Job *job, const Authentication *a, const CertificateSummary *s)
+{
+    int r = fingerprint_matches(a->fingerprint, s);
+
+    if (r < 0)
+        return job_fail(job, ERROR_INVALID_ARGUMENT,
+                        "A fingerprint has 40 (SHA-1) or 64 (SHA-256) hexadecimal digits");
+    if (r == 0)
+        return job_fail(
+            job, ERROR_VERIFICATION_FAILED,
+            "The CA certificate is not the expected one: its SHA-256 fingerprint is %s, "
+            "its SHA-1 fingerprint %s",
+            s->sha256_fingerprint, s->sha1_fingerprint);
+    return 0;
+}
+
+static int authenticate_finish(Job *job, Authentication *a, Trustpoint *t)
+{
+    CertificateSummary summary = {0};
+    _cleanup_free_ char *path = NULL;
+    int r;
+
+    if (!(t->config && streq(t->config->json, a->configuration)))
+        return job_fail(job, ERROR_CONFLICT,
+                        "The configuration of %s has changed meanwhile: try again", t->name);
+    r = certificate_summarize(a->offer->list.items[0].x509, &summary);
+    if (r < 0)
+        return r;
+    if (!a->fingerprint) {
+        r = report_offer(job, &summary);
+        if (r >= 0)
+            trustpoint_offer(t, TAKE_PTR(a->offer));
+    } else {
+        r = compare(job, a, &summary);
+        if (r >= 0)
+            r = install_authority(a->manager, t, &a->offer->list, job_user(job));
+        if (r >= 0)
+            r = certificate_path(t, ROLE_CA, &path);
+        if (r >= 0)
+            r = job_result(job, "certificate", 'o', path);
+    }
+    certificate_summary_done(&summary);
+    return r;
+}
+
+/* A trustpoint stays as long as a job works for it. */
+static Trustpoint *end_work(Manager *m, const char *name)
+{
+    Trustpoint *t = trustpoint_find(&m->trustpoints, name);
+
+    t->busy = false;
+    if (t->config || t->record.name)
+        return t;
+    announce_trustpoint_removed(m, t);
+    (void)trustpoint_collect(&m->trustpoints, t);
+    return NULL;
+}
+
+static int authenticate_done(Job *job, void *data, int r)
+{
+    Authentication *a = data;
+    Trustpoint *t = end_work(a->manager, a->trustpoint);
+
+    if (!t)
+        return job_fail(job, ERROR_CONFLICT, "%s is no longer configured", a->trustpoint);
+    return r < 0 ? r : authenticate_finish(job, a, t);
+}
+
+static int copy_input(Authentication *a, const AuthenticateOptions *options)
+{
+    a->input_size = options->certificates.iov_len;
+    a->input = malloc(a->input_size + 1);
+    a->offer = calloc(1, sizeof(*a->offer));
+    if (!a->input || !a->offer ||
+        (options->fingerprint && !(a->fingerprint = strdup(options->fingerprint))))
+        return -ENOMEM;
+    memcpy(a->input, options->certificates.iov_base, a->input_size);
+    return 0;
+}
+
+int external_authenticate(Manager *m, Trustpoint *t, const AuthenticateOptions *options,
+                          sd_bus_message *message, sd_bus_error *reterr_error)
+{
+    _cleanup_(authentication_freep) Authentication *a = NULL;
+    int r;
+
+    if (options->certificates.iov_len == 0)
+        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
+                                 "The CA certificate of %s has to be given: its enrollment is at "
+                                 "the terminal",
+                                 t->name);
+    if (options->certificates.iov_len > RECEIVED_SIZE_MAX)
+        return sd_bus_error_setf(reterr_error, ERROR_TOO_LARGE,
+                                 "A CA certificate has at most 256 KiB");
+    a = calloc(1, sizeof(*a));
+    if (!a)
+        return -ENOMEM;
+    a->manager = m;
+    a->rules = (ReceivedRules){.now = trustpoints_now(&m->trustpoints)};
+    a->trustpoint = strdup(t->name);
+    a->configuration = strdup(t->config->json);
+    r = a->trustpoint && a->configuration ? copy_input(a, options) : -ENOMEM;
+    if (r < 0)
+        return r;
+    r = job_start(message,
+                  &(JobWork){.kind = "authenticate",
+                             .run = authenticate_run,
+                             .done = authenticate_done,
+                             .free_data = authentication_free,
+                             .data = TAKE_PTR(a)},
+                  reterr_error);
+    if (r >= 0)
+        t->busy = true;
+    return r;
+}
+
+/* --- Accept ----------------------------------------------------------------------------------- */
+
+static int find_idle(Manager *m, const char *name, Trustpoint **ret, sd_bus_error *reterr_error)
+{
+    Trustpoint *t = trustpoint_find(&m->trustpoints, name);
+
+    if (!t || !t->config)
+        return sd_bus_error_setf(reterr_error, ERROR_NO_SUCH_OBJECT,
+                                 "Trustpoint '%.128s' is not configured", name);
+    if (t->busy)
+        return sd_bus_error_setf(reterr_error, ERROR_BUSY,
+                                 "Another enrollment of %s is running: wait for it to end",
+                                 t->name);
+    *ret = t;
+    return 0;
+}
+
+static char *sender(sd_bus_message *message)
+{
+    char *user;
+
+    return bus_sender_name(message, &user) < 0 ? NULL : user;
+}
+
+int external_accept(Manager *m, const char *trustpoint, const char *fingerprint,
+                    sd_bus_message *message, sd_bus_error *reterr_error)
+{
+    _cleanup_free_ char *user = NULL;
+    CertificateSummary summary = {0};
+    Trustpoint *t;
+    int r;
+
+    r = find_idle(m, trustpoint, &t, reterr_error);
+    if (r < 0)
+        return r;
+    if (!t->offer)
+        return sd_bus_error_setf(
+            reterr_error, ERROR_NO_SUCH_OBJECT,
+            "No CA certificate waits to be accepted: crypto ca authenticate %s", t->name);
+    r = certificate_summarize(t->offer->list.items[0].x509, &summary);
+    if (r < 0)
+        return r;
+    r = fingerprint_matches(fingerprint, &summary);
+    certificate_summary_done(&summary);
+    if (r <= 0)
+        return sd_bus_error_setf(reterr_error, ERROR_CONFLICT,
+                                 "The CA certificate that waits to be accepted is another one: "
+                                 "crypto ca authenticate %s",
+                                 t->name);
+    user = sender(message);
+    r = install_authority(m, t, &t->offer->list, user ? user : "?");
+    if (r < 0)
+        return r;
+    trustpoint_offer(t, NULL);
+    return sd_bus_reply_method_return(message, NULL);
+}
+
+/* --- Enroll ----------------------------------------------------------------------------------- */
+
+typedef struct Enrollment {
+    Manager *manager;
+    char *trustpoint;
+    char *configuration;
+    KeyName key;
+    X509_NAME *subject;
+    char *alternative_names;
+    const char *digest;
+    unsigned key_usage;
+    Request *request; /* the result */
+} Enrollment;
+
+static void enrollment_free(void *data)
+{
+    Enrollment *e = data;
+
+    if (!e)
+        return;
+    free(e->trustpoint);
+    free(e->configuration);
+    key_name_done(&e->key);
+    X509_NAME_free(e->subject);
+    free(e->alternative_names);
+    request_free(e->request);
+    free(e);
+}
+
+static void enrollment_freep(Enrollment **e)
+{
+    enrollment_free(*e);
+}
+
+static int enroll_run(Job *job, void *data)
+{
+    _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
+    _cleanup_free_ void *der = NULL;
+    Enrollment *e = data;
+    size_t size;
+    int r;
+
+    job_progress(job, 10, "Looking for the key");
+    r = enrollment_load_key(job, e->manager, &e->key, "certificate-request", &key);
+    if (r < 0)
+        return r;
+    job_progress(job, 30, "Making the certificate request");
+    r = csr_build(&(CsrSpec){.context = e->manager->context,
+                             .subject = e->subject,
+                             .key = key,
+                             .digest = e->digest,
+                             .alternative_names = e->alternative_names,
+                             .key_usage = e->key_usage},
+                  &der, &size);
+    if (r < 0)
+        return enrollment_sign_failed(job, r, "certificate request");
+    return request_new(der, size, &e->key, &e->request);
+}
+
+static int keep_request(Job *job, Enrollment *e, Trustpoint *t)
+{
+    Manager *m = e->manager;
+    _cleanup_free_ char *pem = NULL;
+    int r;
+
+    r = csr_to_pem(e->request->der, e->request->size, &pem);
+    if (r >= 0)
+        r = lifecycle_apply(&e->request->lifecycle, REQUEST_EVENT_MADE, &t->config->retry,
+                            trustpoints_now(&m->trustpoints));
+    if (r >= 0)
+        r = trustpoint_set_request(&m->trustpoints, t, e->request);
+    if (r < 0)
+        return job_fail(job, ERROR_FAILED, "The request could not be written down: %s",
+                        strerror(-r));
+    TAKE_PTR(e->request);
+    announce_trustpoint_changed(m, t);
+    return job_result(job, "request", 's', pem);
+}
+
+static int enroll_done(Job *job, void *data, int r)
+{
+    Enrollment *e = data;
+    Trustpoint *t = end_work(e->manager, e->trustpoint);
+
+    if (r < 0)
+        return r;
+    if (!(t && t->config && streq(t->config->json, e->configuration)))
+        return job_fail(job, ERROR_CONFLICT,
+                        "The configuration of %s has changed meanwhile: try again", e->trustpoint);
+    return keep_request(job, e, t);
+}
+
+static int enrollment_new(Manager *m, const Trustpoint *t, Enrollment **ret)
+{
+    _cleanup_(enrollment_freep) Enrollment *e = calloc(1, sizeof(*e));
+    const TrustpointConfig *config = t->config;
+    int r;
+
+    if (!e)
+        return -ENOMEM;
+    e->manager = m;
+    e->digest = config->digest;
+    e->key_usage = config->key_usage_given ? config->key_usage : 0;
+    e->trustpoint = strdup(t->name);
+    e->configuration = strdup(config->json);
+    if (!e->trustpoint || !e->configuration ||
+        (config->alternative_names && !(e->alternative_names = strdup(config->alternative_names))))
+        return -ENOMEM;
+    r = key_name_copy(&config->keypair, &e->key);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(e);
+    return 0;
+}
+
+int external_enroll(Manager *m, Trustpoint *t, const char *fqdn, const EnrollOptions *options,
+                    sd_bus_message *message, sd_bus_error *reterr_error)
+{
+    _cleanup_(enrollment_freep) Enrollment *e = NULL;
+    const char *reason = NULL;
+    int r;
+
+    r = enrollment_new(m, t, &e);
+    if (r >= 0)
+        r = enrollment_subject_new(m, t->config, ROLE_ROUTER, fqdn, options, &e->subject, &reason);
+    if (r == -EINVAL)
+        return sd_bus_error_setf(reterr_error, ERROR_NOT_CONFIGURED,
+                                 "The subject name can't be made: %s", reason);
+    if (r < 0)
+        return r;
+    r = job_start(message,
+                  &(JobWork){.kind = "enroll",
+                             .run = enroll_run,
+                             .done = enroll_done,
+                             .free_data = enrollment_free,
+                             .data = TAKE_PTR(e)},
+                  reterr_error);
+    if (r >= 0)
+        t->busy = true;
+    return r;
+}
+
+/* --- Import, cancel --------------------------------------------------------------------------- */
+
+static int find_requested(Manager *m, const char *trustpoint, Trustpoint **ret,
+                          sd_bus_error *reterr_error)
+{
+    int r = find_idle(m, trustpoint, ret, reterr_error);
+
+    if (r >= 0 && !(*ret)->record.request)
+        return sd_bus_error_setf(reterr_error, ERROR_NO_SUCH_OBJECT,
+                                 "No request of %s waits for a certificate: crypto ca enroll %s",
+                                 (*ret)->name, (*ret)->name);
+    return r;
+}
+
+/* Of what was pasted, the certificate for the request's key; the only one there is when none is. */
+static const Received *pick(const ReceivedList *list, X509_REQ *request)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        const EVP_PKEY *key = X509_get0_pubkey(list->items[i].x509);
+
+        if (key && EVP_PKEY_eq(key, X509_REQ_get0_pubkey(request)) == 1)
+            return &list->items[i];
+    }
+    ERR_clear_error();
+    return &list->items[0];
+}
+
+static int import(Manager *m, Trustpoint *t, const ReceivedList *list, sd_bus_error *reterr_error)
+{
+    const ReceivedRules rules = {.now = trustpoints_now(&m->trustpoints)};
+    X509_REQ *request = t->record.request->x509;
+    const Received *found = pick(list, request);
+    const char *reason = "";
+    int r;
+
+    r = received_check_answer(found->x509, trustpoint_certificate(t, ROLE_CA)->x509, request,
+                              &rules, &reason);
+    if (r < 0)
+        return sd_bus_error_setf(reterr_error, error_name_from_errno(r),
+                                 "The certificate cannot be used by %s: %s", t->name, reason);
+    r = trustpoint_install_answer(&m->trustpoints, t, found->der, found->size);
+    return r < 0
+               ? log_error_errno(r, "Failed to keep the certificate of trustpoint %s: %m", t->name)
+               : 0;
+}
+
+int external_import(Manager *m, const char *trustpoint, const void *data, size_t size,
+                    sd_bus_message *message, sd_bus_error *reterr_error)
+{
+    _cleanup_(received_done) ReceivedList list = {.n = 0};
+    _cleanup_free_ char *user = NULL, *path = NULL;
+    const char *reason = "";
+    bool existed;
+    Trustpoint *t;
+    int r;
+
+    r = find_requested(m, trustpoint, &t, reterr_error);
+    if (r < 0)
+        return r;
+    r = received_parse(data, size, &list, &reason);
+    if (r == -EBADMSG || r == -EMSGSIZE)
+        return sd_bus_error_setf(reterr_error, error_name_from_errno(r),
+                                 "That is no certificate: %s", reason);
+    if (r < 0)
+        return r;
+    existed = trustpoint_certificate(t, ROLE_ROUTER) != NULL;
+    r = import(m, t, &list, reterr_error);
+    if (r < 0)
+        return r;
+    user = sender(message);
+    enrollment_installed(m, t, ROLE_ROUTER, existed, user ? user : "?");
+    r = certificate_path(t, ROLE_ROUTER, &path);
+    return r < 0 ? r : sd_bus_reply_method_return(message, "o", path);
+}
+
+int external_cancel(Manager *m, const char *trustpoint, sd_bus_message *message,
+                    sd_bus_error *reterr_error)
+{
+    Trustpoint *t;
+    int r;
+
+    r = find_requested(m, trustpoint, &t, reterr_error);
+    if (r < 0)
+        return r;
+    r = trustpoint_set_request(&m->trustpoints, t, NULL);
+    if (r < 0)
+        return log_error_errno(r, "Failed to forget a request of trustpoint %s: %m", t->name);
+    announce_trustpoint_changed(m, t);
+    return sd_bus_reply_method_return(message, NULL);
+}

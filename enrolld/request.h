@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is kept of a request for a router certificate while the CA has not answered it: enough to
+ * ask again after a restart, and to check what comes back. Never a challenge password. */
+#pragma once
+
+#include <json-c/json.h>
+
+#include "lifecycle.h"
+#include "openssl-util.h"
+#include "trustpoint-config.h"
+
+typedef struct Request {
+    Lifecycle lifecycle;
+    KeyName key;
+    void *der; /* CertificationRequest, without a challenge password */
+    size_t size;
+    X509_REQ *x509; /* the same */
+    /* Of SCEP: what all messages of one request have in common. NULL otherwise. */
+    char *transaction;
+    void *signer; /* DER: the certificate that the key made for itself */
+    size_t signer_size;
+    char *reason; /* why it is stuck, one sentence; NULL when it isn't */
+} Request;
+
+/* Copies the bytes. -EBADMSG for what is no request that its key has signed. */
+int request_new(const void *der, size_t size, const KeyName *key, Request **ret);
+Request *request_free(Request *request);
+DEFINE_TRIVIAL_CLEANUP_FUNC(Request *, request_free);
+
+#define REQUEST_REASON_MAX 400U
+/* NULL takes it away. What a server wrote is cut and made printable. */
+int request_set_reason(Request *request, const char *reason);
+
+int request_to_json(const Request *request, json_object **ret);
+int request_from_json(json_object *o, Request **ret);

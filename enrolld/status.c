@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is said about trustpoints: states, the next step, why one is stuck. */
+#include <inttypes.h>
+
+#include "trustpoint.h"
+
+const char *trustpoint_state(const Trustpoint *t)
+{
+    const Request *request = t->record.request;
+
+    if (t->record.certificates[ROLE_ROUTER])
+        return request && lifecycle_is_open(&request->lifecycle) ? "renewing" : "enrolled";
+    if (!t->record.certificates[ROLE_CA])
+        return "none";
+    if (!request)
+        return "authenticated";
+    return lifecycle_is_open(&request->lifecycle) ? "pending"
+                                                  : request_state_name(request->lifecycle.state);
+}
+
+static bool is_expired(const StoredCertificate *c, int64_t now)
+{
+    return now > c->summary.not_after;
+}
+
+/* Does the configuration still name the key that the certificate was made for? */
+static bool is_key_configured(const Trustpoint *t, CertificateRole role)
+{
+    const KeyName *key = role == ROLE_CA ? &t->config->ca_keypair : &t->config->keypair;
+
+    /* Not every CA is the router's own. */
+    if (!t->record.certificates[role]->key.label)
+        return true;
+    return key_name_equal(key, &t->record.certificates[role]->key);
+}
+
+const char *certificate_status(const Trustpoint *t, CertificateRole role, int64_t now)
+{
+    if (is_expired(t->record.certificates[role], now))
+        return "Expired";
+    switch (t->key_states[role]) {
+    case KEY_REPLACED:
+        return "Key replaced";
+    case KEY_MISSING:
+        return "Key missing";
+    case KEY_UNKNOWN:
+    case KEY_SAME:
+    default:
+        return "Available";
+    }
+}
+
+static const char *key_problem(const Trustpoint *t, CertificateRole role)
+{
+    if (t->key_states[role] == KEY_MISSING)
+        return "is gone";
+    if (t->key_states[role] == KEY_REPLACED)
+        return "was replaced";
+    return t->config && !is_key_configured(t, role) ? "is no longer the configured one" : NULL;
+}
+
+/* The sentence about one certificate that has a problem. */
+static int certificate_problem(const Trustpoint *t, CertificateRole role, int64_t now,
+                               const char *remedy, char **ret)
+{
+    const StoredCertificate *c = t->record.certificates[role];
+    const char *what = role == ROLE_CA ? "CA" : "router", *problem;
+
+    if (!c)
+        return 0;
+    problem = key_problem(t, role);
+    if (is_expired(c, now))
+        return asprintf(ret, "The %s certificate has expired: %s.", what, remedy) < 0 ? -ENOMEM : 1;
+    if (problem)
+        return asprintf(ret, "The %s key '%s' of the %s certificate %s: %s.", c->key.algorithm,
+                        c->key.label, what, problem, remedy) < 0
+                   ? -ENOMEM
+                   : 1;
+    return 0;
+}
+
+/* The sentence about a request that waits, or that came to nothing. */
+static int request_problem(const Trustpoint *t, char **ret)
+{
+    const Request *request = t->record.request;
+    const char *reason = request && request->reason ? request->reason : "";
+    int n = 0;
+
+    if (!request)
+        return 0;
+    switch (request->lifecycle.state) {
+    case REQUEST_READY:
+        n = asprintf(ret, "The request waits for its certificate: crypto ca import %s certificate.",
+                     t->name);
+        break;
+    case REQUEST_SENT:
+    case REQUEST_PENDING:
+        n = asprintf(ret, "The CA is asked again, %" PRIu32 " of %" PRIu32 " times so far%s%s.",
+                     request->lifecycle.polls, t->config->retry.count, *reason ? ": " : "", reason);
+        break;
+    case REQUEST_REJECTED:
+        n = asprintf(ret, "The CA rejected the request: %s. Then crypto ca enroll %s.", reason,
+                     t->name);
+        break;
+    case REQUEST_TIMED_OUT:
+        n = asprintf(ret,
+                     "The CA was asked %" PRIu32
+                     " times in vain%s%s. Have the request approved, then "
+                     "crypto ca enroll %s.",
+                     request->lifecycle.polls, *reason ? ": " : "", reason, t->name);
+        break;
+    case REQUEST_NONE:
+    case _REQUEST_STATE_MAX:
+    default:
+        return 0;
+    }
+    return n < 0 ? -ENOMEM : 1;
+}
+
+char *trustpoint_detail(const Trustpoint *t, int64_t now)
+{
+    char *text = NULL;
+    int r;
+
+    if (!t->config)
+        return strdup("No longer configured; the certificates stay until they are cleared.");
+    if (t->config->method == METHOD_NONE)
+        return strdup(
+            "No enrollment is configured: 'enrollment url self' or 'enrollment terminal'.");
+    if (t->record.name && (t->config->method == METHOD_SELF) != (t->record.serial != NULL))
+        return strdup("The certificates are those of another enrollment: clear them, then "
+                      "authenticate and enroll.");
+    r = request_problem(t, &text);
+    if (r != 0)
+        return r < 0 ? NULL : text;
+    r = certificate_problem(t, ROLE_CA, now, "clear the certificates, then authenticate and enroll",
+                            &text);
+    if (r == 0)
+        r = certificate_problem(t, ROLE_ROUTER, now, "enroll again", &text);
+    if (r != 0)
+        return r < 0 ? NULL : text;
+    if (!t->record.certificates[ROLE_CA])
+        return strdup("Next step: authenticate.");
+    if (!t->record.certificates[ROLE_ROUTER])
+        return strdup("Next step: enroll.");
+    return strdup("Ready.");
+}
+
+int trustpoint_signer_check(const Trustpoint *t, int64_t now, const char **ret_reason)
+{
+    if (!t || !t->record.certificates[ROLE_ROUTER]) {
+        *ret_reason = "The system trustpoint has no router certificate: authenticate and enroll it";
+        return -ENODATA;
+    }
+    if (!t->config) {
+        *ret_reason = "The system trustpoint is no longer configured";
+        return -ENODATA;
+    }
+    if (is_expired(t->record.certificates[ROLE_CA], now) ||
+        is_expired(t->record.certificates[ROLE_ROUTER], now)) {
+        *ret_reason = "The certificates of the system trustpoint have expired: clear them, "
+                      "authenticate and enroll again";
+        return -EKEYEXPIRED;
+    }
+    if (key_problem(t, ROLE_ROUTER)) {
+        *ret_reason = "The key pair of the system trustpoint has changed: enroll again";
+        return -ENODATA;
+    }
+    return 0;
+}

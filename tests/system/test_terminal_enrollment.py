@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Enrolment by cut and paste: a CA made by openssl, whose certificates the operator carries. Each test is one step and needs those before it."""
+
+import json
+import re
+import subprocess
+
+import pytest
+
+import workflow
+from machine import ADMIN
+from terminal import rendered
+
+QUESTION = (r"Do you accept this certificate\?\? \[yes/no\]: ?", "yes")
+SERIAL = (r"Include the router serial number in the subject name\? \[yes/no\]: ?", "no")
+ADDRESS = (r"Include an IP address in the subject name\? \[yes/no\]: ?", "no")
+TRUSTPOINT = ("crypto ca trustpoint core", "enrollment terminal", "keypair ecdsanistp256 core-key", "subject-name CN=core.example,O=Example",
+              "subject-alternative-name DNS:core.example,IP:192.0.2.7", "key-usage certificate digitalsignature keyagreement")
+BUS = ["org.chancery.Enrollment1", "/org/chancery/Enrollment1", "org.chancery.Enrollment1"]
+
+
+class Authority:
+    """A root, a CA below it that issues, and somebody else's."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        for name in ("root", "stranger"):
+            self.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", f"{name}.key", "-out",
+                         f"{name}.pem", "-days", 30, "-subj", f"/O=Example/CN={name}", "-addext", "keyUsage=critical,keyCertSign,cRLSign")
+        self.openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "issuing.key", "-out", "issuing.csr",
+                     "-subj", "/O=Example/CN=issuing")
+        self.sign("issuing.csr", "root", "issuing.pem", "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\n")
+
+    def openssl(self, *words):
+        return subprocess.run(["openssl", *map(str, words)], check=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=self.folder).stdout
+
+    def sign(self, request, by, to, extensions):
+        (self.folder / "ext").write_text(extensions)
+        self.openssl("x509", "-req", "-in", request, "-CA", f"{by}.pem", "-CAkey", f"{by}.key", "-CAcreateserial", "-days", 20, "-extfile", "ext",
+                     "-out", to)
+        return self.text(to)
+
+    def text(self, name):
+        return (self.folder / name).read_text()
+
+    def issue(self, request, by="issuing", names="DNS:core.example,IP:192.0.2.7", more="basicConstraints=CA:FALSE\n"):
+        (self.folder / "router.csr").write_text(request)
+        return self.sign("router.csr", by, "router.pem", f"subjectAltName={names}\nkeyUsage=critical,digitalSignature,keyAgreement\n{more}")
+
+    def fingerprint(self, name):
+        return self.openssl("x509", "-in", f"{name}.pem", "-noout", "-fingerprint", "-sha256").decode().partition("=")[2].strip()
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("terminal"))
+
+
+@pytest.fixture(scope="module")
+def kept():
+    return {}
+
+
+def say(machine, command, text=None, **options):
+    result = machine.run(["chancery", "-c", command], ADMIN, stdin=text, check=False, **options)
+    return result.returncode, rendered(result.stdout + result.stderr)
+
+
+def state(machine, name="core"):
+    shown = machine.chancery("show crypto ca trustpoints | json").stdout
+    return {t["trustpoint"]: t for t in json.loads(shown[shown.index("["):])}.get(name, {})
+
+
+def paste(console, command, text, answers=()):
+    console.line(command)
+    console.expect(r"on a line by itself")
+    for line in text.strip().split("\n"):
+        console.line(line)
+    console.line("quit")
+    printed = ""
+    for question, answer in answers:
+        printed += console.expect(question).string
+        console.line(answer)
+    console.prompt()
+    return rendered(printed + console.before)
+
+
+def test_lines_that_do_nothing_are_refused(machine):
+    with machine.console(ADMIN) as console:
+        console.prompt()
+        for line in ("configure", "crypto ca trustpoint core", "enrollment terminal", "lifetime certificate 300"):
+            console.command(line)
+        assert "Failed to commit" in console.command("commit")
+        assert "a CA elsewhere decides that" in console.command("show configuration failed")
+        console.command("abort")
+    assert state(machine) == {}
+
+
+def test_configure(machine):
+    with machine.console(ADMIN) as console:
+        console.prompt()
+        assert "%" not in workflow.commit(console, TRUSTPOINT)
+    machine.run(["chancery", "-c", "crypto key generate ecdsa nistp256 core-key"], ADMIN)
+    assert state(machine)["state"] == "none"
+    assert "authenticate" in state(machine)["next-step"]
+    shown = machine.chancery("show running-config").stdout
+    assert " enrollment terminal\n" in shown and " subject-alternative-name DNS:core.example,IP:192.0.2.7\n" in shown
+
+
+def test_nobody_else_may(machine):
+    for command in ("crypto ca authenticate core fingerprint " + 64 * "0", "crypto ca import core certificate", "crypto ca cancel-enroll core",
+                    "show crypto ca trustpoints"):
+        refused = machine.run(["chancery", "-c", command], "nobody", stdin="AAAA\nquit\n", check=False)
+        assert "% This command is not authorized" in rendered(refused.stdout + refused.stderr), command
+    assert state(machine)["state"] == "none"
+
+
+def test_order_of_steps(machine):
+    for command, words in (("crypto ca enroll core", "authenticate core first"), ("crypto ca import core certificate", "No request of core"),
+                           ("crypto ca cancel-enroll core", "No request of core"), ("crypto ca authenticate edge", "is not configured")):
+        status, text = say(machine, command, "AAAA\nquit\n")
+        assert status != 0 and words in text, text
+
+
+def test_authenticate_without_a_terminal(machine, authority):
+    """Nobody compares the fingerprint: it has to be given, and to be the right one."""
+    issuing = authority.text("issuing.pem")
+    for command, text, words in (("crypto ca authenticate core", issuing, "fingerprint HEX"),
+                                 (f"crypto ca authenticate core fingerprint {authority.fingerprint('root')}", issuing, "not the expected one"),
+                                 (f"crypto ca authenticate core fingerprint {64 * 'z'}", issuing, "hexadecimal"),
+                                 (f"crypto ca authenticate core fingerprint {64 * '0'}", "AAAA\nquit\n", "no CA certificate"),
+                                 (f"crypto ca authenticate core fingerprint {64 * '0'}", "\n", "Nothing was entered")):
+        status, said = say(machine, command, text)
+        assert status != 0 and words in said, said
+    assert state(machine)["state"] == "none"
+
+
+def test_authenticate_by_paste(machine, authority):
+    chain = authority.text("root.pem") + authority.text("issuing.pem")
+    with machine.console(ADMIN) as console:
+        console.prompt()
+        printed = paste(console, "crypto ca authenticate core", chain, [(QUESTION[0], "no")])
+        assert "not accepted" in printed and state(machine)["state"] == "none"
+        printed = paste(console, "crypto ca authenticate core", chain, [QUESTION])
+    assert "CN=issuing,O=Example" in printed and authority.fingerprint("issuing").replace(":", "") in printed.replace("\n", "")
+    assert state(machine)["state"] == "authenticated"
+    status, said = say(machine, f"crypto ca authenticate core fingerprint {authority.fingerprint('root')}", chain)
+    assert status != 0 and "authenticated already" in said
+
+
+def test_enroll_prints_a_request(machine, authority, kept):
+    with machine.console(ADMIN) as console:
+        console.prompt()
+        printed = console.command("crypto ca enroll core", [SERIAL, ADDRESS])
+    kept["request"] = re.search(r"-----BEGIN CERTIFICATE REQUEST-----.*?-----END CERTIFICATE REQUEST-----\n", printed, re.S).group()
+    (authority.folder / "shown.csr").write_text(kept["request"])
+    text = authority.openssl("req", "-in", "shown.csr", "-noout", "-text", "-verify").decode()
+    for words in ("CN = core.example", "DNS:core.example, IP Address:192.0.2.7", "Digital Signature, Key Agreement"):
+        assert words in text, text
+    assert state(machine)["state"] == "pending" and "import core" in state(machine)["next-step"]
+
+
+def test_import_refused(machine, authority, kept):
+    """Each certificate is wrong in one thing; none is taken in, and the request stays."""
+    other = authority.openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "other.key", "-subj",
+                              "/CN=core.example").decode()
+    for text, words in ((authority.issue(kept["request"], by="stranger"), "another CA"),
+                        (authority.issue(kept["request"], by="root"), "another CA"),
+                        (authority.issue(other), "another key"),
+                        (authority.issue(kept["request"], names="DNS:core.example,IP:192.0.2.7,DNS:extra.example"), "not asked for"),
+                        (authority.issue(kept["request"], names="DNS:core.example"), "lacks"),
+                        (authority.issue(kept["request"], more="basicConstraints=critical,CA:TRUE\n"), "a CA"),
+                        ("hello\n", "no certificate")):
+        status, said = say(machine, "crypto ca import core certificate", text)
+        assert status != 0 and words in said, said
+    assert state(machine)["state"] == "pending"
+    assert "Router certificate" not in machine.chancery("show crypto ca certificates core").stdout
+
+
+def test_request_survives(machine, authority, kept):
+    """kill -9 and a reboot: the certificate that was made of the request meanwhile still fits."""
+    kept["certificate"] = authority.issue(kept["request"])
+    machine.kill("enrolld", 9)
+    machine.wait_daemons()
+    assert state(machine)["state"] == "pending"
+    if machine.can_reboot:
+        machine.reboot(hard=True)
+        machine.wait_daemons()
+    assert state(machine)["state"] == "pending"
+
+
+def test_import_by_file(machine, kept):
+    machine.write("/tmp/router.pem", kept["certificate"])
+    status, said = say(machine, "crypto ca import core certificate /tmp/none.pem")
+    assert status != 0 and "cannot be opened" in said
+    status, said = say(machine, "crypto ca import core certificate /tmp/router.pem")
+    assert status == 0 and "CN=core.example" in said, said
+    assert state(machine)["state"] == "enrolled" and state(machine)["next-step"] == "Ready."
+    shown = machine.chancery("show crypto ca certificates core detail").stdout
+    assert "Router certificate" in shown and kept["certificate"].split("\n")[1] in shown
+    assert "CERT_INSTALLED" in machine.journal("enrolld")
+
+
+def test_renewal_by_paste(machine, authority):
+    """Enrolled anew while the old certificate stays; cancelled, then done."""
+    def request():
+        with machine.console(ADMIN) as console:
+            console.prompt()
+            return re.search(r"-----BEGIN CERTIFICATE REQUEST-----.*?-----END CERTIFICATE REQUEST-----\n",
+                             console.command("crypto ca enroll core", [SERIAL, ADDRESS]), re.S).group()
+
+    request()
+    assert state(machine)["state"] == "renewing"
+    assert say(machine, "crypto ca cancel-enroll core")[0] == 0
+    assert state(machine)["state"] == "enrolled"
+    certificate = authority.issue(request())
+    with machine.console(ADMIN) as console:
+        console.prompt()
+        assert "CN=core.example" in paste(console, "crypto ca import core certificate", certificate + authority.text("issuing.pem"))
+    assert state(machine)["state"] == "enrolled"
+
+
+def test_remove(machine):
+    with machine.console(ADMIN) as console:
+        console.prompt()
+        assert "%" not in workflow.commit(console, ("no crypto ca trustpoint core",))
+    assert "No longer configured" in state(machine)["next-step"]
+    machine.chancery("clear crypto ca certificates core")
+    assert state(machine) == {}
