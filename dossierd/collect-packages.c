@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* packages: what the package manager says is installed. */
+/* packages: what each package manager says is installed. */
 #include <fcntl.h>
 #include <sys/stat.h>
 
 #include "collect.h"
 #include "dpkg-status.h"
+#include "packages-rpm.h"
 
 #define STATUS_FILE "var/lib/dpkg/status"
 
@@ -60,7 +61,7 @@ static void write_package(Collect *c, const DpkgPackage *p)
     json_end_object(w);
 }
 
-static int write_dpkg(Collect *c)
+static int collect_dpkg(Collect *c, char reason[static COLLECT_REASON_SIZE])
 {
     _cleanup_fclose_ FILE *f = NULL;
     _cleanup_(dpkg_status_freep) DpkgStatus *status = NULL;
@@ -68,59 +69,62 @@ static int write_dpkg(Collect *c)
     int r;
 
     r = collect_open(c->root_fd, STATUS_FILE, &f);
-    if (r < 0)
+    if (r < 0) {
+        (void)snprintf(reason, COLLECT_REASON_SIZE, "/" STATUS_FILE ": %s", strerror(-r));
         return r;
+    }
     status = dpkg_status_new(f);
-    if (!status)
+    if (!status) {
+        (void)snprintf(reason, COLLECT_REASON_SIZE, "%s", strerror(ENOMEM));
         return -ENOMEM;
+    }
     json_begin_array(c->writer, "packages");
     while (!collect_should_stop(c) && (r = dpkg_status_next(status, &package)) > 0)
         write_package(c, &package);
     json_end_array(c->writer);
-    return r < 0 ? r : 0;
+    if (r >= 0)
+        return 0;
+    (void)snprintf(reason, COLLECT_REASON_SIZE, "/" STATUS_FILE ": %s", strerror(-r));
+    return r;
 }
 
-static int exists(int root_fd, const char *path)
+/* One package manager: an object of its own, whose outcome leaves the others as they are. */
+static int write_manager(Collect *c, const char *name,
+                         int (*write)(Collect *c, char reason[static COLLECT_REASON_SIZE]))
 {
-    struct stat st;
+    JsonWriter *w = c->writer;
+    char reason[COLLECT_REASON_SIZE] = "";
+    unsigned n_bad = c->n_bad;
+    ResultCode code = RESULT_SUCCESS;
+    int r;
 
-    return fstatat(root_fd, path, &st, 0) >= 0;
-}
-
-/* The databases of rpm are Berkeley DB, ndb or SQLite files that only librpm reads; where there is
- * one, that is said. */
-static void write_rpm(Collect *c)
-{
-    bool found = exists(c->root_fd, "var/lib/rpm") || exists(c->root_fd, "usr/lib/sysimage/rpm");
-
-    json_begin_object(c->writer, "rpm");
-    json_write_string(c->writer, "result-code", result_code_to_string(RESULT_NOT_AVAILABLE));
-    json_write_string(c->writer, "reason",
-                      found ? "There is an rpm database, which cannot be read here"
-                            : "There is no rpm database");
-    json_end_object(c->writer);
-    c->n_bad += found;
+    json_begin_object(w, name);
+    r = write(c, reason);
+    if (r < 0)
+        code = result_code_from_errno(r);
+    else if (collect_should_stop(c)) {
+        code = c->result;
+        (void)snprintf(reason, sizeof reason, "%s", c->reason);
+    } else if (c->n_bad > n_bad) {
+        code = RESULT_PARTIAL;
+        (void)snprintf(reason, sizeof reason, "%u entries could not be read; each says why",
+                       c->n_bad - n_bad);
+    }
+    json_write_string(w, "result-code", result_code_to_string(code));
+    if (code != RESULT_SUCCESS)
+        json_write_string(w, "reason", reason);
+    json_end_object(w);
+    /* A manager that the router does not have is none of its faults. */
+    if (r < 0 && r != -ENOENT)
+        c->n_bad++;
+    return r;
 }
 
 void collect_packages(Collect *c)
 {
-    JsonWriter *w = c->writer;
-    int r;
+    int dpkg = write_manager(c, "dpkg", collect_dpkg);
+    int rpm = write_manager(c, "rpm", collect_rpm);
 
-    json_begin_object(w, "dpkg");
-    r = write_dpkg(c);
-    if (r < 0) {
-        ResultCode code = result_code_from_errno(r);
-
-        json_write_string(w, "result-code", result_code_to_string(code));
-        json_write_stringf(w, "reason", "/" STATUS_FILE ": %s", strerror(-r));
-        collect_result(c, code, "/" STATUS_FILE ": %s", strerror(-r));
-    } else {
-        bool complete = c->n_bad == 0 && !collect_should_stop(c);
-
-        json_write_string(w, "result-code",
-                          result_code_to_string(complete ? RESULT_SUCCESS : RESULT_PARTIAL));
-    }
-    json_end_object(w);
-    write_rpm(c);
+    if (dpkg == -ENOENT && rpm == -ENOENT)
+        collect_result(c, RESULT_NOT_AVAILABLE, "There is no database of packages");
 }

@@ -6,7 +6,7 @@
 #include "collect.h"
 
 #define DOSSIER_MODEL_NAME "urn:chancery:dossier"
-#define DOSSIER_MODEL_REVISION "2026-11-21"
+#define DOSSIER_MODEL_REVISION "2026-11-22"
 
 typedef struct Selector {
     const char *name;

@@ -17,7 +17,8 @@ static const SandboxPath paths[] = {
     {"/etc/os-release", SANDBOX_READ},      {"/usr/lib/os-release", SANDBOX_READ},
     {"/etc/machine-id", SANDBOX_READ},      {"/var/lib/dpkg", SANDBOX_READ},
     {"/var/log/journal", SANDBOX_READ},     {"/run/log/journal", SANDBOX_READ},
-    {"/var/log/wtmp", SANDBOX_READ},        {NULL, SANDBOX_READ},
+    {"/var/log/wtmp", SANDBOX_READ},        {"/var/lib/rpm", SANDBOX_READ},
+    {"/usr/lib/sysimage/rpm", SANDBOX_READ}, {NULL, SANDBOX_READ},
 };
 
 static const Sandbox sandbox = {

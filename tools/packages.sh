@@ -4,10 +4,11 @@
 # the network. Sourced.
 
 packages_build="gcc libc6-dev meson ninja-build pkgconf python3 scdoc systemd libsystemd-dev libssl-dev libcurl4-openssl-dev
-  libjson-c-dev libseccomp-dev libedit-dev libzstd-dev libcmocka-dev"
+  libjson-c-dev libseccomp-dev libedit-dev libsqlite3-dev libzstd-dev libcmocka-dev"
 packages_run="systemd systemd-container dbus dbus-broker polkitd libpam-systemd libnss-systemd openssh-server openssh-client
-  ca-certificates openssl jose zstd"
-packages_test="python3-pytest python3-netmiko ansible clang clang-tidy libclang-rt-14-dev cppcheck gdb git procps"
+  ca-certificates openssl jose libsqlite3-0 zstd"
+packages_test="python3-pytest python3-netmiko ansible clang clang-tidy libclang-rt-14-dev cppcheck gdb git procps
+  rpm"
 
 # Programs that would start with the machine if Debian's packages had their way. The router in its box starts them; the
 # machine that the packages are installed on must not.

@@ -112,6 +112,65 @@ def test_hostile_packages(enrolled):
     assert len(rest) == before.count(b"\nPackage: ") + before.startswith(b"Package: ")
 
 
+RPM_DATABASE = "/var/lib/rpm"
+RPM_SPEC = """Name: chancery-probe-{name}
+Version: 1.2.3
+Release: 4.el9
+Summary: For a test
+License: Apache-2.0
+{more}
+%description
+For a test.
+%files
+"""
+
+
+def rpm_says(machine):
+    """What rpm itself says about each package, as the dossier writes it."""
+    form = r"%{NAME}\t%{EVR}\t%{ARCH}\t%{INSTALLTIME}\n"
+    lines = machine.output(["rpm", "--dbpath", RPM_DATABASE, "-qa", "--qf", form]).splitlines()
+    return sorted([name, version, architecture, float(time)] for name, version, architecture, time in (line.split("\t") for line in lines))
+
+
+@pytest.fixture
+def rpm_database(enrolled):
+    """A database that rpm made, of packages that rpmbuild made."""
+    if not enrolled.can_reboot:
+        pytest.skip("the package database here is not a router's own")
+    for name, more in (("new", "Epoch: 2\nBuildArch: noarch"), ("old", "")):
+        enrolled.write(f"/run/rpm/{name}.spec", RPM_SPEC.format(name=name, more=more))
+    enrolled.run("cd /run/rpm && rpmbuild -bb --define '_topdir /run/rpm' *.spec && "
+                 f"rpm --dbpath {RPM_DATABASE} --initdb && rpm --dbpath {RPM_DATABASE} --install --nodeps RPMS/*/*.rpm")
+    yield f"{RPM_DATABASE}/rpmdb.sqlite"
+    enrolled.run(f"rm -r /run/rpm {RPM_DATABASE}/rpmdb.sqlite* {RPM_DATABASE}/.rpm.lock")
+
+
+def test_rpm(enrolled, dossier, rpm_database):
+    assert content(dossier, "packages")["rpm"] == {"result-code": "Not available", "reason": "There is no rpm database"}
+    found = collect(enrolled, ["packages"])
+    assert not list(SCHEMA.problems(found))
+    assert found["packages"]["result-code"] == "Success"
+    rpm = content(found, "packages")["rpm"]
+    assert rpm["result-code"] == "Success"
+    assert len(rpm["packages"]) == 2
+    assert sorted([p["name"], p["version"], p["architecture"], p["install-time"]] for p in rpm["packages"]) == rpm_says(enrolled)
+
+
+def test_corrupt_rpm_database(enrolled, dossier, rpm_database):
+    """It is said, and nothing else is lost by it."""
+    good = enrolled.read(rpm_database)
+    for bad, code in ((b"x" * len(good), "Failed"), (good[:4096] + b"x" * (len(good) - 4096), "Failed"), (good[:len(good) // 2], "Failed")):
+        enrolled.write(rpm_database, bad)
+        found = collect(enrolled)
+        assert not list(SCHEMA.problems(found))
+        rpm = content(found, "packages")["rpm"]
+        assert rpm["result-code"] == code and rpm["reason"].startswith(rpm_database), rpm
+        assert found["packages"]["result-code"] == "Partial"
+        assert content(found, "packages")["dpkg"] == content(dossier, "packages")["dpkg"]
+        for selector in set(workflow.SELECTORS) - {"packages"}:
+            assert found[selector]["result-code"] == dossier[selector]["result-code"], selector
+
+
 @pytest.fixture(scope="module")
 def tool(enrolled, build):
     enrolled.write(TOOL, (build / "dossierd/dossier-stream").read_bytes(), 0o755)

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rpm-header.h"
+
+#include "cleanup.h"
+
+/* As in rpm itself. */
+#define TAGS_MAX 0xffffU
+#define DATA_MAX 0x0fffffffU
+
+#define TAG_NAME 1000U
+#define TAG_VERSION 1001U
+#define TAG_RELEASE 1002U
+#define TAG_EPOCH 1003U
+#define TAG_INSTALLTIME 1008U
+#define TAG_ARCH 1022U
+
+#define TYPE_INT32 4U
+#define TYPE_STRING 6U
+
+#define PREAMBLE_SIZE 8U
+#define ENTRY_SIZE 16U
+#define ENTRIES_AT_ONCE 64U
+
+typedef struct Header {
+    const RpmSource *source;
+    uint32_t n_tags, data_offset, data_size;
+    RpmPackage *package;
+} Header;
+
+typedef struct Entry {
+    uint32_t tag, type, offset, count;
+} Entry;
+
+static uint32_t read_be32(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+static void problem(Header *h, const char *text)
+{
+    if (!h->package->problem)
+        h->package->problem = text;
+}
+
+static int read_string(Header *h, const Entry *e, RpmField *field)
+{
+    uint32_t size = h->data_size - e->offset;
+    int r;
+
+    /* What rpm changed after the package was built stands in the index a second time, and counts. */
+    field->size = 0;
+    field->data[0] = 0;
+    if (e->type != TYPE_STRING || e->count != 1) {
+        problem(h, "a field of the wrong type");
+        return 0;
+    }
+    if (size > sizeof field->data)
+        size = sizeof field->data;
+    r = h->source->read(h->source->userdata, h->data_offset + e->offset, field->data, size);
+    if (r < 0)
+        return r;
+    field->size = strnlen(field->data, size);
+    if (field->size == size) {
+        field->size = 0;
+        problem(h, "a field that is too long");
+    } else if (field->size == 0)
+        problem(h, "a field without a value");
+    field->data[field->size] = 0;
+    return 0;
+}
+
+static int read_number(Header *h, const Entry *e, uint32_t *value, bool *is_there)
+{
+    uint8_t bytes[4];
+    int r;
+
+    *is_there = false;
+    if (e->type != TYPE_INT32 || e->count != 1) {
+        problem(h, "a field of the wrong type");
+        return 0;
+    }
+    if (h->data_size - e->offset < sizeof bytes) {
+        problem(h, "a field outside of its data");
+        return 0;
+    }
+    r = h->source->read(h->source->userdata, h->data_offset + e->offset, bytes, sizeof bytes);
+    if (r < 0)
+        return r;
+    *value = read_be32(bytes);
+    *is_there = true;
+    return 0;
+}
+
+static int take_entry(Header *h, const Entry *e)
+{
+    RpmPackage *p = h->package;
+    RpmField *field = e->tag == TAG_NAME      ? &p->name
+                      : e->tag == TAG_VERSION ? &p->version
+                      : e->tag == TAG_RELEASE ? &p->release
+                      : e->tag == TAG_ARCH    ? &p->architecture
+                                              : NULL;
+
+    if (!field && e->tag != TAG_EPOCH && e->tag != TAG_INSTALLTIME)
+        return 0;
+    if (e->offset >= h->data_size) {
+        problem(h, "a field outside of its data");
+        return 0;
+    }
+    if (field)
+        return read_string(h, e, field);
+    if (e->tag == TAG_EPOCH)
+        return read_number(h, e, &p->epoch, &p->has_epoch);
+    return read_number(h, e, &p->install_time, &p->has_install_time);
+}
+
+static int read_index(Header *h)
+{
+    uint8_t buffer[ENTRIES_AT_ONCE * ENTRY_SIZE];
+
+    for (uint32_t done = 0; done < h->n_tags;) {
+        uint32_t n = h->n_tags - done < ENTRIES_AT_ONCE ? h->n_tags - done : ENTRIES_AT_ONCE;
+        int r = h->source->read(h->source->userdata, PREAMBLE_SIZE + done * ENTRY_SIZE, buffer,
+                                n * ENTRY_SIZE);
+
+        for (uint32_t i = 0; r >= 0 && i < n; i++) {
+            const uint8_t *p = buffer + (size_t)i * ENTRY_SIZE;
+            Entry e = {read_be32(p), read_be32(p + 4), read_be32(p + 8), read_be32(p + 12)};
+
+            r = take_entry(h, &e);
+        }
+        if (r < 0)
+            return r;
+        done += n;
+    }
+    return 0;
+}
+
+static void check_package(Header *h)
+{
+    const RpmPackage *p = h->package;
+
+    /* The keys that rpm keeps as packages have no architecture. */
+    if (p->name.size == 0)
+        problem(h, "no name");
+    else if (p->version.size == 0)
+        problem(h, "no version");
+    else if (p->release.size == 0)
+        problem(h, "no release");
+}
+
+int rpm_header_read(const RpmSource *source, RpmPackage *ret)
+{
+    Header h = {.source = source, .package = ret};
+    uint8_t preamble[PREAMBLE_SIZE];
+    int r;
+
+    memset(ret, 0, sizeof *ret);
+    if (source->size < PREAMBLE_SIZE) {
+        problem(&h, "fewer bytes than a header has");
+        return 0;
+    }
+    r = source->read(source->userdata, 0, preamble, sizeof preamble);
+    if (r < 0)
+        return r;
+    h.n_tags = read_be32(preamble);
+    h.data_size = read_be32(preamble + 4);
+    if (h.n_tags > TAGS_MAX || h.data_size > DATA_MAX ||
+        source->size != PREAMBLE_SIZE + h.n_tags * ENTRY_SIZE + h.data_size) {
+        problem(&h, "a size that is not its own");
+        return 0;
+    }
+    h.data_offset = PREAMBLE_SIZE + h.n_tags * ENTRY_SIZE;
+    r = read_index(&h);
+    if (r < 0)
+        return r;
+    check_package(&h);
+    return 0;
+}
