@@ -32,10 +32,15 @@ static int get_signer(Job *job, Signer *ret)
         return job_fail(job, is_ours ? error.name : ERROR_UNREACHABLE, "%s",
                         error.message ? error.message : strerror(-r));
     }
-    r = signer_check(&ret->envelope, time(NULL));
+    return 0;
+}
+
+static int check_signer(Job *job, const Signer *signer, time_t at)
+{
+    int r = signer_check(&signer->envelope, at);
+
     if (r >= 0)
         return 0;
-    signer_done(ret);
     if (r == -EKEYEXPIRED)
         return job_fail(
             job, ERROR_EXPIRED,
@@ -141,6 +146,26 @@ static int write_output(void *userdata, const void *data, size_t size)
     return r;
 }
 
+/* Reading may have taken long, or the clock been set: what the header says about the time is what the
+ * certificate has to be valid at. */
+static int make_header(Job *job, const SignWork *work, const Signer *signer, const Content *content,
+                       char **ret)
+{
+    time_t now = time(NULL);
+    int r = check_signer(job, signer, now);
+
+    if (r < 0)
+        return r;
+    r = envelope_header(&signer->envelope,
+                        content->is_own_dossier ? ENVELOPE_CONTENT_DOSSIER : NULL, work->nonce, now,
+                        work->include_certificate, ret);
+    if (r < 0)
+        return job_fail(job, ERROR_NOT_SUPPORTED,
+                        "There is no envelope with a key %s and digest \"%s\"",
+                        signer->envelope.algorithm, signer->envelope.digest);
+    return 0;
+}
+
 static int run_sign(Job *job, void *data)
 {
     SignWork *work = data;
@@ -155,20 +180,18 @@ static int run_sign(Job *job, void *data)
     r = content_init(&content);
     if (r >= 0)
         r = get_signer(job, &signer);
+    if (r >= 0)
+        r = check_signer(job, &signer, time(NULL));
     if (r < 0)
         return r;
     job_progress(job, 10, "Reading");
     r = read_content(job, work, &content);
     if (r >= 0)
         r = envelope_payload_finish(content.payload, &text, &size);
+    if (r >= 0)
+        r = make_header(job, work, &signer, &content, &header);
     if (r < 0)
         return r;
-    r = envelope_header(&signer.envelope, content.is_own_dossier ? ENVELOPE_CONTENT_DOSSIER : NULL,
-                        work->nonce, time(NULL), work->include_certificate, &header);
-    if (r < 0)
-        return job_fail(job, ERROR_NOT_SUPPORTED,
-                        "There is no envelope with a key %s and digest \"%s\"",
-                        signer.envelope.algorithm, signer.envelope.digest);
     job_progress(job, 50, "Signing");
     r = sign(job, work, &signer, header, text, size, &signature);
     if (r < 0)

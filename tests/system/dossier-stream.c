@@ -8,7 +8,9 @@
  *     sign MEBIBYTES                      an envelope around that many zero bytes
  *     good                                a dossier in a memory file
  *     seal NONCE < payload                an envelope around any bytes, on standard output: what
- * anyone who holds crypto execute can have signed */
+ * anyone who holds crypto execute can have signed
+ *     slow-seal NONCE < payload           the same, and says "Reading" on standard error as soon as
+ * dossierd waits for the payload */
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -101,21 +103,51 @@ static int sign(const char *mebibytes)
     return wait_job(job);
 }
 
-/* Standard input and output are pipes, as sshd's are: dossierd takes them as they are. */
-static int seal(const char *nonce)
+static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
 {
+    bool *is_reading = userdata;
+    uint32_t percent;
+    const char *text;
+
+    if (sd_bus_message_is_signal(m, JOB_INTERFACE, "Progress") > 0 &&
+        sd_bus_message_read(m, "us", &percent, &text) >= 0 && streq(text, "Reading"))
+        *is_reading = true;
+    return 0;
+}
+
+static int wait_reading(const bool *is_reading)
+{
+    while (!*is_reading) {
+        int r = sd_bus_process(bus, NULL);
+
+        if (r < 0 || (r == 0 && sd_bus_wait(bus, UINT64_MAX) < 0))
+            return -EIO;
+    }
+    (void)fprintf(stderr, "Reading\n");
+    return 0;
+}
+
+/* Standard input and output are pipes, as sshd's are: dossierd takes them as they are. */
+static int seal(const char *nonce, bool is_slow)
+{
+    bool is_reading = false;
     _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
     _cleanup_free_ char *job = NULL;
 
-    if (sd_bus_message_new_method_call(bus, &call, NAME, PATH, NAME, "Sign") < 0 ||
+    if (sd_bus_add_filter(bus, NULL, on_message, &is_reading) < 0 ||
+        sd_bus_message_new_method_call(bus, &call, NAME, PATH, NAME, "Sign") < 0 ||
         sd_bus_message_append(call, "ha{sv}h", STDIN_FILENO, 2, "nonce", "s", nonce,
                               "include-certificate", "b", 1, STDOUT_FILENO) < 0)
         return EXIT_FAILURE;
     job = start(call);
-    if (!job || sd_bus_call_method(bus, NAME, job, JOB_INTERFACE, "Wait", &error, NULL, "") < 0)
+    if (job && is_slow && wait_reading(&is_reading) < 0)
         return EXIT_FAILURE;
-    return EXIT_SUCCESS;
+    if (job && sd_bus_call_method(bus, NAME, job, JOB_INTERFACE, "Wait", &error, NULL, "") >= 0)
+        return EXIT_SUCCESS;
+    if (job)
+        (void)fprintf(stderr, "%s %s\n", error.name, error.message);
+    return EXIT_FAILURE;
 }
 
 static int many(void)
@@ -150,8 +182,8 @@ int main(int argc, char *argv[])
         return EXIT_FAILURE;
     if (streq(mode, "sign") && argc == 3)
         return sign(argv[2]);
-    if (streq(mode, "seal") && argc == 3)
-        return seal(argv[2]);
+    if ((streq(mode, "seal") || streq(mode, "slow-seal")) && argc == 3)
+        return seal(argv[2], streq(mode, "slow-seal"));
     if (streq(mode, "many"))
         return many();
     if (streq(mode, "reader-gone") || streq(mode, "cancel"))

@@ -3,19 +3,21 @@
 it, or to the question that it answers, is refused with a reason and an exit status of its own."""
 
 import json
+import subprocess
 import time
 
 import pytest
 
 import workflow
+from clock import Clock
 from collector import Collector, root_certificate
 from envelope import Envelope, encode
 from machine import ADMIN
 
 # Exit statuses of chancery-verify(1).
-GOOD, USAGE, MALFORMED, BAD_SIGNATURE, UNTRUSTED, NONCE, STALE, WHEN_SIGNED, NOT_COLLECTED = 0, 1, 2, 3, 4, 5, 7, 8, 10
+GOOD, USAGE, MALFORMED, BAD_SIGNATURE, UNTRUSTED, NONCE, EXPIRED, STALE, WHEN_SIGNED, NOT_COLLECTED = 0, 1, 2, 3, 4, 5, 6, 7, 8, 10
 NAMES = {GOOD: "good", MALFORMED: "malformed", BAD_SIGNATURE: "bad-signature", UNTRUSTED: "untrusted", NONCE: "nonce-mismatch",
-         STALE: "stale", WHEN_SIGNED: "valid-when-signed", NOT_COLLECTED: "not-collected"}
+         EXPIRED: "expired", STALE: "stale", WHEN_SIGNED: "valid-when-signed", NOT_COLLECTED: "not-collected"}
 DAY = 86400
 
 
@@ -42,7 +44,7 @@ def verdict(collector):
         told = json.loads(result.stdout)
         assert told["verdict"] == NAMES[result.returncode] and told["status"] == result.returncode
         if result.returncode != GOOD:
-            assert "signer" not in told or result.returncode in (NONCE, STALE, WHEN_SIGNED, NOT_COLLECTED)
+            assert "signer" not in told or result.returncode in (NONCE, EXPIRED, STALE, WHEN_SIGNED, NOT_COLLECTED)
         return result.returncode, told.get("reason", "")
     return judge
 
@@ -186,6 +188,66 @@ def test_wrong_usage(collector, envelope):
                  ["chancery-verify", "--root", "root.pem", "missing.json"], ["chancery-verify", "--root", "root.pem", "--at", "soon", "dossier.json"]):
         result = collector.run(argv)
         assert result.returncode == USAGE and result.stderr, argv
+
+
+@pytest.fixture(scope="module")
+def clock(enrolled, build):
+    """The router's daemons with clocks of their own: keyd's, that of enrolld, which names the signer, and that of dossierd, which signs."""
+    if not enrolled.can_reboot:
+        pytest.skip("the daemons are not started by systemd here")
+    enrolled.write("/run/dossier-stream", (build / "dossierd/dossier-stream").read_bytes(), 0o755)
+    enrolled.write("/run/late-signer", (build / "dossierd/late-signer").read_bytes(), 0o755)
+    with Clock(enrolled, build, ("keyd", "enrolld", "dossierd")) as clocks:
+        yield clocks
+
+
+LATE = 301 * DAY  # the certificate is for 300
+
+
+@pytest.mark.parametrize("daemon", ["enrolld", "dossierd"])
+def test_router_refuses_to_sign_with_an_expired_certificate(daemon, enrolled, clock):
+    """Each of the two notices by itself."""
+    def sign():
+        return enrolled.ssh("dossier-user", "show version | utility sign nonce 1580 include-certificate")
+    clock.ahead(daemon, LATE)
+    refusal = sign()
+    clock.ahead(daemon, 0)
+    assert refusal.returncode != 0 and b"payload" not in refusal.stdout
+    assert b"expired" in refusal.stdout + refusal.stderr and b"enroll again" in refusal.stdout + refusal.stderr
+    good = sign()
+    assert good.returncode == 0 and b"payload" in good.stdout
+
+
+def test_certificate_expires_while_the_payload_is_read(enrolled, clock):
+    """The time in the header is the one that the certificate was looked at for."""
+    with enrolled.popen(["/run/dossier-stream", "slow-seal", workflow.NONCE], "dossier-user", stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                        stderr=subprocess.PIPE) as process:
+        assert process.stderr.readline() == b"Reading\n"
+        for daemon in ("keyd", "dossierd"):
+            clock.ahead(daemon, LATE)
+        output, error = process.communicate(b"text", 60)
+        for daemon in ("keyd", "dossierd"):
+            clock.ahead(daemon, 0)
+    assert process.returncode != 0 and output == b""
+    assert error.startswith(b"org.chancery.Error.Expired "), error
+
+
+def test_signed_after_its_certificate_had_expired(enrolled, clock, verdict):
+    """F29: a dossierd that does not look at the certificate gets its envelope past keyd only when keyd's clock agrees, and past nobody who
+    verifies it."""
+    def forge(seconds):
+        return enrolled.run(["/run/late-signer", str(seconds), workflow.NONCE], "chancery-dossierd", stdin="text", check=False)
+    assert verdict(forge(0).stdout)[0] == GOOD
+    early = forge(LATE)
+    assert early.returncode != 0 and "iat is not the present time" in early.stderr
+    clock.ahead("keyd", LATE)
+    late = forge(LATE)
+    clock.ahead("keyd", 0)
+    assert late.returncode == 0, late.stderr
+    now = int(time.time())
+    for options in ((), ("--at", str(now + LATE)), ("--at", str(now + 400 * DAY)), ("--max-age", "60")):
+        status, reason = verdict(late.stdout, *options)
+        assert status == EXPIRED and "signed outside the validity" in reason, (options, status, reason)
 
 
 def test_ecdsa(fresh_router, build, tmp_path):
