@@ -318,6 +318,9 @@ class PrivateBus(Machine):
     def written(self):
         return self.folder
 
+    def written_parts(self):
+        return [self.folder]
+
     def ssh_words(self):
         return ["ssh", "-F", "none", "-p", str(self.state()["ssh"]), "-i", str(self.folder / "id_ed25519"), "-o", "IdentitiesOnly=yes",
                 "-o", "BatchMode=yes", "-o", "LogLevel=ERROR", "-o", "StrictHostKeyChecking=accept-new",

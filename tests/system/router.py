@@ -166,6 +166,10 @@ class Router(Machine):
         pid = self.keeper.pid if self.keeper else self.keeper_pid
         return pathlib.Path(f"/proc/{pid}/root{self.folder}/layers/upper")
 
+    def written_parts(self):
+        """That folder, and those of the file systems that the router has beside its root."""
+        return sorted(self.written().parent.glob("upper*"))
+
     def main_pid(self, unit):
         """The main process of a unit, as seen from here."""
         text = self.output(["systemctl", "show", "--property=MainPID", "--value", unit]).strip()
