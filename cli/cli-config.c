@@ -5,21 +5,14 @@
 #include "cli.h"
 #include "errors.h"
 #include "names.h"
+#include "render.h"
 
 #define CLIENT "CLI"
-#define TRIAL_SECONDS 600U
+#define PROCESS "chancery"
+#define NOT_SAVED                                                                                  \
+    "No changes will be saved because there is a concurrent trial configuration session."
 #define UNCOMMITTED                                                                                \
     "Uncommitted changes found, commit them before exiting(yes/no/cancel)? [cancel]:"
-#define COMMIT_FAILED                                                                              \
-    "Failed to commit one or more configuration items during a pseudo-atomic operation. All "      \
-    "changes made have been reverted. "                                                            \
-    "Please issue 'show configuration failed [inheritance]' from this session to view the errors"
-#define CONFLICT                                                                                   \
-    "One or more commits have occurred from other configuration sessions since this session "      \
-    "started or since the last commit was made from this "                                         \
-    "session. You can use the 'show configuration commit changes' command to browse the "          \
-    "changes.\n"
-
 static int set_mode(Cli *cli, const char *mode)
 {
     char *copy = strdup(mode);
@@ -69,8 +62,8 @@ int cli_session_open(Cli *cli, bool exclusive, char **ret)
     _cleanup_message_ sd_bus_message *reply = NULL;
     const char *path;
     int r = cli_call(cli, POLICY_NAME, POLICY_PATH, POLICY_NAME, "OpenSession", &error, &reply,
-                     "a{sv}", exclusive ? 3 : 2, "line", "s", terminal_name(), "client", "s",
-                     CLIENT, "exclusive", "b", 1);
+                     "a{sv}", exclusive ? 4 : 3, "line", "s", terminal_name(), "client", "s",
+                     CLIENT, "process", "s", PROCESS, "exclusive", "b", 1);
 
     if (r < 0)
         return cli_bus_error(cli, &error, r);
@@ -166,143 +159,28 @@ int cli_config_complete(Cli *cli, const char *line, grammar_completion_t callbac
 
 /* --- The words of the shell ------------------------------------------------------------------- */
 
-static uint32_t trial_seconds(const GrammarMatch *m)
-{
-    const char *seconds = grammar_argument(m, "seconds"), *minutes = NULL;
-
-    for (size_t i = 0; i < m->n_arguments; i++)
-        if (!m->arguments[i].is_keyword && streq(m->arguments[i].name, "minutes"))
-            minutes = m->arguments[i].value;
-    if (minutes)
-        return 60 * (uint32_t)strtoul(minutes, NULL, 10);
-    return seconds ? (uint32_t)strtoul(seconds, NULL, 10) : TRIAL_SECONDS;
-}
-
-/* Is what comes the confirmation of an earlier commit? */
-static void say_confirming(Cli *cli, const GrammarMatch *m)
+/* *ret_blocked (may be NULL): they cannot be committed, because somebody else has a commit on trial.
+ */
+static int has_changes(Cli *cli, int *ret_blocked)
 {
     _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
     _cleanup_message_ sd_bus_message *reply = NULL;
-    uint64_t trial = 0;
+    int changed = 0, blocked = 0, r;
 
-    if (m && grammar_has(m, "confirmed"))
-        return;
-    (void)cli_get_properties(cli, POLICY_NAME, cli->session, POLICY_SESSION_INTERFACE,
-                             (const CliEntry[]){{"Trial", 't', &trial}, {0}}, &error, &reply);
-    if (trial > 0)
-        cli_say(cli, "%% Confirming commit for trial session.\n");
-}
-
-/* The bus's error is in *error; where that is not set it has been said. */
-static int commit_once(Cli *cli, const GrammarMatch *m, bool proceed, uint64_t *ret,
-                       sd_bus_error *error)
-{
-    const char *label = m ? grammar_argument(m, "label") : NULL,
-               *comment = m ? grammar_argument(m, "comment") : NULL;
-    _cleanup_message_ sd_bus_message *call = NULL, *reply = NULL;
-    int r = cli_new_call(cli, POLICY_NAME, cli->session, POLICY_SESSION_INTERFACE, "Commit", &call);
-
+    r = cli_get_properties(
+        cli, POLICY_NAME, cli->session, POLICY_SESSION_INTERFACE,
+        (const CliEntry[]){{"Changed", 'b', &changed}, {"OtherTrial", 'b', &blocked}, {0}}, &error,
+        &reply);
     if (r < 0)
-        return r;
-    r = sd_bus_message_open_container(call, 'a', "{sv}");
-    if (r >= 0 && label)
-        r = sd_bus_message_append(call, "{sv}", "label", "s", label);
-    if (r >= 0 && comment)
-        r = sd_bus_message_append(call, "{sv}", "comment", "s", comment);
-    if (r >= 0 && m && grammar_has(m, "confirmed"))
-        r = sd_bus_message_append(call, "{sv}", "confirmed", "u", trial_seconds(m));
-    if (r >= 0 && proceed)
-        r = sd_bus_message_append(call, "{sv}", "proceed", "b", 1);
-    if (r >= 0)
-        r = sd_bus_message_close_container(call);
-    if (r < 0)
-        return sd_bus_error_set_errno(error, r);
-    r = cli_call_message(cli, call, error, &reply);
-    return r < 0 ? r : sd_bus_message_read(reply, "t", ret);
-}
-
-void cli_session_say_failed(Cli *cli, const char *session)
-{
-    _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
-    _cleanup_message_ sd_bus_message *reply = NULL;
-    const char *line, *reason;
-
-    if (cli_call(cli, POLICY_NAME, session, POLICY_SESSION_INTERFACE, "GetFailed", &error, &reply,
-                 NULL) < 0 ||
-        sd_bus_message_enter_container(reply, 'a', "(ss)") < 0)
-        return;
-    while (sd_bus_message_read(reply, "(ss)", &line, &reason) > 0)
-        (void)cli_error(cli, EINVAL, "%s: %s", line, reason);
-}
-
-static int commit_refused(Cli *cli, const GrammarMatch *m)
-{
-    int r = cli_error(cli, EINVAL, COMMIT_FAILED);
-
-    /* A script cannot ask afterwards: its session ends with the first error. */
-    if (!cli->interactive || (m && grammar_has(m, "show-error")))
-        cli_session_say_failed(cli, cli->session);
-    return r;
-}
-
-/* 1 committed, 0 nothing to commit, or left alone; negative when it failed, which has been said. */
-static int commit(Cli *cli, const GrammarMatch *m)
-{
-    bool proceed = false;
-    uint64_t id;
-    int r;
-
-    say_confirming(cli, m);
-    for (;;) {
-        _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
-
-        r = commit_once(cli, m, proceed, &id, &error);
-        if (r >= 0)
-            break;
-        if (!sd_bus_error_is_set(&error))
-            return r;
-        if (sd_bus_error_has_name(&error, ERROR_CONFLICT) && !proceed) {
-            cli_say(cli, CONFLICT);
-            proceed = cli_ask_yes_no(
-                          cli, "Do you wish to proceed with this commit anyway? [no]: ", 0) > 0;
-            if (proceed)
-                continue;
-            return -ECANCELED;
-        }
-        if (sd_bus_error_has_name(&error, ERROR_INVALID_ARGUMENT))
-            return commit_refused(cli, m);
-        if (sd_bus_error_has_name(&error, ERROR_UNREACHABLE))
-            (void)commit_refused(cli, m);
         return cli_session_error(cli, &error, r);
-    }
-    if (id == 0)
-        cli_say(cli, "%% No configuration changes to commit.\n");
-    else
-        cli_update_hostname(cli);
-    return id != 0;
-}
-
-int cli_config_commit(Cli *cli, const GrammarMatch *m)
-{
-    int r = commit(cli, m);
-
-    return r < 0 ? r : 0;
-}
-
-static int has_changes(Cli *cli)
-{
-    _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
-    _cleanup_message_ sd_bus_message *reply = NULL;
-    int changed = 0, r;
-
-    r = cli_get_properties(cli, POLICY_NAME, cli->session, POLICY_SESSION_INTERFACE,
-                           (const CliEntry[]){{"Changed", 'b', &changed}, {0}}, &error, &reply);
-    return r < 0 ? cli_session_error(cli, &error, r) : changed;
+    if (ret_blocked)
+        *ret_blocked = blocked;
+    return changed;
 }
 
 int cli_config_check_dropped(Cli *cli)
 {
-    int r = has_changes(cli);
+    int r = has_changes(cli, NULL);
 
     return r > 0 ? cli_error(cli, ECANCELED, "The changes were not committed, and are dropped.")
                  : r;
@@ -311,8 +189,13 @@ int cli_config_check_dropped(Cli *cli)
 /* yes: commit and leave; no: leave without; cancel: stay. */
 int cli_config_end(Cli *cli, const GrammarMatch *m)
 {
-    int r = has_changes(cli);
+    int blocked, r = has_changes(cli, &blocked);
 
+    if (r > 0 && blocked) {
+        cli_say(cli, NOT_SAVED "\n");
+        cli_config_leave(cli);
+        return cli->answers_typed ? 0 : -ECANCELED;
+    }
     while (r > 0) {
         _cleanup_free_ char *answer = NULL;
 
@@ -325,7 +208,7 @@ int cli_config_end(Cli *cli, const GrammarMatch *m)
         if (strncasecmp(answer, "no", strlen(answer)) == 0)
             break;
         if (strncasecmp(answer, "yes", strlen(answer)) == 0) {
-            r = commit(cli, NULL);
+            r = cli_commit(cli, NULL);
             if (r < 0)
                 return r;
             break;
@@ -378,9 +261,18 @@ int cli_config_root(Cli *cli, const GrammarMatch *m)
     return r < 0 ? cli_session_error(cli, &error, r) : set_mode(cli, "config");
 }
 
-/* What the prompt says of the mode; the session keeps no more. */
+/* The line that would lead here from the top. */
 int cli_config_pwd(Cli *cli, const GrammarMatch *m)
 {
-    fprintf(cli->out, "%s\n", cli->mode);
+    _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+    _cleanup_message_ sd_bus_message *reply = NULL;
+    const char *place = "";
+    int r = cli_get_properties(cli, POLICY_NAME, cli->session, POLICY_SESSION_INTERFACE,
+                               (const CliEntry[]){{"Place", 's', &place}, {0}}, &error, &reply);
+
+    if (r < 0)
+        return cli_session_error(cli, &error, r);
+    render_text(cli->out, *place ? place : "configure");
+    (void)fputc('\n', cli->out);
     return 0;
 }

@@ -136,15 +136,6 @@ int cli_show_rollback_changes(Cli *cli, const GrammarMatch *m)
 
 /* --- Rollback --------------------------------------------------------------------------------- */
 
-/* Whole seconds since then, as the router counts them: never none. */
-static unsigned seconds_since(const struct timespec *then)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec > then->tv_sec ? (unsigned)(now.tv_sec - then->tv_sec) : 1;
-}
-
 static int refused(Cli *cli, const char *session, const sd_bus_error *error, int r)
 {
     if (!sd_bus_error_has_names(error, ERROR_INVALID_ARGUMENT, ERROR_UNREACHABLE))
@@ -190,7 +181,7 @@ static int rollback(Cli *cli, const char *session, const Selection *s)
         (void)fputs("% No configuration changes to commit.\n", cli->out);
         return 0;
     }
-    seconds = seconds_since(&start);
+    seconds = cli_seconds_since(&start);
     fprintf(cli->out,
             "%" PRIu32 " items committed in %u sec (%" PRIu32 ")items/sec\n"
             "Updating.\nUpdated Commit database in %u sec \n",
@@ -217,7 +208,7 @@ int cli_rollback(Cli *cli, const GrammarMatch *m)
     r = get_changes(cli, m, "GetRollbackChanges", &changes);
     if (r < 0)
         return r;
-    fprintf(cli->out, "Loaded Rollback Changes in %u sec \n", seconds_since(&start));
+    fprintf(cli->out, "Loaded Rollback Changes in %u sec \n", cli_seconds_since(&start));
     r = cli_session_open(cli, false, &session);
     if (r < 0)
         return r;

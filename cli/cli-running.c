@@ -11,7 +11,7 @@
 #define HEADER "!! Building configuration...\n!! Chancery Configuration " VERSION "\n"
 
 /* Text of many lines that is made by policyd from its own table; the terminal makes it harmless. */
-static int print_document(Cli *cli, sd_bus_message *reply)
+static int print_document(Cli *cli, FILE *f, sd_bus_message *reply)
 {
     _cleanup_free_ void *data = NULL;
     size_t size;
@@ -19,14 +19,14 @@ static int print_document(Cli *cli, sd_bus_message *reply)
 
     if (r < 0)
         return r;
-    (void)fwrite(data, 1, size, cli->out);
+    (void)fwrite(data, 1, size, f);
     if (size > 0 && ((const char *)data)[size - 1] != '\n')
-        (void)fputc('\n', cli->out);
+        (void)fputc('\n', f);
     return 0;
 }
 
 /* "!! Last configuration change at Tue Jun  7 14:42:19 2016 by fred" */
-static int print_last_change(Cli *cli)
+static int print_last_change(Cli *cli, FILE *f)
 {
     _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
     _cleanup_message_ sd_bus_message *reply = NULL;
@@ -48,10 +48,25 @@ static int print_last_change(Cli *cli)
     if (commit == 0 || !localtime_r(&seconds, &tm))
         return 0;
     (void)strftime(when, sizeof(when), "%a %b %e %H:%M:%S %Y", &tm);
-    fprintf(cli->out, "!! Last configuration change at %s by ", when);
-    render_text(cli->out, user);
-    (void)fputc('\n', cli->out);
+    fprintf(f, "!! Last configuration change at %s by ", when);
+    render_text(f, user);
+    (void)fputc('\n', f);
     return 0;
+}
+
+static int print_whole(Cli *cli, FILE *f, sd_bus_message *reply)
+{
+    int r;
+
+    (void)fputs(HEADER, f);
+    r = print_last_change(cli, f);
+    if (r < 0)
+        return r;
+    (void)fputs("!\n", f);
+    r = print_document(cli, f, reply);
+    if (r >= 0)
+        (void)fputs("end\n", f);
+    return r;
 }
 
 static int append_section(sd_bus_message *call, const GrammarMatch *m)
@@ -82,17 +97,29 @@ int cli_show_running(Cli *cli, const GrammarMatch *m)
     r = cli_call_message(cli, call, &error, &reply);
     if (r < 0)
         return cli_bus_error(cli, &error, r);
-    if (!whole || cli->json)
-        return print_document(cli, reply);
+    return whole && !cli->json ? print_whole(cli, cli->out, reply)
+                               : print_document(cli, cli->out, reply);
+}
 
-    (void)fputs(HEADER, cli->out);
-    r = print_last_change(cli);
+int cli_running_text(Cli *cli, char **ret, size_t *ret_size)
+{
+    _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+    _cleanup_message_ sd_bus_message *reply = NULL;
+    _cleanup_free_ char *text = NULL;
+    FILE *f;
+    int r = cli_call(cli, POLICY_NAME, POLICY_PATH, POLICY_NAME, "GetRunningConfiguration", &error,
+                     &reply, "ass", 0, "text");
+
     if (r < 0)
-        return r;
-    (void)fputs("!\n", cli->out);
-    r = print_document(cli, reply);
+        return cli_bus_error(cli, &error, r);
+    f = open_memstream(&text, ret_size);
+    if (!f)
+        return cli_error(cli, ENOMEM, "Out of memory");
+    r = print_whole(cli, f, reply);
+    if (fclose(f) != 0 && r >= 0)
+        return cli_error(cli, ENOMEM, "Out of memory");
     if (r >= 0)
-        (void)fputs("end\n", cli->out);
+        *ret = TAKE_PTR(text);
     return r;
 }
 
@@ -101,7 +128,7 @@ int cli_print_configuration(Cli *cli, sd_bus_message *reply)
     int r;
 
     (void)fputs(HEADER, cli->out);
-    r = print_document(cli, reply);
+    r = print_document(cli, cli->out, reply);
     if (r >= 0)
         (void)fputs("end\n", cli->out);
     return r;
@@ -133,32 +160,40 @@ int cli_show_merged(Cli *cli, const GrammarMatch *m)
 }
 
 /* As the router writes it: three numbers, of which we have one. */
-static void print_session(FILE *f, const SessionView *session)
+static void print_session(FILE *f, unsigned n, const SessionView *session, bool detail)
 {
     char id[40];
 
     (void)snprintf(id, sizeof(id), "00000000-%08" PRIx64 "-00000000", session->number);
-    render_session(f, id, session);
+    if (detail)
+        render_session_detail(f, n, id, session);
+    else
+        render_session(f, id, session);
 }
 
-static int print_sessions(Cli *cli, sd_bus_message *reply)
+static int print_sessions(Cli *cli, sd_bus_message *reply, bool detail)
 {
     int r = sd_bus_message_enter_container(reply, 'a', "a{sv}");
 
-    (void)fputs(
-        "Current Configuration Session  Line       User       Date                     Lock\n",
-        cli->out);
-    while (r >= 0 && (r = sd_bus_message_at_end(reply, false)) == 0) {
-        SessionView session = {.user = "", .line = ""};
+    if (!detail)
+        (void)fputs(
+            "Current Configuration Session  Line       User       Date                     Lock\n",
+            cli->out);
+    for (unsigned n = 1; r >= 0 && (r = sd_bus_message_at_end(reply, false)) == 0; n++) {
+        SessionView session = {.user = "", .line = "", .client = "", .process = ""};
 
         r = cli_read_entries(reply, (const CliEntry[]){{"number", 't', &session.number},
                                                        {"user", 's', &session.user},
                                                        {"line", 's', &session.line},
                                                        {"time", 't', &session.time},
                                                        {"exclusive", 'b', &session.exclusive},
+                                                       {"client", 's', &session.client},
+                                                       {"process", 's', &session.process},
+                                                       {"pid", 'u', &session.pid},
+                                                       {"trial", 'b', &session.trial},
                                                        {0}});
         if (r >= 0)
-            print_session(cli->out, &session);
+            print_session(cli->out, n, &session, detail);
     }
     return r < 0 ? cli_error(cli, r, "The answer cannot be read: %s", strerror(-r)) : 0;
 }
@@ -170,7 +205,7 @@ int cli_show_sessions(Cli *cli, const GrammarMatch *m)
     int r =
         cli_call(cli, POLICY_NAME, POLICY_PATH, POLICY_NAME, "ListSessions", &error, &reply, NULL);
 
-    return r < 0 ? cli_bus_error(cli, &error, r) : print_sessions(cli, reply);
+    return r < 0 ? cli_bus_error(cli, &error, r) : print_sessions(cli, reply, grammar_has(m, "detail"));
 }
 
 static int print_failed(Cli *cli, sd_bus_message *reply)

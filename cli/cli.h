@@ -3,12 +3,15 @@
  * decides nothing; every command is a few bus calls as the calling user and a rendering of the
  * answer.
  *
- *     cli-commands.c   the table of EXEC commands         cli-bus.c     calls, Ctrl-C
- *     cli-shell.c      one line: parse, pipe, run          cli-output.c  where output goes:
- * terminal, pages, pipe stages cli-config.c     configuration mode                  cli-input.c
- * lines and answers: from the editor or a file cli-key.c, cli-ca.c, cli-trustpool.c, cli-dossier.c,
- * cli-show.c, cli-running.c, cli-history.c: the commands, by noun What needs neither a terminal nor
- * a bus is apart and tested apart: render.c (layouts), pipe.c, filter.c and sink.c (pipes). */
+ *     cli-commands.c   the table of EXEC commands      cli-bus.c     calls, Ctrl-C
+ *     cli-shell.c      one line: parse, pipe, run      cli-output.c  where output goes
+ *     cli-config.c     configuration mode              cli-input.c   lines and answers
+ *     cli-commit.c     commit                          cli-file.c    load, copy
+ *     cli-key.c, cli-ca.c, cli-trustpool.c, cli-dossier.c, cli-show.c, cli-running.c,
+ *     cli-history.c    the other commands, by noun
+ *
+ * What needs neither a terminal nor a bus is apart and tested apart: render.c (layouts), pipe.c,
+ * filter.c and sink.c (pipes). */
 #pragma once
 
 #include <json-c/json.h>
@@ -231,27 +234,73 @@ int cli_ca_authenticate_external(Cli *cli, const char *trustpoint, const char *m
 int cli_print_json(Cli *cli, json_object *o);
 
 /* --- The commands */
-#define CLI_HANDLERS(X)                                                                            \
-    X(key_generate)                                                                                \
-    X(key_zeroize)                                                                                 \
-    X(user_key_import)                                                                             \
-    X(user_key_zeroize) X(show_user_key) X(show_key) X(ca_authenticate) X(ca_enroll) X(ca_import)  \
-        X(ca_cancel) X(show_ca_trustpoints) X(ca_clear) X(show_ca_certificates)                    \
-            X(trustpool_import) X(trustpool_clean) X(show_trustpool) X(show_dossier)               \
-                X(show_version) X(show_clock) X(show_running) X(show_commit_list) X(show_history)  \
-                    X(show_commit_changes) X(show_rollback_changes) X(show_sessions)               \
-                        X(show_difference) X(show_merged) X(rollback) X(show_candidate)            \
-                            X(show_failed) X(configure) X(config_commit) X(config_end)             \
-                                X(config_exit) X(config_abort) X(config_clear) X(config_root)      \
-                                    X(config_pwd) X(terminal_length) X(terminal_width)             \
-                                        X(terminal_timestamp) X(terminal_no_timestamp)             \
-                                            X(exec_exit) X(exec_end)
-#define X(name) int cli_##name(Cli *cli, const GrammarMatch *match);
-CLI_HANDLERS(X)
-#undef X
+#define COMMAND(name) int cli_##name(Cli *cli, const GrammarMatch *match)
+COMMAND(key_generate);
+COMMAND(key_zeroize);
+COMMAND(user_key_import);
+COMMAND(user_key_zeroize);
+COMMAND(show_user_key);
+COMMAND(show_key);
+COMMAND(ca_authenticate);
+COMMAND(ca_enroll);
+COMMAND(ca_import);
+COMMAND(ca_cancel);
+COMMAND(show_ca_trustpoints);
+COMMAND(ca_clear);
+COMMAND(show_ca_certificates);
+COMMAND(trustpool_import);
+COMMAND(trustpool_clean);
+COMMAND(show_trustpool);
+COMMAND(show_dossier);
+COMMAND(show_version);
+COMMAND(show_clock);
+COMMAND(show_running);
+COMMAND(show_commit_list);
+COMMAND(show_history);
+COMMAND(show_commit_changes);
+COMMAND(show_rollback_changes);
+COMMAND(show_sessions);
+COMMAND(show_difference);
+COMMAND(show_merged);
+COMMAND(rollback);
+COMMAND(show_candidate);
+COMMAND(show_failed);
+COMMAND(configure);
+COMMAND(config_commit);
+COMMAND(config_end);
+COMMAND(config_exit);
+COMMAND(config_abort);
+COMMAND(config_clear);
+COMMAND(config_root);
+COMMAND(config_pwd);
+COMMAND(load);
+COMMAND(copy_running);
+COMMAND(terminal_length);
+COMMAND(terminal_width);
+COMMAND(terminal_timestamp);
+COMMAND(terminal_no_timestamp);
+COMMAND(exec_exit);
+COMMAND(exec_end);
+#undef COMMAND
 
 /* --- cli-running.c: the text in a reply, between the usual head and "end". */
 int cli_print_configuration(Cli *cli, sd_bus_message *reply);
+/* What show running-config prints. Said. */
+int cli_running_text(Cli *cli, char **ret, size_t *ret_size);
+
+/* --- cli-file.c: a file that gets the running configuration, opened before it is needed */
+typedef struct CliSave {
+    int fd; /* -EBADF: none */
+    char *path, *temporary;
+} CliSave;
+int cli_save_open(Cli *cli, const char *path, CliSave *ret);
+int cli_save_running(Cli *cli, CliSave *save, unsigned *ret_lines);
+/* Without cli_save_running() nothing has changed. */
+void cli_save_done(CliSave *save);
+unsigned cli_seconds_since(const struct timespec *then);
+
+/* --- cli-commit.c: m may be NULL. 1 committed, 0 nothing to commit; errors are said. */
+int cli_commit(Cli *cli, const GrammarMatch *m);
 
 /* --- cli-config.c */
 /* A line in configuration mode that is no command of the shell. */

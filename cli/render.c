@@ -406,6 +406,42 @@ void render_session(FILE *f, const char *id, const SessionView *session)
     fprintf(f, "%s%s\n", when, session->exclusive ? " *" : "");
 }
 
+/* "01:02:03" since then, by a clock that may have been set meanwhile. */
+static void print_elapsed(FILE *f, uint64_t usec)
+{
+    struct timespec now;
+    uint64_t seconds;
+
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    seconds = (uint64_t)now.tv_sec > usec / 1000000 ? (uint64_t)now.tv_sec - usec / 1000000 : 0;
+    fprintf(f, "%02" PRIu64 ":%02" PRIu64 ":%02" PRIu64, seconds / 3600, seconds / 60 % 60,
+            seconds % 60);
+}
+
+void render_session_detail(FILE *f, unsigned number, const char *id, const SessionView *session)
+{
+    char pid[16];
+
+    (void)snprintf(pid, sizeof(pid), "%" PRIu32, session->pid);
+    fprintf(f, "%s%4u) Session: ", number > 1 ? "\n" : "", number);
+    column(f, id, 35);
+    (void)fputs("Line: ", f);
+    render_text(f, session->line);
+    (void)fputs("\n      Lock:    ", f);
+    column(f, session->exclusive ? "Reserved" : "None", 35);
+    (void)fputs("User: ", f);
+    render_text(f, session->user);
+    (void)fputs("\n      Client:  ", f);
+    column(f, session->trial ? "commit-confirm" : session->client, 35);
+    (void)fputs("Process: ", f);
+    render_text(f, session->process);
+    (void)fputs("\n      PID:     ", f);
+    column(f, session->pid > 0 ? pid : "unknown", 35);
+    (void)fputs("Node: 0/RP0/CPU0\n      Elapsed Time: ", f);
+    print_elapsed(f, session->time);
+    (void)fputs(" (hh:mm:ss)\n", f);
+}
+
 json_object *render_commit_json(const CommitView *commit)
 {
     json_object *o = json_object_new_object();

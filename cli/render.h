@@ -69,10 +69,12 @@ void render_pool_certificate(FILE *f, json_object *certificate);
 
 typedef struct SessionView {
     uint64_t number, time; /* microseconds */
-    const char *user, *line;
-    int exclusive;
+    const char *user, *line, *client, *process;
+    uint32_t pid;
+    int exclusive, trial;
 } SessionView;
 void render_session(FILE *f, const char *id, const SessionView *session);
+void render_session_detail(FILE *f, unsigned number, const char *id, const SessionView *session);
 
 void render_commit_head(FILE *f);
 void render_commit(FILE *f, unsigned number, const CommitView *commit);

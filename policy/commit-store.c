@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/statvfs.h>
 
 #include "atomic-file.h"
 #include "config-tree.h"
@@ -12,6 +13,9 @@
 #define FOLDER "commits"
 #define SUFFIX ".json"
 #define NAME_SIZE 32U
+/* Room for the largest commit twice; where that is much of the disk, a part of it. */
+#define RESERVE (2 * (uint64_t)COMMIT_SIZE_MAX)
+#define RESERVE_PART 8U
 
 struct CommitStore {
     int fd;
@@ -339,6 +343,18 @@ uint64_t commit_store_last_id(const CommitStore *store)
 uint64_t commit_store_next_id(const CommitStore *store)
 {
     return store->next_id;
+}
+
+bool commit_store_is_short(const CommitStore *store)
+{
+    uint64_t part, reserve = RESERVE;
+    struct statvfs disk;
+
+    /* Writing says so if there is something wrong with the disk. */
+    if (fstatvfs(store->fd, &disk) < 0)
+        return false;
+    part = (uint64_t)disk.f_blocks * disk.f_frsize / RESERVE_PART;
+    return (uint64_t)disk.f_bavail * disk.f_frsize < (part < reserve ? part : reserve);
 }
 
 int commit_store_find(const CommitStore *store, const char *which, size_t *ret)

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <json-c/json.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "cleanup.h"
@@ -40,6 +41,9 @@ uint64_t commit_store_last_id(const CommitStore *store);
 
 /* The id that the next commit gets, unless writing it fails. */
 uint64_t commit_store_next_id(const CommitStore *store);
+
+/* Is there so little room on the disk that a commit might be the last thing that fits? */
+bool commit_store_is_short(const CommitStore *store);
 
 /* The number of the newest commit with this label or id, for commit_store_get(). -ENOENT: none. */
 int commit_store_find(const CommitStore *store, const char *which, size_t *ret);

@@ -338,6 +338,24 @@ int config_parse(const ConfigParser *p, const ConfigPlace *place, const char *li
     return r;
 }
 
+const char *config_parsed_message(const ConfigParsed *parsed)
+{
+    switch (parsed->status) {
+    case GRAMMAR_OK:
+    case GRAMMAR_EMPTY:
+        return "";
+    case GRAMMAR_INVALID:
+        return parsed->reason ? parsed->reason : "Invalid input detected at '^' marker.";
+    case GRAMMAR_INCOMPLETE:
+        return "Incomplete command.";
+    case GRAMMAR_AMBIGUOUS:
+        return "Ambiguous command";
+    case GRAMMAR_UNMATCHED_QUOTE:
+        return "Unmatched quote";
+    }
+    return "";
+}
+
 void config_parsed_done(ConfigParsed *parsed)
 {
     json_object_put(parsed->line.value);

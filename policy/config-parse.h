@@ -35,6 +35,9 @@ int config_parse(const ConfigParser *p, const ConfigPlace *place, const char *li
                  ConfigParsed *ret);
 void config_parsed_done(ConfigParsed *parsed);
 
+/* What is wrong with it, as a text to print; "" when nothing is. */
+const char *config_parsed_message(const ConfigParsed *parsed);
+
 /* As grammar_complete(), over the same places; words may come twice. */
 int config_complete(const ConfigParser *p, const ConfigPlace *place, const char *line,
                     grammar_completion_t callback, void *userdata);

@@ -31,26 +31,28 @@ static bool is_printable(const char *s, size_t max)
 
 int policy1_method_open_session(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
 {
-    const char *line = "", *client = "", *path;
-    bool exclusive = false;
+    SessionRequest request = {.line = "", .client = "", .process = ""};
+    const char *path;
     const BusOption options[] = {
-        {"exclusive", 'b', &exclusive, NULL},
-        {"line", 's', &line, NULL},
-        {"client", 's', &client, NULL},
+        {"exclusive", 'b', &request.exclusive, NULL},
+        {"line", 's', &request.line, NULL},
+        {"client", 's', &request.client, NULL},
+        {"process", 's', &request.process, NULL},
     };
     int r;
 
     r = bus_read_options(m, options, ELEMENTSOF(options), reterr_error);
     if (r < 0)
         return r;
-    if (!is_printable(line, 32))
+    if (!is_printable(request.line, 32))
         return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
                                  "'line' has at most 32 printable characters without blanks");
-    if (!is_printable(client, 16))
+    if (!is_printable(request.client, 16) || !is_printable(request.process, 16))
         return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
-                                 "'client' has at most 16 printable characters without blanks");
+                                 "'client' and 'process' have at most 16 printable characters "
+                                 "without blanks");
     /* It keeps others from committing. */
-    if (exclusive) {
+    if (request.exclusive) {
         r = bus_authorize(m, (const char *const[]){"config-services.write", NULL}, NULL,
                           reterr_error);
         if (r <= 0)
@@ -59,7 +61,7 @@ int policy1_method_open_session(sd_bus_message *m, void *userdata, sd_bus_error 
         if (r < 0)
             return r;
     }
-    r = session_bus_open(userdata, m, line, client, exclusive, &path, reterr_error);
+    r = session_bus_open(userdata, m, &request, &path, reterr_error);
     if (r < 0)
         return r;
     return sd_bus_reply_method_return(m, "o", path);
@@ -67,6 +69,7 @@ int policy1_method_open_session(sd_bus_message *m, void *userdata, sd_bus_error 
 
 static int append_session(sd_bus_message *reply, const Session *session)
 {
+    const Policy *policy = session->policy;
     int r = sd_bus_message_open_container(reply, 'a', "{sv}");
 
     if (r < 0 || (r = bus_append_entry(reply, "number", "t", session->number)) < 0 ||
@@ -74,6 +77,9 @@ static int append_session(sd_bus_message *reply, const Session *session)
         (r = bus_append_entry(reply, "line", "s", session->line)) < 0 ||
         (r = bus_append_entry(reply, "client", "s", session->client)) < 0 ||
         (r = bus_append_entry(reply, "time", "t", session->opened)) < 0 ||
+        (r = bus_append_entry(reply, "process", "s", session->process)) < 0 ||
+        (r = bus_append_entry(reply, "pid", "u", (uint32_t)session->pid)) < 0 ||
+        (r = bus_append_entry(reply, "trial", "b", trial_of(policy->trial, session) > 0)) < 0 ||
         (r = bus_append_entry(reply, "exclusive", "b", session->exclusive)) < 0)
         return r;
     return sd_bus_message_close_container(reply);

@@ -50,8 +50,13 @@ int session_bus_init(Policy *policy);
 /* Refuses a session that wants to be the only one to commit while another one is, or is on trial.
  */
 int session_check_exclusive(const Policy *policy, sd_bus_error *reterr_error);
-int session_bus_open(Policy *policy, sd_bus_message *m, const char *line, const char *client,
-                     bool exclusive, const char **ret_path, sd_bus_error *reterr_error);
+/* What the caller says of itself: the strings are for lists of sessions and commits. */
+typedef struct SessionRequest {
+    const char *line, *client, *process;
+    bool exclusive;
+} SessionRequest;
+int session_bus_open(Policy *policy, sd_bus_message *m, const SessionRequest *request,
+                     const char **ret_path, sd_bus_error *reterr_error);
 void session_bus_close(Session *session);
 /* Text of the configuration in a sealed memory file. */
 int policy_bus_memfd(const char *name, const char *text);

@@ -116,8 +116,20 @@ int session_check_lock(const Session *session, sd_bus_error *reterr_error)
     return trial_check(policy->trial, session, reterr_error);
 }
 
-int session_bus_open(Policy *policy, sd_bus_message *m, const char *line, const char *client,
-                     bool exclusive, const char **ret_path, sd_bus_error *reterr_error)
+/* For the list of sessions only: nothing is decided by it. */
+static pid_t sender_pid(sd_bus_message *m)
+{
+    __attribute__((cleanup(sd_bus_creds_unrefp))) sd_bus_creds *creds = NULL;
+    pid_t pid;
+
+    if (sd_bus_query_sender_creds(m, SD_BUS_CREDS_PID, &creds) < 0 ||
+        sd_bus_creds_get_pid(creds, &pid) < 0)
+        return 0;
+    return pid;
+}
+
+int session_bus_open(Policy *policy, sd_bus_message *m, const SessionRequest *request,
+                     const char **ret_path, sd_bus_error *reterr_error)
 {
     struct timespec now;
     Session *session;
@@ -135,15 +147,17 @@ int session_bus_open(Policy *policy, sd_bus_message *m, const char *line, const 
         return -ENOMEM;
     (void)clock_gettime(CLOCK_REALTIME, &now);
     session->opened = (uint64_t)now.tv_sec * 1000000U + (uint64_t)now.tv_nsec / 1000U;
-    session->exclusive = exclusive;
+    session->exclusive = request->exclusive;
     session->policy = policy;
     session->uid = uid;
     session->next = policy->sessions;
     policy->sessions = session;
     session->peer = strdup(sd_bus_message_get_sender(m));
-    session->line = strdup(line);
-    session->client = strdup(client);
-    r = session->peer && session->line && session->client
+    session->line = strdup(request->line);
+    session->client = strdup(request->client);
+    session->process = strdup(request->process);
+    session->pid = sender_pid(m);
+    r = session->peer && session->line && session->client && session->process
             ? policy_sender_name(policy, m, &session->user)
             : -ENOMEM;
     if (r >= 0)
@@ -237,30 +251,12 @@ int session_ask(Session *session, sd_bus_message *m, const char *const *tasks_ne
 
 /* --- Lines ------------------------------------------------------------------------------------ */
 
-static const char *parse_message(const ConfigParsed *parsed)
-{
-    switch (parsed->status) {
-    case GRAMMAR_OK:
-    case GRAMMAR_EMPTY:
-        return "";
-    case GRAMMAR_INVALID:
-        return parsed->reason ? parsed->reason : "Invalid input detected at '^' marker.";
-    case GRAMMAR_INCOMPLETE:
-        return "Incomplete command.";
-    case GRAMMAR_AMBIGUOUS:
-        return "Ambiguous command";
-    case GRAMMAR_UNMATCHED_QUOTE:
-        return "Unmatched quote";
-    }
-    return "";
-}
-
 static int reply_line(sd_bus_message *m, const Session *session, const ConfigParsed *parsed)
 {
     bool accepted = parsed->status == GRAMMAR_OK || parsed->status == GRAMMAR_EMPTY;
 
     return sd_bus_reply_method_return(m, "buss", accepted, (uint32_t)parsed->column,
-                                      parse_message(parsed), config_mode_name(session->place.mode));
+                                      config_parsed_message(parsed), config_mode_name(session->place.mode));
 }
 
 static int accept_line(sd_bus_message *m, Session *session, ConfigParsed *parsed,
@@ -426,6 +422,15 @@ int policy1_session_get_mode(sd_bus *bus, const char *path, const char *interfac
     return sd_bus_message_append(reply, "s", config_mode_name(session->place.mode));
 }
 
+int policy1_session_get_place(sd_bus *bus, const char *path, const char *interface,
+                              const char *property, sd_bus_message *reply, void *userdata,
+                              sd_bus_error *reterr_error)
+{
+    _cleanup_free_ char *text = session_place_text(userdata);
+
+    return text ? sd_bus_message_append(reply, "s", text) : -ENOMEM;
+}
+
 int policy1_session_get_changed(sd_bus *bus, const char *path, const char *interface,
                                 const char *property, sd_bus_message *reply, void *userdata,
                                 sd_bus_error *reterr_error)
@@ -441,6 +446,17 @@ int policy1_session_get_trial(sd_bus *bus, const char *path, const char *interfa
     const Policy *policy = session->policy;
 
     return sd_bus_message_append(reply, "t", trial_of(policy->trial, session));
+}
+
+int policy1_session_get_other_trial(sd_bus *bus, const char *path, const char *interface,
+                                    const char *property, sd_bus_message *reply, void *userdata,
+                                    sd_bus_error *reterr_error)
+{
+    const Session *session = userdata;
+    const Policy *policy = session->policy;
+
+    return sd_bus_message_append(
+        reply, "b", trial_is_on(policy->trial) && trial_of(policy->trial, session) == 0);
 }
 
 int policy1_session_get_user(sd_bus *bus, const char *path, const char *interface,

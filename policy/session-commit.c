@@ -15,46 +15,31 @@
 #include "session-bus.h"
 #include "transaction.h"
 
-#define TASKS_MAX 8U
 #define LABEL_SIZE_MAX 30U
 #define COMMENT_SIZE_MAX 256U
 /* To see what others committed, be it by rolling back to it. */
-#define HISTORY_TASK "config-services.read"
+#define HISTORY_TASK "config-services"
 
 static char rollback_client[] = "Rollback";
 
 /* --- Commit ----------------------------------------------------------------------------------- */
 
-typedef struct TaskList {
-    char names[TASKS_MAX][TASK_NAME_SIZE];
-    const char *pointers[TASKS_MAX + 1];
-    size_t n;
+/* What a commit is about, and what it needs. */
+typedef struct Proposal {
+    json_object *candidate;
+    TaskList needed;
     unsigned n_lines; /* that change */
-} TaskList;
+    char hash[CONFIG_HASH_SIZE];
+} Proposal;
 
-static int need_task(TaskList *list, const char *task)
+static int add_line(ConfigEvent event, const ConfigLine *line, void *userdata)
 {
-    for (size_t i = 0; i < list->n; i++)
-        if (streq(list->names[i], task))
-            return 0;
-    if (list->n >= TASKS_MAX)
-        return -E2BIG;
-    (void)snprintf(list->names[list->n], TASK_NAME_SIZE, "%s", task);
-    list->pointers[list->n] = list->names[list->n];
-    list->n++;
-    return 0;
-}
-
-static int add_task(ConfigEvent event, const ConfigLine *line, void *userdata)
-{
-    TaskList *list = userdata;
-    char task[TASK_NAME_SIZE];
+    Proposal *proposal = userdata;
 
     if (event != CONFIG_EVENT_LINE && event != CONFIG_EVENT_NEW)
         return 0;
-    list->n_lines++;
-    (void)snprintf(task, sizeof(task), "%s.write", line->row->task);
-    return need_task(list, task);
+    proposal->n_lines++;
+    return task_list_add(&proposal->needed, line->row->task, "write");
 }
 
 /* A label stands for the commit's id in commands, so that it must not look like one. */
@@ -80,86 +65,110 @@ static bool is_comment(const char *s)
     return true;
 }
 
-static int read_commit_options(sd_bus_message *m, Commit *info, bool *proceed, uint32_t *confirmed,
-                               sd_bus_error *reterr_error)
+typedef struct CommitOptions {
+    const char *label, *comment;
+    bool proceed, replace, best_effort, force;
+    uint32_t trial_seconds;
+} CommitOptions;
+
+static int read_commit_options(sd_bus_message *m, CommitOptions *o, sd_bus_error *reterr_error)
 {
-    const char *label = NULL, *comment = NULL;
     bool on_trial = false;
     const BusOption options[] = {
-        {"label", 's', &label, NULL},
-        {"comment", 's', &comment, NULL},
-        {"proceed", 'b', proceed, NULL},
-        {"confirmed", 'u', confirmed, &on_trial},
+        {"label", 's', &o->label, NULL},           {"comment", 's', &o->comment, NULL},
+        {"proceed", 'b', &o->proceed, NULL},       {"replace", 'b', &o->replace, NULL},
+        {"force", 'b', &o->force, NULL},           {"best-effort", 'b', &o->best_effort, NULL},
+        {"confirmed", 'u', &o->trial_seconds, &on_trial},
     };
     int r = bus_read_options(m, options, ELEMENTSOF(options), reterr_error);
 
     if (r < 0)
         return r;
-    if (label && !is_commit_label(label))
+    if (o->label && !is_commit_label(o->label))
         return sd_bus_error_setf(
             reterr_error, ERROR_INVALID_ARGUMENT,
             "A label begins with a letter and has at most %u letters, digits, '-' and '_'",
             LABEL_SIZE_MAX);
-    if (comment && !is_comment(comment))
+    if (o->comment && !is_comment(o->comment))
         return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
                                  "A comment has at most %u bytes of printable text",
                                  COMMENT_SIZE_MAX);
-    if (on_trial && (*confirmed < TRIAL_SECONDS_MIN || *confirmed > TRIAL_SECONDS_MAX))
+    if (on_trial &&
+        (o->trial_seconds < TRIAL_SECONDS_MIN || o->trial_seconds > TRIAL_SECONDS_MAX))
         return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
                                  "A trial takes %u to %u seconds", TRIAL_SECONDS_MIN,
                                  TRIAL_SECONDS_MAX);
-    /* Borrowed from the message until the transaction copies them. */
-    info->label = (char *)(uintptr_t)label;
-    info->comment = (char *)(uintptr_t)comment;
     return 0;
 }
 
 /* What would be committed. */
-static int make_candidate(const Session *session, bool proceed, json_object **ret,
+static int make_candidate(const Session *session, const CommitOptions *o, json_object **ret,
                           sd_bus_error *reterr_error)
 {
     const Policy *policy = session->policy;
+    bool others = session->base_id != commit_store_last_id(policy->store);
 
-    if (session->base_id == commit_store_last_id(policy->store)) {
-        *ret = config_canonical(session_view(session));
-        return *ret ? 0 : -ENOMEM;
-    }
-    if (!proceed)
+    if (others && !o->proceed)
         return sd_bus_error_setf(reterr_error, ERROR_CONFLICT,
                                  "One or more commits have occurred from other configuration "
                                  "sessions since this session started or since "
                                  "the last commit was made from this session");
-    return session_rebase(session, commit_store_running(policy->store), ret);
+    if (others && !o->replace)
+        return session_rebase(session, commit_store_running(policy->store), ret);
+    *ret = o->replace ? session_entered(session) : config_canonical(session_view(session));
+    return *ret ? 0 : -ENOMEM;
 }
 
-/* What a commit is about, and what it needs. */
-typedef struct Proposal {
-    json_object *candidate;
-    TaskList needed;
-    char hash[CONFIG_HASH_SIZE];
-} Proposal;
+/* Whoever replaces all of the configuration has to be somebody who may change any line of it,
+ * whether or not it is there now. */
+static int add_all_tasks(TaskList *list)
+{
+    int r = 0;
+
+    for (size_t i = 0; r >= 0 && i < config_n_rows; i++)
+        r = task_list_add(list, config_rows[i].task, "write");
+    return r;
+}
 
 /* Returns 0 when there is nothing to commit, 1 when there is. */
-static int make_proposal(const Session *session, bool proceed, Proposal *ret,
+static int make_proposal(const Session *session, const CommitOptions *o, Proposal *ret,
                          sd_bus_error *reterr_error)
 {
     const Policy *policy = session->policy;
     int r;
 
-    if (!session_is_changed(session))
+    if (!o->replace && !session_is_changed(session))
         return 0;
-    r = make_candidate(session, proceed, &ret->candidate, reterr_error);
+    r = make_candidate(session, o, &ret->candidate, reterr_error);
     if (r >= 0)
-        r = config_compare(commit_store_running(policy->store), ret->candidate, add_task,
-                           &ret->needed);
+        r = config_compare(commit_store_running(policy->store), ret->candidate, add_line, ret);
+    if (r < 0 || ret->n_lines == 0)
+        return r;
+    r = o->replace ? add_all_tasks(&ret->needed) : 0;
     if (r >= 0)
         r = config_hash(ret->candidate, ret->hash);
-    return r < 0 ? r : ret->needed.n > 0;
+    return r < 0 ? r : 1;
+}
+
+/* As the router does when it is short of memory: there has to be room to undo what is done. */
+static int check_room(const Policy *policy, const CommitOptions *o, sd_bus_error *reterr_error)
+{
+    if (o->force || !commit_store_is_short(policy->store))
+        return 0;
+    return sd_bus_error_setf(reterr_error, ERROR_LIMIT_EXCEEDED,
+                             "The disk with the configuration is nearly full, nothing has changed. "
+                             "Make room, or use 'commit force'");
 }
 
 static int commit_proposal(sd_bus_message *m, Session *session, const Proposal *proposal,
-                           Commit *info, uint32_t trial_seconds, sd_bus_error *reterr_error)
+                           const CommitOptions *o, sd_bus_error *reterr_error)
 {
+    /* Borrowed from the message until the transaction copies them. */
+    const Commit info = {.user = session->user,
+                         .line = session->line,
+                         .client = session->client,
+                         .label = (char *)(uintptr_t)o->label,
+                         .comment = (char *)(uintptr_t)o->comment};
     int r;
 
     /* polkit is asked about this candidate; should it be another one when the answer is there, the
@@ -168,15 +177,16 @@ static int commit_proposal(sd_bus_message *m, Session *session, const Proposal *
                     (const char *const[]){"candidate-hash", proposal->hash, NULL}, reterr_error);
     if (r <= 0)
         return r < 0 ? r : 1;
-    info->user = session->user;
-    info->line = session->line;
-    info->client = session->client;
+    r = check_room(session->policy, o, reterr_error);
+    if (r < 0)
+        return r;
     r = transaction_start(session->policy,
                           &(const TransactionRequest){.session = session,
                                                       .message = m,
                                                       .candidate = proposal->candidate,
-                                                      .info = info,
-                                                      .trial_seconds = trial_seconds});
+                                                      .info = &info,
+                                                      .trial_seconds = o->trial_seconds,
+                                                      .best_effort = o->best_effort});
     return r < 0 ? r : 1;
 }
 
@@ -199,15 +209,14 @@ static int commit_nothing(sd_bus_message *m, Session *session, bool on_trial)
 int policy1_session_method_commit(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
 {
     Session *session = userdata;
-    bool proceed = false, resumed = false;
-    uint32_t trial_seconds = 0;
+    CommitOptions options = {NULL};
     Proposal proposal = {NULL};
-    Commit info = {0};
+    bool resumed = false;
     int r;
 
     if (session->closed)
         return session_end_closed(session, m, reterr_error);
-    r = read_commit_options(m, &info, &proceed, &trial_seconds, reterr_error);
+    r = read_commit_options(m, &options, reterr_error);
     if (r >= 0)
         r = session_check_idle(session, reterr_error);
     if (r >= 0)
@@ -216,13 +225,13 @@ int policy1_session_method_commit(sd_bus_message *m, void *userdata, sd_bus_erro
         r = session_check_lock(session, reterr_error);
     if (r < 0)
         return r;
-    r = make_proposal(session, proceed, &proposal, reterr_error);
+    r = make_proposal(session, &options, &proposal, reterr_error);
     if (r > 0) {
-        r = commit_proposal(m, session, &proposal, &info, trial_seconds, reterr_error);
+        r = commit_proposal(m, session, &proposal, &options, reterr_error);
     } else if (resumed) {
         r = session_refuse_stale(session, m, reterr_error);
     } else if (r == 0) {
-        r = commit_nothing(m, session, trial_seconds > 0);
+        r = commit_nothing(m, session, options.trial_seconds > 0);
     }
     json_object_put(proposal.candidate);
     return r;
@@ -234,13 +243,12 @@ static int make_rollback(const Session *session, const char *kind, const char *w
                          sd_bus_error *reterr_error)
 {
     const Policy *policy = session->policy;
-    int r = need_task(&ret->needed, HISTORY_TASK);
+    int r = task_list_add(&ret->needed, HISTORY_TASK, "read");
 
     if (r >= 0)
         r = history_rollback(policy->store, kind, which, &ret->candidate, reterr_error);
     if (r >= 0)
-        r = config_compare(commit_store_running(policy->store), ret->candidate, add_task,
-                           &ret->needed);
+        r = config_compare(commit_store_running(policy->store), ret->candidate, add_line, ret);
     return r < 0 ? r : config_hash(ret->candidate, ret->hash);
 }
 
@@ -254,14 +262,14 @@ static int rollback_proposal(sd_bus_message *m, Session *session, const Proposal
 
     if (r <= 0)
         return r < 0 ? r : 1;
-    if (proposal->needed.n_lines == 0)
+    if (proposal->n_lines == 0)
         return sd_bus_reply_method_return(m, "tu", UINT64_C(0), 0U);
     r = transaction_start(session->policy,
                           &(const TransactionRequest){.session = session,
                                                       .message = m,
                                                       .candidate = proposal->candidate,
                                                       .info = &info,
-                                                      .items = proposal->needed.n_lines});
+                                                      .items = proposal->n_lines});
     return r < 0 ? r : 1;
 }
 
@@ -334,7 +342,8 @@ int policy1_session_method_get_merged(sd_bus_message *m, void *userdata, sd_bus_
         return session_end_closed(session, m, reterr_error);
     r = session_check_asked(session, m, &resumed, reterr_error);
     if (r >= 0)
-        r = session_ask(session, m, (const char *const[]){HISTORY_TASK, NULL}, NULL, reterr_error);
+        r = session_ask(session, m, (const char *const[]){HISTORY_TASK ".read", NULL}, NULL,
+                        reterr_error);
     if (r <= 0)
         return r < 0 ? r : 1;
     r = session_rebase(session, commit_store_running(policy->store), &merged);

@@ -25,9 +25,11 @@ Session *session_free(Session *session)
     config_place_done(&session->place);
     json_object_put(session->base);
     json_object_put(session->candidate);
+    json_object_put(session->entered);
     free(session->user);
     free(session->line);
     free(session->client);
+    free(session->process);
     free(session->peer);
     free(session);
     return NULL;
@@ -36,6 +38,11 @@ Session *session_free(Session *session)
 json_object *session_view(const Session *session)
 {
     return session->candidate ? session->candidate : session->base;
+}
+
+json_object *session_entered(const Session *session)
+{
+    return session->entered ? config_canonical(session->entered) : json_object_new_object();
 }
 
 static int stop_at_first(ConfigEvent event, const ConfigLine *line, void *userdata)
@@ -65,9 +72,13 @@ static int reserve(Session *session, size_t size)
     int r;
 
     if (!session->candidate) {
-        session->candidate = config_canonical(session->base);
-        if (!session->candidate)
+        _cleanup_json_ json_object *entered = json_object_new_object(),
+                                   *candidate = config_canonical(session->base);
+
+        if (!entered || !candidate)
             return -ENOMEM;
+        session->entered = TAKE_PTR(entered);
+        session->candidate = TAKE_PTR(candidate);
         r = measure(session->candidate, &session->candidate_size);
         if (r < 0)
             return r;
@@ -83,24 +94,66 @@ static int reserve(Session *session, size_t size)
     return 0;
 }
 
-int session_accept(Session *session, ConfigParsed *parsed)
+int session_enter(Session *session, const ConfigLine *line)
 {
-    _cleanup_free_ char *text = config_line_absolute_text(&parsed->line);
+    _cleanup_free_ char *text = config_line_absolute_text(line);
     int r;
 
     if (!text)
         return -ENOMEM;
     /* Twice: member names, quotes and braces come on top of a short line. */
-    r = reserve(session, parsed->line.remove ? 0 : 2 * strlen(text));
+    r = reserve(session, line->remove ? 0 : 2 * strlen(text));
     if (r < 0)
         return r;
-    r = config_apply(session->candidate, &parsed->line);
+    r = config_apply(session->candidate, line);
+    return r < 0 ? r : config_apply(session->entered, line);
+}
+
+Session *session_copy_changes(const Session *session)
+{
+    _cleanup_(session_freep) Session *copy = session_new(0, session->base, session->base_id);
+
+    if (!copy || !session->candidate)
+        return TAKE_PTR(copy);
+    copy->candidate = config_canonical(session->candidate);
+    copy->entered = config_canonical(session->entered);
+    copy->candidate_size = session->candidate_size;
+    return copy->candidate && copy->entered ? TAKE_PTR(copy) : NULL;
+}
+
+void session_take_changes(Session *session, Session *copy)
+{
+    json_object_put(session->candidate);
+    json_object_put(session->entered);
+    session->candidate = TAKE_PTR(copy->candidate);
+    session->entered = TAKE_PTR(copy->entered);
+    session->candidate_size = copy->candidate_size;
+    (void)session_up(session);
+}
+
+int session_accept(Session *session, ConfigParsed *parsed)
+{
+    int r = session_enter(session, &parsed->line);
+
     if (r < 0)
         return r;
     config_place_done(&session->place);
     session->place = parsed->next;
     parsed->next.name = NULL;
     return 0;
+}
+
+char *session_place_text(const Session *session)
+{
+    const ConfigRow *row = config_mode_row(session->place.mode);
+    _cleanup_json_ json_object *name =
+        session->place.name ? json_object_new_string(session->place.name) : NULL;
+
+    if (!row)
+        return strdup("");
+    return session->place.name && !name
+               ? NULL
+               : config_line_text(&(const ConfigLine){.row = row, .value = name});
 }
 
 bool session_up(Session *session)
@@ -120,7 +173,8 @@ void session_reset(Session *session, json_object *base, uint64_t base_id)
     session->base_id = base_id;
     json_object_put(old);
     json_object_put(session->candidate);
-    session->candidate = NULL;
+    json_object_put(session->entered);
+    session->candidate = session->entered = NULL;
 }
 
 int session_rebase(const Session *session, json_object *running, json_object **ret)

@@ -27,7 +27,10 @@ typedef struct Session {
     json_object *base; /* what the changes are relative to; never changed */
     uint64_t base_id;
     json_object *candidate; /* NULL: no changes yet */
+    json_object *entered;   /* the lines alone, without the base: a part of the candidate */
     size_t candidate_size;  /* at most this */
+    pid_t pid;              /* whose session it is; 0 when the bus does not know */
+    char *process;          /* as it calls itself */
     bool committing;
     bool exclusive;    /* nobody else may commit */
     uint64_t opened;   /* microseconds since the epoch */
@@ -57,11 +60,23 @@ bool session_is_changed(const Session *session);
  * its sets would be too large. */
 int session_accept(Session *session, ConfigParsed *parsed);
 
+/* The same without moving. The copy has no mode and no owner: it is for trying out changes, which
+ * the session then takes over, or not. */
+int session_enter(Session *session, const ConfigLine *line);
+Session *session_copy_changes(const Session *session);
+void session_take_changes(Session *session, Session *copy);
+
+/* The line that led to the mode: "crypto ca trustpoint core"; "" at the top. The caller frees. */
+char *session_place_text(const Session *session);
+
 /* Leaves the mode; false at the top. */
 bool session_up(Session *session);
 
 /* Drops the changes, and starts again from this configuration. */
 void session_reset(Session *session, json_object *base, uint64_t base_id);
+
+/* What was entered and nothing else: a new tree, {} without changes. */
+json_object *session_entered(const Session *session);
 
 /* This session's changes applied to another configuration than it started from: a new tree. */
 int session_rebase(const Session *session, json_object *running, json_object **ret);

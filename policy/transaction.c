@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "config-leave-out.h"
 #include "errors.h"
 #include "json-util.h"
 #include "log.h"
@@ -13,6 +14,8 @@
 #include "owners.h"
 
 #define CHECK_TIMEOUT_USEC (20 * 1000000ULL)
+/* How often something is left out and the rest is checked again. */
+#define ROUNDS_MAX 16U
 
 typedef struct OwnerCall {
     Transaction *transaction;
@@ -29,7 +32,7 @@ struct Transaction {
     Commit info;
     unsigned items;
     uint32_t trial_seconds;
-    bool ends_trial;
+    bool ends_trial, best_effort;
     Aaa *aaa; /* of the candidate */
     OwnerCall calls[OWNERS];
     unsigned pending; /* answers that are waited for; one more while something is being started */
@@ -37,6 +40,8 @@ struct Transaction {
     const char *unreachable; /* the daemon that did not answer */
     char *unreachable_text;
     bool failed;
+    unsigned rounds;
+    size_t n_failures; /* of the session, in the rounds before this one */
     struct Transaction *next;
 };
 
@@ -264,10 +269,25 @@ static int call_owners(Transaction *t, json_object *before, const char *method, 
     return 0;
 }
 
+static void check_candidate(Transaction *t)
+{
+    int r;
+
+    t->pending = 1;
+    r = check_own_sections(t);
+    if (r >= 0)
+        r = call_owners(t, commit_store_running(t->policy->store), "Check", CHECK_TIMEOUT_USEC);
+    if (r < 0) {
+        log_error_errno(r, "Failed to have a commit checked: %m");
+        fail(t, error_name_from_errno(r), "The commit could not be checked");
+        return;
+    }
+    answer_counted(t);
+}
+
 static void transaction_begin(Transaction *t)
 {
-    Policy *policy = t->policy;
-    int r;
+    const Policy *policy = t->policy;
 
     t->running = true;
     if (t->session)
@@ -276,16 +296,7 @@ static void transaction_begin(Transaction *t)
         fail(t, ERROR_CONFLICT, "Another session has committed in the meantime; commit again");
         return;
     }
-    t->pending = 1;
-    r = check_own_sections(t);
-    if (r >= 0)
-        r = call_owners(t, commit_store_running(policy->store), "Check", CHECK_TIMEOUT_USEC);
-    if (r < 0) {
-        log_error_errno(r, "Failed to have a commit checked: %m");
-        fail(t, error_name_from_errno(r), "The commit could not be checked");
-        return;
-    }
-    answer_counted(t);
+    check_candidate(t);
 }
 
 /* polkit goes by the new rules, or the system has its new name. */
@@ -406,15 +417,45 @@ static void refuse(Transaction *t)
         fail(t, ERROR_UNREACHABLE, text);
 }
 
+/* What was refused in this round, for the next one to go without. */
+static int leave_out(Transaction *t)
+{
+    _cleanup_json_ json_object *left = NULL;
+    _cleanup_free_ const char **refused = NULL;
+    const Session *session = t->session;
+    size_t n = session ? session->n_failures - t->n_failures : 0;
+    int r;
+
+    if (n == 0 || ++t->rounds > ROUNDS_MAX)
+        return -ENODATA;
+    refused = calloc(n, sizeof(*refused));
+    if (!refused)
+        return -ENOMEM;
+    for (size_t i = 0; i < n; i++)
+        refused[i] = session->failures[t->n_failures + i].line;
+    r = config_leave_out(commit_store_running(t->policy->store), t->candidate, refused, n, &left);
+    if (r < 0)
+        return r;
+    t->n_failures = session->n_failures;
+    json_object_put(t->candidate);
+    t->candidate = TAKE_PTR(left);
+    t->aaa = aaa_free(t->aaa);
+    t->failed = false;
+    t->unreachable = NULL;
+    return 0;
+}
+
 static void transaction_decide(Transaction *t)
 {
     /* What ends a trial its owners had accepted once; nothing keeps an unconfirmed commit. */
     const bool certain = t->ends_trial && t->aaa;
 
-    if (!certain && (t->failed || t->unreachable))
-        refuse(t);
-    else
+    if (certain || !(t->failed || t->unreachable))
         transaction_write(t);
+    else if (t->best_effort && leave_out(t) >= 0)
+        check_candidate(t);
+    else
+        refuse(t);
 }
 
 /* One answer less to wait for; the last one ends the phase. */
@@ -448,6 +489,7 @@ int transaction_start(Policy *policy, const TransactionRequest *request)
     t->items = request->items;
     t->trial_seconds = request->trial_seconds;
     t->ends_trial = request->ends_trial;
+    t->best_effort = request->best_effort;
     t->base_id = commit_store_last_id(policy->store);
     if (t->session)
         t->session->committing = true;

@@ -17,6 +17,7 @@ typedef struct TransactionRequest {
     unsigned items;          /* how many lines change, for an answer that tells it; else 0 */
     uint32_t trial_seconds;  /* > 0: on trial for so long */
     bool ends_trial;         /* undoes what was on trial: no owner can prevent it */
+    bool best_effort;        /* what is refused is left out, and the rest is committed */
 } TransactionRequest;
 
 int transaction_start(Policy *policy, const TransactionRequest *request);

@@ -95,6 +95,64 @@ static void test_rebase(void **state)
     assert_text(NULL, running, "domain name d\n");
 }
 
+/* What a commit that replaces everything takes: what was entered, be it there already. */
+static void test_entered(void **state)
+{
+    _cleanup_json_ json_object *base = tree_of("hostname a"), *nothing = NULL, *entered = NULL;
+    _cleanup_(session_freep) Session *session = session_new(1, base, 0);
+
+    nothing = session_entered(session);
+    assert_text(NULL, nothing, "");
+    assert_int_equal(enter(session, "hostname a"), 0);
+    assert_int_equal(enter(session, "domain name d"), 0);
+    assert_int_equal(enter(session, "crypto ca trustpoint t description d"), 0);
+    assert_int_equal(enter(session, "no domain name"), 0);
+    entered = session_entered(session);
+    assert_text(NULL, entered, "hostname a\ncrypto ca trustpoint t\n description d\n!\n");
+    session_reset(session, base, 1);
+    json_object_put(nothing);
+    nothing = session_entered(session);
+    assert_text(NULL, nothing, "");
+}
+
+static void test_copies_are_tried_out(void **state)
+{
+    _cleanup_json_ json_object *base = tree_of("hostname a");
+    _cleanup_(session_freep) Session *session = session_new(1, base, 0), *copy = NULL;
+    ConfigParsed parsed;
+
+    assert_int_equal(enter(session, "domain name d"), 0);
+    copy = session_copy_changes(session);
+    assert_non_null(copy);
+    assert_int_equal(enter(copy, "hostname b"), 0);
+    assert_text(base, session_view(session), "domain name d\n");
+    assert_int_equal(enter(session, "crypto ca trustpoint t"), 0);
+    session_take_changes(session, copy);
+    assert_text(base, session_view(session), "hostname b\ndomain name d\n");
+    assert_int_equal(session->place.mode, CONFIG_MODE_TOP);
+    assert_int_equal(config_parse(parser, &session->place, "no hostname", &parsed), 0);
+    assert_int_equal(session_enter(session, &parsed.line), 0);
+    config_parsed_done(&parsed);
+    assert_text(base, session_view(session), "no hostname\ndomain name d\n");
+}
+
+static void test_place(void **state)
+{
+    _cleanup_json_ json_object *base = json_object_new_object();
+    _cleanup_(session_freep) Session *session = session_new(1, base, 0);
+    static const char *const lines[] = {"crypto ca trustpoint t", "crypto ca trustpool policy"};
+    char *text = session_place_text(session);
+
+    assert_string_equal(text, "");
+    for (size_t i = 0; i < ELEMENTSOF(lines); i++) {
+        free(text);
+        assert_int_equal(enter(session, lines[i]), 0);
+        text = session_place_text(session);
+        assert_string_equal(text, lines[i]);
+    }
+    free(text);
+}
+
 static void test_size_is_bounded(void **state)
 {
     _cleanup_json_ json_object *base = json_object_new_object();
@@ -135,6 +193,9 @@ int main(void)
         cmocka_unit_test(test_changes_are_private),
         cmocka_unit_test(test_modes),
         cmocka_unit_test(test_rebase),
+        cmocka_unit_test(test_entered),
+        cmocka_unit_test(test_copies_are_tried_out),
+        cmocka_unit_test(test_place),
         cmocka_unit_test(test_size_is_bounded),
         cmocka_unit_test(test_failures),
     };

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config-load.h"
+
+#include <ctype.h>
+
+#include "json-util.h"
+
+#define TOO_LARGE "The configuration would become too large"
+
+typedef struct Loader {
+    const ConfigParser *parser;
+    config_load_line_t accept;
+    void *userdata;
+    ConfigPlace place;
+    unsigned number;
+    bool stop;
+    ConfigLoad *load;
+} Loader;
+
+static int add_error(Loader *l, size_t column, const char *message)
+{
+    l->load->errors[l->load->n_errors++] =
+        (ConfigLoadError){.line = l->number, .column = column, .message = message};
+    l->stop = l->stop || l->load->n_errors == CONFIG_LOAD_ERRORS_MAX;
+    return 0;
+}
+
+/* "Sun Nov 22 01:09:19.123 UTC": d is a digit, a a letter, ? a digit or a blank. */
+static bool is_time_line(const char *line)
+{
+    static const char form[] = "aaa aaa ?d dd:dd:dd.ddd a";
+
+    for (size_t i = 0; form[i]; i++) {
+        unsigned char c = (unsigned char)line[i];
+        bool fits = form[i] == 'a'   ? isalpha(c)
+                    : form[i] == 'd' ? isdigit(c)
+                    : form[i] == '?' ? isdigit(c) || c == ' '
+                                     : c == (unsigned char)form[i];
+
+        if (!fits)
+            return false;
+    }
+    return true;
+}
+
+static int take_parsed(Loader *l, ConfigParsed *parsed)
+{
+    int r;
+
+    if (parsed->status == GRAMMAR_EMPTY)
+        return 0;
+    if (parsed->status != GRAMMAR_OK)
+        return add_error(l, parsed->column, config_parsed_message(parsed));
+    r = l->accept(parsed, l->userdata);
+    if (r == -EDQUOT) {
+        l->stop = true;
+        return add_error(l, 0, TOO_LARGE);
+    }
+    if (r < 0)
+        return r;
+    l->load->n_lines++;
+    config_place_done(&l->place);
+    l->place = parsed->next;
+    parsed->next.name = NULL;
+    return 0;
+}
+
+static int take_line(Loader *l, const char *line)
+{
+    ConfigParsed parsed;
+    int r;
+
+    if (l->number == 1 && is_time_line(line))
+        return 0;
+    if (streq(line, "!")) {
+        config_place_done(&l->place);
+        l->place.mode = CONFIG_MODE_TOP;
+        return 0;
+    }
+    if (streq(line, "end")) {
+        l->stop = true;
+        return 0;
+    }
+    r = config_parse(l->parser, &l->place, line, &parsed);
+    if (r >= 0)
+        r = take_parsed(l, &parsed);
+    config_parsed_done(&parsed);
+    return r;
+}
+
+/* Blanks at its end are not of the line, nor is what other systems put there. */
+static size_t trimmed(const char *line, size_t length)
+{
+    while (length > 0 && strchr(" \t\r", line[length - 1]))
+        length--;
+    return length;
+}
+
+static int take_bytes(Loader *l, const char *bytes, size_t length)
+{
+    char line[GRAMMAR_LINE_MAX + 1];
+
+    l->number++;
+    length = trimmed(bytes, length);
+    if (length > GRAMMAR_LINE_MAX)
+        return add_error(l, 0, "The line is too long");
+    if (!utf8_is_valid(bytes, length) || memchr(bytes, 0, length))
+        return add_error(l, 0, "The line is not text in UTF-8");
+    if (l->number > CONFIG_LOAD_LINES_MAX) {
+        l->stop = true;
+        return add_error(l, 0, "There are too many lines");
+    }
+    memcpy(line, bytes, length);
+    line[length] = '\0';
+    return take_line(l, line);
+}
+
+int config_load(const ConfigParser *p, const char *text, size_t size, config_load_line_t accept,
+                void *userdata, ConfigLoad *ret)
+{
+    Loader l = {.parser = p, .accept = accept, .userdata = userdata, .load = ret};
+    int r = 0;
+
+    memset(ret, 0, sizeof(*ret));
+    if (size > CONFIG_LOAD_SIZE_MAX)
+        return -EFBIG;
+    while (r >= 0 && size > 0 && !l.stop) {
+        const char *end = memchr(text, '\n', size);
+        size_t length = end ? (size_t)(end - text) : size, step = length + (end ? 1 : 0);
+
+        r = take_bytes(&l, text, length);
+        text += step;
+        size -= step;
+    }
+    config_place_done(&l.place);
+    return r;
+}
