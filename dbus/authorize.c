@@ -22,7 +22,7 @@
 #define POLKIT_NAME "org.freedesktop.PolicyKit1"
 #define POLKIT_FLAG_ALLOW_USER_INTERACTION 1U
 
-const char *const daemon_names[DAEMON_COUNT] = {"keyd", "enrolld", "poold", "dossierd", "policyd"};
+const char *const daemon_names[DAEMON_COUNT] = {"keyd", "enrolld", "poold", "dossierd", "policyd", "hostd"};
 static uid_t daemon_uids[DAEMON_COUNT];
 
 typedef struct AuthorizationQuery {

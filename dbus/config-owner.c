@@ -33,11 +33,17 @@ typedef struct ConfigOwner {
     size_t n;
     sd_event_source *retry;
     uint64_t retry_usec;
+    sd_bus_message *applying; /* the call that has yet to be answered, while a section is applied */
 } ConfigOwner;
 
 struct ConfigProblems {
-    sd_bus_message *reply;
+    sd_bus_message *call, *reply;
     unsigned count;
+    bool later;
+};
+
+struct ConfigApplied {
+    sd_bus_message *call;
 };
 
 int config_problem(ConfigProblems *problems, const char *line, const char *format, ...)
@@ -54,6 +60,82 @@ int config_problem(ConfigProblems *problems, const char *line, const char *forma
     if (r < 0)
         return -ENOMEM;
     return sd_bus_message_append(problems->reply, "(ss)", line, reason);
+}
+
+static ConfigProblems *problems_free(ConfigProblems *problems)
+{
+    if (!problems)
+        return NULL;
+    sd_bus_message_unref(problems->reply);
+    sd_bus_message_unref(problems->call);
+    free(problems);
+    return NULL;
+}
+DEFINE_TRIVIAL_CLEANUP_FUNC(ConfigProblems *, problems_free);
+
+static int problems_new(sd_bus_message *call, ConfigProblems **ret)
+{
+    _cleanup_(problems_freep) ConfigProblems *problems = calloc(1, sizeof *problems);
+    int r;
+
+    if (!problems)
+        return -ENOMEM;
+    problems->call = sd_bus_message_ref(call);
+    r = sd_bus_message_new_method_return(call, &problems->reply);
+    if (r >= 0)
+        r = sd_bus_message_open_container(problems->reply, 'a', "(ss)");
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(problems);
+    return 0;
+}
+
+void config_problems_later(ConfigProblems *problems)
+{
+    problems->later = true;
+}
+
+void config_problems_answer(ConfigProblems *problems, int r)
+{
+    if (r >= 0)
+        r = sd_bus_message_close_container(problems->reply);
+    if (r >= 0)
+        r = sd_bus_send(NULL, problems->reply, NULL);
+    if (r < 0) {
+        log_error_errno(r, "Failed to check a section: %m");
+        r = sd_bus_reply_method_errno(problems->call, r, NULL);
+    }
+    if (r < 0)
+        log_warning_errno(r, "Failed to answer policyd, ignoring: %m");
+    problems_free(problems);
+}
+
+ConfigApplied *config_applied_later(Server *server)
+{
+    ConfigOwner *owner = server->config_owner;
+    ConfigApplied *applied = owner->applying ? calloc(1, sizeof *applied) : NULL;
+
+    if (applied)
+        applied->call = TAKE_PTR(owner->applying);
+    return applied;
+}
+
+void config_applied_answer(ConfigApplied *applied)
+{
+    int r = sd_bus_reply_method_return(applied->call, NULL);
+
+    if (r < 0)
+        log_warning_errno(r, "Failed to answer policyd, ignoring: %m");
+    config_applied_free(applied);
+}
+
+ConfigApplied *config_applied_free(ConfigApplied *applied)
+{
+    if (!applied)
+        return NULL;
+    sd_bus_message_unref(applied->call);
+    free(applied);
+    return NULL;
 }
 
 static SectionState *section_find(ConfigOwner *owner, const char *name)
@@ -83,9 +165,8 @@ static int section_parse(int fd, json_object **ret)
 
 int config_owner1_method_check(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
 {
-    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    _cleanup_(problems_freep) ConfigProblems *problems = NULL;
     _cleanup_json_ json_object *candidate = NULL;
-    ConfigProblems problems = {NULL, 0};
     ConfigOwner *owner = userdata;
     SectionState *state;
     const char *name;
@@ -100,18 +181,16 @@ int config_owner1_method_check(sd_bus_message *m, void *userdata, sd_bus_error *
     r = section_parse(fd, &candidate);
     if (r < 0)
         return sd_bus_error_setf(reterr_error, error_name_from_errno(r), "The section is not a sealed JSON object");
-    r = sd_bus_message_new_method_return(m, &reply);
-    if (r >= 0)
-        r = sd_bus_message_open_container(reply, 'a', "(ss)");
-    problems.reply = reply;
+    r = problems_new(m, &problems);
     if (r >= 0 && state->section->check)
-        r = state->section->check(owner->userdata, candidate, &problems);
-    if (r >= 0)
-        r = sd_bus_message_close_container(reply);
+        r = state->section->check(owner->userdata, candidate, problems);
     if (r < 0)
         return r;
-    r = sd_bus_send(NULL, reply, NULL);
-    return r < 0 ? r : 1;
+    if (problems->later)
+        TAKE_PTR(problems);
+    else
+        config_problems_answer(TAKE_PTR(problems), 0);
+    return 1;
 }
 
 static int section_apply(SectionState *state, uint64_t commit, json_object *configuration)
@@ -149,10 +228,12 @@ int config_owner1_method_apply(sd_bus_message *m, void *userdata, sd_bus_error *
     r = section_parse(fd, &configuration);
     if (r < 0)
         return sd_bus_error_setf(reterr_error, error_name_from_errno(r), "The section is not a sealed JSON object");
+    owner->applying = sd_bus_message_ref(m);
     r = section_apply(state, commit, configuration);
-    if (r < 0)
-        return r;
-    return sd_bus_reply_method_return(m, NULL);
+    if (r >= 0 && owner->applying)
+        r = sd_bus_reply_method_return(m, NULL);
+    owner->applying = sd_bus_message_unref(owner->applying);
+    return r < 0 ? r : 1;
 }
 
 static int on_retry(sd_event_source *s, uint64_t usec, void *userdata)

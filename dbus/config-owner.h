@@ -12,6 +12,18 @@
 typedef struct ConfigProblems ConfigProblems;
 int config_problem(ConfigProblems *problems, const char *line, const char *format, ...) _printf_(3, 4);
 
+/* Not everything can be answered at once: what check() has said this about stays, and is to be answered when others have been asked. Answering takes it over;
+ * r < 0: it could not be checked. */
+void config_problems_later(ConfigProblems *problems);
+void config_problems_answer(ConfigProblems *problems, int r);
+
+/* apply() may keep policyd waiting until the section is in effect: what this returns is to be answered, or freed. NULL when nobody waits, or
+ * when out of memory: then policyd is answered when apply() returns. */
+typedef struct ConfigApplied ConfigApplied;
+ConfigApplied *config_applied_later(Server *server);
+void config_applied_answer(ConfigApplied *applied);
+ConfigApplied *config_applied_free(ConfigApplied *applied);
+
 typedef struct ConfigSection {
     const char *name; /* SECTION_TRUSTPOINTS */
     /* Would this be accepted? Adds problems; changes nothing. NULL accepts everything. */

@@ -15,7 +15,7 @@ import xml.etree.ElementTree as ET
 TASK = "org.chancery.Task"
 CALLERS = "org.chancery.Callers"
 READ_TASK = "org.chancery.ReadTask"
-DAEMONS = ("keyd", "enrolld", "poold", "dossierd", "policyd")
+DAEMONS = ("keyd", "enrolld", "poold", "dossierd", "policyd", "hostd")
 WORDS = {"open": "BUS_ACCESS_OPEN", "owner": "BUS_ACCESS_OWNER", "dynamic": "BUS_ACCESS_DYNAMIC"}
 
 

@@ -23,6 +23,9 @@
 #define POLICY_PATH "/org/chancery/Policy1"
 #define POLICY_SESSION_INTERFACE "org.chancery.Policy1.Session"
 
+#define HOST_NAME "org.chancery.Host1"
+#define HOST_PATH "/org/chancery/Host1"
+
 #define JOB_INTERFACE "org.chancery.Job1"
 #define CONFIG_OWNER_INTERFACE "org.chancery.ConfigOwner1"
 
@@ -30,10 +33,12 @@
 #define TASK_ACTION_PREFIX "org.chancery.task."
 
 /* Sections of the configuration. */
-#define SECTION_SYSTEM "system"           /* hostname, domain; owner policyd */
+#define SECTION_SYSTEM "system"           /* hostname, domain; owner policyd, also applied by enrolld and hostd */
 #define SECTION_AAA "aaa"                 /* taskgroup, usergroup, username; owner policyd */
 #define SECTION_TRUSTPOINTS "trustpoints" /* crypto ca trustpoint; owner enrolld, also applied by keyd */
 #define SECTION_TRUSTPOOL "trustpool"     /* crypto ca trustpool policy; owner poold */
+#define SECTION_SERVICES "services"       /* ssh server, netconf-yang agent, snmp-server; owner hostd */
+#define SECTION_LINE "line"               /* line default; owner policyd */
 
 #define SYSTEM_TRUSTPOINT "system-trustpoint"
 /* The RSA key of a trustpoint that names none and enrolls at a CA elsewhere. */

@@ -4,7 +4,7 @@
 
 #include "server.h"
 
-#define DAEMON_COUNT 5U
+#define DAEMON_COUNT 6U
 
 typedef struct Registration {
     const BusInterface *interface;

@@ -47,11 +47,17 @@ static int append_help(Form *form, const char *const *help)
 /* Removing needs to be told which one; not what is lost. */
 static char *row_pattern(const ConfigRow *row, bool remove)
 {
-    bool optional = remove && row->kind != CONFIG_ENTER && row->kind != CONFIG_ITEM;
+    bool optional = remove && row->kind != CONFIG_ENTER;
+    size_t which = config_row_is_one_of_many(row) ? strcspn(row->tail, " ") : 0;
     char *pattern;
 
     if (!row->tail[0])
         return strdup(row->head);
+    if (optional && which > 0)
+        return asprintf(&pattern, row->tail[which] ? "%s %.*s [%s]" : "%s %.*s", row->head,
+                        (int)which, row->tail, row->tail + which + 1) < 0
+                   ? NULL
+                   : pattern;
     if (asprintf(&pattern, optional ? "%s [%s]" : "%s %s", row->head, row->tail) < 0)
         return NULL;
     return pattern;
@@ -202,6 +208,46 @@ static json_object *words_value(const ConfigRow *row, const GrammarMatch *m)
     return TAKE_PTR(words);
 }
 
+static json_object *argument_value(const char *text, bool is_number)
+{
+    return is_number ? json_object_new_int64(strtoll(text, NULL, 10)) : json_object_new_string(text);
+}
+
+/* All arguments "value". */
+static json_object *list_value(const GrammarMatch *m, bool numbers)
+{
+    _cleanup_json_ json_object *list = json_object_new_array();
+
+    for (size_t i = 0; list && i < m->n_arguments; i++) {
+        json_object *element;
+
+        if (!streq(m->arguments[i].name, "value"))
+            continue;
+        element = argument_value(m->arguments[i].value, numbers);
+        if (!element || json_object_array_add(list, element) < 0) {
+            json_object_put(element);
+            return NULL;
+        }
+    }
+    return TAKE_PTR(list);
+}
+
+/* One member; null when a line that removes does not say what is lost. */
+static json_object *named_value(const ConfigRow *row, const GrammarMatch *m)
+{
+    const char *name = grammar_argument(m, "name"), *value = grammar_argument(m, "value");
+    _cleanup_json_ json_object *named = json_object_new_object();
+    json_object *member = NULL;
+
+    if (value)
+        member = row->kind == CONFIG_NAMED_LIST ? list_value(m, false) : argument_value(value, false);
+    if (!named || (value && !member) || json_object_object_add(named, name, member) < 0) {
+        json_object_put(member);
+        return NULL;
+    }
+    return TAKE_PTR(named);
+}
+
 /* NULL only when out of memory, or when there is no value in a line that removes. */
 static json_object *line_value(const ConfigRow *row, const GrammarMatch *m)
 {
@@ -213,7 +259,12 @@ static json_object *line_value(const ConfigRow *row, const GrammarMatch *m)
     case CONFIG_ITEM:
         return value ? json_object_new_string(value) : NULL;
     case CONFIG_NUMBER:
-        return value ? json_object_new_int64(strtoll(value, NULL, 10)) : NULL;
+        return value ? argument_value(value, true) : NULL;
+    case CONFIG_NUMBERS:
+        return value ? list_value(m, true) : NULL;
+    case CONFIG_NAMED:
+    case CONFIG_NAMED_LIST:
+        return named_value(row, m);
     case CONFIG_CONSTANT:
         return json_object_new_string(row->constant);
     case CONFIG_TRUE:
@@ -230,7 +281,7 @@ static bool needs_value(const ConfigLine *line)
 {
     if (line->row->kind == CONFIG_ENTER)
         return config_row_is_named(line->row);
-    return !line->remove || line->row->kind == CONFIG_ITEM;
+    return !line->remove || config_row_is_one_of_many(line->row);
 }
 
 /* --- Lines ------------------------------------------------------------------------------------ */

@@ -32,6 +32,14 @@ const ConfigRow config_rows[] = {
         "domain name", "<value:hostname>",
         HELP("Domain service commands", "Define the default domain name", "Default domain name"),
         "ip-services", SECTION_SYSTEM, "domain/name", CONFIG_STRING)},
+    {TOP_ROW("domain ipv4 host", "<name:hostname> {<value:ipv4>}",
+             HELP("Domain service commands", "IPv4", "Define a host and its addresses",
+                  "Name of the host", "Address of the host"),
+             "ip-services", SECTION_SYSTEM, "domain/ipv4-host", CONFIG_NAMED_LIST)},
+    {TOP_ROW("domain ipv6 host", "<name:hostname> {<value:ipv6>}",
+             HELP("Domain service commands", "IPv6", "Define a host and its addresses",
+                  "Name of the host", "Address of the host"),
+             "ip-services", SECTION_SYSTEM, "domain/ipv6-host", CONFIG_NAMED_LIST)},
 
     {TOP_ROW("taskgroup", "<name:label>", HELP("Specify a task group", "Name of the task group"),
              "aaa", SECTION_AAA, "taskgroup", CONFIG_ENTER),
@@ -148,6 +156,48 @@ const ConfigRow config_rows[] = {
     {ROW(TRUSTPOOL, "description", "<value:line(1-80)>",
          HELP("Description of the policy", "The description"), "crypto", "description",
          CONFIG_STRING)},
+
+    {TOP_ROW("snmp-server community", "<value:label> RO",
+             HELP("SNMP agent", "Community that may ask the agent", "The community", "Read only"),
+             "snmp", SECTION_SERVICES, "snmp/community", CONFIG_ITEM)},
+    {TOP_ROW("snmp-server host", "<name:ipv4> traps version 2c <value:label>",
+             HELP("SNMP agent", "Where notifications go", "Address of the host", "As traps",
+                  "Version of the protocol", "SNMPv2c", "Community of the notifications"),
+             "snmp", SECTION_SERVICES, "snmp/host", CONFIG_NAMED)},
+    {TOP_ROW("snmp-server traps pki", "",
+             HELP("SNMP agent", "Kinds of notifications", "Of certificates that expire"), "snmp",
+             SECTION_SERVICES, "snmp/traps/pki", CONFIG_TRUE)},
+
+    {TOP_ROW("netconf-yang agent", "", HELP("NETCONF and YANG", "The NETCONF agent"),
+             "config-services", SECTION_SERVICES, "netconf-yang/agent", CONFIG_ENTER),
+     .enters = CONFIG_MODE_NETCONF},
+    {ROW(NETCONF, "ssh", "", HELP("Over SSH"), "config-services", "ssh", CONFIG_TRUE)},
+
+    {TOP_ROW("ssh server v2", "", HELP("Secure Shell", "The SSH server", "Version 2 only"),
+             "config-services", SECTION_SERVICES, "ssh/v2", CONFIG_TRUE)},
+    {TOP_ROW("ssh server rate-limit", "<value:number(1-600)>",
+             HELP("Secure Shell", "The SSH server", "Limit on connections that have yet to log in",
+                  "How many at a time"),
+             "config-services", SECTION_SERVICES, "ssh/rate-limit", CONFIG_NUMBER)},
+    {TOP_ROW("ssh server vrf", "<value:label>",
+             HELP("Secure Shell", "The SSH server", "VRF that it serves", "Name of the VRF"),
+             "config-services", SECTION_SERVICES, "ssh/vrf", CONFIG_ITEM)},
+    {TOP_ROW("ssh server netconf vrf", "<value:label>",
+             HELP("Secure Shell", "The SSH server", "NETCONF, at port 830", "VRF that it serves",
+                  "Name of the VRF"),
+             "config-services", SECTION_SERVICES, "ssh/netconf/vrf", CONFIG_ITEM)},
+
+    {TOP_ROW("line default", "", HELP("Terminal lines", "All of them"), "tty-access", SECTION_LINE,
+             "default", CONFIG_ENTER),
+     .enters = CONFIG_MODE_LINE},
+    {ROW(LINE, "exec-timeout", "<value:number(0-35791)> <value:number(0-59)>",
+         HELP("How long a session may wait for its next command", "Minutes; 0 0: for ever",
+              "Seconds"),
+         "tty-access", "exec-timeout", CONFIG_NUMBERS)},
+    {ROW(LINE, "session-timeout", "<value:number(0-35791)>",
+         HELP("How long a session may be without input, also while a command runs",
+              "Minutes; 0: for ever"),
+         "tty-access", "session-timeout", CONFIG_NUMBER)},
 };
 const size_t config_n_rows = ELEMENTSOF(config_rows);
 
@@ -160,6 +210,8 @@ const char *config_mode_name(ConfigMode mode)
         [CONFIG_MODE_USERNAME] = "config-un",
         [CONFIG_MODE_TRUSTPOINT] = "config-trustp",
         [CONFIG_MODE_TRUSTPOOL] = "config-trustpool",
+        [CONFIG_MODE_LINE] = "config-line",
+        [CONFIG_MODE_NETCONF] = "config-ncy-agent",
     };
 
     return names[mode];

@@ -14,6 +14,8 @@ typedef enum ConfigMode {
     CONFIG_MODE_USERNAME,
     CONFIG_MODE_TRUSTPOINT,
     CONFIG_MODE_TRUSTPOOL,
+    CONFIG_MODE_LINE,
+    CONFIG_MODE_NETCONF,
     _CONFIG_MODE_MAX,
 } ConfigMode;
 
@@ -21,11 +23,15 @@ typedef enum ConfigKind {
     CONFIG_ENTER,    /* an object; its lines are those of the mode that it enters */
     CONFIG_STRING,   /* the argument "value" */
     CONFIG_NUMBER,   /* the same, as a number */
+    CONFIG_NUMBERS,  /* an array of numbers, one for each argument "value" */
     CONFIG_CONSTANT, /* the row's constant, as a string */
     CONFIG_TRUE,     /* true */
     CONFIG_ITEM,     /* one more element of an array that is a set */
     CONFIG_WORDS,    /* an array of keywords, in the order of the row's argument */
     CONFIG_KEY,      /* {"algorithm": ..., "label": ...} */
+    CONFIG_NAMED,    /* one more member of an object, called like the argument "name": the argument
+                        "value" */
+    CONFIG_NAMED_LIST, /* the same with an array of all arguments "value", in their order */
 } ConfigKind;
 
 typedef struct ConfigRow {
@@ -52,6 +58,12 @@ extern const size_t config_n_rows;
 const char *config_mode_name(ConfigMode mode);
 /* The row that enters the mode; NULL for the top. */
 const ConfigRow *config_mode_row(ConfigMode mode);
+
+/* Is the line one of many of its kind? Its first argument then says which one. */
+static inline int config_row_is_one_of_many(const ConfigRow *row)
+{
+    return row->kind == CONFIG_ITEM || row->kind == CONFIG_NAMED || row->kind == CONFIG_NAMED_LIST;
+}
 
 /* Has the object more than one instance, each with a name? */
 static inline int config_row_is_named(const ConfigRow *row)

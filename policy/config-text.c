@@ -13,20 +13,60 @@ static const char *string_at(json_object *o, const char *name)
     return json_get_string(o, name, &s) < 0 ? "" : s;
 }
 
+static void print_list(FILE *f, json_object *list)
+{
+    for (size_t i = 0; i < json_object_array_length(list); i++)
+        fprintf(f, " %s", json_object_get_string(json_object_array_get_idx(list, i)));
+}
+
+/* The row's arguments as they were given, its keywords between them. */
+static void print_tail(FILE *f, const ConfigRow *row, const char *name, json_object *value)
+{
+    for (const char *at = row->tail; *at; at += strspn(at, " ")) {
+        size_t length = strcspn(at, " ");
+
+        if (strncmp(at, "<name:", STRLEN("<name:")) == 0)
+            fprintf(f, " %s", name);
+        else if (!value)
+            break;
+        else if (*at == '{')
+            print_list(f, value);
+        else if (*at == '<')
+            fprintf(f, " %s", json_object_get_string(value));
+        else
+            fprintf(f, " %.*s", (int)length, at);
+        at += length;
+    }
+}
+
+static void print_named(FILE *f, const ConfigRow *row, json_object *named)
+{
+    json_object_object_foreach(named, name, value)
+    {
+        print_tail(f, row, name, value);
+    }
+}
+
 static void print_value(FILE *f, const ConfigRow *row, json_object *value)
 {
     switch (row->kind) {
-    case CONFIG_STRING:
     case CONFIG_ITEM:
+        print_tail(f, row, NULL, value);
+        break;
+    case CONFIG_NAMED:
+    case CONFIG_NAMED_LIST:
+        print_named(f, row, value);
+        break;
+    case CONFIG_STRING:
     case CONFIG_ENTER:
         fprintf(f, " %s", json_object_get_string(value));
         break;
     case CONFIG_NUMBER:
         fprintf(f, " %" PRId64, json_object_get_int64(value));
         break;
+    case CONFIG_NUMBERS:
     case CONFIG_WORDS:
-        for (size_t i = 0; i < json_object_array_length(value); i++)
-            fprintf(f, " %s", json_object_get_string(json_object_array_get_idx(value, i)));
+        print_list(f, value);
         break;
     case CONFIG_KEY:
         fprintf(f, " %s %s", string_at(value, "algorithm"), string_at(value, "label"));
@@ -42,7 +82,7 @@ static void print_line(FILE *f, const ConfigLine *line)
     const ConfigRow *row = line->row;
 
     fprintf(f, "%s%s", line->remove ? "no " : "", row->head);
-    if (line->value && (!line->remove || row->kind == CONFIG_ENTER || row->kind == CONFIG_ITEM))
+    if (line->value && (!line->remove || row->kind == CONFIG_ENTER || config_row_is_one_of_many(row)))
         print_value(f, row, line->value);
 }
 

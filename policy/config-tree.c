@@ -146,6 +146,45 @@ static void remove_item(json_object *o, const ConfigRow *row, json_object *value
         unset(o, row->path);
 }
 
+static bool has_members(const ConfigRow *row)
+{
+    return row->kind == CONFIG_NAMED || row->kind == CONFIG_NAMED_LIST;
+}
+
+static int add_member(json_object *o, const ConfigRow *row, json_object *named)
+{
+    json_object *all = obtain(o, row->path);
+
+    if (!all)
+        return -ENOMEM;
+    json_object_object_foreach(named, name, value)
+    {
+        if (!json_object_object_get_ex(all, name, NULL) &&
+            (unsigned)json_object_object_length(all) >= CONFIG_ITEMS_MAX)
+            return -EDQUOT;
+        if (json_object_object_add(all, name, json_object_get(value)) < 0) {
+            json_object_put(value);
+            return -ENOMEM;
+        }
+    }
+    return 0;
+}
+
+static void remove_member(json_object *o, const ConfigRow *row, json_object *named)
+{
+    json_object *all = find(o, row->path);
+
+    if (!all)
+        return;
+    json_object_object_foreach(named, name, value)
+    {
+        (void)value;
+        json_object_object_del(all, name);
+    }
+    if (is_empty(all))
+        unset(o, row->path);
+}
+
 static int apply_enter(json_object *o, const ConfigLine *line)
 {
     json_object *all;
@@ -194,9 +233,13 @@ int config_apply(json_object *root, const ConfigLine *line)
         return line->remove ? 0 : -ENOMEM;
     if (line->row->kind == CONFIG_ENTER)
         return apply_enter(o, line);
+    if (has_members(line->row) && !line->remove)
+        return add_member(o, line->row, line->value);
     if (line->row->kind == CONFIG_ITEM && !line->remove)
         return add_item(o, line->row, line->value);
-    if (line->row->kind == CONFIG_ITEM)
+    if (has_members(line->row))
+        remove_member(o, line->row, line->value);
+    else if (line->row->kind == CONFIG_ITEM)
         remove_item(o, line->row, line->value);
     else if (line->remove)
         unset(o, line->row->path);
@@ -345,10 +388,13 @@ bool config_row_renders(const ConfigRow *row, json_object *value)
         return json_object_is_type(value, json_type_int);
     case CONFIG_TRUE:
         return json_object_is_type(value, json_type_boolean) && json_object_get_boolean(value);
+    case CONFIG_NUMBERS:
     case CONFIG_WORDS:
         return json_object_is_type(value, json_type_array);
     case CONFIG_KEY:
         return json_object_is_type(value, json_type_object);
+    case CONFIG_NAMED:
+    case CONFIG_NAMED_LIST:
     case CONFIG_ENTER:
     case CONFIG_ITEM:
         break;
@@ -437,6 +483,49 @@ static int compare_named(const Comparison *c, const ConfigRow *row, json_object 
     return 0;
 }
 
+/* *ret is NULL when there is no such member. */
+static int only_member(json_object *all, const char *name, json_object **ret)
+{
+    _cleanup_json_ json_object *only = NULL;
+    json_object *member;
+
+    *ret = NULL;
+    if (!all || !json_object_object_get_ex(all, name, &member))
+        return 0;
+    only = json_object_new_object();
+    if (!only || json_object_object_add(only, name, json_object_get(member)) < 0)
+        return -ENOMEM;
+    *ret = TAKE_PTR(only);
+    return 0;
+}
+
+/* One line for each member. */
+static int compare_members(const Comparison *c, const ConfigLine *template, json_object *old,
+                           json_object *new)
+{
+    _cleanup_free_ const char **names = member_names(old, new);
+
+    if (!names)
+        return -ENOMEM;
+    for (const char **name = names; *name; name++) {
+        _cleanup_json_ json_object *before = NULL, *after = NULL;
+        ConfigLine line = *template;
+        int r = only_member(old, *name, &before);
+
+        if (r >= 0)
+            r = only_member(new, *name, &after);
+        if (r >= 0 && !(before && after && json_object_equal(before, after))) {
+            line.value = after ? after : before;
+            line.old = before;
+            line.remove = !after;
+            r = c->callback(CONFIG_EVENT_LINE, &line, c->userdata);
+        }
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
 static int compare_row(const Comparison *c, const ConfigRow *row, const char *name,
                        json_object *old, json_object *new)
 {
@@ -448,6 +537,8 @@ static int compare_row(const Comparison *c, const ConfigRow *row, const char *na
     if (row->kind == CONFIG_ENTER)
         return config_row_is_named(row) ? compare_named(c, row, old, new)
                                         : compare_object(c, row, NULL, old, new);
+    if (has_members(row))
+        return compare_members(c, &line, old, new);
     if (row->kind != CONFIG_ITEM)
         return compare_value(c, row, name, old, new);
     r = compare_items(c, &line, old, new);

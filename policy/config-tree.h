@@ -15,7 +15,8 @@ typedef struct ConfigLine {
     const char *name;   /* the instance of the mode that the row stands in; NULL at the top and for
                            modes without names */
     json_object *value; /* as it stands in the tree; of a CONFIG_ENTER its name (a string) or NULL;
-                           may be NULL when removing */
+                           of a CONFIG_NAMED an object with nothing but that member; may be NULL
+                           when removing */
     bool remove;
     json_object *old; /* in comparisons: the value or the object that it replaces or removes; NULL
                          when there was none */

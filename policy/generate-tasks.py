@@ -18,7 +18,7 @@ CLASSES = {
     "debug": ("Debug", "Authentication is required to debug this part of the router."),
 }
 # Only the owner of an action may ask polkit about other users and pass details.
-DAEMONS = ("keyd", "enrolld", "poold", "dossierd", "policyd")
+DAEMONS = ("keyd", "enrolld", "poold", "dossierd", "policyd", "hostd")
 
 
 def read_list(path):

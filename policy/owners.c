@@ -12,6 +12,8 @@ const Owner owners[OWNERS] = {
     {SECTION_TRUSTPOINTS, ENROLLMENT_NAME, ENROLLMENT_PATH, "enrolld"},
     {SECTION_TRUSTPOINTS, KEYS_NAME, KEYS_PATH, "keyd"},
     {SECTION_TRUSTPOOL, TRUSTPOOL_NAME, TRUSTPOOL_PATH, "poold"},
+    {SECTION_SYSTEM, HOST_NAME, HOST_PATH, "hostd"},
+    {SECTION_SERVICES, HOST_NAME, HOST_PATH, "hostd"},
 };
 
 bool section_differs(json_object *a, json_object *b, const char *section)

@@ -6,8 +6,8 @@ import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-ROOMS = ("common", "dbus", "keyd", "enrolld", "poold", "dossierd", "policy", "fetch", "cli", "integration", "tests")
-DAEMON_ROOMS = ("keyd", "enrolld", "poold", "dossierd", "policy", "fetch", "cli")
+ROOMS = ("common", "dbus", "keyd", "enrolld", "poold", "dossierd", "hostd", "policy", "fetch", "cli", "integration", "tests")
+DAEMON_ROOMS = ("keyd", "enrolld", "poold", "dossierd", "hostd", "policy", "fetch", "cli")
 FUNCTION_LINES = 80
 FILE_LINES = 800
 NESTING = 5  # levels of braces inside a function's own

@@ -16,6 +16,7 @@ DAEMONS = {
     "enrolld": ("org.chancery.Enrollment1", ["Enrollment1", "Job1", "ConfigOwner1"]),
     "poold": ("org.chancery.TrustPool1", ["TrustPool1", "Job1", "ConfigOwner1"]),
     "dossierd": ("org.chancery.Dossier1", ["Dossier1", "Job1"]),
+    "hostd": ("org.chancery.Host1", ["Host1", "ConfigOwner1"]),
     "policyd": ("org.chancery.Policy1", ["Policy1", "Job1"]),
 }
 

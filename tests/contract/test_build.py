@@ -9,7 +9,7 @@ import pytest
 
 from contract import ROOT
 
-PROGRAMS = ["keyd/chancery-keyd", "enrolld/chancery-enrolld", "poold/chancery-poold", "dossierd/chancery-dossierd", "policy/chancery-policyd",
+PROGRAMS = ["keyd/chancery-keyd", "enrolld/chancery-enrolld", "poold/chancery-poold", "dossierd/chancery-dossierd", "hostd/chancery-hostd", "policy/chancery-policyd",
             "fetch/chancery-fetch", "cli/chancery", "cli/verify/chancery-verify"]
 
 
@@ -45,7 +45,7 @@ def test_every_source_names_its_licence():
 
 def test_room_says_who_may_see_what():
     """A target sees its own folder, dbus/ and common/: no room adds another's folder to its include path."""
-    for room in ("keyd", "enrolld", "poold", "dossierd", "policy", "fetch", "cli"):
+    for room in ("keyd", "enrolld", "poold", "dossierd", "hostd", "policy", "fetch", "cli"):
         text = pathlib.Path(ROOT / room / "meson.build").read_text()
         for words in re.findall(r"include_directories\(([^)]*)\)", text):
             assert ".." not in words, f"{room}/meson.build: {words}"

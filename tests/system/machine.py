@@ -12,8 +12,9 @@ import time
 
 from terminal import Terminal, rendered
 
-DAEMONS = ("keyd", "enrolld", "poold", "dossierd", "policyd")
-BUS_NAMES = {"keyd": "Keys1", "enrolld": "Enrollment1", "poold": "TrustPool1", "dossierd": "Dossier1", "policyd": "Policy1"}
+DAEMONS = ("keyd", "enrolld", "poold", "dossierd", "policyd", "hostd")
+BUS_NAMES = {"keyd": "Keys1", "enrolld": "Enrollment1", "poold": "TrustPool1", "dossierd": "Dossier1", "policyd": "Policy1",
+             "hostd": "Host1"}
 ADMIN = "admin"
 # The account that is there before any configuration, with its Unix groups: root-lr is the user group that may do everything.
 ACCOUNTS = {ADMIN: ["root-lr"]}

@@ -24,7 +24,7 @@ import time
 
 from unit_file import UnitFile, unit_path
 
-DAEMONS = ("policyd", "keyd", "enrolld", "poold", "dossierd")
+DAEMONS = ("policyd", "keyd", "enrolld", "poold", "dossierd", "hostd")
 POLKITD = "/usr/lib/polkit-1/polkitd"
 FETCH_SOCKET = "/run/chancery/fetch"
 FETCH_UID = 61999  # of those that systemd gives to users who exist only while their process runs

@@ -62,7 +62,7 @@ def test_workflow_runs_to_the_end(told):
 
 def test_daemons_run_under_their_own_users(told):
     users = {daemon: user for user, daemon in re.findall(r"^(\S+) +/usr/lib/chancery/(chancery-\w+)$", told[1], re.M)}
-    assert users == {f"chancery-{name}": f"chancery-{name}" for name in ("keyd", "enrolld", "poold", "dossierd", "policyd")}
+    assert users == {f"chancery-{name}": f"chancery-{name}" for name in ("keyd", "enrolld", "poold", "dossierd", "policyd", "hostd")}
 
 
 def test_tasks_are_asked_for_here_too(told):

@@ -338,6 +338,27 @@ static uint32_t roll(uint32_t n)
     return (random_state >> 8) % n;
 }
 
+static json_object *random_named(const ConfigRow *row)
+{
+    static const char *const addresses[] = {"192.0.2.1", "192.0.2.7", "198.51.100.255"},
+                             *const addresses6[] = {"2001:db8::1", "2001:db8::7", "::1"};
+    const bool ipv6 = strstr(row->tail, "<value:ipv6>");
+    const char *name = strstr(row->tail, "<name:ipv4>") ? addresses[roll(3)]
+                                                        : (const char *[]){"ca", "b-1.x"}[roll(2)];
+    json_object *o = json_object_new_object(), *list = NULL;
+
+    if (row->kind == CONFIG_NAMED) {
+        json_object_object_add(o, name, json_object_new_string(roll(2) ? "public" : "RO"));
+        return o;
+    }
+    list = json_object_new_array();
+    for (uint32_t n = 1 + roll(3); n > 0; n--)
+        json_object_array_add(
+            list, json_object_new_string((ipv6 ? addresses6 : addresses)[roll(3)]));
+    json_object_object_add(o, name, list);
+    return o;
+}
+
 static json_object *random_value(const ConfigRow *row)
 {
     static const char *const labels[] = {"a", "Core-1", "x.y_z", "constructor", "root-key"};
@@ -352,7 +373,7 @@ static json_object *random_value(const ConfigRow *row)
                    ? json_object_new_string((const char *[]){"aa", "b-1", "c.d"}[roll(3)])
                    : NULL;
     case CONFIG_NUMBER:
-        return json_object_new_int64(30 + roll(5000));
+        return json_object_new_int64(30 + roll(570));
     case CONFIG_CONSTANT:
         return json_object_new_string(row->constant);
     case CONFIG_TRUE:
@@ -374,6 +395,14 @@ static json_object *random_value(const ConfigRow *row)
             p += n;
         }
         return o;
+    case CONFIG_NUMBERS:
+        o = json_object_new_array();
+        json_object_array_add(o, json_object_new_int64(roll(60)));
+        json_object_array_add(o, json_object_new_int64(roll(60)));
+        return o;
+    case CONFIG_NAMED:
+    case CONFIG_NAMED_LIST:
+        return random_named(row);
     case CONFIG_STRING:
     case CONFIG_ITEM:
         break;

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the configuration says about other services of the system holds there: asked of the services themselves."""
+
+import contextlib
+import os
+import signal
+import time
+
+import pytest
+
+from machine import MachineError, wait_for
+from terminal import rendered
+
+FOLDER = "/var/lib/chancery-host"
+OWN = "/etc/ssh/sshd_config.d/99-own.conf"  # the last word on MaxStartups
+# How many of four connections get sshd's greeting, when none of them logs in.
+GREETED = """
+import socket, sys
+connections = [socket.create_connection(("127.0.0.1", 22), 10) for _ in range(4)]
+print(sum(c.recv(4) == b"SSH-" for c in connections))
+"""
+GREETING = """
+import socket, sys
+print(socket.create_connection(("127.0.0.1", int(sys.argv[1])), 10).recv(4).decode())
+"""
+
+
+@pytest.fixture(scope="module")
+def host(routers):
+    one = routers("effect")
+    one.wait_daemons()
+    yield one
+    one.stop()
+
+
+def commit(machine, *lines):
+    """Returns what was said: "" when all went well."""
+    done = machine.run(["chancery"], "admin", stdin="".join(f"{line}\n" for line in ("configure", *lines, "commit", "end")), check=False)
+    return rendered(done.stdout + done.stderr) if done.returncode else ""
+
+
+def rollback(machine):
+    machine.chancery("rollback configuration last 1")
+
+
+def last_commit(machine):
+    return rendered(machine.chancery("show configuration commit list 1").stdout).splitlines()[-1]
+
+
+def sshd_says(machine, key):
+    return [line.split(" ", 1)[1] for line in machine.output(["sshd", "-T"]).splitlines() if line.startswith(f"{key} ")]
+
+
+def greeting(machine, port):
+    return machine.run(["/usr/bin/python3", "-c", GREETING, str(port)], check=False).stdout.strip()
+
+
+@contextlib.contextmanager
+def own_file(machine, text):
+    machine.write(OWN, text)
+    try:
+        yield
+    finally:
+        machine.run(["rm", OWN])
+
+
+def test_rate_limit_that_another_file_overrides(host):
+    before = last_commit(host)
+    with own_file(host, "MaxStartups 7\n"):
+        said = commit(host, "ssh server rate-limit 600")
+    assert "ssh server rate-limit 600: It would have no effect: sshd's own configuration says MaxStartups 7:" in said
+    assert last_commit(host) == before
+
+
+def test_file_of_sshd_that_is_broken(host):
+    with own_file(host, "Nonsense yes\n"):
+        said = commit(host, "ssh server v2", "ssh server rate-limit 9")
+    for line in ("ssh server v2", "ssh server rate-limit 9"):
+        assert f"{line}: sshd does not accept it: " in said and OWN in said, said
+
+
+def test_rate_limit(host):
+    assert commit(host, "ssh server v2", "ssh server rate-limit 2") == ""
+    assert sshd_says(host, "maxstartups") == ["2:100:2"]
+    wait_for(lambda: host.output(["/usr/bin/python3", "-c", GREETED]).strip() == "2", "sshd to have read its configuration")
+    rollback(host)
+    assert sshd_says(host, "maxstartups") == ["10:30:100"]
+    wait_for(lambda: host.output(["/usr/bin/python3", "-c", GREETED]).strip() == "4", "sshd to have read its configuration")
+
+
+def test_sshd_that_does_not_run(host):
+    host.run(["systemctl", "stop", "ssh.service"])
+    try:
+        said = commit(host, "ssh server v2")
+    finally:
+        host.run(["systemctl", "start", "ssh.service"])
+    assert "ssh server v2: It would have no effect: ssh.service is not running on this system (inactive)" in said
+
+
+def test_vrf_that_is_not_there(host):
+    # A device of that name is no VRF.
+    for name in ("lo", "mgmt"):
+        assert f"ssh server vrf {name}: There is no VRF '{name}' on this system" in commit(host, f"ssh server vrf {name}")
+    assert commit(host, "ssh server vrf default") == ""
+    rollback(host)
+
+
+def test_netconf(host):
+    lines = ("ssh server netconf vrf default", "netconf-yang agent", "ssh")
+    said = commit(host, *lines)
+    for line in ("ssh server netconf vrf default", "netconf-yang agent ssh"):
+        assert f"{line}: There is no NETCONF server on this system" in said
+    assert greeting(host, 830) == ""
+    with own_file(host, "Subsystem netconf /bin/cat\nListenAddress 127.0.0.1\n"):
+        said = commit(host, *lines)
+        assert "ssh server netconf vrf default: sshd's own configuration says where it listens: ListenAddress 127.0.0.1:22" in said
+    with own_file(host, "Subsystem netconf /bin/cat\n"):
+        assert commit(host, *lines) == ""
+        wait_for(lambda: greeting(host, 830) == greeting(host, 22) == "SSH-", "sshd to listen at both ports")
+        rollback(host)
+    wait_for(lambda: greeting(host, 830) == "" and greeting(host, 22) == "SSH-", "sshd to listen at one port")
+
+
+def test_systemd_does_nothing_else_for_hostd(host):
+    for words in (["restart", "ssh.service"], ["start", "snmpd.service"], ["stop", "chancery-policyd.service"], ["daemon-reload"]):
+        refused = host.run(["systemctl", "--no-ask-password", *words], "chancery-hostd", check=False)
+        assert refused.returncode != 0 and ("Access denied" in refused.stderr or "uthentication" in refused.stderr), words
+    host.run(["systemctl", "--no-ask-password", "start", "chancery-check-sshd.service"], "chancery-hostd")
+    with pytest.raises(MachineError):
+        host.run(["systemctl", "--no-ask-password", "start", "chancery-check-sshd.service"], "chancery-policyd")
+
+
+def test_killed_at_any_moment(host):
+    """Checking, writing, telling sshd: whenever hostd dies, sshd has in the end what is committed."""
+    for step in range(6):
+        limit = 100 + step
+        with host.console("admin") as console:
+            console.prompt()
+            console.command("configure")
+            console.command(f"ssh server rate-limit {limit}")
+            pid = host.daemon_pid("hostd")
+            console.line("commit")
+            time.sleep(0.03 * step)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            console.prompt(90)
+        wait_for(lambda p=pid: host.daemon_pid("hostd") not in (0, p) and host.bus_owner("hostd"), "hostd to be back")
+        wanted = f"ssh server rate-limit {limit}" in rendered(host.chancery("show running-config").stdout)
+        wait_for(lambda w=wanted, n=limit: (sshd_says(host, "maxstartups") == [f"{n}:100:{n}"]) == w, "the last commit to be in effect")
+        wait_for(lambda: host.run(["test", "-e", f"{FOLDER}/sshd.unread"], check=False).returncode, "sshd to have been told")
+
+
+def test_service_that_was_not_told(host):
+    """Killed between writing the file and having it read: the note makes up for it."""
+    reloads = "journalctl -b -u ssh.service -o cat | grep -c '^Reloaded'"
+    before = int(host.output(reloads))
+    host.run(["systemctl", "stop", "chancery-hostd.service"])
+    host.run(["touch", f"{FOLDER}/sshd.unread"], "chancery-hostd")
+    host.run(["systemctl", "start", "chancery-hostd.service"])
+    wait_for(lambda: int(host.output(reloads)) > before, "sshd to be told")
+    wait_for(lambda: host.run(["test", "-e", f"{FOLDER}/sshd.unread"], check=False).returncode, "the note to go")
