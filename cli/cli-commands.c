@@ -26,6 +26,7 @@
 #define TRUSTPOINT "Name of the trustpoint"
 #define CERTIFICATES "Certificates of trustpoints"
 #define TRUSTPOOL "The pool of trusted CA certificates"
+#define FORCE "Also when many certificates would go"
 #define CONFIGURATION "The configuration"
 #define CHANGES "What is changed"
 #define COMMITS "Commits"
@@ -84,9 +85,12 @@ const GrammarCommand cli_commands[] = {
      HELP(CRYPTO, CA, TRUSTPOOL, "Replace the downloaded certificates", "From a server",
           "Remove the downloaded certificates"),
      0, ACTION(cli_trustpool_clean, CLI_EXEC)},
-    {"crypto ca trustpool import url <url:url(1-800)>",
+    {"crypto ca trustpool import terminal [force]",
+     HELP(CRYPTO, CA, TRUSTPOOL, "Replace the downloaded certificates", "From what is pasted", FORCE),
+     0, ACTION(cli_trustpool_import_terminal, CLI_EXEC)},
+    {"crypto ca trustpool import url <url:url(1-800)> [force]",
      HELP(CRYPTO, CA, TRUSTPOOL, "Replace the downloaded certificates", "From a server",
-          "http or https URL of the bundle"),
+          "URL of the bundle: http, https, or file for one of your own", FORCE),
      0, ACTION(cli_trustpool_import, CLI_EXEC)},
     {"crypto key generate dsa [<label:label>]", HELP(CRYPTO, KEYS, GENERATE, "DSA", LABEL), 0,
      ACTION(cli_key_generate, CLI_EXEC)},
@@ -174,8 +178,14 @@ const GrammarCommand cli_commands[] = {
     {"show crypto ca trustpoints [<trustpoint:label>]",
      HELP(SHOW, CRYPTO, CA, "How far trustpoints are, and what comes next", TRUSTPOINT), 0,
      ACTION(cli_show_ca_trustpoints, BOTH | CLI_JSON)},
-    {"show crypto ca trustpool", HELP(SHOW, CRYPTO, CA, TRUSTPOOL), 0,
-     ACTION(cli_show_trustpool, BOTH | CLI_JSON)},
+    {"show crypto ca trustpool [detail] [subject <text:quoted(1-256)>|fingerprint <text:word(2-64)>]",
+     HELP(SHOW, CRYPTO, CA, TRUSTPOOL, "Fingerprint, key strength and state too",
+          "Only some of them, by subject", "Part of the subject",
+          "Only some of them, by fingerprint", "Its first hex digits, SHA-1 or SHA-256"),
+     0, ACTION(cli_show_trustpool, BOTH | CLI_JSON)},
+    {"show crypto ca trustpool policy",
+     HELP(SHOW, CRYPTO, CA, TRUSTPOOL, "Where it comes from, and what may be in it"), 0,
+     ACTION(cli_show_trustpool_policy, BOTH | CLI_JSON)},
     {"show crypto key authentication rsa [all|username <user:word(1-31)>]",
      HELP(SHOW, CRYPTO, KEYS, AUTHENTICATION, "RSA", "Of every user", USERNAME, USER), 0,
      ACTION(cli_show_user_key, BOTH | CLI_JSON)},

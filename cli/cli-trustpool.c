@@ -1,9 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* show crypto ca trustpool, crypto ca trustpool import url. */
+/* show crypto ca trustpool, crypto ca trustpool import. */
+#include <fcntl.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#include "atomic-file.h"
 #include "cli.h"
 #include "json-util.h"
+#include "memfd.h"
 #include "names.h"
 #include "render.h"
+
+#define BUNDLE_MAX (48U << 20) /* the daemon's own limit */
 
 int cli_print_json(Cli *cli, json_object *o)
 {
@@ -19,53 +27,222 @@ int cli_print_json(Cli *cli, json_object *o)
     return r;
 }
 
-int cli_show_trustpool(Cli *cli, const GrammarMatch *m)
+static int get_list(Cli *cli, const GrammarMatch *m, json_object **ret)
 {
+    const char *name = grammar_has(m, "subject") ? "subject" : "fingerprint";
+    const char *value = grammar_argument(m, "text");
     _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
     _cleanup_message_ sd_bus_message *reply = NULL;
-    _cleanup_json_ json_object *pool = NULL;
     _cleanup_free_ void *data = NULL;
     size_t size;
-    int r = cli_call(cli, TRUSTPOOL_NAME, TRUSTPOOL_PATH, TRUSTPOOL_NAME, "List", &error, &reply,
-                     "a{sv}", 0);
+    int r;
 
+    if (value)
+        r = cli_call(cli, TRUSTPOOL_NAME, TRUSTPOOL_PATH, TRUSTPOOL_NAME, "List", &error, &reply,
+                     "a{sv}", 1, name, "s", value);
+    else
+        r = cli_call(cli, TRUSTPOOL_NAME, TRUSTPOOL_PATH, TRUSTPOOL_NAME, "List", &error, &reply,
+                     "a{sv}", 0);
     if (r < 0)
         return cli_bus_error(cli, &error, r);
     r = cli_read_document(cli, reply, &data, &size);
     if (r < 0)
         return r;
-    r = json_parse(data, size, &pool);
-    if (r < 0 || !json_object_is_type(pool, json_type_array))
-        return cli_error(cli, EBADMSG, "The answer is no list of certificates.");
+    r = json_parse(data, size, ret);
+    if (r >= 0 && !json_object_is_type(*ret, json_type_array)) {
+        json_object_put(*ret);
+        r = -EBADMSG;
+    }
+    return r < 0 ? cli_error(cli, EBADMSG, "The answer is no list of certificates.") : 0;
+}
+
+int cli_show_trustpool(Cli *cli, const GrammarMatch *m)
+{
+    _cleanup_json_ json_object *pool = NULL;
+    int r = get_list(cli, m, &pool);
+
+    if (r < 0)
+        return r;
     if (cli->json)
         return cli_print_json(cli, json_object_get(pool));
     for (size_t i = 0; i < json_object_array_length(pool); i++)
-        render_pool_certificate(cli->out, json_object_array_get_idx(pool, i));
+        render_pool_certificate(cli->out, json_object_array_get_idx(pool, i),
+                                grammar_has(m, "detail"));
     return 0;
+}
+
+int cli_show_trustpool_policy(Cli *cli, const GrammarMatch *m)
+{
+    _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+    _cleanup_message_ sd_bus_message *reply = NULL;
+    int weak_refused = 0;
+    PoolPolicyView view = {.url = ""};
+    const CliEntry entries[] = {
+        {"BundleUrl", 's', &view.url},
+        {"BundleSigner", 's', &view.signer},
+        {"ShrinkLimit", 'u', &view.shrink_limit},
+        {"Description", 's', &view.description},
+        {"WeakRefused", 'b', &weak_refused},
+        {"Source", 's', &view.source},
+        {"Imported", 'x', &view.imported},
+        {"EarliestExpiry", 'x', &view.earliest_expiry},
+        {"BuiltIn", 'u', &view.built_in},
+        {"Downloaded", 'u', &view.downloaded},
+        {"Active", 'u', &view.active},
+        {0},
+    };
+    int r = cli_get_properties(cli, TRUSTPOOL_NAME, TRUSTPOOL_PATH, TRUSTPOOL_NAME, entries, &error,
+                               &reply);
+
+    if (r < 0)
+        return cli_bus_error(cli, &error, r);
+    view.weak_refused = weak_refused;
+    if (cli->json)
+        return cli_print_json(cli, render_pool_policy_json(&view));
+    render_pool_policy(cli->out, &view);
+    return 0;
+}
+
+/* --- Import ----------------------------------------------------------------------------------- */
+
+/* The certificates that were not taken, one by one. */
+static void print_report(Cli *cli, const char *report, uint32_t rejected)
+{
+    _cleanup_json_ json_object *entries = NULL;
+    size_t n;
+
+    if (!report || json_parse(report, strlen(report), &entries) < 0 ||
+        !json_object_is_type(entries, json_type_array))
+        return;
+    n = json_object_array_length(entries);
+    for (size_t i = 0; i < n; i++)
+        render_pool_rejection(cli->out, json_object_array_get_idx(entries, i));
+    if (rejected > n)
+        fprintf(cli->out, "and %zu more\n", rejected - n);
+}
+
+static int run_import(Cli *cli, sd_bus_message *call)
+{
+    _cleanup_message_ sd_bus_message *result = NULL;
+    uint32_t imported = 0, rejected = 0;
+    const char *report = NULL;
+    int r = cli_job_run(cli, call, &result);
+
+    if (r < 0)
+        return r;
+    r = cli_read_entries(result, (const CliEntry[]){{"imported", 'u', &imported},
+                                                    {"rejected", 'u', &rejected},
+                                                    {"report", 's', &report},
+                                                    {0}});
+    if (r < 0)
+        return cli_error(cli, r, "The answer cannot be read: %s", strerror(-r));
+    print_report(cli, report, rejected);
+    fprintf(cli->out, "%u certificate%s imported, %u rejected\n", imported,
+            imported == 1 ? "" : "s", rejected);
+    return 0;
+}
+
+/* fd: a sealed memory file. */
+static int import_data(Cli *cli, const GrammarMatch *m, const char *name, int fd)
+{
+    _cleanup_message_ sd_bus_message *call = NULL;
+    int r = cli_new_call(cli, TRUSTPOOL_NAME, TRUSTPOOL_PATH, TRUSTPOOL_NAME, "ImportData", &call);
+
+    if (r < 0)
+        return r;
+    r = sd_bus_message_append(call, "ha{sv}", fd, 2, "force", "b", grammar_has(m, "force"), "name",
+                              "s", name);
+    if (r < 0)
+        return cli_error(cli, r, "The call cannot be made: %s", strerror(-r));
+    return run_import(cli, call);
+}
+
+static int copy_to_memfd(int from, int to)
+{
+    char buffer[65536];
+    size_t total = 0;
+    ssize_t n;
+    int r = 0;
+
+    while (r >= 0 && (n = read_full(from, buffer, sizeof buffer)) != 0) {
+        if (n < 0)
+            return (int)n;
+        total += (size_t)n;
+        r = total > BUNDLE_MAX ? -EMSGSIZE : write_full(to, buffer, (size_t)n);
+    }
+    return r < 0 ? r : memfd_seal(to);
+}
+
+/* The caller's file, opened as the caller. */
+static int import_file(Cli *cli, const GrammarMatch *m, const char *url, const char *path)
+{
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), copy = -EBADF;
+    struct stat st;
+    int r;
+
+    if (fd < 0)
+        return cli_error(cli, errno, "%s cannot be opened: %s", path, strerror(errno));
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+        return cli_error(cli, EINVAL, "%s is no file.", path);
+    copy = memfd_new("bundle");
+    r = copy < 0 ? copy : copy_to_memfd(fd, copy);
+    if (r < 0)
+        return cli_error(cli, r, "%s cannot be read: %s", path, strerror(-r));
+    return import_data(cli, m, url, copy);
+}
+
+int cli_trustpool_import_terminal(Cli *cli, const GrammarMatch *m)
+{
+    _cleanup_close_ int fd = memfd_new("bundle");
+    size_t total = 0;
+    int r = fd < 0 ? fd : 0;
+
+    cli_say(cli, "Enter the bundle in PEM, and then the word \"quit\" on a line by itself\n");
+    while (r >= 0) {
+        _cleanup_free_ char *line = cli_read_line(cli, "", false);
+
+        if (cli->interrupted)
+            return cli_error(cli, EINTR, "Interrupted.");
+        if (!line || streq(line, "quit"))
+            break;
+        total += strlen(line) + 1;
+        r = total > BUNDLE_MAX ? -EMSGSIZE : write_full(fd, line, strlen(line));
+        if (r >= 0)
+            r = write_full(fd, "\n", 1);
+    }
+    if (r >= 0)
+        r = memfd_seal(fd);
+    if (r < 0)
+        return cli_error(cli, r, "What was entered cannot be kept: %s", strerror(-r));
+    return import_data(cli, m, "terminal", fd);
+}
+
+/* file:///path and file://localhost/path; NULL for other URLs. */
+static const char *path_of(const char *url)
+{
+    static const char *const heads[] = {"file://localhost/", "file:///"};
+
+    for (size_t i = 0; i < ELEMENTSOF(heads); i++)
+        if (strncasecmp(url, heads[i], strlen(heads[i])) == 0)
+            return url + strlen(heads[i]) - 1;
+    return NULL;
 }
 
 int cli_trustpool_import(Cli *cli, const GrammarMatch *m)
 {
-    _cleanup_message_ sd_bus_message *call = NULL, *result = NULL;
-    uint32_t imported = 0, rejected = 0;
-    int r = cli_new_call(cli, TRUSTPOOL_NAME, TRUSTPOOL_PATH, TRUSTPOOL_NAME, "Import", &call);
+    const char *url = grammar_argument(m, "url"), *path = path_of(url);
+    _cleanup_message_ sd_bus_message *call = NULL;
+    int r;
 
+    if (path)
+        return import_file(cli, m, url, path);
+    r = cli_new_call(cli, TRUSTPOOL_NAME, TRUSTPOOL_PATH, TRUSTPOOL_NAME, "Import", &call);
     if (r < 0)
         return r;
-    r = sd_bus_message_append(call, "sa{sv}", grammar_argument(m, "url"), 0);
+    r = sd_bus_message_append(call, "sa{sv}", url, 1, "force", "b", grammar_has(m, "force"));
     if (r < 0)
         return cli_error(cli, r, "The call cannot be made: %s", strerror(-r));
-    r = cli_job_run(cli, call, &result);
-    if (r < 0)
-        return r;
-    r = cli_read_entries(
-        result,
-        (const CliEntry[]){{"imported", 'u', &imported}, {"rejected", 'u', &rejected}, {0}});
-    if (r < 0)
-        return cli_error(cli, r, "The answer cannot be read: %s", strerror(-r));
-    fprintf(cli->out, "%u certificate%s imported, %u rejected\n", imported,
-            imported == 1 ? "" : "s", rejected);
-    return 0;
+    return run_import(cli, call);
 }
 
 int cli_trustpool_clean(Cli *cli, const GrammarMatch *m)

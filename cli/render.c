@@ -268,17 +268,109 @@ static int64_t member_time(json_object *o, const char *name)
     return json_object_object_get_ex(o, name, &value) ? json_object_get_int64(value) : 0;
 }
 
-void render_pool_certificate(FILE *f, json_object *certificate)
+static const char *pool_state(json_object *certificate)
 {
+    const char *state = member_string(certificate, "state");
+
+    if (streq_ptr(state, "superseded"))
+        return "Inactive, a downloaded certificate has the same subject";
+    if (streq_ptr(state, "weak"))
+        return "Inactive, its RSA key has 1024 bits or less";
+    return "Active";
+}
+
+void render_pool_certificate(FILE *f, json_object *certificate, bool detail)
+{
+    const char *state = pool_state(certificate);
+
     fprintf(f, "Trustpool: %s\n",
             streq(member_string(certificate, "source"), "downloaded") ? "Downloaded" : "Built-In");
     (void)fputs("CA certificate\n", f);
+    if (detail || !streq(state, "Active"))
+        field(f, "Status : ", state);
     field(f, "Serial Number : ", member_string(certificate, "serial-number"));
     field(f, "Subject:\n    ", member_string(certificate, "subject"));
     field(f, "Issued By :\n    ", member_string(certificate, "issuer"));
     time_field(f, "Validity Start : ", member_time(certificate, "not-before"));
     time_field(f, "Validity End : ", member_time(certificate, "not-after"));
     field(f, "SHA1 Fingerprint:\n    ", member_string(certificate, "sha1-fingerprint"));
+    if (detail) {
+        field(f, "SHA256 Fingerprint:\n    ", member_string(certificate, "sha256-fingerprint"));
+        fprintf(f, "Key Strength : %" PRId64 " bits\n", member_time(certificate, "security-bits"));
+    }
+}
+
+void render_pool_rejection(FILE *f, json_object *entry)
+{
+    static const char *const reasons[][2] = {{"malformed", "does not parse"},
+                                             {"not-a-ca", "has no CA rights"},
+                                             {"expired", "has expired"},
+                                             {"weak", "has an RSA key of 1024 bits or less"},
+                                             {"duplicate", "is in the bundle twice"}};
+    const char *reason = member_string(entry, "reason"), *subject = member_string(entry, "subject");
+
+    for (size_t i = 0; i < ELEMENTSOF(reasons); i++)
+        if (streq_ptr(reason, reasons[i][0]))
+            reason = reasons[i][1];
+    fprintf(f, "Certificate %" PRId64 " rejected, it ", member_time(entry, "number"));
+    render_text(f, reason);
+    if (subject && *subject)
+        field(f, ": ", subject);
+    else
+        (void)fputc('\n', f);
+}
+
+/* As the router has its own times in this place. */
+static void utc_field(FILE *f, const char *head, int64_t seconds)
+{
+    char text[TIME_TEXT_SIZE];
+    time_t t = (time_t)seconds;
+    struct tm tm;
+
+    if (gmtime_r(&t, &tm) && strftime(text, sizeof text, "[UTC] %a %b %e %H:%M:%S %Y", &tm) > 0)
+        fprintf(f, "%s%s\n", head, text);
+}
+
+static void given_field(FILE *f, const char *head, const char *value)
+{
+    field(f, head, value && *value ? value : "not configured");
+}
+
+void render_pool_policy(FILE *f, const PoolPolicyView *view)
+{
+    (void)fputs("Trustpool Policy\n", f);
+    if (view->earliest_expiry != 0)
+        utc_field(f, "Trustpool CA certificates will expire ", view->earliest_expiry);
+    given_field(f, "CA Bundle Location: ", view->url);
+    given_field(f, "CA Bundle Signer: ", view->signer);
+    fprintf(f, "CA Bundle Shrink Limit: %" PRIu32 "%%\n", view->shrink_limit);
+    fprintf(f, "RSA Keys of 1024 Bits or Less: %s\n", view->weak_refused ? "refused" : "accepted");
+    if (view->description && *view->description)
+        field(f, "Description: ", view->description);
+    fprintf(f, "Certificates: %" PRIu32 " built-in, %" PRIu32 " downloaded, %" PRIu32 " active\n",
+            view->built_in, view->downloaded, view->active);
+    if (view->source && *view->source) {
+        field(f, "Downloaded From: ", view->source);
+        utc_field(f, "Downloaded At ", view->imported);
+    }
+}
+
+json_object *render_pool_policy_json(const PoolPolicyView *view)
+{
+    json_object *o = json_object_new_object();
+
+    json_add_string(o, "cabundle-url", view->url);
+    json_add_string(o, "cabundle-signer", view->signer);
+    json_object_object_add(o, "cabundle-shrink-limit", json_object_new_int64(view->shrink_limit));
+    json_object_object_add(o, "rsa-1024-disable", json_object_new_boolean(view->weak_refused));
+    json_add_string(o, "description", view->description);
+    json_object_object_add(o, "built-in", json_object_new_int64(view->built_in));
+    json_object_object_add(o, "downloaded", json_object_new_int64(view->downloaded));
+    json_object_object_add(o, "active", json_object_new_int64(view->active));
+    json_object_object_add(o, "earliest-expiry", json_object_new_int64(view->earliest_expiry));
+    json_add_string(o, "source", view->source);
+    json_object_object_add(o, "imported", json_object_new_int64(view->imported));
+    return o;
 }
 
 /* --- Commits ---------------------------------------------------------------------------------- */

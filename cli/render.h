@@ -5,6 +5,7 @@
 #pragma once
 
 #include <json-c/json.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -65,7 +66,19 @@ void render_trustpoint(FILE *f, const TrustpointView *t);
 json_object *render_trustpoint_json(const TrustpointView *t);
 
 /* One element of the trustpool's JSON array. */
-void render_pool_certificate(FILE *f, json_object *certificate);
+void render_pool_certificate(FILE *f, json_object *certificate, bool detail);
+/* An element of the report of an import. */
+void render_pool_rejection(FILE *f, json_object *entry);
+
+/* The policy of the trustpool, and what follows from it. */
+typedef struct PoolPolicyView {
+    const char *url, *signer, *description, *source;
+    uint32_t shrink_limit, built_in, downloaded, active;
+    int64_t imported, earliest_expiry;
+    bool weak_refused;
+} PoolPolicyView;
+void render_pool_policy(FILE *f, const PoolPolicyView *view);
+json_object *render_pool_policy_json(const PoolPolicyView *view);
 
 typedef struct SessionView {
     uint64_t number, time; /* microseconds */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "authority.h"
 
+#define WEAK_RSA_BITS 1024U
+
 const char *authority_rejection_to_string(AuthorityRejection rejection)
 {
     switch (rejection) {
@@ -10,6 +12,8 @@ const char *authority_rejection_to_string(AuthorityRejection rejection)
         return "without CA rights";
     case AUTHORITY_EXPIRED:
         return "expired";
+    case AUTHORITY_WEAK:
+        return "with an RSA key of 1024 bits or less";
     case AUTHORITY_DUPLICATE:
         return "twice in it";
     case _AUTHORITY_REJECTION_MAX:
@@ -18,9 +22,27 @@ const char *authority_rejection_to_string(AuthorityRejection rejection)
     return "rejected";
 }
 
+const char *authority_rejection_to_word(AuthorityRejection rejection)
+{
+    static const char *const words[_AUTHORITY_REJECTION_MAX] = {
+        [AUTHORITY_MALFORMED] = "malformed", [AUTHORITY_NOT_CA] = "not-a-ca",       [AUTHORITY_EXPIRED] = "expired",
+        [AUTHORITY_WEAK] = "weak",           [AUTHORITY_DUPLICATE] = "duplicate",
+    };
+
+    return words[rejection];
+}
+
+/* --- One ------------------------------------------------------------------------------------------------------------ */
+
+Authority *authority_ref(Authority *authority)
+{
+    (void)__atomic_add_fetch(&authority->references, 1, __ATOMIC_RELAXED);
+    return authority;
+}
+
 Authority *authority_free(Authority *authority)
 {
-    if (authority) {
+    if (authority && __atomic_sub_fetch(&authority->references, 1, __ATOMIC_ACQ_REL) == 0) {
         certificate_summary_done(&authority->summary);
         free(authority->der);
         X509_NAME_free(authority->subject);
@@ -29,69 +51,102 @@ Authority *authority_free(Authority *authority)
     return NULL;
 }
 
-static bool is_ca(X509 *certificate, bool allow_v1)
+static int digest_of(const void *data, size_t size, uint8_t ret[AUTHORITY_DIGEST_SIZE])
 {
-    /* The values that X509_check_ca() documents: 1 is basicConstraints with CA:TRUE, 3 a self-signed version 1 certificate. The others are
-     * guesses from keyUsage or from an extension of the nineties. */
-    switch (X509_check_ca(certificate)) {
-    case 1:
-        return !(X509_get_extension_flags(certificate) & EXFLAG_INVALID);
-    case 3:
-        return allow_v1;
-    default:
-        return false;
-    }
+    return EVP_Digest(data, size, ret, NULL, EVP_sha256(), NULL) == 1 ? 0 : -ENOMEM;
+}
+
+static int read_key(Authority *authority, X509 *certificate)
+{
+    const EVP_PKEY *key = X509_get0_pubkey(certificate);
+    _cleanup_openssl_free_ unsigned char *der = NULL;
+    int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der), bits;
+
+    if (size <= 0)
+        return -ENOMEM;
+    if (key && EVP_PKEY_is_a(key, "RSA"))
+        authority->rsa_bits = (unsigned)EVP_PKEY_get_bits(key);
+    bits = key ? EVP_PKEY_get_security_bits(key) : 0;
+    authority->security_bits = bits > 0 ? (unsigned)bits : 0;
+    return digest_of(der, (size_t)size, authority->key_digest);
+}
+
+/* The values that X509_check_ca() documents: 1 is basicConstraints with CA:TRUE, 3 a self-signed version 1 certificate. The others are
+ * guesses from keyUsage or from an extension of the nineties. */
+static void read_rights(Authority *authority, X509 *certificate)
+{
+    int kind = X509_check_ca(certificate);
+
+    authority->is_ca = kind == 1 && !(X509_get_extension_flags(certificate) & EXFLAG_INVALID);
+    authority->is_v1_root = kind == 3;
 }
 
 static int authority_fill(Authority *authority, X509 *certificate)
 {
-    int ok = 1;
+    int ok = 1, r;
 
     authority->subject = X509_NAME_dup(X509_get_subject_name(certificate));
     if (!authority->subject)
         return -ENOMEM;
     authority->subject_hash = X509_NAME_hash_ex(authority->subject, NULL, NULL, &ok);
-    return ok ? certificate_summarize(certificate, &authority->summary) : -ENOMEM;
+    if (!ok)
+        return -ENOMEM;
+    read_rights(authority, certificate);
+    r = read_key(authority, certificate);
+    return r < 0 ? r : certificate_summarize(certificate, &authority->summary);
 }
 
-int authority_new(const void *der, size_t size, const AuthorityRules *rules, Authority **ret,
-                  AuthorityRejection *ret_rejection)
+int authority_new(const void *der, size_t size, Authority **ret)
 {
     _cleanup_(authority_freep) Authority *authority = NULL;
     _cleanup_(X509_freep) X509 *certificate = NULL;
     int r;
 
     r = certificate_parse(der, size, &certificate);
-    if (r == -ENOMEM)
-        return r;
-    *ret_rejection = AUTHORITY_MALFORMED;
     if (r < 0)
-        return 0;
+        return r == -ENOMEM ? r : -EBADMSG;
     authority = calloc(1, sizeof *authority);
     if (!authority)
         return -ENOMEM;
+    authority->references = 1;
     authority->der = malloc(size);
     if (!authority->der)
         return -ENOMEM;
     memcpy(authority->der, der, size);
     authority->der_size = size;
-    r = authority_fill(authority, certificate);
+    r = digest_of(der, size, authority->digest);
+    if (r >= 0)
+        r = authority_fill(authority, certificate);
+    ERR_clear_error();
     if (r < 0)
-        return r == -ENOMEM ? r : 0;
-    *ret_rejection = AUTHORITY_NOT_CA;
-    if (!is_ca(certificate, rules->allow_v1))
-        return 0;
-    *ret_rejection = AUTHORITY_EXPIRED;
-    if (!rules->allow_expired && authority->summary.not_after < rules->now)
-        return 0;
+        return r == -ENOMEM ? r : -EBADMSG;
     *ret = TAKE_PTR(authority);
-    return 1;
+    return 0;
 }
 
 bool authority_same_subject(const Authority *a, const Authority *b)
 {
     return a->subject_hash == b->subject_hash && X509_NAME_cmp(a->subject, b->subject) == 0;
 }
+
+bool authority_is_weak(const Authority *authority)
+{
+    return authority->rsa_bits > 0 && authority->rsa_bits <= WEAK_RSA_BITS;
+}
+
+/* Returns _AUTHORITY_REJECTION_MAX for what may be taken. */
+static AuthorityRejection judge(const Authority *authority, const AuthorityRules *rules)
+{
+    if (!authority->is_ca && !(authority->is_v1_root && rules->allow_v1))
+        return AUTHORITY_NOT_CA;
+    if (!rules->allow_expired && authority->summary.not_after < rules->now)
+        return AUTHORITY_EXPIRED;
+    if (rules->refuse_weak && authority_is_weak(authority))
+        return AUTHORITY_WEAK;
+    return _AUTHORITY_REJECTION_MAX;
+}
+
+/* --- Many ----------------------------------------------------------------------------------------------------------- */
 
 AuthorityList *authority_list_new(void)
 {
@@ -103,67 +158,132 @@ AuthorityList *authority_list_free(AuthorityList *list)
     if (list) {
         for (size_t i = 0; i < list->n; i++)
             authority_free(list->items[i]);
+        for (size_t i = 0; i < list->n_reports; i++)
+            authority_free(list->reports[i].authority);
         free(list->items);
+        free(list->slots);
+        free(list->reports);
         free(list);
     }
     return NULL;
 }
 
-static bool list_has(const AuthorityList *list, const void *der, size_t size)
+/* The slot that holds the digest, or the free one where it would be. The digest is somebody's certificate's: making many that fall together costs
+ * that somebody as many SHA-256 as finding them costs us comparisons. */
+static size_t find_slot(const AuthorityList *list, const uint8_t *digest)
 {
-    for (size_t i = 0; i < list->n; i++)
-        if (list->items[i]->der_size == size && memcmp(list->items[i]->der, der, size) == 0)
-            return true;
-    return false;
+    size_t i;
+
+    memcpy(&i, digest, sizeof i);
+    for (i %= list->n_slots; list->slots[i] != 0; i = (i + 1) % list->n_slots)
+        if (memcmp(list->items[list->slots[i] - 1]->digest, digest, AUTHORITY_DIGEST_SIZE) == 0)
+            break;
+    return i;
 }
 
-static int list_append(AuthorityList *list, Authority **authority)
+Authority *authority_list_find(const AuthorityList *list, const uint8_t digest[AUTHORITY_DIGEST_SIZE])
 {
-    Authority **grown = reallocarray(list->items, list->n + 1, sizeof *grown);
+    uint32_t item = list->n_slots > 0 ? list->slots[find_slot(list, digest)] : 0;
 
-    if (!grown)
+    return item > 0 ? list->items[item - 1] : NULL;
+}
+
+/* At least half of the slots are free afterwards, also with one item more. */
+static int list_grow(AuthorityList *list)
+{
+    size_t n = list->n_allocated > 0 ? list->n_allocated * 2 : 64;
+    Authority **items;
+    uint32_t *slots;
+
+    if (list->n < list->n_allocated)
+        return 0;
+    items = reallocarray(list->items, n, sizeof *items);
+    if (!items)
         return -ENOMEM;
-    list->items = grown;
-    list->items[list->n++] = TAKE_PTR(*authority);
+    list->items = items;
+    slots = calloc(2 * n, sizeof *slots);
+    if (!slots)
+        return -ENOMEM;
+    free(list->slots);
+    list->slots = slots;
+    list->n_slots = 2 * n;
+    list->n_allocated = n;
+    for (size_t i = 0; i < list->n; i++)
+        slots[find_slot(list, items[i]->digest)] = (uint32_t)i + 1;
     return 0;
 }
 
-int authority_list_take(AuthorityList *list, AuthorityList *from)
+/* Takes a reference of its own; the item must not be there yet. */
+static int list_append(AuthorityList *list, Authority *authority)
 {
-    size_t kept = 0;
-    int r = 0;
+    int r = list_grow(list);
 
-    for (size_t i = 0; i < from->n; i++) {
-        Authority *authority = from->items[i];
+    if (r < 0)
+        return r;
+    list->slots[find_slot(list, authority->digest)] = (uint32_t)list->n + 1;
+    list->items[list->n++] = authority_ref(authority);
+    return 0;
+}
 
-        if (r >= 0 && !list_has(list, authority->der, authority->der_size))
-            r = list_append(list, &authority);
-        if (authority)
-            from->items[kept++] = authority;
+int authority_list_join(AuthorityList *list, const AuthorityList *other)
+{
+    for (size_t i = 0; i < other->n; i++) {
+        int r = authority_list_find(list, other->items[i]->digest) ? 0 : list_append(list, other->items[i]);
+
+        if (r < 0)
+            return r;
     }
-    from->n = kept;
-    return r;
+    return 0;
+}
+
+static int reject(AuthorityList *list, AuthorityRejection reason, Authority *authority)
+{
+    AuthorityReport *grown;
+
+    list->rejected[reason]++;
+    if (list->n_reports >= AUTHORITY_REPORTS_MAX)
+        return 0;
+    grown = reallocarray(list->reports, list->n_reports + 1, sizeof *grown);
+    if (!grown)
+        return -ENOMEM;
+    list->reports = grown;
+    grown[list->n_reports++] = (AuthorityReport){reason, list->seen, authority ? authority_ref(authority) : NULL};
+    return 0;
+}
+
+int authority_list_add_malformed(AuthorityList *list)
+{
+    list->seen++;
+    return reject(list, AUTHORITY_MALFORMED, NULL);
 }
 
 int authority_list_add(AuthorityList *list, const void *der, size_t size, const AuthorityRules *rules)
 {
     _cleanup_(authority_freep) Authority *authority = NULL;
+    uint8_t digest[AUTHORITY_DIGEST_SIZE];
     AuthorityRejection rejection;
+    Authority *found;
     int r;
 
-    /* Before it is parsed, which costs a hundred times as much. */
-    if (list_has(list, der, size)) {
-        list->rejected[AUTHORITY_DUPLICATE]++;
-        return 0;
-    }
-    r = authority_new(der, size, rules, &authority, &rejection);
+    list->seen++;
+    r = digest_of(der, size, digest);
     if (r < 0)
         return r;
-    if (r == 0) {
-        list->rejected[rejection]++;
-        return 0;
-    }
-    return list_append(list, &authority);
+    /* Before it is parsed, which costs a hundred times as much. */
+    found = authority_list_find(list, digest);
+    if (found)
+        return reject(list, AUTHORITY_DUPLICATE, found);
+    found = rules->known ? authority_list_find(rules->known, digest) : NULL;
+    if (found)
+        authority = authority_ref(found);
+    else
+        r = authority_new(der, size, &authority);
+    if (r == -EBADMSG)
+        return reject(list, AUTHORITY_MALFORMED, NULL);
+    if (r < 0)
+        return r;
+    rejection = judge(authority, rules);
+    return rejection == _AUTHORITY_REJECTION_MAX ? list_append(list, authority) : reject(list, rejection, authority);
 }
 
 size_t authority_list_rejected(const AuthorityList *list)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CA certificates, and ordered lists of them. An Authority never changes after it was made. */
+/* CA certificates, and ordered lists of them. An Authority never changes after it was made, so that several lists, and several threads, may hold it. */
 #pragma once
 
 #include <stdbool.h>
@@ -7,12 +7,20 @@
 #include "openssl-util.h"
 #include "x509-render.h"
 
+#define AUTHORITY_DIGEST_SIZE 32U
+
 typedef struct Authority {
     CertificateSummary summary;
     void *der;
     size_t der_size;
+    uint8_t digest[AUTHORITY_DIGEST_SIZE];     /* SHA-256 of the certificate */
+    uint8_t key_digest[AUTHORITY_DIGEST_SIZE]; /* SHA-256 of its subjectPublicKeyInfo */
     X509_NAME *subject;
     unsigned long subject_hash; /* of the canonical form: unequal hashes are unequal names */
+    unsigned rsa_bits;          /* 0 when the key is of another kind */
+    unsigned security_bits;     /* of the key, 0 when unknown */
+    bool is_ca, is_v1_root;
+    unsigned references; /* atomic */
 } Authority;
 
 /* Why a certificate is not taken. */
@@ -20,41 +28,67 @@ typedef enum AuthorityRejection {
     AUTHORITY_MALFORMED,
     AUTHORITY_NOT_CA,
     AUTHORITY_EXPIRED,
+    AUTHORITY_WEAK,
     AUTHORITY_DUPLICATE,
     _AUTHORITY_REJECTION_MAX,
 } AuthorityRejection;
 
-/* "expired" and the like, for a sentence with a number before it. */
+/* "expired" and the like, for a sentence with a number before it; and for programs. */
 const char *authority_rejection_to_string(AuthorityRejection rejection);
+const char *authority_rejection_to_word(AuthorityRejection rejection);
+
+typedef struct AuthorityList AuthorityList;
 
 typedef struct AuthorityRules {
     bool allow_v1;      /* self-signed version 1 roots, which cannot say that they are CAs */
     bool allow_expired;
+    bool refuse_weak;   /* see authority_is_weak() */
     int64_t now;        /* seconds since the epoch */
+    const AuthorityList *known; /* need not be parsed again; may be NULL */
 } AuthorityRules;
 
-/* Returns 1 with *ret, 0 with *ret_rejection, or -ENOMEM. */
-int authority_new(const void *der, size_t size, const AuthorityRules *rules, Authority **ret,
-                  AuthorityRejection *ret_rejection);
+/* Returns 0, -ENOMEM, or -EBADMSG for what is no certificate. */
+int authority_new(const void *der, size_t size, Authority **ret);
+Authority *authority_ref(Authority *authority);
 Authority *authority_free(Authority *authority);
 DEFINE_TRIVIAL_CLEANUP_FUNC(Authority *, authority_free);
 
 bool authority_same_subject(const Authority *a, const Authority *b);
+/* "crypto ca rsa 1024 disable": an RSA modulus of 1024 bits or less. */
+bool authority_is_weak(const Authority *authority);
 
-typedef struct AuthorityList {
+/* One certificate that was not taken. */
+typedef struct AuthorityReport {
+    AuthorityRejection reason;
+    size_t number;        /* of the certificate in its bundle, from 1 */
+    Authority *authority; /* NULL when it does not parse */
+} AuthorityReport;
+
+/* How many of them are kept; the rest is counted only. */
+#define AUTHORITY_REPORTS_MAX 1000U
+
+struct AuthorityList {
     Authority **items;
-    size_t n;
+    size_t n, n_allocated;
+    uint32_t *slots; /* open hash of item numbers + 1, by digest */
+    size_t n_slots;
+    size_t seen;
     size_t rejected[_AUTHORITY_REJECTION_MAX];
-} AuthorityList;
+    AuthorityReport *reports;
+    size_t n_reports;
+};
 
 AuthorityList *authority_list_new(void);
 AuthorityList *authority_list_free(AuthorityList *list);
 DEFINE_TRIVIAL_CLEANUP_FUNC(AuthorityList *, authority_list_free);
 
-/* Adds the certificate, or counts why not. Returns 0 or -ENOMEM. */
+/* Adds the certificate, or counts and reports why not. Returns 0 or -ENOMEM. */
 int authority_list_add(AuthorityList *list, const void *der, size_t size, const AuthorityRules *rules);
-/* Moves all items that are new to list from the other one, which keeps the rest. Returns 0 or -ENOMEM. */
-int authority_list_take(AuthorityList *list, AuthorityList *from);
+/* Counts one that cannot even be read. Returns 0 or -ENOMEM. */
+int authority_list_add_malformed(AuthorityList *list);
+/* Adds all items of the other list that are not there yet; both hold them then. Returns 0 or -ENOMEM. */
+int authority_list_join(AuthorityList *list, const AuthorityList *other);
+Authority *authority_list_find(const AuthorityList *list, const uint8_t digest[AUTHORITY_DIGEST_SIZE]);
 size_t authority_list_rejected(const AuthorityList *list);
-/* "3 expired, 1 no CA certificate"; empty when none was rejected. The caller owns the text; NULL when out of memory. */
+/* "3 expired, 1 without CA rights"; empty when none was rejected. The caller owns the text; NULL when out of memory. */
 char *authority_list_describe_rejected(const AuthorityList *list);

@@ -6,19 +6,27 @@
 #include "fetch-client.h"
 #include "log.h"
 #include "poold.h"
-#include "store.h"
+#include "report.h"
 
 #include <time.h>
 
 #define DOWNLOAD_SECONDS 120U
 
+/* The worker uses what never changes after start, the state file, and what is in here. */
 typedef struct Import {
-    Poold *poold; /* the worker uses what never changes, and the state file */
-    char *url;
-    char *trust_anchors;
+    Poold *poold;
+    StoreOrigin origin;
+    void *data;
+    size_t size;
+    char *trust_anchors, *signer;
+    AuthorityList *known; /* parsed already */
+    size_t n_before;
+    unsigned shrink_limit;
+    bool downloads, force, refuse_weak;
+
     Pool *pool;
     uint32_t imported, rejected;
-    char *rejections;
+    char *rejections, *report;
 } Import;
 
 static void import_free(void *userdata)
@@ -26,35 +34,39 @@ static void import_free(void *userdata)
     Import *import = userdata;
 
     import->poold->importing = false;
+    store_origin_done(&import->origin);
+    authority_list_free(import->known);
     pool_free(import->pool);
-    free(import->url);
+    free(import->data);
     free(import->trust_anchors);
+    free(import->signer);
     free(import->rejections);
+    free(import->report);
     free(import);
 }
 
 /* --- In the worker -------------------------------------------------------------------------------------------------- */
 
-static int download(Job *job, const Import *import, FetchReply *reply)
+static int download(Job *job, Import *import, FetchReply *reply)
 {
     const FetchRequest request = {
-        .url = import->url,
+        .url = import->origin.url,
         .trust_anchors = import->trust_anchors,
         .size_max = BUNDLE_SIZE_MAX,
         .timeout_seconds = DOWNLOAD_SECONDS,
     };
     int r;
 
+    job_progress(job, 0, "Downloading the bundle");
     r = fetch(&request, job_cancel_fd(job), reply);
     if (r == -EMSGSIZE)
-        return job_fail(job, ERROR_TOO_LARGE, "The bundle at %s is larger than 4 MiB", import->url);
+        return job_fail(job, ERROR_TOO_LARGE, "The bundle at %s is larger than 48 MiB", request.url);
     if (r == -EHOSTUNREACH)
-        return job_fail(job, ERROR_UNREACHABLE, "%s cannot be downloaded: %s", import->url, reply->error);
+        return job_fail(job, ERROR_UNREACHABLE, "%s cannot be downloaded: %s", request.url, reply->error);
     if (r < 0)
         return r;
     if (reply->status != 200)
-        return job_fail(job, ERROR_UNREACHABLE, "%s cannot be downloaded: the server answered with HTTP status %u", import->url,
-                        reply->status);
+        return job_fail(job, ERROR_UNREACHABLE, "%s cannot be downloaded: the server answered with HTTP status %u", request.url, reply->status);
     return 0;
 }
 
@@ -62,57 +74,85 @@ static int refuse_bundle(Job *job, const Import *import, const FetchReply *reply
 {
     const char *type = reply->content_type;
 
-    return job_fail(job, r == -EMSGSIZE ? ERROR_TOO_LARGE : ERROR_MALFORMED,
-                    "What %s holds is no bundle of CA certificates: %s%s%s%s", import->url, reason, type ? " (content type " : "",
-                    type ?: "", type ? ")" : "");
+    if (r == -EKEYREJECTED)
+        return job_fail(job, ERROR_VERIFICATION_FAILED, "The bundle at %s is not taken: %s", import->origin.url, reason);
+    return job_fail(job, r == -EMSGSIZE ? ERROR_TOO_LARGE : ERROR_MALFORMED, "What %s holds is no bundle of CA certificates: %s%s%s%s",
+                    import->origin.url, reason, type ? " (content type " : "", type ?: "", type ? ")" : "");
 }
 
-static int read_bundle(Job *job, Import *import, const FetchReply *reply, AuthorityList **ret)
+static int read_bundle(Job *job, const Import *import, const FetchReply *reply, AuthorityList **ret)
+{
+    const AuthorityRules rules = {.now = time(NULL), .refuse_weak = import->refuse_weak, .known = import->known};
+    const char *reason = NULL;
+    int r = 0;
+
+    job_progress(job, 50, "Reading the certificates");
+    if (import->signer)
+        r = bundle_check_signature(reply->body, reply->body_size, import->signer, import->known, &reason);
+    if (r >= 0)
+        r = bundle_parse(reply->body, reply->body_size, &rules, ret, &reason);
+    if (r == -EBADMSG || r == -EMSGSIZE || r == -EKEYREJECTED)
+        return refuse_bundle(job, import, reply, r, reason);
+    return r;
+}
+
+/* PEERS F30: what is not plausible changes nothing. */
+static int check_plausible(Job *job, const Import *import, const AuthorityList *list)
+{
+    size_t lost = list->n < import->n_before ? import->n_before - list->n : 0;
+
+    if (list->n == 0)
+        return job_fail(job, ERROR_MALFORMED, "Nothing in the bundle at %s is usable, the trustpool stays as it is: %s", import->origin.url,
+                        import->rejected > 0 ? import->rejections : "no certificates");
+    if (!import->force && lost * 100 > import->n_before * import->shrink_limit)
+        return job_fail(job, ERROR_CONFLICT,
+                        "The bundle at %s would replace %zu CA certificates by %zu, a loss of more than %u%%: the trustpool stays as it is; use force when "
+                        "that is meant",
+                        import->origin.url, import->n_before, list->n, import->shrink_limit);
+    return 0;
+}
+
+static int take_bundle(Job *job, Import *import, const FetchReply *reply)
 {
     _cleanup_(authority_list_freep) AuthorityList *list = NULL;
-    const AuthorityRules rules = {.now = time(NULL)};
-    const char *reason;
     int r;
 
-    r = bundle_parse(reply->body, reply->body_size, &rules, &list, &reason);
-    if (r == -EBADMSG || r == -EMSGSIZE)
-        return refuse_bundle(job, import, reply, r, reason);
+    r = read_bundle(job, import, reply, &list);
     if (r < 0)
         return r;
     import->rejections = authority_list_describe_rejected(list);
-    if (!import->rejections)
+    import->report = report_rejected(list);
+    if (!import->rejections || !import->report)
         return -ENOMEM;
     import->imported = (uint32_t)list->n;
     import->rejected = (uint32_t)authority_list_rejected(list);
-    if (list->n == 0)
-        return job_fail(job, ERROR_MALFORMED, "Nothing in the bundle at %s is usable, the trustpool stays as it is: %s", import->url,
-                        import->rejected > 0 ? import->rejections : "no certificates");
-    *ret = TAKE_PTR(list);
-    return 0;
+    r = check_plausible(job, import, list);
+    if (r < 0)
+        return r;
+    return pool_new(import->poold->built_in, TAKE_PTR(list), import->refuse_weak, &import->pool);
 }
 
 static int import_run(Job *job, void *userdata)
 {
     _cleanup_(fetch_reply_done) FetchReply reply = {0};
-    AuthorityList *downloaded;
     Import *import = userdata;
-    int r;
+    int r = 0;
 
-    job_progress(job, 0, "Downloading the bundle");
-    r = download(job, import, &reply);
-    if (r < 0)
-        return r;
-    job_progress(job, 50, "Reading the certificates");
-    r = read_bundle(job, import, &reply, &downloaded);
-    if (r < 0)
-        return r;
-    r = pool_new(import->poold->built_in, downloaded, &import->pool);
+    if (import->downloads) {
+        r = download(job, import, &reply);
+    } else {
+        reply.body = TAKE_PTR(import->data);
+        reply.body_size = import->size;
+    }
+    if (r >= 0)
+        r = take_bundle(job, import, &reply);
     if (r < 0)
         return r;
     if (job_is_cancelled(job))
         return -ECANCELED;
     job_progress(job, 90, "Storing the certificates");
-    r = store_save(import->poold->state_fd, import->url, time(NULL), pool_get_downloaded(import->pool));
+    import->origin.imported = time(NULL);
+    r = store_save(import->poold->state_fd, &import->origin, pool_get_downloaded(import->pool));
     if (r < 0)
         return job_fail(job, ERROR_FAILED, "The certificates cannot be stored, the trustpool stays as it is: %s", strerror(-r));
     return 0;
@@ -120,26 +160,64 @@ static int import_run(Job *job, void *userdata)
 
 /* --- In the main loop ----------------------------------------------------------------------------------------------- */
 
+/* The policy may have changed meanwhile. */
+static int remake_pool(Import *import)
+{
+    _cleanup_(pool_freep) Pool *old = TAKE_PTR(import->pool);
+
+    return poold_make_pool(import->poold, pool_get_downloaded(old), &import->pool);
+}
+
 static int import_done(Job *job, void *userdata, int r)
 {
     static const LogEvent event = {LOG_POOL_UPDATED};
     Import *import = userdata;
 
+    if (r >= 0 && import->refuse_weak != import->poold->policy->refuse_weak)
+        r = remake_pool(import);
     if (r < 0)
-        return 0;
-    poold_replace(import->poold, TAKE_PTR(import->pool));
-    log_event(&event, LOG_FIELDS("USER", job_user(job), "URL", import->url),
-              "Trustpool replaced by %s: %u CA certificates imported from %s, %u rejected%s%s", job_user(job), import->imported, import->url,
-              import->rejected, import->rejected > 0 ? ": " : "", import->rejections);
+        return r;
+    log_event(&event, LOG_FIELDS("USER", job_user(job), "URL", import->origin.url),
+              "Trustpool replaced by %s: %u CA certificates imported from %s, %u rejected%s%s", job_user(job), import->imported,
+              import->origin.url, import->rejected, import->rejected > 0 ? ": " : "", import->rejections);
+    poold_replace(import->poold, TAKE_PTR(import->pool), &import->origin);
     r = job_result(job, "imported", 'u', &import->imported);
-    return r < 0 ? r : job_result(job, "rejected", 'u', &import->rejected);
+    if (r >= 0)
+        r = job_result(job, "rejected", 'u', &import->rejected);
+    return r < 0 ? r : job_result(job, "report", 's', import->report);
 }
 
-int poold_import(Poold *poold, sd_bus_message *m, const char *url, sd_bus_error *reterr_error)
+/* What the worker needs of what is the main loop's. */
+static int import_fill(Import *import, const Poold *poold, const ImportOrder *order)
+{
+    const Policy *policy = poold->policy;
+    size_t size;
+    int r;
+
+    import->origin.url = strdup(order->url);
+    import->trust_anchors = strdup(pool_bundle(poold->pool, &size));
+    import->signer = policy->signer ? strdup(policy->signer) : NULL;
+    import->data = order->data ? malloc(order->size + 1) : NULL;
+    import->known = authority_list_new();
+    if (!import->origin.url || !import->trust_anchors || (policy->signer && !import->signer) || (order->data && !import->data) || !import->known)
+        return -ENOMEM;
+    if (order->data)
+        memcpy(import->data, order->data, order->size);
+    import->downloads = !order->data;
+    import->size = order->size;
+    import->force = order->force;
+    import->shrink_limit = policy->shrink_limit;
+    import->refuse_weak = policy->refuse_weak;
+    import->n_before = pool_downloaded(poold->pool);
+    r = authority_list_join(import->known, poold->built_in);
+    return r < 0 ? r : authority_list_join(import->known, pool_get_downloaded(poold->pool));
+}
+
+int poold_import(Poold *poold, sd_bus_message *m, const ImportOrder *order, sd_bus_error *reterr_error)
 {
     JobWork work = {.kind = "import", .run = import_run, .done = import_done, .free_data = import_free};
     Import *import;
-    size_t size;
+    int r;
 
     if (poold->importing)
         return sd_bus_error_setf(reterr_error, ERROR_BUSY, "Another import is running; try again when it has ended");
@@ -148,11 +226,10 @@ int poold_import(Poold *poold, sd_bus_message *m, const char *url, sd_bus_error 
         return -ENOMEM;
     import->poold = poold;
     poold->importing = true;
-    import->url = strdup(url);
-    import->trust_anchors = strdup(pool_bundle(poold->pool, &size));
-    if (!import->url || !import->trust_anchors) {
+    r = import_fill(import, poold, order);
+    if (r < 0) {
         import_free(import);
-        return -ENOMEM;
+        return r;
     }
     work.data = import;
     return job_start(m, &work, reterr_error);

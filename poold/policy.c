@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The configuration section "trustpool": {"policy": {"description": text, "cabundle-url": URL}}, all of it optional. */
+/* The configuration section "trustpool", all of it optional: {"rsa-1024-disable": true, "policy": {"description": text, "cabundle-url": URL,
+ * "cabundle-signer": fingerprint, "cabundle-shrink-limit": per cent}}. */
+#include "policy.h"
+
+#include <ctype.h>
+
 #include "fetch-client.h"
 #include "json-util.h"
 #include "names.h"
 #include "poold.h"
 
 #define LINE_POLICY "crypto ca trustpool policy"
+#define FINGERPRINT_LENGTH 64U
 
 int poold_check_url(const char *url, const char **ret_reason)
 {
@@ -16,15 +22,39 @@ int poold_check_url(const char *url, const char **ret_reason)
     return fetch_url_check(url, ret_reason);
 }
 
-static int check_text(json_object *policy, const char *name, const char **ret, ConfigProblems *problems)
+Policy *policy_free(Policy *policy)
 {
-    int r = json_get_string(policy, name, ret);
+    if (policy) {
+        free(policy->url);
+        free(policy->signer);
+        free(policy->description);
+        free(policy);
+    }
+    return NULL;
+}
+
+/* --- Reading -------------------------------------------------------------------------------------------------------- */
+
+/* problems is NULL for what has been checked before. */
+static int problem(ConfigProblems *problems, const char *line, const char *reason)
+{
+    int r = problems ? config_problem(problems, line, "%s", reason) : -EBADMSG;
+
+    return r < 0 ? r : 0;
+}
+
+/* Returns 1 when it is there. */
+static int get_text(json_object *o, const char *name, const char *line, char **ret, ConfigProblems *problems)
+{
+    const char *text;
+    int r = json_get_string(o, name, &text);
 
     if (r == -ENOENT)
         return 0;
     if (r < 0)
-        return config_problem(problems, LINE_POLICY, "%s is not text", name);
-    return 1;
+        return problem(problems, line, "it is not text");
+    *ret = strdup(text);
+    return *ret ? 1 : -ENOMEM;
 }
 
 static bool is_description(const char *text)
@@ -37,45 +67,100 @@ static bool is_description(const char *text)
     return length >= 1 && length <= DESCRIPTION_MAX;
 }
 
-static int check_policy(json_object *policy, ConfigProblems *problems)
+/* In the form of CertificateSummary: upper case. */
+static bool take_fingerprint(char *text)
 {
-    static const char *const members[] = {"cabundle-url", "description", NULL};
-    const char *text, *reason;
+    if (strlen(text) != FINGERPRINT_LENGTH)
+        return false;
+    for (char *p = text; *p; p++) {
+        if (!isxdigit((unsigned char)*p))
+            return false;
+        *p = (char)toupper((unsigned char)*p);
+    }
+    return true;
+}
+
+static int read_shrink_limit(json_object *o, Policy *policy, ConfigProblems *problems)
+{
+    uint64_t percent;
+    int r = json_get_uint64(o, "cabundle-shrink-limit", &percent);
+
+    if (r == -ENOENT)
+        return 0;
+    if (r < 0 || percent > 100)
+        return problem(problems, LINE_POLICY " cabundle shrink-limit", "the limit is a percentage from 0 to 100");
+    policy->shrink_limit = (unsigned)percent;
+    return 0;
+}
+
+static int read_cabundle(json_object *o, Policy *policy, ConfigProblems *problems)
+{
+    const char *reason;
     int r;
 
-    if (json_only_members(policy, members) < 0)
-        return config_problem(problems, LINE_POLICY, "the policy has lines that are not known here");
-    r = check_text(policy, "description", &text, problems);
-    if (r > 0 && !is_description(text))
-        r = config_problem(problems, LINE_POLICY " description", "a description has 1 to 80 printable characters");
-    if (r < 0)
-        return r;
-    r = check_text(policy, "cabundle-url", &text, problems);
-    if (r > 0 && poold_check_url(text, &reason) < 0)
-        r = config_problem(problems, LINE_POLICY " cabundle url", "%s", reason);
-    return r < 0 ? r : 0;
+    r = get_text(o, "cabundle-url", LINE_POLICY " cabundle url", &policy->url, problems);
+    if (r > 0 && poold_check_url(policy->url, &reason) < 0)
+        r = problem(problems, LINE_POLICY " cabundle url", reason);
+    if (r >= 0)
+        r = get_text(o, "cabundle-signer", LINE_POLICY " cabundle signer", &policy->signer, problems);
+    if (r > 0 && !take_fingerprint(policy->signer))
+        r = problem(problems, LINE_POLICY " cabundle signer", "a SHA-256 fingerprint has 64 hex digits");
+    return r < 0 ? r : read_shrink_limit(o, policy, problems);
+}
+
+static int read_policy(json_object *o, Policy *policy, ConfigProblems *problems)
+{
+    static const char *const members[] = {"cabundle-url", "cabundle-signer", "cabundle-shrink-limit", "description", NULL};
+    int r;
+
+    if (json_only_members(o, members) < 0)
+        return problem(problems, LINE_POLICY, "the policy has lines that are not known here");
+    r = get_text(o, "description", LINE_POLICY " description", &policy->description, problems);
+    if (r > 0 && !is_description(policy->description))
+        r = problem(problems, LINE_POLICY " description", "a description has 1 to 80 printable characters");
+    return r < 0 ? r : read_cabundle(o, policy, problems);
+}
+
+static int read_section(json_object *section, Policy *policy, ConfigProblems *problems)
+{
+    static const char *const members[] = {"policy", "rsa-1024-disable", NULL};
+    json_object *o;
+    int r;
+
+    if (json_only_members(section, members) < 0)
+        return problem(problems, "crypto ca trustpool", "there is only a policy here");
+    r = json_get_bool(section, "rsa-1024-disable", &policy->refuse_weak);
+    if (r < 0 && r != -ENOENT)
+        return problem(problems, "crypto ca rsa 1024 disable", "it is not true");
+    r = json_get_object(section, "policy", &o);
+    if (r == -ENOENT)
+        return 0;
+    return r < 0 ? problem(problems, LINE_POLICY, "the policy is not an object") : read_policy(o, policy, problems);
+}
+
+Policy *policy_new(void)
+{
+    Policy *policy = calloc(1, sizeof *policy);
+
+    if (policy)
+        policy->shrink_limit = SHRINK_LIMIT_DEFAULT;
+    return policy;
 }
 
 static int check(void *userdata, json_object *section, ConfigProblems *problems)
 {
-    static const char *const members[] = {"policy", NULL};
-    json_object *policy;
-    int r;
+    _cleanup_(policy_freep) Policy *policy = policy_new();
 
-    if (json_only_members(section, members) < 0)
-        return config_problem(problems, "crypto ca trustpool", "there is only a policy here");
-    r = json_get_object(section, "policy", &policy);
-    if (r == -ENOENT)
-        return 0;
-    if (r < 0)
-        return config_problem(problems, LINE_POLICY, "the policy is not an object");
-    return check_policy(policy, problems);
+    return policy ? read_section(section, policy, problems) : -ENOMEM;
 }
 
-/* The description is for people, the URL is for whoever starts an import: neither changes what this daemon does by itself. */
 static int apply(void *userdata, uint64_t commit, json_object *section)
 {
-    return 0;
+    _cleanup_(policy_freep) Policy *policy = policy_new();
+    int r;
+
+    r = policy ? read_section(section, policy, NULL) : -ENOMEM;
+    return r < 0 ? r : poold_apply(userdata, TAKE_PTR(policy));
 }
 
 const ConfigSection poold_config_sections[] = {

@@ -8,9 +8,14 @@
 
 typedef struct Pool Pool;
 
-/* built_in stays the caller's and has to outlive the pool; downloaded becomes the pool's, on failure too. A built-in CA is inactive while a downloaded one
- * has its subject. */
-int pool_new(const AuthorityList *built_in, AuthorityList *downloaded, Pool **ret);
+typedef enum PoolState {
+    POOL_ACTIVE,
+    POOL_SUPERSEDED, /* a built-in CA, and a downloaded one has its subject */
+    POOL_WEAK,       /* "crypto ca rsa 1024 disable" is configured and meant for it */
+} PoolState;
+
+/* built_in stays the caller's and has to outlive the pool; downloaded becomes the pool's, on failure too. refuse_weak: see authority_is_weak(). */
+int pool_new(const AuthorityList *built_in, AuthorityList *downloaded, bool refuse_weak, Pool **ret);
 Pool *pool_free(Pool *pool);
 DEFINE_TRIVIAL_CLEANUP_FUNC(Pool *, pool_free);
 
@@ -20,9 +25,21 @@ size_t pool_active(const Pool *pool);
 const AuthorityList *pool_get_downloaded(const Pool *pool);
 /* When the first active certificate expires, seconds since the epoch; 0 for an empty pool. */
 int64_t pool_earliest_expiry(const Pool *pool);
+/* The same among those that expire after that moment; 0 when there is none. */
+int64_t pool_next_expiry(const Pool *pool, int64_t after);
+
+/* Called for each active certificate, built-in ones first. Stops at the first negative return, and returns it. */
+typedef int (*pool_callback_t)(const Authority *authority, void *userdata);
+int pool_each_active(const Pool *pool, pool_callback_t callback, void *userdata);
 
 /* The active certificates as concatenated PEM, each under its subject as a comment. */
 const char *pool_bundle(const Pool *pool, size_t *ret_size);
+/* One certificate in that form. 0 or -ENOMEM. */
+int authority_write_pem(FILE *f, const Authority *authority);
 
-/* The array of org.chancery.TrustPool1.List. */
-void pool_write_list(const Pool *pool, JsonWriter *w);
+/* What org.chancery.TrustPool1.List shows: all, or those that match. */
+typedef struct PoolFilter {
+    const char *subject;     /* part of the subject, in any case of letters; NULL: any */
+    const char *fingerprint; /* the beginning of the SHA-1 or SHA-256 fingerprint, hex; NULL: any */
+} PoolFilter;
+void pool_write_list(const Pool *pool, const PoolFilter *filter, JsonWriter *w);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* org.chancery.TrustPool1. */
+#include "bundle.h"
 #include "errors.h"
 #include "log.h"
 #include "memfd.h"
 #include "names.h"
 #include "org.chancery.TrustPool1.h"
 #include "poold.h"
-#include "store.h"
 
-static int list_to_memfd(const Pool *pool)
+static int list_to_memfd(const Pool *pool, const PoolFilter *filter)
 {
     _cleanup_(json_writer_freep) JsonWriter *w = NULL;
     _cleanup_close_ int fd = memfd_new("trustpool");
@@ -19,7 +19,7 @@ static int list_to_memfd(const Pool *pool)
     w = json_writer_new(fd);
     if (!w)
         return -ENOMEM;
-    pool_write_list(pool, w);
+    pool_write_list(pool, filter, w);
     r = json_writer_finish(w);
     if (r < 0)
         return r;
@@ -31,14 +31,16 @@ static int list_to_memfd(const Pool *pool)
 
 int trust_pool1_method_list(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
 {
+    PoolFilter filter = {0};
+    const BusOption options[] = {{"subject", 's', &filter.subject, NULL}, {"fingerprint", 's', &filter.fingerprint, NULL}};
     _cleanup_close_ int fd = -EBADF;
     Poold *poold = userdata;
     int r;
 
-    r = bus_read_options(m, NULL, 0, reterr_error);
+    r = bus_read_options(m, options, ELEMENTSOF(options), reterr_error);
     if (r < 0)
         return r;
-    fd = list_to_memfd(poold->pool);
+    fd = list_to_memfd(poold->pool, &filter);
     if (fd < 0)
         return fd;
     return sd_bus_reply_method_return(m, "h", fd);
@@ -46,34 +48,72 @@ int trust_pool1_method_list(sd_bus_message *m, void *userdata, sd_bus_error *ret
 
 int trust_pool1_method_import(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
 {
-    const char *url, *reason;
+    ImportOrder order = {0};
+    const BusOption options[] = {{"force", 'b', &order.force, NULL}};
+    const char *reason;
     int r;
 
-    r = sd_bus_message_read(m, "s", &url);
+    r = sd_bus_message_read(m, "s", &order.url);
     if (r >= 0)
-        r = bus_read_options(m, NULL, 0, reterr_error);
+        r = bus_read_options(m, options, ELEMENTSOF(options), reterr_error);
     if (r < 0)
         return r;
-    if (poold_check_url(url, &reason) < 0)
+    if (poold_check_url(order.url, &reason) < 0)
         return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT, "Nothing can be imported: %s", reason);
-    return poold_import(userdata, m, url, reterr_error);
+    return poold_import(userdata, m, &order, reterr_error);
+}
+
+/* What stands in the journal and in the state file about data that came over the bus. */
+static bool is_name(const char *text)
+{
+    size_t length = strlen(text);
+
+    for (const char *p = text; *p; p++)
+        if (*p < 0x20 || *p > 0x7e)
+            return false;
+    return length >= 1 && length <= URL_MAX;
+}
+
+int trust_pool1_method_import_data(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    ImportOrder order = {.url = "data"};
+    const BusOption options[] = {{"force", 'b', &order.force, NULL}, {"name", 's', &order.url, NULL}};
+    _cleanup_free_ void *data = NULL;
+    int fd, r;
+
+    r = sd_bus_message_read(m, "h", &fd);
+    if (r >= 0)
+        r = bus_read_options(m, options, ELEMENTSOF(options), reterr_error);
+    if (r < 0)
+        return r;
+    if (!is_name(order.url))
+        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT, "The name has to be 1 to 800 printable ASCII characters");
+    r = memfd_read(fd, BUNDLE_SIZE_MAX, &data, &order.size);
+    if (r == -EMSGSIZE)
+        return sd_bus_error_setf(reterr_error, ERROR_TOO_LARGE, "The bundle is larger than 48 MiB");
+    if (r == -EBADFD)
+        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT, "The bundle has to come as a sealed memory file");
+    if (r < 0)
+        return r;
+    order.data = data;
+    return poold_import(userdata, m, &order, reterr_error);
 }
 
 static int clean(Poold *poold)
 {
-    AuthorityList *none = authority_list_new();
+    _cleanup_(authority_list_freep) AuthorityList *none = authority_list_new();
     _cleanup_(pool_freep) Pool *pool = NULL;
     int r;
 
     if (!none)
         return -ENOMEM;
-    r = pool_new(poold->built_in, none, &pool);
+    r = poold_make_pool(poold, none, &pool);
     if (r < 0)
         return r;
     r = store_clear(poold->state_fd);
     if (r < 0)
         return r;
-    poold_replace(poold, TAKE_PTR(pool));
+    poold_replace(poold, TAKE_PTR(pool), &(StoreOrigin){0});
     return 0;
 }
 
@@ -97,29 +137,26 @@ int trust_pool1_method_clean(sd_bus_message *m, void *userdata, sd_bus_error *re
     return sd_bus_reply_method_return(m, "u", (uint32_t)removed);
 }
 
-int trust_pool1_get_built_in(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
-                             void *userdata, sd_bus_error *reterr_error)
-{
-    const Poold *poold = userdata;
-
-    return sd_bus_message_append(reply, "u", (uint32_t)pool_built_in(poold->pool));
-}
-
-int trust_pool1_get_downloaded(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
-                               void *userdata, sd_bus_error *reterr_error)
-{
-    const Poold *poold = userdata;
-
-    return sd_bus_message_append(reply, "u", (uint32_t)pool_downloaded(poold->pool));
-}
-
-int trust_pool1_get_earliest_expiry(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
-                                    void *userdata, sd_bus_error *reterr_error)
-{
-    const Poold *poold = userdata;
-
-    return sd_bus_message_append(reply, "x", pool_earliest_expiry(poold->pool));
-}
+#define GETTER(name, type, value)                                                                                                        \
+    int trust_pool1_get_##name(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,        \
+                               void *userdata, sd_bus_error *reterr_error)                                                               \
+    {                                                                                                                                    \
+        const Poold *poold = userdata;                                                                                                   \
+                                                                                                                                         \
+        return sd_bus_message_append(reply, type, value);                                                                                \
+    }
+GETTER(built_in, "u", (uint32_t)pool_built_in(poold->pool))
+GETTER(downloaded, "u", (uint32_t)pool_downloaded(poold->pool))
+GETTER(active, "u", (uint32_t)pool_active(poold->pool))
+GETTER(earliest_expiry, "x", pool_earliest_expiry(poold->pool))
+GETTER(bundle_url, "s", poold->policy->url ?: "")
+GETTER(bundle_signer, "s", poold->policy->signer ?: "")
+GETTER(shrink_limit, "u", (uint32_t)poold->policy->shrink_limit)
+GETTER(weak_refused, "b", poold->policy->refuse_weak)
+GETTER(description, "s", poold->policy->description ?: "")
+GETTER(source, "s", poold->origin.url ?: "")
+GETTER(imported, "x", poold->origin.imported)
+#undef GETTER
 
 int poold_bus_init(Poold *poold)
 {

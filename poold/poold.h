@@ -4,20 +4,22 @@
 
 #include "config-owner.h"
 #include "job.h"
+#include "policy.h"
 #include "pool.h"
 #include "server.h"
+#include "store.h"
 
 #define BUILT_IN_FILE "/etc/ssl/certs/ca-certificates.crt"
 #define BUILT_IN_FOLDER "/usr/share/chancery/trustpool"
 #define EXPORT_FILE "ca-bundle.pem"
-#define URL_MAX 800U
-#define DESCRIPTION_MAX 80U
 
 typedef struct Poold {
     Server *server;
     int state_fd, runtime_fd;         /* never change after start */
     const AuthorityList *built_in;    /* never changes after start */
     Pool *pool;                       /* never NULL after start */
+    StoreOrigin origin;               /* of its downloaded part */
+    Policy *policy;                   /* never NULL after start */
     bool importing;                   /* a job is about to replace the pool and owns the state file */
 } Poold;
 
@@ -25,11 +27,22 @@ typedef struct Poold {
 int poold_start(Server *server, void **ret);
 void poold_stop(void *userdata);
 
-/* Makes the new pool the one that everybody sees: in memory, on the bus and in the exported file. */
-void poold_replace(Poold *poold, Pool *pool);
+/* Makes the new pool the one that everybody sees: in memory, on the bus and in the exported file. Takes over both; *origin is empty afterwards. */
+void poold_replace(Poold *poold, Pool *pool, StoreOrigin *origin);
+/* The pool once more, as the policy has it. */
+int poold_make_pool(const Poold *poold, const AuthorityList *downloaded, Pool **ret);
+/* Takes over the policy, and makes it effective. */
+int poold_apply(Poold *poold, Policy *policy);
 
+/* One import: from a URL, or of data that the caller has brought along. */
+typedef struct ImportOrder {
+    const char *url;    /* where from; of data: what is said about it */
+    const void *data;   /* NULL: download it */
+    size_t size;
+    bool force;         /* also when many certificates would go */
+} ImportOrder;
 /* Starts the job of org.chancery.TrustPool1.Import and answers m. */
-int poold_import(Poold *poold, sd_bus_message *m, const char *url, sd_bus_error *reterr_error);
+int poold_import(Poold *poold, sd_bus_message *m, const ImportOrder *order, sd_bus_error *reterr_error);
 
 /* Registers the bus objects. */
 int poold_bus_init(Poold *poold);

@@ -7,7 +7,6 @@
 #include "atomic-file.h"
 #include "log.h"
 #include "names.h"
-#include "store.h"
 
 static void read_built_in(AuthorityList *list)
 {
@@ -24,7 +23,7 @@ static void read_built_in(AuthorityList *list)
         log_warning("There are no built-in CA certificates");
 }
 
-static int read_downloaded(int dirfd, AuthorityList **ret)
+static int read_downloaded(int dirfd, AuthorityList **ret, StoreOrigin *ret_origin)
 {
     static const LogEvent event = {LOG_STATE_CORRUPT};
     int r;
@@ -32,7 +31,7 @@ static int read_downloaded(int dirfd, AuthorityList **ret)
     r = remove_leftovers_at(dirfd);
     if (r < 0)
         log_warning_errno(r, "Leftovers in the state directory cannot be removed, ignoring: %m");
-    r = store_load(dirfd, ret);
+    r = store_load(dirfd, ret, ret_origin);
     if (r != -EBADMSG)
         return r;
     log_event(&event, LOG_FIELDS("FILE", STORE_FILE),
@@ -41,7 +40,7 @@ static int read_downloaded(int dirfd, AuthorityList **ret)
     r = quarantine_at(dirfd, STORE_FILE);
     if (r < 0)
         return r;
-    return store_load(dirfd, ret);
+    return store_load(dirfd, ret, ret_origin);
 }
 
 static int open_runtime_directory(void)
@@ -67,17 +66,51 @@ static void export_pool(Poold *poold)
         log_error_errno(r, "The pool cannot be exported to %s, other programs go on with the former one: %m", EXPORT_FILE);
 }
 
-void poold_replace(Poold *poold, Pool *pool)
+static void show_pool(Poold *poold, Pool *pool)
 {
     int r;
 
     pool_free(poold->pool);
     poold->pool = pool;
     export_pool(poold);
-    r = sd_bus_emit_properties_changed(server_bus(poold->server), TRUSTPOOL_PATH, TRUSTPOOL_NAME, "BuiltIn", "Downloaded", "EarliestExpiry",
-                                       NULL);
+    r = sd_bus_emit_properties_changed(server_bus(poold->server), TRUSTPOOL_PATH, TRUSTPOOL_NAME, "BuiltIn", "Downloaded", "Active",
+                                       "EarliestExpiry", NULL);
     if (r < 0)
         log_warning_errno(r, "The change of the pool cannot be announced on the bus, ignoring: %m");
+}
+
+void poold_replace(Poold *poold, Pool *pool, StoreOrigin *origin)
+{
+    store_origin_done(&poold->origin);
+    poold->origin = *origin;
+    *origin = (StoreOrigin){0};
+    show_pool(poold, pool);
+}
+
+int poold_make_pool(const Poold *poold, const AuthorityList *downloaded, Pool **ret)
+{
+    _cleanup_(authority_list_freep) AuthorityList *list = authority_list_new();
+    int r;
+
+    r = list ? authority_list_join(list, downloaded) : -ENOMEM;
+    return r < 0 ? r : pool_new(poold->built_in, TAKE_PTR(list), poold->policy->refuse_weak, ret);
+}
+
+int poold_apply(Poold *poold, Policy *policy)
+{
+    bool changes = policy->refuse_weak != poold->policy->refuse_weak;
+    Pool *pool;
+    int r;
+
+    policy_free(poold->policy);
+    poold->policy = policy;
+    if (!changes)
+        return 0;
+    r = poold_make_pool(poold, pool_get_downloaded(poold->pool), &pool);
+    if (r < 0)
+        return r;
+    show_pool(poold, pool);
+    return 0;
 }
 
 static int poold_load(Poold *poold)
@@ -86,7 +119,8 @@ static int poold_load(Poold *poold)
     int r;
 
     poold->built_in = built_in;
-    if (!built_in)
+    poold->policy = policy_new();
+    if (!built_in || !poold->policy)
         return -ENOMEM;
     poold->state_fd = state_directory_open();
     if (poold->state_fd < 0)
@@ -96,10 +130,10 @@ static int poold_load(Poold *poold)
         return log_error_errno(poold->runtime_fd, "Failed to open the runtime directory: %m");
     (void)remove_leftovers_at(poold->runtime_fd);
     read_built_in(built_in);
-    r = read_downloaded(poold->state_fd, &downloaded);
+    r = read_downloaded(poold->state_fd, &downloaded, &poold->origin);
     if (r < 0)
         return log_error_errno(r, "Failed to read the downloaded CA certificates: %m");
-    r = pool_new(built_in, downloaded, &poold->pool);
+    r = pool_new(built_in, downloaded, poold->policy->refuse_weak, &poold->pool);
     if (r < 0)
         return r;
     export_pool(poold);
@@ -135,6 +169,8 @@ void poold_stop(void *userdata)
     pool_free(poold->pool);
     memcpy(&built_in, &poold->built_in, sizeof built_in); /* const for everybody else */
     authority_list_free(built_in);
+    store_origin_done(&poold->origin);
+    policy_free(poold->policy);
     closep(&poold->state_fd);
     closep(&poold->runtime_fd);
     free(poold);

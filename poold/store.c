@@ -37,7 +37,7 @@ int store_read_built_in(const char *path, AuthorityList *list)
     r = bundle_parse(data, size, &built_in_rules, &found, &reason);
     if (r < 0)
         return r;
-    return authority_list_take(list, found);
+    return authority_list_join(list, found);
 }
 
 static int is_pem_file(const struct dirent *entry)
@@ -81,7 +81,7 @@ int store_read_built_in_folder(const char *path, AuthorityList *list, char **ret
 #define DIGEST_TEXT_SIZE 65U
 
 /* Over all that the file says, so that a flipped bit does not go unnoticed: a root's own signature proves nothing. */
-static int make_digest(const char *url, uint64_t imported, const AuthorityList *list, char ret[DIGEST_TEXT_SIZE])
+static int make_digest(const char *url, const char *etag, uint64_t imported, const AuthorityList *list, char ret[DIGEST_TEXT_SIZE])
 {
     _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *context = EVP_MD_CTX_new();
     unsigned char digest[EVP_MAX_MD_SIZE];
@@ -91,6 +91,7 @@ static int make_digest(const char *url, uint64_t imported, const AuthorityList *
     if (!context)
         return -ENOMEM;
     ok = EVP_DigestInit_ex2(context, EVP_sha256(), NULL) && EVP_DigestUpdate(context, url, strlen(url) + 1) &&
+         (!etag || EVP_DigestUpdate(context, etag, strlen(etag) + 1)) &&
          EVP_DigestUpdate(context, &imported, sizeof imported);
     for (size_t i = 0; ok && i < list->n; i++)
         ok = EVP_DigestUpdate(context, list->items[i]->der, list->items[i]->der_size);
@@ -117,38 +118,60 @@ static int load_certificate(json_object *o, AuthorityList *list)
     return authority_list_add(list, der, size, &stored_rules);
 }
 
-static int load_object(json_object *o, AuthorityList *list)
+static int load_certificates(json_object *certificates, AuthorityList *list)
 {
-    static const char *const members[] = {"format", "url", "imported", "certificates", "sha256", NULL};
-    const char *url, *digest;
-    json_object *certificates;
-    char expected[DIGEST_TEXT_SIZE];
-    uint64_t format, imported;
-    size_t n;
-    int r;
+    size_t n = json_object_array_length(certificates);
 
-    if (json_only_members(o, members) < 0 || json_get_uint64(o, "format", &format) < 0 || format != FORMAT ||
-        json_get_string(o, "url", &url) < 0 || json_get_uint64(o, "imported", &imported) < 0 ||
-        json_get_array(o, "certificates", &certificates) < 0 || json_get_string(o, "sha256", &digest) < 0)
-        return -EBADMSG;
-    n = json_object_array_length(certificates);
     if (n == 0 || n > BUNDLE_CERTIFICATES_MAX)
         return -EBADMSG;
     for (size_t i = 0; i < n; i++) {
-        r = load_certificate(json_object_array_get_idx(certificates, i), list);
+        int r = load_certificate(json_object_array_get_idx(certificates, i), list);
+
         if (r < 0)
             return r;
     }
-    r = make_digest(url, imported, list, expected);
+    return 0;
+}
+
+static int load_object(json_object *o, AuthorityList *list, StoreOrigin *ret)
+{
+    static const char *const members[] = {"format", "url", "etag", "imported", "certificates", "sha256", NULL};
+    const char *url, *etag = NULL, *digest;
+    json_object *certificates;
+    char expected[DIGEST_TEXT_SIZE];
+    uint64_t format, imported;
+    int r;
+
+    if (json_only_members(o, members) < 0 || json_get_uint64(o, "format", &format) < 0 || format != FORMAT ||
+        json_get_string(o, "url", &url) < 0 || json_get_string(o, "etag", &etag) == -EBADMSG ||
+        json_get_uint64(o, "imported", &imported) < 0 || imported > INT64_MAX || json_get_array(o, "certificates", &certificates) < 0 ||
+        json_get_string(o, "sha256", &digest) < 0)
+        return -EBADMSG;
+    r = load_certificates(certificates, list);
+    if (r >= 0)
+        r = make_digest(url, etag, imported, list, expected);
     if (r < 0)
         return r;
     /* The pool is one entity: with one of its certificates unreadable, it is not what was imported. */
-    return authority_list_rejected(list) > 0 || !streq(digest, expected) ? -EBADMSG : 0;
+    if (authority_list_rejected(list) > 0 || !streq(digest, expected))
+        return -EBADMSG;
+    ret->url = strdup(url);
+    ret->etag = etag ? strdup(etag) : NULL;
+    ret->imported = (int64_t)imported;
+    return ret->url && (ret->etag || !etag) ? 0 : -ENOMEM;
 }
 
-int store_load(int dirfd, AuthorityList **ret)
+void store_origin_done(StoreOrigin *origin)
+{
+    free(origin->url);
+    free(origin->etag);
+    *origin = (StoreOrigin){0};
+}
+
+int store_load(int dirfd, AuthorityList **ret, StoreOrigin *ret_origin)
 {
     _cleanup_(authority_list_freep) AuthorityList *list = authority_list_new();
+    _cleanup_(store_origin_done) StoreOrigin origin = {0};
     _cleanup_json_ json_object *o = NULL;
     _cleanup_free_ void *text = NULL;
     size_t size;
@@ -164,11 +187,13 @@ int store_load(int dirfd, AuthorityList **ret)
     if (r >= 0) {
         r = json_parse(text, size, &o);
         if (r >= 0)
-            r = load_object(o, list);
+            r = load_object(o, list, &origin);
         if (r < 0)
             return r;
     }
     *ret = TAKE_PTR(list);
+    *ret_origin = origin;
+    origin = (StoreOrigin){0};
     return 0;
 }
 
@@ -201,10 +226,10 @@ static int list_to_json(const AuthorityList *list, json_object **ret)
     return 0;
 }
 
-int store_save(int dirfd, const char *url, int64_t now, const AuthorityList *list)
+int store_save(int dirfd, const StoreOrigin *origin, const AuthorityList *list)
 {
     _cleanup_json_ json_object *o = json_object_new_object();
-    uint64_t imported = now > 0 ? (uint64_t)now : 0;
+    uint64_t imported = origin->imported > 0 ? (uint64_t)origin->imported : 0;
     json_object *certificates;
     char digest[DIGEST_TEXT_SIZE];
     const char *text;
@@ -213,11 +238,13 @@ int store_save(int dirfd, const char *url, int64_t now, const AuthorityList *lis
 
     if (!o)
         return -ENOMEM;
-    r = make_digest(url, imported, list, digest);
+    r = make_digest(origin->url, origin->etag, imported, list, digest);
     if (r >= 0)
         r = add(o, "format", json_object_new_uint64(FORMAT));
     if (r >= 0)
-        r = add(o, "url", json_object_new_string(url));
+        r = add(o, "url", json_object_new_string(origin->url));
+    if (r >= 0 && origin->etag)
+        r = add(o, "etag", json_object_new_string(origin->etag));
     if (r >= 0)
         r = add(o, "imported", json_object_new_uint64(imported));
     if (r >= 0)

@@ -11,11 +11,18 @@ int store_read_built_in(const char *path, AuthorityList *list);
  * missing folder is empty. */
 int store_read_built_in_folder(const char *path, AuthorityList *list, char **ret_name);
 
-/* The downloaded part. */
+/* The downloaded part, and where it came from. */
 #define STORE_FILE "downloaded.json"
+typedef struct StoreOrigin {
+    char *url;        /* NULL when nothing was downloaded */
+    char *etag;       /* the server's name for this version; may be NULL */
+    int64_t imported; /* seconds since the epoch */
+} StoreOrigin;
+void store_origin_done(StoreOrigin *origin);
+
 /* Returns 0, with an empty list when there is no file, -EBADMSG when the file is corrupt, or another negative errno. */
-int store_load(int dirfd, AuthorityList **ret);
+int store_load(int dirfd, AuthorityList **ret, StoreOrigin *ret_origin);
 /* Replaces the file; when it returns 0, what was said has reached the disk. */
-int store_save(int dirfd, const char *url, int64_t now, const AuthorityList *list);
+int store_save(int dirfd, const StoreOrigin *origin, const AuthorityList *list);
 /* Removes the file. Not there is fine. */
 int store_clear(int dirfd);

@@ -19,7 +19,7 @@ static void round_trip(AuthorityList *list)
     const char *text, *reason;
     size_t size, n = list->n;
 
-    if (!none || pool_new(none, list, &pool) < 0)
+    if (!none || pool_new(none, list, false, &pool) < 0)
         return;
     text = pool_bundle(pool, &size);
     if (pool_active(pool) != n || (n == 0) != (size == 0))
@@ -35,6 +35,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char *reason = NULL;
 
     if (bundle_parse(data, size, &download, &list, &reason) < 0 && !reason)
+        abort();
+    if (bundle_check_signature(data, size, "0000000000000000000000000000000000000000000000000000000000000000", list, &reason) >= 0 || !reason)
         abort();
     if (bundle_parse(data, size, &built_in, &all, &reason) >= 0)
         round_trip(all);

@@ -2,6 +2,7 @@
 """The trustpool on a booted router: bundles from servers inside it, imports that fail, kill -9, corrupt state, the exported file."""
 
 import contextlib
+import hashlib
 import json
 import random
 import re
@@ -61,8 +62,8 @@ def certificates(tmp_path_factory):
     def openssl(*words):
         return subprocess.run(["openssl", *map(str, words)], check=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE).stdout
 
-    def new(name, *more):
-        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", folder / f"{name}.key",
+    def new(name, *more, key=("ec", "-pkeyopt", "ec_paramgen_curve:P-256")):
+        openssl("req", "-x509", "-newkey", *key, "-nodes", "-keyout", folder / f"{name}.key",
                 "-out", folder / f"{name}.pem", "-days", 30, "-subj", f"/O=Trustpool Test/CN={name}", *more)
         return (folder / f"{name}.pem").read_text()
 
@@ -77,6 +78,13 @@ def certificates(tmp_path_factory):
     made["server.key"] = (folder / "server.key").read_text()
     (folder / "both").write_text(made["one"] + made["two"])
     made["both.p7b"] = openssl("crl2pkcs7", "-nocrl", "-certfile", folder / "both", "-outform", "DER")
+    (folder / "text").write_text("text")
+    made["signed-text.p7b"] = openssl("cms", "-sign", "-binary", "-nodetach", "-in", folder / "text", "-signer", folder / "one.pem", "-inkey",
+                                      folder / "one.key", "-outform", "DER")
+    (folder / "both.p7b").write_bytes(made["both.p7b"])
+    made["nested.p7b"] = openssl("cms", "-sign", "-binary", "-nodetach", "-in", folder / "both.p7b", "-signer", folder / "three.pem", "-inkey",
+                                 folder / "three.key", "-outform", "PEM")
+    made["weak"] = new("weak", key=("rsa:1024",))
     made["signed.p7b"] = openssl("cms", "-sign", "-binary", "-nodetach", "-in", folder / "both", "-signer", folder / "one.pem", "-inkey",
                                  folder / "one.key", "-outform", "DER")
     return made
@@ -93,9 +101,9 @@ def pool(machine, certificates):
     bundles["leaf.pem"] = certificates["leaf"]
     bundles["cut.pem"] = (certificates["one"] + certificates["two"])[:-40]
     bundles["cut.p7b"] = certificates["both.p7b"][:-1]
-    bundles["large"] = certificates["one"] * 8000
     for name, content in bundles.items():
         machine.write(f"{FOLDER}/{name}", content)
+    machine.run(["truncate", "-s", "50M", f"{FOLDER}/large"])
     with served(machine) as port:
         machine.pool_url = f"http://127.0.0.1:{port}"
         yield machine
@@ -129,8 +137,8 @@ REFUSED = {
     "{http}/leaf.pem": "without CA rights",
     "{http}/cut.pem": "cut off",
     "{http}/cut.p7b": "DER",
-    "{http}/signed.p7b": "content of its own",
-    "{http}/large": "larger than 4 MiB",
+    "{http}/signed-text.p7b": "content of the PKCS#7 container is neither",
+    "{http}/large": "larger than 48 MiB",
     "{http}/missing": "404",
     "{http}": "neither PEM nor PKCS#7",
     "http://127.0.0.1:1/": "cannot be downloaded",
@@ -176,6 +184,84 @@ def test_import_replaces_the_downloaded_part(pool, certificates):
     shown = rendered(pool.chancery("show crypto ca trustpool").stdout)
     assert shown.count("Trustpool: Downloaded") == 2
     assert number(pool, "EarliestExpiry") <= time.time() + 31 * 86400
+
+
+def configured(machine, *lines):
+    with machine.console(ADMIN) as console:
+        console.prompt()
+        assert "Failed" not in workflow.commit(console, lines)
+
+
+def test_nested_containers_give_the_inner_roots(pool, certificates):
+    """PEERS 0.3: never the signers, although the one of these is a CA."""
+    assert "2 certificates imported, 0 rejected" in import_bundle(pool, f"{pool.pool_url}/nested.p7b")
+    assert has(pool, certificates["one"]) and has(pool, certificates["two"]) and not has(pool, certificates["three"])
+    assert "2 certificates imported, 0 rejected" in import_bundle(pool, f"{pool.pool_url}/signed.p7b")
+
+
+def test_signer(pool, certificates):
+    """With a signer configured, what is not signed under its certificate is not taken."""
+    import_bundle(pool, f"{pool.pool_url}/both.p7b")
+    der = subprocess.run(["openssl", "x509", "-outform", "DER"], input=certificates["three"].encode(), stdout=subprocess.PIPE, check=True).stdout
+    configured(pool, "crypto ca trustpool policy", f"cabundle signer {hashlib.sha256(der).hexdigest()}", "exit")
+    before = state_of(pool)
+    for name, words in (("one.pem", "not one signed PKCS#7"), ("both.p7b", "it is not signed"), ("signed.p7b", "not signed by the configured signer")):
+        result = pool.chancery(f"crypto ca trustpool import url {pool.pool_url}/{name} force", check=False)
+        assert words in rendered(result.stdout + result.stderr) and state_of(pool) == before, name
+    assert "2 certificates imported" in import_bundle(pool, f"{pool.pool_url}/nested.p7b")
+    configured(pool, "no crypto ca trustpool policy")
+
+
+def test_shrink_limit(pool):
+    """PEERS F30."""
+    import_bundle(pool, f"{pool.pool_url}/both.p7b")
+    configured(pool, "crypto ca trustpool policy", "cabundle shrink-limit 49", "exit")
+    before = state_of(pool)
+    result = pool.chancery(f"crypto ca trustpool import url {pool.pool_url}/one.pem", check=False)
+    assert "would replace 2 CA certificates by 1, a loss of more than 49%" in rendered(result.stdout + result.stderr)
+    assert state_of(pool) == before
+    assert "1 certificate imported" in import_bundle(pool, f"{pool.pool_url}/one.pem force")
+    configured(pool, "no crypto ca trustpool policy")
+
+
+def test_weak_keys(pool, certificates):
+    pool.write(f"{FOLDER}/weak.pem", certificates["weak"] + certificates["one"])
+    configured(pool, "crypto ca rsa 1024 disable")
+    said = import_bundle(pool, f"{pool.pool_url}/weak.pem")
+    assert "Certificate 1 rejected, it has an RSA key of 1024 bits or less: CN=weak,O=Trustpool Test" in said
+    assert number(pool, "Downloaded") == 1 and not has(pool, certificates["weak"])
+    configured(pool, "no crypto ca rsa 1024 disable")
+    assert "2 certificates imported" in import_bundle(pool, f"{pool.pool_url}/weak.pem")
+    # What is there already becomes inactive with the line, and active again without it.
+    assert has(pool, certificates["weak"])
+    configured(pool, "crypto ca rsa 1024 disable")
+    assert not has(pool, certificates["weak"]) and number(pool, "Downloaded") == 2
+    shown = rendered(pool.chancery("show crypto ca trustpool subject CN=weak").stdout)
+    assert shown.count("CA certificate") == 1 and "Inactive, its RSA key has 1024 bits or less" in shown
+    configured(pool, "no crypto ca rsa 1024 disable")
+    assert has(pool, certificates["weak"])
+
+
+def test_import_from_a_file_and_from_the_terminal(pool, certificates):
+    """The file is opened as the user: what that user cannot read is not read."""
+    pool.write("/root/trustpool-one.pem", certificates["one"])
+    before = state_of(pool)
+    result = pool.chancery("crypto ca trustpool import url file:///root/trustpool-one.pem", check=False)
+    assert "cannot be opened" in result.stdout + result.stderr and state_of(pool) == before
+    pool.write("/srv/trustpool-one.pem", certificates["one"])
+    pool.run(["chmod", "644", "/srv/trustpool-one.pem"])
+    assert "1 certificate imported" in import_bundle(pool, "file:///srv/trustpool-one.pem force")
+    with pool.console(ADMIN) as console:
+        console.prompt()
+        console.line("crypto ca trustpool import terminal")
+        console.expect("quit")
+        for line in (certificates["two"] + certificates["three"]).splitlines():
+            console.line(line)
+        console.line("quit")
+        console.prompt()
+        assert "2 certificates imported" in rendered(console.before)
+    policy = json.loads(pool.chancery("show crypto ca trustpool policy | json").stdout)
+    assert policy["source"] == "terminal" and policy["downloaded"] == 2 and policy["cabundle-shrink-limit"] == 50
 
 
 def test_same_subject_is_inactive_until_clean(pool):

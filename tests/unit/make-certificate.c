@@ -33,6 +33,16 @@ static void set_name(X509_NAME *name, const char *cn)
     MUST(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)cn, -1, -1, 0));
 }
 
+static int set_key(X509 *certificate, unsigned rsa_bits)
+{
+    EVP_PKEY *key = rsa_bits > 0 ? EVP_RSA_gen(rsa_bits) : make_key();
+    int ok = key && X509_set_pubkey(certificate, key);
+
+    if (rsa_bits > 0)
+        EVP_PKEY_free(key);
+    return ok;
+}
+
 X509 *make_certificate(const CertificateRecipe *recipe)
 {
     static long serial;
@@ -44,7 +54,7 @@ X509 *make_certificate(const CertificateRecipe *recipe)
     set_name(X509_get_issuer_name(certificate), recipe->issuer ?: recipe->name);
     MUST(X509_time_adj_ex(X509_getm_notBefore(certificate), recipe->days_from, 0, NULL));
     MUST(X509_time_adj_ex(X509_getm_notAfter(certificate), recipe->days_until ?: 30, 0, NULL));
-    MUST(X509_set_pubkey(certificate, make_key()));
+    MUST(set_key(certificate, recipe->rsa_bits));
     if (!recipe->version1 && !recipe->no_basic_constraints)
         add_extension(certificate, NID_basic_constraints, recipe->not_ca ? "critical,CA:FALSE" : "critical,CA:TRUE");
     if (recipe->key_usage)

@@ -109,7 +109,7 @@ static void test_no_bundle(void **state)
     assert_refused(BYTES("\xff\xfe-\0-\0"), EBADMSG, "neither");
     assert_refused(BYTES("0"), EBADMSG, "DER");
     assert_refused(BYTES("0 is text here, not DER"), EBADMSG, "DER");
-    assert_refused(large, BUNDLE_SIZE_MAX + 1, EMSGSIZE, "4 MiB");
+    assert_refused(large, BUNDLE_SIZE_MAX + 1, EMSGSIZE, "48 MiB");
     assert_refused(large, BUNDLE_SIZE_MAX, EBADMSG, "neither");
     free(large);
 }
@@ -136,14 +136,14 @@ static void test_too_many(void **state)
     Buffer pem = {0}, one = {0}, certificates = {0}, container;
 
     add_certificate(&one, &(CertificateRecipe){.name = "one"}, false);
-    for (int i = 0; i < 5000; i++) {
+    for (int i = 0; i < 33000; i++) {
         buffer_add_pem(&pem, "CERTIFICATE", one.data, one.size);
         buffer_add(&certificates, one.data, one.size);
     }
     container = make_container(&(ContainerRecipe){.certificates = &certificates});
     assert_true(pem.size < BUNDLE_SIZE_MAX);
-    assert_refused(pem.data, pem.size, EMSGSIZE, "4096");
-    assert_refused(container.data, container.size, EMSGSIZE, "4096");
+    assert_refused(pem.data, pem.size, EMSGSIZE, "32768");
+    assert_refused(container.data, container.size, EMSGSIZE, "32768");
     buffer_done(&pem);
     buffer_done(&one);
     buffer_done(&certificates);
@@ -169,7 +169,7 @@ static void test_deep(void **state)
 /* PEERS F1, F2: a container that is anything but certificates-only is refused before OpenSSL sees a byte of it. */
 static void test_other_containers(void **state)
 {
-    static const char inner_signed[] = "\xa0\x02\x05\x00";
+    static const char inner_signed[] = "\xa0\x02\x05\x00", empty_content[] = "\xa0\x02\x04\x00", empty_sequence[] = "\xa0\x02\x30\x00";
     static const struct {
         ContainerRecipe recipe;
         const char *words;
@@ -177,11 +177,13 @@ static void test_other_containers(void **state)
         {{.type = OID_ENVELOPED_DATA}, "not signed-data"},
         {{.type = OID_DATA}, "not signed-data"},
         {{.type = "\x02\x01\x01"}, "no PKCS#7"},
-        {{.content_type = OID_SIGNED_DATA}, "inner content type"},
         {{.content_type = OID_ENVELOPED_DATA}, "inner content type"},
         {{.content_type = "\x05"}, "DER"},
-        {{.content = inner_signed, .content_size = 4}, "content of its own"},
-        {{.signers = "\x30\x00", .signers_size = 2}, "is signed"},
+        {{.content = inner_signed, .content_size = 4}, "no octet string"},
+        {{.content = empty_content, .content_size = 4}, "is empty"},
+        {{.content_type = OID_SIGNED_DATA, .content = inner_signed, .content_size = 4}, "no octet string"},
+        {{.content_type = OID_SIGNED_DATA, .content = empty_sequence, .content_size = 4}, "no PKCS#7"},
+        {{.signers = "\x30\x00", .signers_size = 2}, "has no content"},
         {{.no_digests = true}, "does not parse"},
         {{.trailing = true}, "does not parse"},
     };
@@ -214,7 +216,7 @@ static void test_signed_by_openssl(void **state)
     int size = i2d_CMS_ContentInfo(cms, &der);
 
     assert_true(size > 0);
-    assert_refused(der, (size_t)size, EBADMSG, "content of its own");
+    assert_refused(der, (size_t)size, EBADMSG, "content of the PKCS#7 container is neither");
 }
 
 /* --- What is in a bundle ------------------------------------------------------------------------------------------- */
@@ -343,6 +345,173 @@ static void test_container_by_openssl(void **state)
     buffer_done(&pem);
 }
 
+/* --- Signed bundles ------------------------------------------------------------------------------------------------- */
+
+static Buffer sign(X509 *signer, STACK_OF(X509) *more, const Buffer *content, unsigned flags)
+{
+    _cleanup_(BIO_free_allp) BIO *bio = BIO_new_mem_buf(content->data, (int)content->size);
+    _cleanup_(CMS_ContentInfo_freep) CMS_ContentInfo *cms = CMS_sign(signer, make_key(), more, bio, CMS_BINARY | flags);
+    _cleanup_openssl_free_ unsigned char *der = NULL;
+    Buffer result = {0};
+    int size = i2d_CMS_ContentInfo(cms, &der);
+
+    assert_true(size > 0);
+    buffer_add(&result, der, (size_t)size);
+    return result;
+}
+
+static Buffer make_inner(void)
+{
+    Buffer certificates = {0}, container;
+
+    add_certificate(&certificates, &(CertificateRecipe){.name = "one"}, false);
+    add_certificate(&certificates, &(CertificateRecipe){.name = "two"}, false);
+    container = make_container(&(ContainerRecipe){.certificates = &certificates});
+    buffer_done(&certificates);
+    return container;
+}
+
+static void assert_one_and_two(const Buffer *bundle)
+{
+    _cleanup_(authority_list_freep) AuthorityList *list = parse(bundle);
+
+    assert_int_equal(list->n, 2);
+    assert_int_equal(authority_list_rejected(list), 0);
+    assert_string_equal(list->items[0]->summary.subject, "CN=one");
+    assert_string_equal(list->items[1]->summary.subject, "CN=two");
+}
+
+/* PEERS 0.3: of a signed bundle the roots inside are imported, and never the signers, although these are CAs here. */
+static void test_nested(void **state)
+{
+    _cleanup_(X509_freep) X509 *signer = make_certificate(&(CertificateRecipe){.name = "signer"});
+    Buffer inner = make_inner(), outer = sign(signer, NULL, &inner, 0), pem = {0}, twice = sign(signer, NULL, &outer, 0), deep, v15;
+    Buffer explicit_content = {0}, octets = {0};
+
+    assert_one_and_two(&outer);
+    assert_one_and_two(&twice);
+    buffer_add_pem(&pem, "PKCS7", outer.data, outer.size);
+    assert_one_and_two(&pem);
+    deep = sign(signer, NULL, &twice, 0);
+    assert_one_and_two(&deep);
+    buffer_done(&twice);
+    twice = sign(signer, NULL, &deep, 0);
+    assert_refused(twice.data, twice.size, EBADMSG, "nested too deeply");
+
+    /* As PKCS#7 1.5 had it: the inner signed-data without an OCTET STRING around it; and with one. */
+    buffer_add_der(&explicit_content, 0xa0, inner.data, inner.size);
+    v15 = make_container(&(ContainerRecipe){.content_type = OID_SIGNED_DATA, .content = (char *)explicit_content.data,
+                                            .content_size = explicit_content.size});
+    assert_one_and_two(&v15);
+    buffer_done(&v15);
+    buffer_done(&explicit_content);
+    buffer_add_der(&octets, 0x04, inner.data, inner.size);
+    buffer_add_der(&explicit_content, 0xa0, octets.data, octets.size);
+    v15 = make_container(&(ContainerRecipe){.content_type = OID_SIGNED_DATA, .content = (char *)explicit_content.data,
+                                            .content_size = explicit_content.size});
+    assert_one_and_two(&v15);
+    for (size_t size = 1; size < outer.size; size += 7)
+        assert_refused(outer.data, size, EBADMSG, "DER");
+    Buffer *all[] = {&inner, &outer, &pem, &twice, &deep, &v15, &explicit_content, &octets};
+    for (size_t i = 0; i < ELEMENTSOF(all); i++)
+        buffer_done(all[i]);
+}
+
+static const char *fingerprint_of(X509 *certificate, CertificateSummary *s)
+{
+    assert_int_equal(certificate_summarize(certificate, s), 0);
+    return s->sha256_fingerprint;
+}
+
+static void assert_signature(const Buffer *b, const char *fingerprint, const AuthorityList *authorities, int error, const char *words)
+{
+    const char *reason = "";
+    int r = bundle_check_signature(b->data, b->size, fingerprint, authorities, &reason);
+
+    if (r != -error || (error && !strstr(reason, words)))
+        fail_msg("%d, %s instead of %s", r, reason, words);
+}
+
+static void test_signature(void **state)
+{
+    _cleanup_(X509_freep) X509 *signer = make_certificate(&(CertificateRecipe){.name = "signer", .issuer = "root", .not_ca = true});
+    _cleanup_(X509_freep) X509 *root = make_certificate(&(CertificateRecipe){.name = "root", .days_from = -20, .days_until = -10});
+    _cleanup_(authority_list_freep) AuthorityList *list = authority_list_new();
+    _cleanup_free_ void *root_der = NULL;
+    CertificateSummary signer_summary, root_summary;
+    const char *signer_print = fingerprint_of(signer, &signer_summary), *root_print = fingerprint_of(root, &root_summary);
+    Buffer inner = make_inner(), outer = sign(signer, NULL, &inner, 0), detached = sign(signer, NULL, &inner, CMS_DETACHED), pem = {0};
+    size_t root_size;
+
+    assert_signature(&inner, signer_print, list, EBADMSG, "not signed");
+    assert_signature(&detached, signer_print, list, EBADMSG, "not signed");
+    assert_signature(&outer, root_print, list, EKEYREJECTED, "neither in it nor in the trustpool");
+    assert_int_equal(certificate_encode(root, &root_der, &root_size), 0);
+    assert_int_equal(authority_list_add(list, root_der, root_size, &(AuthorityRules){.allow_expired = true}), 0);
+    assert_signature(&outer, root_print, list, 0, ""); /* its dates do not count: it has been named */
+    assert_signature(&outer, signer_print, NULL, 0, "");
+    buffer_add_pem(&pem, "PKCS7", outer.data, outer.size);
+    assert_signature(&pem, signer_print, NULL, 0, "");
+    /* What stands beside the container would be imported without being signed. */
+    buffer_add_pem(&pem, "CERTIFICATE", root_der, root_size);
+    assert_signature(&pem, signer_print, NULL, EBADMSG, "not one signed");
+    /* Any byte of the content. */
+    for (size_t i = 0; i + 4 < outer.size; i++)
+        if (memcmp(outer.data + i, "\x03one", 4) == 0 || memcmp(outer.data + i, "\x0c\x03two", 5) == 0)
+            outer.data[i + 3] ^= 1;
+    assert_signature(&outer, signer_print, NULL, EKEYREJECTED, "not one of the configured signer");
+    certificate_summary_done(&signer_summary);
+    certificate_summary_done(&root_summary);
+    Buffer *all[] = {&inner, &outer, &detached, &pem};
+    for (size_t i = 0; i < ELEMENTSOF(all); i++)
+        buffer_done(all[i]);
+}
+
+/* Nobody's signature: another's certificate is in the container, but its key did not sign. */
+static void test_other_signer(void **state)
+{
+    _cleanup_(X509_freep) X509 *signer = make_certificate(&(CertificateRecipe){.name = "signer"});
+    _cleanup_(X509_freep) X509 *vendor = make_certificate(&(CertificateRecipe){.name = "vendor", .rsa_bits = 2048});
+    _cleanup_(x509_stack_freep) STACK_OF(X509) *more = sk_X509_new_null();
+    CertificateSummary s;
+    const char *print = fingerprint_of(vendor, &s);
+    Buffer inner = make_inner(), outer;
+
+    assert_true(X509_up_ref(vendor) && sk_X509_push(more, vendor));
+    outer = sign(signer, more, &inner, 0);
+    assert_signature(&outer, print, NULL, EKEYREJECTED, "not one of the configured signer");
+    certificate_summary_done(&s);
+    buffer_done(&inner);
+    buffer_done(&outer);
+}
+
+/* PEERS F1, F2: digests and signature algorithms of yesterday, and too many signers, do not reach OpenSSL. */
+static void test_signature_forms(void **state)
+{
+    static const struct {
+        const char *digests, *signers;
+        const char *words;
+    } cases[] = {
+        {"\x30\x07\x06\x05\x2b\x0e\x03\x02\x1a", "\x30", "digest other than"}, /* SHA-1 */
+        {OID_SHA256, "\x31", "in a way"},
+        {OID_SHA256, "\x30", "in a way"},
+        {OID_SHA256, "\x30\x30\x30\x30\x30", "too many signers"},
+    };
+
+    for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+        Buffer signers = {0}, container;
+
+        for (const char *p = cases[i].signers; *p; p++)
+            buffer_add_der(&signers, (uint8_t)*p, "\x02\x01\x01", 3);
+        container = make_container(&(ContainerRecipe){.digests = cases[i].digests, .digests_size = strlen(cases[i].digests),
+                                                      .content = "\xa0\x03\x04\x01x", .content_size = 5,
+                                                      .signers = (char *)signers.data, .signers_size = signers.size});
+        assert_signature(&container, "", NULL, EKEYREJECTED, cases[i].words);
+        buffer_done(&container);
+        buffer_done(&signers);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -357,6 +526,10 @@ int main(void)
         cmocka_unit_test(test_pem),
         cmocka_unit_test(test_container),
         cmocka_unit_test(test_container_by_openssl),
+        cmocka_unit_test(test_nested),
+        cmocka_unit_test(test_signature),
+        cmocka_unit_test(test_other_signer),
+        cmocka_unit_test(test_signature_forms),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
 

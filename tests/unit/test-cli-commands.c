@@ -60,6 +60,10 @@ static void test_commands_of_the_workflow(void **state)
     assert_runs(CLI_EXEC, "show crypto ca trustpool", cli_show_trustpool);
     assert_runs(CLI_EXEC, "crypto ca trustpool import url http://ca.example/bundle.p7b",
                 cli_trustpool_import);
+    assert_runs(CLI_EXEC, "crypto ca trustpool import url file:///bundle.p7b force", cli_trustpool_import);
+    assert_runs(CLI_EXEC, "crypto ca trustpool import terminal", cli_trustpool_import_terminal);
+    assert_runs(CLI_EXEC, "show crypto ca trustpool detail subject \"ISRG Root\"", cli_show_trustpool);
+    assert_runs(CLI_EXEC, "show crypto ca trustpool policy", cli_show_trustpool_policy);
     assert_runs(CLI_EXEC, "crypto ca trustpool import url clean", cli_trustpool_clean);
     assert_runs(
         CLI_EXEC,
@@ -107,6 +111,7 @@ static void test_refused_words(void **state)
     assert_null(find(CLI_EXEC, "crypto key generate ecdsa"));
     assert_null(find(CLI_EXEC, "crypto key generate dh"));
     assert_null(find(CLI_EXEC, "crypto ca trustpool import url file"));
+    assert_null(find(CLI_EXEC, "crypto ca trustpool import url http://ca.example/ forcibly"));
     assert_null(
         find(CLI_EXEC, "show platform security integrity dossier include packages packages"));
     assert_null(find(CLI_EXEC, "terminal length 513"));

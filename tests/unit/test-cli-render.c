@@ -173,7 +173,7 @@ static void test_trustpool(void **state)
     FILE *f = begin();
 
     assert_int_equal(json_parse(json, STRLEN(json), &o), 0);
-    render_pool_certificate(f, o);
+    render_pool_certificate(f, o, false);
     expect(f, "Trustpool: Built-In\n"
               "CA certificate\n"
               "Serial Number : 5F:F8:7B\n"
@@ -187,10 +187,52 @@ static void test_trustpool(void **state)
               "    DE990CED99E0431F60EDC3937E7CD5BF0ED9E5FA\n");
     json_object_object_add(o, "source", json_object_new_string("downloaded"));
     f = begin();
-    render_pool_certificate(f, o);
+    render_pool_certificate(f, o, false);
     assert_int_equal(fclose(f), 0);
     assert_int_equal(strncmp(output, "Trustpool: Downloaded\n", 22), 0);
     free(output);
+    json_object_object_add(o, "state", json_object_new_string("superseded"));
+    json_object_object_add(o, "sha256-fingerprint", json_object_new_string("1234"));
+    json_object_object_add(o, "security-bits", json_object_new_int64(112));
+    f = begin();
+    render_pool_certificate(f, o, true);
+    assert_int_equal(fclose(f), 0);
+    assert_non_null(strstr(output, "\nStatus : Inactive, a downloaded certificate has the same subject\n"));
+    assert_non_null(strstr(output, "\nSHA256 Fingerprint:\n    1234\nKey Strength : 112 bits\n"));
+    free(output);
+}
+
+static void test_trustpool_policy(void **state)
+{
+    const PoolPolicyView view = {.url = "http://host/b.p7b", .signer = "", .description = "The pool", .source = "terminal", .shrink_limit = 50,
+                                 .built_in = 3, .downloaded = 2, .active = 4, .imported = 0, .earliest_expiry = 1873484742};
+    FILE *f = begin();
+
+    render_pool_policy(f, &view);
+    expect(f, "Trustpool Policy\n"
+              "Trustpool CA certificates will expire [UTC] Mon May 14 20:25:42 2029\n"
+              "CA Bundle Location: http://host/b.p7b\n"
+              "CA Bundle Signer: not configured\n"
+              "CA Bundle Shrink Limit: 50%\n"
+              "RSA Keys of 1024 Bits or Less: accepted\n"
+              "Description: The pool\n"
+              "Certificates: 3 built-in, 2 downloaded, 4 active\n"
+              "Downloaded From: terminal\n"
+              "Downloaded At [UTC] Thu Jan  1 00:00:00 1970\n");
+}
+
+static void test_trustpool_rejection(void **state)
+{
+    static const char json[] = "{\"number\": 7, \"reason\": \"expired\", \"subject\": \"CN=a\\nb\"}", bad[] = "{\"number\": 8, \"reason\": \"malformed\"}";
+    _cleanup_json_ json_object *o = NULL, *malformed = NULL;
+    FILE *f = begin();
+
+    assert_int_equal(json_parse(json, STRLEN(json), &o), 0);
+    assert_int_equal(json_parse(bad, STRLEN(bad), &malformed), 0);
+    render_pool_rejection(f, o);
+    render_pool_rejection(f, malformed);
+    expect(f, "Certificate 7 rejected, it has expired: CN=a\\x0ab\n"
+              "Certificate 8 rejected, it does not parse\n");
 }
 
 static void test_commits(void **state)
@@ -298,6 +340,7 @@ int main(void)
         cmocka_unit_test(test_hex),          cmocka_unit_test(test_key),
         cmocka_unit_test(test_certificates), cmocka_unit_test(test_new_certificate),
         cmocka_unit_test(test_trustpool),    cmocka_unit_test(test_commits),
+        cmocka_unit_test(test_trustpool_policy), cmocka_unit_test(test_trustpool_rejection),
         cmocka_unit_test(test_events),       cmocka_unit_test(test_values_stay_on_their_line),
         cmocka_unit_test(test_json),
     };

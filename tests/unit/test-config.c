@@ -365,6 +365,7 @@ static json_object *random_value(const ConfigRow *row)
     static const char *const lines[] = {"CN=a,O=b c", "text with \"quotes\" and | pipe",
                                         "\xc3\xa9t\xc3\xa9 \xe2\x82\xac", "no", "! bang"};
     const char *values = strchr(row->tail, ':');
+    unsigned low, high;
     json_object *o;
 
     switch (row->kind) {
@@ -373,7 +374,8 @@ static json_object *random_value(const ConfigRow *row)
                    ? json_object_new_string((const char *[]){"aa", "b-1", "c.d"}[roll(3)])
                    : NULL;
     case CONFIG_NUMBER:
-        return json_object_new_int64(30 + roll(570));
+        assert_int_equal(sscanf(row->tail, "<value:number(%u-%u)>", &low, &high), 2);
+        return json_object_new_int64(low + roll(high - low + 1));
     case CONFIG_CONSTANT:
         return json_object_new_string(row->constant);
     case CONFIG_TRUE:

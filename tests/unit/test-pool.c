@@ -26,7 +26,7 @@ static AuthorityList *make_list(const CertificateRecipe *recipes, size_t n)
     return list;
 }
 
-static json_object *list_of(const Pool *pool)
+static json_object *list_of(const Pool *pool, const PoolFilter *filter)
 {
     _cleanup_(json_writer_freep) JsonWriter *w = NULL;
     _cleanup_close_ int fd = memfd_new("test");
@@ -35,7 +35,7 @@ static json_object *list_of(const Pool *pool)
     size_t size;
 
     w = json_writer_new(fd);
-    pool_write_list(pool, w);
+    pool_write_list(pool, filter, w);
     assert_int_equal(json_writer_finish(w), 0);
     assert_int_equal(memfd_seal(fd), 0);
     assert_int_equal(memfd_read(fd, SIZE_MAX, &text, &size), 0);
@@ -56,7 +56,7 @@ static void assert_element(json_object *list, size_t i, const char *source, cons
     assert_int_equal(json_get_bool(o, "active", &flag), 0);
     assert_int_equal(flag, active);
     assert_int_equal(json_get_string(o, "certificate", &text), 0);
-    assert_int_equal(json_object_object_length(o), 10);
+    assert_int_equal(json_object_object_length(o), 12);
 }
 
 static void test_empty(void **state)
@@ -66,12 +66,12 @@ static void test_empty(void **state)
     _cleanup_json_ json_object *list = NULL;
     size_t size;
 
-    assert_int_equal(pool_new(built_in, authority_list_new(), &pool), 0);
+    assert_int_equal(pool_new(built_in, authority_list_new(), false, &pool), 0);
     assert_int_equal(pool_active(pool), 0);
     assert_int_equal(pool_earliest_expiry(pool), 0);
     assert_string_equal(pool_bundle(pool, &size), "");
     assert_int_equal(size, 0);
-    list = list_of(pool);
+    list = list_of(pool, &(PoolFilter){0});
     assert_int_equal(json_object_array_length(list), 0);
 }
 
@@ -85,11 +85,11 @@ static void test_same_subject(void **state)
     _cleanup_json_ json_object *list = NULL;
     int64_t now = time(NULL);
 
-    assert_int_equal(pool_new(built_in, make_list(downloaded_recipes, 3), &pool), 0);
+    assert_int_equal(pool_new(built_in, make_list(downloaded_recipes, 3), false, &pool), 0);
     assert_int_equal(pool_built_in(pool), 3);
     assert_int_equal(pool_downloaded(pool), 3);
     assert_int_equal(pool_active(pool), 5);
-    list = list_of(pool);
+    list = list_of(pool, &(PoolFilter){0});
     assert_int_equal(json_object_array_length(list), 6);
     assert_element(list, 0, "built-in", "CN=A", true);
     assert_element(list, 1, "built-in", "CN=B", false); /* names compare without regard to case, RFC 5280 section 7.1 */
@@ -100,7 +100,7 @@ static void test_same_subject(void **state)
     /* The built-in B, the first to expire, does not count while it is inactive. */
     assert_in_range(pool_earliest_expiry(pool), now + 19 * 86400, now + 21 * 86400);
 
-    assert_int_equal(pool_new(built_in, authority_list_new(), &cleaned), 0);
+    assert_int_equal(pool_new(built_in, authority_list_new(), false, &cleaned), 0);
     assert_int_equal(pool_active(cleaned), 3);
     assert_in_range(pool_earliest_expiry(cleaned), now + 9 * 86400, now + 11 * 86400);
 }
@@ -114,7 +114,7 @@ static void test_bundle(void **state)
     const char *text, *reason;
     size_t size;
 
-    assert_int_equal(pool_new(built_in, make_list(downloaded_recipes, 1), &pool), 0);
+    assert_int_equal(pool_new(built_in, make_list(downloaded_recipes, 1), false, &pool), 0);
     text = pool_bundle(pool, &size);
     assert_int_equal(strlen(text), size);
     assert_int_equal(bundle_parse(text, size, &any, &again, &reason), 0);
@@ -124,17 +124,101 @@ static void test_bundle(void **state)
     assert_null(strstr(text, "\nX y"));
 }
 
-static void test_take(void **state)
+static void test_join(void **state)
 {
     const CertificateRecipe recipes[] = {{.name = "A"}, {.name = "B"}};
     _cleanup_(authority_list_freep) AuthorityList *list = make_list(recipes, 2), *other = authority_list_new();
 
     assert_int_equal(authority_list_add(other, list->items[0]->der, list->items[0]->der_size, &any), 0);
-    assert_int_equal(authority_list_take(other, list), 0);
+    assert_int_equal(authority_list_join(other, list), 0);
     assert_int_equal(other->n, 2);
+    assert_int_equal(list->n, 2);
+    assert_ptr_equal(other->items[1], list->items[1]);
+    assert_ptr_not_equal(other->items[0], list->items[0]);
+    assert_ptr_equal(authority_list_find(other, list->items[0]->digest), other->items[0]);
+}
+
+/* What is known is not parsed again, and judged all the same. */
+static void test_known(void **state)
+{
+    const CertificateRecipe recipes[] = {{.name = "A"}, {.name = "B", .days_from = -20, .days_until = -10}};
+    _cleanup_(authority_list_freep) AuthorityList *known = make_list(recipes, 2), *list = authority_list_new();
+    const AuthorityRules rules = {.now = time(NULL), .known = known};
+
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(authority_list_add(list, known->items[i]->der, known->items[i]->der_size, &rules), 0);
     assert_int_equal(list->n, 1);
-    assert_string_equal(other->items[1]->summary.subject, "CN=B");
-    assert_string_equal(list->items[0]->summary.subject, "CN=A");
+    assert_ptr_equal(list->items[0], known->items[0]);
+    assert_int_equal(list->rejected[AUTHORITY_EXPIRED], 1);
+    assert_int_equal(list->n_reports, 1);
+    assert_int_equal(list->reports[0].number, 2);
+    assert_ptr_equal(list->reports[0].authority, known->items[1]);
+}
+
+/* Enough for the table of digests to grow several times. */
+static void test_many(void **state)
+{
+    _cleanup_(authority_list_freep) AuthorityList *list = authority_list_new();
+
+    for (int i = 0; i < 600; i++) {
+        char name[16];
+        size_t size;
+        void *der;
+
+        (void)snprintf(name, sizeof name, "CA %d", i / 2);
+        der = make_certificate_der(&(CertificateRecipe){.name = name}, &size);
+        assert_int_equal(authority_list_add(list, der, size, &any), 0);
+        assert_int_equal(authority_list_add(list, der, size, &any), 0);
+        free(der);
+    }
+    assert_int_equal(list->n, 600);
+    assert_int_equal(list->rejected[AUTHORITY_DUPLICATE], 600);
+    for (size_t i = 0; i < list->n; i++)
+        assert_ptr_equal(authority_list_find(list, list->items[i]->digest), list->items[i]);
+}
+
+/* "crypto ca rsa 1024 disable": weak ones are inactive wherever they come from, and take no place from others. */
+static void test_weak(void **state)
+{
+    const CertificateRecipe built_in_recipes[] = {{.name = "A", .rsa_bits = 1024}, {.name = "B"}, {.name = "C", .rsa_bits = 2048}};
+    const CertificateRecipe downloaded_recipes[] = {{.name = "B", .rsa_bits = 1024}, {.name = "D"}};
+    _cleanup_(authority_list_freep) AuthorityList *built_in = make_list(built_in_recipes, 3);
+    _cleanup_(pool_freep) Pool *pool = NULL, *all = NULL;
+    _cleanup_json_ json_object *list = NULL;
+
+    assert_int_equal(pool_new(built_in, make_list(downloaded_recipes, 2), true, &pool), 0);
+    assert_int_equal(pool_active(pool), 3);
+    list = list_of(pool, &(PoolFilter){0});
+    assert_element(list, 0, "built-in", "CN=A", false);
+    assert_element(list, 1, "built-in", "CN=B", true);
+    assert_element(list, 2, "built-in", "CN=C", true);
+    assert_element(list, 3, "downloaded", "CN=B", false);
+    assert_element(list, 4, "downloaded", "CN=D", true);
+    assert_int_equal(pool_new(built_in, make_list(downloaded_recipes, 2), false, &all), 0);
+    assert_int_equal(pool_active(all), 4);
+}
+
+static void assert_found(const Pool *pool, const PoolFilter *filter, size_t n)
+{
+    _cleanup_json_ json_object *list = list_of(pool, filter);
+
+    assert_int_equal(json_object_array_length(list), n);
+}
+
+static void test_search(void **state)
+{
+    const CertificateRecipe built_in_recipes[] = {{.name = "Alpha Root"}, {.name = "Beta Root"}}, downloaded_recipes[] = {{.name = "Gamma"}};
+    _cleanup_(authority_list_freep) AuthorityList *built_in = make_list(built_in_recipes, 2);
+    _cleanup_(pool_freep) Pool *pool = NULL;
+    const char *fingerprint = built_in->items[1]->summary.sha1_fingerprint;
+
+    assert_int_equal(pool_new(built_in, make_list(downloaded_recipes, 1), false, &pool), 0);
+    assert_found(pool, &(PoolFilter){.subject = "Delta"}, 0);
+    assert_found(pool, &(PoolFilter){.subject = "root"}, 2);
+    assert_found(pool, &(PoolFilter){.subject = "CN=gamma"}, 1);
+    assert_found(pool, &(PoolFilter){.fingerprint = "no hex"}, 0);
+    assert_found(pool, &(PoolFilter){.fingerprint = fingerprint}, 1);
+    assert_found(pool, &(PoolFilter){.fingerprint = fingerprint, .subject = "alpha"}, 0);
 }
 
 int main(void)
@@ -143,7 +227,11 @@ int main(void)
         cmocka_unit_test(test_empty),
         cmocka_unit_test(test_same_subject),
         cmocka_unit_test(test_bundle),
-        cmocka_unit_test(test_take),
+        cmocka_unit_test(test_join),
+        cmocka_unit_test(test_known),
+        cmocka_unit_test(test_many),
+        cmocka_unit_test(test_weak),
+        cmocka_unit_test(test_search),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
 

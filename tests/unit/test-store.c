@@ -64,23 +64,39 @@ static void assert_same(const AuthorityList *a, const AuthorityList *b)
         assert_string_equal(a->items[i]->summary.sha256_fingerprint, b->items[i]->summary.sha256_fingerprint);
 }
 
+static char url[] = "http://host/bundle.p7b", etag[] = "\"7\"";
+static const StoreOrigin from_server = {url, etag, 1700000000}, from_file = {url, NULL, 1700000000};
+
+static int load(int dirfd, AuthorityList **ret)
+{
+    StoreOrigin origin = {0};
+    int r = store_load(dirfd, ret, &origin);
+
+    store_origin_done(&origin);
+    return r;
+}
+
 static void test_save_and_load(void **state)
 {
     _cleanup_(authority_list_freep) AuthorityList *list = make_list(), *none = NULL, *loaded = NULL, *cleared = NULL;
+    _cleanup_(store_origin_done) StoreOrigin origin = {0};
     const Folder *folder = *state;
     struct stat st;
 
-    assert_int_equal(store_load(folder->fd, &none), 0);
+    assert_int_equal(load(folder->fd, &none), 0);
     assert_int_equal(none->n, 0);
-    assert_int_equal(store_save(folder->fd, "http://host/bundle.p7b", 1700000000, list), 0);
+    assert_int_equal(store_save(folder->fd, &from_server, list), 0);
     assert_int_equal(fstatat(folder->fd, STORE_FILE, &st, 0), 0);
     assert_int_equal(st.st_mode & 07777, 0600);
     /* The expired one too: a clock does not remove anything. */
-    assert_int_equal(store_load(folder->fd, &loaded), 0);
+    assert_int_equal(store_load(folder->fd, &loaded, &origin), 0);
+    assert_string_equal(origin.url, "http://host/bundle.p7b");
+    assert_string_equal(origin.etag, "\"7\"");
+    assert_int_equal(origin.imported, 1700000000);
     assert_same(loaded, list);
     assert_int_equal(store_clear(folder->fd), 0);
     assert_int_equal(store_clear(folder->fd), 0);
-    assert_int_equal(store_load(folder->fd, &cleared), 0);
+    assert_int_equal(load(folder->fd, &cleared), 0);
     assert_int_equal(cleared->n, 0);
 }
 
@@ -92,13 +108,13 @@ static void test_corrupt(void **state)
     _cleanup_free_ char *text = NULL;
     size_t size;
 
-    assert_int_equal(store_save(folder->fd, "http://host/", 1700000000, list), 0);
+    assert_int_equal(store_save(folder->fd, &from_file, list), 0);
     assert_int_equal(read_file_at(folder->fd, STORE_FILE, 1 << 20, (void **)&text, &size), 0);
     for (size_t cut = 0; cut < size; cut += 31) {
         AuthorityList *loaded = NULL;
 
         assert_int_equal(atomic_write_at(folder->fd, STORE_FILE, text, cut, 0600), 0);
-        assert_int_equal(store_load(folder->fd, &loaded), -EBADMSG);
+        assert_int_equal(load(folder->fd, &loaded), -EBADMSG);
         assert_null(loaded);
     }
     for (size_t i = 0; i < size; i += 13) {
@@ -107,7 +123,7 @@ static void test_corrupt(void **state)
 
         text[i] ^= 1;
         assert_int_equal(atomic_write_at(folder->fd, STORE_FILE, text, size, 0600), 0);
-        assert_int_equal(store_load(folder->fd, &loaded), -EBADMSG);
+        assert_int_equal(load(folder->fd, &loaded), -EBADMSG);
         assert_null(loaded);
         text[i] = before;
     }
@@ -133,14 +149,14 @@ static void test_not_ours(void **state)
 
     for (size_t i = 0; i < ELEMENTSOF(texts); i++) {
         assert_int_equal(atomic_write_at(folder->fd, STORE_FILE, texts[i], strlen(texts[i]), 0600), 0);
-        assert_int_equal(store_load(folder->fd, &loaded), -EBADMSG);
+        assert_int_equal(load(folder->fd, &loaded), -EBADMSG);
     }
     assert_int_equal(store_clear(folder->fd), 0);
     assert_int_equal(symlinkat("/etc/passwd", folder->fd, STORE_FILE), 0);
-    assert_int_equal(store_load(folder->fd, &loaded), -EBADMSG);
+    assert_int_equal(load(folder->fd, &loaded), -EBADMSG);
     assert_int_equal(store_clear(folder->fd), 0);
     assert_int_equal(mkfifoat(folder->fd, STORE_FILE, 0600), 0);
-    assert_int_equal(store_load(folder->fd, &loaded), -EBADMSG);
+    assert_int_equal(load(folder->fd, &loaded), -EBADMSG);
     assert_null(loaded);
 }
 
@@ -202,12 +218,12 @@ static int save_list(const Folder *folder, bool more)
 
     if (more) {
         AuthorityList *second = make_list();
-        int r = authority_list_take(list, second);
+        int r = authority_list_join(list, second);
 
         if (r < 0)
             return r;
     }
-    return store_save(folder->fd, "http://host/bundle.p7b", 1700000000, list);
+    return store_save(folder->fd, &from_server, list);
 }
 
 static int prepare(void *userdata)
@@ -232,7 +248,7 @@ static int count_stored(const Folder *folder)
     int r = remove_leftovers_at(folder->fd);
 
     if (r >= 0)
-        r = store_load(folder->fd, &list);
+        r = load(folder->fd, &list);
     if (r < 0)
         return r;
     return count_files(folder) == (list->n > 0) ? (int)list->n : -EUCLEAN;
