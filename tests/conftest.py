@@ -22,6 +22,11 @@ from private_bus import PrivateBus  # noqa: E402
 from router import Router, why_no_router  # noqa: E402
 
 
+def pytest_xdist_auto_num_workers(config):
+    """With -n auto: routers mostly wait, so more of them than cores are tested at a time. The private bus is one for the whole host."""
+    return 0 if why_no_router() else (os.cpu_count() or 2) + 1
+
+
 @pytest.fixture(scope="session")
 def build():
     """The build folder whose programs are tested."""

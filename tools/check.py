@@ -132,7 +132,7 @@ class Check:
         return counted
 
     def pytest(self, suites):
-        """The tests that live on a machine, in one session so that they share booted routers."""
+        """The tests that live on a machine. Those of a file run one after the other and share routers, some files run at a time (tests/conftest.py)."""
         folders = [f"tests/{suite}" for suite in suites if list((ROOT / "tests" / suite).glob("test_*.py"))]
         if not folders:
             return
@@ -142,7 +142,7 @@ class Check:
         self.say("booting routers for " + ", ".join(suites))
         status, log = self.command("pytest", [
             "/usr/bin/python3", "-B", "-m", "pytest", "-p", "no:cacheprovider", "--tb=short", "-v", f"--junitxml={report}",
-            "-o", "junit_family=xunit1", "-o", "junit_duration_report=total", *(["-k", self.select] if self.select else []), *folders],
+            "-n", "auto", "--dist", "loadfile", "-o", "junit_family=xunit1", "-o", "junit_duration_report=total", *(["-k", self.select] if self.select else []), *folders],
             {"CHANCERY_BUILD": str(WORK / "release"), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
         counted = 0
         if report.exists():

@@ -7,7 +7,7 @@ packages_build="gcc libc6-dev meson ninja-build pkgconf python3 scdoc systemd li
   libjson-c-dev libseccomp-dev libedit-dev libsqlite3-dev libzstd-dev libcmocka-dev"
 packages_run="systemd systemd-container dbus dbus-broker polkitd libpam-systemd libnss-systemd openssh-server openssh-client
   ca-certificates openssl jose libsqlite3-0 zstd"
-packages_test="python3-pytest python3-netmiko ansible clang clang-tidy libclang-rt-14-dev cppcheck gdb git procps
+packages_test="python3-pytest python3-pytest-xdist python3-netmiko ansible clang clang-tidy libclang-rt-14-dev cppcheck gdb git procps
   rpm python3-cryptography"
 
 # Programs that would start with the machine if Debian's packages had their way. The router in its box starts them; the
