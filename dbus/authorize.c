@@ -13,7 +13,8 @@
 #include "log.h"
 #include "names.h"
 
-#define POLKIT_TIMEOUT_USEC (10 * 1000000ULL)
+/* Longer than a busy machine keeps polkit from answering, shorter than callers wait (25 s). */
+#define POLKIT_TIMEOUT_USEC (20 * 1000000ULL)
 #define POLKIT_INTERACTIVE_TIMEOUT_USEC (120 * 1000000ULL)
 #define QUERIES_PER_USER_MAX 32U
 #define QUERIES_MAX 1024U
