@@ -12,6 +12,7 @@
 #define BOTH (CLI_EXEC | CLI_CONFIG)
 
 #define SHOW "Show running system information"
+#define AAA "Users, groups and tasks"
 #define CRYPTO "Keys and certificates"
 #define CA "Certification authorities"
 #define KEYS "Keys"
@@ -125,6 +126,9 @@ const GrammarCommand cli_commands[] = {
      HELP(CRYPTO, KEYS, ZEROIZE, "Ed25519", LABEL_OR_ALL), 0, ACTION(cli_key_zeroize, CLI_EXEC)},
     {"crypto key zeroize rsa [<label:label>]", HELP(CRYPTO, KEYS, ZEROIZE, "RSA", LABEL_OR_ALL), 0,
      ACTION(cli_key_zeroize, CLI_EXEC)},
+    {"describe <command:line>",
+     HELP("Show which tasks a command needs", "The command, which is not run"), 0,
+     ACTION(cli_describe, BOTH)},
     {"do <command:line>", HELP("Run an EXEC command", "The command"), 0, ACTION(NULL, CLI_CONFIG)},
     {"end", HELP("Back to EXEC mode"), 0, ACTION(cli_exec_end, CLI_EXEC | CLI_QUIET)},
     {"end", HELP("Leave configuration mode"), 0, ACTION(cli_config_end, CLI_CONFIG | CLI_QUIET)},
@@ -142,6 +146,17 @@ const GrammarCommand cli_commands[] = {
      0, ACTION(cli_rollback, CLI_EXEC)},
     {"root", HELP("To the top of the configuration"), 0,
      ACTION(cli_config_root, CLI_CONFIG | CLI_QUIET)},
+    {"show aaa task supported", HELP(SHOW, AAA, "Task IDs", "All that there are"), 0,
+     ACTION(cli_show_tasks, BOTH)},
+    {"show aaa taskgroup [<name:label>]",
+     HELP(SHOW, AAA, "Task groups, with the tasks that they hold", "Name of the group (all)"), 0,
+     ACTION(cli_show_aaa, BOTH | CLI_JSON)},
+    {"show aaa userdb [<name:label>]",
+     HELP(SHOW, AAA, "Users of the configuration", "Name of the user (all)"), 0,
+     ACTION(cli_show_aaa, BOTH | CLI_JSON)},
+    {"show aaa usergroup [<name:label>]",
+     HELP(SHOW, AAA, "User groups, with the tasks that they hold", "Name of the group (all)"), 0,
+     ACTION(cli_show_aaa, BOTH | CLI_JSON)},
     {"show clock", HELP(SHOW, "The time"), 0, ACTION(cli_show_clock, BOTH)},
     {"show configuration", HELP(SHOW, CONFIGURATION), 0, ACTION(cli_show_candidate, CLI_CONFIG)},
     {"show commit changes diff", HELP(SHOW, "What a commit would do", CHANGES, MARKED), 0,
@@ -201,6 +216,11 @@ const GrammarCommand cli_commands[] = {
     {"show running-config [{<section:word>}]",
      HELP(SHOW, "The running configuration", "Words of a section"), 0,
      ACTION(cli_show_running, BOTH | CLI_JSON)},
+    {"show task supported", HELP(SHOW, "Task IDs", "All that there are"), 0,
+     ACTION(cli_show_tasks, BOTH)},
+    {"show user [all|group|tasks]",
+     HELP(SHOW, "You", "Name, groups and tasks", "Your user groups", "The tasks that you hold"), 0,
+     ACTION(cli_show_user, BOTH | CLI_JSON)},
     {"show version", HELP(SHOW, "Software and system"), 0, ACTION(cli_show_version, BOTH)},
     {"terminal exec prompt no-timestamp",
      HELP(TERMINAL, "EXEC commands", "What comes before the output", "No time line"), 0,

@@ -7,7 +7,7 @@
  *     cli-shell.c      one line: parse, pipe, run      cli-output.c  where output goes
  *     cli-config.c     configuration mode              cli-input.c   lines and answers
  *     cli-commit.c     commit                          cli-file.c    load, copy
- *     cli-key.c, cli-ca.c, cli-trustpool.c, cli-dossier.c, cli-show.c, cli-running.c,
+ *     cli-key.c, cli-aaa.c, cli-ca.c, cli-trustpool.c, cli-dossier.c, cli-show.c, cli-running.c,
  *     cli-history.c    the other commands, by noun
  *
  * What needs neither a terminal nor a bus is apart and tested apart: render.c (layouts), pipe.c,
@@ -230,6 +230,9 @@ void cli_paste_done(CliPaste *paste);
 int cli_ca_authenticate_external(Cli *cli, const char *trustpoint, const char *method,
                                  const char *fingerprint);
 
+/* --- cli-describe.c: is it known which tasks the command needs? */
+bool cli_is_described(cli_handler_t run);
+
 /* --- cli-trustpool.c: takes over o. */
 int cli_print_json(Cli *cli, json_object *o);
 
@@ -254,6 +257,10 @@ COMMAND(trustpool_clean);
 COMMAND(show_trustpool);
 COMMAND(show_trustpool_policy);
 COMMAND(show_dossier);
+COMMAND(show_aaa);
+COMMAND(show_tasks);
+COMMAND(show_user);
+COMMAND(describe);
 COMMAND(show_version);
 COMMAND(show_clock);
 COMMAND(show_running);

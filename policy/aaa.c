@@ -212,8 +212,8 @@ static int inherit_predefined(Compiler *c, const Groups *groups, Group *g, const
     if (groups == &c->usergroups)
         return problem(c, "A user group cannot inherit from a predefined one; use 'taskgroup'",
                        "usergroup %s inherit usergroup %s", g->name, name);
-    if (streq(name, "root-system"))
-        return problem(c, "A task group cannot inherit root-system",
+    if (streq(name, "root-system") || streq(name, "owner-sdr"))
+        return problem(c, "A task group cannot inherit root-system or owner-sdr",
                        "taskgroup %s inherit taskgroup %s", g->name, name);
     grants = predefined_group_grants(predefined);
     grants_add(&g->grants, &grants);
@@ -288,19 +288,20 @@ static int resolve_all(Compiler *c, Groups *groups)
 
 /* --- The result ------------------------------------------------------------------------------- */
 
-static int add_group(Aaa *aaa, const char *name, const Grants *grants)
+static int add_group(AaaGroup *groups, size_t *n, const char *name, const Grants *grants)
 {
-    AaaGroup *group = &aaa->groups[aaa->n_groups];
+    AaaGroup *group = &groups[*n];
 
     group->name = strdup(name);
     if (!group->name)
         return -ENOMEM;
     group->grants = *grants;
-    aaa->n_groups++;
+    (*n)++;
     return 0;
 }
 
-static int take_groups(const Compiler *c, Aaa *aaa)
+/* The predefined groups, then those of the configuration. */
+static int take_groups(const Groups *from, AaaGroup **ret, size_t *ret_n)
 {
     const PredefinedGroup *predefined;
     size_t n = 0;
@@ -308,16 +309,16 @@ static int take_groups(const Compiler *c, Aaa *aaa)
 
     while (predefined_group_get(n))
         n++;
-    aaa->groups = calloc(n + c->usergroups.n, sizeof(*aaa->groups));
-    if (!aaa->groups)
+    *ret = calloc(n + from->n, sizeof(**ret));
+    if (!*ret)
         return -ENOMEM;
     for (size_t i = 0; r >= 0 && (predefined = predefined_group_get(i)); i++) {
         const Grants grants = predefined_group_grants(predefined);
 
-        r = add_group(aaa, predefined_group_name(predefined), &grants);
+        r = add_group(*ret, ret_n, predefined_group_name(predefined), &grants);
     }
-    for (size_t i = 0; r >= 0 && i < c->usergroups.n; i++)
-        r = add_group(aaa, c->usergroups.items[i].name, &c->usergroups.items[i].grants);
+    for (size_t i = 0; r >= 0 && i < from->n; i++)
+        r = add_group(*ret, ret_n, from->items[i].name, &from->items[i].grants);
     return r;
 }
 
@@ -371,7 +372,9 @@ static int compile(Compiler *c, json_object *section, Aaa *aaa)
     if ((r = groups_collect(section, "taskgroup", &c->taskgroups)) < 0 ||
         (r = groups_collect(section, "usergroup", &c->usergroups)) < 0 ||
         (r = resolve_all(c, &c->taskgroups)) < 0 || (r = resolve_all(c, &c->usergroups)) < 0 ||
-        (r = take_groups(c, aaa)) < 0 || (r = take_users(c, section, aaa)) < 0)
+        (r = take_groups(&c->usergroups, &aaa->groups, &aaa->n_groups)) < 0 ||
+        (r = take_groups(&c->taskgroups, &aaa->taskgroups, &aaa->n_taskgroups)) < 0 ||
+        (r = take_users(c, section, aaa)) < 0)
         return r;
     return c->failed ? -EINVAL : 0;
 }
@@ -396,6 +399,8 @@ Aaa *aaa_free(Aaa *aaa)
         return NULL;
     for (size_t i = 0; i < aaa->n_groups; i++)
         free(aaa->groups[i].name);
+    for (size_t i = 0; i < aaa->n_taskgroups; i++)
+        free(aaa->taskgroups[i].name);
     for (size_t i = 0; i < aaa->n_users; i++) {
         for (char **group = aaa->users[i].groups; group && *group; group++)
             free(*group);
@@ -403,6 +408,7 @@ Aaa *aaa_free(Aaa *aaa)
         free(aaa->users[i].name);
     }
     free(aaa->groups);
+    free(aaa->taskgroups);
     free(aaa->users);
     free(aaa);
     return NULL;

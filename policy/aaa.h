@@ -57,10 +57,10 @@ typedef struct AaaUser {
     char **groups; /* user groups; ends with NULL */
 } AaaUser;
 
-/* All user groups, the predefined ones too, and all users. */
+/* All user groups and task groups, the predefined ones too, and all users. */
 typedef struct Aaa {
-    AaaGroup *groups;
-    size_t n_groups;
+    AaaGroup *groups, *taskgroups;
+    size_t n_groups, n_taskgroups;
     AaaUser *users;
     size_t n_users;
 } Aaa;

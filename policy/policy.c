@@ -103,7 +103,7 @@ Policy *policy_free(Policy *policy)
 }
 
 /* What was committed was checked; should it be wrong all the same, nobody is granted anything. */
-static int compile_running(Policy *policy, Aaa **ret)
+int policy_compile_aaa(const Policy *policy, json_object **ret_section, Aaa **ret)
 {
     _cleanup_json_ json_object *section =
                                    config_section(commit_store_running(policy->store), SECTION_AAA),
@@ -118,13 +118,15 @@ static int compile_running(Policy *policy, Aaa **ret)
                   "configuration");
         r = aaa_compile(nothing, NULL, NULL, ret);
     }
+    if (r >= 0 && ret_section)
+        *ret_section = TAKE_PTR(section);
     return r;
 }
 
 int policy_apply_aaa(Policy *policy, rules_effective_t effective, void *userdata)
 {
     _cleanup_(aaa_freep) Aaa *aaa = NULL;
-    int r = compile_running(policy, &aaa);
+    int r = policy_compile_aaa(policy, NULL, &aaa);
 
     if (r < 0)
         return log_error_errno(r, "Failed to work out who holds which task: %m");

@@ -34,6 +34,9 @@ DEFINE_TRIVIAL_CLEANUP_FUNC(Policy *, policy_free);
 /* Makes the last commit effective, whatever was in effect before. */
 int policy_ready(Policy *policy);
 
+/* The running section "aaa", worked out. ret_section may be NULL. */
+int policy_compile_aaa(const Policy *policy, json_object **ret_section, Aaa **ret);
+
 /* What depends on the section "aaa". Returns 1 when polkit has yet to read its rules; effective is
  * called then. */
 int policy_apply_aaa(Policy *policy, rules_effective_t effective, void *userdata);
@@ -44,7 +47,7 @@ const char *policy_hostname(const Policy *policy);
 /* The sender's user name; its uid in decimal when it has none. */
 int policy_sender_name(Policy *policy, sd_bus_message *m, char **ret);
 
-/* policy-bus.c, session-bus.c: the wire. */
+/* policy-bus.c, aaa-bus.c, session-bus.c: the wire. */
 int policy_bus_init(Policy *policy);
 int session_bus_init(Policy *policy);
 /* Refuses a session that wants to be the only one to commit while another one is, or is on trial.

@@ -304,6 +304,29 @@ int policy1_session_method_line(sd_bus_message *m, void *userdata, sd_bus_error 
     return r;
 }
 
+int policy1_session_method_describe(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    const Session *session = userdata;
+    const Policy *policy = session->policy;
+    ConfigParsed parsed = {0};
+    const char *line;
+    char task[64];
+    int r = sd_bus_message_read(m, "s", &line);
+
+    if (r < 0)
+        return r;
+    r = config_parse(policy->parser, &session->place, line, &parsed);
+    if (r >= 0 && parsed.status == GRAMMAR_OK) {
+        (void)snprintf(task, sizeof(task), "%s (WRITE)", parsed.line.row->task);
+        r = sd_bus_reply_method_return(m, "s", task);
+    } else if (r >= 0) {
+        r = sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
+                              "There is no such line in this mode");
+    }
+    config_parsed_done(&parsed);
+    return r;
+}
+
 typedef struct Completions {
     sd_bus_message *reply;
     char **words;

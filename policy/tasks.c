@@ -20,6 +20,8 @@ static const PredefinedGroup predefined_groups[] = {
     {.name = "cisco-support", .all_areas = AREAS_ALL},
     {.name = "netadmin", .all_areas = AREA(ROUTING), .read_areas = AREA(SYSTEM)},
     {.name = "operator", .all = "basic-services", .read = "cdp diag ext-access logging"},
+    {.name = "owner-sdr", .all_areas = AREAS_ALL},
+    {.name = "read-only-tg", .read_areas = AREAS_ALL},
     {.name = "root-lr", .all_areas = AREAS_ALL},
     {.name = "root-system", .all_areas = AREAS_ALL},
     {.name = "serviceadmin", .all_areas = AREA(SERVICE), .read = "basic-services"},

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "aaa-view.h"
 #include "aaa.h"
 #include "json-util.h"
 #include "polkit-rules.h"
@@ -67,7 +68,9 @@ static void test_predefined(void **state)
     Problems problems = {""};
 
     assert_int_equal(compile("{}", &problems, &aaa), 0);
-    assert_int_equal(aaa->n_groups, 7);
+    assert_int_equal(aaa->n_groups, 9);
+    assert_int_equal(held(aaa, "owner-sdr", "bgp"), TASK_ALL);
+    assert_int_equal(held(aaa, "read-only-tg", "bgp"), TASK_READ);
     assert_int_equal(held(aaa, "root-lr", "bgp"), TASK_ALL);
     assert_int_equal(held(aaa, "operator", "crypto"), 0);
     assert_int_equal(held(aaa, "operator", "basic-services"), TASK_ALL);
@@ -139,7 +142,8 @@ static void test_problems(void **state)
                    "predefined one; use 'taskgroup'\n");
     assert_refused(
         "{\"taskgroup\":{\"a\":{\"inherit\":[\"root-system\"]}}}",
-        "taskgroup a inherit taskgroup root-system: A task group cannot inherit root-system\n");
+        "taskgroup a inherit taskgroup root-system: A task group cannot inherit root-system "
+        "or owner-sdr\n");
     assert_refused("{\"taskgroup\":{\"a\":{\"inherit\":[\"gone\"]}}}",
                    "taskgroup a inherit taskgroup gone: There is no group with this name\n");
     assert_refused("{\"usergroup\":{\"root-lr\":{}}}",
@@ -236,6 +240,82 @@ static void test_write(void **state)
     (void)close(fd);
 }
 
+/* --- What is shown ---------------------------------------------------------------------------- */
+
+static const char shown[] =
+    "{\"taskgroup\":{\"t\":{\"description\":\"d\",\"task\":{\"read\":[\"bgp\"],\"write\":"
+    "[\"crypto\"]},\"inherit\":[\"operator\"]}},"
+    "\"usergroup\":{\"g\":{\"taskgroup\":[\"t\"]},\"h\":{\"inherit\":[\"g\"]}},"
+    "\"username\":{\"alice\":{\"group\":[\"h\"]},\"bob\":{}}}";
+
+static void assert_view(const char *kind, const char *name, const char *expected)
+{
+    _cleanup_json_ json_object *section = NULL, *view = NULL;
+    _cleanup_(aaa_freep) Aaa *aaa = NULL;
+
+    assert_int_equal(json_parse(shown, strlen(shown), &section), 0);
+    assert_int_equal(aaa_compile(section, NULL, NULL, &aaa), 0);
+    assert_int_equal(aaa_view(aaa, section, kind, name, &view), 0);
+    assert_string_equal(json_object_to_json_string_ext(view, JSON_C_TO_STRING_PLAIN), expected);
+}
+
+#define OPERATOR                                                                                   \
+    "\"basic-services\":[\"read\",\"write\",\"execute\",\"debug\"],\"bgp\":[\"read\"],\"cdp\":"    \
+    "[\"read\"],\"crypto\":[\"read\",\"write\"],\"diag\":[\"read\"],\"ext-access\":[\"read\"],"    \
+    "\"logging\":[\"read\"]"
+
+static void test_view(void **state)
+{
+    assert_view(
+        "taskgroup", "t",
+        "[{\"name\":\"t\",\"predefined\":false,\"description\":\"d\",\"inherits\":"
+        "[\"operator\"],\"direct\":{\"bgp\":[\"read\"],\"crypto\":[\"write\"]},\"tasks\":{" OPERATOR
+        "}}]");
+    assert_view("usergroup", "h",
+                "[{\"name\":\"h\",\"predefined\":false,\"inherits\":[\"g\"],\"tasks\":{" OPERATOR
+                "}}]");
+    assert_view("user", "",
+                "[{\"name\":\"alice\",\"groups\":[\"h\"],\"tasks\":{" OPERATOR
+                "}},{\"name\":\"bob\",\"groups\":[],\"tasks\":{}}]");
+}
+
+static void test_view_refused(void **state)
+{
+    _cleanup_json_ json_object *section = json_object_new_object(), *view = NULL;
+    _cleanup_(aaa_freep) Aaa *aaa = NULL;
+
+    assert_int_equal(aaa_compile(section, NULL, NULL, &aaa), 0);
+    assert_int_equal(aaa_view(aaa, section, "group", "", &view), -EINVAL);
+    assert_int_equal(aaa_view(aaa, section, "user", "alice", &view), -ENOENT);
+    assert_int_equal(aaa_view(aaa, section, "taskgroup", "t", &view), -ENOENT);
+    assert_null(view);
+}
+
+/* The system's groups count by their name, but for the one that a user has of his own. */
+static void test_view_of_one(void **state)
+{
+    static const char groups[] =
+        "root:x:0:\ng:x:100:dave,alice\noperator:x:101:\nalice:x:102:alice\n"
+        "other:x:103:alice\nh:x:104:bob\n";
+    _cleanup_json_ json_object *section = NULL, *view = NULL, *none = NULL;
+    _cleanup_(aaa_freep) Aaa *aaa = NULL;
+    char path[] = "/tmp/test-aaa-XXXXXX";
+    int fd = mkstemp(path);
+
+    assert_true(fd >= 0 && write(fd, groups, STRLEN(groups)) == STRLEN(groups));
+    assert_int_equal(close(fd), 0);
+    assert_int_equal(json_parse(shown, strlen(shown), &section), 0);
+    assert_int_equal(aaa_compile(section, NULL, NULL, &aaa), 0);
+    assert_int_equal(aaa_view_user(aaa, "alice", NULL, 101, path, &view), 0);
+    assert_string_equal(
+        json_object_to_json_string_ext(view, JSON_C_TO_STRING_PLAIN),
+        "{\"name\":\"alice\",\"groups\":[\"h\",\"g\",\"operator\"],\"tasks\":{" OPERATOR "}}");
+    assert_int_equal(aaa_view_user(aaa, "erin", NULL, 999, path, &none), 0);
+    assert_string_equal(json_object_to_json_string_ext(none, JSON_C_TO_STRING_PLAIN),
+                        "{\"name\":\"erin\",\"groups\":[],\"tasks\":{}}");
+    assert_int_equal(unlink(path), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest list[] = {
@@ -243,6 +323,8 @@ int main(void)
         cmocka_unit_test(test_inheritance), cmocka_unit_test(test_problems),
         cmocka_unit_test(test_depth),       cmocka_unit_test(test_quote),
         cmocka_unit_test(test_render),      cmocka_unit_test(test_write),
+        cmocka_unit_test(test_view),        cmocka_unit_test(test_view_refused),
+        cmocka_unit_test(test_view_of_one),
     };
 
     return cmocka_run_group_tests(list, NULL, NULL);

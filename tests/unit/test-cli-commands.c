@@ -23,6 +23,17 @@ static void test_every_pattern_compiles(void **state)
     cli_grammar_done();
 }
 
+/* A new command is to say which tasks it needs: see cli-describe.c. */
+static void test_every_command_is_described(void **state)
+{
+    for (const GrammarCommand *row = cli_commands; row->pattern; row++) {
+        const CliAction *action = row->data;
+
+        if (action->run && !cli_is_described(action->run))
+            fail_msg("its tasks are not described: %s", row->pattern);
+    }
+}
+
 static const CliAction *find(unsigned mode, const char *line)
 {
     const CliAction *action = NULL;
@@ -122,6 +133,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_pattern_compiles),
+        cmocka_unit_test(test_every_command_is_described),
         cmocka_unit_test(test_commands_of_the_workflow),
         cmocka_unit_test(test_modes_are_apart),
         cmocka_unit_test(test_refused_words),
