@@ -208,13 +208,19 @@ static int apply_enter(json_object *o, const ConfigLine *line)
     return 0;
 }
 
+static const char *line_section(const ConfigLine *line)
+{
+    const ConfigRow *enter = config_mode_row(line->row->mode);
+
+    return (enter ? enter : line->row)->section;
+}
+
 /* The object that the line's path starts from. NULL when it is not there and not to be made,
  * too. */
 static json_object *container(json_object *root, const ConfigLine *line)
 {
-    const ConfigRow *enter =
-        line->row->mode == CONFIG_MODE_TOP ? NULL : config_mode_row(line->row->mode);
-    const char *section = enter ? enter->section : line->row->section;
+    const ConfigRow *enter = config_mode_row(line->row->mode);
+    const char *section = line_section(line);
     json_object *o = line->remove ? find(root, section) : obtain_member(root, section);
 
     if (!o || !enter)
@@ -225,27 +231,47 @@ static json_object *container(json_object *root, const ConfigLine *line)
     return line->remove ? json_object_object_get(o, line->name) : obtain_member(o, line->name);
 }
 
+static void apply_removal(json_object *o, const ConfigLine *line)
+{
+    if (line->row->kind == CONFIG_ENTER)
+        (void)apply_enter(o, line);
+    else if (has_members(line->row))
+        remove_member(o, line->row, line->value);
+    else if (line->row->kind == CONFIG_ITEM)
+        remove_item(o, line->row, line->value);
+    else
+        unset(o, line->row->path);
+}
+
+/* A section that has become empty is as one that was never there: equal configurations are equal
+ * trees. */
+static void drop_empty_section(json_object *root, const char *section)
+{
+    json_object *o = find(root, section);
+
+    if (o && is_empty(o))
+        json_object_object_del(root, section);
+}
+
 int config_apply(json_object *root, const ConfigLine *line)
 {
     json_object *o = container(root, line);
 
+    if (line->remove) {
+        if (o)
+            apply_removal(o, line);
+        drop_empty_section(root, line_section(line));
+        return 0;
+    }
     if (!o)
-        return line->remove ? 0 : -ENOMEM;
+        return -ENOMEM;
     if (line->row->kind == CONFIG_ENTER)
         return apply_enter(o, line);
-    if (has_members(line->row) && !line->remove)
-        return add_member(o, line->row, line->value);
-    if (line->row->kind == CONFIG_ITEM && !line->remove)
-        return add_item(o, line->row, line->value);
     if (has_members(line->row))
-        remove_member(o, line->row, line->value);
-    else if (line->row->kind == CONFIG_ITEM)
-        remove_item(o, line->row, line->value);
-    else if (line->remove)
-        unset(o, line->row->path);
-    else
-        return set(o, line->row->path, json_object_get(line->value));
-    return 0;
+        return add_member(o, line->row, line->value);
+    if (line->row->kind == CONFIG_ITEM)
+        return add_item(o, line->row, line->value);
+    return set(o, line->row->path, json_object_get(line->value));
 }
 
 /* --- Canonical form --------------------------------------------------------------------------- */

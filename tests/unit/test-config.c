@@ -194,9 +194,9 @@ static void test_no(void **state)
         "no crypto ca trustpoint system-trustpoint lifetime ca-certificate");
     assert_tree(
         root,
-        "{\"system\":{},\"aaa\":{},\"trustpoints\":{\"trustpoint\":{\"system-trustpoint\":{}}}}");
+        "{\"trustpoints\":{\"trustpoint\":{\"system-trustpoint\":{}}}}");
     enter_text(root, "no crypto ca trustpoint system-trustpoint\nno crypto ca trustpool policy");
-    assert_tree(root, "{\"system\":{},\"aaa\":{},\"trustpoints\":{}}");
+    assert_tree(root, "{}");
 }
 
 static void test_refused(void **state)
