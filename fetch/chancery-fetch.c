@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include "hosts-file.h"
 #include "json-util.h"
 #include "log.h"
 #include "sandbox.h"
@@ -19,6 +20,7 @@ static const SandboxPath sandbox_paths[] = {
     {"/etc/host.conf", SANDBOX_READ},
     {"/etc/gai.conf", SANDBOX_READ},
     {"/etc/nsswitch.conf", SANDBOX_READ},
+    {HOSTS_FOLDER, SANDBOX_READ},
     {NULL, SANDBOX_READ},
 };
 

@@ -2,6 +2,7 @@
 #include "transaction.h"
 
 #include <curl/curl.h>
+#include <dlfcn.h>
 #include <nss.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -13,6 +14,7 @@
 /* Slower than that over this time is no progress but somebody who keeps us waiting. */
 #define LOW_SPEED_BYTES 64L
 #define LOW_SPEED_SECONDS 30L
+#define CONFIGURED_HOSTS "libnss_chancery.so.2"
 #define HEADERS_MAX (64U << 10)
 #define ERROR_TEXT_MAX 512
 
@@ -43,8 +45,11 @@ void reply_done(Reply *reply)
 
 int transaction_prepare(void)
 {
-    /* Names come from /etc/hosts and DNS: both are built into the C library, so that nothing is loaded later. */
-    if (__nss_configure_lookup("hosts", "files dns") < 0)
+    /* Names come from /etc/hosts and DNS, which are built into the C library, and from the configuration ("domain ipv4 host"). That source is loaded now:
+     * later nothing can be. */
+    const bool configured = dlopen(CONFIGURED_HOSTS, RTLD_NOW) != NULL;
+
+    if (__nss_configure_lookup("hosts", configured ? "files chancery dns" : "files dns") < 0)
         return -errno;
     return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? 0 : -EIO;
 }

@@ -11,6 +11,7 @@ import ctypes
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -150,6 +151,8 @@ class Keeper:
         self.write("etc/fstab", "")
         self.write("etc/hostname", "router\n")
         self.write("etc/hosts", "127.0.0.1 localhost router\n::1 localhost\n")
+        switch = (self.root / "etc/nsswitch.conf").read_text()
+        self.write("etc/nsswitch.conf", re.sub(r"(?m)^hosts:.*$", "hosts: files chancery dns", switch))
         self.write("etc/machine-id", "uninitialized\n", 0o444)
         self.prepare_accounts()
 

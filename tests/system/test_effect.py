@@ -4,6 +4,7 @@
 import contextlib
 import os
 import signal
+import subprocess
 import time
 
 import pytest
@@ -159,3 +160,74 @@ def test_service_that_was_not_told(host):
     host.run(["systemctl", "start", "chancery-hostd.service"])
     wait_for(lambda: int(host.output(reloads)) > before, "sshd to be told")
     wait_for(lambda: host.run(["test", "-e", f"{FOLDER}/sshd.unread"], check=False).returncode, "the note to go")
+
+
+# --- Names of hosts -----------------------------------------------------------------------------------------------------
+
+
+def addresses(machine, name):
+    found = machine.run(["getent", "ahosts", name], check=False).stdout.splitlines()
+    return list(dict.fromkeys(line.split()[0] for line in found))
+
+
+def test_host_that_the_system_would_not_know(host):
+    switch = host.read("/etc/nsswitch.conf").decode()
+    host.write("/etc/nsswitch.conf", switch.replace(" chancery ", " "))
+    try:
+        said = commit(host, "domain ipv4 host ca 192.0.2.7")
+    finally:
+        host.write("/etc/nsswitch.conf", switch)
+    assert "domain ipv4 host ca: The system would not know the name: 'hosts' in /etc/nsswitch.conf does not name the source 'chancery'" in said
+    many = " ".join(f"192.0.2.{n}" for n in range(1, 10))
+    assert "domain ipv4 host ca: A host can have at most 8 addresses" in commit(host, f"domain ipv4 host ca {many}")
+    assert addresses(host, "ca") == []
+
+
+def test_hosts(host):
+    lines = ["domain name lab.example", "domain ipv4 host ca 192.0.2.7 192.0.2.8", "domain ipv4 host ns.lab.example 192.0.2.9",
+             "domain ipv6 host ca 2001:db8::7", "hostname r1"]
+    assert commit(host, *lines) == ""
+    for name in ("ca", "ca.lab.example", "CA"):
+        assert sorted(addresses(host, name)) == ["192.0.2.7", "192.0.2.8", "2001:db8::7"], name
+    assert addresses(host, "ns") == addresses(host, "ns.lab.example") == ["192.0.2.9"]
+    assert host.output(["getent", "hosts", "192.0.2.9"]).split() == ["192.0.2.9", "ns.lab.example"]
+    assert host.output(["hostname", "--fqdn"]).strip() == "r1.lab.example"
+    shown = rendered(host.chancery("show running-config domain").stdout)
+    assert all(line in shown for line in lines[:4]), shown
+    assert commit(host, "no domain ipv4 host ca") == ""
+    assert addresses(host, "ca") == ["2001:db8::7"]
+    rollback(host)
+    assert sorted(addresses(host, "ca")) == ["192.0.2.7", "192.0.2.8", "2001:db8::7"]
+    host.chancery("rollback configuration last 3")
+    assert addresses(host, "ca") == addresses(host, "ns") == []
+
+
+SERVER = """
+import http.server, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        with open("/run/test-host", "w") as seen:
+            seen.write(self.headers["Host"])
+        self.send_error(404)
+    def log_message(self, *words):
+        pass
+server = http.server.HTTPServer(("127.0.0.9", 8099), Handler)
+print("ready", flush=True)
+server.handle_request()
+"""
+
+
+def test_download_from_a_host_of_the_configuration(host):
+    """Refused twin first: without the line there is no such host."""
+    said = host.chancery("crypto ca trustpool import url http://bundles:8099/x.pem", check=False)
+    assert said.returncode != 0 and "Could not resolve host: bundles" in said.stdout + said.stderr
+    assert commit(host, "domain ipv4 host bundles 127.0.0.9") == ""
+    with host.popen(["/usr/bin/python3", "-c", SERVER], stdout=subprocess.PIPE) as server:
+        try:
+            assert server.stdout.readline() == b"ready\n"
+            said = host.chancery("crypto ca trustpool import url http://bundles:8099/x.pem", check=False)
+            assert "404" in said.stdout + said.stderr, said
+            assert host.read("/run/test-host") == b"bundles:8099"
+        finally:
+            server.kill()
+    rollback(host)
