@@ -6,12 +6,12 @@
 #include "cleanup.h"
 
 static const KeyAlgorithm algorithms[] = {
-    {"rsa", KEY_FAMILY_RSA, NULL, 0, NULL},
-    {"ecdsanistp256", KEY_FAMILY_ECDSA, "P-256", 256, "sha256"},
-    {"ecdsanistp384", KEY_FAMILY_ECDSA, "P-384", 384, "sha384"},
-    {"ecdsanistp521", KEY_FAMILY_ECDSA, "P-521", 521, "sha512"},
-    {"ed25519", KEY_FAMILY_ED25519, NULL, 256, ""},
-    {"dsa", KEY_FAMILY_DSA, NULL, 0, ""},
+    {"rsa", KEY_FAMILY_RSA, NULL, 0, NULL, false},
+    {"ecdsanistp256", KEY_FAMILY_ECDSA, "P-256", 256, "sha256", true},
+    {"ecdsanistp384", KEY_FAMILY_ECDSA, "P-384", 384, "sha384", false},
+    {"ecdsanistp521", KEY_FAMILY_ECDSA, "P-521", 521, "sha512", false},
+    {"ed25519", KEY_FAMILY_ED25519, NULL, 256, "", true},
+    {"dsa", KEY_FAMILY_DSA, NULL, 0, "", false},
 };
 
 static const char *const digest_names[] = {

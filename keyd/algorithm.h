@@ -22,6 +22,7 @@ typedef struct KeyAlgorithm {
     const char *group;       /* OpenSSL's name of the curve; NULL when there is none to choose */
     unsigned bits;           /* 0: chosen when the key is made */
     const char *jose_digest; /* the digest that JOSE ties to the curve; NULL: any */
+    bool is_quick;           /* signs in less time than it takes to have another thread do it */
 } KeyAlgorithm;
 
 typedef enum Digest {

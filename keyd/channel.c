@@ -61,6 +61,7 @@ struct Channels {
     pthread_t thread;
     bool started;
     Batch *batch;
+    bool alone; /* the request that is taken is the only one of this round */
 
     pthread_mutex_t lock; /* what follows */
     LIST_HEAD(ChannelList, Channel) list;
@@ -242,7 +243,10 @@ static int channel_take(Channel *c, const uint8_t *packet, size_t size, const in
     }
     atomic_fetch_add(&c->references, 1);
     atomic_fetch_add(&c->in_flight, 1);
-    sign_pool_put(c->channels->pool, &c->source, &q->task);
+    if (c->channels->alone && c->what.key->algorithm->is_quick && !q->mapping)
+        sign_pool_run(c->channels->pool, &c->source, &q->task);
+    else
+        sign_pool_put(c->channels->pool, &c->source, &q->task);
     return 0;
 }
 
@@ -300,6 +304,7 @@ static int channel_read(Channel *c)
                  NULL);
     if (n < 0)
         return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+    c->channels->alone = c->channels->alone && n == 1;
     for (int i = 0; i < n; i++)
         /* Nothing: the other end is closed, or sends nothings, which are no requests either. */
         r = channel_take_message(c, &b->headers[i], b->headers[i].msg_len == 0 ? -EBADMSG : r);
@@ -339,6 +344,7 @@ static void *reader(void *data)
         for (int i = 0; i < n; i++) {
             if (!events[i].data.ptr)
                 return NULL;
+            s->alone = n == 1;
             on_event(&events[i]);
         }
     }

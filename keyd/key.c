@@ -101,6 +101,7 @@ Key *key_unref(Key *k)
     if (!k || atomic_fetch_sub(&k->references, 1) > 1)
         return NULL;
     key_unref(k->encryption);
+    signers_done(&k->signers);
     EVP_PKEY_free(k->pkey);
     OPENSSL_free(k->public_key);
     free(k->label);
@@ -175,29 +176,64 @@ int key_generate(const KeyAlgorithm *algorithm, unsigned bits, bool (*is_cancell
     return secure_memory_failures() != failures ? -ENOMEM : -EIO;
 }
 
-static int feed(EVP_MD_CTX *context, DerSpan input, int (*check)(DerSpan piece, void *userdata),
+/* Without a signer the pieces are only checked. */
+static int feed(Signer *signer, DerSpan input, int (*check)(DerSpan piece, void *userdata),
                 void *userdata)
 {
     while (input.size > 0) {
         DerSpan piece = {input.data, input.size < PIECE_SIZE ? input.size : PIECE_SIZE};
         int r = check ? check(piece, userdata) : 0;
 
+        if (r >= 0 && signer)
+            r = signer_update(signer, piece.data, piece.size);
         if (r < 0)
             return r;
-        /* Without a context the pieces are only checked. */
-        if (context && EVP_DigestSignUpdate(context, piece.data, piece.size) != 1)
-            return -EIO;
         input = (DerSpan){input.data + piece.size, input.size - piece.size};
     }
     return 0;
 }
 
+static int sign_digest(Key *k, Digest digest, DerSpan input,
+                       int (*check)(DerSpan piece, void *userdata), void *userdata,
+                       uint8_t *signature, size_t *size)
+{
+    _cleanup_(signer_freep) Signer *signer = NULL;
+    int r;
+
+    r = signer_take(&k->signers, k->pkey, digest, &signer);
+    if (r >= 0)
+        r = feed(signer, input, check, userdata);
+    if (r < 0)
+        return r;
+    if (signer_finish(signer, signature, size) < 0)
+        /* The one thing that a caller can get wrong: PKCS#1 needs room for the digest and 11 bytes.
+         */
+        return k->algorithm->family == KEY_FAMILY_RSA && k->bits < 1024 ? -EINVAL : -EIO;
+    signer_give(&k->signers, TAKE_PTR(signer));
+    return 0;
+}
+
+/* ed25519 reads its input twice, and all at once. */
+static int sign_whole(Key *k, DerSpan input, int (*check)(DerSpan piece, void *userdata),
+                      void *userdata, uint8_t *signature, size_t *size)
+{
+    _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *context = EVP_MD_CTX_new();
+    int r;
+
+    if (!context)
+        return -ENOMEM;
+    r = feed(NULL, input, check, userdata);
+    if (r < 0)
+        return r;
+    return EVP_DigestSignInit(context, NULL, NULL, NULL, k->pkey) == 1 &&
+                   EVP_DigestSign(context, signature, size, input.data, input.size) == 1
+               ? 0
+               : -EIO;
+}
+
 int key_sign(Key *k, Digest digest, DerSpan input, int (*check)(DerSpan piece, void *userdata),
              void *userdata, uint8_t **ret, size_t *ret_size)
 {
-    _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *context = EVP_MD_CTX_new();
-    /* ed25519 reads its input twice, and all at once. */
-    bool streams = digest != DIGEST_NONE;
     _cleanup_free_ uint8_t *signature = NULL;
     size_t size = (size_t)EVP_PKEY_get_size(k->pkey);
     int r;
@@ -207,19 +243,14 @@ int key_sign(Key *k, Digest digest, DerSpan input, int (*check)(DerSpan piece, v
     if (!key_algorithm_takes_digest(k->algorithm, digest))
         return -EINVAL;
     signature = malloc(size);
-    if (!context || !signature)
+    if (!signature)
         return -ENOMEM;
-    if (EVP_DigestSignInit(context, NULL, digest_to_md(digest), NULL, k->pkey) != 1)
-        return -EIO;
-    r = feed(streams ? context : NULL, input, check, userdata);
-    if (r < 0)
-        return r;
-    if ((streams ? EVP_DigestSignFinal(context, signature, &size)
-                 : EVP_DigestSign(context, signature, &size, input.data, input.size)) != 1) {
+    r = digest == DIGEST_NONE
+            ? sign_whole(k, input, check, userdata, signature, &size)
+            : sign_digest(k, digest, input, check, userdata, signature, &size);
+    if (r < 0) {
         ERR_clear_error();
-        /* The one thing that a caller can get wrong: PKCS#1 needs room for the digest and 11 bytes.
-         */
-        return k->algorithm->family == KEY_FAMILY_RSA && k->bits < 1024 ? -EINVAL : -EIO;
+        return r;
     }
     *ret = TAKE_PTR(signature);
     *ret_size = size;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One key pair. It does not change after it was made, but for counting, so that any thread may use it
- * that holds a reference. */
+/* One key pair. It does not change after it was made, but for what threads change together, so that
+ * any thread may use it that holds a reference. */
 #pragma once
 
 #include <stdatomic.h>
@@ -11,6 +11,7 @@
 #include "algorithm.h"
 #include "cleanup.h"
 #include "openssl-util.h"
+#include "signer.h"
 #include "unwrap.h"
 
 #define KEY_USAGE_GENERAL "general"
@@ -29,7 +30,9 @@ typedef struct Key {
     size_t public_key_size;
     EVP_PKEY *pkey;
     struct Key *encryption; /* of a signature pair: the other one */
-    UnwrapBudget budget;    /* the one thing that changes */
+    /* What changes. */
+    UnwrapBudget budget;
+    Signers signers;
 } Key;
 
 /* Takes over pkey. -EINVAL when it is not a key of the algorithm. */

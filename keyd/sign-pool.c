@@ -38,9 +38,20 @@ struct SignPool {
     FairQueue queue;
     BusUser *bus_users;
     Item *items; /* in the order in which they came */
-    unsigned n_items;
+    unsigned n_items, n_running;
+    bool waking; /* the main loop has been told, and has not looked yet */
     bool stopping;
 };
+
+/* With the lock held. */
+static FairTask *task_begin(SignPool *p, unsigned running_max)
+{
+    FairTask *t = fair_queue_pop(&p->queue, running_max);
+
+    if (t)
+        p->n_running++;
+    return t;
+}
 
 static void task_run(SignPool *p, FairTask *fair)
 {
@@ -50,6 +61,7 @@ static void task_run(SignPool *p, FairTask *fair)
     (void)pthread_mutex_lock(&p->lock);
     /* One less of this user is running: another of his may go, and this thread is free for it. */
     fair_queue_finish(fair);
+    p->n_running--;
     (void)pthread_mutex_unlock(&p->lock);
     if (t->release)
         t->release(t);
@@ -62,7 +74,7 @@ static void *worker(void *data)
 
     (void)pthread_mutex_lock(&p->lock);
     while (!p->stopping) {
-        t = fair_queue_pop(&p->queue, (unsigned)p->threads_max - 1);
+        t = task_begin(p, (unsigned)p->threads_max - 1);
         if (!t) {
             (void)pthread_cond_wait(&p->work_is_waiting, &p->lock);
             continue;
@@ -92,22 +104,32 @@ static void item_release(SignTask *task)
 {
     Item *i = (Item *)task;
     SignPool *p = i->pool;
+    bool waking;
 
     (void)pthread_mutex_lock(&p->lock);
     i->done = true;
+    waking = p->waking;
+    p->waking = true;
     (void)pthread_mutex_unlock(&p->lock);
-    (void)!write(p->wake_fd, &(uint64_t){1}, sizeof(uint64_t));
+    if (!waking)
+        (void)!write(p->wake_fd, &(uint64_t){1}, sizeof(uint64_t));
+}
+
+static void answer(SignPool *p, sd_bus_message *m, TypedSign *t, const SignOutcome *outcome,
+                   uint8_t *signature)
+{
+    p->done(m, t, outcome);
+    typed_sign_done(t);
+    /* It may also be what was decrypted. */
+    if (signature)
+        explicit_bzero(signature, outcome->signature_size);
+    free(signature);
 }
 
 static void item_finish(SignPool *p, Item *i)
 {
-    p->done(i->message, &i->work, &i->outcome);
+    answer(p, i->message, &i->work, &i->outcome, i->signature);
     sd_bus_message_unref(i->message);
-    typed_sign_done(&i->work);
-    /* It may also be what was decrypted. */
-    if (i->signature)
-        explicit_bzero(i->signature, i->outcome.signature_size);
-    free(i->signature);
     free(i);
 }
 
@@ -179,18 +201,57 @@ static void finish_done(SignPool *p)
 
 static int on_wake(sd_event_source *s, int fd, uint32_t revents, void *userdata)
 {
+    SignPool *p = userdata;
     uint64_t count;
 
     (void)!read(fd, &count, sizeof count);
-    finish_done(userdata);
+    (void)pthread_mutex_lock(&p->lock);
+    p->waking = false;
+    (void)pthread_mutex_unlock(&p->lock);
+    finish_done(p);
     return 0;
+}
+
+/* With the lock held. */
+static bool is_idle(const SignPool *p)
+{
+    return p->n_threads > 0 && !p->stopping && p->n_running == 0 &&
+           STAILQ_EMPTY(&p->queue.waiting);
+}
+
+/* While nobody else has to wait for it. */
+static bool is_done_here(SignPool *p, const TypedSign *t)
+{
+    bool idle;
+
+    if (!t->key->algorithm->is_quick || t->input_size > SIGN_QUICK_SIZE_MAX)
+        return false;
+    (void)pthread_mutex_lock(&p->lock);
+    idle = is_idle(p);
+    (void)pthread_mutex_unlock(&p->lock);
+    return idle;
+}
+
+static void sign_here(SignPool *p, sd_bus_message *m, TypedSign *t)
+{
+    SignOutcome outcome = {0};
+    uint8_t *signature = NULL;
+
+    outcome.result = typed_sign(t, &signature, &outcome.signature_size, &outcome.reason);
+    outcome.signature = signature;
+    answer(p, m, t, &outcome, signature);
 }
 
 int sign_pool_submit(SignPool *p, sd_bus_message *m, uid_t uid, TypedSign *t)
 {
-    Item *i = calloc(1, sizeof *i), **last;
+    Item *i, **last;
     int r;
 
+    if (is_done_here(p, t)) {
+        sign_here(p, m, t);
+        return 0;
+    }
+    i = calloc(1, sizeof *i);
     if (!i)
         return -ENOMEM;
     (void)pthread_mutex_lock(&p->lock);
@@ -211,8 +272,9 @@ int sign_pool_submit(SignPool *p, sd_bus_message *m, uid_t uid, TypedSign *t)
         ;
     *last = i;
     fair_queue_push(&p->queue, &i->user->source, &i->task.fair);
-    (void)pthread_cond_signal(&p->work_is_waiting);
     (void)pthread_mutex_unlock(&p->lock);
+    /* Not before: who is woken takes the lock first. */
+    (void)pthread_cond_signal(&p->work_is_waiting);
     return 0;
 }
 
@@ -239,8 +301,26 @@ void sign_pool_put(SignPool *p, FairSource *s, SignTask *t)
 {
     (void)pthread_mutex_lock(&p->lock);
     fair_queue_push(&p->queue, s, &t->fair);
-    (void)pthread_cond_signal(&p->work_is_waiting);
     (void)pthread_mutex_unlock(&p->lock);
+    /* Not before: who is woken takes the lock first. */
+    (void)pthread_cond_signal(&p->work_is_waiting);
+}
+
+void sign_pool_run(SignPool *p, FairSource *s, SignTask *t)
+{
+    FairTask *here = NULL;
+    bool idle;
+
+    (void)pthread_mutex_lock(&p->lock);
+    idle = is_idle(p);
+    fair_queue_push(&p->queue, s, &t->fair);
+    if (idle)
+        here = task_begin(p, SIGN_THREADS_MAX);
+    (void)pthread_mutex_unlock(&p->lock);
+    if (here)
+        task_run(p, here);
+    else
+        (void)pthread_cond_signal(&p->work_is_waiting);
 }
 
 /* --- The pool --- */
@@ -304,7 +384,7 @@ void sign_pool_stop(SignPool *p)
     (void)pthread_mutex_unlock(&p->lock);
     for (; p->n_threads > 0; p->n_threads--)
         (void)pthread_join(p->threads[p->n_threads - 1], NULL);
-    while ((t = fair_queue_pop(&p->queue, SIGN_THREADS_MAX)))
+    while ((t = task_begin(p, SIGN_THREADS_MAX)))
         task_run(p, t);
 }
 

@@ -137,11 +137,45 @@ static void test_end_answers_what_waits(void **state)
     assert_int_equal(cancelled, 1);
 }
 
+/* Where the threads are idle, the one of these that is quick is answered at once. */
+static void test_what_is_quick(void **state)
+{
+    Fixture *f = *state;
+    TypedSign large = work_for_test(f->key), small = work_for_test(f->key), rsa;
+    _cleanup_(key_unrefp) Key *key = NULL;
+    EVP_PKEY *pkey = NULL;
+
+    assert_int_equal(munmap((void *)(uintptr_t)large.input, large.input_size), 0);
+    large.input_size = SIGN_QUICK_SIZE_MAX + 1;
+    large.input = mmap(NULL, large.input_size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(large.input, MAP_FAILED);
+    assert_int_equal(key_generate(key_algorithm_find("rsa"), 512, NULL, NULL, &pkey), 0);
+    assert_int_equal(
+        key_new(key_algorithm_find("rsa"), "two", KEY_USAGE_GENERAL, 0, pkey, &key), 0);
+    rsa = work_for_test(key);
+    rsa.digest = DIGEST_SHA256;
+
+    assert_int_equal(sign_pool_start(f->pool), 0);
+    assert_int_equal(sign_pool_submit(f->pool, f->message, 1, &small), 0);
+    assert_null(small.key);
+    assert_int_equal(answered, 1);
+    assert_int_equal(sign_pool_submit(f->pool, f->message, 1, &large), 0);
+    assert_int_equal(answered, 1);
+    while (answered < 2)
+        assert_true(sd_event_run(f->event, 10 * 1000000) > 0);
+    assert_int_equal(sign_pool_submit(f->pool, f->message, 1, &rsa), 0);
+    assert_int_equal(answered, 2);
+    while (answered < 3)
+        assert_true(sd_event_run(f->event, 10 * 1000000) > 0);
+    assert_int_equal(refused, 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_limit_of_a_user, setup, teardown),
         cmocka_unit_test_setup_teardown(test_all_are_answered, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_is_quick, setup, teardown),
         cmocka_unit_test_setup_teardown(test_end_answers_what_waits, setup, teardown),
     };
 
