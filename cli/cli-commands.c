@@ -18,9 +18,11 @@
 #define KEYS "Keys"
 #define GENERATE "Generate a key pair"
 #define LABEL "Label of the key pair (the_default)"
+#define EXPORTABLE "May be given out, wrapped for a recipient"
 #define ZEROIZE "Remove key pairs for good"
 #define LABEL_OR_ALL "Label of the key pair (all of them)"
 #define AUTHENTICATION "Keys that users log in with"
+#define SSH_CLIENT "Keys with which users log in elsewhere over ssh"
 #define USERNAME "Another user's"
 #define USER "Name of the user (your own)"
 #define SLOTS "The second key (the first)", "The third key", "The fourth key"
@@ -93,22 +95,38 @@ const GrammarCommand cli_commands[] = {
      HELP(CRYPTO, CA, TRUSTPOOL, "Replace the downloaded certificates", "From a server",
           "URL of the bundle: http, https, or file for one of your own", FORCE),
      0, ACTION(cli_trustpool_import, CLI_EXEC)},
-    {"crypto key generate dsa [<label:label>]", HELP(CRYPTO, KEYS, GENERATE, "DSA", LABEL), 0,
+    {"crypto key export <label:label> wrapped [algorithm "
+     "<algorithm:rsa|ecdsanistp256|ecdsanistp384|ecdsanistp521|ed25519|dsa>] "
+     "[recipient <path:word(1-1024)>]",
+     HELP(CRYPTO, KEYS, "Give out a key that is exportable", "Label of the key pair",
+          "Encrypted for the owner of a certificate", "Where several keys have that label",
+          "RSA|ECDSA, NIST P-256|ECDSA, NIST P-384|ECDSA, NIST P-521|Ed25519|DSA",
+          "The certificate", "File with the certificate (typed here)"),
+     0, ACTION(cli_key_export, CLI_EXEC)},
+    {"crypto key generate authentication-ssh rsa [username <label:label>|<label:label>]",
+     HELP(CRYPTO, KEYS, GENERATE, SSH_CLIENT, "RSA", USERNAME, USER, USER), 0,
      ACTION(cli_key_generate, CLI_EXEC)},
-    {"crypto key generate ecdsa <curve:nistp256|nistp384|nistp521> [<label:label>]",
+    {"crypto key generate dsa [<label:label> [exportable]]",
+     HELP(CRYPTO, KEYS, GENERATE, "DSA", LABEL, EXPORTABLE), 0, ACTION(cli_key_generate, CLI_EXEC)},
+    {"crypto key generate ecdsa <curve:nistp256|nistp384|nistp521> [<label:label> [exportable]]",
      HELP(CRYPTO, KEYS, GENERATE, "ECDSA", "NIST curve P-256|NIST curve P-384|NIST curve P-521",
-          LABEL),
+          LABEL, EXPORTABLE),
      0, ACTION(cli_key_generate, CLI_EXEC)},
-    {"crypto key generate ed25519 [<label:label>]", HELP(CRYPTO, KEYS, GENERATE, "Ed25519", LABEL),
-     0, ACTION(cli_key_generate, CLI_EXEC)},
-    {"crypto key generate rsa [general-keys|usage-keys] [<label:label>]",
+    {"crypto key generate ed25519 [<label:label> [exportable]]",
+     HELP(CRYPTO, KEYS, GENERATE, "Ed25519", LABEL, EXPORTABLE), 0,
+     ACTION(cli_key_generate, CLI_EXEC)},
+    {"crypto key generate rsa [general-keys|usage-keys] [<label:label> [exportable]]",
      HELP(CRYPTO, KEYS, GENERATE, "RSA", "One pair for signing and encryption",
-          "One pair for signing, and one for encryption", LABEL),
+          "One pair for signing, and one for encryption", LABEL, EXPORTABLE),
      0, ACTION(cli_key_generate, CLI_EXEC)},
+    {"crypto key import wrapped [<path:word(1-1024)>]",
+     HELP(CRYPTO, KEYS, "Import a public key, or what was exported",
+          "A key that is encrypted for one of this router's", "File with the key (typed here)"),
+     0, ACTION(cli_key_import, CLI_EXEC)},
     {"crypto key import authentication rsa [username <user:word(1-31)>] [<path:word(1-1024)>] "
      "[second|third|fourth]",
-     HELP(CRYPTO, KEYS, "Import a public key", AUTHENTICATION, "RSA", USERNAME, USER,
-          "File with the key (typed here)", SLOTS),
+     HELP(CRYPTO, KEYS, "Import a public key, or what was exported", AUTHENTICATION, "RSA",
+          USERNAME, USER, "File with the key (typed here)", SLOTS),
      0, ACTION(cli_user_key_import, CLI_EXEC)},
     {"crypto key zeroize authentication rsa [username <user:word(1-31)>] [second|third|fourth]",
      HELP(CRYPTO, KEYS, ZEROIZE, AUTHENTICATION, "RSA", USERNAME, USER, SLOTS), 0,
@@ -116,6 +134,9 @@ const GrammarCommand cli_commands[] = {
     {"crypto key zeroize authentication rsa all",
      HELP(CRYPTO, KEYS, ZEROIZE, AUTHENTICATION, "RSA", "Every key of every user"), 0,
      ACTION(cli_user_key_zeroize, CLI_EXEC)},
+    {"crypto key zeroize authentication-ssh rsa [<label:label>]",
+     HELP(CRYPTO, KEYS, ZEROIZE, SSH_CLIENT, "RSA", "Name of the user (every user's)"), 0,
+     ACTION(cli_key_zeroize, CLI_EXEC)},
     {"crypto key zeroize dsa [<label:label>]", HELP(CRYPTO, KEYS, ZEROIZE, "DSA", LABEL_OR_ALL), 0,
      ACTION(cli_key_zeroize, CLI_EXEC)},
     {"crypto key zeroize ecdsa <curve:nistp256|nistp384|nistp521> [<label:label>]",
@@ -204,6 +225,9 @@ const GrammarCommand cli_commands[] = {
     {"show crypto key authentication rsa [all|username <user:word(1-31)>]",
      HELP(SHOW, CRYPTO, KEYS, AUTHENTICATION, "RSA", "Of every user", USERNAME, USER), 0,
      ACTION(cli_show_user_key, BOTH | CLI_JSON)},
+    {"show crypto key mypubkey authentication-ssh rsa",
+     HELP(SHOW, CRYPTO, KEYS, "Public keys of this router", SSH_CLIENT, "RSA"), 0,
+     ACTION(cli_show_key, BOTH | CLI_JSON)},
     {"show crypto key mypubkey <type:rsa|dsa|ecdsa|ed25519>",
      HELP(SHOW, CRYPTO, KEYS, "Public keys of this router",
           "RSA keys|DSA keys|ECDSA keys|Ed25519 keys"),

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* crypto key generate, show crypto key mypubkey. */
+#include <pwd.h>
+
 #include "cli.h"
 #include "errors.h"
 #include "names.h"
@@ -18,6 +20,7 @@ typedef struct KeyFamily {
 } KeyFamily;
 
 static const KeyFamily families[] = {
+    {"authentication-ssh", "authentication-ssh-rsa", "RSA"}, /* before rsa, which is there too */
     {"rsa", "rsa", "RSA"},
     {"nistp256", "ecdsanistp256", "ECDSA"},
     {"nistp384", "ecdsanistp384", "ECDSA"},
@@ -120,7 +123,7 @@ static int ask_dsa_modulus(Cli *cli, uint32_t *ret)
 }
 
 static int start_generate(Cli *cli, const KeyFamily *family, const char *label, uint32_t bits,
-                          bool usage_keys, bool replace, CliJob **ret)
+                          bool usage_keys, bool exportable, bool replace, CliJob **ret)
 {
     _cleanup_message_ sd_bus_message *m = NULL;
     int r = cli_new_call(cli, KEYS_NAME, KEYS_PATH, KEYS_NAME, "Generate", &m);
@@ -134,6 +137,8 @@ static int start_generate(Cli *cli, const KeyFamily *family, const char *label, 
         r = sd_bus_message_append(m, "{sv}", "bits", "u", bits);
     if (r >= 0 && usage_keys)
         r = sd_bus_message_append(m, "{sv}", "usage", "s", "usage-keys");
+    if (r >= 0 && exportable)
+        r = sd_bus_message_append(m, "{sv}", "exportable", "b", 1);
     if (r >= 0 && replace)
         r = sd_bus_message_append(m, "{sv}", "replace", "b", 1);
     if (r >= 0)
@@ -146,12 +151,12 @@ static int start_generate(Cli *cli, const KeyFamily *family, const char *label, 
 /* Another generation may have come between the question and the call: then the question is asked
  * (again). */
 static int generate(Cli *cli, const KeyFamily *family, const char *label, uint32_t bits,
-                    bool usage_keys, bool replace)
+                    bool usage_keys, bool exportable, bool replace)
 {
     cli_say(cli, "Generating %s keys ...\n", family->display_name);
     for (;;) {
         _cleanup_(cli_job_freep) CliJob *job = NULL;
-        int r = start_generate(cli, family, label, bits, usage_keys, replace, &job);
+        int r = start_generate(cli, family, label, bits, usage_keys, exportable, replace, &job);
 
         if (r < 0)
             return r;
@@ -169,16 +174,31 @@ static int generate(Cli *cli, const KeyFamily *family, const char *label, uint32
     }
 }
 
+/* Whose key for ssh it is when nobody else is named. */
+static const char *own_name(char *name, size_t size)
+{
+    struct passwd entry, *found;
+    char buffer[4096];
+
+    if (getpwuid_r(geteuid(), &entry, buffer, sizeof buffer, &found) != 0 || !found)
+        return NULL;
+    (void)snprintf(name, size, "%s", found->pw_name);
+    return name;
+}
+
 int cli_key_generate(Cli *cli, const GrammarMatch *m)
 {
     const char *label = grammar_argument(m, "label");
     const KeyFamily *family = find_family(m);
     bool usage_keys = grammar_has(m, "usage-keys"), replace;
+    char name[128];
     uint32_t bits = 0;
     int r;
 
     if (!family)
         return cli_error(cli, EINVAL, "There is no such algorithm.");
+    if (!label && streq(family->keyword, "authentication-ssh"))
+        label = own_name(name, sizeof name);
     if (!label)
         label = DEFAULT_LABEL;
     cli_say(cli, "The name for the keys will be: %s\n", label);
@@ -191,7 +211,7 @@ int cli_key_generate(Cli *cli, const GrammarMatch *m)
     if (r < 0)
         return r;
     replace = r > 0;
-    if (streq(family->algorithm, "rsa")) {
+    if (streq(family->display_name, "RSA")) {
         r = ask_modulus(cli, usage_keys, &bits);
         if (r < 0)
             return r;
@@ -204,7 +224,7 @@ int cli_key_generate(Cli *cli, const GrammarMatch *m)
         if (r < 0)
             return r;
     }
-    return generate(cli, family, label, bits, usage_keys, replace);
+    return generate(cli, family, label, bits, usage_keys, grammar_has(m, "exportable"), replace);
 }
 
 /* --- show crypto key mypubkey ----------------------------------------------------------------- */
@@ -219,12 +239,14 @@ static int collect_key(sd_bus_message *m, void *userdata)
     KeyList *list = userdata;
     KeyView key = {.label = "", .algorithm = "", .usage = "general"};
     CliBytes data = {0};
+    int exportable = 0;
     KeyView *items;
     int r = cli_read_entries(m, (const CliEntry[]){{"Label", 's', &key.label},
                                                    {"Algorithm", 's', &key.algorithm},
                                                    {"Usage", 's', &key.usage},
                                                    {"Size", 'u', &key.size},
                                                    {"Created", 't', &key.created},
+                                                   {"Exportable", 'b', &exportable},
                                                    {"PublicKey", 'A', &data},
                                                    {0}});
 
@@ -233,6 +255,7 @@ static int collect_key(sd_bus_message *m, void *userdata)
     items = reallocarray(list->items, list->n + 1, sizeof(*items));
     if (!items)
         return -ENOMEM;
+    key.exportable = exportable;
     key.data = data.data;
     key.data_size = data.size;
     list->items = items;
@@ -284,7 +307,9 @@ int cli_show_key(Cli *cli, const GrammarMatch *m)
     if (r >= 0) {
         if (list.n > 1)
             qsort(list.items, list.n, sizeof(*list.items), compare_keys);
-        r = print_keys(cli, &list, grammar_argument(m, "type"));
+        r = print_keys(cli, &list,
+                       grammar_has(m, "authentication-ssh") ? "authentication-ssh-rsa"
+                                                            : grammar_argument(m, "type"));
     }
     free(list.items);
     return r;

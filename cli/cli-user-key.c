@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* crypto key import authentication, and what shows and removes such keys. */
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include "cli.h"
 #include "errors.h"
 #include "names.h"
@@ -34,45 +30,10 @@ typedef struct Input {
     size_t size;
 } Input;
 
-/* The caller's file, opened as the caller. */
-static int read_path(Cli *cli, const char *path, Input *input)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), r = 0;
-    struct stat st;
-
-    if (fd < 0)
-        return cli_error(cli, errno, "%s cannot be opened: %s", path, strerror(errno));
-    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > (off_t)sizeof input->data) {
-        r = cli_error(cli, EINVAL, "%s is no file of at most %u bytes.", path, KEY_MAX);
-    } else {
-        ssize_t n = read(fd, input->data, sizeof input->data);
-
-        if (n < 0)
-            r = cli_error(cli, errno, "%s cannot be read: %s", path, strerror(errno));
-        else
-            input->size = (size_t)n;
-    }
-    (void)close(fd);
-    return r;
-}
-
 static int read_typed(Cli *cli, Input *input)
 {
     cli_say(cli, "Enter the public key\n");
-    for (;;) {
-        _cleanup_free_ char *line = cli_read_line(cli, "", false);
-        size_t size = line ? strlen(line) : 0;
-
-        if (cli->interrupted)
-            return cli_error(cli, EINTR, "Interrupted.");
-        if (size == 0)
-            return 0;
-        if (size + 1 > sizeof input->data - input->size)
-            return cli_error(cli, EMSGSIZE, "A public key is at most %u bytes.", KEY_MAX);
-        memcpy(input->data + input->size, line, size);
-        input->size += size;
-        input->data[input->size++] = '\n';
-    }
+    return cli_read_typed(cli, false, input->data, sizeof input->data, &input->size);
 }
 
 static int start_import(Cli *cli, const GrammarMatch *m, const Input *input, bool replace,
@@ -105,7 +66,8 @@ int cli_user_key_import(Cli *cli, const GrammarMatch *m)
     const char *path = grammar_argument(m, "path");
     Input input = {.size = 0};
     bool replace = false;
-    int r = path ? read_path(cli, path, &input) : read_typed(cli, &input);
+    int r = path ? cli_read_file(cli, path, input.data, sizeof input.data, &input.size)
+                 : read_typed(cli, &input);
 
     while (r >= 0) {
         _cleanup_(cli_job_freep) CliJob *job = NULL;

@@ -174,6 +174,12 @@ int cli_ask_yes_no(Cli *cli, const char *question, int fallback);
 int cli_ask(Cli *cli, const char *question, const char *fallback, char **ret);
 void cli_prompt(const Cli *cli, char *buffer, size_t size);
 
+/* --- cli-read.c: said when it fails */
+/* A regular file of at most max bytes; also "harddisk:/NAME". */
+int cli_read_file(Cli *cli, const char *path, char *data, size_t max, size_t *ret_size);
+/* The lines up to an empty one, or that which ends a block of PEM. */
+int cli_read_typed(Cli *cli, bool is_pem, char *data, size_t max, size_t *ret_size);
+
 /* --- cli-output.c */
 int cli_output_open(Cli *cli, const Pipe *pipe);
 /* Ends the output of a command that returned r; returns r or what went wrong on the way out. */
@@ -239,6 +245,8 @@ int cli_print_json(Cli *cli, json_object *o);
 /* --- The commands */
 #define COMMAND(name) int cli_##name(Cli *cli, const GrammarMatch *match)
 COMMAND(key_generate);
+COMMAND(key_export);
+COMMAND(key_import);
 COMMAND(key_zeroize);
 COMMAND(user_key_import);
 COMMAND(user_key_zeroize);

@@ -2,9 +2,11 @@
 #include "render.h"
 
 #include <inttypes.h>
+#include <openssl/core_names.h>
 #include <time.h>
 
 #include "json-util.h"
+#include "openssl-util.h"
 #include "output.h"
 #include "x509-render.h"
 
@@ -68,12 +70,45 @@ static const char *rsa_usage(const char *usage)
     return streq(usage, "encryption") ? "Encryption" : usage;
 }
 
+static bool is_ssh_client(const KeyView *key)
+{
+    return streq(key->algorithm, "authentication-ssh-rsa");
+}
+
+/* "ssh-rsa AAAA...", for ~/.ssh/authorized_keys elsewhere. NULL for what is no RSA key. */
+static char *openssh_line(const KeyView *key)
+{
+    static const char name[] = "ssh-rsa";
+    _cleanup_(EVP_PKEY_freep) EVP_PKEY *pkey = NULL;
+    _cleanup_(BN_freep) BIGNUM *e = NULL, *n = NULL;
+    _cleanup_free_ char *text = NULL;
+    const uint8_t *p = key->data;
+    uint8_t blob[2048], *q = blob;
+    char *line;
+
+    pkey = d2i_PUBKEY(NULL, &p, (long)key->data_size);
+    if (!pkey || EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_E, &e) != 1 ||
+        EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_N, &n) != 1 ||
+        BN_num_bytes(e) + BN_num_bytes(n) > (int)sizeof blob - 64) {
+        ERR_clear_error();
+        return NULL;
+    }
+    /* RFC 4253 section 6.6; an mpint is what BN_bn2mpi() writes. */
+    memcpy(q, (const uint8_t[]){0, 0, 0, STRLEN(name)}, 4);
+    memcpy(q + 4, name, STRLEN(name));
+    q += 4 + STRLEN(name);
+    q += BN_bn2mpi(e, q);
+    q += BN_bn2mpi(n, q);
+    text = base64_encode(blob, (size_t)(q - blob));
+    return text && asprintf(&line, "%s %s", name, text) >= 0 ? line : NULL;
+}
+
 static void key_type(FILE *f, const KeyView *key)
 {
     const char *curve = strncmp(key->algorithm, "ecdsanistp", 10) == 0 ? key->algorithm + 10 : NULL;
 
     (void)fputs("Type      : ", f);
-    if (streq(key->algorithm, "rsa")) {
+    if (streq(key->algorithm, "rsa") || is_ssh_client(key)) {
         (void)fputs("RSA ", f);
         render_text(f, rsa_usage(key->usage));
     } else if (curve) {
@@ -95,8 +130,19 @@ void render_key(FILE *f, const KeyView *key)
     key_type(f, key);
     fprintf(f, "Size      : %" PRIu32 "\n", key->size);
     time_field(f, "Created   : ", (int64_t)(key->created / 1000000));
+    if (key->exportable)
+        (void)fputs("Exportable: wrapped\n", f);
     (void)fputs("Data      :\n", f);
     render_hex(f, key->data, key->data_size);
+    if (is_ssh_client(key)) {
+        _cleanup_free_ char *line = openssh_line(key);
+
+        (void)fputs("OpenSSH   :\n", f);
+        render_text(f, line ? line : "");
+        (void)fputc(' ', f);
+        render_text(f, key->label);
+        (void)fputc('\n', f);
+    }
 }
 
 static void json_add_string(json_object *o, const char *name, const char *value)
@@ -120,7 +166,13 @@ json_object *render_key_json(const KeyView *key)
     json_add_string(o, "usage", key->usage);
     json_object_object_add(o, "size", json_object_new_int64(key->size));
     json_object_object_add(o, "created", json_object_new_uint64(key->created / 1000000));
+    json_object_object_add(o, "exportable", json_object_new_boolean(key->exportable));
     json_add_base64(o, "public-key", key->data, key->data_size);
+    if (is_ssh_client(key)) {
+        _cleanup_free_ char *line = openssh_line(key);
+
+        json_add_string(o, "openssh-public-key", line);
+    }
     return o;
 }
 

@@ -15,6 +15,7 @@ typedef struct KeyView {
     uint64_t created; /* microseconds */
     const uint8_t *data;
     size_t data_size;
+    bool exportable;
 } KeyView;
 
 typedef struct UserKeyView {

@@ -35,7 +35,7 @@ struct Job {
     uid_t uid;
     JobWork work;
     pthread_t thread;
-    bool thread_started, ended;
+    bool thread_started, ended, goes_on;
     sd_event_source *expiry;
     JobResult results[RESULTS_MAX];
     size_t n_results;
@@ -328,6 +328,29 @@ static int on_expiry(sd_event_source *s, uint64_t usec, void *userdata)
     return 0;
 }
 
+static void *run_thread(void *userdata);
+
+void job_then(Job *job, int (*run)(Job *job, void *data))
+{
+    job->work.run = run;
+    job->goes_on = true;
+}
+
+/* The next part of the work, when there is one and it could be started. */
+static bool job_go_on(Job *job)
+{
+    if (!job->goes_on || job->run_result < 0)
+        return false;
+    job->goes_on = false;
+    job->run_ended = false; /* no thread of the job is there to look */
+    if (pthread_create(&job->thread, NULL, run_thread, job) == 0) {
+        job->thread_started = true;
+        return true;
+    }
+    job->run_result = job->work.done(job, job->work.data, -EAGAIN);
+    return false;
+}
+
 static void job_end(Job *job)
 {
     int r;
@@ -339,6 +362,8 @@ static void job_end(Job *job)
         if (job->run_result >= 0 && r < 0)
             job->run_result = r;
     }
+    if (job_go_on(job))
+        return;
     if (job->work.free_data)
         job->work.free_data(job->work.data);
     job->work.free_data = NULL;

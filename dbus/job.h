@@ -46,6 +46,10 @@ int job_cancel_fd(Job *job);
 /* The error that the caller sees; the first one counts. Returns -error for "return job_fail(...)". error: positive errno. */
 int job_fail(Job *job, const char *error_name, const char *format, ...) _printf_(3, 4);
 
+/* In done(), after success: the job goes on in a worker with this function, and done() comes again after it. For what is only known
+ * half-way to touch something that the main loop has to set aside for it. */
+void job_then(Job *job, int (*run)(Job *job, void *data));
+
 /* In done(): adds one entry to the result. type: 's', 'o', 'u', 't', 'b'. */
 int job_result(Job *job, const char *name, char type, const void *value);
 

@@ -12,6 +12,7 @@ static const KeyAlgorithm algorithms[] = {
     {"ecdsanistp521", KEY_FAMILY_ECDSA, "P-521", 521, "sha512", false},
     {"ed25519", KEY_FAMILY_ED25519, NULL, 256, "", true},
     {"dsa", KEY_FAMILY_DSA, NULL, 0, "", false},
+    {KEY_AUTHENTICATION_SSH, KEY_FAMILY_RSA, NULL, 0, NULL, false},
 };
 
 static const char *const digest_names[] = {
@@ -67,7 +68,9 @@ const KeyAlgorithm *key_algorithm_find_signing(const char *name)
 {
     const KeyAlgorithm *algorithm = key_algorithm_find(name);
 
-    return algorithm && algorithm->family != KEY_FAMILY_DSA ? algorithm : NULL;
+    return algorithm && algorithm->family != KEY_FAMILY_DSA && !streq(name, KEY_AUTHENTICATION_SSH)
+               ? algorithm
+               : NULL;
 }
 
 int digest_from_string(const char *name, Digest *ret)

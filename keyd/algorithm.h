@@ -32,6 +32,9 @@ typedef enum Digest {
     DIGEST_SHA512,
 } Digest;
 
+/* RSA keys with which users of the router log in elsewhere over ssh; the label is the user. */
+#define KEY_AUTHENTICATION_SSH "authentication-ssh-rsa"
+
 #define RSA_BITS_MIN 512U
 #define RSA_BITS_MAX 4096U
 #define RSA_BITS_DEFAULT 2048U

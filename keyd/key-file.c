@@ -16,12 +16,14 @@
 #define ALGORITHM_NAME_MAX 32U
 #define USAGE_MAX 32U
 #define PUBLIC_KEY_MAX 1024U
+#define FLAG_EXPORTABLE 1U
 
 typedef struct Header {
     uint8_t kek_id[KEK_ID_SIZE];
     char algorithm[ALGORITHM_NAME_MAX + 1];
     char label[LABEL_MAX + 1];
     char usage[USAGE_MAX + 1];
+    uint32_t flags;
     uint64_t created;
     DerSpan public_keys[2]; /* the second one is empty, or that of the encryption pair */
 } Header;
@@ -54,15 +56,15 @@ static void put_sized(Output *o, const void *data, size_t size)
     put(o, data, size);
 }
 
-static void put_header(Output *o, const Kek *kek, const Key *key)
+static void put_header(Output *o, const uint8_t kek_id[static KEK_ID_SIZE], const Key *key)
 {
     const uint8_t version = FORMAT;
-    const uint32_t flags = 0;
+    uint32_t flags = htobe32(key->exportable ? FLAG_EXPORTABLE : 0);
     uint64_t created = htobe64(key->created);
 
     put(o, MAGIC, MAGIC_SIZE);
     put(o, &version, sizeof version);
-    put(o, kek->id, KEK_ID_SIZE);
+    put(o, kek_id, KEK_ID_SIZE);
     put_sized(o, key->algorithm->name, strlen(key->algorithm->name));
     put_sized(o, key->label, strlen(key->label));
     put_sized(o, key->usage, strlen(key->usage));
@@ -136,7 +138,7 @@ int key_file_seal(const Kek *kek, const Key *key, void **ret_data, size_t *ret_s
     r = private_keys_encode(key, &plain, &size);
     if (r < 0)
         return r;
-    put_header(&output, kek, key);
+    put_header(&output, kek->id, key);
     r = encrypt(&output, kek, plain, size);
     if (r < 0)
         return r;
@@ -200,16 +202,18 @@ static int take_version(DerSpan *input, unsigned *ret)
 }
 
 /* A flag that this program does not know may forbid something. */
-static int take_flags(DerSpan *input)
+static int take_flags(DerSpan *input, uint32_t *ret)
 {
-    static const uint8_t none[sizeof(uint32_t)];
-    DerSpan flags;
+    uint32_t flags;
+    DerSpan span;
     int r;
 
-    r = take(input, sizeof none, &flags);
+    r = take(input, sizeof flags, &span);
     if (r < 0)
         return r;
-    return der_equal(flags, none, sizeof none) ? 0 : -EBADMSG;
+    memcpy(&flags, span.data, sizeof flags);
+    *ret = be32toh(flags);
+    return *ret & ~FLAG_EXPORTABLE ? -EBADMSG : 0;
 }
 
 static int take_header(DerSpan *input, Header *ret)
@@ -221,6 +225,7 @@ static int take_header(DerSpan *input, Header *ret)
     r = take_version(input, &version);
     if (r < 0)
         return r;
+    ret->flags = 0;
     r = take(input, KEK_ID_SIZE, &span);
     if (r < 0)
         return r;
@@ -228,7 +233,7 @@ static int take_header(DerSpan *input, Header *ret)
     if (take_string(input, ALGORITHM_NAME_MAX, ret->algorithm) < 0 ||
         take_string(input, LABEL_MAX, ret->label) < 0 ||
         take_string(input, USAGE_MAX, ret->usage) < 0 ||
-        (version > FORMAT_FIRST && take_flags(input) < 0) ||
+        (version > FORMAT_FIRST && take_flags(input, &ret->flags) < 0) ||
         take(input, sizeof ret->created, &span) < 0)
         return -EBADMSG;
     memcpy(&ret->created, span.data, sizeof ret->created);
@@ -304,6 +309,7 @@ static int pair_assemble(const Header *header, const char *usage, DerSpan public
         return r == -EINVAL ? -EBADMSG : r;
     if (!der_equal(public_key, key->public_key, key->public_key_size))
         return -EBADMSG;
+    key->exportable = header->flags & FLAG_EXPORTABLE;
     *ret = TAKE_PTR(key);
     return 0;
 }
@@ -330,6 +336,36 @@ static int key_assemble(const Header *header, DerSpan plain, Key **ret)
         return -EBADMSG;
     *ret = TAKE_PTR(key);
     return 0;
+}
+
+static const uint8_t no_kek[KEK_ID_SIZE];
+
+int key_file_describe(const Key *key, void **ret_data, size_t *ret_size)
+{
+    _cleanup_free_ void *data = malloc(KEY_FILE_SIZE_MAX);
+    Output output = {data, 0, false};
+
+    if (!data)
+        return -ENOMEM;
+    put_header(&output, no_kek, key);
+    if (output.full)
+        return -EMSGSIZE;
+    *ret_data = TAKE_PTR(data);
+    *ret_size = output.size;
+    return 0;
+}
+
+int key_file_assemble(DerSpan description, DerSpan private_keys, Key **ret)
+{
+    Header header;
+    int r;
+
+    r = take_header(&description, &header);
+    if (r < 0)
+        return r;
+    if (description.size > 0 || memcmp(header.kek_id, no_kek, KEK_ID_SIZE) != 0)
+        return -EBADMSG;
+    return key_assemble(&header, private_keys, ret);
 }
 
 int key_file_open(const Kek *kek, const void *data, size_t size, Key **ret)

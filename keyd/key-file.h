@@ -6,7 +6,7 @@
  *     2, n      algorithm
  *     2, n      label
  *     2, n      usage: general, or signature: then two pairs, the second is for encryption
- *     4         flags; none is defined, so that all are 0
+ *     4         flags: 1 the key is exportable; the others are 0
  *     8         creation, microseconds since the epoch
  *     2, n      public key, DER SubjectPublicKeyInfo
  *     2, n      the second pair's, else empty
@@ -30,6 +30,11 @@
 
 /* *ret_data holds nothing that is secret, and is to be freed with free(). */
 int key_file_seal(const Kek *kek, const Key *key, void **ret_data, size_t *ret_size);
+
+/* The part that is associated data, with a key-encryption key of zeros; as above. And back, from it
+ * and what was sealed. */
+int key_file_describe(const Key *key, void **ret_data, size_t *ret_size);
+int key_file_assemble(DerSpan description, DerSpan private_keys, Key **ret);
 
 /* -EBADMSG: not such a file; -ENOKEY: sealed with another KEK; -EKEYREJECTED: changed since it was
  * sealed; -ENOMEM. */

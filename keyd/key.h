@@ -25,6 +25,7 @@ typedef struct Key {
     char *label;
     const char *usage; /* static */
     uint64_t created;  /* microseconds since the epoch */
+    bool exportable;   /* as backup.h says; as it was made */
     unsigned bits;
     uint8_t *public_key; /* DER SubjectPublicKeyInfo; of OpenSSL's memory */
     size_t public_key_size;

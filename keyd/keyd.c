@@ -115,6 +115,8 @@ static int start(Server *server, void **ret)
         r = user_keys_bus_init(&keyd);
     if (r >= 0)
         r = rights_config_init(&keyd);
+    if (r >= 0)
+        host_keys_init(&keyd);
     return r;
 }
 

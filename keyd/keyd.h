@@ -3,6 +3,7 @@
 #pragma once
 
 #include "channel.h"
+#include "job.h"
 #include "key-rights.h"
 #include "server.h"
 #include "store.h"
@@ -23,6 +24,8 @@ typedef struct Keyd {
 int keys_bus_init(Keyd *k);
 int key_path(const Key *key, char **ret);
 int key_announce_removed(Keyd *k, const Key *key);
+/* At the end of a job: a key that was written becomes what its name stands for. how: "generated". */
+int key_publish(Keyd *k, Job *job, Key *key, const char *how);
 /* What store_claim() says, for the caller. */
 int claim_error(int error, const char *algorithm, const char *label, sd_bus_error *reterr_error);
 /* signing-bus.c: org.chancery.Keys1.Signing */
@@ -34,5 +37,7 @@ void signing_bus_check_channels(Keyd *k);
 /* user-keys-bus.c: org.chancery.Keys1.UserKeys */
 int user_keys_bus_init(Keyd *k);
 void user_keys_bus_done(Keyd *k);
+/* host-keys.c: makes the keys of the first boot; after user_keys_bus_init(), which opens the folders */
+void host_keys_init(Keyd *k);
 /* rights-config.c: the section "trustpoints" */
 int rights_config_init(Keyd *k);

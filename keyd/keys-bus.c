@@ -132,6 +132,15 @@ int keys1_key_get_created(sd_bus *bus, const char *path, const char *interface,
     return sd_bus_message_append(reply, "t", key->created);
 }
 
+int keys1_key_get_exportable(sd_bus *bus, const char *path, const char *interface,
+                             const char *property, sd_bus_message *reply, void *userdata,
+                             sd_bus_error *reterr_error)
+{
+    Key *key = userdata;
+
+    return sd_bus_message_append(reply, "b", key->exportable);
+}
+
 int keys1_key_get_public_key(sd_bus *bus, const char *path, const char *interface,
                              const char *property, sd_bus_message *reply, void *userdata,
                              sd_bus_error *reterr_error)
@@ -185,7 +194,7 @@ static int announce_replaced(Keyd *k, const Key *old, const Key *new)
     if (r < 0)
         return r;
     return sd_bus_emit_properties_changed(server_bus(k->server), path, KEYS_KEY_INTERFACE, "Usage",
-                                          "Size", "Created", "PublicKey", NULL);
+                                          "Size", "Created", "Exportable", "PublicKey", NULL);
 }
 
 /* --- Find --- */
@@ -216,7 +225,7 @@ typedef struct Generation {
     const KeyAlgorithm *algorithm;
     char *label;
     unsigned bits;
-    bool usage_keys;
+    bool usage_keys, exportable;
     bool claimed;
     Key *key;
 } Generation;
@@ -287,6 +296,9 @@ static int generation_run(Job *job, void *data)
     }
     if (r < 0)
         return r;
+    g->key->exportable = g->exportable;
+    if (g->key->encryption)
+        g->key->encryption->exportable = g->exportable;
     job_progress(job, 90, "Storing the key pair");
     r = store_write(g->keyd->store, g->key);
     if (r < 0)
@@ -294,45 +306,50 @@ static int generation_run(Job *job, void *data)
     return 0;
 }
 
-static int generation_announce(Generation *g, const Key *old)
+static int announce_key(Keyd *k, const Key *old, const Key *key)
 {
     const Key *old_encryption = old ? old->encryption : NULL;
-    int r = announce_replaced(g->keyd, old, g->key);
+    int r = announce_replaced(k, old, key);
 
-    if (r >= 0 && (old_encryption || g->key->encryption))
-        r = announce_replaced(g->keyd, old_encryption, g->key->encryption);
+    if (r >= 0 && (old_encryption || key->encryption))
+        r = announce_replaced(k, old_encryption, key->encryption);
     return r;
 }
 
-static int generation_done(Job *job, void *data, int result)
+int key_publish(Keyd *k, Job *job, Key *key, const char *how)
 {
     static const LogEvent event = {LOG_KEY_GENERATED};
     _cleanup_(key_unrefp) Key *old = NULL;
     _cleanup_free_ char *path = NULL;
-    Generation *g = data;
     int r, replaced;
 
-    generation_unclaim(g);
-    if (result < 0)
-        return result;
-    old = store_find(g->keyd->store, g->algorithm->name, g->label);
+    old = store_find(k->store, key->algorithm->name, key->label);
     if (old)
         key_ref(old);
-    replaced = store_publish(g->keyd->store, g->key);
+    replaced = store_publish(k->store, key);
     if (replaced < 0)
         return replaced;
-    signing_bus_check_channels(g->keyd);
-    log_event(&event,
-              LOG_FIELDS("ALGORITHM", g->algorithm->name, "LABEL", g->label, "USER", job_user(job)),
-              "The %s key %s, %u bits, was %s by %s", g->algorithm->name, g->label, g->key->bits,
-              replaced ? "replaced" : "generated", job_user(job));
-    r = key_path(g->key, &path);
+    signing_bus_check_channels(k);
+    log_event(
+        &event,
+        LOG_FIELDS("ALGORITHM", key->algorithm->name, "LABEL", key->label, "USER", job_user(job)),
+        "The %s key %s, %u bits, was %s by %s", key->algorithm->name, key->label, key->bits,
+        replaced ? "replaced" : how, job_user(job));
+    r = key_path(key, &path);
     if (r < 0)
         return r;
-    r = generation_announce(g, old);
+    r = announce_key(k, old, key);
     if (r < 0)
         log_warning_errno(r, "Failed to announce the key %s, ignoring: %m", path);
     return job_result(job, "key", 'o', path);
+}
+
+static int generation_done(Job *job, void *data, int result)
+{
+    Generation *g = data;
+
+    generation_unclaim(g);
+    return result < 0 ? result : key_publish(g->keyd, job, g->key, "generated");
 }
 
 int claim_error(int error, const char *algorithm, const char *label, sd_bus_error *reterr_error)
@@ -349,7 +366,8 @@ int claim_error(int error, const char *algorithm, const char *label, sd_bus_erro
                                  label);
     case EBUSY:
         return sd_bus_error_setf(reterr_error, ERROR_BUSY,
-                                 "The %s key %s is being made or removed already", algorithm, label);
+                                 "The %s key %s is being made or removed already", algorithm,
+                                 label);
     case EDQUOT:
         return sd_bus_error_setf(reterr_error, ERROR_LIMIT_EXCEEDED,
                                  "There are %u keys, which is the most there may be",
@@ -373,8 +391,8 @@ static int check_bits(const KeyAlgorithm *algorithm, bool given, uint32_t bits,
                                        "The size of dsa keys is 512, 768 or 1024 bits");
     if (!key_algorithm_takes_bits(algorithm, bits))
         return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
-                                 "The size of rsa keys is %u to %u bits", RSA_BITS_MIN,
-                                 RSA_BITS_MAX);
+                                 "The size of %s keys is %u to %u bits", algorithm->name,
+                                 RSA_BITS_MIN, RSA_BITS_MAX);
     return 0;
 }
 
@@ -382,8 +400,7 @@ static int check_usage(const KeyAlgorithm *algorithm, const char *usage, bool *r
                        sd_bus_error *reterr_error)
 {
     *ret_usage_keys = streq(usage, "usage-keys");
-    if (streq(usage, KEY_USAGE_GENERAL) ||
-        (*ret_usage_keys && algorithm->family == KEY_FAMILY_RSA))
+    if (streq(usage, KEY_USAGE_GENERAL) || (*ret_usage_keys && streq(algorithm->name, "rsa")))
         return 0;
     return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
                              "The usage of keys is general, or, for rsa, usage-keys");
@@ -393,11 +410,12 @@ int keys1_method_generate(sd_bus_message *m, void *userdata, sd_bus_error *reter
 {
     _cleanup_(generation_freep) Generation *g = NULL;
     uint32_t bits = RSA_BITS_DEFAULT;
-    bool replace = false, bits_given = false;
+    bool replace = false, bits_given = false, exportable = false;
     const char *name, *label, *usage = "general";
     const BusOption options[] = {{"bits", 'u', &bits, &bits_given},
                                  {"replace", 'b', &replace, NULL},
-                                 {"usage", 's', &usage, NULL}};
+                                 {"usage", 's', &usage, NULL},
+                                 {"exportable", 'b', &exportable, NULL}};
     JobWork work = {"generate", generation_run, generation_done, generation_free, NULL};
     int r;
 
@@ -411,6 +429,7 @@ int keys1_method_generate(sd_bus_message *m, void *userdata, sd_bus_error *reter
         return -ENOMEM;
     g->keyd = userdata;
     g->bits = bits;
+    g->exportable = exportable;
     g->algorithm = key_algorithm_find(name);
     if (!g->algorithm)
         return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,

@@ -132,8 +132,8 @@ def test_generate_ecdsa_keys(machine, console):
 def test_show_keys(machine, algorithm, kind, size, text):
     shown = show(machine, f"show crypto key mypubkey {algorithm}")
     found = layouts.keys(shown)
-    assert sorted(key[0] for key in found) == ["system-enroll-key", "system-root-key"]
-    for _, shown_kind, shown_size, der in found:
+    assert sorted(key[0] for key in found) == ["system-enroll-key", "system-root-key", "the_default"]
+    for _, shown_kind, shown_size, der in (key for key in found if key[0] != "the_default"):
         assert kind in (None, shown_kind) and shown_size == size
         assert text in public_key_lines(der)
 

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What commands read besides their line: files, opened as the caller, and text typed or pasted
+ * after a command. */
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+#define HARDDISK "harddisk:"
+
+/* "harddisk:/NAME" is what is in the router's folder for files that come and go; it is a folder of
+ * that very name, so that a copy over ssh to that path lands there too. */
+static const char *path_of(const char *path, char *buffer, size_t size)
+{
+    if (strncmp(path, HARDDISK, STRLEN(HARDDISK)) != 0)
+        return path;
+    (void)snprintf(buffer, size, "/%s", path);
+    return buffer;
+}
+
+int cli_read_file(Cli *cli, const char *path, char *data, size_t max, size_t *ret_size)
+{
+    char buffer[1100];
+    int fd = open(path_of(path, buffer, sizeof buffer), O_RDONLY | O_CLOEXEC | O_NONBLOCK), r = 0;
+    struct stat st;
+
+    if (fd < 0)
+        return cli_error(cli, errno, "%s cannot be opened: %s", path, strerror(errno));
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > (off_t)max) {
+        r = cli_error(cli, EINVAL, "%s is no file of at most %zu bytes.", path, max);
+    } else {
+        ssize_t n = read(fd, data, max);
+
+        if (n < 0)
+            r = cli_error(cli, errno, "%s cannot be read: %s", path, strerror(errno));
+        else
+            *ret_size = (size_t)n;
+    }
+    (void)close(fd);
+    return r;
+}
+
+int cli_read_typed(Cli *cli, bool is_pem, char *data, size_t max, size_t *ret_size)
+{
+    size_t n = 0;
+
+    for (;;) {
+        _cleanup_free_ char *line = cli_read_line(cli, "", false);
+        size_t size = line ? strlen(line) : 0;
+
+        if (cli->interrupted)
+            return cli_error(cli, EINTR, "Interrupted.");
+        if (size == 0)
+            break;
+        if (size + 1 > max - n)
+            return cli_error(cli, EMSGSIZE, "That is more than %zu bytes.", max);
+        memcpy(data + n, line, size);
+        n += size;
+        data[n++] = '\n';
+        if (is_pem && strncmp(line, "-----END ", STRLEN("-----END ")) == 0)
+            break;
+    }
+    *ret_size = n;
+    return 0;
+}
