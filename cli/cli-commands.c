@@ -93,7 +93,7 @@ const GrammarCommand cli_commands[] = {
      0, ACTION(cli_trustpool_import_terminal, CLI_EXEC)},
     {"crypto ca trustpool import url <url:url(1-800)> [force]",
      HELP(CRYPTO, CA, TRUSTPOOL, "Replace the downloaded certificates", "From a server",
-          "URL of the bundle: http, https, or file for one of your own", FORCE),
+          "URL of the bundle: http, https, ftp, tftp, or file for one of your own", FORCE),
      0, ACTION(cli_trustpool_import, CLI_EXEC)},
     {"crypto key export <label:label> wrapped [algorithm "
      "<algorithm:rsa|ecdsanistp256|ecdsanistp384|ecdsanistp521|ed25519|dsa>] "

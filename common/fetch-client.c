@@ -21,6 +21,7 @@
 void fetch_reply_done(FetchReply *reply)
 {
     free(reply->content_type);
+    free(reply->etag);
     free(reply->body);
     free(reply->error);
     *reply = (FetchReply){0};
@@ -34,32 +35,63 @@ char *fetch_clean_text(char *text)
     return text;
 }
 
+/* What follows the scheme and "://", or NULL when the URL has another scheme. */
+static const char *skip_scheme(const char *url, const char *const *schemes)
+{
+    for (; *schemes; schemes++)
+        if (strncasecmp(url, *schemes, strlen(*schemes)) == 0)
+            return url + strlen(*schemes);
+    return NULL;
+}
+
+static const char *const schemes_http[] = {"http://", "https://", NULL};
+static const char *const schemes_file[] = {"http://", "https://", "ftp://", "tftp://", NULL};
+
+static const char *find_fault(const char *url, const char *host)
+{
+    size_t authority = strcspn(host, "/?#");
+
+    if (strlen(url) > FETCH_URL_MAX)
+        return "the URL is too long";
+    if (authority == 0 || *host == ':')
+        return "the URL has no host";
+    if (memchr(host, '@', authority))
+        return "the URL holds a user name or password, which is not supported";
+    for (const char *p = url; *p; p++)
+        if (*p <= 0x20 || *p > 0x7e || strchr("\"<>\\^`{|}", *p))
+            return "the URL holds characters that have to be percent-encoded";
+    return NULL;
+}
+
 int fetch_url_check(const char *url, const char **ret_reason)
 {
-    size_t length = strlen(url), authority;
-    const char *host;
+    const char *host = skip_scheme(url, schemes_http);
 
-    *ret_reason = NULL;
-    if (strncasecmp(url, "http://", STRLEN("http://")) == 0)
-        host = url + STRLEN("http://");
-    else if (strncasecmp(url, "https://", STRLEN("https://")) == 0)
-        host = url + STRLEN("https://");
-    else {
-        *ret_reason = "the URL does not begin with http:// or https://";
-        return -EINVAL;
-    }
-    authority = strcspn(host, "/?#");
-    if (length > FETCH_URL_MAX)
-        *ret_reason = "the URL is too long";
-    else if (authority == 0 || *host == ':')
-        *ret_reason = "the URL has no host";
-    else if (memchr(host, '@', authority))
-        *ret_reason = "the URL holds a user name or password, which is not supported";
-    else
-        for (const char *p = url; *p; p++)
-            if (*p <= 0x20 || *p > 0x7e || strchr("\"<>\\^`{|}", *p))
-                *ret_reason = "the URL holds characters that have to be percent-encoded";
+    *ret_reason = host ? find_fault(url, host) : "the URL does not begin with http:// or https://";
     return *ret_reason ? -EINVAL : 0;
+}
+
+int fetch_url_check_file(const char *url, const char **ret_reason)
+{
+    const char *host = skip_scheme(url, schemes_file);
+
+    *ret_reason = host ? find_fault(url, host) : "the URL does not begin with http://, https://, ftp:// or tftp://";
+    return *ret_reason ? -EINVAL : 0;
+}
+
+bool fetch_url_is_http(const char *url)
+{
+    return skip_scheme(url, schemes_http);
+}
+
+bool fetch_etag_is_valid(const char *text)
+{
+    size_t length = strlen(text);
+
+    for (const char *p = text; *p; p++)
+        if (*p < 0x20 || *p > 0x7e)
+            return false;
+    return length >= 1 && length <= FETCH_ETAG_MAX;
 }
 
 int fetch_send(int fd, json_object *message, const int *fds, size_t n_fds)
@@ -250,6 +282,8 @@ static int request_to_json(const FetchRequest *request, json_object **ret)
         r = add(o, "content-type", json_object_new_string(request->content_type));
     if (r >= 0 && request->trust_anchors)
         r = add(o, "trust-anchors", json_object_new_boolean(1));
+    if (r >= 0 && request->etag)
+        r = add(o, "etag", json_object_new_string(request->etag));
     if (r < 0)
         return r;
     *ret = TAKE_PTR(o);
@@ -304,25 +338,25 @@ static int parse_error(json_object *o, FetchReply *reply)
     return -EBADMSG;
 }
 
-static int parse_content_type(json_object *o, FetchReply *reply)
+static int parse_header(json_object *o, const char *name, char **ret)
 {
     const char *text;
-    int r = json_get_string(o, "content-type", &text);
+    int r = json_get_string(o, name, &text);
 
     if (r == -ENOENT)
         return 0;
     if (r < 0 || strlen(text) > FETCH_CONTENT_TYPE_MAX)
         return -EBADMSG;
-    reply->content_type = strdup(text);
-    if (!reply->content_type)
+    *ret = strdup(text);
+    if (!*ret)
         return -ENOMEM;
-    (void)fetch_clean_text(reply->content_type);
+    (void)fetch_clean_text(*ret);
     return 0;
 }
 
 static int parse_reply(json_object *o, const int *fds, size_t n_fds, size_t size_max, FetchReply *reply)
 {
-    static const char *const members[] = {"status", "content-type", "body", NULL};
+    static const char *const members[] = {"status", "content-type", "etag", "body", NULL};
     uint64_t status;
     bool body;
     int r;
@@ -332,7 +366,9 @@ static int parse_reply(json_object *o, const int *fds, size_t n_fds, size_t size
     if (json_only_members(o, members) < 0 || json_get_uint64(o, "status", &status) < 0 || status < 100 || status > 599 ||
         json_get_bool(o, "body", &body) < 0 || n_fds != (body ? 1 : 0))
         return -EBADMSG;
-    r = parse_content_type(o, reply);
+    r = parse_header(o, "content-type", &reply->content_type);
+    if (r >= 0)
+        r = parse_header(o, "etag", &reply->etag);
     if (r < 0)
         return r;
     if (body) {
@@ -353,7 +389,7 @@ int fetch_exchange(int fd, const FetchRequest *request, int cancel_fd, FetchRepl
     size_t n_fds;
 
     *reply = (FetchReply){0};
-    r = fetch_url_check(request->url, &reason);
+    r = fetch_url_check_file(request->url, &reason);
     if (r < 0)
         return fail(reply, EINVAL, "Cannot fetch: %s", reason);
     r = send_request(fd, request);

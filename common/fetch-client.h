@@ -5,11 +5,12 @@
  * (request body, trust anchors: sealed memory files, named by "body": true, "trust-anchors": true, in this order); fetch answers with one JSON
  * object, and with a sealed memory file that holds the body when there is one, and ends.
  *
- * Request: "url", "size-max", "timeout-seconds", and where needed "body" with "content-type", and "trust-anchors".
- * Reply: "status", "body", and "content-type" when the server sent one; or "error" (invalid, unreachable, too-large, failed) and "message". */
+ * Request: "url", "size-max", "timeout-seconds", and where needed "body" with "content-type", "trust-anchors", and "etag".
+ * Reply: "status", "body", and "content-type" and "etag" when the server sent them; or "error" (invalid, unreachable, too-large, failed) and "message". */
 #pragma once
 
 #include <json-c/json.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,7 @@
 #define FETCH_DESCRIPTORS_MAX 2U
 #define FETCH_URL_MAX 8192U               /* a SCEP message may be in it */
 #define FETCH_CONTENT_TYPE_MAX 127U
+#define FETCH_ETAG_MAX 127U
 #define FETCH_REQUEST_BODY_MAX (4U << 20)
 #define FETCH_TRUST_ANCHORS_MAX (32U << 20)
 #define FETCH_REPLY_BODY_MAX (64U << 20)
@@ -24,18 +26,20 @@
 #define FETCH_TIMEOUT_MAX 300U
 
 typedef struct FetchRequest {
-    const char *url;          /* http:// or https:// */
+    const char *url;          /* http:// or https://; for a GET also ftp:// (as anonymous) or tftp:// */
     const void *body;         /* POST when there is one, else GET */
     size_t body_size;
     const char *content_type; /* of the body */
     const char *trust_anchors; /* PEM; needed for https */
     size_t size_max;          /* of the reply's body; at most 64 MiB */
     unsigned timeout_seconds; /* for the whole transaction; 5 to 300 */
+    const char *etag;         /* of what the caller has: status 304 and no body when it is still that; http and https only; may be NULL */
 } FetchRequest;
 
 typedef struct FetchReply {
-    unsigned status;     /* HTTP status code */
+    unsigned status;     /* HTTP status code; 200 for what came by another protocol */
     char *content_type;  /* NULL when the server sent none; printable ASCII */
+    char *etag;          /* the same */
     void *body;          /* one zero byte, not counted, follows it */
     size_t body_size;
     char *error;         /* one sentence when fetch() failed with -EHOSTUNREACH; printable ASCII */
@@ -52,6 +56,12 @@ int fetch_exchange(int fd, const FetchRequest *request, int cancel_fd, FetchRepl
 /* Could this be fetched, as far as its form tells? Absolute http or https, printable ASCII, a host, no user or password. Returns 0, or -EINVAL with
  * *ret_reason (static): "the URL ..." and how it is wrong. */
 int fetch_url_check(const char *url, const char **ret_reason);
+/* The same for a file that is only read: ftp and tftp too. */
+int fetch_url_check_file(const char *url, const char **ret_reason);
+/* Is its scheme http or https? */
+bool fetch_url_is_http(const char *url);
+/* May it stand in a header as the name of a version? Printable ASCII, 1 to FETCH_ETAG_MAX characters. */
+bool fetch_etag_is_valid(const char *text);
 
 /* --- For both ends of the socket ------------------------------------------------------------------------------------ */
 

@@ -57,6 +57,8 @@ static int send_reply(int fd, const Reply *reply)
             r = add(o, "body", json_object_new_boolean(body));
         if (r >= 0 && reply->content_type)
             r = add(o, "content-type", json_object_new_string(reply->content_type));
+        if (r >= 0 && reply->etag)
+            r = add(o, "etag", json_object_new_string(reply->etag));
     }
     return r < 0 ? r : fetch_send(fd, o, &reply->body_fd, body ? 1 : 0);
 }
@@ -152,7 +154,7 @@ int main(int argc, char *argv[])
     int c = getopt_long(argc, argv, "", options, NULL);
 
     if (c == 'h') {
-        (void)printf("Usage: %s\nDoes one HTTP transaction for another process of Chancery.\n\n"
+        (void)printf("Usage: %s\nDoes one transaction for another process of Chancery.\n\n"
                      "  --help     show this text\n  --version  show the version\n",
                      program_invocation_short_name);
         return EXIT_SUCCESS;

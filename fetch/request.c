@@ -12,6 +12,7 @@ Request *request_free(Request *request)
         free(request->url);
         free(request->body);
         free(request->content_type);
+        free(request->etag);
         free(request->trust_anchors);
         free(request);
     }
@@ -30,7 +31,7 @@ static int parse_url(json_object *o, Request *request, const char **ret_reason)
 
     if (json_get_string(o, "url", &url) < 0)
         return refuse(ret_reason, "\"url\" is missing or no string");
-    if (fetch_url_check(url, ret_reason) < 0)
+    if (fetch_url_check_file(url, ret_reason) < 0)
         return -EINVAL;
     request->url = strdup(url);
     return request->url ? 0 : -ENOMEM;
@@ -69,6 +70,20 @@ static int parse_content_type(json_object *o, bool has_body, Request *request, c
     return request->content_type ? 0 : -ENOMEM;
 }
 
+/* As above. */
+static int parse_etag(json_object *o, Request *request, const char **ret_reason)
+{
+    const char *text;
+    int r = json_get_string(o, "etag", &text);
+
+    if (r == -ENOENT)
+        return 0;
+    if (r < 0 || !fetch_etag_is_valid(text) || !fetch_url_is_http(request->url))
+        return refuse(ret_reason, "\"etag\" is no printable string, or the URL is not one of http or https");
+    request->etag = strdup(text);
+    return request->etag ? 0 : -ENOMEM;
+}
+
 /* "body" and "trust-anchors" may be true or absent. */
 static int parse_flag(json_object *o, const char *name, bool *ret)
 {
@@ -102,7 +117,7 @@ static int read_descriptors(const int *fds, bool has_body, bool has_anchors, Req
 int request_parse(json_object *o, const int *fds, size_t n_fds, Request **ret, const char **ret_reason)
 {
     static const char *const members[] = {"url",          "size-max",      "timeout-seconds", "body",
-                                          "content-type", "trust-anchors", NULL};
+                                          "content-type", "trust-anchors", "etag",            NULL};
     _cleanup_(request_freep) Request *request = calloc(1, sizeof *request);
     bool has_body, has_anchors;
     int r;
@@ -121,11 +136,15 @@ int request_parse(json_object *o, const int *fds, size_t n_fds, Request **ret, c
     if (r >= 0)
         r = parse_content_type(o, has_body, request, ret_reason);
     if (r >= 0)
+        r = parse_etag(o, request, ret_reason);
+    if (r >= 0)
         r = read_descriptors(fds, has_body, has_anchors, request, ret_reason);
     if (r < 0)
         return r;
     if (strncasecmp(request->url, "https:", STRLEN("https:")) == 0 && request->trust_anchors_size == 0)
         return refuse(ret_reason, "https needs trust anchors");
+    if (has_body && !fetch_url_is_http(request->url))
+        return refuse(ret_reason, "only http and https have a body to send");
     *ret = TAKE_PTR(request);
     return 0;
 }

@@ -10,6 +10,7 @@ typedef struct Request {
     void *body; /* NULL for GET */
     size_t body_size;
     char *content_type;
+    char *etag;
     void *trust_anchors;
     size_t trust_anchors_size;
     size_t size_max;

@@ -6,6 +6,7 @@
 #include <nss.h>
 #include <poll.h>
 #include <stdarg.h>
+#include <strings.h>
 
 #include "atomic-file.h"
 #include "memfd.h"
@@ -17,6 +18,7 @@
 #define CONFIGURED_HOSTS "libnss_chancery.so.2"
 #define HEADERS_MAX (64U << 10)
 #define ERROR_TEXT_MAX 512
+#define HTTP_OK 200
 
 DEFINE_TRIVIAL_CLEANUP_FUNC(CURL *, curl_easy_cleanup);
 typedef struct curl_slist HeaderList;
@@ -39,6 +41,7 @@ void reply_done(Reply *reply)
 {
     free(reply->message);
     free(reply->content_type);
+    free(reply->etag);
     closep(&reply->body_fd);
     *reply = (Reply){.body_fd = -EBADF};
 }
@@ -118,7 +121,7 @@ static int on_progress(void *userdata, curl_off_t down_total, curl_off_t down, c
 static int set_protocol(CURL *curl, Transaction *t)
 {
     SET(CURLOPT_URL, t->request->url);
-    SET(CURLOPT_PROTOCOLS_STR, "http,https");
+    SET(CURLOPT_PROTOCOLS_STR, "http,https,ftp,tftp");
     SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     SET(CURLOPT_HTTP09_ALLOWED, 0L);
     SET(CURLOPT_FOLLOWLOCATION, 0L);
@@ -178,6 +181,17 @@ static int add_header(HeaderList **headers, const char *line)
     return 0;
 }
 
+static int set_etag(Transaction *t, HeaderList **headers)
+{
+    _cleanup_free_ char *line = NULL;
+
+    if (!t->request->etag)
+        return 0;
+    if (asprintf(&line, "If-None-Match: %s", t->request->etag) < 0)
+        return -ENOMEM;
+    return add_header(headers, line);
+}
+
 static int set_body(CURL *curl, Transaction *t, HeaderList **headers)
 {
     _cleanup_free_ char *line = NULL;
@@ -195,7 +209,6 @@ static int set_body(CURL *curl, Transaction *t, HeaderList **headers)
     SET(CURLOPT_POST, 1L);
     SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)t->request->body_size);
     SET(CURLOPT_POSTFIELDS, t->request->body);
-    SET(CURLOPT_HTTPHEADER, *headers);
     return 0;
 }
 
@@ -223,7 +236,9 @@ static int reply_error(Reply *reply, const char *error, const char *format, ...)
 
 static int explain_failure(Transaction *t, CURLcode code, Reply *reply)
 {
-    const char *text = t->curl_error[0] ? t->curl_error : curl_easy_strerror(code);
+    /* Of tftp, which has no connection, curl tells that it failed to find out about its connection. */
+    bool specific = t->curl_error[0] && strncasecmp(t->request->url, "tftp:", STRLEN("tftp:")) != 0;
+    const char *text = specific ? t->curl_error : curl_easy_strerror(code);
 
     if (t->client_gone)
         return -ECANCELED;
@@ -250,14 +265,29 @@ static int copy_content_type(CURL *curl, Reply *reply)
     return 0;
 }
 
+/* A version without a name, or with one that cannot be sent back, is fetched anew the next time. */
+static int copy_etag(CURL *curl, Reply *reply)
+{
+    struct curl_header *header;
+
+    if (curl_easy_header(curl, "ETag", 0, CURLH_HEADER, -1, &header) != CURLHE_OK || !fetch_etag_is_valid(header->value))
+        return 0;
+    reply->etag = strdup(header->value);
+    return reply->etag ? 0 : -ENOMEM;
+}
+
 static int take_answer(CURL *curl, Transaction *t, Reply *reply)
 {
     long status = 0;
     int r;
 
-    if (curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status) != CURLE_OK || status < 100 || status > 599)
+    if (!fetch_url_is_http(t->request->url))
+        status = HTTP_OK; /* or curl would not have come here */
+    else if (curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status) != CURLE_OK || status < 100 || status > 599)
         return reply_error(reply, "unreachable", "The server's answer has no valid HTTP status");
     r = copy_content_type(curl, reply);
+    if (r >= 0)
+        r = copy_etag(curl, reply);
     if (r < 0)
         return r;
     r = memfd_seal(t->body_fd);
@@ -281,8 +311,11 @@ static int run(CURL *curl, Transaction *t, Reply *reply)
         r = set_tls(curl, t);
     if (r >= 0)
         r = set_body(curl, t, &headers);
+    if (r >= 0)
+        r = set_etag(t, &headers);
     if (r < 0)
         return r;
+    SET(CURLOPT_HTTPHEADER, headers);
     code = curl_easy_perform(curl);
     if (code != CURLE_OK)
         return explain_failure(t, code, reply);

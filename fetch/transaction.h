@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One HTTP transaction: one request, no redirects, nothing kept. */
+/* One transaction: one request, no redirects, nothing kept. */
 #pragma once
 
 #include <netinet/in.h>
@@ -12,7 +12,7 @@ typedef struct Reply {
     const char *error; /* the word of the protocol, static; NULL when the server answered */
     char *message;     /* one sentence for error */
     long status;
-    char *content_type; /* NULL when the server sent none that is fit to be handed on */
+    char *content_type, *etag; /* NULL when the server sent none that is fit to be handed on */
     int body_fd;        /* sealed; -EBADF when there is no body */
 } Reply;
 

@@ -156,7 +156,7 @@ const ConfigRow config_rows[] = {
              "crypto", SECTION_TRUSTPOOL, "policy", CONFIG_ENTER),
      .enters = CONFIG_MODE_TRUSTPOOL},
     {ROW(TRUSTPOOL, "cabundle url", "<value:url(1-800)>",
-         HELP("Certificate bundle", "Where to download it from", "http:// or https:// URL"),
+         HELP("Certificate bundle", "Where to download it from", "http, https, ftp or tftp URL"),
          "crypto", "cabundle-url", CONFIG_STRING)},
     {ROW(TRUSTPOOL, "cabundle signer", "<value:word(1-64)>",
          HELP("Certificate bundle", "Take signed bundles only, signed under this certificate",

@@ -19,7 +19,7 @@ int poold_check_url(const char *url, const char **ret_reason)
         *ret_reason = "the URL is longer than 800 characters";
         return -EINVAL;
     }
-    return fetch_url_check(url, ret_reason);
+    return fetch_url_check_file(url, ret_reason);
 }
 
 Policy *policy_free(Policy *policy)

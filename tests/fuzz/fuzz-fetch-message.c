@@ -24,7 +24,7 @@ static void parse_request(const char *text, size_t size, const int *fds, size_t 
     r = request_parse(o, fds, n_fds, &request, &reason);
     if (r == -EINVAL && !reason)
         abort();
-    if (r >= 0 && fetch_url_check(request->url, &reason) < 0)
+    if (r >= 0 && fetch_url_check_file(request->url, &reason) < 0)
         abort();
 }
 

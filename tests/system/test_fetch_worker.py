@@ -66,7 +66,7 @@ class Worker:
         if "error" in answer:
             assert set(answer) == {"error", "message"} and not fds
         else:
-            assert set(answer) - {"content-type"} == {"status", "body"} and len(fds) == answer["body"]
+            assert set(answer) - {"content-type", "etag"} == {"status", "body"} and len(fds) == answer["body"]
         for fd in fds:
             assert fcntl.fcntl(fd, fcntl.F_GET_SEALS) == SEALS
             body = os.pread(fd, os.fstat(fd).st_size, 0)
@@ -81,8 +81,8 @@ class Worker:
         return answer
 
 
-def fetch(url, size_max=1 << 20, timeout=30, body=None, content_type=None, anchors=None, environment=None):
-    request = {"url": url, "size-max": size_max, "timeout-seconds": timeout}
+def fetch(url, size_max=1 << 20, timeout=30, body=None, content_type=None, anchors=None, environment=None, **more):
+    request = {"url": url, "size-max": size_max, "timeout-seconds": timeout, **more}
     fds = []
     if body is not None:
         request["body"] = True
@@ -248,6 +248,86 @@ def test_environment_is_ignored(tmp_path):
         assert b"Authorization" not in server.requests[0] and b"X-Config" not in server.requests[0]
 
 
+def test_etag():
+    """What the server calls the version comes back, and goes out again: a caller with the current one gets nothing."""
+    def serve(connection, header):
+        current = "\r\nIf-None-Match: \"7\"\r\n" in header
+        answer_with(*("304 Not Modified",) if current else ("200 OK", b"seven"), ETag='"7"')(connection, header)
+    with Server(serve) as server:
+        assert fetch(server.url()) == ({"status": 200, "body": True, "etag": '"7"'}, b"seven")
+        assert fetch(server.url(), etag='"6"')[0]["status"] == 200
+        answer, body = fetch(server.url(), etag='"7"')
+        assert answer["status"] == 304 and body == b""
+    for bad in ("", "x" * 128, "x\r\nX: y", "\u00e9"):
+        assert error_of("http://127.0.0.1/", etag=bad)[0] == "invalid"
+
+
+def test_etag_that_cannot_be_sent_back_is_dropped():
+    with Server(answer_with(body=b"x", ETag="x" * 200)) as server:
+        assert "etag" not in fetch(server.url())[0]
+
+
+# --- Files by tftp and ftp --------------------------------------------------------------------------------------------
+
+
+class Tftp:
+    """Answers read requests with 512-byte blocks, from a function of the block's number."""
+
+    def __init__(self, block):
+        self.block, self.listener = block, socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.listener.bind(("127.0.0.1", 0))
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        _, client = self.listener.recvfrom(2048)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as transfer, contextlib.suppress(OSError):
+            transfer.bind(("127.0.0.1", 0))
+            transfer.settimeout(30)
+            number, data = 1, self.block(1)
+            while data is not None:
+                transfer.sendto(data if data[:2] == b"\0\5" else b"\0\3" + (number % 65536).to_bytes(2, "big") + data, client)
+                if len(data) < 512:
+                    return
+                while transfer.recvfrom(2048)[0] != b"\0\4" + (number % 65536).to_bytes(2, "big"):
+                    pass
+                number += 1
+                data = self.block(number)
+
+    def url(self):
+        return f"tftp://127.0.0.1:{self.listener.getsockname()[1]}/bundle.p7b"
+
+
+def test_tftp():
+    content = os.urandom(3000)
+    blocks = [content[i:i + 512] for i in range(0, 3000, 512)]
+    answer, body = fetch(Tftp(lambda number: blocks[number - 1]).url())
+    assert answer == {"status": 200, "body": True} and body == content
+
+
+def test_tftp_without_end():
+    assert error_of(Tftp(lambda number: b"x" * 512).url(), size_max=100000)[0] == "too-large"
+
+
+def test_tftp_error():
+    assert error_of(Tftp(lambda number: b"\0\5\0\1File not found\0").url())[0] == "unreachable"
+
+
+def test_ftp_that_is_none():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        def serve():
+            connection, _ = listener.accept()
+            connection.sendall(b"220 hello\r\n" + b"421-more\r\n" * 20000)
+            connection.close()
+        threading.Thread(target=serve, daemon=True).start()
+        assert error_of(f"ftp://127.0.0.1:{listener.getsockname()[1]}/bundle.p7b")[0] in ("unreachable", "too-large")
+
+
+@pytest.mark.parametrize("url", ["ftp://169.254.169.254/a", "tftp://169.254.169.254/a", "tftp://224.0.0.1/a"])
+def test_refused_addresses_of_files(url):
+    error, message = error_of(url)
+    assert error == "unreachable" and "refused" in message
+
+
 # --- PEERS F23: where it does not go ----------------------------------------------------------------------------------
 
 
@@ -272,7 +352,7 @@ def test_unspecified_address_is_not_loopback(host):
         assert error_of(server.url(host=host))[0] == "unreachable" and server.requests == []
 
 
-@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://127.0.0.1/", "gopher://127.0.0.1/", "dict://127.0.0.1/", "ldap://127.0.0.1/", "127.0.0.1",
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://someone@127.0.0.1/", "sftp://127.0.0.1/a", "gopher://127.0.0.1/", "dict://127.0.0.1/", "ldap://127.0.0.1/", "127.0.0.1",
                                  "http://someone:secret@127.0.0.1/", "http://127.0.0.1/a b", "http://127.0.0.1/\r\nX: y", "http://", ""])
 def test_refused_urls(url):
     assert error_of(url)[0] == "invalid"

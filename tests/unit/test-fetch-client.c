@@ -133,9 +133,10 @@ static void test_answer(void **state)
     int sealed = memfd_new_sealed("test", "content", 7);
     FetchReply reply;
 
-    assert_int_equal(exchange(&(Answer){"{\"status\":404,\"body\":true,\"content-type\":\"text/\\u0007plain\"}", {sealed}, 1}, &reply), 0);
+    assert_int_equal(exchange(&(Answer){"{\"status\":404,\"body\":true,\"content-type\":\"text/\\u0007plain\",\"etag\":\"W/\\u0007\"}", {sealed}, 1}, &reply), 0);
     assert_int_equal(reply.status, 404);
     assert_string_equal(reply.content_type, "text/?plain");
+    assert_string_equal(reply.etag, "W/?");
     assert_int_equal(reply.body_size, 7);
     assert_string_equal(reply.body, "content");
     fetch_reply_done(&reply);
@@ -148,7 +149,7 @@ static void test_answer(void **state)
 
 static void test_bad_url(void **state)
 {
-    static const char *const urls[] = {"", "host", "file:///etc/passwd", "http://", "https://u@h/", "http://h/ x", "httpx://h/"};
+    static const char *const urls[] = {"", "host", "file:///etc/passwd", "http://", "https://u@h/", "http://h/ x", "httpx://h/", "ftp://h/"};
     const char *reason;
 
     for (size_t i = 0; i < sizeof urls / sizeof urls[0]; i++) {
@@ -157,6 +158,14 @@ static void test_bad_url(void **state)
     }
     assert_int_equal(fetch_url_check("https://h", &reason), 0);
     assert_int_equal(fetch_url_check("http://h/a@b", &reason), 0);
+    assert_int_equal(fetch_url_check_file("ftp://", &reason), -EINVAL);
+    assert_int_equal(fetch_url_check_file("ftp://user@h/", &reason), -EINVAL);
+    assert_int_equal(fetch_url_check_file("file:///etc/passwd", &reason), -EINVAL);
+    assert_int_equal(fetch_url_check_file("scp://h/a", &reason), -EINVAL);
+    assert_int_equal(fetch_url_check_file("ftp://h/a", &reason), 0);
+    assert_int_equal(fetch_url_check_file("TFTP://h/a", &reason), 0);
+    assert_false(fetch_url_is_http("tftp://h/"));
+    assert_true(fetch_url_is_http("HTTPS://h/"));
 }
 
 static void test_cancel(void **state)
@@ -174,7 +183,7 @@ static void test_cancel(void **state)
 
 static void test_what_is_sent(void **state)
 {
-    const FetchRequest request = {"https://h/", "body", 4, "a/b", "anchors", 8, 5};
+    const FetchRequest request = {"https://h/", "body", 4, "a/b", "anchors", 8, 5, "\"7\""};
     _cleanup_json_ json_object *o = NULL;
     int pair[2], fds[FETCH_DESCRIPTORS_MAX];
     FetchReply reply;
@@ -193,7 +202,7 @@ static void test_what_is_sent(void **state)
     assert_int_equal(size, 7);
     assert_int_equal(json_get_bool(o, "body", &flag), 0);
     assert_true(flag);
-    assert_int_equal(json_object_object_length(o), 6);
+    assert_int_equal(json_object_object_length(o), 7);
     assert_int_equal(fetch_receive(pair[1], &o, fds, &n_fds), -EAGAIN);
     (void)close(fds[0]);
     (void)close(fds[1]);
