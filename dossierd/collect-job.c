@@ -4,6 +4,7 @@
 #include "errors.h"
 #include "jobs.h"
 #include "log.h"
+#include "quote-client.h"
 #include "stream.h"
 
 typedef struct CollectRun {
@@ -32,12 +33,17 @@ static void run_progress(void *userdata, unsigned percent, const char *selector)
     job_progress(run->job, percent, selector);
 }
 
+static int run_connect_tpm(void *userdata)
+{
+    return quote_connect();
+}
+
 static int run_collect(Job *job, void *data)
 {
     CollectWork *work = data;
     _cleanup_(relay_freep) Relay *relay = NULL;
     CollectRun run = {.job = job};
-    CollectHost host = {run_is_cancelled, run_stalled_usec, &run};
+    CollectHost host = {run_is_cancelled, run_stalled_usec, run_connect_tpm, &run};
     DossierRequest request = {
         .selectors = work->selectors,
         .nonce = work->nonce,

@@ -19,12 +19,14 @@ typedef enum ResultCode {
 /* "Success", "Partial", "Not available", "Failed", "Timeout" */
 const char *result_code_to_string(ResultCode code);
 
-/* Who runs the collectors: a job, or a test. Both functions may be NULL. */
+/* Who runs the collectors: a job, or a test. Every function may be NULL. */
 typedef struct CollectHost {
     bool (*is_cancelled)(void *userdata);
     /* How long, in all, the collectors had to wait for the reader of what they write: that is not
      * their time. */
     uint64_t (*stalled_usec)(void *userdata);
+    /* A stream to who asks the TPM (quote-client.h). */
+    int (*connect_tpm)(void *userdata);
     void *userdata;
 } CollectHost;
 
@@ -34,6 +36,7 @@ typedef struct Collect {
     JsonWriter *writer;
     int root_fd;
     const CollectHost *host;
+    const char *nonce;      /* the collector's; NULL when none was given */
     uint64_t deadline_usec; /* CLOCK_MONOTONIC, without the time that the reader took */
     unsigned n_good, n_bad; /* facts so far */
     bool is_fixed;          /* result was set by collect_result() */

@@ -49,6 +49,7 @@ static void write_selector(const DossierRequest *request, const Selector *select
         .writer = w,
         .root_fd = request->root_fd,
         .host = host,
+        .nonce = request->nonce,
         .deadline_usec = monotonic_usec() - stalled + UINT64_C(1000000) * selector->timeout_seconds,
     };
     ResultCode code;

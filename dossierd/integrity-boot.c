@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the firmware measured: Secure Boot, PCRs of the TPM, and the log that explains them. */
+/* What the firmware measured: Secure Boot, and the log that explains the registers of the TPM. */
 #include <fcntl.h>
 
 #include "event-log.h"
 #include "integrity.h"
 
 #define EFI_GLOBAL "8be4df61-93ca-11d2-aa0d-00e098032b8c"
-#define TPM_CLASS "sys/class/tpm"
 #define EVENT_LOG_FILE "sys/kernel/security/tpm0/binary_bios_measurements"
-#define TPMS_MAX 16U
-#define PCRS_MAX 64U
 
 /* A variable of one byte: four bytes of attributes stand before it. */
 static int read_efi_bool(int root_fd, const char *name, bool *ret)
@@ -50,107 +47,6 @@ void integrity_secure_boot(Collect *c)
     json_end_object(c->writer);
     if (setup < 0)
         fact_end(c, RESULT_PARTIAL, "EFI variable SetupMode: %s", strerror(-setup));
-    else
-        fact_end(c, RESULT_SUCCESS, "%s", "");
-}
-
-static bool is_hex(const char *s)
-{
-    return *s && strspn(s, "0123456789abcdefABCDEF") == strlen(s);
-}
-
-/* Returns the number of registers that were read. */
-static unsigned write_bank(Collect *c, int tpm_fd, const char *bank, int *ret_error)
-{
-    _cleanup_(name_list_free) NameList registers = {NULL, 0};
-    unsigned n = 0;
-    int r;
-
-    r = collect_list(tpm_fd, bank, PCRS_MAX, &registers);
-    if (r < 0) {
-        *ret_error = r;
-        return 0;
-    }
-    json_begin_object(c->writer, NULL);
-    json_write_string(c->writer, "hash-algorithm", bank + STRLEN("pcr-"));
-    json_begin_array(c->writer, "pcr");
-    for (size_t i = 0; i < registers.n; i++) {
-        char path[600], value[256];
-
-        (void)snprintf(path, sizeof path, "%s/%s", bank, registers.names[i]);
-        r = collect_read(tpm_fd, path, value, sizeof value);
-        if (r >= 0 && !is_hex(value))
-            r = -EBADMSG;
-        if (r < 0) {
-            *ret_error = r;
-            continue;
-        }
-        json_begin_object(c->writer, NULL);
-        json_write_uint64(c->writer, "index", strtoull(registers.names[i], NULL, 10));
-        json_write_string(c->writer, "value", value);
-        json_end_object(c->writer);
-        n++;
-    }
-    json_end_array(c->writer);
-    json_end_object(c->writer);
-    return n;
-}
-
-static unsigned write_tpm(Collect *c, int class_fd, const char *name, int *ret_error)
-{
-    _cleanup_(name_list_free) NameList entries = {NULL, 0};
-    _cleanup_close_ int fd = openat(class_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    uint64_t version;
-    unsigned n = 0;
-    int r = fd < 0 ? -errno : collect_list(fd, ".", 256, &entries);
-
-    if (r < 0) {
-        *ret_error = r;
-        return 0;
-    }
-    json_begin_object(c->writer, NULL);
-    json_write_string(c->writer, "tpm-name", name);
-    if (collect_read_uint64(fd, "tpm_version_major", 10, &version) >= 0)
-        json_write_uint64(c->writer, "version", version);
-    json_begin_array(c->writer, "platform-config-registers");
-    for (size_t i = 0; i < entries.n; i++)
-        if (strncmp(entries.names[i], "pcr-", 4) == 0)
-            n += write_bank(c, fd, entries.names[i], ret_error);
-    json_end_array(c->writer);
-    json_end_object(c->writer);
-    return n;
-}
-
-void integrity_platform_config_registers(Collect *c)
-{
-    _cleanup_(name_list_free) NameList tpms = {NULL, 0};
-    _cleanup_close_ int class_fd = -EBADF;
-    unsigned n = 0;
-    int r, error = 0;
-
-    fact_begin(c, "platform-config-registers");
-    r = collect_list(c->root_fd, TPM_CLASS, TPMS_MAX, &tpms);
-    if (r == -ENOENT || (r >= 0 && tpms.n == 0)) {
-        fact_end(c, RESULT_NOT_AVAILABLE, "The kernel knows no TPM");
-        return;
-    }
-    if (r >= 0) {
-        class_fd = openat(c->root_fd, TPM_CLASS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        r = class_fd < 0 ? -errno : 0;
-    }
-    if (r < 0) {
-        fact_end_errno(c, r, "/" TPM_CLASS);
-        return;
-    }
-    json_begin_array(c->writer, "value");
-    for (size_t i = 0; i < tpms.n; i++)
-        n += write_tpm(c, class_fd, tpms.names[i], &error);
-    json_end_array(c->writer);
-    if (error < 0)
-        fact_end(c, n > 0 ? RESULT_PARTIAL : RESULT_FAILED, "Not every register could be read: %s",
-                 strerror(-error));
-    else if (n == 0)
-        fact_end(c, RESULT_NOT_AVAILABLE, "The kernel shows no registers of this TPM");
     else
         fact_end(c, RESULT_SUCCESS, "%s", "");
 }

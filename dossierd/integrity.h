@@ -6,8 +6,9 @@
 
 /* integrity-boot.c */
 void integrity_secure_boot(Collect *c);
-void integrity_platform_config_registers(Collect *c);
 void integrity_boot_event_log(Collect *c);
+/* integrity-tpm.c */
+void integrity_platform_config_registers(Collect *c);
 /* integrity-ima.c */
 void integrity_ima_event_log(Collect *c);
 /* integrity-kernel.c */

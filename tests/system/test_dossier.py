@@ -5,30 +5,16 @@ different ways, and callers that do not behave."""
 import base64
 import copy
 import json
-import pathlib
 
 import pytest
 
 import workflow
-from json_schema import Schema
+from dossiers import SCHEMA, collect, content
 from machine import ADMIN
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-SCHEMA = Schema(json.loads((ROOT / "dossierd/dossier.schema.json").read_text()))
 TOOL = "/run/dossier-stream"
 ERROR = "org.chancery.Error."
 STATUS = "/var/lib/dpkg/status"
-
-
-def collect(machine, selectors=workflow.SELECTORS, nonce=workflow.NONCE):
-    """A dossier by the CLI, as an administrator sees it."""
-    command = f"show platform security integrity dossier include {' '.join(selectors)}" + (f" nonce {nonce}" if nonce else "")
-    text = machine.chancery(command, ADMIN).stdout
-    return json.loads(text[text.index("{"):])
-
-
-def content(dossier, selector):
-    return dossier[selector][selector]
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""No private key byte leaves keyd: what is secret about each key of the router, of every kind, is looked for in everything that the router has
+"""F31, F32: no private key byte leaves keyd: what is secret about each key of the router, of every kind, is looked for in everything that the router has
 written, said and remembers. The keys are read from keyd's files, with the key-encryption key, as nobody but root can; the search is in
 secret_search.py. That it can find something in each of these places is shown with a key of ours that is put there."""
 
