@@ -118,9 +118,11 @@ int cli_wait(Cli *cli)
     int r;
 
     cli->interrupted = false;
-    r = sd_event_run(cli->event, UINT64_MAX);
+    r = sd_event_run(cli->event, cli_timeout_left(cli));
     if (r >= 0)
         r = cli_pumps_run(cli);
+    if (cli_timeout_check(cli) < 0)
+        cli->interrupted = true;
     if (cli->interrupted)
         return -EINTR;
     cli->interrupted = before;

@@ -109,6 +109,7 @@ void cli_update_hostname(Cli *cli)
     else if (!*cli->hostname && gethostname(cli->hostname, sizeof(cli->hostname)) < 0)
         (void)snprintf(cli->hostname, sizeof(cli->hostname), "router");
     cli->hostname[sizeof(cli->hostname) - 1] = '\0';
+    cli_timeouts_update(cli);
 }
 
 /* --- Lines ------------------------------------------------------------------------------------ */

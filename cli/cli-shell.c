@@ -200,6 +200,7 @@ int cli_run_interactive(Cli *cli)
         if (line)
             (void)cli_execute(cli, line);
     }
+    cli_timeout_say(cli);
     cli_config_leave(cli);
     return 0;
 }

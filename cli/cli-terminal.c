@@ -50,7 +50,7 @@ void cli_terminal_give_back(Cli *cli)
 }
 
 /* One key, without echo and without waiting for the end of the line. */
-static int read_key(void)
+static int read_key(Cli *cli)
 {
     struct termios saved, raw;
     unsigned char key;
@@ -64,7 +64,7 @@ static int read_key(void)
     raw.c_cc[VTIME] = 0;
     (void)tcsetattr(STDIN_FILENO, TCSADRAIN, &raw);
     do
-        n = read(STDIN_FILENO, &key, 1);
+        n = cli_wait_input(cli) < 0 ? 0 : read(STDIN_FILENO, &key, 1);
     while (n < 0 && errno == EINTR);
     (void)tcsetattr(STDIN_FILENO, TCSADRAIN, &saved);
     return n == 1 ? key : 'q';
@@ -77,7 +77,7 @@ static int ask_more(TerminalSink *t, unsigned lines)
     int r = write_full(STDOUT_FILENO, MORE, STRLEN(MORE));
 
     while (r >= 0) {
-        int key = read_key();
+        int key = read_key(t->cli);
 
         if (key == ' ' || key == 'f')
             t->line = 0;

@@ -55,6 +55,9 @@ typedef struct Cli {
     bool timestamps;
     int length; /* lines of a page; 0: no paging; -1: as the terminal is */
     char hostname[32];
+    uint32_t exec_timeout, session_timeout; /* seconds; 0: none */
+    uint64_t last_input;                    /* CLOCK_MONOTONIC, in microseconds */
+    const char *timed_out;                  /* the timeout that ended the session */
 
     /* Configuration mode */
     char *session; /* object path, NULL in EXEC mode */
@@ -197,6 +200,15 @@ void cli_terminal_give_back(Cli *cli);
 /* Standard output, page by page for a person. */
 int cli_terminal_sink_new(Cli *cli, Sink **ret);
 void cli_terminal_size(const Cli *cli, unsigned *ret_lines, unsigned *ret_columns);
+
+/* --- cli-timeout.c: how long a session at a terminal may be without input */
+void cli_timeouts_update(Cli *cli);
+/* Waits for a key. -ETIMEDOUT when the session is over; then cli->leave is set. */
+int cli_wait_input(Cli *cli);
+void cli_timeout_say(Cli *cli);
+/* The same while a command runs: microseconds that are left, UINT64_MAX for ever. */
+uint64_t cli_timeout_left(const Cli *cli);
+int cli_timeout_check(Cli *cli);
 
 /* --- cli-pump.c: a descriptor that is read into a sink while the shell waits for something else */
 typedef struct Pump Pump;

@@ -5,6 +5,7 @@
 #include <histedit.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <wchar.h>
 
 #define HISTORY_FILE ".chancery_history"
 #define HISTORY_MAX 500
@@ -227,6 +228,32 @@ static void save_history(Editor *e)
         fprintf(f, "%s\n", event.str);
 }
 
+/* The next character, of which there may never be one: then the input is at its end. */
+static int read_character(EditLine *line, wchar_t *ret)
+{
+    mbstate_t state = {0};
+    Editor *e = NULL;
+
+    (void)el_get(line, EL_CLIENTDATA, &e);
+    while (cli_wait_input(e->cli) >= 0) {
+        char byte;
+        ssize_t n = read(STDIN_FILENO, &byte, 1);
+        size_t length;
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return (int)n;
+        length = mbrtowc(ret, &byte, 1, &state);
+        if (length <= 1)
+            return 1;
+        /* Part of a character; or of none, and dropped. */
+        if (length == (size_t)-1)
+            memset(&state, 0, sizeof(state));
+    }
+    return 0;
+}
+
 static int init_line(Editor *e)
 {
     HistEvent event;
@@ -239,6 +266,7 @@ static int init_line(Editor *e)
     (void)history(e->history, &event, H_SETUNIQUE, 1);
     (void)el_set(e->line, EL_CLIENTDATA, e);
     (void)el_set(e->line, EL_PROMPT, prompt_text);
+    (void)el_set(e->line, EL_GETCFN, read_character);
     (void)el_set(e->line, EL_EDITOR, "emacs");
     (void)el_set(e->line, EL_HIST, history, e->history);
     (void)el_set(e->line, EL_ADDFN, "chancery-help", "What may stand here", on_help);

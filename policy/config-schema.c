@@ -199,6 +199,18 @@ const ConfigRow config_rows[] = {
              HELP("Secure Shell", "The SSH server", "NETCONF, at port 830", "VRF that it serves",
                   "Name of the VRF"),
              "config-services", SECTION_SERVICES, "ssh/netconf/vrf", CONFIG_ITEM)},
+
+    {TOP_ROW("line default", "", HELP("Terminal lines", "All of them"), "tty-access", SECTION_LINE,
+             "default", CONFIG_ENTER),
+     .enters = CONFIG_MODE_LINE},
+    {ROW(LINE, "exec-timeout", "<value:number(0-35791)> <value:number(0-59)>",
+         HELP("How long a session may wait for its next command", "Minutes; 0 0: for ever",
+              "Seconds"),
+         "tty-access", "exec-timeout", CONFIG_NUMBERS)},
+    {ROW(LINE, "session-timeout", "<value:number(0-35791)>",
+         HELP("How long a session may be without input, also while a command runs",
+              "Minutes; 0: for ever"),
+         "tty-access", "session-timeout", CONFIG_NUMBER)},
 };
 const size_t config_n_rows = ELEMENTSOF(config_rows);
 

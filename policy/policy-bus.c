@@ -329,6 +329,41 @@ int policy1_get_hostname(sd_bus *bus, const char *path, const char *interface, c
     return sd_bus_message_append(reply, "s", policy_hostname(userdata));
 }
 
+/* The router's own, for where nothing is configured. */
+#define EXEC_TIMEOUT_DEFAULT 600U
+
+int policy1_get_exec_timeout(sd_bus *bus, const char *path, const char *interface,
+                             const char *property, sd_bus_message *reply, void *userdata,
+                             sd_bus_error *reterr_error)
+{
+    const Policy *policy = userdata;
+    uint32_t seconds = EXEC_TIMEOUT_DEFAULT;
+    json_object *line, *numbers;
+
+    if (json_get_object(commit_store_running(policy->store), SECTION_LINE, &line) >= 0 &&
+        json_get_object(line, "default", &line) >= 0 &&
+        json_get_array(line, "exec-timeout", &numbers) >= 0 &&
+        json_object_array_length(numbers) == 2)
+        seconds = (uint32_t)(json_object_get_int64(json_object_array_get_idx(numbers, 0)) * 60 +
+                             json_object_get_int64(json_object_array_get_idx(numbers, 1)));
+    return sd_bus_message_append(reply, "u", seconds);
+}
+
+int policy1_get_session_timeout(sd_bus *bus, const char *path, const char *interface,
+                                const char *property, sd_bus_message *reply, void *userdata,
+                                sd_bus_error *reterr_error)
+{
+    const Policy *policy = userdata;
+    uint64_t minutes = 0;
+    json_object *line;
+
+    if (json_get_object(commit_store_running(policy->store), SECTION_LINE, &line) < 0 ||
+        json_get_object(line, "default", &line) < 0 ||
+        json_get_uint64(line, "session-timeout", &minutes) < 0)
+        minutes = 0;
+    return sd_bus_message_append(reply, "u", (uint32_t)(minutes * 60));
+}
+
 int policy_bus_init(Policy *policy)
 {
     return server_add_object(policy->server, POLICY_PATH, &policy1_interface, policy);

@@ -231,3 +231,91 @@ def test_download_from_a_host_of_the_configuration(host):
         finally:
             server.kill()
     rollback(host)
+
+
+# --- Sessions that nobody sits at ---------------------------------------------------------------------------------------
+
+
+def wait_end(console, seconds=60):
+    end = time.monotonic() + seconds
+    while not console.ended:
+        assert time.monotonic() < end, "the session goes on"
+        console.read_some(0.2)
+    return rendered(console.transcript)
+
+
+def test_sessions_go_on_without_a_timeout(host):
+    assert commit(host, "line default", "exec-timeout 0 0", "session-timeout 0") == ""
+    shown = rendered(host.chancery("show running-config line default").stdout)
+    assert "line default\n exec-timeout 0 0\n session-timeout 0\n!" in shown
+    with host.console("admin") as console:
+        console.prompt()
+        assert "UTC" in console.command("show clock")
+    rollback(host)
+
+
+def test_exec_timeout(host):
+    assert commit(host, "line default exec-timeout 0 1") == ""
+    with host.console("admin") as console:
+        console.send("configu")  # half a line is no line
+        assert "% There was no input for too long (line default exec-timeout): good bye" in wait_end(console)
+    # Without a terminal a session takes as long as it takes.
+    with host.popen(["chancery"], "admin", stdin=subprocess.PIPE, stdout=subprocess.PIPE) as batch:
+        time.sleep(2)
+        batch.stdin.write(b"show clock\n")
+        batch.stdin.close()
+        assert b"UTC" in batch.stdout.read() and batch.wait() == 0
+    rollback(host)
+
+
+def test_pages_that_nobody_turns(host):
+    assert commit(host, "line default exec-timeout 0 1") == ""
+    with host.console("admin", rows=10) as console:
+        console.line("show crypto ca trustpool")
+        assert "(line default exec-timeout)" in wait_end(console) and "--More--" in console.transcript
+    rollback(host)
+
+
+# --- SNMP ---------------------------------------------------------------------------------------------------------------
+
+SYSTEM_NAME = "1.3.6.1.2.1.1.5.0"
+# One notification, to what is configured: snmpd itself tells of its start (coldStart) and of its end.
+TRAPS = """
+import socket
+receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+receiver.bind(("127.0.0.1", 162))
+receiver.settimeout(60)
+print("ready", flush=True)
+while b"alerts" not in receiver.recv(4096):
+    pass
+print("seen", flush=True)
+"""
+
+
+def snmp_get(machine, community):
+    return machine.run(["snmpget", "-v2c", "-c", community, "-t1", "-r1", "-Oqv", "127.0.0.1", SYSTEM_NAME], check=False).stdout.strip().strip('"')
+
+
+def test_snmp(host):
+    lines = ("snmp-server community lab-ro RO", "snmp-server host 127.0.0.1 traps version 2c alerts", "snmp-server traps pki")
+    said = commit(host, *lines)
+    for line in lines:
+        assert f"{line}: It would have no effect: snmpd.service is not running on this system (inactive)" in said, said
+    host.run(["systemctl", "start", "snmpd.service"])
+    try:
+        assert snmp_get(host, "lab-ro") == ""
+        with host.popen(["/usr/bin/python3", "-c", TRAPS], stdout=subprocess.PIPE) as receiver:
+            try:
+                assert receiver.stdout.readline() == b"ready\n"
+                assert commit(host, *lines) == ""
+                assert receiver.stdout.readline() == b"seen\n"
+            finally:
+                receiver.kill()
+        assert snmp_get(host, "lab-ro") == host.output(["hostname"]).strip()
+        assert host.run(["cat", f"{FOLDER}/snmpd.conf"], "admin", check=False).returncode != 0
+        shown = rendered(host.chancery("show running-config snmp-server traps").stdout)
+        assert "snmp-server traps pki" in shown and "community" not in shown
+        rollback(host)
+        assert snmp_get(host, "lab-ro") == ""
+    finally:
+        host.run(["systemctl", "stop", "snmpd.service"])
