@@ -5,21 +5,33 @@
 
 #include "cli.h"
 
+/* What somebody else may have made the line of does nothing to the terminal. */
+static void point_at(const Cli *cli, const char *line, size_t shift, size_t column)
+{
+    char prompt[128], escaped[CLI_LINE_MAX * 4 + 1];
+    size_t partial, length = strlen(line);
+
+    if (cli->interactive) {
+        cli_prompt(cli, prompt, sizeof(prompt));
+        column += shift + strlen(prompt);
+    } else {
+        length = escape_text(escaped, line, length < CLI_LINE_MAX ? length : CLI_LINE_MAX, true,
+                             &partial);
+        (void)dprintf(STDERR_FILENO, "%.*s\n", (int)length, escaped);
+        column = shift + escape_text(escaped, line, column < CLI_LINE_MAX ? column : CLI_LINE_MAX,
+                                     true, &partial);
+    }
+    (void)dprintf(STDERR_FILENO, "%*s^\n", (int)column, "");
+}
+
 /* The shell points at the column: below what was typed after the prompt, or below a copy of the
  * line where there was no prompt. */
 void cli_print_syntax_error(Cli *cli, const char *line, size_t shift, GrammarStatus status,
                             size_t column)
 {
-    char prompt[128];
-
     switch (status) {
     case GRAMMAR_INVALID:
-        if (cli->interactive)
-            cli_prompt(cli, prompt, sizeof(prompt));
-        else
-            (void)dprintf(STDERR_FILENO, "%s\n", line);
-        (void)dprintf(STDERR_FILENO, "%*s^\n",
-                      (int)(column + shift + (cli->interactive ? strlen(prompt) : 0)), "");
+        point_at(cli, line, shift, column);
         (void)cli_error(cli, EINVAL, "Invalid input detected at '^' marker.");
         return;
     case GRAMMAR_INCOMPLETE:
@@ -159,6 +171,8 @@ int cli_execute(Cli *cli, const char *line)
     cli->interrupted = false;
     if (line[start] == '\0' || line[start] == '!')
         return 0;
+    if (strlen(line) > CLI_LINE_MAX)
+        return cli_error(cli, EMSGSIZE, "The line is too long, it can have %u bytes.", CLI_LINE_MAX);
     return cli->session ? execute_config(cli, line) : run_own(cli, CLI_EXEC, line, 0, true);
 }
 

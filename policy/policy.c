@@ -128,6 +128,7 @@ int policy_apply_aaa(Policy *policy, rules_effective_t effective, void *userdata
     _cleanup_(aaa_freep) Aaa *aaa = NULL;
     int r = policy_compile_aaa(policy, NULL, &aaa);
 
+    policy->rules_made++;
     if (r < 0)
         return log_error_errno(r, "Failed to work out who holds which task: %m");
     r = accounts_apply(policy->accounts, aaa);

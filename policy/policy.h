@@ -23,6 +23,7 @@ typedef struct Policy {
     Trial *trial;
     Session *sessions;
     uint64_t last_session;
+    unsigned rules_made; /* how often, so that nothing is decided by old ones */
     struct Transaction *transactions; /* the first one is being carried out, the others wait */
 } Policy;
 

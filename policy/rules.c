@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rules.h"
 
+#include <sys/stat.h>
+
 #include "log.h"
 #include "polkit-rules.h"
 
 #define VARIABLE "CHANCERY_POLKIT_RULES"
+#define STARTED_MATCH                                                                              \
+    "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"                \
+    "member='NameOwnerChanged',arg0='" POLKIT_NAME "'"
 #define POLKIT_NAME "org.freedesktop.PolicyKit1"
 #define POLKIT_PATH "/org/freedesktop/PolicyKit1/Authority"
 #define POLKIT_INTERFACE "org.freedesktop.PolicyKit1.Authority"
@@ -12,8 +17,8 @@
 
 struct Rules {
     Server *server;
-    char *path;
-    sd_bus_slot *match;
+    char *path, *content; /* what the file should say; NULL: not known yet */
+    sd_bus_slot *match, *started;
     sd_event_source *timer;
     rules_effective_t effective;
     void *userdata;
@@ -29,8 +34,40 @@ static void finish(Rules *rules)
         effective(rules->userdata);
 }
 
+/* Our file is a mount. When somebody has put another one in the place of what is mounted, ours is
+ * one that nobody reads any more, and only a new start gets us the other. */
+static bool is_replaced(const Rules *rules)
+{
+    struct stat st;
+
+    return stat(rules->path, &st) >= 0 && st.st_nlink == 0;
+}
+
+/* polkit has read its rules, or is about to: are they still those that we have made? */
+static void restore(Rules *rules)
+{
+    static const LogEvent event = {LOG_RULES_RESTORED};
+    int r;
+
+    if (!rules->content)
+        return;
+    if (is_replaced(rules)) {
+        log_event(&event, LOG_FIELDS("FILE", rules->path),
+                  "The rules file was replaced by somebody, starting anew to restore it");
+        (void)sd_event_exit(server_event(rules->server), -ESTALE);
+        return;
+    }
+    r = polkit_rules_write(rules->path, rules->content);
+    if (r < 0)
+        log_error_errno(r, "Failed to restore the rules file: %m");
+    else if (r > 0)
+        log_event(&event, LOG_FIELDS("FILE", rules->path),
+                  "The rules file was changed by somebody, and is restored");
+}
+
 static int on_changed(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
 {
+    restore(userdata);
     finish(userdata);
     return 0;
 }
@@ -39,6 +76,12 @@ static int on_timeout(sd_event_source *s, uint64_t usec, void *userdata)
 {
     log_warning("polkit has not said that it has read the new rules, going on");
     finish(userdata);
+    return 0;
+}
+
+static int on_started(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    restore(userdata);
     return 0;
 }
 
@@ -58,6 +101,9 @@ int rules_new(Server *server, Rules **ret)
         return -ENOMEM;
     r = sd_bus_match_signal_async(server_bus(server), &rules->match, POLKIT_NAME, POLKIT_PATH,
                                   POLKIT_INTERFACE, "Changed", on_changed, NULL, rules);
+    if (r >= 0)
+        r = sd_bus_add_match_async(server_bus(server), &rules->started, STARTED_MATCH, on_started,
+                                   NULL, rules);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(rules);
@@ -70,7 +116,9 @@ Rules *rules_free(Rules *rules)
         return NULL;
     sd_event_source_unref(rules->timer);
     sd_bus_slot_unref(rules->match);
+    sd_bus_slot_unref(rules->started);
     free(rules->path);
+    free(rules->content);
     free(rules);
     return NULL;
 }
@@ -87,6 +135,10 @@ int rules_update(Rules *rules, const Aaa *aaa, rules_effective_t effective, void
     if (r < 0)
         log_error_errno(r, "Failed to write %s, users do not hold what is configured: %m",
                         rules->path);
+    if (r >= 0) {
+        free(rules->content);
+        rules->content = TAKE_PTR(content);
+    }
     if (r <= 0)
         return 0;
     log_debug("Rewrote %s", rules->path);

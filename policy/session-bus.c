@@ -14,6 +14,7 @@
 #include "transaction.h"
 
 #define SESSION_PREFIX POLICY_PATH "/session"
+#define GRANTED_USEC (5 * UINT64_C(1000000))
 
 /* --- Life ------------------------------------------------------------------------------------- */
 
@@ -259,16 +260,40 @@ static int reply_line(sd_bus_message *m, const Session *session, const ConfigPar
                                       config_parsed_message(parsed), config_mode_name(session->place.mode));
 }
 
-static int accept_line(sd_bus_message *m, Session *session, ConfigParsed *parsed,
+/* Entering a line does nothing by itself, and a commit asks about all of them. So somebody who types
+ * many lines is not asked about for each one: what he held a moment ago, under the same rules, he
+ * holds. */
+static bool was_granted(Session *session, const char *task)
+{
+    const Policy *policy = session->policy;
+    uint64_t now = 0;
+
+    (void)sd_event_now(server_event(policy->server), CLOCK_BOOTTIME, &now);
+    if (now >= session->granted_until || session->granted_by != policy->rules_made) {
+        session->granted = (TaskList){.n = 0};
+        session->granted_until = now + GRANTED_USEC;
+        session->granted_by = policy->rules_made;
+    }
+    for (size_t i = 0; i < session->granted.n; i++)
+        if (streq(session->granted.names[i], task))
+            return true;
+    return false;
+}
+
+static int accept_line(sd_bus_message *m, Session *session, ConfigParsed *parsed, bool resumed,
                        sd_bus_error *reterr_error)
 {
     char task[TASK_NAME_SIZE];
     int r;
 
     (void)snprintf(task, sizeof(task), "%s.write", parsed->line.row->task);
-    r = session_ask(session, m, (const char *const[]){task, NULL}, NULL, reterr_error);
-    if (r <= 0)
-        return r < 0 ? r : 1;
+    /* A message that comes back with an answer is there for that answer. */
+    if (resumed || !was_granted(session, task)) {
+        r = session_ask(session, m, (const char *const[]){task, NULL}, NULL, reterr_error);
+        if (r <= 0)
+            return r < 0 ? r : 1;
+        (void)task_list_add(&session->granted, parsed->line.row->task, "write");
+    }
     r = session_accept(session, parsed);
     if (r == -EDQUOT)
         return sd_bus_error_setf(reterr_error, ERROR_LIMIT_EXCEEDED,
@@ -296,7 +321,7 @@ int policy1_session_method_line(sd_bus_message *m, void *userdata, sd_bus_error 
         return r;
     r = config_parse(policy->parser, &session->place, line, &parsed);
     if (r >= 0 && parsed.status == GRAMMAR_OK)
-        r = accept_line(m, session, &parsed, reterr_error);
+        r = accept_line(m, session, &parsed, resumed, reterr_error);
     else if (r >= 0)
         r = resumed ? session_refuse_stale(session, m, reterr_error)
                     : reply_line(m, session, &parsed);

@@ -5,7 +5,6 @@
 #include <systemd/sd-bus.h>
 
 #include "session.h"
-#include "task-list.h"
 
 /* While a commit is under way, what it is about does not change. */
 int session_check_idle(const Session *session, sd_bus_error *reterr_error);

@@ -9,6 +9,7 @@
 
 #include "commit-store.h"
 #include "config-parse.h"
+#include "task-list.h"
 
 #define SESSIONS_PER_USER_MAX 8U
 #define SESSIONS_MAX 64U
@@ -43,6 +44,9 @@ typedef struct Session {
     void *track;
     void *asked;         /* the message that polkit is being asked about */
     char asked_task[64]; /* the first task of the question */
+    TaskList granted;    /* lately, for lines */
+    uint64_t granted_until;
+    unsigned granted_by; /* which rules */
     bool closed;         /* goes as soon as that message is back */
     struct Session *next;
 } Session;

@@ -302,7 +302,11 @@ static void transaction_begin(Transaction *t)
 /* polkit goes by the new rules, or the system has its new name. */
 static void on_effective(void *userdata)
 {
-    answer_counted(userdata);
+    Transaction *t = userdata;
+
+    /* What polkit said until now it said by the old ones. */
+    t->policy->rules_made++;
+    answer_counted(t);
 }
 
 static void apply_hostname(Transaction *t, json_object *before)
