@@ -11,7 +11,7 @@
 typedef struct Description {
     sd_bus_message *message;
     const char *method, *subject_name, *fqdn, *serial_number, *key_label, *key_usage;
-    int ask_serial_number, ask_ip_address;
+    int ask_serial_number, ask_ip_address, ask_challenge;
     uint32_t key_type;
 } Description;
 
@@ -33,6 +33,7 @@ static int describe(Cli *cli, const char *trustpoint, const char *operation, Des
                                             {"key-type", 'u', &d->key_type},
                                             {"ask-serial-number", 'b', &d->ask_serial_number},
                                             {"ask-ip-address", 'b', &d->ask_ip_address},
+                                            {"ask-challenge-password", 'b', &d->ask_challenge},
                                             {0}});
     return r < 0 ? cli_error(cli, r, "The answer cannot be read: %s", strerror(-r)) : 0;
 }
@@ -108,11 +109,19 @@ int cli_ca_show_new(Cli *cli, const char *path)
 static int show_result(Cli *cli, sd_bus_message *result)
 {
     const char *path = NULL, *request = NULL;
-    int r = cli_read_entries(
-        result, (const CliEntry[]){{"certificate", 'o', &path}, {"request", 's', &request}, {0}});
+    int pending = 0;
+    int r = cli_read_entries(result, (const CliEntry[]){{"certificate", 'o', &path},
+                                                        {"request", 's', &request},
+                                                        {"pending", 'b', &pending},
+                                                        {0}});
 
     if (r >= 0 && path)
         return cli_ca_show_new(cli, path);
+    if (r >= 0 && pending) {
+        cli_say(cli,
+                "%% The CA has not decided yet and is asked again: show crypto ca trustpoints\n");
+        return 0;
+    }
     if (r < 0 || !request)
         return cli_error(cli, EPROTO, "The answer names no certificate.");
     fprintf(cli->out,
@@ -155,11 +164,15 @@ int cli_ca_authenticate(Cli *cli, const GrammarMatch *m)
 typedef struct EnrollAnswers {
     int serial_number;
     char *ip_address;
+    char *challenge;
 } EnrollAnswers;
 
 static void answers_done(EnrollAnswers *a)
 {
     free(a->ip_address);
+    if (a->challenge)
+        explicit_bzero(a->challenge, strlen(a->challenge));
+    free(a->challenge);
 }
 
 static int ask_ip_address(Cli *cli, char **ret)
@@ -178,6 +191,35 @@ static int ask_ip_address(Cli *cli, char **ret)
         }
         r = cli_error(cli, EINVAL, "That is no IP address.");
         if (!cli->answers_typed)
+            return r;
+    }
+}
+
+/* Twice the same; an empty one is none. */
+static int ask_challenge(Cli *cli, char **ret)
+{
+    cli_say(cli, "%% Create a challenge password. You will need to verbally provide this\n"
+                 "password to the CA Administrator in order to revoke your certificate.\n"
+                 "%% For security reasons your password will not be saved in the configuration.\n"
+                 "%% Please make a note of it.\n\n");
+    for (;;) {
+        char *first = NULL, *second = NULL;
+        bool same = false;
+        int r = cli_ask_secret(cli, "Password:", &first);
+
+        if (r >= 0)
+            r = cli_ask_secret(cli, "Re-enter Password:", &second);
+        if (r >= 0)
+            same = streq(first, second);
+        cli_secret_free(second);
+        if (r >= 0 && same) {
+            *ret = first;
+            return 0;
+        }
+        cli_secret_free(first);
+        if (r >= 0)
+            r = cli_error(cli, EINVAL, "The passwords are not the same.");
+        if (r != -EINVAL || !cli->answers_typed)
             return r;
     }
 }
@@ -204,6 +246,8 @@ static int ask_enroll(Cli *cli, const Description *d, EnrollAnswers *a)
         if (r < 0)
             return r;
     }
+    if (d->ask_challenge)
+        return ask_challenge(cli, &a->challenge);
     return 0;
 }
 
@@ -215,6 +259,10 @@ static int append_enroll(sd_bus_message *call, const char *trustpoint, const Enr
         r = sd_bus_message_open_container(call, 'a', "{sv}");
     if (r >= 0 && a->serial_number >= 0)
         r = sd_bus_message_append(call, "{sv}", "include-serial-number", "b", a->serial_number);
+    if (r >= 0 && a->challenge && a->challenge[0])
+        r = sd_bus_message_append(call, "{sv}", "challenge-password", "s", a->challenge);
+    if (r >= 0)
+        r = sd_bus_message_sensitive(call);
     if (r >= 0 && a->ip_address)
         r = sd_bus_message_append(call, "{sv}", "ip-address", "s", a->ip_address);
     return r < 0 ? r : sd_bus_message_close_container(call);
@@ -230,6 +278,8 @@ int cli_ca_enroll(Cli *cli, const GrammarMatch *m)
 
     if (r < 0)
         return r;
+    if (d.ask_challenge)
+        cli_say(cli, "%% Start certificate enrollment ...\n");
     say_subject(cli, &d);
     r = ask_enroll(cli, &d, &answers);
     if (r < 0)

@@ -96,3 +96,58 @@ int cli_ask_yes_no(Cli *cli, const char *question, int fallback)
             return r;
     }
 }
+
+/* --- Secrets ---------------------------------------------------------------------------------- */
+
+#define SECRET_MAX 256U
+
+/* The terminal echoes nothing between the lines of the editor, which must not see this one. */
+static int read_secret_line(Cli *cli, char buffer[SECRET_MAX])
+{
+    size_t n = 0;
+    char c;
+
+    for (;;) {
+        ssize_t got =
+            cli->answers_typed ? read(STDIN_FILENO, &c, 1) : (ssize_t)fread(&c, 1, 1, stdin);
+
+        if (got < 0 && errno == EINTR && !cli->interrupted)
+            continue;
+        if (got < 0)
+            return -errno;
+        if (got == 0 || c == '\n' || c == '\r')
+            break;
+        if (n + 1 >= SECRET_MAX)
+            return -EMSGSIZE;
+        buffer[n++] = c;
+    }
+    buffer[n] = '\0';
+    return 0;
+}
+
+int cli_ask_secret(Cli *cli, const char *question, char **ret)
+{
+    char buffer[SECRET_MAX];
+    int r;
+
+    if (cli->out)
+        (void)fflush(cli->out);
+    cli_say(cli, "%s", question);
+    r = read_secret_line(cli, buffer);
+    cli_say(cli, "\n");
+    if (cli->interrupted)
+        r = cli_error(cli, EINTR, "Interrupted.");
+    else if (r < 0)
+        r = cli_error(cli, r, "The answer cannot be read: %s", strerror(-r));
+    else if (!(*ret = strdup(buffer)))
+        r = cli_error(cli, ENOMEM, "Out of memory");
+    explicit_bzero(buffer, sizeof(buffer));
+    return r;
+}
+
+void cli_secret_free(char *secret)
+{
+    if (secret)
+        explicit_bzero(secret, strlen(secret));
+    free(secret);
+}

@@ -175,6 +175,11 @@ char *cli_read_line(Cli *cli, const char *prompt, bool is_command);
 int cli_ask_yes_no(Cli *cli, const char *question, int fallback);
 /* An answer, or fallback for an empty one (NULL: an empty one is asked again). */
 int cli_ask(Cli *cli, const char *question, const char *fallback, char **ret);
+/* An answer that is shown nowhere; empty at the end of the input. To be released with
+ * cli_secret_free().
+ */
+int cli_ask_secret(Cli *cli, const char *question, char **ret);
+void cli_secret_free(char *secret);
 void cli_prompt(const Cli *cli, char *buffer, size_t size);
 
 /* --- cli-read.c: said when it fails */

@@ -13,6 +13,9 @@
 
 /* --- Methods ---------------------------------------------------------------------------------- */
 
+/* ub-challenge-password, RFC 2985 */
+#define CHALLENGE_MAX 255U
+
 static int parse_operation(const char *operation, CertificateRole *ret)
 {
     if (streq(operation, "authenticate"))
@@ -45,6 +48,10 @@ static int append_description(const Manager *m, const Trustpoint *t, Certificate
     if (r >= 0)
         r = bus_append_entry(reply, "ask-serial-number", "b",
                              role == ROLE_ROUTER && config->serial_number == SUBJECT_ASK);
+    if (r >= 0)
+        r = bus_append_entry(reply, "ask-challenge-password", "b",
+                             role == ROLE_ROUTER && config->method == METHOD_SCEP &&
+                                 !config->skip_challenge);
     if (r >= 0)
         r = bus_append_entry(reply, "ask-ip-address", "b",
                              role == ROLE_ROUTER && config->ip_address == SUBJECT_ASK);
@@ -178,6 +185,7 @@ int enrollment1_method_enroll(sd_bus_message *m, void *userdata, sd_bus_error *r
     const BusOption table[] = {
         {"include-serial-number", 'b', &options.include_serial_number, NULL},
         {"ip-address", 's', &options.address, NULL},
+        {"challenge-password", 's', &options.challenge, NULL},
     };
     _cleanup_free_ char *fqdn = NULL;
     char address[INET6_ADDRSTRLEN];
@@ -186,7 +194,10 @@ int enrollment1_method_enroll(sd_bus_message *m, void *userdata, sd_bus_error *r
     Trustpoint *t;
     int r;
 
-    r = sd_bus_message_read(m, "s", &name);
+    /* There may be a password in it. */
+    r = sd_bus_message_sensitive(m);
+    if (r >= 0)
+        r = sd_bus_message_read(m, "s", &name);
     if (r >= 0)
         r = bus_read_options(m, table, ELEMENTSOF(table), reterr_error);
     if (r < 0)
@@ -200,8 +211,16 @@ int enrollment1_method_enroll(sd_bus_message *m, void *userdata, sd_bus_error *r
     r = find_for(manager, name, ROLE_ROUTER, &t, &fqdn, reterr_error);
     if (r < 0)
         return r;
-    return t->config->method == METHOD_SELF
-               ? enrollment_start_self(manager, t, ROLE_ROUTER, fqdn, &options, m, reterr_error)
+    if (options.challenge && (t->config->method != METHOD_SCEP || t->config->skip_challenge))
+        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
+                                 "%s has no use for a challenge password", t->name);
+    if (options.challenge && strlen(options.challenge) > CHALLENGE_MAX)
+        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
+                                 "A challenge password has at most %u characters", CHALLENGE_MAX);
+    if (t->config->method == METHOD_SELF)
+        return enrollment_start_self(manager, t, ROLE_ROUTER, fqdn, &options, m, reterr_error);
+    return t->config->method == METHOD_SCEP
+               ? scep_enroll(manager, t, fqdn, &options, m, reterr_error)
                : external_enroll(manager, t, fqdn, &options, m, reterr_error);
 }
 
@@ -359,7 +378,9 @@ static int apply_trustpoints(void *userdata, uint64_t commit, json_object *secti
     r = trustpoint_config_parse(section, log_problem, m, &list);
     if (r < 0)
         return r;
-    return trustpoints_configure(&m->trustpoints, list, on_trustpoint_change, m);
+    r = trustpoints_configure(&m->trustpoints, list, on_trustpoint_change, m);
+    scep_schedule(m);
+    return r;
 }
 
 static int copy_member(json_object *o, const char *name, char **ret)

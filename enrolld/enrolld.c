@@ -88,6 +88,7 @@ static void stop(void *userdata)
         return;
     sd_event_source_disable_unref(m->tick);
     sd_event_source_disable_unref(m->recheck);
+    sd_event_source_disable_unref(m->polls);
     sd_bus_slot_unref(m->keys_changed);
     expiry_notices_done(&m->notices);
     trustpoints_done(&m->trustpoints);

@@ -19,6 +19,7 @@ typedef struct Manager {
     char *serial_number;     /* the router's */
     char *hostname, *domain; /* NULL when not configured */
     sd_event_source *tick, *recheck;
+    sd_event_source *polls;
     sd_bus_slot *keys_changed;
 } Manager;
 
@@ -26,7 +27,8 @@ typedef struct Manager {
 
 typedef struct EnrollOptions {
     bool include_serial_number;
-    const char *address; /* NULL for none */
+    const char *address;   /* NULL for none */
+    const char *challenge; /* the same */
 } EnrollOptions;
 
 /* Would it work, as far as is known without asking keyd? Fills reterr_error. The FQDN is the
@@ -61,6 +63,12 @@ int external_authenticate(Manager *m, Trustpoint *t, const AuthenticateOptions *
                           sd_bus_message *message, sd_bus_error *reterr_error);
 int external_enroll(Manager *m, Trustpoint *t, const char *fqdn, const EnrollOptions *options,
                     sd_bus_message *message, sd_bus_error *reterr_error);
+/* The end of a job: the trustpoint, which stays as long as a job works for it; NULL when it is gone
+ * now. */
+Trustpoint *external_end_work(Manager *m, const char *name);
+/* Checks what has come for the open request against it, and installs it. */
+int external_take_answer(Manager *m, Trustpoint *t, const ReceivedList *list,
+                         const char **ret_reason);
 /* Handlers */
 int external_accept(Manager *m, const char *trustpoint, const char *fingerprint,
                     sd_bus_message *message, sd_bus_error *reterr_error);
@@ -68,6 +76,12 @@ int external_import(Manager *m, const char *trustpoint, const void *data, size_t
                     sd_bus_message *message, sd_bus_error *reterr_error);
 int external_cancel(Manager *m, const char *trustpoint, sd_bus_message *message,
                     sd_bus_error *reterr_error);
+
+/* external-scep.c: SCEP. Starts a job. */
+int scep_enroll(Manager *m, Trustpoint *t, const char *fqdn, const EnrollOptions *options,
+                sd_bus_message *message, sd_bus_error *reterr_error);
+/* To be called when there are other requests, or other configurations, than before. */
+void scep_schedule(Manager *m);
 
 /* key-watch.c: are the keys in keyd still those of the certificates? */
 

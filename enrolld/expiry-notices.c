@@ -47,7 +47,8 @@ static int parse(ExpiryNotices *notices, const char *text, size_t size)
         return r;
     if (!json_object_is_type(o, json_type_object))
         return -EBADMSG;
-    json_object_object_foreach(o, key, value) {
+    json_object_object_foreach(o, key, value)
+    {
         ExpiryNotice *notice;
         uint64_t step;
 

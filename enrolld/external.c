@@ -6,6 +6,7 @@
 #include "enrolld.h"
 #include "errors.h"
 #include "log.h"
+#include "scep-client.h"
 
 /* --- Authenticate ----------------------------------------------------------------------------- */
 
@@ -16,6 +17,7 @@ typedef struct Authentication {
     void *input;         /* what was pasted */
     size_t input_size;
     char *fingerprint; /* NULL: the answer is an offer */
+    char *url;         /* of a SCEP server, which is asked; NULL: the input is it */
     ReceivedRules rules;
     AuthorityOffer *offer; /* the result */
 } Authentication;
@@ -29,6 +31,7 @@ static void authentication_free(void *data)
     free(a->trustpoint);
     free(a->configuration);
     free(a->input);
+    free(a->url);
     free(a->fingerprint);
     authority_offer_free(a->offer);
     free(a);
@@ -39,6 +42,32 @@ static void authentication_freep(Authentication **a)
     authentication_free(*a);
 }
 
+static int ask_server(Job *job, Authentication *a)
+{
+    const ScepServer server = {.context = a->manager->context,
+                               .url = a->url,
+                               .name = a->trustpoint,
+                               .cancel_fd = job_cancel_fd(job)};
+    char reason[SCEP_REASON_SIZE] = "";
+    int r;
+
+    job_progress(job, 20, "Asking for the CA certificate");
+    r = scep_get_authorities(&server, &a->offer->list, reason);
+    return r < 0 && reason[0] ? job_fail(job, error_name_from_errno(r),
+                                         "%s cannot be authenticated: %s", a->trustpoint, reason)
+                              : r;
+}
+
+static int read_input(Job *job, Authentication *a)
+{
+    const char *reason = "";
+    int r = received_parse(a->input, a->input_size, &a->offer->list, &reason);
+
+    if (r == -EBADMSG || r == -EMSGSIZE)
+        return job_fail(job, error_name_from_errno(r), "That is no CA certificate: %s", reason);
+    return r;
+}
+
 static int authenticate_run(Job *job, void *data)
 {
     Authentication *a = data;
@@ -46,9 +75,7 @@ static int authenticate_run(Job *job, void *data)
     size_t n_path;
     int r;
 
-    r = received_parse(a->input, a->input_size, &a->offer->list, &reason);
-    if (r == -EBADMSG || r == -EMSGSIZE)
-        return job_fail(job, error_name_from_errno(r), "That is no CA certificate: %s", reason);
+    r = a->url ? ask_server(job, a) : read_input(job, a);
     if (r >= 0)
         r = received_order_authority(&a->offer->list, &a->rules, &n_path, &reason);
     if (r == -EKEYREJECTED || r == -EKEYEXPIRED)
@@ -56,13 +83,7 @@ static int authenticate_run(Job *job, void *data)
                         "The CA certificate of %s cannot be used: %s", a->trustpoint, reason);
     if (r < 0)
         return r;
-    /* Those above it are of use; what is no CA is of none. */
-    while (a->offer->list.n > n_path) {
-        Received *last = &a->offer->list.items[--a->offer->list.n];
-
-        X509_free(last->x509);
-        free(last->der);
-    }
+    received_drop_strangers(&a->offer->list, &a->rules, n_path, a->url != NULL);
     return 0;
 }
 
@@ -144,8 +165,7 @@ static int authenticate_finish(Job *job, Authentication *a, Trustpoint *t)
     return r;
 }
 
-/* A trustpoint stays as long as a job works for it. */
-static Trustpoint *end_work(Manager *m, const char *name)
+Trustpoint *external_end_work(Manager *m, const char *name)
 {
     Trustpoint *t = trustpoint_find(&m->trustpoints, name);
 
@@ -160,22 +180,26 @@ static Trustpoint *end_work(Manager *m, const char *name)
 static int authenticate_done(Job *job, void *data, int r)
 {
     Authentication *a = data;
-    Trustpoint *t = end_work(a->manager, a->trustpoint);
+    Trustpoint *t = external_end_work(a->manager, a->trustpoint);
 
     if (!t)
         return job_fail(job, ERROR_CONFLICT, "%s is no longer configured", a->trustpoint);
     return r < 0 ? r : authenticate_finish(job, a, t);
 }
 
-static int copy_input(Authentication *a, const AuthenticateOptions *options)
+static int copy_input(Authentication *a, const TrustpointConfig *config,
+                      const AuthenticateOptions *options)
 {
+    if (config->url && !(a->url = strdup(config->url)))
+        return -ENOMEM;
     a->input_size = options->certificates.iov_len;
     a->input = malloc(a->input_size + 1);
     a->offer = calloc(1, sizeof(*a->offer));
     if (!a->input || !a->offer ||
         (options->fingerprint && !(a->fingerprint = strdup(options->fingerprint))))
         return -ENOMEM;
-    memcpy(a->input, options->certificates.iov_base, a->input_size);
+    if (a->input_size > 0)
+        memcpy(a->input, options->certificates.iov_base, a->input_size);
     return 0;
 }
 
@@ -185,7 +209,11 @@ int external_authenticate(Manager *m, Trustpoint *t, const AuthenticateOptions *
     _cleanup_(authentication_freep) Authentication *a = NULL;
     int r;
 
-    if (options->certificates.iov_len == 0)
+    if (t->config->method == METHOD_SCEP && options->certificates.iov_len > 0)
+        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
+                                 "%s asks its server for the CA certificate: none can be given",
+                                 t->name);
+    if (t->config->method == METHOD_TERMINAL && options->certificates.iov_len == 0)
         return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
                                  "The CA certificate of %s has to be given: its enrollment is at "
                                  "the terminal",
@@ -197,10 +225,11 @@ int external_authenticate(Manager *m, Trustpoint *t, const AuthenticateOptions *
     if (!a)
         return -ENOMEM;
     a->manager = m;
-    a->rules = (ReceivedRules){.now = trustpoints_now(&m->trustpoints)};
+    a->rules =
+        (ReceivedRules){.now = trustpoints_now(&m->trustpoints), .legacy = t->config->legacy};
     a->trustpoint = strdup(t->name);
     a->configuration = strdup(t->config->json);
-    r = a->trustpoint && a->configuration ? copy_input(a, options) : -ENOMEM;
+    r = a->trustpoint && a->configuration ? copy_input(a, t->config, options) : -ENOMEM;
     if (r < 0)
         return r;
     r = job_start(message,
@@ -354,7 +383,7 @@ static int keep_request(Job *job, Enrollment *e, Trustpoint *t)
 static int enroll_done(Job *job, void *data, int r)
 {
     Enrollment *e = data;
-    Trustpoint *t = end_work(e->manager, e->trustpoint);
+    Trustpoint *t = external_end_work(e->manager, e->trustpoint);
 
     if (r < 0)
         return r;
@@ -441,19 +470,19 @@ static const Received *pick(const ReceivedList *list, X509_REQ *request)
     return &list->items[0];
 }
 
-static int import(Manager *m, Trustpoint *t, const ReceivedList *list, sd_bus_error *reterr_error)
+int external_take_answer(Manager *m, Trustpoint *t, const ReceivedList *list,
+                         const char **ret_reason)
 {
-    const ReceivedRules rules = {.now = trustpoints_now(&m->trustpoints)};
+    const ReceivedRules rules = {.now = trustpoints_now(&m->trustpoints),
+                                 .legacy = t->config->legacy};
     X509_REQ *request = t->record.request->x509;
     const Received *found = pick(list, request);
-    const char *reason = "";
     int r;
 
     r = received_check_answer(found->x509, trustpoint_certificate(t, ROLE_CA)->x509, request,
-                              &rules, &reason);
+                              &rules, ret_reason);
     if (r < 0)
-        return sd_bus_error_setf(reterr_error, error_name_from_errno(r),
-                                 "The certificate cannot be used by %s: %s", t->name, reason);
+        return r;
     r = trustpoint_install_answer(&m->trustpoints, t, found->der, found->size);
     return r < 0
                ? log_error_errno(r, "Failed to keep the certificate of trustpoint %s: %m", t->name)
@@ -480,7 +509,10 @@ int external_import(Manager *m, const char *trustpoint, const void *data, size_t
     if (r < 0)
         return r;
     existed = trustpoint_certificate(t, ROLE_ROUTER) != NULL;
-    r = import(m, t, &list, reterr_error);
+    r = external_take_answer(m, t, &list, &reason);
+    if (r == -EKEYREJECTED || r == -EKEYEXPIRED)
+        return sd_bus_error_setf(reterr_error, error_name_from_errno(r),
+                                 "The certificate cannot be used by %s: %s", t->name, reason);
     if (r < 0)
         return r;
     user = sender(message);

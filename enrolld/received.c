@@ -261,6 +261,27 @@ int received_order_authority(ReceivedList *list, const ReceivedRules *rules, siz
     return 0;
 }
 
+void received_drop_strangers(ReceivedList *list, const ReceivedRules *rules, size_t n_path,
+                             bool agents)
+{
+    size_t n = n_path;
+
+    for (size_t i = n_path; i < list->n; i++) {
+        X509 *x = list->items[i].x509;
+        const char *reason;
+
+        if (agents && !(X509_get_extension_flags(x) & EXFLAG_CA) &&
+            check_signature(x, list->items[0].x509, rules->legacy, &reason) >= 0 &&
+            check_times(x, rules->now, &reason) >= 0)
+            list->items[n++] = list->items[i];
+        else {
+            X509_free(x);
+            free(list->items[i].der);
+        }
+    }
+    list->n = n;
+}
+
 /* --- Answers ---------------------------------------------------------------------------------- */
 
 static GENERAL_NAMES *requested_names(X509_REQ *request)

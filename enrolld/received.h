@@ -41,6 +41,11 @@ typedef struct ReceivedRules {
 int received_order_authority(ReceivedList *list, const ReceivedRules *rules, size_t *ret_n_path,
                              const char **ret_reason);
 
+/* Drops what stands behind the path, except, when agents may be there, those whom the CA has
+ * certified and whose certificates are valid: its registration authorities. */
+void received_drop_strangers(ReceivedList *list, const ReceivedRules *rules, size_t n_path,
+                             bool agents);
+
 /* Is it the answer of this CA to this request? 0, -EKEYREJECTED or -EKEYEXPIRED with *ret_reason
  * (static). */
 int received_check_answer(X509 *certificate, X509 *authority, X509_REQ *request,

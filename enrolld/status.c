@@ -125,8 +125,7 @@ char *trustpoint_detail(const Trustpoint *t, int64_t now)
     if (!t->config)
         return strdup("No longer configured; the certificates stay until they are cleared.");
     if (t->config->method == METHOD_NONE)
-        return strdup(
-            "No enrollment is configured: 'enrollment url self' or 'enrollment terminal'.");
+        return strdup("No enrollment is configured: 'enrollment url' or 'enrollment terminal'.");
     if (t->record.name && (t->config->method == METHOD_SELF) != (t->record.serial != NULL))
         return strdup("The certificates are those of another enrollment: clear them, then "
                       "authenticate and enroll.");
@@ -143,6 +142,8 @@ char *trustpoint_detail(const Trustpoint *t, int64_t now)
         return strdup("Next step: authenticate.");
     if (!t->record.certificates[ROLE_ROUTER])
         return strdup("Next step: enroll.");
+    if (t->config->legacy)
+        return strdup("Ready; 'enrollment legacy' admits SHA-1 and DES, which protect nothing.");
     return strdup("Ready.");
 }
 

@@ -11,6 +11,7 @@
 #include "names.h"
 
 #include "openssl-util.h"
+#include "scep-url.h"
 #include "x509-render.h"
 
 #define TRUSTPOINTS_MAX 256
@@ -32,8 +33,10 @@
 
 const char *enrollment_method_name(EnrollmentMethod method)
 {
-    static const char *const names[_METHOD_MAX] = {
-        [METHOD_NONE] = "none", [METHOD_SELF] = "self", [METHOD_TERMINAL] = "terminal"};
+    static const char *const names[_METHOD_MAX] = {[METHOD_NONE] = "none",
+                                                   [METHOD_SELF] = "self",
+                                                   [METHOD_TERMINAL] = "terminal",
+                                                   [METHOD_SCEP] = "scep"};
 
     return names[method];
 }
@@ -209,23 +212,27 @@ static void read_retry(Reader *reader, json_object *o, const char *member, uint3
 
 static void read_enrollment(Reader *reader, json_object *o, TrustpointConfig *config)
 {
-    static const char *const known[] = {"url", "retry-count", "retry-period", NULL};
+    static const char *const known[] = {"url", "retry-count", "retry-period", "legacy", NULL};
     json_object *enrollment = read_object(reader, o, "enrollment", known);
-    const char *url;
+    const char *url, *reason;
 
     if (!enrollment)
         return;
     read_retry(reader, enrollment, "retry-count", 1, RETRY_COUNT_MAX, &config->retry.count);
     read_retry(reader, enrollment, "retry-period", MINUTE, RETRY_PERIOD_MAX, &config->retry.period);
+    (void)json_get_bool(enrollment, "legacy", &config->legacy);
     url = read_string(reader, enrollment, "url", "enrollment url", SUBJECT_MAX);
     if (!url)
         return;
     if (streq(url, "terminal"))
         config->method = METHOD_TERMINAL;
-    else if (!streq(url, "self"))
-        problem(reader, "enrollment url", url,
-                "this release enrolls with 'enrollment url self' and 'enrollment terminal' only");
-    else if (!streq(config->name, SYSTEM_TRUSTPOINT))
+    else if (!streq(url, "self")) {
+        config->method = METHOD_SCEP;
+        if (scep_url_check(url, &reason) < 0)
+            problem(reader, "enrollment url", url, "%s", reason);
+        else
+            copy_string(reader, url, &config->url);
+    } else if (!streq(config->name, SYSTEM_TRUSTPOINT))
         problem(reader, "enrollment url", url, "only " SYSTEM_TRUSTPOINT " can enroll with itself");
     else
         config->method = METHOD_SELF;
@@ -266,7 +273,8 @@ static void read_rsa_key(Reader *reader, json_object *o, TrustpointConfig *confi
     else if (label && !label_is_valid(label))
         problem(reader, "rsakeypair", NULL,
                 "a label has letters, digits, '.', '_' and '-', and begins with a letter or digit");
-    else if (!config->keypair.label && (label || config->method == METHOD_TERMINAL)) {
+    else if (!config->keypair.label &&
+             (label || config->method == METHOD_TERMINAL || config->method == METHOD_SCEP)) {
         copy_string(reader, "rsa", &config->keypair.algorithm);
         copy_string(reader, label ? label : DEFAULT_KEY_LABEL, &config->keypair.label);
     }
@@ -466,6 +474,29 @@ static void check_self(Reader *reader, const TrustpointConfig *config)
                 "has no effect with 'enrollment url self'");
 }
 
+/* What is there for a server only, and what a server needs. */
+static void check_scep(Reader *reader, json_object *o, const TrustpointConfig *config)
+{
+    static const char *const lines[][2] = {{"retry-count", "enrollment retry count"},
+                                           {"retry-period", "enrollment retry period"},
+                                           {"legacy", "enrollment legacy"}};
+    json_object *enrollment;
+
+    if (config->method == METHOD_NONE)
+        return;
+    if (config->method == METHOD_SCEP && !streq(config->keypair.algorithm, "rsa"))
+        problem(reader, "keypair", config->keypair.algorithm,
+                "SCEP servers encrypt their answers for RSA keys: keypair rsa LABEL");
+    if (config->method == METHOD_SCEP || !json_object_object_get_ex(o, "enrollment", &enrollment))
+        return;
+    for (size_t i = 0; i < ELEMENTSOF(lines); i++)
+        if (json_object_object_get_ex(enrollment, lines[i][0], NULL))
+            problem(reader, lines[i][1], NULL, "has an effect only with the URL of a server");
+    if (config->skip_challenge)
+        problem(reader, "skip-challenge-password", NULL,
+                "has an effect only with the URL of a server");
+}
+
 /* What a CA elsewhere decides by itself. */
 static void check_external(Reader *reader, json_object *o, const TrustpointConfig *config)
 {
@@ -479,6 +510,7 @@ static void check_external(Reader *reader, json_object *o, const TrustpointConfi
         {"lifetime", "ca-certificate", "lifetime ca-certificate"},
     };
 
+    check_scep(reader, o, config);
     if (config->method == METHOD_SELF || config->method == METHOD_NONE)
         return;
     for (size_t i = 0; i < ELEMENTSOF(lines); i++) {
@@ -507,6 +539,7 @@ static void read_all(Reader *reader, json_object *o, TrustpointConfig *config)
         "ip-address",
         "rsakeypair",
         "subject-alternative-name",
+        "skip-challenge-password",
         NULL,
     };
 
@@ -525,6 +558,7 @@ static void read_all(Reader *reader, json_object *o, TrustpointConfig *config)
     read_digest(reader, o, config);
     read_subject_parts(reader, o, config);
     read_alternative_names(reader, o, config);
+    (void)json_get_bool(o, "skip-challenge-password", &config->skip_challenge);
     check_self(reader, config);
     check_external(reader, o, config);
 }
@@ -606,6 +640,7 @@ TrustpointConfig *trustpoint_config_free(TrustpointConfig *config)
     key_name_done(&config->ca_keypair);
     free(config->subject_name);
     free(config->ca_subject_name);
+    free(config->url);
     free(config->address);
     free(config->alternative_names);
     free(config);

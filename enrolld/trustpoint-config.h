@@ -28,10 +28,11 @@ typedef enum EnrollmentMethod {
     METHOD_NONE, /* not configured */
     METHOD_SELF,
     METHOD_TERMINAL, /* the operator carries request and certificates */
+    METHOD_SCEP,
     _METHOD_MAX,
 } EnrollmentMethod;
 
-/* "none", "self", "terminal" */
+/* "none", "self", "terminal", "scep" */
 const char *enrollment_method_name(EnrollmentMethod method);
 
 /* A part of the subject about which the operator may be asked. */
@@ -45,6 +46,9 @@ typedef struct TrustpointConfig {
     char *name;
     char *json; /* the configuration as it was, to see whether it changes */
     EnrollmentMethod method;
+    char *url;   /* of the SCEP server; NULL otherwise */
+    bool legacy; /* SHA-1, Triple DES and DES pass */
+    bool skip_challenge;
     RequestRetry retry;
     KeyName keypair, ca_keypair;          /* without a line, of the one: the default RSA key */
     char *subject_name, *ca_subject_name; /* NULL when not configured */

@@ -31,6 +31,7 @@ typedef struct Trustpoint {
     bool busy; /* a job is making a certificate */
     bool announced_expired[ROLE_MAX];
     AuthorityOffer *offer; /* in memory only */
+    uint64_t poll_at;      /* microseconds of CLOCK_BOOTTIME; 0: to be set anew */
     struct Trustpoint *next;
 } Trustpoint;
 

@@ -233,7 +233,7 @@ int keys1_signing_method_unwrap_key(sd_bus_message *m, void *userdata, sd_bus_er
         return r;
     if (!unwrap_size_is_valid(size))
         return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
-                                 "The size of a key is 16, 24 or 32 bytes");
+                                 "The size of a key is 8, 16, 24 or 32 bytes");
     t.unwrapped_size = size;
     r = check_unwrap_budget(m, &c, t.key, reterr_error);
     if (r >= 0)

@@ -27,7 +27,7 @@ bool unwrap_budget_left(UnwrapBudget *b, uint64_t now)
 
 bool unwrap_size_is_valid(size_t size)
 {
-    return size == 16 || size == 24 || size == KEY_SIZE_MAX;
+    return size == 8 || size == 16 || size == 24 || size == KEY_SIZE_MAX;
 }
 
 /* What is not the same for all that is encrypted is not looked at, but computed with: no branch, no

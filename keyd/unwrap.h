@@ -24,7 +24,7 @@ typedef struct UnwrapBudget {
 /* Main loop only; now is CLOCK_MONOTONIC. May something more be decrypted? */
 bool unwrap_budget_left(UnwrapBudget *b, uint64_t now);
 
-/* The sizes of AES and Triple DES keys: 16, 24 or 32. */
+/* The sizes of AES and Triple DES keys, 16, 24 or 32; 8, of DES, which old servers still answer with. */
 bool unwrap_size_is_valid(size_t size);
 
 /* In a worker thread. *ret has size bytes, and is to be wiped and freed with free(). -EBADMSG for

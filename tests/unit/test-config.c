@@ -220,7 +220,7 @@ static void test_refused(void **state)
         {"crypto ca trustpoint a keypair dsa x", GRAMMAR_INVALID, 31},
         {"crypto ca trustpoint a key-usage certificate", GRAMMAR_INCOMPLETE, 44},
         {"crypto ca trustpoint a key-usage certificate crlsign", GRAMMAR_INVALID, 45},
-        {"crypto ca trustpoint a enrollment url http://ca", GRAMMAR_INVALID, 38},
+        {"crypto ca trustpoint a enrollment url not-a-url", GRAMMAR_INVALID, 38},
         {"crypto ca trustpoint a message-digest md5", GRAMMAR_INVALID, 38},
         {"crypto ca trustpoint a ip-address 10.1.1", GRAMMAR_INVALID, 34},
         {"crypto ca trustpool policy cabundle url ftp", GRAMMAR_INVALID, 40},

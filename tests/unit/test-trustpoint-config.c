@@ -81,10 +81,8 @@ static void test_defaults(void **state)
 {
     _cleanup_(trustpoint_config_list_freep) TrustpointConfig *c = NULL;
 
-    assert_int_equal(parse(SEED_KEYS SEED_NAMES
-                           "'enrollment':{'url':'self','retry-count':10,'retry-period':1}",
-                           "system-trustpoint", &c),
-                     0);
+    assert_int_equal(
+        parse(SEED_KEYS SEED_NAMES "'enrollment':{'url':'self'}", "system-trustpoint", &c), 0);
     assert_int_equal(c->lifetime, 200);
     assert_int_equal(c->ca_lifetime, 365);
     assert_int_equal(c->key_usage, KU_DIGITAL_SIGNATURE);
@@ -139,7 +137,27 @@ static void test_refused(void **state)
     static const struct {
         const char *members, *words, *reason; /* parts of the line and of the reason */
     } cases[] = {
-        {"'enrollment':{'url':'http://ca/'}", "enrollment url", "self"},
+        {"'enrollment':{'url':'https://ca/'}", "enrollment url", "http://"},
+        {"'enrollment':{'url':'http://a:b@ca/'}", "enrollment url", "password"},
+        {"'enrollment':{'url':'http://ca/'},'keypair':{'algorithm':'ed25519','label':'a'}",
+         "keypair", "RSA keys"},
+        {"'enrollment':{'url':'http://ca/','retry-count':101}", "enrollment retry count",
+         "1 to 100"},
+        {"'enrollment':{'url':'http://ca/','retry-period':0}", "enrollment retry period",
+         "1 to 60"},
+        {"'enrollment':{'url':'http://ca/'},'lifetime':{'certificate':300}", "lifetime certificate",
+         "a CA elsewhere"},
+        {"'enrollment':{'url':'terminal','retry-count':5}", "enrollment retry count",
+         "of a server"},
+        {"'enrollment':{'url':'terminal','legacy':true}", "enrollment legacy", "of a server"},
+        {"'enrollment':{'url':'terminal'},'skip-challenge-password':true",
+         "skip-challenge-password", "of a server"},
+        {"'enrollment':{'url':'terminal'},'ca-keypair':{'algorithm':'rsa','label':'a'}",
+         "ca-keypair", "a CA elsewhere"},
+        {"'enrollment':{'url':'terminal'},'rsakeypair':'a','keypair':{'algorithm':'rsa','label':'a'"
+         "}",
+         "rsakeypair", "only one"},
+        {"'subject-alternative-name':'DNS:a b'", "subject-alternative-name", "host name"},
         {"'enrollment':{'url':5}", "enrollment url", "text"},
         {"'enrollment':{'url':'self'}", "keypair", "needs a key pair"},
         {SEED_NAMES "'enrollment':{'url':'self'},'keypair':{'algorithm':'rsa','label':'a'}",
@@ -195,6 +213,37 @@ static void test_refused(void **state)
     }
 }
 
+/* A CA elsewhere: what is configured, and what stands for what is not. */
+static void test_external(void **state)
+{
+    _cleanup_(trustpoint_config_list_freep) TrustpointConfig *c = NULL, *d = NULL;
+
+    assert_int_equal(parse("'enrollment':{'url':'http://ca/x','retry-count':3,'retry-period':2,"
+                           "'legacy':true},'rsakeypair':'k','subject-alternative-name':'DNS:a',"
+                           "'skip-challenge-password':true",
+                           "core", &c),
+                     0);
+    assert_int_equal(c->method, METHOD_SCEP);
+    assert_string_equal(c->url, "http://ca/x");
+    assert_int_equal(c->retry.count, 3);
+    assert_int_equal(c->retry.period, 120);
+    assert_true(c->legacy && c->skip_challenge);
+    assert_string_equal(c->keypair.algorithm, "rsa");
+    assert_string_equal(c->keypair.label, "k");
+    assert_string_equal(c->alternative_names, "DNS:a");
+    assert_false(c->key_usage_given);
+    assert_int_equal(parse("'enrollment':{'url':'terminal'},'key-usage':{'certificate':["
+                           "'digitalsignature']}",
+                           "core", &d),
+                     0);
+    assert_int_equal(d->method, METHOD_TERMINAL);
+    assert_string_equal(d->keypair.label, "the_default");
+    assert_int_equal(d->retry.count, 10);
+    assert_int_equal(d->retry.period, 60);
+    assert_false(d->legacy || d->skip_challenge);
+    assert_true(d->key_usage_given);
+}
+
 static void test_other_trustpoints(void **state)
 {
     TrustpointConfig *c;
@@ -210,13 +259,10 @@ static void test_other_trustpoints(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_seed),
-        cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_subject_parts),
-        cmocka_unit_test(test_empty),
-        cmocka_unit_test(test_several),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_other_trustpoints),
+        cmocka_unit_test(test_seed),          cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_subject_parts), cmocka_unit_test(test_external),
+        cmocka_unit_test(test_empty),         cmocka_unit_test(test_several),
+        cmocka_unit_test(test_refused),       cmocka_unit_test(test_other_trustpoints),
     };
 
     return cmocka_run_group_tests_name("trustpoint-config", tests, NULL, NULL);

@@ -1,0 +1,548 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Enrolment over SCEP: the job that asks, written down before anything goes out, and the jobs that
+ * ask again while the CA has not decided. */
+#include "csr.h"
+#include "enrolld.h"
+#include "errors.h"
+#include "keyd-client.h"
+#include "log.h"
+#include "scep-client.h"
+
+#define POLLS_AT_ONCE 8U
+#define USEC_PER_SEC UINT64_C(1000000)
+
+typedef struct ScepJob {
+    Manager *manager;
+    char *trustpoint;
+    char *configuration;
+    char *url;
+    bool poll, legacy;
+    int64_t now;
+    RequestRetry retry;
+    const char *digest;
+    X509 *authority;
+    X509 *others[RECORD_CHAIN_MAX]; /* what came with it */
+    size_t n_others;
+    /* Of a new request */
+    KeyName key;
+    X509_NAME *subject;
+    char *alternative_names;
+    char *challenge; /* NULL for none; wiped */
+    unsigned key_usage;
+    Record written; /* what is written down before sending; borrows all but the request */
+    /* Of a poll it is the trustpoint's, which nobody touches while it is busy. */
+    Request *request;
+    X509 *signer;
+    bool is_written;
+    /* The outcome */
+    ScepResult result;
+    ReceivedList certificates;
+    char reason[SCEP_REASON_SIZE];
+} ScepJob;
+
+static void scep_job_free(void *data)
+{
+    ScepJob *j = data;
+
+    if (!j)
+        return;
+    free(j->trustpoint);
+    free(j->configuration);
+    free(j->url);
+    X509_free(j->authority);
+    for (size_t i = 0; i < j->n_others; i++)
+        X509_free(j->others[i]);
+    key_name_done(&j->key);
+    X509_NAME_free(j->subject);
+    free(j->alternative_names);
+    if (j->challenge)
+        explicit_bzero(j->challenge, strlen(j->challenge));
+    free(j->challenge);
+    if (!j->poll)
+        request_free(j->request);
+    X509_free(j->signer);
+    received_done(&j->certificates);
+    free(j);
+}
+
+static void scep_job_freep(ScepJob **j)
+{
+    scep_job_free(*j);
+}
+
+/* --- In the worker ---------------------------------------------------------------------------- */
+
+static int build_request(Job *job, ScepJob *j, const char *challenge, void **ret, size_t *ret_size)
+{
+    _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
+    int r = enrollment_load_key(job, j->manager, &j->key, "certificate-request", &key);
+
+    if (r < 0)
+        return r;
+    r = csr_build(&(CsrSpec){.context = j->manager->context,
+                             .subject = j->subject,
+                             .key = key,
+                             .digest = j->digest,
+                             .alternative_names = j->alternative_names,
+                             .key_usage = j->key_usage,
+                             .challenge = challenge},
+                  ret, ret_size);
+    return r < 0 ? enrollment_sign_failed(job, r, "certificate request") : 0;
+}
+
+/* What the key shows for itself in all messages of the transaction. */
+static int make_signer(Job *job, ScepJob *j)
+{
+    _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
+    char transaction[SCEP_TRANSACTION_SIZE];
+    int r;
+
+    r = enrollment_load_key(job, j->manager, &j->key, "scep-certificate", &key);
+    if (r < 0)
+        return r;
+    r = scep_transaction(key, transaction);
+    if (r >= 0)
+        r = scep_signer_certificate(j->manager->context, key, j->subject, transaction, j->now,
+                                    &j->request->signer, &j->request->signer_size);
+    if (r < 0)
+        return enrollment_sign_failed(job, r, "certificate for the SCEP request");
+    j->request->transaction = strdup(transaction);
+    return j->request->transaction ? 0 : -ENOMEM;
+}
+
+/* Two requests: with the challenge password to be sent, without it to be kept. */
+static int prepare(Job *job, ScepJob *j, void **ret_sent, size_t *ret_size)
+{
+    _cleanup_free_ void *kept = NULL;
+    size_t size;
+    int r;
+
+    job_progress(job, 10, "Making the certificate request");
+    r = build_request(job, j, NULL, &kept, &size);
+    if (r >= 0)
+        r = request_new(kept, size, &j->key, &j->request);
+    if (r >= 0)
+        r = make_signer(job, j);
+    if (r >= 0)
+        r = build_request(job, j, j->challenge, ret_sent, ret_size);
+    return r;
+}
+
+/* From here on a process that is killed comes back and asks what has become of it. */
+static int write_ahead(Job *job, ScepJob *j)
+{
+    int r = lifecycle_apply(&j->request->lifecycle, REQUEST_EVENT_SENDING, &j->retry, j->now);
+
+    j->written.request = j->request;
+    if (r >= 0)
+        r = record_write_at(j->manager->trustpoints.state_fd, &j->written);
+    if (r < 0)
+        return job_fail(job, ERROR_FAILED, "The request could not be written down: %s",
+                        strerror(-r));
+    j->is_written = true;
+    return 0;
+}
+
+static int exchange(ScepJob *j, const ScepServer *server, const ScepCapabilities *capabilities,
+                    ScepType type, const void *content, size_t size)
+{
+    _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
+    const Request *request = j->request;
+    ScepPeers peers;
+    int r;
+
+    r = certificate_parse(request->signer, request->signer_size, &j->signer);
+    if (r >= 0)
+        r = keyd_key_new(j->manager->context, request->key.algorithm, request->key.label, "scep",
+                         NULL, 0, &key);
+    if (r < 0) {
+        (void)snprintf(j->reason, sizeof(j->reason), "the %s key '%s' cannot be used: %s",
+                       request->key.algorithm, request->key.label,
+                       keyd_last_errno() < 0 ? keyd_last_error() : strerror(-r));
+        return r;
+    }
+    scep_peers_choose(j->authority, j->others, j->n_others, &peers);
+    return scep_exchange(&(ScepExchange){.server = server,
+                                         .capabilities = capabilities,
+                                         .peers = &peers,
+                                         .type = type,
+                                         .transaction = request->transaction,
+                                         .content = content,
+                                         .content_size = size,
+                                         .signer = j->signer,
+                                         .key = key,
+                                         .label = request->key.label,
+                                         .digest = j->digest},
+                         &j->result, &j->certificates, j->reason);
+}
+
+static int outcome(Job *job, const ScepJob *j, int r)
+{
+    return r < 0 ? job_fail(job, error_name_from_errno(r), "%s cannot enroll: %s", j->trustpoint,
+                            j->reason[0] ? j->reason : strerror(-r))
+                 : 0;
+}
+
+static ScepServer server_of(Job *job, const ScepJob *j)
+{
+    return (ScepServer){.context = j->manager->context,
+                        .url = j->url,
+                        .name = j->trustpoint,
+                        .legacy = j->legacy,
+                        .cancel_fd = job_cancel_fd(job)};
+}
+
+static int enroll_run(Job *job, void *data)
+{
+    ScepJob *j = data;
+    const ScepServer server = server_of(job, j);
+    ScepCapabilities capabilities;
+    _cleanup_free_ void *sent = NULL;
+    size_t size = 0;
+    int r;
+
+    r = prepare(job, j, &sent, &size);
+    if (r < 0)
+        return r;
+    job_progress(job, 30, "Asking the server what it can");
+    r = scep_get_capabilities(&server, &capabilities, j->reason);
+    if (r < 0)
+        return outcome(job, j, r);
+    r = write_ahead(job, j);
+    if (r < 0)
+        return r;
+    job_progress(job, 50, "Sending the request");
+    r = exchange(j, &server, &capabilities, SCEP_ENROLL, sent, size);
+    explicit_bzero(sent, size);
+    return outcome(job, j, r);
+}
+
+static int poll_run(Job *job, void *data)
+{
+    ScepJob *j = data;
+    const ScepServer server = server_of(job, j);
+    ScepCapabilities capabilities;
+    _cleanup_free_ void *content = NULL;
+    size_t size;
+    int r;
+
+    r = scep_get_capabilities(&server, &capabilities, j->reason);
+    if (r >= 0)
+        r = scep_issuer_and_subject(j->authority, j->request->x509, &content, &size);
+    if (r >= 0)
+        r = exchange(j, &server, &capabilities, SCEP_POLL, content, size);
+    return outcome(job, j, r);
+}
+
+/* --- Afterwards ------------------------------------------------------------------------------- */
+
+static void log_ended(const Trustpoint *t, const char *what, const char *reason)
+{
+    static const LogEvent event = {LOG_REQUEST_ENDED};
+
+    log_event(&event, LOG_FIELDS("TRUSTPOINT", t->name, "REASON", reason),
+              "Request of trustpoint %s %s: %s", t->name, what, reason);
+}
+
+static int install(Manager *m, Trustpoint *t, const ReceivedList *certificates, const char *user,
+                   const char **ret_reason)
+{
+    bool existed = trustpoint_certificate(t, ROLE_ROUTER) != NULL;
+    int r = external_take_answer(m, t, certificates, ret_reason);
+
+    if (r < 0)
+        return r;
+    enrollment_installed(m, t, ROLE_ROUTER, existed, user);
+    return 0;
+}
+
+static int report_installed(Job *job, const Trustpoint *t)
+{
+    _cleanup_free_ char *path = NULL;
+    int r = certificate_path(t, ROLE_ROUTER, &path);
+
+    return r < 0 ? r : job_result(job, "certificate", 'o', path);
+}
+
+/* The request takes its place in memory; on disk it is there already. */
+static int keep(ScepJob *j, Trustpoint *t, RequestEvent event, const char *reason)
+{
+    Manager *m = j->manager;
+    int r;
+
+    r = lifecycle_apply(&j->request->lifecycle, event, &t->config->retry,
+                        trustpoints_now(&m->trustpoints));
+    if (r >= 0)
+        r = request_set_reason(j->request, reason);
+    if (r >= 0)
+        r = trustpoint_set_request(&m->trustpoints, t, j->request);
+    if (r >= 0)
+        TAKE_PTR(j->request);
+    return r;
+}
+
+/* What was there before, when nothing came of the new request. */
+static int restore(ScepJob *j, Trustpoint *t, int error)
+{
+    int r;
+
+    if (!j->is_written)
+        return error;
+    r = trustpoint_set_request(&j->manager->trustpoints, t, t->record.request);
+    if (r < 0)
+        log_warning_errno(r, "Failed to forget a request of trustpoint %s, ignoring: %m", t->name);
+    return error;
+}
+
+static int grant(Job *job, ScepJob *j, Trustpoint *t)
+{
+    Request *before = t->record.request;
+    const char *reason = "";
+    int r;
+
+    t->record.request = j->request;
+    r = install(j->manager, t, &j->certificates, job_user(job), &reason);
+    if (r >= 0) {
+        TAKE_PTR(j->request); /* over, and released with it */
+        request_free(before);
+        return report_installed(job, t);
+    }
+    t->record.request = before;
+    return restore(j, t,
+                   job_fail(job, error_name_from_errno(r),
+                            "%s cannot enroll: the certificate that came cannot be used: %s",
+                            t->name, reason[0] ? reason : strerror(-r)));
+}
+
+static int enroll_finish(Job *job, ScepJob *j, Trustpoint *t)
+{
+    bool pending = true;
+    int r;
+
+    switch (j->result) {
+    case SCEP_RESULT_GRANTED:
+        return grant(job, j, t);
+    case SCEP_RESULT_PENDING:
+        r = keep(j, t, REQUEST_EVENT_WAIT, NULL);
+        return r < 0 ? restore(j, t, r) : job_result(job, "pending", 'b', &pending);
+    case SCEP_RESULT_REFUSED:
+        r = keep(j, t, REQUEST_EVENT_REFUSED, j->reason);
+        log_ended(t, "was rejected", j->reason);
+        return r < 0 ? restore(j, t, r)
+                     : job_fail(job, ERROR_FAILED, "The CA of %s rejected the request: %s", t->name,
+                                j->reason);
+    default:
+        return restore(j, t, -EBADMSG);
+    }
+}
+
+static int enroll_done(Job *job, void *data, int r)
+{
+    ScepJob *j = data;
+    Manager *m = j->manager;
+    Trustpoint *t = external_end_work(m, j->trustpoint);
+
+    if (!t)
+        return r < 0 ? r : -ESTALE;
+    if (r >= 0 && !(t->config && streq(t->config->json, j->configuration)))
+        r = job_fail(job, ERROR_CONFLICT,
+                     "The configuration of %s has changed meanwhile: try again", j->trustpoint);
+    r = r < 0 ? restore(j, t, r) : enroll_finish(job, j, t);
+    t->poll_at = 0;
+    announce_trustpoint_changed(m, t);
+    scep_schedule(m);
+    return r;
+}
+
+/* What an answer to a poll, or none, means for the request. */
+static void poll_finish(Job *job, ScepJob *j, Trustpoint *t, int error)
+{
+    RequestEvent event = REQUEST_EVENT_NO_ANSWER;
+    Manager *m = j->manager;
+    const char *why = j->reason[0] ? j->reason : NULL;
+    int r;
+
+    if (error >= 0 && j->result == SCEP_RESULT_GRANTED) {
+        if (install(m, t, &j->certificates, job_user(job), &why) >= 0)
+            return;
+    } else if (error >= 0)
+        event = j->result == SCEP_RESULT_REFUSED ? REQUEST_EVENT_REFUSED : REQUEST_EVENT_WAIT;
+    r = trustpoint_request_event(&m->trustpoints, t, event,
+                                 event == REQUEST_EVENT_WAIT ? NULL : why);
+    if (r < 0)
+        log_warning_errno(r, "Failed to write down the state of trustpoint %s, ignoring: %m",
+                          t->name);
+    if (t->record.request->lifecycle.state == REQUEST_REJECTED)
+        log_ended(t, "was rejected", why ? why : "");
+    else if (t->record.request->lifecycle.state == REQUEST_TIMED_OUT)
+        log_ended(t, "timed out", why ? why : "the CA has not decided");
+}
+
+static int poll_done(Job *job, void *data, int r)
+{
+    ScepJob *j = data;
+    Manager *m = j->manager;
+    Trustpoint *t = external_end_work(m, j->trustpoint);
+
+    if (t && t->config && t->record.request)
+        poll_finish(job, j, t, r);
+    if (t) {
+        t->poll_at = 0;
+        announce_trustpoint_changed(m, t);
+    }
+    scep_schedule(m);
+    return r;
+}
+
+/* --- The start -------------------------------------------------------------------------------- */
+
+static int job_new(Manager *m, const Trustpoint *t, ScepJob **ret)
+{
+    _cleanup_(scep_job_freep) ScepJob *j = calloc(1, sizeof(*j));
+    const TrustpointConfig *config = t->config;
+
+    if (!j)
+        return -ENOMEM;
+    j->manager = m;
+    j->legacy = config->legacy;
+    j->now = trustpoints_now(&m->trustpoints);
+    j->retry = config->retry;
+    j->digest = config->digest;
+    j->trustpoint = strdup(t->name);
+    j->configuration = strdup(config->json);
+    j->url = strdup(config->url);
+    if (!j->trustpoint || !j->configuration || !j->url)
+        return -ENOMEM;
+    j->authority = trustpoint_certificate(t, ROLE_CA)->x509;
+    (void)X509_up_ref(j->authority);
+    for (size_t i = 0; i < t->record.n_chain; i++) {
+        j->others[j->n_others++] = t->record.chain[i]->x509;
+        (void)X509_up_ref(t->record.chain[i]->x509);
+    }
+    *ret = TAKE_PTR(j);
+    return 0;
+}
+
+static int add_new_request(ScepJob *j, const Trustpoint *t, const EnrollOptions *options)
+{
+    const TrustpointConfig *config = t->config;
+
+    j->written = t->record;
+    j->key_usage = config->key_usage_given ? config->key_usage : 0;
+    if (config->alternative_names && !(j->alternative_names = strdup(config->alternative_names)))
+        return -ENOMEM;
+    if (options->challenge && options->challenge[0] && !(j->challenge = strdup(options->challenge)))
+        return -ENOMEM;
+    return key_name_copy(&config->keypair, &j->key);
+}
+
+int scep_enroll(Manager *m, Trustpoint *t, const char *fqdn, const EnrollOptions *options,
+                sd_bus_message *message, sd_bus_error *reterr_error)
+{
+    _cleanup_(scep_job_freep) ScepJob *j = NULL;
+    const char *reason = NULL;
+    int r;
+
+    r = job_new(m, t, &j);
+    if (r >= 0)
+        r = add_new_request(j, t, options);
+    if (r >= 0)
+        r = enrollment_subject_new(m, t->config, ROLE_ROUTER, fqdn, options, &j->subject, &reason);
+    if (r == -EINVAL)
+        return sd_bus_error_setf(reterr_error, ERROR_NOT_CONFIGURED,
+                                 "The subject name can't be made: %s", reason);
+    if (r < 0)
+        return r;
+    r = job_start(message,
+                  &(JobWork){.kind = "enroll",
+                             .run = enroll_run,
+                             .done = enroll_done,
+                             .free_data = scep_job_free,
+                             .data = TAKE_PTR(j)},
+                  reterr_error);
+    if (r >= 0)
+        t->busy = true;
+    return r;
+}
+
+static int start_poll(Manager *m, Trustpoint *t)
+{
+    ScepJob *j;
+    int r = job_new(m, t, &j);
+
+    if (r < 0)
+        return r;
+    j->poll = true;
+    j->request = t->record.request;
+    r = job_start_internal(m->server, &(JobWork){.kind = "poll",
+                                                 .run = poll_run,
+                                                 .done = poll_done,
+                                                 .free_data = scep_job_free,
+                                                 .data = j});
+    if (r >= 0)
+        t->busy = true;
+    return r;
+}
+
+/* --- When ------------------------------------------------------------------------------------- */
+
+static bool is_polling(const Trustpoint *t)
+{
+    return t->config && t->config->method == METHOD_SCEP && t->record.request &&
+           t->record.request->transaction && lifecycle_is_polling(&t->record.request->lifecycle);
+}
+
+/* On a clock that nobody sets, so that a jump of the other delays nothing twice. */
+static void set_time(Manager *m, Trustpoint *t, uint64_t now)
+{
+    int64_t wait = lifecycle_wait(&t->record.request->lifecycle, &t->config->retry,
+                                  trustpoints_now(&m->trustpoints));
+
+    if (t->poll_at == 0)
+        t->poll_at = now + (uint64_t)wait * USEC_PER_SEC;
+}
+
+static int on_time(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    unsigned started = 0;
+    Manager *m = userdata;
+    uint64_t now;
+
+    if (sd_event_now(server_event(m->server), CLOCK_BOOTTIME, &now) < 0)
+        return 0;
+    for (Trustpoint *t = m->trustpoints.first; t && started < POLLS_AT_ONCE; t = t->next) {
+        int r;
+
+        if (!is_polling(t) || t->busy || t->poll_at == 0 || t->poll_at > now)
+            continue;
+        r = start_poll(m, t);
+        if (r < 0)
+            log_warning_errno(r, "Failed to ask the CA of trustpoint %s again, ignoring: %m",
+                              t->name);
+        t->poll_at = now + USEC_PER_SEC;
+        started++;
+    }
+    scep_schedule(m);
+    return 0;
+}
+
+void scep_schedule(Manager *m)
+{
+    uint64_t now, first = UINT64_MAX;
+    int r;
+
+    m->polls = sd_event_source_disable_unref(m->polls);
+    if (sd_event_now(server_event(m->server), CLOCK_BOOTTIME, &now) < 0)
+        return;
+    for (Trustpoint *t = m->trustpoints.first; t; t = t->next) {
+        if (!is_polling(t) || t->busy)
+            continue;
+        set_time(m, t, now);
+        first = t->poll_at < first ? t->poll_at : first;
+    }
+    if (first == UINT64_MAX)
+        return;
+    r = sd_event_add_time(server_event(m->server), &m->polls, CLOCK_BOOTTIME, first, 0, on_time, m);
+    if (r < 0)
+        log_warning_errno(r, "Failed to arm a timer, ignoring: %m");
+}

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "scep-client.h"
+
+#include <openssl/rand.h>
+#include <stdarg.h>
+
+#include "fetch-client.h"
+#include "json-util.h"
+#include "keyd-client.h"
+#include "scep-url.h"
+
+#define TIMEOUT_SECONDS 60U
+#define CAPABILITIES_MAX 4096U
+#define MESSAGE_TYPE "application/x-pki-message"
+
+static int _printf_(3, 4) explain(char reason[SCEP_REASON_SIZE], int error, const char *format, ...)
+{
+    va_list ap;
+
+    va_start(ap, format);
+    (void)vsnprintf(reason, SCEP_REASON_SIZE, format, ap);
+    va_end(ap);
+    return error;
+}
+
+/* --- Transport -------------------------------------------------------------------------------- */
+
+static int fetch_url(const ScepServer *server, const char *url, const void *body, size_t body_size,
+                     size_t size_max, FetchReply *reply, char reason[SCEP_REASON_SIZE])
+{
+    const FetchRequest request = {
+        .url = url,
+        .body = body,
+        .body_size = body_size,
+        .content_type = body ? MESSAGE_TYPE : NULL,
+        .size_max = size_max,
+        .timeout_seconds = TIMEOUT_SECONDS,
+    };
+    int r = fetch(&request, server->cancel_fd, reply);
+
+    if (r == -EMSGSIZE)
+        return explain(reason, r, "the answer of %.200s is larger than %zu KiB", server->url,
+                       size_max >> 10);
+    if (r == -EHOSTUNREACH)
+        return explain(reason, r, "%.200s cannot be reached: %.200s", server->url, reply->error);
+    if (r < 0)
+        return explain(reason, r, "%.200s cannot be asked: %s", server->url, strerror(-r));
+    return 0;
+}
+
+static int ask(const ScepServer *server, const char *operation, const char *message,
+               size_t size_max, FetchReply *reply, char reason[SCEP_REASON_SIZE])
+{
+    _cleanup_free_ char *url = NULL;
+    int r = scep_url_new(server->url, operation, message, &url);
+
+    if (r < 0)
+        return explain(reason, r,
+                       "the message is too long for a URL, and the server takes no POST");
+    return fetch_url(server, url, NULL, 0, size_max, reply, reason);
+}
+
+static int check_status(const ScepServer *server, const FetchReply *reply,
+                        char reason[SCEP_REASON_SIZE])
+{
+    if (reply->status == 200)
+        return 0;
+    return explain(
+        reason, -EHOSTUNREACH, "%.200s answered with HTTP status %u%s", server->url, reply->status,
+        reply->status >= 300 && reply->status < 400 ? ", a redirection, which is not followed"
+                                                    : "");
+}
+
+/* --- Capabilities, certificates --------------------------------------------------------------- */
+
+int scep_get_capabilities(const ScepServer *server, ScepCapabilities *ret,
+                          char reason[SCEP_REASON_SIZE])
+{
+    _cleanup_(fetch_reply_done) FetchReply reply = {.status = 0};
+    int r;
+
+    r = ask(server, "GetCACaps", server->name, CAPABILITIES_MAX, &reply, reason);
+    if (r < 0)
+        return r;
+    /* Whoever does not know the question can nothing of it. */
+    if (reply.status == 200)
+        scep_capabilities_parse(reply.body, reply.body_size, ret);
+    else
+        *ret = (ScepCapabilities){.aes = false};
+    /* F7: whoever sits in between may strike lines out. */
+    if (!server->legacy && (!ret->aes || !ret->sha256))
+        return explain(reason, -EOPNOTSUPP,
+                       "%.200s does not offer %s, and nothing less is used unless the trustpoint "
+                       "has 'enrollment legacy'",
+                       server->url, ret->aes ? "SHA-256" : "AES");
+    return 0;
+}
+
+int scep_get_authorities(const ScepServer *server, ReceivedList *ret, char reason[SCEP_REASON_SIZE])
+{
+    _cleanup_(fetch_reply_done) FetchReply reply = {.status = 0};
+    const char *why = "";
+    int r;
+
+    r = ask(server, "GetCACert", server->name, RECEIVED_SIZE_MAX, &reply, reason);
+    if (r >= 0)
+        r = check_status(server, &reply, reason);
+    if (r < 0)
+        return r;
+    r = scep_certificates_parse(reply.body, reply.body_size, ret, &why);
+    return r == -EBADMSG || r == -EMSGSIZE
+               ? explain(reason, r, "what %.200s answered is no CA certificate: %s", server->url,
+                         why)
+               : r;
+}
+
+static bool may(const X509 *x, uint32_t usage)
+{
+    return X509_get_key_usage((X509 *)(uintptr_t)x) & usage;
+}
+
+void scep_peers_choose(X509 *authority, X509 *const *others, size_t n_others, ScepPeers *ret)
+{
+    *ret = (ScepPeers){.authority = authority, .recipient = authority};
+    for (size_t i = 0; i < n_others && i < RECEIVED_MAX; i++) {
+        /* Those above the CA have nothing to do with it. */
+        if (X509_get_extension_flags(others[i]) & EXFLAG_CA)
+            continue;
+        if (ret->recipient == authority && may(others[i], KU_KEY_ENCIPHERMENT))
+            ret->recipient = others[i];
+        if (may(others[i], KU_DIGITAL_SIGNATURE))
+            ret->signers[ret->n_signers++] = others[i];
+    }
+    ret->signers[ret->n_signers++] = authority;
+}
+
+/* --- Transactions ----------------------------------------------------------------------------- */
+
+static int send_message(const ScepExchange *x, const void *der, size_t size, FetchReply *reply,
+                        char reason[SCEP_REASON_SIZE])
+{
+    _cleanup_free_ char *url = NULL, *text = NULL;
+    int r;
+
+    if (x->capabilities->post) {
+        r = scep_url_new(x->server->url, "PKIOperation", NULL, &url);
+        if (r < 0)
+            return explain(reason, r, "the URL is too long");
+        r = fetch_url(x->server, url, der, size, SCEP_REPLY_MAX, reply, reason);
+    } else {
+        text = base64_encode(der, size);
+        if (!text)
+            return -ENOMEM;
+        r = ask(x->server, "PKIOperation", text, SCEP_REPLY_MAX, reply, reason);
+    }
+    return r < 0 ? r : check_status(x->server, reply, reason);
+}
+
+static int build(const ScepExchange *x, const uint8_t *nonce, void **ret_der, size_t *ret_size,
+                 char reason[SCEP_REASON_SIZE])
+{
+    int r = scep_request_build(&(ScepRequest){.context = x->server->context,
+                                              .type = x->type,
+                                              .transaction = x->transaction,
+                                              .nonce = nonce,
+                                              .content = x->content,
+                                              .content_size = x->content_size,
+                                              .recipient = x->peers->recipient,
+                                              .signer = x->signer,
+                                              .key = x->key,
+                                              .digest = x->digest,
+                                              .triple_des = !x->capabilities->aes},
+                               ret_der, ret_size);
+
+    if (r == -EOPNOTSUPP)
+        return explain(reason, r, "the CA has no RSA key that requests could be encrypted for");
+    if (r < 0)
+        return explain(reason, r, "the request cannot be signed: %s",
+                       keyd_last_errno() < 0 ? keyd_last_error() : strerror(-r));
+    return 0;
+}
+
+/* The certificates in an answer that grants what was asked for. */
+static int open_grant(const ScepExchange *x, DerSpan content, ReceivedList *ret,
+                      char reason[SCEP_REASON_SIZE])
+{
+    _cleanup_(EVP_PKEY_freep) EVP_PKEY *opener = NULL;
+    const char *why = "";
+    _cleanup_free_ void *data = NULL;
+    ScepEnvelope envelope;
+    size_t size;
+    int r;
+
+    r = scep_envelope_parse(content, x->signer, x->server->legacy, &envelope, &why);
+    if (r < 0)
+        return explain(reason, r, "the answer cannot be used: %s", why);
+    r = keyd_unwrapper_new(x->server->context, x->label, "scep-decrypt", envelope.key_size,
+                           &opener);
+    if (r < 0)
+        return explain(reason, r, "the answer cannot be opened: %s", keyd_last_error());
+    r = scep_envelope_open(&envelope, x->server->context, opener, &data, &size);
+    if (r < 0)
+        return explain(reason, r, "the answer cannot be used: it cannot be decrypted");
+    r = scep_certificates_parse(data, size, ret, &why);
+    return r < 0 ? explain(reason, r, "the answer cannot be used: %s", why) : 0;
+}
+
+static int read_answer(const ScepExchange *x, const uint8_t *nonce, const FetchReply *http,
+                       ScepResult *ret, ReceivedList *certificates, char reason[SCEP_REASON_SIZE])
+{
+    const ScepExpectation expected = {
+        .context = x->server->context,
+        .transaction = x->transaction,
+        .nonce = nonce,
+        .signers = x->peers->signers,
+        .n_signers = x->peers->n_signers,
+        .legacy = x->server->legacy,
+    };
+    const char *why = "";
+    ScepReply reply;
+    int r;
+
+    r = scep_reply_parse(http->body, http->body_size, &expected, &reply, &why);
+    if (r < 0)
+        return explain(reason, r, "the answer cannot be used: %s", why);
+    switch (reply.status) {
+    case SCEP_PENDING:
+        *ret = SCEP_RESULT_PENDING;
+        return explain(reason, 0, "%s", "the CA has not decided yet");
+    case SCEP_FAILURE:
+        *ret = SCEP_RESULT_REFUSED;
+        return explain(reason, 0, "%s%s%s", reply.fail_info, reply.fail_text[0] ? ", " : "",
+                       reply.fail_text);
+    case SCEP_SUCCESS:
+        *ret = SCEP_RESULT_GRANTED;
+        return open_grant(x, reply.content, certificates, reason);
+    default:
+        return -EBADMSG;
+    }
+}
+
+int scep_exchange(const ScepExchange *exchange, ScepResult *ret, ReceivedList *certificates,
+                  char reason[SCEP_REASON_SIZE])
+{
+    _cleanup_(fetch_reply_done) FetchReply reply = {.status = 0};
+    uint8_t nonce[SCEP_NONCE_SIZE];
+    _cleanup_free_ void *der = NULL;
+    size_t size;
+    int r;
+
+    *certificates = (ReceivedList){.n = 0};
+    if (RAND_bytes(nonce, sizeof(nonce)) != 1)
+        return explain(reason, -EIO, "there are no random numbers");
+    r = build(exchange, nonce, &der, &size, reason);
+    if (r >= 0)
+        r = send_message(exchange, der, size, &reply, reason);
+    if (r >= 0)
+        r = read_answer(exchange, nonce, &reply, ret, certificates, reason);
+    return r;
+}

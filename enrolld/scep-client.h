@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SCEP with a server: what is asked, over chancery-fetch, and what the answer means. Blocks: for
+ * worker threads only. */
+#pragma once
+
+#include "scep-message.h"
+
+#define SCEP_REASON_SIZE 512U
+
+typedef struct ScepServer {
+    OSSL_LIB_CTX *context;
+    const char *url;
+    const char *name; /* of the trustpoint: some servers have several CAs */
+    bool legacy;
+    int cancel_fd;
+} ScepServer;
+
+/* All return 0 or a negative errno with one sentence, without its end, in reason. */
+
+/* -EOPNOTSUPP: less than the floor, and not configured as legacy. */
+int scep_get_capabilities(const ScepServer *server, ScepCapabilities *ret,
+                          char reason[SCEP_REASON_SIZE]);
+int scep_get_authorities(const ScepServer *server, ReceivedList *ret,
+                         char reason[SCEP_REASON_SIZE]);
+
+/* Who is who at the other end. */
+typedef struct ScepPeers {
+    X509 *authority;
+    X509 *recipient; /* the RA's for encryption where there is one, else the CA's */
+    X509 *signers[RECEIVED_MAX + 1];
+    size_t n_signers;
+} ScepPeers;
+
+/* others: what came with the CA's certificate. Borrows all. */
+void scep_peers_choose(X509 *authority, X509 *const *others, size_t n_others, ScepPeers *ret);
+
+typedef enum ScepResult {
+    SCEP_RESULT_GRANTED,
+    SCEP_RESULT_PENDING,
+    SCEP_RESULT_REFUSED, /* reason says why */
+} ScepResult;
+
+/* One request of a transaction. label: of the RSA key that opens the answer. */
+typedef struct ScepExchange {
+    const ScepServer *server;
+    const ScepCapabilities *capabilities;
+    const ScepPeers *peers;
+    ScepType type;
+    const char *transaction;
+    const void *content;
+    size_t content_size;
+    X509 *signer;
+    EVP_PKEY *key;
+    const char *label;
+    const char *digest;
+} ScepExchange;
+
+/* certificates: of a grant, for the caller to check and to release. */
+int scep_exchange(const ScepExchange *exchange, ScepResult *ret, ReceivedList *certificates,
+                  char reason[SCEP_REASON_SIZE]);

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The encrypted half of a reply: EnvelopedData (RFC 5652 section 6) for exactly one recipient, by
+ * key transport, with a cipher of the list. The content key comes from the caller's key. */
+#include "scep-message.h"
+#include "scep-oids.h"
+
+#define DEPTH_MAX 24U
+#define CONSTRUCTED_OCTETS 0x24
+#define KEY_MAX 32U
+#define DES_KEY_SIZE 8U
+
+static int refuse(int error, const char **ret_reason, const char *reason)
+{
+    *ret_reason = reason;
+    return error;
+}
+
+static const struct {
+    const char *oid, *name;
+    size_t key_size, iv_size;
+    const char *refusal; /* without 'enrollment legacy' */
+} ciphers[] = {
+    {"\x60\x86\x48\x01\x65\x03\x04\x01\x02", "AES-128-CBC", 16, 16, NULL},
+    {"\x60\x86\x48\x01\x65\x03\x04\x01\x16", "AES-192-CBC", 24, 16, NULL},
+    {"\x60\x86\x48\x01\x65\x03\x04\x01\x2a", "AES-256-CBC", 32, 16, NULL},
+    {"\x2a\x86\x48\x86\xf7\x0d\x03\x07", "DES-EDE3-CBC", 24, 8,
+     "it is encrypted with Triple DES, which only 'enrollment legacy' admits"},
+    /* With the same key three times, Triple DES is DES. */
+    {"\x2b\x0e\x03\x02\x07", "DES-EDE3-CBC", DES_KEY_SIZE, 8,
+     "it is encrypted with single DES, which only 'enrollment legacy' admits"},
+};
+
+static int read_cipher(DerSpan algorithm, bool legacy, ScepEnvelope *ret, const char **ret_reason)
+{
+    DerSpan oid;
+
+    if (der_read(&algorithm, DER_OID, &oid) < 0)
+        return refuse(-EBADMSG, ret_reason, "its cipher is malformed");
+    for (size_t i = 0; i < ELEMENTSOF(ciphers); i++) {
+        if (!der_equal(oid, ciphers[i].oid, strlen(ciphers[i].oid)))
+            continue;
+        if (ciphers[i].refusal && !legacy)
+            return refuse(-EKEYREJECTED, ret_reason, ciphers[i].refusal);
+        if (der_read_only(algorithm, DER_OCTET_STRING, &ret->iv) < 0 ||
+            ret->iv.size != ciphers[i].iv_size)
+            return refuse(-EBADMSG, ret_reason, "its initialisation vector is malformed");
+        ret->cipher = ciphers[i].name;
+        ret->key_size = ciphers[i].key_size;
+        return 0;
+    }
+    return refuse(-EKEYREJECTED, ret_reason,
+                  "it is encrypted with a cipher that is not known here");
+}
+
+/* In one piece, or in several OCTET STRINGs, as some servers write it. */
+static int read_ciphertext(DerSpan input, ScepEnvelope *ret)
+{
+    DerSpan content;
+    uint8_t tag;
+
+    ret->n_pieces = 0;
+    if (der_read_any(&input, &tag, NULL, &content) < 0 || der_end(&input) < 0)
+        return -EBADMSG;
+    if (tag == DER_CONTEXT(0)) {
+        ret->pieces[ret->n_pieces++] = content;
+        return 0;
+    }
+    if (tag != DER_CONTEXT_CONSTRUCTED(0))
+        return -EBADMSG;
+    while (content.size > 0) {
+        if (ret->n_pieces == ELEMENTSOF(ret->pieces) ||
+            der_read(&content, DER_OCTET_STRING, &ret->pieces[ret->n_pieces]) < 0)
+            return -EBADMSG;
+        ret->n_pieces++;
+    }
+    return ret->n_pieces > 0 ? 0 : -EBADMSG;
+}
+
+static int read_recipient(DerSpan recipients, const X509 *expected, ScepEnvelope *ret,
+                          const char **ret_reason)
+{
+    DerSpan info, name, algorithm, oid;
+    uint64_t version;
+    uint8_t tag;
+
+    /* F3 */
+    if (der_read_only(recipients, DER_SEQUENCE, &info) < 0)
+        return refuse(-EBADMSG, ret_reason, "it has not exactly one recipient, by key transport");
+    if (der_read_uint64(&info, &version) < 0 || version != 0 ||
+        der_read_any(&info, &tag, &name, NULL) < 0 || tag != DER_SEQUENCE ||
+        der_read(&info, DER_SEQUENCE, &algorithm) < 0 || der_read(&algorithm, DER_OID, &oid) < 0 ||
+        der_read(&info, DER_OCTET_STRING, &ret->encrypted_key) < 0 || der_end(&info) < 0)
+        return refuse(-EBADMSG, ret_reason, "its recipient is malformed");
+    if (!scep_names_certificate(name, expected))
+        return refuse(-EKEYREJECTED, ret_reason, "it is encrypted for somebody else");
+    if (!der_equal(oid, OID_RSA, strlen(OID_RSA)))
+        return refuse(-EKEYREJECTED, ret_reason,
+                      "its key is encrypted with an algorithm that is not known here");
+    return 0;
+}
+
+static int open_envelope(DerSpan content, DerSpan *ret)
+{
+    DerSpan info, oid, wrapped;
+
+    if (der_check(content, DEPTH_MAX) < 0 || der_read_only(content, DER_SEQUENCE, &info) < 0 ||
+        der_read(&info, DER_OID, &oid) < 0 ||
+        !der_equal(oid, OID_ENVELOPED_DATA, strlen(OID_ENVELOPED_DATA)) ||
+        der_read_only(info, DER_CONTEXT_CONSTRUCTED(0), &wrapped) < 0)
+        return -EBADMSG;
+    return der_read_only(wrapped, DER_SEQUENCE, ret);
+}
+
+int scep_envelope_parse(DerSpan content, const X509 *recipient, bool legacy, ScepEnvelope *ret,
+                        const char **ret_reason)
+{
+    DerSpan data, recipients, encrypted, oid, algorithm;
+    uint64_t version;
+    int r;
+
+    if (open_envelope(content, &data) < 0 || der_read_uint64(&data, &version) < 0 || version != 0 ||
+        der_read(&data, DER_SET, &recipients) < 0 ||
+        der_read(&data, DER_SEQUENCE, &encrypted) < 0 || der_end(&data) < 0)
+        return refuse(-EBADMSG, ret_reason, "its content is no CMS EnvelopedData");
+    r = read_recipient(recipients, recipient, ret, ret_reason);
+    if (r < 0)
+        return r;
+    if (der_read(&encrypted, DER_OID, &oid) < 0 || !der_equal(oid, OID_DATA, strlen(OID_DATA)) ||
+        der_read(&encrypted, DER_SEQUENCE, &algorithm) < 0)
+        return refuse(-EBADMSG, ret_reason, "its encrypted content is malformed");
+    r = read_cipher(algorithm, legacy, ret, ret_reason);
+    if (r < 0)
+        return r;
+    if (read_ciphertext(encrypted, ret) < 0)
+        return refuse(-EBADMSG, ret_reason, "its encrypted content is malformed");
+    return 0;
+}
+
+/* --- Opening ---------------------------------------------------------------------------------- */
+
+static int unwrap(const ScepEnvelope *e, OSSL_LIB_CTX *context, EVP_PKEY *key,
+                  unsigned char content_key[KEY_MAX])
+{
+    _cleanup_(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *decrypt =
+        EVP_PKEY_CTX_new_from_pkey(context, key, NULL);
+    unsigned char buffer[1024];
+    size_t size = sizeof(buffer);
+    int r = -EKEYREJECTED;
+
+    if (decrypt && EVP_PKEY_decrypt_init(decrypt) == 1 &&
+        EVP_PKEY_decrypt(decrypt, buffer, &size, e->encrypted_key.data, e->encrypted_key.size) ==
+            1 &&
+        size == e->key_size) {
+        for (size_t i = 0; i < (size == DES_KEY_SIZE ? 3 : 1); i++)
+            memcpy(content_key + i * size, buffer, size);
+        r = 0;
+    }
+    explicit_bzero(buffer, sizeof(buffer));
+    return r;
+}
+
+static int decrypt(const ScepEnvelope *e, const EVP_CIPHER *cipher, const unsigned char *key,
+                   unsigned char *out, size_t *ret_size)
+{
+    _cleanup_(EVP_CIPHER_CTX_freep) EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
+    size_t n = 0;
+    int part;
+
+    if (!context)
+        return -ENOMEM;
+    if (EVP_DecryptInit_ex2(context, cipher, key, e->iv.data, NULL) != 1)
+        return -EKEYREJECTED;
+    for (size_t i = 0; i < e->n_pieces; i++) {
+        if (EVP_DecryptUpdate(context, out + n, &part, e->pieces[i].data, (int)e->pieces[i].size) !=
+            1)
+            return -EKEYREJECTED;
+        n += (size_t)part;
+    }
+    if (EVP_DecryptFinal_ex(context, out + n, &part) != 1)
+        return -EKEYREJECTED;
+    *ret_size = n + (size_t)part;
+    return 0;
+}
+
+int scep_envelope_open(const ScepEnvelope *envelope, OSSL_LIB_CTX *context, EVP_PKEY *key,
+                       void **ret_data, size_t *ret_size)
+{
+    EVP_CIPHER *cipher = EVP_CIPHER_fetch(context, envelope->cipher, NULL);
+    unsigned char content_key[KEY_MAX] = {0};
+    _cleanup_free_ unsigned char *out = NULL;
+    size_t size = 0, n;
+    int r;
+
+    for (size_t i = 0; i < envelope->n_pieces; i++)
+        size += envelope->pieces[i].size;
+    out = malloc(size + EVP_MAX_BLOCK_LENGTH);
+    r = cipher && out ? unwrap(envelope, context, key, content_key) : -ENOMEM;
+    if (r >= 0)
+        r = decrypt(envelope, cipher, content_key, out, &n);
+    explicit_bzero(content_key, sizeof(content_key));
+    EVP_CIPHER_free(cipher);
+    ERR_clear_error();
+    if (r < 0)
+        return r;
+    *ret_data = TAKE_PTR(out);
+    *ret_size = n;
+    return 0;
+}

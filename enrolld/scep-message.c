@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "scep-message.h"
+
+#include <openssl/rand.h>
+#include <strings.h>
+#include <time.h>
+
+#include "scep-oids.h"
+
+#define CAPABILITIES_MAX 4096U
+#define SIGNER_YEARS 10
+
+/* --- What the server can ---------------------------------------------------------------------- */
+
+static void read_capability(DerSpan line, ScepCapabilities *c)
+{
+    const struct {
+        const char *word;
+        bool *flag;
+    } words[] = {
+        {"AES", &c->aes},         {"SHA-256", &c->sha256},  {"POSTPKIOperation", &c->post},
+        {"Renewal", &c->renewal}, {"DES3", &c->triple_des},
+    };
+
+    for (size_t i = 0; i < ELEMENTSOF(words); i++)
+        if (strlen(words[i].word) == line.size &&
+            strncasecmp(words[i].word, (const char *)line.data, line.size) == 0)
+            *words[i].flag = true;
+    /* RFC 8894 section 3.5.2: these are what it stands for. */
+    if (line.size == STRLEN("SCEPStandard") &&
+        strncasecmp("SCEPStandard", (const char *)line.data, line.size) == 0)
+        c->aes = c->sha256 = c->post = true;
+}
+
+void scep_capabilities_parse(const void *text, size_t size, ScepCapabilities *ret)
+{
+    DerSpan rest = {text, size < CAPABILITIES_MAX ? size : CAPABILITIES_MAX};
+
+    *ret = (ScepCapabilities){.aes = false};
+    while (rest.size > 0) {
+        const uint8_t *end = memchr(rest.data, '\n', rest.size);
+        DerSpan line = {rest.data, end ? (size_t)(end - rest.data) : rest.size};
+        size_t taken = line.size + (end ? 1 : 0);
+
+        while (line.size > 0 && line.data[line.size - 1] <= ' ')
+            line.size--;
+        read_capability(line, ret);
+        rest.data += taken;
+        rest.size -= taken;
+    }
+}
+
+/* --- Requests --------------------------------------------------------------------------------- */
+
+static int to_bytes(BIO *bio, void **ret_der, size_t *ret_size)
+{
+    char *data;
+    long size = BIO_get_mem_data(bio, &data);
+    void *copy;
+
+    if (size <= 0)
+        return -EIO;
+    copy = malloc((size_t)size);
+    if (!copy)
+        return -ENOMEM;
+    memcpy(copy, data, (size_t)size);
+    *ret_der = copy;
+    *ret_size = (size_t)size;
+    return 0;
+}
+
+static int encrypt(const ScepRequest *request, BIO *out)
+{
+    _cleanup_(BIO_free_allp) BIO *in =
+        BIO_new_mem_buf(request->content, (int)request->content_size);
+    _cleanup_(CMS_ContentInfo_freep) CMS_ContentInfo *cms = NULL;
+    const EVP_CIPHER *cipher = request->triple_des ? EVP_des_ede3_cbc() : EVP_aes_128_cbc();
+    STACK_OF(X509) *to = sk_X509_new_null();
+    int r = -EIO;
+
+    if (in && to && sk_X509_push(to, request->recipient) > 0)
+        cms = CMS_encrypt_ex(to, in, cipher, CMS_BINARY, request->context, NULL);
+    if (cms && i2d_CMS_bio(out, cms) == 1)
+        r = 0;
+    sk_X509_free(to);
+    return r;
+}
+
+static int add_attribute(CMS_SignerInfo *signer, const char *oid, int type, const void *value,
+                         size_t size)
+{
+    return CMS_signed_add1_attr_by_txt(signer, oid, type, value, (int)size) == 1 ? 0 : -EIO;
+}
+
+static int add_attributes(CMS_SignerInfo *signer, const ScepRequest *request)
+{
+    char type[8];
+    int r;
+
+    (void)snprintf(type, sizeof(type), "%d", (int)request->type);
+    r = add_attribute(signer, "2.16.840.1.113733.1.9.2", V_ASN1_PRINTABLESTRING, type,
+                      strlen(type));
+    if (r >= 0)
+        r = add_attribute(signer, "2.16.840.1.113733.1.9.5", V_ASN1_OCTET_STRING, request->nonce,
+                          SCEP_NONCE_SIZE);
+    if (r >= 0)
+        r = add_attribute(signer, "2.16.840.1.113733.1.9.7", V_ASN1_PRINTABLESTRING,
+                          request->transaction, strlen(request->transaction));
+    return r;
+}
+
+static int sign(const ScepRequest *request, BIO *content, BIO *out)
+{
+    _cleanup_(CMS_ContentInfo_freep) CMS_ContentInfo *cms =
+        CMS_sign_ex(NULL, NULL, NULL, NULL, CMS_PARTIAL | CMS_BINARY, request->context, NULL);
+    const EVP_MD *md = EVP_get_digestbyname(request->digest);
+    CMS_SignerInfo *signer;
+    int r;
+
+    if (!cms || !md)
+        return -ENOMEM;
+    signer = CMS_add1_signer(cms, request->signer, request->key, md,
+                             CMS_BINARY | CMS_NOSMIMECAP | CMS_PARTIAL);
+    if (!signer)
+        return -EIO;
+    r = add_attributes(signer, request);
+    if (r < 0)
+        return r;
+    return CMS_final(cms, content, NULL, CMS_BINARY) == 1 && i2d_CMS_bio(out, cms) == 1 ? 0 : -EIO;
+}
+
+int scep_request_build(const ScepRequest *request, void **ret_der, size_t *ret_size)
+{
+    _cleanup_(BIO_free_allp) BIO *envelope = BIO_new(BIO_s_mem()), *out = BIO_new(BIO_s_mem());
+    const EVP_PKEY *to = X509_get0_pubkey(request->recipient);
+    int r;
+
+    if (!envelope || !out)
+        return -ENOMEM;
+    if (!to || !EVP_PKEY_is_a(to, "RSA"))
+        return -EOPNOTSUPP;
+    r = encrypt(request, envelope);
+    if (r >= 0)
+        r = sign(request, envelope, out);
+    if (r >= 0)
+        r = to_bytes(out, ret_der, ret_size);
+    ERR_clear_error();
+    return r;
+}
+
+int scep_transaction(EVP_PKEY *key, char ret[SCEP_TRANSACTION_SIZE])
+{
+    _cleanup_openssl_free_ unsigned char *der = NULL;
+    unsigned char md[EVP_MAX_MD_SIZE];
+    int size = i2d_PUBKEY(key, &der);
+    unsigned n = 0;
+
+    if (size <= 0 || EVP_Digest(der, (size_t)size, md, &n, EVP_sha256(), NULL) != 1) {
+        ERR_clear_error();
+        return -EIO;
+    }
+    for (unsigned i = 0; i < n; i++)
+        (void)snprintf(ret + (size_t)2 * i, 3, "%02X", md[i]);
+    return 0;
+}
+
+static int fill_signer(X509 *x, EVP_PKEY *key, const X509_NAME *subject, const char *transaction,
+                       int64_t now)
+{
+    _cleanup_(BN_freep) BIGNUM *serial = NULL;
+    char head[17];
+
+    /* The same in all messages of a transaction, positive and without leading zeros (F9). */
+    (void)snprintf(head, sizeof(head), "4%.15s", transaction);
+    if (BN_hex2bn(&serial, head) == 0 || !BN_to_ASN1_INTEGER(serial, X509_get_serialNumber(x)))
+        return -ENOMEM;
+    if (X509_set_version(x, X509_VERSION_3) != 1 || X509_set_subject_name(x, subject) != 1 ||
+        X509_set_issuer_name(x, subject) != 1 || X509_set_pubkey(x, key) != 1 ||
+        !ASN1_TIME_adj(X509_getm_notBefore(x), (time_t)now, -1, 0) ||
+        !ASN1_TIME_adj(X509_getm_notAfter(x), (time_t)now, SIGNER_YEARS * 365, 0))
+        return -EIO;
+    return 0;
+}
+
+static int add_signer_usage(X509 *x)
+{
+    ASN1_BIT_STRING *usage = ASN1_BIT_STRING_new();
+    int r = -EIO;
+
+    /* digitalSignature, keyEncipherment: bits 0 and 2. */
+    if (usage && ASN1_BIT_STRING_set_bit(usage, 0, 1) == 1 &&
+        ASN1_BIT_STRING_set_bit(usage, 2, 1) == 1 &&
+        X509_add1_ext_i2d(x, NID_key_usage, usage, 1, X509V3_ADD_DEFAULT) == 1)
+        r = 0;
+    ASN1_BIT_STRING_free(usage);
+    return r;
+}
+
+int scep_signer_certificate(OSSL_LIB_CTX *context, EVP_PKEY *key, const X509_NAME *subject,
+                            const char *transaction, int64_t now, void **ret_der, size_t *ret_size)
+{
+    _cleanup_(X509_freep) X509 *x = X509_new_ex(context, NULL);
+    _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *md = EVP_MD_CTX_new();
+    int r;
+
+    if (!x || !md)
+        return -ENOMEM;
+    r = fill_signer(x, key, subject, transaction, now);
+    if (r >= 0)
+        r = add_signer_usage(x);
+    if (r >= 0 && (EVP_DigestSignInit_ex(md, NULL, EVP_PKEY_is_a(key, "ED25519") ? NULL : "SHA256",
+                                         context, NULL, key, NULL) != 1 ||
+                   X509_sign_ctx(x, md) <= 0))
+        r = -EIO;
+    if (r >= 0)
+        r = certificate_encode(x, ret_der, ret_size);
+    ERR_clear_error();
+    return r;
+}
+
+int scep_issuer_and_subject(const X509 *authority, X509_REQ *request, void **ret_der,
+                            size_t *ret_size)
+{
+    _cleanup_openssl_free_ unsigned char *issuer = NULL, *subject = NULL;
+    int n_issuer = i2d_X509_NAME(X509_get_subject_name(authority), &issuer);
+    int n_subject = i2d_X509_NAME(X509_REQ_get_subject_name(request), &subject);
+    unsigned char *der, *p;
+    int content, size;
+
+    if (n_issuer <= 0 || n_subject <= 0)
+        return -EIO;
+    content = n_issuer + n_subject;
+    size = ASN1_object_size(1, content, V_ASN1_SEQUENCE);
+    der = p = size > 0 ? malloc((size_t)size) : NULL;
+    if (!der)
+        return -ENOMEM;
+    ASN1_put_object(&p, 1, content, V_ASN1_SEQUENCE, V_ASN1_UNIVERSAL);
+    memcpy(p, issuer, (size_t)n_issuer);
+    memcpy(p + n_issuer, subject, (size_t)n_subject);
+    *ret_der = der;
+    *ret_size = (size_t)size;
+    return 0;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Messages of SCEP (RFC 8894) as bytes: requests are made, replies are read strictly and checked
+ * against the request. No network, no state; signing may block in the key. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "der.h"
+#include "openssl-util.h"
+#include "received.h"
+
+#define SCEP_NONCE_SIZE 16U
+#define SCEP_TRANSACTION_SIZE 65U
+#define SCEP_REPLY_MAX (256U << 10)
+
+/* --- What the server can ---------------------------------------------------------------------- */
+
+typedef struct ScepCapabilities {
+    bool aes, sha256, post, renewal, triple_des;
+} ScepCapabilities;
+
+/* Nobody has signed the list: it can only make the choice between what is good enough anyway. */
+void scep_capabilities_parse(const void *text, size_t size, ScepCapabilities *ret);
+
+/* The certificates in a reply to GetCACert: one alone, or those of a SignedData without signers. */
+int scep_certificates_parse(const void *data, size_t size, ReceivedList *ret,
+                            const char **ret_reason);
+
+/* --- Requests --------------------------------------------------------------------------------- */
+
+typedef enum ScepType {
+    SCEP_RENEWAL = 17,
+    SCEP_ENROLL = 19,
+    SCEP_POLL = 20,
+} ScepType;
+
+typedef struct ScepRequest {
+    OSSL_LIB_CTX *context;
+    ScepType type;
+    const char *transaction;
+    const uint8_t *nonce; /* SCEP_NONCE_SIZE */
+    const void *content;  /* the CertificationRequest, or IssuerAndSubject */
+    size_t content_size;
+    X509 *recipient; /* who can read it */
+    X509 *signer;
+    EVP_PKEY *key;
+    const char *digest;
+    bool triple_des; /* AES otherwise */
+} ScepRequest;
+
+/* -EOPNOTSUPP: the recipient has no RSA key. -EIO: signing failed. */
+int scep_request_build(const ScepRequest *request, void **ret_der, size_t *ret_size);
+
+/* The hexadecimal SHA-256 of the public key: the same key asks in the same transaction. */
+int scep_transaction(EVP_PKEY *key, char ret[SCEP_TRANSACTION_SIZE]);
+/* The certificate that a key without one shows: its own, no CA. -EIO. */
+int scep_signer_certificate(OSSL_LIB_CTX *context, EVP_PKEY *key, const X509_NAME *subject,
+                            const char *transaction, int64_t now, void **ret_der, size_t *ret_size);
+/* What CertPoll is about. */
+int scep_issuer_and_subject(const X509 *authority, X509_REQ *request, void **ret_der,
+                            size_t *ret_size);
+
+/* --- Replies ---------------------------------------------------------------------------------- */
+
+typedef enum ScepStatus {
+    SCEP_SUCCESS = 0,
+    SCEP_FAILURE = 2,
+    SCEP_PENDING = 3,
+} ScepStatus;
+
+typedef struct ScepExpectation {
+    OSSL_LIB_CTX *context;
+    const char *transaction;
+    const uint8_t *nonce; /* the one that was sent */
+    X509 *const *signers; /* who may answer */
+    size_t n_signers;
+    bool legacy; /* SHA-1, Triple DES and DES pass */
+} ScepExpectation;
+
+#define SCEP_TEXT_SIZE 128U
+
+typedef struct ScepReply {
+    ScepStatus status;
+    const char *fail_info;          /* of SCEP_FAILURE: "badRequest" */
+    char fail_text[SCEP_TEXT_SIZE]; /* what the server adds, printable; "" for nothing */
+    DerSpan content;                /* of SCEP_SUCCESS: the EnvelopedData, inside the input */
+} ScepReply;
+
+/* Is it the answer to what was asked? -EBADMSG (no such message) or -EKEYREJECTED (not the answer,
+ * or not good enough) with *ret_reason (static). */
+int scep_reply_parse(const void *data, size_t size, const ScepExpectation *expected, ScepReply *ret,
+                     const char **ret_reason);
+
+/* Does IssuerAndSerialNumber name this certificate? */
+bool scep_names_certificate(DerSpan issuer_and_serial, const X509 *x);
+
+typedef struct ScepEnvelope {
+    DerSpan encrypted_key, iv;
+    DerSpan pieces[64]; /* of the ciphertext */
+    size_t n_pieces;
+    const char *cipher; /* OpenSSL's name */
+    size_t key_size;    /* of the key that is encrypted */
+} ScepEnvelope;
+
+/* For exactly one recipient, the one with this certificate. As above. */
+int scep_envelope_parse(DerSpan content, const X509 *recipient, bool legacy, ScepEnvelope *ret,
+                        const char **ret_reason);
+/* -EKEYREJECTED, for one reason only: it cannot be opened. */
+int scep_envelope_open(const ScepEnvelope *envelope, OSSL_LIB_CTX *context, EVP_PKEY *key,
+                       void **ret_data, size_t *ret_size);

@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A SCEP server (RFC 8894) for tests, strict and modern where it behaves, and wrong in one chosen thing where it doesn't.
+
+    scep_ca.py FOLDER
+
+keeps its certificates in FOLDER, writes root.pem there, prints its port, and does at each request what FOLDER/mode says: "grant", "pending", "fail N",
+"ra" (with certificates of a registration authority), or the name of something to get wrong (see Server.answer). FOLDER/log has what it was asked.
+"""
+
+import base64
+import datetime
+import http.server
+import os
+import pathlib
+import sys
+import urllib.parse
+
+from asn1crypto import algos, cms, core, csr, x509
+from cryptography import x509 as cx509
+from cryptography.hazmat.primitives import hashes, padding, serialization
+from cryptography.hazmat.primitives.asymmetric import padding as rsa_padding
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.x509.oid import NameOID
+
+SCEP = "2.16.840.1.113733.1.9."
+TEXTS = {"message_type": SCEP + "2", "status": SCEP + "3", "fail_info": SCEP + "4", "transaction": SCEP + "7"}
+NONCES = {"sender_nonce": SCEP + "5", "recipient_nonce": SCEP + "6"}
+DAY = datetime.timedelta(days=1)
+
+
+def key_new():
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def name_of(common_name):
+    return cx509.Name([cx509.NameAttribute(NameOID.ORGANIZATION_NAME, "Example"), cx509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+
+
+class Party:
+    """A key and its certificate."""
+
+    def __init__(self, name, issuer=None, ca=False, usage=(), key=None, starts=-1, ends=300):
+        self.key = key or key_new()
+        now = datetime.datetime.utcnow()
+        self.certificate = certify(name_of(name), self.key.public_key(), issuer or self, name_of(name) if not issuer else None, ca, usage,
+                                   (now + starts * DAY, now + ends * DAY))
+        self.asn1 = x509.Certificate.load(self.der)
+
+    @property
+    def der(self):
+        return self.certificate.public_bytes(serialization.Encoding.DER)
+
+
+def certify(subject, public_key, issuer, issuer_name, ca, usage, validity, names=None, digest=None):
+    bits = dict.fromkeys(("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "key_cert_sign",
+                          "crl_sign", "encipher_only", "decipher_only"), False)
+    builder = (cx509.CertificateBuilder().subject_name(subject).issuer_name(issuer_name or issuer.certificate.subject).public_key(public_key)
+               .serial_number(cx509.random_serial_number()).not_valid_before(validity[0]).not_valid_after(validity[1])
+               .add_extension(cx509.BasicConstraints(ca=ca, path_length=None), critical=True))
+    if usage:
+        builder = builder.add_extension(cx509.KeyUsage(**{**bits, **dict.fromkeys(usage, True)}), critical=True)
+    if names:
+        builder = builder.add_extension(names, critical=False)
+    return builder.sign(issuer.key, digest or hashes.SHA256())
+
+
+def bag(certificates):
+    """A SignedData without signers."""
+    return cms.ContentInfo({"content_type": "signed_data", "content": cms.SignedData({
+        "version": "v1", "digest_algorithms": [], "encap_content_info": {"content_type": "data"},
+        "certificates": [cms.CertificateChoices("certificate", x509.Certificate.load(der)) for der in certificates], "signer_infos": []})}).dump()
+
+
+def encrypt(data, recipients, cipher="aes"):
+    """An EnvelopedData for certificates, by key transport."""
+    size, block, oid = {"aes": (16, 16, "2.16.840.1.101.3.4.1.2"), "des3": (24, 8, "1.2.840.113549.3.7"), "des": (8, 8, "1.3.14.3.2.7")}[cipher]
+    key, iv = os.urandom(size), os.urandom(block)
+    padder = padding.PKCS7(block * 8).padder()
+    algorithm = algorithms.AES(key) if cipher == "aes" else algorithms.TripleDES(key)
+    encryptor = Cipher(algorithm, modes.CBC(iv)).encryptor()
+    text = encryptor.update(padder.update(data) + padder.finalize()) + encryptor.finalize()
+    infos = [cms.RecipientInfo("ktri", cms.KeyTransRecipientInfo({
+        "version": "v0", "rid": cms.RecipientIdentifier("issuer_and_serial_number", cms.IssuerAndSerialNumber(
+            {"issuer": to.issuer, "serial_number": to.serial_number})),
+        "key_encryption_algorithm": {"algorithm": "rsaes_pkcs1v15"},
+        "encrypted_key": with_key.encrypt(key, rsa_padding.PKCS1v15())})) for to, with_key in recipients]
+    return cms.ContentInfo({"content_type": "enveloped_data", "content": cms.EnvelopedData({
+        "version": "v0", "recipient_infos": infos, "encrypted_content_info": {
+            "content_type": "data", "content_encryption_algorithm": {"algorithm": oid, "parameters": core.OctetString(iv)},
+            "encrypted_content": text}})}).dump()
+
+
+def attribute(oid, *values):
+    return cms.CMSAttribute({"type": oid, "values": list(values)})
+
+
+def sign(content, attributes, by, digest="sha256", says=None, twice=None, wrong_digest=False, content_type="data"):
+    """A SignedData. says: who the message claims to be signed by."""
+    hasher = {"sha256": hashes.SHA256, "sha1": hashes.SHA1, "md5": hashes.MD5}[digest]()
+    md = hashes.Hash(hasher)
+    md.update(content or b"")
+    signed = [attribute("content_type", content_type), attribute("message_digest", b"\0" * hasher.digest_size if wrong_digest else md.finalize())]
+    for key, value in attributes.items():
+        if value is not None:
+            signed.append(attribute(TEXTS.get(key) or NONCES[key],
+                                    core.PrintableString(value) if key in TEXTS else core.OctetString(value)))
+    if twice:
+        signed.append(attribute(TEXTS[twice], core.PrintableString(attributes[twice])))
+    signed = cms.CMSAttributes(signed)
+    signer = (says or by).asn1
+    info = cms.SignerInfo({
+        "version": "v1", "sid": cms.SignerIdentifier("issuer_and_serial_number", cms.IssuerAndSerialNumber(
+            {"issuer": signer.issuer, "serial_number": signer.serial_number})),
+        "digest_algorithm": algos.DigestAlgorithm({"algorithm": digest}), "signed_attrs": signed,
+        "signature_algorithm": algos.SignedDigestAlgorithm({"algorithm": "rsassa_pkcs1v15"}),
+        "signature": by.key.sign(signed.untag().dump(), rsa_padding.PKCS1v15(), hasher)})
+    return cms.ContentInfo({"content_type": "signed_data", "content": cms.SignedData({
+        "version": "v1", "digest_algorithms": [algos.DigestAlgorithm({"algorithm": digest})],
+        "encap_content_info": {"content_type": "data", "content": content} if content else {"content_type": "data"},
+        "certificates": [cms.CertificateChoices("certificate", by.asn1)], "signer_infos": [info]})}).dump()
+
+
+class Request:
+    """What the client sent, decrypted."""
+
+    def __init__(self, server, data):
+        signed = cms.ContentInfo.load(data)["content"]
+        signer = signed["signer_infos"][0]
+        found = {str(a["type"].dotted): a["values"][0].native for a in signer["signed_attrs"]}
+        self.type, self.transaction, self.nonce = found[SCEP + "2"], found[SCEP + "7"], found[SCEP + "5"]
+        self.signer = signed["certificates"][0].chosen
+        public = serialization.load_der_public_key(self.signer.public_key.dump())
+        public.verify(signer["signature"].native, signer["signed_attrs"].untag().dump(), rsa_padding.PKCS1v15(), hashes.SHA256())
+        envelope = cms.ContentInfo.load(signed["encap_content_info"]["content"].native)["content"]
+        recipient = envelope["recipient_infos"][0].chosen
+        key = server.opens(recipient["rid"].chosen["serial_number"].native).decrypt(recipient["encrypted_key"].native, rsa_padding.PKCS1v15())
+        info = envelope["encrypted_content_info"]
+        decryptor = Cipher(algorithms.AES(key), modes.CBC(info["content_encryption_algorithm"]["parameters"].native)).decryptor()
+        unpadder = padding.PKCS7(128).unpadder()
+        text = decryptor.update(info["encrypted_content"].native) + decryptor.finalize()
+        self.content = unpadder.update(text) + unpadder.finalize()
+        self.public_key = public
+
+
+class Server:
+    def __init__(self, folder):
+        self.folder = folder
+        self.root = Party("root", ca=True, usage=("key_cert_sign", "crl_sign"))
+        self.agents = [Party("RA signature", self.root, usage=("digital_signature",)), Party("RA encryption", self.root, usage=("key_encipherment",))]
+        self.stranger = Party("root", ca=True, usage=("key_cert_sign", "crl_sign"))
+        self.requests = {}  # by transaction: the CSR
+        self.last = None  # the reply before
+        (folder / "root.pem").write_bytes(self.root.certificate.public_bytes(serialization.Encoding.PEM))
+
+    @property
+    def mode(self):
+        return (self.folder / "mode").read_text().strip()
+
+    def log(self, text):
+        with open(self.folder / "log", "a", encoding="utf-8") as log:
+            log.write(text + "\n")
+
+    def opens(self, serial):
+        return next(p.key for p in (self.root, *self.agents) if p.asn1.serial_number == serial)
+
+    def issue(self, request, mode):
+        """The certificate for a CSR, right or wrong."""
+        asked = cx509.load_der_x509_csr(request)
+        try:
+            names = asked.extensions.get_extension_for_class(cx509.SubjectAlternativeName).value
+        except cx509.ExtensionNotFound:
+            names = None
+        now = datetime.datetime.utcnow()
+        starts, ends = {"expired": (-9, -1), "not-yet": (2, 9)}.get(mode, (-1, 90))
+        return certify(name_of("somebody") if mode == "other-name" else asked.subject, key_new().public_key() if mode == "other-key" else asked.public_key(),
+                       self.stranger if mode == "other-ca" else self.root, None, mode == "makes-a-ca",
+                       ("key_cert_sign",) if mode == "makes-a-ca" else ("digital_signature", "key_encipherment"),
+                       (now + starts * DAY, now + ends * DAY),
+                       cx509.SubjectAlternativeName([cx509.DNSName("extra.example")]) if mode == "extra-name" else names,
+                       hashes.SHA1() if mode == "sha1-certificate" else None).public_bytes(serialization.Encoding.DER)
+
+    def content(self, request, mode):
+        to = (request.signer, request.public_key)
+        if mode == "bad-key":
+            to = (request.signer, self.stranger.key.public_key())
+        recipients = {"other-recipient": [(self.root.asn1, self.root.key.public_key())], "two-recipients": [to, to]}.get(mode, [to])
+        data = bag([self.issue(self.requests[request.transaction], mode), self.root.der])
+        return encrypt(b"hello" if mode == "no-certificates" else data, recipients, {"des": "des", "des3": "des3"}.get(mode, "aes"))
+
+    def answer(self, data):
+        mode, request = self.mode, Request(self, data)
+        self.log(f"{request.type} {request.transaction}")
+        if request.type == "19":
+            asked = csr.CertificationRequest.load(request.content)
+            passwords = [a["values"][0].native for a in asked["certification_request_info"]["attributes"] if a["type"].native == "challenge_password"]
+            self.log(f"challenge {passwords}")
+            self.requests[request.transaction] = request.content
+        if mode == "replay" and self.last:
+            return self.last
+        attributes = {"message_type": "3", "transaction": request.transaction, "status": "0", "sender_nonce": os.urandom(16),
+                      "recipient_nonce": request.nonce}
+        if mode == "pending" or mode.startswith("fail"):
+            attributes["status"] = "3" if mode == "pending" else "2"
+            attributes["fail_info"] = None if mode == "pending" else mode.partition(" ")[2]
+            return sign(None, attributes, self.root)
+        attributes.update({"message-type": {"message_type": "19"}, "transaction": {"transaction": "0" * 64}, "nonce": {"recipient_nonce": b"\0" * 16},
+                           "no-nonce": {"recipient_nonce": None}, "no-sender-nonce": {"sender_nonce": None}, "empty-sender-nonce": {"sender_nonce": b""},
+                           "status": {"status": "1"}, "no-status": {"status": None}}.get(mode, {}))
+        by = {"ra": self.agents[0], "stranger": self.stranger, "wrong-signature": self.stranger}.get(mode, self.root)
+        content = None if mode == "nothing" else self.content(request, mode)
+        reply = sign(content, attributes, by, {"sha1": "sha1", "md5": "md5"}.get(mode, "sha256"),
+                     says=self.root if mode == "wrong-signature" else None, twice="transaction" if mode == "twice" else None,
+                     wrong_digest=mode == "digest", content_type="signed_data" if mode == "content-type" else "data")
+        self.last = reply
+        return {"truncated": reply[:len(reply) // 2], "empty": b"", "html": b"<html>Login</html>", "oversized": reply + b"\0" * 300000,
+                "trailing": reply + b"\0"}.get(mode, reply)
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def reply(self, body, status=200, kind="application/x-pki-message", location=None):
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        if location:
+            self.send_header("Location", location)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def operation(self, data):
+        server, mode = self.server.ca, self.server.ca.mode
+        query = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query)
+        name = query.get("operation", [""])[0]
+        server.log(f"{self.command} {name}")
+        if name == "GetCACaps":
+            return self.reply({"no-aes": b"SHA-256\r\nPOSTPKIOperation\n", "no-sha256": b"AES\nPOSTPKIOperation\n", "get": b"AES\nSHA-256\n"}.get(
+                mode, b"SCEPStandard\nRenewal\n"), kind="text/plain")
+        if name == "GetCACert":
+            if mode in ("ra", "strange-ra"):
+                agents = [Party("RA", server.stranger, usage=("digital_signature", "key_encipherment"))] if mode == "strange-ra" else server.agents
+                return self.reply(bag([agents[0].der, server.root.der, *[a.der for a in agents[1:]]]), kind="application/x-x509-ca-ra-cert")
+            return self.reply(b"hello" if mode == "no-ca" else server.root.der, kind="application/x-x509-ca-cert")
+        if mode == "redirect":
+            return self.reply(b"", 302, location="http://127.0.0.1:1/")
+        if mode == "status-500":
+            return self.reply(b"", 500)
+        if data is None:
+            data = base64.b64decode(query["message"][0])
+        return self.reply(server.answer(data))
+
+    def do_GET(self):
+        self.operation(None)
+
+    def do_POST(self):
+        self.operation(self.rfile.read(int(self.headers["Content-Length"])))
+
+    def log_message(self, *_):
+        pass
+
+
+def main():
+    folder = pathlib.Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "mode").write_text("grant")
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.ca = Server(folder)
+    print(server.server_port, flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Enrolment over SCEP: against Debian's scepserver, which is an old one, and against a strict CA of our own, which can be wrong in one thing at a time.
+The servers run in the router. Each test is one step and needs those before it."""
+
+import contextlib
+import json
+import pathlib
+import subprocess
+
+import pytest
+
+import workflow
+from machine import ADMIN, wait_for
+from terminal import rendered
+
+FOLDER = "/tmp/scep-test"
+SOURCE = pathlib.Path(__file__).resolve().parent.parent / "pki" / "scep_ca.py"
+QUESTION = (r"Do you accept this certificate\?\? \[yes/no\]: ?", "yes")
+LINES = ("subject-name CN=core.example,O=Example", "rsakeypair scep-key", "serial-number none", "ip-address none")
+# What the CA gets wrong, and what is said about it.
+HOSTILE = {
+    "message-type": "messageType is not CertRep", "transaction": "transactionID is not the request's", "nonce": "recipientNonce is not",
+    "no-nonce": "recipientNonce is not", "replay": "recipientNonce is not", "no-sender-nonce": "senderNonce", "empty-sender-nonce": "senderNonce",
+    "status": "pkiStatus", "no-status": "pkiStatus", "fail 7": "failInfo", "nothing": "holds nothing", "stranger": "not authenticated as CA or RA",
+    "wrong-signature": "signature on it is wrong", "digest": "messageDigest", "content-type": "contentType", "twice": "there twice", "sha1": "SHA-1",
+    "md5": "MD5", "des3": "Triple DES", "des": "single DES", "other-recipient": "for somebody else", "two-recipients": "exactly one recipient",
+    "bad-key": "cannot be decrypted", "no-certificates": "malformed", "other-key": "another key", "other-name": "common name",
+    "extra-name": "was not asked for", "makes-a-ca": "a CA", "other-ca": "signature on it is wrong", "expired": "expired", "not-yet": "not valid yet",
+    "sha1-certificate": "SHA-1", "truncated": "no CMS SignedData", "empty": "no CMS SignedData", "html": "no CMS SignedData",
+    "oversized": "larger than 256 KiB", "trailing": "no CMS SignedData", "redirect": "not followed", "status-500": "HTTP status 500",
+    "no-aes": "does not offer AES", "no-sha256": "does not offer SHA-256",
+}
+
+
+@pytest.fixture(scope="module")
+def machine(routers):
+    """A booted router only: the servers listen where a host's would."""
+    one = routers("scep")
+    one.wait_daemons()
+    one.run(["chancery", "-c", "crypto key generate rsa scep-key"], ADMIN, stdin="2048\n")
+    yield one
+    one.stop()
+
+
+class Fixture:
+    def __init__(self, machine, port):
+        self.machine, self.url = machine, f"http://127.0.0.1:{port}/scep"
+
+    def set(self, mode):
+        self.machine.write(f"{FOLDER}/mode", mode)
+
+    def log(self):
+        return self.machine.output(["cat", f"{FOLDER}/log"])
+
+
+@pytest.fixture(scope="module")
+def authority(machine):
+    machine.write("/tmp/scep_ca.py", SOURCE.read_text())
+    server = machine.popen(["/usr/bin/python3", "/tmp/scep_ca.py", FOLDER], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           stderr=subprocess.DEVNULL, text=True)
+    try:
+        yield Fixture(machine, int(server.stdout.readline()))
+    finally:
+        server.kill()
+        server.wait()
+
+
+@contextlib.contextmanager
+def scepserver(machine):
+    """Debian's, with a challenge. Its CA key opens no legacy algorithm of ours: what is legacy is in its replies."""
+    machine.run(["sh", "-c", "mkdir -p /tmp/depot-home && cd /tmp/depot-home && scepserver ca -init -depot depot -keySize 2048 -key-password capw "
+                             "-organization Peers"])
+    server = machine.popen(["sh", "-c", "cd /tmp/depot-home && exec scepserver -depot depot -port 2016 -capass capw -challenge secret -allowrenew 0"],
+                           stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: machine.run(["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/2016"], check=False).returncode == 0, "scepserver")
+        yield "http://127.0.0.1:2016/scep"
+    finally:
+        server.kill()
+        server.wait()
+
+
+def configure(machine, *lines):
+    with machine.console(ADMIN) as console:
+        console.prompt()
+        printed = workflow.commit(console, lines)
+    assert "%" not in printed, printed
+
+
+def say(machine, command, text=None):
+    result = machine.run(["chancery", "-c", command], ADMIN, stdin=text, check=False)
+    return result.returncode, rendered(result.stdout + result.stderr)
+
+
+def state(machine, name):
+    shown = machine.chancery("show crypto ca trustpoints | json").stdout
+    return {t["trustpoint"]: t for t in json.loads(shown[shown.index("["):])}.get(name, {})
+
+
+def fingerprint(machine, path):
+    text = machine.output(["openssl", "x509", "-in", path, "-noout", "-fingerprint", "-sha256"])
+    return text.partition("=")[2].strip()
+
+
+def enroll(machine, name, password=""):
+    return say(machine, f"crypto ca enroll {name}", f"{password}\n{password}\n")
+
+
+def test_urls_that_are_refused(machine):
+    for url, words in (("https://ca/", "begins with http://"), ("http://user:pass@ca/", "user name or password"), ("http://ca/#a", "fragment")):
+        with machine.console(ADMIN) as console:
+            console.prompt()
+            for line in ("configure", "crypto ca trustpoint core", f"enrollment url {url}"):
+                console.command(line)
+            console.command("commit")
+            assert words in console.command("show configuration failed"), url
+            console.command("abort")
+
+
+def test_authenticate(machine, authority):
+    configure(machine, "crypto ca trustpoint core", f"enrollment url {authority.url}", "subject-alternative-name DNS:core.example", *LINES)
+    good = fingerprint(machine, f"{FOLDER}/root.pem")
+    authority.set("no-ca")
+    status, said = say(machine, f"crypto ca authenticate core fingerprint {good}")
+    assert status != 0 and "no CA certificate" in said, said
+    authority.set("grant")
+    status, said = say(machine, f"crypto ca authenticate core fingerprint {64 * '0'}")
+    assert status != 0 and "not the expected one" in said, said
+    status, said = say(machine, "crypto ca authenticate core")
+    assert status != 0 and "fingerprint HEX" in said, said
+    assert state(machine, "core")["state"] == "none"
+    with machine.console(ADMIN) as console:
+        console.prompt()
+        assert good.replace(":", "") in console.command("crypto ca authenticate core", [QUESTION]).replace("\n", "")
+    assert state(machine, "core")["state"] == "authenticated"
+
+
+def test_hostile(machine, authority):
+    """Each field of each reply wrong in turn: said what, and nothing has changed."""
+    with machine.console(ADMIN) as console:
+        console.prompt()
+        before = console.command("show crypto ca trustpoints core").partition("Trustpoint")[2]
+        assert "authenticated" in before
+        for mode, words in HOSTILE.items():
+            authority.set(mode)
+            said = console.command("crypto ca enroll core", [("Password:", ""), ("Re-enter Password:", "")])
+            assert words in said, (mode, said)
+            assert console.command("show crypto ca trustpoints core").partition("Trustpoint")[2] == before, mode
+
+
+def test_unreachable(machine):
+    configure(machine, "crypto ca trustpoint away", "enrollment url http://127.0.0.1:1/", *LINES)
+    status, said = say(machine, f"crypto ca authenticate away fingerprint {64 * '0'}")
+    assert status != 0 and "cannot be reached" in said, said
+    configure(machine, "no crypto ca trustpoint away")
+
+
+def test_rejected(machine, authority):
+    authority.set("fail 2")
+    status, said = enroll(machine, "core")
+    assert status != 0 and "rejected the request: badRequest" in said, said
+    assert state(machine, "core")["state"] == "rejected" and "badRequest" in state(machine, "core")["next-step"]
+    assert "REQUEST_ENDED" in machine.journal("enrolld")
+
+
+def test_granted(machine, authority):
+    """With a challenge password, which is nowhere afterwards."""
+    authority.set("grant")
+    status, said = enroll(machine, "core", "canary-7d1f")
+    assert status == 0 and "CN=core.example" in said, said
+    assert state(machine, "core")["state"] == "enrolled"
+    assert "challenge ['canary-7d1f']" in authority.log() and "canary" not in said
+    found = machine.run(["grep", "-rl", "canary-7d1f", "/var/lib/chancery", "/var/log/journal", "/run/log/journal", "/etc"], check=False)
+    assert found.stdout == ""
+
+
+def test_over_get(machine, authority):
+    authority.set("get")
+    status, said = enroll(machine, "core")
+    assert status == 0, said
+    assert "GET PKIOperation" in authority.log()
+
+
+def test_registration_authority(machine, authority):
+    """Signs with one certificate, is written to with another; a stranger's is none."""
+    configure(machine, "crypto ca trustpoint agent", f"enrollment url {authority.url}", *LINES)
+    authority.set("strange-ra")
+    assert say(machine, f"crypto ca authenticate agent fingerprint {fingerprint(machine, f'{FOLDER}/root.pem')}")[0] == 0
+    authority.set("ra")
+    status, said = enroll(machine, "agent")
+    assert status != 0 and "not authenticated as CA or RA" in said, said
+    machine.chancery("clear crypto ca certificates agent")
+    assert say(machine, f"crypto ca authenticate agent fingerprint {fingerprint(machine, f'{FOLDER}/root.pem')}")[0] == 0
+    status, said = enroll(machine, "agent")
+    assert status == 0, said
+    assert state(machine, "agent")["state"] == "enrolled"
+
+
+def test_pending_survives(machine, authority):
+    """kill -9 while the CA decides; the clock jumps; then the certificate comes by itself."""
+    machine.chancery("clear crypto ca certificates agent")
+    assert say(machine, f"crypto ca authenticate agent fingerprint {fingerprint(machine, f'{FOLDER}/root.pem')}")[0] == 0
+    authority.set("pending")
+    status, said = enroll(machine, "agent")
+    assert status == 0 and "has not decided" in said, said
+    assert state(machine, "agent")["state"] == "pending" and state(machine, "agent")["next-attempt"] > 0
+    # Due at once, as after a long time switched off: the file is changed while nobody has it open.
+    machine.run(["systemctl", "stop", "chancery-enrolld"])
+    machine.run(["sh", "-c", "sed -i 's/\"next\":[0-9]*/\"next\":1/' /var/lib/chancery/enrolld/*.json"])
+    authority.set("grant")
+    machine.run(["systemctl", "start", "chancery-enrolld"])
+    machine.wait_daemons()
+    wait_for(lambda: state(machine, "agent")["state"] == "enrolled", "the poll")
+    assert "\n20 " in authority.log()
+
+
+def test_scepserver(machine):
+    """Debian's SCEP server answers in single DES and SHA-1."""
+    with scepserver(machine) as url:
+        configure(machine, "crypto ca trustpoint peer", f"enrollment url {url}", *LINES)
+        good = fingerprint(machine, "/tmp/depot-home/depot/ca.pem")
+        assert say(machine, f"crypto ca authenticate peer fingerprint {good}")[0] == 0
+        status, said = enroll(machine, "peer", "secret")
+        assert status != 0 and "SHA-1, which only 'enrollment legacy' admits" in said, said
+        assert state(machine, "peer")["state"] == "authenticated"
+        configure(machine, "crypto ca trustpoint peer", "enrollment legacy")
+        status, said = enroll(machine, "peer", "wrong")
+        assert status != 0, said
+        status, said = enroll(machine, "peer", "secret")
+        assert status == 0 and "CN=core.example" in said, said
+        assert state(machine, "peer")["state"] == "enrolled" and "legacy" in state(machine, "peer")["next-step"]
