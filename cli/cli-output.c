@@ -122,26 +122,41 @@ int cli_output_close(Cli *cli, int r)
     return r;
 }
 
-void cli_say(Cli *cli, const char *format, ...)
+static void say(int fd, const char *format, va_list ap) __attribute__((format(printf, 2, 0)));
+
+static void say(int fd, const char *format, va_list ap)
 {
     _cleanup_free_ char *text = NULL, *escaped = NULL;
     size_t partial;
-    va_list ap;
-    int n;
+    int n = vasprintf(&text, format, ap);
 
-    if (cli->out)
-        (void)fflush(cli->out);
-    va_start(ap, format);
-    n = vasprintf(&text, format, ap);
-    va_end(ap);
     if (n < 0) {
         text = NULL;
         return;
     }
     escaped = malloc((size_t)n * 4 + 1);
     if (escaped)
-        (void)write_full(STDOUT_FILENO, escaped,
-                         escape_text(escaped, text, (size_t)n, true, &partial));
+        (void)write_full(fd, escaped, escape_text(escaped, text, (size_t)n, true, &partial));
+}
+
+void cli_say(Cli *cli, const char *format, ...)
+{
+    va_list ap;
+
+    if (cli->out)
+        (void)fflush(cli->out);
+    va_start(ap, format);
+    say(STDOUT_FILENO, format, ap);
+    va_end(ap);
+}
+
+void cli_warn(Cli *cli, const char *format, ...)
+{
+    va_list ap;
+
+    va_start(ap, format);
+    say(STDERR_FILENO, format, ap);
+    va_end(ap);
 }
 
 /* "Sun Oct 20 13:05:26.657 UTC": on the router's terminals, before the output of a command. A file,

@@ -67,8 +67,20 @@ static int give_up(SignSink *s)
     return cli_job_finish(s->cli, s->job, NULL);
 }
 
+/* After the envelope, and not in it. */
+static void warn_of_nonce(Cli *cli, sd_bus_message *result)
+{
+    int seen = 0;
+    const CliEntry entries[] = {{"nonce-seen", 'b', &seen}, {NULL, 0, NULL}};
+
+    if (result && cli_read_entries(result, entries) >= 0 && seen)
+        cli_warn(cli, "%% This nonce has been signed for before: a collector cannot tell this "
+                      "envelope from an earlier one by it.\n");
+}
+
 static int sign_finish(Sink *base)
 {
+    _cleanup_message_ sd_bus_message *result = NULL;
     SignSink *s = (SignSink *)base;
     int r;
 
@@ -80,7 +92,7 @@ static int sign_finish(Sink *base)
     s->fd = -EBADF;
     if (base->aborted)
         return 0;
-    r = cli_job_finish(s->cli, s->job, NULL);
+    r = cli_job_finish(s->cli, s->job, &result);
     while (r >= 0 && cli_pump_state(s->pump) == 0)
         r = cli_wait(s->cli);
     if (r >= 0 && cli_pump_state(s->pump) < 0 && !base->next->enough)
@@ -88,6 +100,8 @@ static int sign_finish(Sink *base)
                       strerror(-cli_pump_state(s->pump)));
     if (r < 0)
         base->aborted = true; /* what has come is not an envelope */
+    else
+        warn_of_nonce(s->cli, result);
     return r;
 }
 

@@ -204,6 +204,7 @@ int manager_start(Server *server, void **ret)
         return -ENOMEM;
     quota_init(&manager->quota);
     provenance_init(&manager->provenance);
+    nonce_log_init(&manager->nonces);
     *ret = manager;
     manager->root_fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (manager->root_fd < 0)
@@ -225,5 +226,6 @@ void manager_stop(void *userdata)
     OSSL_LIB_CTX_free(manager->context);
     quota_done(&manager->quota);
     provenance_done(&manager->provenance);
+    nonce_log_done(&manager->nonces);
     free(manager);
 }

@@ -4,6 +4,7 @@
 
 #include <openssl/types.h>
 
+#include "nonce-log.h"
 #include "provenance.h"
 #include "quota.h"
 #include "server.h"
@@ -13,6 +14,7 @@ typedef struct Manager {
     OSSL_LIB_CTX *context; /* with the keys of keyd */
     Quota quota;           /* of payloads that are being signed */
     Provenance provenance; /* of dossiers that were collected here */
+    NonceLog nonces;       /* that envelopes were signed for */
 } Manager;
 
 int manager_start(Server *server, void **ret);

@@ -21,6 +21,7 @@ typedef struct SignWork {
     uid_t uid;
     uint64_t held; /* of the quota, until the work is freed */
     uint64_t bytes;
+    bool nonce_seen; /* signed for before */
 } SignWork;
 
 extern const JobWork collect_job;

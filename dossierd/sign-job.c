@@ -196,6 +196,10 @@ static int run_sign(Job *job, void *data)
     r = sign(job, work, &signer, header, text, size, &signature);
     if (r < 0)
         return r;
+    if (work->nonce)
+        r = nonce_log_add(&work->manager->nonces, work->nonce, &work->nonce_seen);
+    if (r < 0)
+        return r;
     job_progress(job, 75, "Writing");
     r = envelope_write(write_output, &output, header, text, size, signature);
     if (r == -ETIMEDOUT || r == -EPIPE)
@@ -217,11 +221,14 @@ static int done_sign(Job *job, void *data, int r)
     if (r < 0)
         return r;
     (void)snprintf(bytes, sizeof bytes, "%llu", (unsigned long long)work->bytes);
-    log_event(
-        &event,
-        LOG_FIELDS("USER", job_user(job), "BYTES", bytes, "NONCE", work->nonce ? work->nonce : ""),
-        "Envelope of %s bytes signed for user %s", bytes, job_user(job));
-    return job_result(job, "bytes", 't', &work->bytes);
+    log_event(&event,
+              LOG_FIELDS("USER", job_user(job), "BYTES", bytes, "NONCE",
+                         work->nonce ? work->nonce : "", "NONCE_SEEN",
+                         work->nonce_seen ? "yes" : "no"),
+              "Envelope of %s bytes signed for user %s%s", bytes, job_user(job),
+              work->nonce_seen ? ", for a nonce that has been signed for before" : "");
+    r = job_result(job, "bytes", 't', &work->bytes);
+    return r < 0 ? r : job_result(job, "nonce-seen", 'b', &work->nonce_seen);
 }
 
 SignWork *sign_work_new(void)

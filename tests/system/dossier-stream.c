@@ -67,7 +67,9 @@ static int wait_job(const char *job)
         return EXIT_SUCCESS;
     if (sd_bus_call_method(bus, NAME, job, JOB_INTERFACE, "Wait", &error, &reply, "") < 0)
         return report(&error);
-    if (sd_bus_message_read(reply, "a{sv}", 1, &name, "t", &bytes) < 0)
+    /* The first entry; there may be more. */
+    if (sd_bus_message_enter_container(reply, 'a', "{sv}") < 0 ||
+        sd_bus_message_read(reply, "{sv}", &name, "t", &bytes) < 0 || !streq(name, "bytes"))
         return EXIT_FAILURE;
     (void)printf("ok %llu\n", (unsigned long long)bytes);
     return EXIT_SUCCESS;

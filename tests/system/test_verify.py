@@ -190,6 +190,36 @@ def test_wrong_usage(collector, envelope):
         assert result.returncode == USAGE and result.stderr, argv
 
 
+def test_nonce_that_comes_again_is_said(enrolled, collector, verdict):
+    """F17: to the caller, beside the envelope, and in the journal."""
+    command = "show version | utility sign nonce 0xfeedbeef include-certificate"
+    first, second = (enrolled.ssh("dossier-user", command) for _ in range(2))
+    assert first.returncode == second.returncode == 0
+    assert b"signed for before" not in first.stderr and second.stderr.startswith(b"% This nonce has been signed for before")
+    for answer in (first, second):
+        assert verdict(answer.stdout.decode(), nonce="0xfeedbeef")[0] == GOOD
+    if enrolled.can_reboot:
+        enrolled.run(["journalctl", "--sync"])
+        said = enrolled.output(["journalctl", "--output=json", "--unit=chancery-dossierd.service", "CHANCERY_NONCE=0xfeedbeef"]).splitlines()
+        assert [json.loads(line)["CHANCERY_NONCE_SEEN"] for line in said] == ["no", "yes"]
+
+
+def test_envelopes_of_an_earlier_key_stay_good(enrolled, envelope, verdict):
+    """Under one root: before the leaf is re-keyed, and after."""
+    with enrolled.console(ADMIN) as console:
+        console.prompt()
+        console.command("crypto key generate rsa system-enroll-key",
+                        [(r"Do you really want to replace them\? \[yes/no\]: ?", "yes"), workflow.MODULUS])
+        unsigned = enrolled.ssh("dossier-user", "show version | utility sign nonce 1580 include-certificate")
+        workflow.enroll(console)
+    assert unsigned.returncode != 0 and b"payload" not in unsigned.stdout, "the certificate is not of this key"
+    later = Envelope(workflow.collect(enrolled))
+    assert later.header["x5t#S256"] != envelope.header["x5t#S256"]
+    assert later.header["x5c"][1:] == envelope.header["x5c"][1:]
+    for one in (envelope, later):
+        assert verdict(one.text())[0] == GOOD
+
+
 @pytest.fixture(scope="module")
 def clock(enrolled, build):
     """The router's daemons with clocks of their own: keyd's, that of enrolld, which names the signer, and that of dossierd, which signs."""
@@ -262,7 +292,11 @@ def test_ecdsa(fresh_router, build, tmp_path):
         workflow.commit(console, [changes.get(line, line) for line in workflow.TRUSTPOINT])
         for label in ("system-root-key", "system-enroll-key"):
             workflow.generate_ecdsa(console, label)
+        unsigned = router.chancery("show version | utility sign nonce 1580", check=False)
+        assert unsigned.returncode != 0 and "payload" not in unsigned.stdout, "there is no certificate yet"
         workflow.authenticate(console)
+        unsigned = router.chancery("show version | utility sign nonce 1580", check=False)
+        assert unsigned.returncode != 0 and "payload" not in unsigned.stdout and "certificate" in unsigned.stdout + unsigned.stderr
         workflow.enroll(console)
     collector = Collector(tmp_path, root_certificate(router), build / "cli/verify")
     envelope = Envelope(workflow.collect(router))

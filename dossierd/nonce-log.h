@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which nonces have been signed for since this process started. A nonce that comes again lets an old envelope pass for a new one: it is the collector's
+ * to choose, so that is said, to the caller and in the journal, and not refused. */
+#pragma once
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define NONCE_LOG_MAX 4096U
+#define NONCE_LOG_DIGEST_SIZE 16U
+
+typedef struct NonceLog {
+    pthread_mutex_t lock;
+    uint8_t digests[NONCE_LOG_MAX][NONCE_LOG_DIGEST_SIZE]; /* a ring of the last ones */
+    unsigned n, next;
+} NonceLog;
+
+void nonce_log_init(NonceLog *l);
+void nonce_log_done(NonceLog *l);
+
+/* Notes a nonce, and says in *ret whether it was there already. Thread-safe. Returns 0 or -ENOMEM. */
+int nonce_log_add(NonceLog *l, const char *nonce, bool *ret);
