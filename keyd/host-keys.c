@@ -89,7 +89,7 @@ void host_keys_init(Keyd *k)
     bool pending = marked(k->state_fd, PENDING);
     int r = 0;
 
-    if (marked(k->runtime_fd, LOOKED) && !pending)
+    if (!store_is_open(k->store) || (marked(k->runtime_fd, LOOKED) && !pending))
         return;
     if (!pending && any_is_there(k))
         log_event(&event, NULL, "One or more host keypairs exist. Not auto-generating keypairs.");

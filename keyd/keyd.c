@@ -51,21 +51,21 @@ static int report_custody(void)
     return 0;
 }
 
+/* NULL when there is none that can be used: keyd is there all the same, and says why it can do so
+ * little. */
 static int open_kek(Kek **ret)
 {
+    static const LogEvent event = {LOG_STATE_CORRUPT};
     int r = kek_load(KEK_CREDENTIAL, ret);
 
-    switch (-r) {
-    case ENXIO:
-    case ENOENT:
-        return log_error_errno(r, "There is no credential " KEK_CREDENTIAL
-                                  "; see chancery-keyd-kek.service");
-    case EBADMSG:
-        return log_error_errno(r, "The credential " KEK_CREDENTIAL " is not %u bytes", KEK_SIZE);
-    default:
-        return r < 0 ? log_error_errno(r, "Failed to read the credential " KEK_CREDENTIAL ": %m")
-                     : 0;
+    if (r == -ENOENT || r == -EBADMSG) {
+        log_event(&event, LOG_FIELDS("FILE", KEK_CREDENTIAL),
+                  "There is no key-encryption key: the keys on disk stay as they are, none can be "
+                  "used and none be made; see chancery-keyd-kek.service");
+        *ret = NULL;
+        return 0;
     }
+    return r < 0 ? log_error_errno(r, "Failed to read the credential " KEK_CREDENTIAL ": %m") : 0;
 }
 
 static int open_store(Keyd *k)

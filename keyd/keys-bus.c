@@ -368,6 +368,10 @@ int claim_error(int error, const char *algorithm, const char *label, sd_bus_erro
         return sd_bus_error_setf(reterr_error, ERROR_BUSY,
                                  "The %s key %s is being made or removed already", algorithm,
                                  label);
+    case ENOKEY:
+        return sd_bus_error_setf(reterr_error, ERROR_FAILED,
+                                 "There is no key-encryption key, without which no key can be "
+                                 "made; see the journal of chancery-keyd-kek.service");
     case EDQUOT:
         return sd_bus_error_setf(reterr_error, ERROR_LIMIT_EXCEEDED,
                                  "There are %u keys, which is the most there may be",

@@ -43,7 +43,7 @@ static int load_file(Store *s, const char *name, Key **ret)
     r = read_file_at(s->dirfd, name, KEY_FILE_SIZE_MAX, &data, &size);
     if (r < 0)
         return r;
-    r = key_file_open(s->kek, data, size, &key);
+    r = s->kek ? key_file_open(s->kek, data, size, &key) : -ENOKEY;
     if (r < 0)
         return r;
     r = label_file_name(key->algorithm->name, key->label, expected);
@@ -121,7 +121,7 @@ static int store_load(Store *s)
         r = load_file(s, entry->d_name, &s->keys[s->n_keys]);
         if (r >= 0)
             s->n_keys++;
-        else
+        else if (s->kek || r != -ENOKEY) /* without any, it has been said already */
             report_file(s, entry->d_name, r);
     }
     return -errno;
@@ -177,6 +177,11 @@ static Key **store_slot(Store *s, const char *algorithm, const char *label)
     return NULL;
 }
 
+bool store_is_open(const Store *s)
+{
+    return s->kek;
+}
+
 Key *store_find(Store *s, const char *algorithm, const char *label)
 {
     Key **slot = store_slot(s, algorithm, label);
@@ -217,6 +222,8 @@ int store_claim(Store *s, const KeyAlgorithm *algorithm, const char *label, bool
 
     if (!label_is_valid(label))
         return -EILSEQ;
+    if (!s->kek)
+        return -ENOKEY;
     for (c = s->claims; c; c = c->next)
         if (claim_is(c, algorithm, label))
             return -EBUSY;
@@ -258,7 +265,7 @@ int store_write(Store *s, const Key *key)
     r = label_file_name(key->algorithm->name, key->label, name);
     if (r < 0)
         return r;
-    r = key_file_seal(s->kek, key, &data, &size);
+    r = s->kek ? key_file_seal(s->kek, key, &data, &size) : -ENOKEY;
     if (r < 0)
         return r;
     return atomic_write_at(s->dirfd, name, data, size, 0600);

@@ -13,6 +13,7 @@ from machine import wait_for
 from test_channel import CLIENT, channel
 
 STATE = "/var/lib/chancery/keyd"
+KEK = "/var/lib/chancery/kek.cred"
 KEYS = ["org.chancery.Keys1", "/org/chancery/Keys1", "org.chancery.Keys1"]
 SIGNING = [*KEYS[:2], "org.chancery.Keys1.Signing"]
 LIMIT = "org.chancery.Error.LimitExceeded"
@@ -24,6 +25,8 @@ USER_KEY = ("AAAAB3NzaC1yc2EAAAADAQABAAAAgQCx6jGRczoJ9cyAMLx0GdSRdPBKSRSb8DDDXoL
 def machine(routers, build):
     router = routers("custody")
     router.wait_daemons()
+    for kind in ("rsa", "ecdsa nistp256", "ed25519"):  # the host keys, so that there are only those of the tests
+        cli(router, f"crypto key zeroize {kind} the_default", "yes\n", check=True)
     put_tool(router, build)
     router.write(CLIENT, (build / "tests/channel-client").read_bytes(), 0o755)
     yield router
@@ -119,6 +122,37 @@ def test_damaged_files(machine):
         assert machine.path(found[name] + ".corrupt").exists() and not machine.path(found[name]).exists()
         cli(machine, f"crypto key generate ed25519 {name}", check=True)
     assert labels(machine) == {"kept", *names}
+
+
+def other_credential(machine):
+    """A good one, of another key."""
+    machine.run("head -c 32 /dev/urandom | systemd-creds encrypt --name=chancery-kek --with-key=auto - - >/var/lib/chancery/kek.cred")
+
+
+@pytest.mark.parametrize(("fault", "reason"), [
+    (lambda machine: machine.path(KEK).unlink(), "is gone. Restore it"),
+    (lambda machine: machine.path(KEK).write_bytes(b"junk" + machine.read(KEK)[4:]), "cannot be decrypted on this machine"),
+    (other_credential, None)], ids=["missing", "foreign", "other"])
+def test_key_encryption_key(machine, fault, reason):
+    """keyd starts, says so, uses nothing that it cannot open, makes nothing that could not be opened later, and overwrites nothing."""
+    good, before, there = machine.read(KEK), files(machine), labels(machine)
+    fault(machine)
+    changed = machine.path(KEK).exists() and machine.read(KEK)
+    machine.restart("keyd")
+    assert machine.bus_owner("keyd") and labels(machine) == set()
+    if reason:
+        assert reason in machine.output(["journalctl", "-o", "cat", "-u", "chancery-keyd-kek"])
+        assert "There is no key-encryption key: the keys on disk stay as they are" in machine.journal("keyd")
+        for label in ("kept", "fresh"):
+            assert "% There is no key-encryption key" in cli(machine, f"crypto key generate ed25519 {label}")
+    else:
+        assert "is sealed with another key-encryption key" in machine.journal("keyd")
+        assert "Do you really want to replace them?" in cli(machine, "crypto key generate ed25519 kept", "no\n")
+    assert files(machine) == before and (machine.path(KEK).exists() and machine.read(KEK)) == changed
+    machine.path(KEK).write_bytes(good)
+    machine.run("systemctl reset-failed chancery-keyd-kek")
+    machine.restart("keyd")
+    assert labels(machine) == there and files(machine) == before
 
 
 @pytest.mark.parametrize("label", ["", "../kept", "kept\x1b[2J\n", "%s%n", "a" * 4096, "k\u00e9pt\u202e"])

@@ -416,6 +416,26 @@ static void test_other_kek(void **state)
     store_free(s);
 }
 
+static void test_no_kek(void **state)
+{
+    Store *s = store_at(*state, kek_bytes);
+    char name[LABEL_FILE_NAME_SIZE];
+
+    put_key(s, "ed25519", "one");
+    store_free(s);
+    assert_int_equal(store_open(dup(((Folder *)*state)->fd), NULL, &s), 0);
+    assert_int_equal(store_count(s), 0);
+    assert_false(store_is_open(s));
+    assert_int_equal(store_claim(s, key_algorithm_find("ed25519"), "one", true), -ENOKEY);
+    assert_int_equal(store_claim(s, key_algorithm_find("ed25519"), "two", false), -ENOKEY);
+    store_free(s);
+    assert_int_equal(label_file_name("ed25519", "one", name), 0);
+    assert_true(file_exists(*state, name));
+    s = store_at(*state, kek_bytes);
+    assert_int_equal(store_count(s), 1);
+    store_free(s);
+}
+
 static void test_rekey(void **state)
 {
     _cleanup_(kek_freep) Kek *from = kek_for_test(kek_bytes), *to = kek_for_test(other_kek_bytes);
@@ -517,6 +537,7 @@ int main(void)
         FOLDER_TEST(test_swapped_and_damaged_files_are_moved_aside),
         FOLDER_TEST(test_what_is_no_key_file),
         FOLDER_TEST(test_other_kek),
+        FOLDER_TEST(test_no_kek),
         FOLDER_TEST(test_rekey),
         FOLDER_TEST(test_leftovers),
         FOLDER_TEST(test_kek_credential),
