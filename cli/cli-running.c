@@ -242,3 +242,13 @@ int cli_show_failed(Cli *cli, const GrammarMatch *m)
 
     return r < 0 ? cli_session_error(cli, &error, r) : print_failed(cli, reply);
 }
+
+int cli_show_startup_failed(Cli *cli, const GrammarMatch *m)
+{
+    _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+    _cleanup_message_ sd_bus_message *reply = NULL;
+    int r = cli_call(cli, POLICY_NAME, POLICY_PATH, POLICY_NAME, "GetStartupFailures", &error,
+                     &reply, NULL);
+
+    return r < 0 ? cli_bus_error(cli, &error, r) : print_failed(cli, reply);
+}

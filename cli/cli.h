@@ -301,6 +301,7 @@ COMMAND(show_merged);
 COMMAND(rollback);
 COMMAND(show_candidate);
 COMMAND(show_failed);
+COMMAND(show_startup_failed);
 COMMAND(configure);
 COMMAND(config_commit);
 COMMAND(config_end);

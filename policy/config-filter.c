@@ -63,61 +63,118 @@ static size_t count_keywords(const ConfigRow *row)
     }
 }
 
-static int copy_instance(json_object *source, const ConfigRow *row, const char *name,
-                         json_object *to)
-{
-    _cleanup_json_ json_object *value = json_object_new_string(name);
-    json_object *instance = json_object_object_get(source, name), *all = to;
-    const ConfigLine line = {.row = row, .value = value};
-    int r;
-
-    if (!instance)
-        return -ENOENT;
-    r = value ? config_apply(to, &line) : -ENOMEM;
-    if (r < 0)
-        return r;
-    (void)(json_object_object_get_ex(all, row->section, &all) &&
-           json_object_object_get_ex(all, row->path, &all));
-    return json_object_object_add(all, name, json_object_get(instance)) < 0 ? -ENOMEM : 0;
-}
-
+/* What is to be copied of a kind of line: all of it, an instance, or what in there has these words.
+ */
 typedef struct Copy {
     const ConfigRow *row;
+    const char *name;   /* of the instance; NULL: all of them */
+    char *const *words; /* behind that; NULL or empty: everything */
     json_object *to;
     bool found;
 } Copy;
 
+static bool same_word(const char *word, const char *at, size_t length, bool is_keyword)
+{
+    size_t n = strlen(word);
+
+    return is_keyword ? n > 0 && n <= length && strncasecmp(word, at, n) == 0
+                      : n == length && strncmp(word, at, n) == 0;
+}
+
+/* Does the text begin with these words? Keywords may be abbreviated, values not. */
+static bool has_words(const char *text, size_t n_keywords, char *const *words)
+{
+    for (size_t i = 0; words && words[i]; i++) {
+        size_t length;
+
+        text += strspn(text, " ");
+        length = strcspn(text, " ");
+        if (!same_word(words[i], text, length, i < n_keywords))
+            return false;
+        text += length;
+    }
+    return true;
+}
+
+/* Of a line of the mode that the row enters, all of its words; of the row itself, its values. */
+static int matches(const Copy *copy, const ConfigLine *line, bool *ret)
+{
+    const ConfigLine set = {.row = line->row, .name = line->name, .value = line->value};
+    _cleanup_free_ char *text = config_line_text(&set);
+    bool inside = line->row != copy->row;
+
+    if (!text)
+        return -ENOMEM;
+    *ret = has_words(inside ? text : text + strlen(line->row->head),
+                     inside ? count_keywords(line->row) : 0, copy->words);
+    return 0;
+}
+
+static bool is_instance(const Copy *copy, const ConfigLine *line)
+{
+    const char *name = line->row != copy->row ? line->name
+                       : line->value          ? json_object_get_string(line->value)
+                                              : NULL;
+
+    return !copy->name || (name && streq(name, copy->name));
+}
+
 static int copy_line(ConfigEvent event, const ConfigLine *line, void *userdata)
 {
+    const ConfigRow *enter = config_mode_row(line->row->mode);
+    bool begins = event == CONFIG_EVENT_NEW, wanted = true;
     Copy *copy = userdata;
-    const ConfigRow *top =
-        line->row->mode == CONFIG_MODE_TOP ? line->row : config_mode_row(line->row->mode);
+    int r = 0;
 
-    if (event == CONFIG_EVENT_END || top != copy->row)
+    if (event == CONFIG_EVENT_END || (enter ? enter : line->row) != copy->row ||
+        (copy->row->kind == CONFIG_ENTER && !is_instance(copy, line)))
         return 0;
+    if (begins)
+        wanted = !copy->words || !copy->words[0];
+    else
+        r = matches(copy, line, &wanted);
+    if (r < 0 || !wanted)
+        return r;
     copy->found = true;
     return config_apply(copy->to, line);
 }
 
-/* Everything that the row stands for. */
-static int copy_row(json_object *root, const ConfigRow *row, json_object *to)
+/* Can a line of the mode begin with these words? */
+static bool mode_knows(ConfigMode mode, char *const *words)
 {
-    Copy copy = {.row = row, .to = to};
-    int r = config_compare(NULL, root, copy_line, &copy);
+    for (size_t i = 0; i < config_n_rows; i++) {
+        const ConfigRow *row = &config_rows[i];
+        size_t n = 0, keywords = count_keywords(row);
+        bool fits = row->mode == mode;
 
-    return r < 0 ? r : copy.found ? 0 : -ENOENT;
+        for (; fits && words[n] && n < keywords; n++) {
+            size_t length;
+            const char *k = keyword(row, n, &length);
+
+            fits = same_word(words[n], k, length, true);
+        }
+        if (fits && (!words[n] || row->tail[0]))
+            return true;
+    }
+    return false;
 }
 
-static int copy_section(json_object *root, const ConfigRow *row, const char *name, json_object *to)
+/* words: behind the row's keywords. Returns 1 when something was copied, 0 when nothing is there,
+ * -EINVAL when nothing can be there. */
+static int copy_row(json_object *root, const ConfigRow *row, char *const *words, json_object *to)
 {
-    json_object *all = NULL;
+    Copy copy = {.row = row, .words = words, .to = to};
+    int r;
 
-    if (!name)
-        return copy_row(root, row, to);
-    if (!json_object_object_get_ex(root, row->section, &all) ||
-        !json_object_object_get_ex(all, row->path, &all))
-        return -ENOENT;
-    return copy_instance(all, row, name, to);
+    if (words && words[0] && config_row_is_named(row)) {
+        copy.name = words[0];
+        copy.words = words + 1;
+    }
+    if (copy.words && copy.words[0] &&
+        (row->kind == CONFIG_ENTER ? !mode_knows(row->enters, copy.words) : !row->tail[0]))
+        return -EINVAL;
+    r = config_compare(NULL, root, copy_line, &copy);
+    return r < 0 ? r : copy.found;
 }
 
 int config_filter(json_object *root, char *const *words, json_object **ret)
@@ -138,17 +195,15 @@ int config_filter(json_object *root, char *const *words, json_object **ret)
             return r;
     }
     for (size_t i = 0; i < config_n_rows; i++) {
-        const ConfigRow *row = &config_rows[i];
-        size_t keywords = count_keywords(row);
-        bool named = n == keywords + 1 && config_row_is_named(row);
+        size_t keywords = count_keywords(&config_rows[i]);
 
-        if (!alive[i] || (n > keywords && !named))
+        if (!alive[i])
             continue;
-        known = true;
-        r = copy_section(root, row, named ? words[keywords] : NULL, part);
-        if (r < 0 && r != -ENOENT)
+        r = copy_row(root, &config_rows[i], n > keywords ? words + keywords : NULL, part);
+        if (r < 0 && r != -EINVAL)
             return r;
-        found = found || r >= 0;
+        known = known || r >= 0;
+        found = found || r > 0;
     }
     if (!known)
         return -EINVAL;

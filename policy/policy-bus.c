@@ -206,6 +206,14 @@ int policy1_method_get_section(sd_bus_message *m, void *userdata, sd_bus_error *
     return sd_bus_reply_method_return(m, "th", commit_store_last_id(policy->store), fd);
 }
 
+int policy1_method_get_startup_failures(sd_bus_message *m, void *userdata,
+                                        sd_bus_error *reterr_error)
+{
+    const Policy *policy = userdata;
+
+    return policy_bus_reply_failures(m, &policy->startup);
+}
+
 /* --- History ---------------------------------------------------------------------------------- */
 
 static int append_commit(sd_bus_message *reply, const Commit *commit)

@@ -11,10 +11,17 @@
 static void report_corrupt(const char *name, void *userdata)
 {
     static const LogEvent event = {LOG_STATE_CORRUPT};
+    _cleanup_free_ char *line = NULL;
+    Policy *policy = userdata;
 
     log_event(&event, LOG_FIELDS("FILE", name),
               "The commit record %s is damaged and was moved aside; the commit before it counts",
               name);
+    if (asprintf(&line, "commit %.*s", (int)strcspn(name, "."), name) < 0)
+        line = NULL;
+    if (line)
+        (void)failures_add(&policy->startup, line,
+                           "The record is damaged and was moved aside; the commit before it counts");
 }
 
 static void on_hostname_changed(void *userdata)
@@ -55,7 +62,7 @@ static int open_state(Policy *policy)
         log_warning_errno(r, "Leftovers in the state directory cannot be removed, ignoring: %m");
     r = open_accounts(policy, state_fd);
     if (r >= 0)
-        r = commit_store_open(state_fd, report_corrupt, NULL, &policy->store);
+        r = commit_store_open(state_fd, report_corrupt, policy, &policy->store);
     return r < 0 ? r : trial_open(policy, TAKE_FD(state_fd), &policy->trial);
 }
 
@@ -98,6 +105,7 @@ Policy *policy_free(Policy *policy)
     trial_free(policy->trial);
     commit_store_free(policy->store);
     config_parser_free(policy->parser);
+    failures_clear(&policy->startup);
     free(policy);
     return NULL;
 }
@@ -137,6 +145,24 @@ int policy_apply_aaa(Policy *policy, rules_effective_t effective, void *userdata
     return rules_update(policy->rules, aaa, effective, userdata);
 }
 
+static int note_startup(const char *line, const char *reason, void *userdata)
+{
+    Policy *policy = userdata;
+
+    return failures_add(&policy->startup, line, reason);
+}
+
+/* What was committed was checked then; the accounts of the system may have changed since. */
+static int check_startup(Policy *policy)
+{
+    _cleanup_json_ json_object *section =
+        config_section(commit_store_running(policy->store), SECTION_AAA);
+    _cleanup_(aaa_freep) Aaa *aaa = NULL;
+    int r = section ? aaa_compile(section, note_startup, policy, &aaa) : -ENOMEM;
+
+    return r == -EINVAL ? 0 : r;
+}
+
 int policy_ready(Policy *policy)
 {
     _cleanup_json_ json_object *system =
@@ -144,7 +170,9 @@ int policy_ready(Policy *policy)
     const char *name = system ? hostname_configured(system) : NULL;
     int r;
 
-    r = policy_apply_aaa(policy, NULL, NULL);
+    r = check_startup(policy);
+    if (r >= 0)
+        r = policy_apply_aaa(policy, NULL, NULL);
     if (r < 0)
         return r;
     if (name && !streq(name, hostname_get(policy->hostname)))

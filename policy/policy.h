@@ -23,6 +23,7 @@ typedef struct Policy {
     Trial *trial;
     Session *sessions;
     uint64_t last_session;
+    FailureList startup; /* what was not as it should be when the daemon started */
     unsigned rules_made; /* how often, so that nothing is decided by old ones */
     struct Transaction *transactions; /* the first one is being carried out, the others wait */
 } Policy;
@@ -62,5 +63,6 @@ typedef struct SessionRequest {
 int session_bus_open(Policy *policy, sd_bus_message *m, const SessionRequest *request,
                      const char **ret_path, sd_bus_error *reterr_error);
 void session_bus_close(Session *session);
+int policy_bus_reply_failures(sd_bus_message *m, const FailureList *failures);
 /* Text of the configuration in a sealed memory file. */
 int policy_bus_memfd(const char *name, const char *text);

@@ -421,22 +421,28 @@ int policy1_session_method_root(sd_bus_message *m, void *userdata, sd_bus_error 
 
 /* --- What is in it ---------------------------------------------------------------------------- */
 
-int policy1_session_method_get_failed(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+int policy_bus_reply_failures(sd_bus_message *m, const FailureList *failures)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-    const Session *session = userdata;
     int r = sd_bus_message_new_method_return(m, &reply);
 
     if (r >= 0)
         r = sd_bus_message_open_container(reply, 'a', "(ss)");
-    for (size_t i = 0; r >= 0 && i < session->n_failures; i++)
-        r = sd_bus_message_append(reply, "(ss)", session->failures[i].line,
-                                  session->failures[i].reason);
+    for (size_t i = 0; r >= 0 && i < failures->n; i++)
+        r = sd_bus_message_append(reply, "(ss)", failures->items[i].line,
+                                  failures->items[i].reason);
     if (r >= 0)
         r = sd_bus_message_close_container(reply);
     if (r >= 0)
         r = sd_bus_send(NULL, reply, NULL);
     return r < 0 ? r : 1;
+}
+
+int policy1_session_method_get_failed(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    const Session *session = userdata;
+
+    return policy_bus_reply_failures(m, &session->failures);
 }
 
 int policy1_session_method_clear(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
@@ -449,7 +455,7 @@ int policy1_session_method_clear(sd_bus_message *m, void *userdata, sd_bus_error
         return r;
     session_reset(session, commit_store_running(policy->store),
                   commit_store_last_id(policy->store));
-    session_clear_failures(session);
+    failures_clear(&session->failures);
     return sd_bus_reply_method_return(m, NULL);
 }
 

@@ -3,8 +3,6 @@
 
 #include "json-util.h"
 
-#define FAILURES_MAX 256U
-
 Session *session_new(uint64_t number, json_object *base, uint64_t base_id)
 {
     Session *session = calloc(1, sizeof(*session));
@@ -21,7 +19,7 @@ Session *session_free(Session *session)
 {
     if (!session)
         return NULL;
-    session_clear_failures(session);
+    failures_clear(&session->failures);
     config_place_done(&session->place);
     json_object_put(session->base);
     json_object_put(session->candidate);
@@ -180,35 +178,4 @@ void session_reset(Session *session, json_object *base, uint64_t base_id)
 int session_rebase(const Session *session, json_object *running, json_object **ret)
 {
     return config_replay(session->base, session_view(session), running, ret);
-}
-
-void session_clear_failures(Session *session)
-{
-    for (size_t i = 0; i < session->n_failures; i++) {
-        free(session->failures[i].line);
-        free(session->failures[i].reason);
-    }
-    free(session->failures);
-    session->failures = NULL;
-    session->n_failures = 0;
-}
-
-int session_add_failure(Session *session, const char *line, const char *reason)
-{
-    Failure *failures;
-
-    if (session->n_failures >= FAILURES_MAX)
-        return 0;
-    failures = reallocarray(session->failures, session->n_failures + 1, sizeof(*failures));
-    if (!failures)
-        return -ENOMEM;
-    session->failures = failures;
-    failures[session->n_failures] = (Failure){strdup(line), strdup(reason)};
-    if (!failures[session->n_failures].line || !failures[session->n_failures].reason) {
-        free(failures[session->n_failures].line);
-        free(failures[session->n_failures].reason);
-        return -ENOMEM;
-    }
-    session->n_failures++;
-    return 0;
 }

@@ -9,16 +9,13 @@
 
 #include "commit-store.h"
 #include "config-parse.h"
+#include "failures.h"
 #include "task-list.h"
 
 #define SESSIONS_PER_USER_MAX 8U
 #define SESSIONS_MAX 64U
 /* Of a candidate's canonical text. */
 #define CANDIDATE_SIZE_MAX (1U << 20)
-
-typedef struct Failure {
-    char *line, *reason;
-} Failure;
 
 typedef struct Session {
     uint64_t number;
@@ -35,8 +32,7 @@ typedef struct Session {
     bool committing;
     bool exclusive;    /* nobody else may commit */
     uint64_t opened;   /* microseconds since the epoch */
-    Failure *failures; /* of the last commit */
-    size_t n_failures;
+    FailureList failures; /* of the last commit */
 
     /* the wire's */
     void *policy;
@@ -84,6 +80,3 @@ json_object *session_entered(const Session *session);
 
 /* This session's changes applied to another configuration than it started from: a new tree. */
 int session_rebase(const Session *session, json_object *running, json_object **ret);
-
-void session_clear_failures(Session *session);
-int session_add_failure(Session *session, const char *line, const char *reason);

@@ -134,7 +134,7 @@ static int add_problem(const char *line, const char *reason, void *userdata)
     Transaction *t = userdata;
 
     t->failed = true;
-    return t->session ? session_add_failure(t->session, line, reason) : 0;
+    return t->session ? failures_add(&t->session->failures, line, reason) : 0;
 }
 
 typedef struct Unanswered {
@@ -153,7 +153,7 @@ static int add_unanswered_line(ConfigEvent event, const ConfigLine *line, void *
         !streq((enter ? enter : line->row)->section, u->owner->section))
         return 0;
     text = config_line_absolute_text(line);
-    return text ? session_add_failure(u->transaction->session, text, u->reason) : -ENOMEM;
+    return text ? failures_add(&u->transaction->session->failures, text, u->reason) : -ENOMEM;
 }
 
 /* Nobody said what is wrong with which line; it is each one that the owner should have looked at.
@@ -291,7 +291,7 @@ static void transaction_begin(Transaction *t)
 
     t->running = true;
     if (t->session)
-        session_clear_failures(t->session);
+        failures_clear(&t->session->failures);
     if (t->base_id != commit_store_last_id(policy->store)) {
         fail(t, ERROR_CONFLICT, "Another session has committed in the meantime; commit again");
         return;
@@ -428,7 +428,7 @@ static int leave_out(Transaction *t)
     _cleanup_json_ json_object *left = NULL;
     _cleanup_free_ const char **refused = NULL;
     const Session *session = t->session;
-    size_t n = session ? session->n_failures - t->n_failures : 0;
+    size_t n = session ? session->failures.n - t->n_failures : 0;
     int r;
 
     if (n == 0 || ++t->rounds > ROUNDS_MAX)
@@ -437,11 +437,11 @@ static int leave_out(Transaction *t)
     if (!refused)
         return -ENOMEM;
     for (size_t i = 0; i < n; i++)
-        refused[i] = session->failures[t->n_failures + i].line;
+        refused[i] = session->failures.items[t->n_failures + i].line;
     r = config_leave_out(commit_store_running(t->policy->store), t->candidate, refused, n, &left);
     if (r < 0)
         return r;
-    t->n_failures = session->n_failures;
+    t->n_failures = session->failures.n;
     json_object_put(t->candidate);
     t->candidate = TAKE_PTR(left);
     t->aaa = aaa_free(t->aaa);

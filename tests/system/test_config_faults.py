@@ -220,6 +220,9 @@ def test_flipped_byte_in_the_newest_record(faulty):
     assert running(faulty) == before
     wait_for(lambda: faulty.output("hostname").strip() == "kept", "the host name to follow")
     assert f"The commit record {name} is damaged and was moved aside" in faulty.output("journalctl --sync; journalctl -b -o cat -u chancery-policyd")
+    assert NOT_ALLOWED in faulty.chancery("show configuration failed startup", "nobody", check=False).stderr
+    told = rendered(faulty.chancery("show configuration failed startup").stdout)
+    assert f"commit {name.removesuffix('.json')}\n!!% The record is damaged and was moved aside; the commit before it counts\n!\nend\n" in told
     assert record.with_name(name + ".corrupt").read_bytes() == bytes(text)
     configure(faulty, ["hostname after"])
     assert int(newest(faulty).split()[1]) > int(name.removesuffix(".json"))

@@ -6,6 +6,8 @@ import pytest
 from authorization import configure, group_lines
 from terminal import rendered
 
+NOT_ALLOWED = "% This command is not authorized"
+
 
 @pytest.fixture(scope="module")
 def loaded(routers):
@@ -116,3 +118,18 @@ def test_what_was_shown_can_be_loaded(loaded):
     assert settings(loaded) == [line for line in rendered(shown).splitlines() if not line.startswith("!! ")][-len(settings(loaded)):]
     status, text = batch(loaded, "load /tmp/shown", "commit replace", "yes", "end")
     assert status == 0 and "% No configuration changes to commit." in text
+
+
+def test_parts_of_the_running_configuration(loaded):
+    """Without head and end: a kind of line, an object, a line in it; abbreviated as everywhere."""
+    assert batch(loaded, "crypto ca trustpoint part", "description of it", "message-digest sha256", "domain ipv4 host a.example 192.0.2.1", "commit", "end")[0] == 0
+    for words, text in (("host", "hostname before\n"), ("cr ca trustpoint part", "crypto ca trustpoint part\n description of it\n message-digest sha256\n!\n"),
+                        ("crypto ca trustpoint part mess", "crypto ca trustpoint part\n message-digest sha256\n!\n"),
+                        ("domain ipv4 host a.example", "domain ipv4 host a.example 192.0.2.1\n")):
+        assert rendered(loaded.chancery(f"show running-config {words}").stdout) == text, words
+    for words, why in (("crypto ca trustpoint none", "No such configuration item(s)"), ("crypto ca trustpoint part keypair", "No such configuration item(s)"),
+                       ("crypto ca trustpoint part bgp", "There is no configuration with these words"), ("router bgp", "There is no configuration with these words"),
+                       ("crypto ca trust", "More than one kind of configuration begins with these words")):
+        refused = loaded.chancery(f"show running-config {words}", check=False)
+        assert refused.returncode != 0 and f"% {why}" in refused.stderr, words
+    assert NOT_ALLOWED in loaded.chancery("show running-config hostname", "nobody", check=False).stderr

@@ -566,7 +566,7 @@ static void test_filter(void **state)
         const char *text;
     } rows[] = {
         {"host", 0, "hostname h\n"},
-        {"domain", 0, "domain name d\n"},
+        {"domain name", 0, "domain name d\n"},
         {"username", 0, "username ann\n group operator\n!\nusername bob\n!\n"},
         {"user bob", -ENOTUNIQ, NULL},
         {"usern bob", 0, "username bob\n!\n"},
@@ -580,11 +580,26 @@ static void test_filter(void **state)
         {"crypto ca trust", -ENOTUNIQ, NULL},
         {"crypto ca", 0, "crypto ca trustpoint t\n serial-number\n!\ncrypto ca trustpoint u\n!\n"},
         {"taskgroup", -ENOENT, NULL},
-        {"hostname h", -EINVAL, NULL},
+        {"hostname h", 0, "hostname h\n"},
+        {"hostname x", -ENOENT, NULL},
+        {"domain ipv4 host", 0, "domain ipv4 host a 192.0.2.1\ndomain ipv4 host b 192.0.2.2\n"},
+        {"dom ipv4 host b", 0, "domain ipv4 host b 192.0.2.2\n"},
+        {"domain ipv4 host c", -ENOENT, NULL},
+        {"username ann gr", 0, "username ann\n group operator\n!\n"},
+        {"username ann group operator", 0, "username ann\n group operator\n!\n"},
+        {"username ann group oper", -ENOENT, NULL},
+        {"username bob group", -ENOENT, NULL},
+        {"crypto ca trustpoint t serial", 0, "crypto ca trustpoint t\n serial-number\n!\n"},
+        {"crypto ca trustpoint t subject", -ENOENT, NULL},
+        {"crypto ca trustpoint t bgp", -EINVAL, NULL},
+        {"crypto ca trustpool policy description", -ENOENT, NULL},
+        {"crypto ca trustpool policy bgp", -EINVAL, NULL},
+        {"snmp-server traps pki x", -EINVAL, NULL},
         {"bgp", -EINVAL, NULL},
     };
     _cleanup_json_ json_object *root =
-        tree_of("hostname h\ndomain name d\nusername bob\nusername ann group operator\n"
+        tree_of("hostname h\ndomain name d\ndomain ipv4 host a 192.0.2.1\n"
+                "domain ipv4 host b 192.0.2.2\nusername bob\nusername ann group operator\n"
                 "crypto ca trustpoint t serial-number\ncrypto ca trustpoint u");
 
     for (size_t i = 0; i < ELEMENTSOF(rows); i++) {

@@ -181,10 +181,10 @@ static void test_failures(void **state)
     _cleanup_(session_freep) Session *session = session_new(1, base, 0);
 
     for (unsigned i = 0; i < 1000; i++)
-        assert_int_equal(session_add_failure(session, "line", "reason"), 0);
-    assert_in_range(session->n_failures, 1, 999);
-    session_clear_failures(session);
-    assert_int_equal(session->n_failures, 0);
+        assert_int_equal(failures_add(&session->failures, "line", "reason"), 0);
+    assert_in_range(session->failures.n, 1, 999);
+    failures_clear(&session->failures);
+    assert_int_equal(session->failures.n, 0);
 }
 
 int main(void)
