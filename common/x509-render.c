@@ -5,6 +5,7 @@
 #include "x509-render.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <time.h>
 
@@ -189,6 +190,15 @@ const char *time_render(int64_t seconds, char buffer[TIME_TEXT_SIZE])
     if (!localtime_r(&t, &tm) ||
         strftime(buffer, TIME_TEXT_SIZE, "%H:%M:%S %Z %a %b %d %Y", &tm) == 0)
         memcpy(buffer, "-", 2);
+    return buffer;
+}
+
+const char *time_left_render(int64_t seconds, char buffer[TIME_LEFT_TEXT_SIZE])
+{
+    int64_t left = seconds > 0 ? seconds : 0;
+
+    (void)snprintf(buffer, TIME_LEFT_TEXT_SIZE, "%" PRId64 " days, %" PRId64 " hours, %" PRId64 " minutes, %" PRId64 " seconds", left / 86400,
+                   left % 86400 / 3600, left % 3600 / 60, left % 60);
     return buffer;
 }
 

@@ -27,6 +27,10 @@ int certificate_encode(X509 *certificate, void **ret_der, size_t *ret_size);
 #define TIME_TEXT_SIZE 64U
 const char *time_render(int64_t seconds, char buffer[TIME_TEXT_SIZE]);
 
+/* "1 days, 23 hours, 59 minutes, 41 seconds"; what is over is 0. */
+#define TIME_LEFT_TEXT_SIZE 80U
+const char *time_left_render(int64_t seconds, char buffer[TIME_LEFT_TEXT_SIZE]);
+
 /* Parses a configured subject ("CN=lab1-ads,C=US,ST=CA,L=San Jose") into a name in that order; "\," is a comma. -EINVAL with *ret_reason (static)
  * for what cannot be one: unknown attribute types, empty values, values over their upper bounds (RFC 5280 appendix A.1), more than 64 RDNs. */
 int subject_parse(const char *text, X509_NAME **ret, const char **ret_reason);

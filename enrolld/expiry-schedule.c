@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "expiry-schedule.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
 #include "cleanup.h"
 
 #define DAY INT64_C(86400)
@@ -45,14 +42,4 @@ ExpiryMode expiry_mode(unsigned step)
     if (step >= EXPIRY_STEPS)
         return EXPIRY_OVER;
     return days_left[step - 1] > 7 ? EXPIRY_WARNING : EXPIRY_ALERT;
-}
-
-const char *time_left_render(int64_t seconds, char buffer[TIME_LEFT_TEXT_SIZE])
-{
-    if (seconds < 0)
-        seconds = 0;
-    (void)snprintf(buffer, TIME_LEFT_TEXT_SIZE,
-                   "%" PRId64 " days, %" PRId64 " hours, %" PRId64 " minutes, %" PRId64 " seconds",
-                   seconds / DAY, seconds % DAY / 3600, seconds % 3600 / 60, seconds % 60);
-    return buffer;
 }

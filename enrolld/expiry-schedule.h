@@ -28,7 +28,3 @@ int64_t expiry_seconds_to_next(int64_t not_after, int64_t now);
 
 /* What kind of notice a step is. */
 ExpiryMode expiry_mode(unsigned step);
-
-/* "1 days, 23 hours, 59 minutes, 41 seconds". */
-#define TIME_LEFT_TEXT_SIZE 80U
-const char *time_left_render(int64_t seconds, char buffer[TIME_LEFT_TEXT_SIZE]);

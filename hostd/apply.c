@@ -24,6 +24,8 @@ typedef struct DropIn {
 static const DropIn drop_ins[] = {
     {"sshd.conf", "sshd.unread", 0644, SSH_UNIT, "ReloadOrTryRestartUnit", render_sshd, services_have_ssh},
     {"snmpd.conf", "snmpd.unread", 0600, SNMP_UNIT, "TryRestartUnit", render_snmpd, services_have_snmp},
+    /* Does not run while its file is empty. */
+    {"snmp-agent", "snmp-agent.unread", 0644, SNMP_AGENT_UNIT, "RestartUnit", render_snmp_agent, services_have_traps},
 };
 
 /* One Apply, until the services have read. */

@@ -9,7 +9,7 @@
  *    the candidate stands in the folder's place. So the whole configuration is checked as sshd would read it, and sshd says which values then hold.
  *    A line that another file overrides, or that this system cannot carry out, is refused with the reason.
  * 4. After the commit the file is replaced atomically and the service reloads it; policyd is answered when it has.
- * 5. systemd starts, reloads and restarts for this user nothing but what 50-chancery-hostd.rules names: three pairs of a unit and a verb.
+ * 5. systemd starts, reloads and restarts for this user nothing but what 50-chancery-hostd.rules names: four pairs of a unit and a verb.
  * 6. A note on disk says that a service has yet to read its file. So whoever is killed in between goes on after the restart, and the files are there
  *    when the services start at boot, before any of us runs.
  * 7. What sshd -T prints is parsed with limits: it is the output of a program that reads files of others. */
@@ -22,6 +22,7 @@
 
 #define SSH_UNIT "ssh.service"
 #define SNMP_UNIT "snmpd.service"
+#define SNMP_AGENT_UNIT "chancery-snmp.service"
 
 typedef struct Hostd {
     Server *server;

@@ -87,9 +87,9 @@ char *render_snmpd(const Services *services)
     if (!f)
         return NULL;
     fputs(HEAD, f);
-    /* The PKI's notifications come from an agent of their own. */
+    /* The PKI's notifications come from an agent of their own, which is in this group. */
     if (services->traps_pki)
-        fputs("master agentx\n", f);
+        fputs("master agentx\nagentXPerms 0660 0711 root chancery-snmp\n", f);
     for (size_t i = 0; i < services->communities.n; i++)
         fprintf(f, "rocommunity %s\nrocommunity6 %s\n", services->communities.names[i], services->communities.names[i]);
     for (size_t i = 0; i < services->n_trap_hosts; i++)
@@ -98,6 +98,11 @@ char *render_snmpd(const Services *services)
         return text;
     free(text);
     return NULL;
+}
+
+char *render_snmp_agent(const Services *services)
+{
+    return strdup(services->traps_pki ? HEAD "traps pki\n" : "");
 }
 
 /* --- Names of hosts ------------------------------------------------------------------------------------------------- */

@@ -13,6 +13,8 @@
 char *render_sshd(const Services *services);
 /* snmpd.conf(5) */
 char *render_snmpd(const Services *services);
+/* What chancery-snmp.service looks for: empty when it is not to run. */
+char *render_snmp_agent(const Services *services);
 /* hosts(5): the section "system". */
 char *render_hosts(json_object *system);
 

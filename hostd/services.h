@@ -42,3 +42,8 @@ static inline bool services_have_snmp(const Services *s)
 {
     return s->communities.n > 0 || s->n_trap_hosts > 0 || s->traps_pki;
 }
+
+static inline bool services_have_traps(const Services *s)
+{
+    return s->traps_pki;
+}

@@ -4,12 +4,12 @@
 # the network. Sourced.
 
 packages_build="gcc libc6-dev meson ninja-build pkgconf python3 scdoc systemd libsystemd-dev libssl-dev libcurl4-openssl-dev
-  libjson-c-dev libseccomp-dev libedit-dev libsqlite3-dev libtss2-dev libzstd-dev libcmocka-dev"
+  libjson-c-dev libseccomp-dev libedit-dev libsqlite3-dev libtss2-dev libzstd-dev libsnmp-dev libcmocka-dev"
 packages_run="systemd systemd-container dbus dbus-broker polkitd libpam-systemd libnss-systemd openssh-server openssh-client
-  ca-certificates openssl jose libsqlite3-0 libtss2-esys-3.0.2-0 libtss2-mu0 zstd"
+  ca-certificates openssl jose libsqlite3-0 libtss2-esys-3.0.2-0 libtss2-mu0 libsnmp40 zstd"
 packages_test="python3-pytest python3-pytest-xdist python3-netmiko ansible clang clang-tidy libclang-rt-14-dev cppcheck gdb git procps
   rpm scep python3-asn1crypto python3-cryptography nginx-light tftpd-hpa vsftpd
-  swtpm tpm2-tools snmp snmpd"
+  swtpm tpm2-tools snmp snmpd snmptrapd"
 
 # Programs that would start with the machine if Debian's packages had their way. The router in its box starts them; the
 # machine that the packages are installed on must not.

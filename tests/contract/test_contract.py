@@ -13,7 +13,8 @@ ALL_FILES = sorted({name for _, names in DAEMONS.values() for name in names})
 # Exposure by `systemd-analyze security`, times ten; the best that systemd itself ships is 10 to 13.
 EXPOSURE = {"keyd/chancery-keyd.service": 6, "enrolld/chancery-enrolld.service": 10, "poold/chancery-poold.service": 10,
             "policy/chancery-policyd.service": 10, "hostd/chancery-hostd.service": 10,
-            "hostd/chancery-check-sshd.service": 15, "dossierd/chancery-dossierd.service": 15, "fetch/chancery-fetch@.service": 20,
+            "hostd/chancery-check-sshd.service": 15, "integration/snmp/chancery-snmp.service": 10,
+            "dossierd/chancery-dossierd.service": 15, "fetch/chancery-fetch@.service": 20,
             "dossierd/quote/chancery-quote@.service": 20}
 
 

@@ -65,16 +65,6 @@ static void test_moments(void **state)
     assert_int_equal(expiry_step(END, INT64_MAX / 2), EXPIRY_STEPS);
 }
 
-static void test_time_left(void **state)
-{
-    char text[TIME_LEFT_TEXT_SIZE];
-
-    assert_string_equal(time_left_render(2 * DAY - 19, text),
-                        "1 days, 23 hours, 59 minutes, 41 seconds");
-    assert_string_equal(time_left_render(0, text), "0 days, 0 hours, 0 minutes, 0 seconds");
-    assert_string_equal(time_left_render(-5, text), "0 days, 0 hours, 0 minutes, 0 seconds");
-}
-
 /* Ten years of looking at the clock, at every rhythm: each moment is told once, in order. */
 static void test_years(void **state)
 {
@@ -192,7 +182,7 @@ static void test_kept(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_moments),     cmocka_unit_test(test_time_left),
+        cmocka_unit_test(test_moments),
         cmocka_unit_test(test_years),       cmocka_unit_test(test_clock_jumps),
         cmocka_unit_test(test_what_is_watched), cmocka_unit_test(test_kept),
     };

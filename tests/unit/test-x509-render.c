@@ -340,6 +340,16 @@ static void test_subject_limits(void **state)
     assert_int_equal(subject_parse(text, &name, &reason), -EINVAL);
 }
 
+static void test_time_left(void **state)
+{
+    char text[TIME_LEFT_TEXT_SIZE];
+
+    assert_string_equal(time_left_render(2 * 86400 - 19, text),
+                        "1 days, 23 hours, 59 minutes, 41 seconds");
+    assert_string_equal(time_left_render(0, text), "0 days, 0 hours, 0 minutes, 0 seconds");
+    assert_string_equal(time_left_render(-5, text), "0 days, 0 hours, 0 minutes, 0 seconds");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -348,6 +358,7 @@ int main(void)
         cmocka_unit_test(test_parse),           cmocka_unit_test(test_outer_algorithm),
         cmocka_unit_test(test_invalid_utf8),    cmocka_unit_test(test_subject),
         cmocka_unit_test(test_subject_refused), cmocka_unit_test(test_subject_limits),
+        cmocka_unit_test(test_time_left),
     };
 
     (void)setenv("TZ", "UTC", 1);

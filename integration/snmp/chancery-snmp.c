@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* chancery-snmp: tells the SNMP agent of the system about trustpoints and certificates. It asks enrolld
+ * over the bus, as anybody who holds the task "read crypto", and speaks AgentX with snmpd over a local
+ * socket. It keeps nothing, and decides nothing. */
+#include <net-snmp/net-snmp-config.h>
+
+#include <net-snmp/net-snmp-includes.h>
+
+#include <net-snmp/agent/net-snmp-agent-includes.h>
+
+#include <getopt.h>
+#include <signal.h>
+#include <sys/select.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+
+#include "log.h"
+#include "names.h"
+#include "pki-mib.h"
+#include "sandbox.h"
+
+#define LOOP_SECONDS 5 /* less than half of the unit's WatchdogSec */
+#define NOTICES_MAX 256U
+
+typedef struct Agent {
+    sd_bus *bus;
+    PkiView view;
+    bool has_view;
+    bool asking, ask_again;
+    char *expiring[NOTICES_MAX]; /* object paths, to be told of when the view is current */
+    size_t n_expiring;
+} Agent;
+
+static volatile sig_atomic_t terminated;
+
+static void on_signal(int number)
+{
+    terminated = 1;
+}
+
+static void tell_expiring(Agent *agent)
+{
+    for (size_t i = 0; i < agent->n_expiring; i++) {
+        const PkiCertificate *c = pki_view_find(&agent->view, agent->expiring[i]);
+
+        if (c)
+            pki_mib_notify_expiring(c, time(NULL));
+        free(agent->expiring[i]);
+    }
+    agent->n_expiring = 0;
+}
+
+/* What was there when this process started is nothing new. */
+static void tell_installed(const PkiView *before, const PkiView *now)
+{
+    for (size_t i = 0; i < now->n_certificates; i++)
+        if (!pki_view_has(before, now->certificates[i].fingerprint))
+            pki_mib_notify_installed(&now->certificates[i]);
+}
+
+static int ask(Agent *agent);
+
+static void take_view(Agent *agent, PkiView *view)
+{
+    PkiView before = agent->view;
+
+    agent->view = *view;
+    pki_mib_show(&agent->view);
+    if (agent->has_view)
+        tell_installed(&before, &agent->view);
+    agent->has_view = true;
+    pki_view_done(&before);
+    tell_expiring(agent);
+}
+
+static int on_objects(sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error)
+{
+    Agent *agent = userdata;
+    PkiView view;
+    int r;
+
+    agent->asking = false;
+    if (sd_bus_message_is_method_error(reply, NULL))
+        log_warning("chancery-enrolld did not tell about its certificates: %s",
+                    sd_bus_message_get_error(reply)->message);
+    else if ((r = pki_view_read(reply, &view)) < 0)
+        log_warning_errno(r, "Failed to read what chancery-enrolld tells, ignoring: %m");
+    else
+        take_view(agent, &view);
+    return agent->ask_again ? ask(agent) : 0;
+}
+
+static int ask(Agent *agent)
+{
+    int r;
+
+    agent->ask_again = agent->asking;
+    if (agent->asking)
+        return 0;
+    r = sd_bus_call_method_async(agent->bus, NULL, ENROLLMENT_NAME, ENROLLMENT_PATH,
+                                 "org.freedesktop.DBus.ObjectManager", "GetManagedObjects",
+                                 on_objects, agent, NULL);
+    if (r < 0)
+        return log_warning_errno(r, "Failed to ask chancery-enrolld, ignoring: %m");
+    agent->asking = true;
+    return 0;
+}
+
+static int on_changed(sd_bus_message *signal, void *userdata, sd_bus_error *reterr_error)
+{
+    (void)ask(userdata);
+    return 0;
+}
+
+static int on_expiring(sd_bus_message *signal, void *userdata, sd_bus_error *reterr_error)
+{
+    Agent *agent = userdata;
+    const char *path, *mode;
+
+    if (sd_bus_message_read(signal, "os", &path, &mode) < 0)
+        return 0;
+    if (agent->n_expiring < NOTICES_MAX && (agent->expiring[agent->n_expiring] = strdup(path)))
+        agent->n_expiring++;
+    else
+        log_warning("Too many certificates expire at once, no notification about %s", path);
+    (void)ask(agent);
+    return 0;
+}
+
+static int watch(Agent *agent)
+{
+    static const struct {
+        const char *rule;
+        sd_bus_message_handler_t handler;
+    } matches[] = {
+        {"type='signal',sender='" ENROLLMENT_NAME "',interface='" ENROLLMENT_NAME
+         "',member='CertificateExpiring'",
+         on_expiring},
+        {"type='signal',sender='" ENROLLMENT_NAME "',interface='org.freedesktop.DBus.ObjectManager'",
+         on_changed},
+        {"type='signal',sender='" ENROLLMENT_NAME "',interface='org.freedesktop.DBus.Properties'",
+         on_changed},
+        {"type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0='" ENROLLMENT_NAME
+         "'",
+         on_changed},
+    };
+
+    for (size_t i = 0; i < ELEMENTSOF(matches); i++) {
+        int r = sd_bus_add_match(agent->bus, NULL, matches[i].rule, matches[i].handler, agent);
+
+        if (r < 0)
+            return r;
+    }
+    return ask(agent);
+}
+
+/* The library's sockets, the bus, and the library's timers, one round of them. */
+static int wait_and_serve(Agent *agent)
+{
+    int bus_fd = sd_bus_get_fd(agent->bus), n = bus_fd + 1, block = 0, r;
+    struct timeval wait = {.tv_sec = LOOP_SECONDS};
+    fd_set ready;
+
+    FD_ZERO(&ready);
+    FD_SET(bus_fd, &ready);
+    (void)snmp_select_info(&n, &ready, &wait, &block);
+    r = select(n, &ready, NULL, NULL, &wait);
+    if (r < 0 && errno != EINTR)
+        return -errno;
+    if (r > 0)
+        snmp_read(&ready);
+    else if (r == 0)
+        snmp_timeout();
+    run_alarms();
+    netsnmp_check_outstanding_agent_requests();
+    return 0;
+}
+
+static int serve(Agent *agent)
+{
+    (void)sd_notify(false, "READY=1");
+    while (!terminated) {
+        int r;
+
+        do
+            r = sd_bus_process(agent->bus, NULL);
+        while (r > 0);
+        if (r < 0)
+            return log_error_errno(r, "The connection to the bus has ended: %m");
+        (void)sd_bus_flush(agent->bus);
+        r = wait_and_serve(agent);
+        if (r < 0)
+            return log_error_errno(r, "Failed to wait: %m");
+        (void)sd_notify(false, "WATCHDOG=1");
+    }
+    (void)sd_notify(false, "STOPPING=1");
+    return 0;
+}
+
+static int run(Agent *agent)
+{
+    static const SandboxPath no_paths[] = {{NULL, SANDBOX_READ}};
+    static const Sandbox sandbox = {
+        .name = "snmp",
+        .calls = SANDBOX_CALLS_UNIX_SOCKET,
+        .paths = no_paths,
+        .files_max = 64,
+    };
+    const struct sigaction end = {.sa_handler = on_signal};
+    int r;
+
+    (void)sigaction(SIGTERM, &end, NULL);
+    (void)sigaction(SIGINT, &end, NULL);
+    r = sd_bus_open_system(&agent->bus);
+    if (r < 0)
+        return log_error_errno(r, "Failed to connect to the bus: %m");
+    if (sd_bus_get_fd(agent->bus) >= FD_SETSIZE)
+        return log_error_errno(-EMFILE, "Too many open files were inherited");
+    r = pki_mib_init();
+    if (r < 0)
+        return log_error_errno(r, "Failed to set up the SNMP library: %m");
+    r = watch(agent);
+    if (r < 0)
+        return log_error_errno(r, "Failed to listen to chancery-enrolld: %m");
+    r = sandbox_enter(&sandbox);
+    if (r < 0)
+        return log_error_errno(r, "Failed to enter the sandbox: %m");
+    return serve(agent);
+}
+
+static void print_help(void)
+{
+    puts("chancery-snmp [OPTIONS...]\n\n"
+         "Tells the system's SNMP agent about trustpoints and certificates (AgentX).\n\n"
+         "  -h --help     Show this help\n"
+         "     --version  Show the version\n\n"
+         "See chancery-snmp(8).");
+}
+
+int main(int argc, char *argv[])
+{
+    static const struct option options[] = {
+        {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'v'}, {NULL, 0, NULL, 0}};
+    Agent agent = {};
+    int c, r;
+
+    while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0)
+        switch (c) {
+        case 'h':
+            print_help();
+            return EXIT_SUCCESS;
+        case 'v':
+            puts(VERSION);
+            return EXIT_SUCCESS;
+        default:
+            return EXIT_FAILURE;
+        }
+    if (optind < argc) {
+        fputs("chancery-snmp: there are no arguments; see --help\n", stderr);
+        return EXIT_FAILURE;
+    }
+    log_open("snmp");
+    r = run(&agent);
+    snmp_shutdown("chancery-snmp");
+    pki_view_done(&agent.view);
+    sd_bus_flush_close_unref(agent.bus);
+    return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The library's headers first: they set up what its own need. */
+#include <net-snmp/net-snmp-config.h>
+
+#include <net-snmp/net-snmp-includes.h>
+
+#include <net-snmp/agent/net-snmp-agent-includes.h>
+
+#include "pki-mib.h"
+
+#include "x509-render.h"
+
+#define PKI_MIB 1, 3, 6, 1, 4, 1, 9, 9, 854
+#define TEXT_MAX 255U
+#define PING_SECONDS 5
+
+static const oid chain_table_oid[] = {PKI_MIB, 2, 2, 1};
+static const oid trustpoint_table_oid[] = {PKI_MIB, 2, 1, 2, 1};
+static const oid installed_oid[] = {PKI_MIB, 1, 1};
+static const oid expiring_oid[] = {PKI_MIB, 1, 2};
+static const oid trap_oid[] = {1, 3, 6, 1, 6, 3, 1, 1, 4, 1, 0};
+
+enum { CHAIN_SERIAL = 2, CHAIN_ISSUER, CHAIN_START, CHAIN_END, CHAIN_TYPE, CHAIN_LEFT, CHAIN_TRUSTPOINT, CHAIN_SUBJECT };
+enum { TRUSTPOINT_STATE = 13 };
+
+static netsnmp_tdata *chain_table, *trustpoint_table;
+
+static const char *type_name(const PkiCertificate *c)
+{
+    return streq(c->role, "ca") ? "CA" : "ID";
+}
+
+const char *pki_chain_label(const PkiCertificate *c, char buffer[CHAIN_LABEL_SIZE])
+{
+    size_t room = CHAIN_LABEL_SIZE - sizeof("-CA");
+
+    if (strlen(c->trustpoint) <= room)
+        (void)snprintf(buffer, CHAIN_LABEL_SIZE, "%s-%s", c->trustpoint, type_name(c));
+    else
+        (void)snprintf(buffer, CHAIN_LABEL_SIZE, "%.*s~%.8s-%s", (int)room - 9, c->trustpoint,
+                       c->fingerprint, type_name(c));
+    return buffer;
+}
+
+/* --- Tables ----------------------------------------------------------------------------------- */
+
+static size_t text_size(const char *text)
+{
+    size_t n = strlen(text);
+
+    return n < TEXT_MAX ? n : TEXT_MAX;
+}
+
+static void answer(netsnmp_request_info *request, const char *text)
+{
+    snmp_set_var_typed_value(request->requestvb, ASN_OCTET_STR, text, text_size(text));
+}
+
+static const char *chain_column(const PkiCertificate *c, unsigned column,
+                                char buffer[TIME_TEXT_SIZE])
+{
+    switch (column) {
+    case CHAIN_SERIAL:
+        return c->serial_number;
+    case CHAIN_ISSUER:
+        return c->issuer;
+    case CHAIN_START:
+        return time_render(c->not_before, buffer);
+    case CHAIN_END:
+        return time_render(c->not_after, buffer);
+    case CHAIN_TYPE:
+        return type_name(c);
+    case CHAIN_TRUSTPOINT:
+        return c->trustpoint;
+    case CHAIN_SUBJECT:
+        return c->subject;
+    default:
+        return NULL;
+    }
+}
+
+static int on_chain(netsnmp_mib_handler *handler, netsnmp_handler_registration *registration,
+                    netsnmp_agent_request_info *info, netsnmp_request_info *requests)
+{
+    for (netsnmp_request_info *r = requests; r; r = r->next) {
+        const PkiCertificate *c = netsnmp_tdata_extract_entry(r);
+        const netsnmp_table_request_info *at = netsnmp_extract_table_info(r);
+        char buffer[TIME_TEXT_SIZE];
+        const char *text = c && at ? chain_column(c, at->colnum, buffer) : NULL;
+
+        if (text)
+            answer(r, text);
+        else
+            netsnmp_set_request_error(info, r, SNMP_NOSUCHINSTANCE);
+    }
+    return SNMP_ERR_NOERROR;
+}
+
+static const char *state_name(const PkiTrustpoint *t)
+{
+    static const char *const names[][2] = {{"authenticated", "Authenticated"},
+                                           {"enrolled", "Enrolled"},
+                                           {"pending", "Pending"}};
+
+    for (size_t i = 0; i < ELEMENTSOF(names); i++)
+        if (streq(t->state, names[i][0]))
+            return names[i][1];
+    return "None";
+}
+
+static int on_trustpoint(netsnmp_mib_handler *handler, netsnmp_handler_registration *registration,
+                         netsnmp_agent_request_info *info, netsnmp_request_info *requests)
+{
+    for (netsnmp_request_info *r = requests; r; r = r->next) {
+        const PkiTrustpoint *t = netsnmp_tdata_extract_entry(r);
+
+        if (t)
+            answer(r, state_name(t));
+        else
+            netsnmp_set_request_error(info, r, SNMP_NOSUCHINSTANCE);
+    }
+    return SNMP_ERR_NOERROR;
+}
+
+/* columns: lives as long as the table. */
+static int table_register(const char *name, Netsnmp_Node_Handler *handler, const oid *at, size_t n,
+                          netsnmp_column_info *columns, netsnmp_tdata **ret)
+{
+    netsnmp_tdata *table = netsnmp_tdata_create_table(name, 0);
+    netsnmp_table_registration_info *info = SNMP_MALLOC_TYPEDEF(netsnmp_table_registration_info);
+    netsnmp_handler_registration *registration =
+        netsnmp_create_handler_registration(name, handler, at, n, HANDLER_CAN_RONLY);
+
+    if (!table || !info || !registration)
+        return -ENOMEM;
+    netsnmp_tdata_add_index(table, ASN_OCTET_STR);
+    netsnmp_table_helper_add_indexes(info, ASN_OCTET_STR, 0);
+    info->valid_columns = columns;
+    info->min_column = columns->details.range[0];
+    info->max_column = columns->next ? columns->next->details.range[1] : columns->details.range[1];
+    *ret = table;
+    return netsnmp_tdata_register(registration, table, info) == MIB_REGISTERED_OK ? 0 : -EIO;
+}
+
+static void table_clear(netsnmp_tdata *table)
+{
+    for (netsnmp_tdata_row *row; (row = netsnmp_tdata_row_first(table));)
+        (void)netsnmp_tdata_remove_and_delete_row(table, row);
+}
+
+static void table_add(netsnmp_tdata *table, const char *index, const void *data)
+{
+    netsnmp_tdata_row *row = netsnmp_tdata_create_row();
+
+    if (!row)
+        return;
+    row->data = (void *)(uintptr_t)data;
+    if (!netsnmp_tdata_row_add_index(row, ASN_OCTET_STR, index, strlen(index)) ||
+        netsnmp_tdata_add_row(table, row) != SNMPERR_SUCCESS)
+        netsnmp_tdata_delete_row(row);
+}
+
+void pki_mib_show(const PkiView *view)
+{
+    char label[CHAIN_LABEL_SIZE];
+
+    table_clear(chain_table);
+    table_clear(trustpoint_table);
+    for (size_t i = 0; i < view->n_certificates; i++)
+        table_add(chain_table, pki_chain_label(&view->certificates[i], label),
+                  &view->certificates[i]);
+    for (size_t i = 0; i < view->n_trustpoints; i++)
+        if (strlen(view->trustpoints[i].name) < CHAIN_LABEL_SIZE)
+            table_add(trustpoint_table, view->trustpoints[i].name, &view->trustpoints[i]);
+}
+
+/* --- Notifications ---------------------------------------------------------------------------- */
+
+static void add_column(netsnmp_variable_list **list, const PkiCertificate *c, unsigned column,
+                       const char *text)
+{
+    oid name[MAX_OID_LEN] = {PKI_MIB, 2, 2, 1, 1};
+    size_t n = OID_LENGTH(chain_table_oid) + 1;
+    char label[CHAIN_LABEL_SIZE];
+
+    (void)pki_chain_label(c, label);
+    name[n++] = column;
+    name[n++] = strlen(label);
+    for (const char *p = label; *p && n < MAX_OID_LEN; p++)
+        name[n++] = (unsigned char)*p;
+    snmp_varlist_add_variable(list, name, n, ASN_OCTET_STR, text, text_size(text));
+}
+
+static void notify(const oid *what, size_t n, const PkiCertificate *c, const unsigned *columns,
+                   const char *left)
+{
+    netsnmp_variable_list *list = NULL;
+    char buffer[TIME_TEXT_SIZE];
+
+    snmp_varlist_add_variable(&list, trap_oid, OID_LENGTH(trap_oid), ASN_OBJECT_ID, what,
+                              n * sizeof(oid));
+    for (; *columns != 0; columns++)
+        add_column(&list, c, *columns,
+                   *columns == CHAIN_LEFT ? left : chain_column(c, *columns, buffer));
+    send_v2trap(list);
+    snmp_free_varbind(list);
+}
+
+void pki_mib_notify_installed(const PkiCertificate *c)
+{
+    static const unsigned columns[] = {CHAIN_SERIAL, CHAIN_ISSUER,     CHAIN_START,   CHAIN_END,
+                                       CHAIN_TYPE,   CHAIN_TRUSTPOINT, CHAIN_SUBJECT, 0};
+
+    notify(installed_oid, OID_LENGTH(installed_oid), c, columns, NULL);
+}
+
+void pki_mib_notify_expiring(const PkiCertificate *c, int64_t now)
+{
+    static const unsigned columns[] = {CHAIN_SERIAL, CHAIN_SUBJECT,    CHAIN_ISSUER,
+                                       CHAIN_TYPE,   CHAIN_TRUSTPOINT, CHAIN_LEFT, 0};
+    char left[TIME_LEFT_TEXT_SIZE];
+
+    notify(expiring_oid, OID_LENGTH(expiring_oid), c, columns,
+           time_left_render(c->not_after - now, left));
+}
+
+/* --- Set-up ----------------------------------------------------------------------------------- */
+
+int pki_mib_init(void)
+{
+    static netsnmp_column_info rest = {.isRange = 1, .details.range = {CHAIN_TRUSTPOINT, CHAIN_SUBJECT}};
+    static netsnmp_column_info chain = {.isRange = 1, .details.range = {CHAIN_SERIAL, CHAIN_TYPE}, .next = &rest};
+    static netsnmp_column_info trustpoint = {.isRange = 1, .details.range = {TRUSTPOINT_STATE, TRUSTPOINT_STATE}};
+    int r;
+
+    snmp_enable_stderrlog();
+    /* The library reads descriptions of MIBs where there are any, and complains where there are none. */
+    (void)setenv("MIBS", "", 1);
+    netsnmp_ds_set_boolean(NETSNMP_DS_APPLICATION_ID, NETSNMP_DS_AGENT_ROLE, 1);
+    /* Nothing of the library's own configuration and state: there is nothing to set. */
+    netsnmp_ds_set_boolean(NETSNMP_DS_LIBRARY_ID, NETSNMP_DS_LIB_DONT_READ_CONFIGS, 1);
+    netsnmp_ds_set_boolean(NETSNMP_DS_LIBRARY_ID, NETSNMP_DS_LIB_DISABLE_PERSISTENT_LOAD, 1);
+    netsnmp_ds_set_boolean(NETSNMP_DS_LIBRARY_ID, NETSNMP_DS_LIB_DISABLE_PERSISTENT_SAVE, 1);
+    netsnmp_ds_set_boolean(NETSNMP_DS_LIBRARY_ID, NETSNMP_DS_LIB_DONT_PERSIST_STATE, 1);
+    if (init_agent("chancery-snmp") != 0)
+        return -EIO;
+    netsnmp_ds_set_int(NETSNMP_DS_APPLICATION_ID, NETSNMP_DS_AGENT_AGENTX_PING_INTERVAL, PING_SECONDS);
+    r = table_register("certChainTable", on_chain, chain_table_oid, OID_LENGTH(chain_table_oid), &chain,
+                       &chain_table);
+    if (r >= 0)
+        r = table_register("trustpointTable", on_trustpoint, trustpoint_table_oid,
+                           OID_LENGTH(trustpoint_table_oid), &trustpoint, &trustpoint_table);
+    if (r >= 0)
+        init_snmp("chancery-snmp");
+    return r;
+}

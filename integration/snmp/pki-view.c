@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pki-view.h"
+
+#include "names.h"
+
+#define CERTIFICATE_INTERFACE ENROLLMENT_NAME ".Certificate"
+#define TRUSTPOINT_INTERFACE ENROLLMENT_NAME ".Trustpoint"
+
+static void certificate_done(PkiCertificate *c)
+{
+    free(c->path);
+    free(c->trustpoint);
+    free(c->role);
+    free(c->serial_number);
+    free(c->subject);
+    free(c->issuer);
+    free(c->fingerprint);
+}
+
+static void trustpoint_done(PkiTrustpoint *t)
+{
+    free(t->name);
+    free(t->state);
+}
+
+void pki_view_done(PkiView *view)
+{
+    for (size_t i = 0; i < view->n_certificates; i++)
+        certificate_done(&view->certificates[i]);
+    for (size_t i = 0; i < view->n_trustpoints; i++)
+        trustpoint_done(&view->trustpoints[i]);
+    free(view->certificates);
+    free(view->trustpoints);
+    *view = (PkiView){};
+}
+
+const PkiCertificate *pki_view_find(const PkiView *view, const char *path)
+{
+    for (size_t i = 0; i < view->n_certificates; i++)
+        if (streq(view->certificates[i].path, path))
+            return &view->certificates[i];
+    return NULL;
+}
+
+bool pki_view_has(const PkiView *view, const char *fingerprint)
+{
+    for (size_t i = 0; i < view->n_certificates; i++)
+        if (streq(view->certificates[i].fingerprint, fingerprint))
+            return true;
+    return false;
+}
+
+/* Where the value of a property goes: text or number. */
+typedef struct Field {
+    const char *name;
+    char **text;
+    int64_t *number;
+} Field;
+
+static int read_value(sd_bus_message *m, const Field *field)
+{
+    const char *text;
+    int r;
+
+    if (field->number)
+        return sd_bus_message_read(m, "v", "x", field->number);
+    r = sd_bus_message_read(m, "v", "s", &text);
+    if (r < 0)
+        return r;
+    free(*field->text);
+    *field->text = strdup(text);
+    return *field->text ? 0 : -ENOMEM;
+}
+
+/* One interface's properties, a{sv}. What is in no field is skipped. */
+static int read_fields(sd_bus_message *m, const Field *fields, size_t n)
+{
+    int r = sd_bus_message_enter_container(m, 'a', "{sv}");
+
+    while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+        const Field *field = NULL;
+        const char *name;
+
+        r = sd_bus_message_read(m, "s", &name);
+        if (r < 0)
+            return r;
+        for (size_t i = 0; i < n; i++)
+            if (streq(fields[i].name, name))
+                field = &fields[i];
+        r = field ? read_value(m, field) : sd_bus_message_skip(m, "v");
+        if (r >= 0)
+            r = sd_bus_message_exit_container(m);
+    }
+    if (r >= 0)
+        r = sd_bus_message_exit_container(m);
+    for (size_t i = 0; r >= 0 && i < n; i++)
+        if (fields[i].text && !*fields[i].text)
+            return -EBADMSG;
+    return r;
+}
+
+static int read_certificate(sd_bus_message *m, const char *path, PkiView *view)
+{
+    PkiCertificate *grown =
+        reallocarray(view->certificates, view->n_certificates + 1, sizeof(*grown));
+    PkiCertificate *c;
+
+    if (!grown)
+        return -ENOMEM;
+    view->certificates = grown;
+    c = &grown[view->n_certificates++];
+    *c = (PkiCertificate){.path = strdup(path)};
+    if (!c->path)
+        return -ENOMEM;
+    return read_fields(m,
+                       (const Field[]){{"Trustpoint", &c->trustpoint, NULL},
+                                       {"Role", &c->role, NULL},
+                                       {"SerialNumber", &c->serial_number, NULL},
+                                       {"Subject", &c->subject, NULL},
+                                       {"Issuer", &c->issuer, NULL},
+                                       {"SHA256Fingerprint", &c->fingerprint, NULL},
+                                       {"NotBefore", NULL, &c->not_before},
+                                       {"NotAfter", NULL, &c->not_after}},
+                       8);
+}
+
+static int read_trustpoint(sd_bus_message *m, PkiView *view)
+{
+    PkiTrustpoint *grown = reallocarray(view->trustpoints, view->n_trustpoints + 1, sizeof(*grown));
+    PkiTrustpoint *t;
+
+    if (!grown)
+        return -ENOMEM;
+    view->trustpoints = grown;
+    t = &grown[view->n_trustpoints++];
+    *t = (PkiTrustpoint){};
+    return read_fields(m, (const Field[]){{"Name", &t->name, NULL}, {"State", &t->state, NULL}}, 2);
+}
+
+static int read_interface(sd_bus_message *m, const char *path, PkiView *view)
+{
+    const char *interface;
+    int r = sd_bus_message_read(m, "s", &interface);
+
+    if (r < 0)
+        return r;
+    if (view->n_certificates >= PKI_ITEMS_MAX || view->n_trustpoints >= PKI_ITEMS_MAX)
+        return -E2BIG;
+    if (streq(interface, CERTIFICATE_INTERFACE))
+        return read_certificate(m, path, view);
+    if (streq(interface, TRUSTPOINT_INTERFACE))
+        return read_trustpoint(m, view);
+    return sd_bus_message_skip(m, "a{sv}");
+}
+
+static int read_object(sd_bus_message *m, PkiView *view)
+{
+    const char *path;
+    int r = sd_bus_message_read(m, "o", &path);
+
+    if (r >= 0)
+        r = sd_bus_message_enter_container(m, 'a', "{sa{sv}}");
+    while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sa{sv}")) > 0) {
+        r = read_interface(m, path, view);
+        if (r >= 0)
+            r = sd_bus_message_exit_container(m);
+    }
+    return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+int pki_view_read(sd_bus_message *reply, PkiView *ret)
+{
+    PkiView view = {};
+    int r = sd_bus_message_enter_container(reply, 'a', "{oa{sa{sv}}}");
+
+    while (r >= 0 && (r = sd_bus_message_enter_container(reply, 'e', "oa{sa{sv}}")) > 0) {
+        r = read_object(reply, &view);
+        if (r >= 0)
+            r = sd_bus_message_exit_container(reply);
+    }
+    if (r < 0) {
+        pki_view_done(&view);
+        return r;
+    }
+    *ret = view;
+    return 0;
+}

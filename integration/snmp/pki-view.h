@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What enrolld keeps, as far as the MIB tells it. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <systemd/sd-bus.h>
+
+#include "cleanup.h"
+
+#define PKI_ITEMS_MAX 4096U
+
+typedef struct PkiCertificate {
+    char *path, *trustpoint, *role, *serial_number, *subject, *issuer, *fingerprint;
+    int64_t not_before, not_after; /* seconds since the epoch */
+} PkiCertificate;
+
+typedef struct PkiTrustpoint {
+    char *name, *state;
+} PkiTrustpoint;
+
+typedef struct PkiView {
+    PkiCertificate *certificates;
+    size_t n_certificates;
+    PkiTrustpoint *trustpoints;
+    size_t n_trustpoints;
+} PkiView;
+
+/* Reads the answer of GetManagedObjects. -E2BIG beyond PKI_ITEMS_MAX of a kind; -EBADMSG when a property
+ * is missing. */
+int pki_view_read(sd_bus_message *reply, PkiView *ret);
+void pki_view_done(PkiView *view);
+
+const PkiCertificate *pki_view_find(const PkiView *view, const char *path);
+bool pki_view_has(const PkiView *view, const char *fingerprint);
