@@ -36,6 +36,7 @@
 #define SECTION_SYSTEM "system"           /* hostname, domain; owner policyd, also applied by enrolld and hostd */
 #define SECTION_AAA "aaa"                 /* taskgroup, usergroup, username; owner policyd */
 #define SECTION_TRUSTPOINTS "trustpoints" /* crypto ca trustpoint; owner enrolld, also applied by keyd */
+#define SECTION_GRANTS "grants"           /* crypto key grant; owner keyd */
 #define SECTION_TRUSTPOOL "trustpool"     /* crypto ca trustpool policy; owner poold */
 #define SECTION_SERVICES "services"       /* ssh server, netconf-yang agent, snmp-server; owner hostd */
 #define SECTION_LINE "line"               /* line default; owner policyd */

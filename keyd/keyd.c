@@ -140,6 +140,7 @@ static void stop(void *userdata)
     k->channels = channels_free(k->channels);
     k->pool = sign_pool_free(k->pool);
     k->rights = key_rights_free(k->rights);
+    k->grants = grants_free(k->grants);
     k->store = store_free(k->store);
     user_keys_bus_done(k);
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "channel.h"
+#include "grants.h"
 #include "job.h"
 #include "key-rights.h"
 #include "server.h"
@@ -12,6 +13,7 @@
 typedef struct Keyd {
     Server *server;
     Store *store;
+    Grants *grants;    /* as rights */
     KeyRights *rights; /* NULL until the configuration is known */
     SignPool *pool;
     Channels *channels;
@@ -39,5 +41,5 @@ int user_keys_bus_init(Keyd *k);
 void user_keys_bus_done(Keyd *k);
 /* host-keys.c: makes the keys of the first boot; after user_keys_bus_init(), which opens the folders */
 void host_keys_init(Keyd *k);
-/* rights-config.c: the section "trustpoints" */
+/* rights-config.c: the sections "trustpoints" and "grants" */
 int rights_config_init(Keyd *k);

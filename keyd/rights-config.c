@@ -96,9 +96,90 @@ static int apply(void *userdata, uint64_t commit, json_object *section)
     return 0;
 }
 
+/* --- Grants --- */
+
+static int grant_problem(ConfigProblems *problems, const Grant *g, const char *sentence)
+{
+    _cleanup_free_ char *line = NULL;
+
+    if (asprintf(&line, "crypto key grant %s", g->name) < 0) {
+        line = NULL;
+        return -ENOMEM;
+    }
+    return config_problem(problems, line, "%s", sentence);
+}
+
+/* One key, one purpose: nothing that was signed for the one can then be taken for the other. */
+static bool is_granted_otherwise(const Grants *grants, size_t i)
+{
+    const Grant *g = grants_get(grants, i);
+
+    for (size_t j = 0; j < i; j++) {
+        const Grant *other = grants_get(grants, j);
+
+        if (streq_ptr(other->algorithm, g->algorithm) && streq_ptr(other->label, g->label) &&
+            !streq_ptr(other->purpose, g->purpose))
+            return true;
+    }
+    return false;
+}
+
+static bool names_somebody(const Grant *g)
+{
+    return (g->users && json_object_array_length(g->users) > 0) ||
+           (g->groups && json_object_array_length(g->groups) > 0);
+}
+
+static int check_grant(ConfigProblems *problems, const Grants *grants, size_t i)
+{
+    const Grant *g = grants_get(grants, i);
+
+    if (!g->algorithm || !g->label || !label_is_valid(g->label))
+        return grant_problem(problems, g, "It has to name a keypair");
+    if (!key_algorithm_find_signing(g->algorithm))
+        return grant_problem(problems, g, "Nothing is signed with such keys here");
+    if (!g->purpose || (!streq(g->purpose, "tls") && !streq(g->purpose, "ssh")))
+        return grant_problem(problems, g, "It has to have the purpose tls or ssh");
+    if (!names_somebody(g))
+        return grant_problem(problems, g, "It has to name a user or a group");
+    if (is_granted_otherwise(grants, i))
+        return grant_problem(problems, g, "This key is granted for another purpose already");
+    return 0;
+}
+
+static int check_grants(void *userdata, json_object *section, ConfigProblems *problems)
+{
+    _cleanup_(grants_freep) Grants *grants = NULL;
+    int r;
+
+    r = grants_new(section, &grants);
+    if (r == -EBADMSG || r == -E2BIG)
+        return config_problem(problems, "crypto key grant",
+                              "The grants are not JSON objects, or more than %u", GRANTS_MAX);
+    for (size_t i = 0; r >= 0 && i < grants_count(grants); i++)
+        r = check_grant(problems, grants, i);
+    return r;
+}
+
+static int apply_grants(void *userdata, uint64_t commit, json_object *section)
+{
+    Grants *grants = NULL;
+    Keyd *k = userdata;
+    int r;
+
+    r = grants_new(section, &grants);
+    if (r < 0)
+        return r;
+    grants_free(k->grants);
+    k->grants = grants;
+    signing_bus_check_channels(k);
+    return 0;
+}
+
 int rights_config_init(Keyd *k)
 {
     static const ConfigSection sections[] = {{SECTION_TRUSTPOINTS, check, apply},
+                                             {SECTION_GRANTS, check_grants, apply_grants},
                                              {NULL, NULL, NULL}};
 
     return config_owner_init(k->server, sections, k);

@@ -86,10 +86,35 @@ static Key *pair_find(Keyd *k, const char *algorithm, const char *label, const c
     return key->encryption ? key->encryption : key;
 }
 
+typedef enum Use {
+    USE_SIGN,
+    USE_DECRYPT,
+    USE_GRANTED,
+} Use;
+
+/* Of users that are no daemons. */
+static bool is_granted(Keyd *k, uid_t uid, const char *algorithm, const char *label,
+                       Purpose purpose)
+{
+    GrantUser user;
+
+    return !purpose_caller(purpose) && grant_user_find(uid, &user) &&
+           grants_allow(k->grants, &user, algorithm, label, purpose_to_string(purpose));
+}
+
+static bool is_for_caller(sd_bus_message *m, Keyd *k, const SignCall *c, Use use, TypedSign *t)
+{
+    if (use != USE_GRANTED)
+        return bus_sender_is_daemon(m, purpose_caller(t->purpose));
+    return bus_sender_uid(m, &t->granted_to) >= 0 &&
+           is_granted(k, t->granted_to, c->algorithm, c->label, t->purpose);
+}
+
 /* May this caller use this key for this purpose? */
-static int work_prepare(sd_bus_message *m, Keyd *k, const SignCall *c, bool decrypts, TypedSign *t,
+static int work_prepare(sd_bus_message *m, Keyd *k, const SignCall *c, Use use, TypedSign *t,
                         sd_bus_error *reterr_error)
 {
+    bool decrypts = use == USE_DECRYPT;
     const char *reason = NULL;
     Key *key;
 
@@ -98,7 +123,8 @@ static int work_prepare(sd_bus_message *m, Keyd *k, const SignCall *c, bool decr
     if (purpose_decrypts(t->purpose) != decrypts)
         return refuse(m, c, decrypts ? "nothing is decrypted for it" : "nothing is signed for it",
                       reterr_error);
-    if (!bus_sender_is_daemon(m, purpose_caller(t->purpose)))
+    /* Before anything is said about the key. */
+    if (!is_for_caller(m, k, c, use, t))
         return refuse(m, c, "this purpose is not for this caller", reterr_error);
     key = pair_find(k, c->algorithm, c->label,
                     c->pair    ? c->pair
@@ -178,7 +204,7 @@ int keys1_signing_method_sign(sd_bus_message *m, void *userdata, sd_bus_error *r
     if (r >= 0)
         r = bus_sender_uid(m, &uid);
     if (r >= 0)
-        r = work_prepare(m, k, &c, false, &t, reterr_error);
+        r = work_prepare(m, k, &c, USE_SIGN, &t, reterr_error);
     if (r >= 0)
         r = work_set_digest(m, &c, &t, reterr_error);
     if (r >= 0)
@@ -228,7 +254,7 @@ int keys1_signing_method_unwrap_key(sd_bus_message *m, void *userdata, sd_bus_er
     if (r >= 0)
         r = bus_sender_uid(m, &uid);
     if (r >= 0)
-        r = work_prepare(m, k, &c, true, &t, reterr_error);
+        r = work_prepare(m, k, &c, USE_DECRYPT, &t, reterr_error);
     if (r < 0)
         return r;
     if (!unwrap_size_is_valid(size))
@@ -316,7 +342,7 @@ int keys1_signing_method_open_channel(sd_bus_message *m, void *userdata, sd_bus_
     if (r >= 0)
         r = context_read(m, &c, reterr_error);
     if (r >= 0)
-        r = work_prepare(m, k, &c, false, &t, reterr_error);
+        r = work_prepare(m, k, &c, USE_SIGN, &t, reterr_error);
     if (r >= 0)
         r = work_take_certificate(&c, &t, reterr_error);
     return r < 0 ? r : channel_open(m, k, &t, reterr_error);
@@ -336,6 +362,9 @@ static bool channel_is_valid(const TypedSign *t, void *userdata)
     Key *key = store_find(k->store, t->key->algorithm->name, t->key->label);
 
     if (!key || (key != t->key && key->encryption != t->key))
+        return false;
+    if (!purpose_caller(t->purpose) &&
+        !is_granted(k, t->granted_to, t->key->algorithm->name, t->key->label, t->purpose))
         return false;
     now.key = key_ref(t->key);
     return typed_sign_permitted(&now, k->store, k->rights, &reason) >= 0 &&
@@ -386,7 +415,88 @@ int keys1_signing_method_get_pair_public_key(sd_bus_message *m, void *userdata,
     return r < 0 ? r : answer_public_key(m, pair_find(k, algorithm, label, pair), reterr_error);
 }
 
+/* --- For users whom a grant lets --- */
+
+int keys1_granted_method_sign(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    _cleanup_(typed_sign_done) TypedSign t = {0};
+    Keyd *k = userdata;
+    SignCall c = {0};
+    uid_t uid;
+    int r;
+
+    r = sd_bus_message_read(m, "ssssh", &c.algorithm, &c.label, &c.purpose, &c.digest,
+                            &c.to_be_signed);
+    if (r >= 0)
+        r = bus_sender_uid(m, &uid);
+    if (r >= 0)
+        r = work_prepare(m, k, &c, USE_GRANTED, &t, reterr_error);
+    if (r >= 0)
+        r = work_set_digest(m, &c, &t, reterr_error);
+    if (r >= 0)
+        r = work_take_input(&c, &t, reterr_error);
+    return r < 0 ? r : work_submit(m, k, uid, &t, reterr_error);
+}
+
+int keys1_granted_method_open_channel(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    _cleanup_(typed_sign_done) TypedSign t = {0};
+    Keyd *k = userdata;
+    SignCall c = {0};
+    int r;
+
+    r = sd_bus_message_read(m, "sss", &c.algorithm, &c.label, &c.purpose);
+    if (r >= 0)
+        r = work_prepare(m, k, &c, USE_GRANTED, &t, reterr_error);
+    return r < 0 ? r : channel_open(m, k, &t, reterr_error);
+}
+
+static int append_granted(sd_bus_message *reply, Keyd *k, const GrantUser *user, const Key *key)
+{
+    static const char *const names[] = {"tls", "ssh"};
+    int r = 0;
+
+    for (size_t i = 0; r >= 0 && i < ELEMENTSOF(names); i++) {
+        if (!grants_allow(k->grants, user, key->algorithm->name, key->label, names[i]))
+            continue;
+        r = sd_bus_message_open_container(reply, 'r', "sssay");
+        if (r >= 0)
+            r = sd_bus_message_append(reply, "sss", key->algorithm->name, key->label, names[i]);
+        if (r >= 0)
+            r = sd_bus_message_append_array(reply, 'y', key->public_key, key->public_key_size);
+        if (r >= 0)
+            r = sd_bus_message_close_container(reply);
+    }
+    return r;
+}
+
+int keys1_granted_method_list(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    Keyd *k = userdata;
+    GrantUser user;
+    uid_t uid;
+    bool is_known;
+    int r;
+
+    r = bus_sender_uid(m, &uid);
+    if (r >= 0)
+        r = sd_bus_message_new_method_return(m, &reply);
+    if (r >= 0)
+        r = sd_bus_message_open_container(reply, 'a', "(sssay)");
+    is_known = r >= 0 && grant_user_find(uid, &user);
+    for (size_t i = 0; is_known && r >= 0 && i < store_count(k->store); i++)
+        r = append_granted(reply, k, &user, store_get(k->store, i));
+    if (r >= 0)
+        r = sd_bus_message_close_container(reply);
+    if (r >= 0)
+        r = sd_bus_send(NULL, reply, NULL);
+    return r < 0 ? r : 1;
+}
+
 int signing_bus_init(Keyd *k)
 {
-    return server_add_object(k->server, KEYS_PATH, &keys1_signing_interface, k);
+    int r = server_add_object(k->server, KEYS_PATH, &keys1_signing_interface, k);
+
+    return r < 0 ? r : server_add_object(k->server, KEYS_PATH, &keys1_granted_interface, k);
 }

@@ -7,6 +7,8 @@
 #include "envelope-input.h"
 #include "memfd.h"
 #include "scep-input.h"
+#include "ssh-input.h"
+#include "tls-input.h"
 #include "tbs.h"
 #include "x509-render.h"
 
@@ -24,6 +26,9 @@ static const struct {
     [PURPOSE_SCEP_CERTIFICATE] = {"scep-certificate", "enrolld", TBS_SIZE_MAX, true, false},
     [PURPOSE_SCEP] = {"scep", "enrolld", SCEP_ATTRIBUTES_SIZE_MAX, true, false},
     [PURPOSE_SCEP_DECRYPT] = {"scep-decrypt", "enrolld", RSA_BITS_MAX / 8, false, true},
+    [PURPOSE_TLS_CLIENT] = {"tls-client", "enrolld", TLS_INPUT_SIZE_MAX, false, false},
+    [PURPOSE_TLS] = {"tls", NULL, TLS_INPUT_SIZE_MAX, false, false},
+    [PURPOSE_SSH] = {"ssh", NULL, SSH_INPUT_SIZE_MAX, false, false},
 };
 
 int purpose_from_string(const char *name, Purpose *ret)
@@ -126,6 +131,7 @@ int typed_sign_permitted(TypedSign *t, Store *store, const KeyRights *rights,
     case PURPOSE_SCEP_CERTIFICATE:
     case PURPOSE_SCEP:
     case PURPOSE_SCEP_DECRYPT:
+    case PURPOSE_TLS_CLIENT:
         if (!key_rights_is_keypair(rights, algorithm, label))
             return refuse(-EPERM, ret_reason, "no trustpoint names it as its keypair");
         return 0;
@@ -139,6 +145,12 @@ int typed_sign_permitted(TypedSign *t, Store *store, const KeyRights *rights,
             return refuse(
                 -EPERM, ret_reason,
                 "it is not the keypair of the system trustpoint, or is a ca-keypair as well");
+        return 0;
+    case PURPOSE_TLS:
+    case PURPOSE_SSH:
+        if (key_rights_is_ca(rights, algorithm, label))
+            return refuse(-EPERM, ret_reason,
+                          "it is a trustpoint's ca-keypair, and for nothing else");
         return 0;
     }
     return refuse(-EPERM, ret_reason, "the purpose is not known");
@@ -215,6 +227,19 @@ static int check_scep_certificate(const TypedSign *t, const char **ret_reason)
                       "the issuer of a self-signed certificate is not its subject");
     if (c.extensions.is_ca || c.extensions.signs_others)
         return refuse(-EPERM, ret_reason, "it would make the key a CA");
+    return 0;
+}
+
+static int check_tls(const TypedSign *t, unsigned roles, const char **ret_reason)
+{
+    int r = tls_input_check(input_of(t), roles, ret_reason);
+
+    if (r < 0)
+        return r;
+    /* It wants RSA-PSS, RFC 8446 section 4.2.3. */
+    if (r == 13 && t->key->algorithm->family == KEY_FAMILY_RSA)
+        return refuse(-EPERM, ret_reason,
+                      "an rsa key signs here as TLS 1.3 does not take it; use ecdsa or ed25519");
     return 0;
 }
 
@@ -328,6 +353,15 @@ int typed_sign(const TypedSign *t, uint8_t **ret, size_t *ret_size, const char *
         break;
     case PURPOSE_SCEP:
         r = check_scep(t, ret_reason);
+        break;
+    case PURPOSE_TLS_CLIENT:
+        r = check_tls(t, TLS_CLIENT, ret_reason);
+        break;
+    case PURPOSE_TLS:
+        r = check_tls(t, TLS_SERVER | TLS_CLIENT, ret_reason);
+        break;
+    case PURPOSE_SSH:
+        r = ssh_input_check(input_of(t), t->key, t->digest, ret_reason);
         break;
     case PURPOSE_SCEP_DECRYPT:
     default:

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <stdatomic.h>
+#include <sys/types.h>
 
 #include "key-rights.h"
 #include "key.h"
@@ -18,12 +19,15 @@ typedef enum Purpose {
     PURPOSE_SCEP_CERTIFICATE,
     PURPOSE_SCEP,
     PURPOSE_SCEP_DECRYPT,
+    PURPOSE_TLS_CLIENT,
+    PURPOSE_TLS,
+    PURPOSE_SSH,
 } Purpose;
 
 /* -EINVAL when there is no such purpose. */
 int purpose_from_string(const char *name, Purpose *ret);
 const char *purpose_to_string(Purpose purpose);
-/* The one daemon that may ask: "enrolld". */
+/* The one daemon that may ask: "enrolld". NULL: users whom a grant lets. */
 const char *purpose_caller(Purpose purpose);
 size_t purpose_size_max(Purpose purpose);
 /* Is something decrypted for it, instead of signed? */
@@ -44,6 +48,7 @@ typedef struct TypedSign {
     Key *subjects[TYPED_SIGN_SUBJECTS_MAX]; /* for PURPOSE_CERTIFICATE: whose public keys may be
                                                certified, besides its own */
     size_t n_subjects;
+    uid_t granted_to;      /* for purposes that grants are for */
     size_t unwrapped_size; /* for purposes that decrypt: of the key that comes out */
     const atomic_bool *cancelled; /* may be NULL */
 } TypedSign;
