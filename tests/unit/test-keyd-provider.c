@@ -12,6 +12,7 @@
 #include <openssl/rsa.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <systemd/sd-bus.h>
@@ -513,18 +514,16 @@ static CMS_ContentInfo *envelope_new(X509 *certificate)
     return cms;
 }
 
-static int decrypt(EVP_PKEY *key, X509 *certificate)
+/* Under a wrong key the padding of the content is good by chance now and then: what comes out is
+ * another thing. */
+static bool decrypts(EVP_PKEY *key, X509 *certificate)
 {
     _cleanup_(CMS_ContentInfo_freep) CMS_ContentInfo *cms = envelope_new(certificate);
     _cleanup_(BIO_free_allp) BIO *out = BIO_new(BIO_s_mem());
     char text[16] = {0};
-    int r = CMS_decrypt(cms, key, certificate, NULL, out, CMS_BINARY);
 
-    if (r == 1) {
-        assert_int_equal(BIO_read(out, text, sizeof text), 5);
-        assert_string_equal(text, "hello");
-    }
-    return r;
+    return CMS_decrypt(cms, key, certificate, NULL, out, CMS_BINARY) == 1 &&
+           BIO_read(out, text, sizeof text) == 5 && memcmp(text, "hello", 5) == 0;
 }
 
 static void test_cms_decrypt(void **state)
@@ -537,10 +536,10 @@ static void test_cms_decrypt(void **state)
     assert_int_equal(keyd_unwrapper_new(context, LABEL, "envelope", 16, &refused), 0);
     assert_int_equal(keyd_unwrapper_new(context, LABEL, "scep-decrypt", 32, &large), 0);
     assert_int_equal(keyd_unwrapper_new(context, LABEL, "scep-decrypt", 16, &key), 0);
-    assert_int_not_equal(decrypt(signer, certificate), 1);
-    assert_int_not_equal(decrypt(refused, certificate), 1);
-    assert_int_not_equal(decrypt(large, certificate), 1);
-    assert_int_equal(decrypt(key, certificate), 1);
+    assert_false(decrypts(signer, certificate));
+    assert_false(decrypts(refused, certificate));
+    assert_false(decrypts(large, certificate));
+    assert_true(decrypts(key, certificate));
     assert_string_equal(pair_seen, "encryption");
     ERR_clear_error();
 }
