@@ -36,6 +36,7 @@
 #define COMMIT "ID or label of a commit"
 #define HOW_MANY "How many"
 #define MARKED "Old lines and new ones, marked - and +"
+#define LOAD "Enter many lines at once"
 #define TERMINAL "Settings of this terminal"
 
 static const char dossier[] = "show platform security integrity dossier [include {<selector:"
@@ -155,8 +156,16 @@ const GrammarCommand cli_commands[] = {
     {"end", HELP("Leave configuration mode"), 0, ACTION(cli_config_end, CLI_CONFIG | CLI_QUIET)},
     {"exit", HELP("Leave the shell"), 0, ACTION(cli_exec_exit, CLI_EXEC | CLI_QUIET)},
     {"exit", HELP("Leave this mode"), 0, ACTION(cli_config_exit, CLI_CONFIG | CLI_QUIET)},
-    {"load <file:word(1-1024)>", HELP("Enter the lines of a file", "Path of the file"), 0,
+    {"load <file:word(1-1024)>", HELP(LOAD, "Path of the file"), 0,
      ACTION(cli_load, CLI_CONFIG)},
+    {"load commit changes (all|last <which:number(1-1000)>|since <which:label>|<which:label>)",
+     HELP(LOAD, "Commits", "What they changed", "All that are kept",
+          "The last ones", HOW_MANY, "This commit and those after it", COMMIT, COMMIT),
+     0, ACTION(cli_load_commit, CLI_CONFIG)},
+    {"load rollback changes (last <which:number(1-1000)>|to <which:label>)",
+     HELP(LOAD, "What a rollback would do", CHANGES, "Of the last commits",
+          HOW_MANY, "Back to before this commit", COMMIT),
+     0, ACTION(cli_load_rollback, CLI_CONFIG)},
     {"logout", HELP("Leave the shell"), 0, ACTION(cli_exec_exit, CLI_EXEC | CLI_QUIET)},
     {"pwd", HELP("Show the current mode"), 0, ACTION(cli_config_pwd, CLI_CONFIG | CLI_QUIET)},
     {"quit", HELP("Leave the shell"), 0, ACTION(cli_exec_exit, CLI_EXEC | CLI_QUIET)},

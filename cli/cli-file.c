@@ -228,20 +228,13 @@ static int load_text(Cli *cli, const char *text, size_t size, uint32_t *ret_line
     return say_errors(cli, reply, text);
 }
 
-int cli_load(Cli *cli, const GrammarMatch *m)
+static int load(Cli *cli, const GrammarMatch *m, const char *text, size_t size)
 {
-    const char *path = grammar_argument(m, "file");
-    _cleanup_free_ char *text = NULL;
     struct timespec start;
     unsigned seconds;
     uint32_t lines;
-    size_t size = 0;
-    int r = check_path(cli, path);
+    int r;
 
-    if (r >= 0)
-        r = read_path(cli, path, &text, &size);
-    if (r < 0)
-        return r;
     (void)clock_gettime(CLOCK_MONOTONIC, &start);
     (void)fputs("Loading.\n", cli->out);
     (void)fflush(cli->out);
@@ -254,4 +247,38 @@ int cli_load(Cli *cli, const GrammarMatch *m)
     fprintf(cli->out, "%zu bytes parsed in %u sec (%zu)bytes/sec\n", size, seconds,
             size / seconds);
     return 0;
+}
+
+int cli_load(Cli *cli, const GrammarMatch *m)
+{
+    const char *path = grammar_argument(m, "file");
+    _cleanup_free_ char *text = NULL;
+    size_t size = 0;
+    int r = check_path(cli, path);
+
+    if (r >= 0)
+        r = read_path(cli, path, &text, &size);
+    return r < 0 ? r : load(cli, m, text, size);
+}
+
+static int load_changes(Cli *cli, const GrammarMatch *m, const char *member)
+{
+    _cleanup_message_ sd_bus_message *reply = NULL;
+    _cleanup_free_ void *text = NULL;
+    size_t size = 0;
+    int r = cli_get_changes(cli, m, member, &reply);
+
+    if (r >= 0)
+        r = cli_read_document(cli, reply, &text, &size);
+    return r < 0 ? r : load(cli, m, text, size);
+}
+
+int cli_load_commit(Cli *cli, const GrammarMatch *m)
+{
+    return load_changes(cli, m, "GetCommitChanges");
+}
+
+int cli_load_rollback(Cli *cli, const GrammarMatch *m)
+{
+    return load_changes(cli, m, "GetRollbackChanges");
 }

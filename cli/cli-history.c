@@ -108,7 +108,7 @@ static Selection selection(const GrammarMatch *m)
     return s;
 }
 
-static int get_changes(Cli *cli, const GrammarMatch *m, const char *member, sd_bus_message **ret)
+int cli_get_changes(Cli *cli, const GrammarMatch *m, const char *member, sd_bus_message **ret)
 {
     _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
     const Selection s = selection(m);
@@ -121,7 +121,7 @@ static int get_changes(Cli *cli, const GrammarMatch *m, const char *member, sd_b
 int cli_show_commit_changes(Cli *cli, const GrammarMatch *m)
 {
     _cleanup_message_ sd_bus_message *reply = NULL;
-    int r = get_changes(cli, m, "GetCommitChanges", &reply);
+    int r = cli_get_changes(cli, m, "GetCommitChanges", &reply);
 
     return r < 0 ? r : cli_print_configuration(cli, reply);
 }
@@ -129,7 +129,7 @@ int cli_show_commit_changes(Cli *cli, const GrammarMatch *m)
 int cli_show_rollback_changes(Cli *cli, const GrammarMatch *m)
 {
     _cleanup_message_ sd_bus_message *reply = NULL;
-    int r = get_changes(cli, m, "GetRollbackChanges", &reply);
+    int r = cli_get_changes(cli, m, "GetRollbackChanges", &reply);
 
     return r < 0 ? r : cli_print_configuration(cli, reply);
 }
@@ -205,7 +205,7 @@ int cli_rollback(Cli *cli, const GrammarMatch *m)
     (void)clock_gettime(CLOCK_MONOTONIC, &start);
     (void)fputs("Loading Rollback Changes.\n", cli->out);
     (void)fflush(cli->out);
-    r = get_changes(cli, m, "GetRollbackChanges", &changes);
+    r = cli_get_changes(cli, m, "GetRollbackChanges", &changes);
     if (r < 0)
         return r;
     fprintf(cli->out, "Loaded Rollback Changes in %u sec \n", cli_seconds_since(&start));

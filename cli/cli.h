@@ -311,6 +311,8 @@ COMMAND(config_clear);
 COMMAND(config_root);
 COMMAND(config_pwd);
 COMMAND(load);
+COMMAND(load_commit);
+COMMAND(load_rollback);
 COMMAND(copy_running);
 COMMAND(terminal_length);
 COMMAND(terminal_width);
@@ -335,6 +337,9 @@ int cli_save_running(Cli *cli, CliSave *save, unsigned *ret_lines);
 /* Without cli_save_running() nothing has changed. */
 void cli_save_done(CliSave *save);
 unsigned cli_seconds_since(const struct timespec *then);
+
+/* --- cli-history.c: the text that a method of policyd gives for the commits that the line names. */
+int cli_get_changes(Cli *cli, const GrammarMatch *m, const char *member, sd_bus_message **ret);
 
 /* --- cli-commit.c: m may be NULL. 1 committed, 0 nothing to commit; errors are said. */
 int cli_commit(Cli *cli, const GrammarMatch *m);

@@ -133,3 +133,28 @@ def test_parts_of_the_running_configuration(loaded):
         refused = loaded.chancery(f"show running-config {words}", check=False)
         assert refused.returncode != 0 and f"% {why}" in refused.stderr, words
     assert NOT_ALLOWED in loaded.chancery("show running-config hostname", "nobody", check=False).stderr
+
+
+def test_changes_of_commits_can_be_loaded(loaded):
+    """And are then changes of this session like any other."""
+    for name in ("alpha", "beta"):
+        assert batch(loaded, f"hostname {name}", f"crypto ca trustpoint {name}", f"description {name}", f"commit label {name.title()}", "end")[0] == 0
+    status, text = batch(loaded, "load commit changes Alpha", user="nobody")
+    assert status != 0 and NOT_ALLOWED in text
+    status, text = batch(loaded, "load rollback changes last 1", user="namer")
+    assert status != 0 and NOT_ALLOWED in text and "crypto (WRITE)" in text
+    with loaded.console("admin") as console:
+        console.prompt()
+        console.command("configure")
+        assert "bytes parsed in" in console.command("load commit changes Alpha")
+        shown = console.command("show configuration")
+        assert "hostname alpha\nend" in shown  # what is there already is no change
+        console.command("clear")
+        assert "bytes parsed in" in console.command("load rollback changes to Alpha")
+        shown = console.command("show configuration")
+        assert "no crypto ca trustpoint alpha\nno crypto ca trustpoint beta\nend" in shown and "hostname" in shown
+        console.command("no hostname")
+        assert "% There is no commit 'Gamma'" in console.command("load commit changes Gamma")
+        assert "% " not in console.command("commit")
+        console.command("end")
+    assert not any("alpha" in line or "beta" in line for line in settings(loaded))
