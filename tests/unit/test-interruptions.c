@@ -99,7 +99,7 @@ static int write_in_halves(void *userdata)
 
     if (fd < 0 || write_full(fd, NEW, 8) < 0)
         return -errno;
-    return write_full(fd, NEW + 8, STRLEN(NEW) - 8);
+    return write_full(fd, &(NEW)[8], STRLEN(NEW) - 8);
 }
 
 static int remove_then_rename(void *userdata)
