@@ -114,11 +114,51 @@ void cli_update_hostname(Cli *cli)
 
 /* --- Lines ------------------------------------------------------------------------------------ */
 
+/* A call with a line, which may hold a secret. */
+static int line_call(Cli *cli, const char *member, const char *line, sd_bus_error *error,
+                     sd_bus_message **ret_reply)
+{
+    _cleanup_message_ sd_bus_message *m = NULL;
+    int r = cli_bus_open(cli, error);
+
+    if (r >= 0)
+        r = sd_bus_message_new_method_call(cli->bus, &m, POLICY_NAME, cli->session,
+                                           POLICY_SESSION_INTERFACE, member);
+    if (r >= 0)
+        r = sd_bus_message_sensitive(m);
+    if (r >= 0)
+        r = sd_bus_message_append(m, "s", line);
+    if (r < 0)
+        return sd_bus_error_is_set(error) ? r : sd_bus_error_set_errno(error, r);
+    return cli_call_message(cli, m, error, ret_reply);
+}
+
+char *cli_config_public_line(Cli *cli, const char *line)
+{
+    _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+    _cleanup_message_ sd_bus_message *reply = NULL;
+    uint32_t length;
+    char *shown;
+
+    if (!cli->session)
+        return strdup(line);
+    if (line_call(cli, "GetPublicPart", line, &error, &reply) < 0 ||
+        sd_bus_message_read(reply, "u", &length) < 0)
+        return NULL;
+    if (length >= strlen(line))
+        return strdup(line);
+    return asprintf(&shown, "%.*s <removed>", (int)length, line) < 0 ? NULL : shown;
+}
+
 static int refused_line(Cli *cli, const char *line, uint32_t column, const char *message)
 {
+    _cleanup_free_ char *shown = NULL;
+
     if (*message && !strstr(message, "'^' marker"))
         return cli_error(cli, EINVAL, "%s", message);
-    cli_print_syntax_error(cli, line, 0, GRAMMAR_INVALID, column);
+    /* At a terminal the line stands above. */
+    shown = cli->interactive ? NULL : cli_config_public_line(cli, line);
+    cli_print_syntax_error(cli, shown ? shown : "", 0, GRAMMAR_INVALID, column);
     return -EINVAL;
 }
 
@@ -128,8 +168,7 @@ int cli_config_line(Cli *cli, const char *line)
     _cleanup_message_ sd_bus_message *reply = NULL;
     const char *message, *mode;
     uint32_t column;
-    int accepted, r = cli_call(cli, POLICY_NAME, cli->session, POLICY_SESSION_INTERFACE, "Line",
-                               &error, &reply, "s", line);
+    int accepted, r = line_call(cli, "Line", line, &error, &reply);
 
     if (r < 0)
         return cli_session_error(cli, &error, r);
@@ -160,7 +199,8 @@ int cli_config_complete(Cli *cli, const char *line, grammar_completion_t callbac
 
 /* --- The words of the shell ------------------------------------------------------------------- */
 
-/* *ret_blocked (may be NULL): they cannot be committed, because somebody else has a commit on trial.
+/* *ret_blocked (may be NULL): they cannot be committed, because somebody else has a commit on
+ * trial.
  */
 static int has_changes(Cli *cli, int *ret_blocked)
 {

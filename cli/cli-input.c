@@ -31,6 +31,14 @@ char *cli_read_line(Cli *cli, const char *prompt, bool is_command)
     return cli->editor ? editor_read(cli->editor, prompt, is_command) : NULL;
 }
 
+void cli_remember_line(Cli *cli, const char *line)
+{
+    _cleanup_free_ char *shown = cli->editor ? cli_config_public_line(cli, line) : NULL;
+
+    if (shown)
+        editor_remember(cli->editor, shown);
+}
+
 /* Where answers are not typed, question and answer are shown all the same, so that a log can be
  * read. */
 static int ask_once(Cli *cli, const char *question, char **ret)

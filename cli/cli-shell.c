@@ -154,7 +154,9 @@ static int execute_config(Cli *cli, const char *line)
     if (f.n_own == 0 || (!f.own_exact && f.theirs_exact))
         return cli_config_line(cli, line);
     if (!f.own_exact && f.n_own + f.n_theirs > 1) {
-        cli_print_syntax_error(cli, line, 0, GRAMMAR_AMBIGUOUS, rest);
+        _cleanup_free_ char *shown = cli_config_public_line(cli, line);
+
+        cli_print_syntax_error(cli, shown ? shown : f.word, 0, GRAMMAR_AMBIGUOUS, rest);
         return -EINVAL;
     }
     rest += strlen(f.word);
@@ -211,8 +213,11 @@ int cli_run_interactive(Cli *cli)
         line = cli_read_line(cli, prompt, true);
         if (!line && !cli->interrupted)
             break;
-        if (line)
+        if (line) {
+            cli_remember_line(cli, line);
             (void)cli_execute(cli, line);
+            explicit_bzero(line, strlen(line));
+        }
     }
     cli_timeout_say(cli);
     cli_config_leave(cli);
@@ -240,8 +245,13 @@ int cli_run_batch(Cli *cli)
         if (!line)
             break;
         r = cli_execute(cli, line);
-        if (r < 0)
-            (void)cli_error(cli, r, "Line %u failed, no further line is run: %s", number, line);
+        if (r < 0) {
+            _cleanup_free_ char *shown = cli_config_public_line(cli, line);
+
+            (void)cli_error(cli, r, "Line %u failed, no further line is run%s%s", number,
+                            shown ? ": " : "", shown ? shown : "");
+        }
+        explicit_bzero(line, strlen(line));
     }
     return end_of_lines(cli, r);
 }

@@ -181,6 +181,8 @@ int cli_ask(Cli *cli, const char *question, const char *fallback, char **ret);
 int cli_ask_secret(Cli *cli, const char *question, char **ret);
 void cli_secret_free(char *secret);
 void cli_prompt(const Cli *cli, char *buffer, size_t size);
+/* Puts a command that was read into the history, as far as it may be there. */
+void cli_remember_line(Cli *cli, const char *line);
 
 /* --- cli-read.c: said when it fails */
 /* A regular file of at most max bytes; also "harddisk:/NAME". */
@@ -347,6 +349,9 @@ int cli_commit(Cli *cli, const GrammarMatch *m);
 /* --- cli-config.c */
 /* A line in configuration mode that is no command of the shell. */
 int cli_config_line(Cli *cli, const char *line);
+/* The line without a secret that it may have in clear, for history and messages; the caller frees.
+ * NULL when that cannot be told. */
+char *cli_config_public_line(Cli *cli, const char *line);
 int cli_config_complete(Cli *cli, const char *line, grammar_completion_t callback, void *userdata);
 /* cli_bus_error() for calls of the session. */
 int cli_session_error(Cli *cli, const sd_bus_error *error, int r);

@@ -315,7 +315,6 @@ Editor *editor_free(Editor *e)
 char *editor_read(Editor *e, const char *prompt, bool is_command)
 {
     const char *line;
-    HistEvent event;
     char *copy;
     int n;
 
@@ -329,7 +328,13 @@ char *editor_read(Editor *e, const char *prompt, bool is_command)
     if (!copy)
         return NULL;
     copy[strcspn(copy, "\r\n")] = '\0';
-    if (is_command && copy[strspn(copy, " \t")])
-        (void)history(e->history, &event, H_ENTER, copy);
     return copy;
+}
+
+void editor_remember(Editor *e, const char *line)
+{
+    HistEvent event;
+
+    if (line[strspn(line, " \t")])
+        (void)history(e->history, &event, H_ENTER, line);
 }

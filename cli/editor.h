@@ -4,6 +4,9 @@
 
 #include "cli.h"
 
-/* NULL at end of input, or after Ctrl-C (then cli->interrupted is set). Only commands are completed
- * and remembered. */
+/* NULL at end of input, or after Ctrl-C (then cli->interrupted is set). Only commands are completed.
+ */
 char *editor_read(Editor *e, const char *prompt, bool is_command);
+
+/* Puts a line into the history. */
+void editor_remember(Editor *e, const char *line);

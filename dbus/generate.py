@@ -15,6 +15,7 @@ import xml.etree.ElementTree as ET
 TASK = "org.chancery.Task"
 CALLERS = "org.chancery.Callers"
 READ_TASK = "org.chancery.ReadTask"
+SENSITIVE = "org.chancery.Sensitive"  # messages may hold secrets, and are wiped
 DAEMONS = ("keyd", "enrolld", "poold", "dossierd", "policyd", "hostd")
 WORDS = {"open": "BUS_ACCESS_OPEN", "owner": "BUS_ACCESS_OWNER", "dynamic": "BUS_ACCESS_DYNAMIC"}
 
@@ -68,8 +69,9 @@ def vtable_rows(interface):
         ins = [a for a in method.findall("arg") if a.get("direction") == "in"]
         outs = [a for a in method.findall("arg") if a.get("direction") == "out"]
         name = method.get("name")
+        sensitive = " | SD_BUS_VTABLE_SENSITIVE" if annotation(method, SENSITIVE) else ""
         yield (f'    SD_BUS_METHOD_WITH_NAMES("{name}", "{signature(ins)}", {names_string(ins)}, '
-               f'"{signature(outs)}", {names_string(outs)}, {base}_method_{snake(name)}, SD_BUS_VTABLE_UNPRIVILEGED),')
+               f'"{signature(outs)}", {names_string(outs)}, {base}_method_{snake(name)}, SD_BUS_VTABLE_UNPRIVILEGED{sensitive}),')
     for signal in interface.findall("signal"):
         arguments = signal.findall("arg")
         yield f'    SD_BUS_SIGNAL_WITH_NAMES("{signal.get("name")}", "{signature(arguments)}", {names_string(arguments)}, 0),'

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "json-util.h"
+#include "secret.h"
 
 #define INHERIT_DEPTH_MAX 32U
 #define USER_NAME_MIN 2U
@@ -322,17 +323,30 @@ static int take_groups(const Groups *from, AaaGroup **ret, size_t *ret_n)
     return r;
 }
 
+static int take_secret(Compiler *c, AaaUser *user, const char *secret)
+{
+    const char *refused = secret_refuse_hash(secret);
+
+    if (refused)
+        return problem(c, refused, "username %s secret 10", user->name);
+    user->secret = strdup(secret);
+    return user->secret ? 0 : -ENOMEM;
+}
+
 static int take_user(Compiler *c, AaaUser *user, const char *name, json_object *o)
 {
     const char *refused = aaa_refuse_user_name(name);
     json_object *groups = NULL;
     size_t n = array_length(o, "group", &groups);
+    const char *secret;
     int r = refused ? problem(c, refused, "username %s", name) : 0;
 
     user->name = strdup(name);
     user->groups = calloc(n + 1, sizeof(*user->groups));
     if (!user->name || !user->groups)
         return -ENOMEM;
+    if (r >= 0 && json_get_string(o, "secret", &secret) >= 0)
+        r = take_secret(c, user, secret);
     for (size_t i = 0; r >= 0 && i < n; i++) {
         const char *group = array_string(groups, i);
 
@@ -405,6 +419,7 @@ Aaa *aaa_free(Aaa *aaa)
         for (char **group = aaa->users[i].groups; group && *group; group++)
             free(*group);
         free(aaa->users[i].groups);
+        free(aaa->users[i].secret);
         free(aaa->users[i].name);
     }
     free(aaa->groups);

@@ -55,6 +55,7 @@ typedef struct AaaGroup {
 typedef struct AaaUser {
     char *name;
     char **groups; /* user groups; ends with NULL */
+    char *secret;  /* hash of what he logs in with; NULL: none */
 } AaaUser;
 
 /* All user groups and task groups, the predefined ones too, and all users. */

@@ -11,10 +11,12 @@
 #define SHELL "/usr/bin/chancery"
 #define RECORD_SIZE_MAX 65536U
 #define FILE_NAME_SIZE_MAX 64U
+#define PRIVILEGED "user-privileged"
 
 typedef struct Account {
     char *name;
     uid_t uid;
+    char *secret; /* hash; NULL: none */
 } Account;
 
 struct Accounts {
@@ -32,8 +34,10 @@ typedef struct LocalAccounts {
 
 static void free_list(Account *items, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         free(items[i].name);
+        free(items[i].secret);
+    }
     free(items);
 }
 
@@ -56,7 +60,7 @@ static int local_accounts_read(const char *passwd, LocalAccounts *ret)
         if (!items)
             return -ENOMEM;
         ret->items = items;
-        items[ret->n] = (Account){strdup(entry.pw_name), entry.pw_uid};
+        items[ret->n] = (Account){strdup(entry.pw_name), entry.pw_uid, NULL};
         if (!items[ret->n].name)
             return -ENOMEM;
         ret->n++;
@@ -119,6 +123,16 @@ const char *accounts_name(const Accounts *accounts, uid_t uid)
     return NULL;
 }
 
+static int take_secret(const Aaa *aaa, Account *account)
+{
+    for (size_t i = 0; i < aaa->n_users; i++)
+        if (aaa->users[i].secret && streq(aaa->users[i].name, account->name)) {
+            account->secret = strdup(aaa->users[i].secret);
+            return account->secret ? 0 : -ENOMEM;
+        }
+    return 0;
+}
+
 /* Which users there are to be, with their uids. */
 static int list_served(Accounts *accounts, const Aaa *aaa, Account **ret, size_t *ret_n)
 {
@@ -134,9 +148,8 @@ static int list_served(Accounts *accounts, const Aaa *aaa, Account **ret, size_t
     if (r >= 0)
         r = uids_assign(accounts->uids, names, is_local_uid, &local);
     for (size_t i = 0; r >= 0 && i < n; i++) {
-        list[i] = (Account){strdup(names[i]), uids_get(accounts->uids, names[i])};
-        if (!list[i].name)
-            r = -ENOMEM;
+        list[i] = (Account){strdup(names[i]), uids_get(accounts->uids, names[i]), NULL};
+        r = list[i].name ? take_secret(aaa, &list[i]) : -ENOMEM;
     }
     if (r < 0) {
         free_list(list, list ? n : 0);
@@ -160,8 +173,8 @@ int accounts_prepare(Accounts *accounts, const Aaa *aaa)
 
 /* --- Records ---------------------------------------------------------------------------------- */
 
-/* Names and uids need no escaping: see aaa_refuse_user_name() and the grammar of labels. The
- * password is locked because there is none. */
+/* Names and uids need no escaping: see aaa_refuse_user_name() and the grammar of labels. Where
+ * there is no secret the password is locked. */
 static char *user_record(const Account *account)
 {
     char *text;
@@ -187,7 +200,21 @@ static char *group_record(const Account *account)
     return text;
 }
 
-static int write_if_different(int fd, const char *name, const char *text)
+/* What only root may read: nss-systemd gives it out as the account's line of /etc/shadow. A hash
+ * needs no escaping: see secret_refuse_hash(). */
+static char *privileged_record(const Account *account)
+{
+    char *text;
+
+    if (asprintf(&text,
+                 "{\"privileged\":{\"hashedPassword\":[\"%s\"]},\"service\":\"org.chancery."
+                 "Policy1\"}\n",
+                 account->secret) < 0)
+        return NULL;
+    return text;
+}
+
+static int write_if_different(int fd, const char *name, const char *text, mode_t mode)
 {
     _cleanup_free_ void *data = NULL;
     size_t size;
@@ -195,11 +222,12 @@ static int write_if_different(int fd, const char *name, const char *text)
     if (read_file_at(fd, name, RECORD_SIZE_MAX, &data, &size) >= 0 && size == strlen(text) &&
         memcmp(data, text, size) == 0)
         return 0;
-    return atomic_write_at(fd, name, text, strlen(text), 0644);
+    return atomic_write_at(fd, name, text, strlen(text), mode);
 }
 
 /* A record is looked for by name and by number. */
-static int write_record(int fd, const Account *account, const char *suffix, const char *text)
+static int write_record(int fd, const Account *account, const char *suffix, const char *text,
+                        mode_t mode)
 {
     char name[FILE_NAME_SIZE_MAX];
     int r;
@@ -207,19 +235,30 @@ static int write_record(int fd, const Account *account, const char *suffix, cons
     if (!text)
         return -ENOMEM;
     (void)snprintf(name, sizeof(name), "%u.%s", account->uid, suffix);
-    r = write_if_different(fd, name, text);
+    r = write_if_different(fd, name, text, mode);
     if (r < 0)
         return r;
     (void)snprintf(name, sizeof(name), "%s.%s", account->name, suffix);
-    return write_if_different(fd, name, text);
+    return write_if_different(fd, name, text, mode);
+}
+
+static int write_secret(int fd, const Account *account)
+{
+    _cleanup_free_ char *privileged = account->secret ? privileged_record(account) : NULL;
+
+    if (!account->secret)
+        return 0; /* what there was has been removed */
+    return write_record(fd, account, PRIVILEGED, privileged, 0600);
 }
 
 static int write_account(int fd, const Account *account)
 {
     _cleanup_free_ char *user = user_record(account), *group = group_record(account);
-    int r = write_record(fd, account, "group", group);
+    int r = write_record(fd, account, "group", group, 0644);
 
-    return r < 0 ? r : write_record(fd, account, "user", user);
+    if (r >= 0)
+        r = write_secret(fd, account);
+    return r < 0 ? r : write_record(fd, account, "user", user, 0644);
 }
 
 /* --- The folder ------------------------------------------------------------------------------- */
@@ -239,11 +278,14 @@ static bool is_ours(int fd, const char *file)
 }
 
 /* Is there an account to which a file with this name (without its suffix) belongs? */
-static bool is_current(const Account *list, size_t n, const char *stem, size_t length)
+static bool is_current(const Account *list, size_t n, const char *stem, size_t length,
+                       bool privileged)
 {
     for (size_t i = 0; i < n; i++) {
         char number[16];
 
+        if (privileged && !list[i].secret)
+            continue;
         (void)snprintf(number, sizeof(number), "%u", list[i].uid);
         if ((strlen(list[i].name) == length && strncmp(list[i].name, stem, length) == 0) ||
             (strlen(number) == length && strncmp(number, stem, length) == 0))
@@ -266,8 +308,9 @@ static int remove_others(int folder, const Account *list, size_t n)
     while ((entry = readdir(dir))) {
         const char *dot = strrchr(entry->d_name, '.');
 
-        if (!dot || !(streq(dot, ".user") || streq(dot, ".group")) ||
-            is_current(list, n, entry->d_name, (size_t)(dot - entry->d_name)) ||
+        if (!dot || !(streq(dot, ".user") || streq(dot, ".group") || streq(dot, "." PRIVILEGED)) ||
+            is_current(list, n, entry->d_name, (size_t)(dot - entry->d_name),
+                       streq(dot, "." PRIVILEGED)) ||
             !is_ours(folder, entry->d_name))
             continue;
         if (unlinkat(folder, entry->d_name, 0) < 0 && errno != ENOENT)

@@ -6,6 +6,7 @@
 #include "json-util.h"
 
 #define TOO_LARGE "The configuration would become too large"
+#define CLEAR_SECRET "A text has no secret in clear: use 'secret 10' and its hash"
 
 typedef struct Loader {
     const ConfigParser *parser;
@@ -51,6 +52,8 @@ static int take_parsed(Loader *l, ConfigParsed *parsed)
         return 0;
     if (parsed->status != GRAMMAR_OK)
         return add_error(l, parsed->column, config_parsed_message(parsed));
+    if (parsed->line.row->kind == CONFIG_SECRET && !parsed->line.remove)
+        return add_error(l, 0, CLEAR_SECRET);
     r = l->accept(parsed, l->userdata);
     if (r == -EDQUOT) {
         l->stop = true;

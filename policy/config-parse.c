@@ -3,7 +3,9 @@
  * words that enter its mode in front, so that it can be given from the top. */
 #include "config-parse.h"
 
+#include <malloc.h>
 #include <stdio.h>
+#include <strings.h>
 
 #include "json-util.h"
 
@@ -210,7 +212,8 @@ static json_object *words_value(const ConfigRow *row, const GrammarMatch *m)
 
 static json_object *argument_value(const char *text, bool is_number)
 {
-    return is_number ? json_object_new_int64(strtoll(text, NULL, 10)) : json_object_new_string(text);
+    return is_number ? json_object_new_int64(strtoll(text, NULL, 10))
+                     : json_object_new_string(text);
 }
 
 /* All arguments "value". */
@@ -240,7 +243,8 @@ static json_object *named_value(const ConfigRow *row, const GrammarMatch *m)
     json_object *member = NULL;
 
     if (value)
-        member = row->kind == CONFIG_NAMED_LIST ? list_value(m, false) : argument_value(value, false);
+        member =
+            row->kind == CONFIG_NAMED_LIST ? list_value(m, false) : argument_value(value, false);
     if (!named || (value && !member) || json_object_object_add(named, name, member) < 0) {
         json_object_put(member);
         return NULL;
@@ -256,6 +260,7 @@ static json_object *line_value(const ConfigRow *row, const GrammarMatch *m)
     switch (row->kind) {
     case CONFIG_ENTER:
     case CONFIG_STRING:
+    case CONFIG_SECRET:
     case CONFIG_ITEM:
         return value ? json_object_new_string(value) : NULL;
     case CONFIG_NUMBER:
@@ -359,6 +364,8 @@ static int parse_at(const ConfigParser *p, const ConfigPlace *place, const char 
         ret->column = match.column;
         if (match.status == GRAMMAR_OK)
             r = take_match(ret, place, &match);
+        if (ret->line.row && ret->line.row->kind == CONFIG_SECRET && match.buffer)
+            explicit_bzero(match.buffer, malloc_usable_size(match.buffer));
     }
     grammar_match_done(&match);
     return r;
@@ -407,12 +414,53 @@ const char *config_parsed_message(const ConfigParsed *parsed)
     return "";
 }
 
+/* The value is in memory that is used again. */
+void config_parsed_wipe(ConfigParsed *parsed)
+{
+    const char *clear = parsed->line.value ? json_object_get_string(parsed->line.value) : NULL;
+
+    if (parsed->line.row && parsed->line.row->kind == CONFIG_SECRET && clear)
+        explicit_bzero((char *)(uintptr_t)clear, strlen(clear));
+}
+
 void config_parsed_done(ConfigParsed *parsed)
 {
+    config_parsed_wipe(parsed);
     json_object_put(parsed->line.value);
     free(parsed->name);
     config_place_done(&parsed->next);
     memset(parsed, 0, sizeof(*parsed));
+}
+
+/* Where the next word begins and ends; false behind the last. */
+static bool next_word(const char *line, size_t *start, size_t *end)
+{
+    *start = *end + strspn(line + *end, " \t");
+    *end = *start + strcspn(line + *start, " \t");
+    return *end > *start;
+}
+
+static bool abbreviates(const char *line, size_t start, size_t end, const char *keyword)
+{
+    return strncasecmp(line + start, keyword, end - start) == 0;
+}
+
+/* Goes by the words alone, generously: whoever mistypes a line has a secret too. */
+size_t config_public_length(const ConfigPlace *place, const char *line)
+{
+    size_t start, end = 0;
+
+    if (!next_word(line, &start, &end))
+        return strlen(line);
+    if (abbreviates(line, start, end, "no") && !next_word(line, &start, &end))
+        return strlen(line);
+    if (abbreviates(line, start, end, "username")) {
+        if (!next_word(line, &start, &end) || !next_word(line, &start, &end))
+            return strlen(line);
+    } else if (place->mode != CONFIG_MODE_USERNAME) {
+        return strlen(line);
+    }
+    return abbreviates(line, start, end, "secret") && line[end] ? end : strlen(line);
 }
 
 int config_complete(const ConfigParser *p, const ConfigPlace *place, const char *line,

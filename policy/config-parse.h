@@ -34,6 +34,12 @@ typedef struct ConfigParsed {
 int config_parse(const ConfigParser *p, const ConfigPlace *place, const char *line,
                  ConfigParsed *ret);
 void config_parsed_done(ConfigParsed *parsed);
+/* Overwrites a secret in clear, if the line has one. */
+void config_parsed_wipe(ConfigParsed *parsed);
+
+/* How much of the line may be remembered and shown: all of it, or what stands before a secret in
+ * clear, also in a line that has an error. */
+size_t config_public_length(const ConfigPlace *place, const char *line);
 
 /* What is wrong with it, as a text to print; "" when nothing is. */
 const char *config_parsed_message(const ConfigParsed *parsed);

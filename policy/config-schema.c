@@ -4,6 +4,7 @@
 #include "aaa.h"
 #include "cleanup.h"
 #include "names.h"
+#include "secret.h"
 #include "tasks.h"
 
 #define HELP(...) ((const char *const[]){__VA_ARGS__, NULL})
@@ -75,6 +76,18 @@ const ConfigRow config_rows[] = {
      .enters = CONFIG_MODE_USERNAME, .refuse = aaa_refuse_user_name},
     {ROW(USERNAME, "group", "<value:label>",
          HELP("User group of the user", "Name of the user group"), "aaa", "group", CONFIG_ITEM)},
+    {ROW(USERNAME, "secret", "<value:word(1-253)>",
+         HELP("What the user logs in with", "The secret in clear; only its hash is kept"), "aaa",
+         "secret", CONFIG_SECRET)},
+    {ROW(USERNAME, "secret 0", "<value:word(1-253)>",
+         HELP("What the user logs in with", "A secret in clear follows",
+              "The secret; only its hash is kept"),
+         "aaa", "secret", CONFIG_SECRET)},
+    {ROW(USERNAME, "secret 10", "<value:word(1-383)>",
+         HELP("What the user logs in with", "A hash of the secret follows",
+              "Hash as crypt(5) describes it: yescrypt, scrypt, bcrypt or SHA-512"),
+         "aaa", "secret", CONFIG_STRING),
+     .refuse = secret_refuse_hash},
 
     {TOP_ROW("crypto ca trustpoint", "<name:label>",
              HELP("Global crypto configuration commands", "Certification authority",
@@ -267,6 +280,15 @@ const ConfigRow *config_mode_row(ConfigMode mode)
 {
     for (size_t i = 0; i < config_n_rows; i++)
         if (config_rows[i].kind == CONFIG_ENTER && config_rows[i].enters == mode)
+            return &config_rows[i];
+    return NULL;
+}
+
+const ConfigRow *config_hash_row(const ConfigRow *secret)
+{
+    for (size_t i = 0; i < config_n_rows; i++)
+        if (config_rows[i].mode == secret->mode && config_rows[i].kind == CONFIG_STRING &&
+            strcmp(config_rows[i].path, secret->path) == 0)
             return &config_rows[i];
     return NULL;
 }

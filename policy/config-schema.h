@@ -25,6 +25,8 @@ typedef enum ConfigKind {
     CONFIG_STRING,   /* the argument "value" */
     CONFIG_NUMBER,   /* the same, as a number */
     CONFIG_NUMBERS,  /* an array of numbers, one for each argument "value" */
+    CONFIG_SECRET,   /* the argument "value" in clear: never in a configuration, which has the hash
+                        of the row of kind CONFIG_STRING at the same path */
     CONFIG_CONSTANT, /* the row's constant, as a string */
     CONFIG_TRUE,     /* true */
     CONFIG_ITEM,     /* one more element of an array that is a set */
@@ -59,6 +61,9 @@ extern const size_t config_n_rows;
 const char *config_mode_name(ConfigMode mode);
 /* The row that enters the mode; NULL for the top. */
 const ConfigRow *config_mode_row(ConfigMode mode);
+
+/* The row of what becomes of a secret. */
+const ConfigRow *config_hash_row(const ConfigRow *secret);
 
 /* Is the line one of many of its kind? Its first argument then says which one. */
 static inline int config_row_is_one_of_many(const ConfigRow *row)

@@ -73,6 +73,7 @@ static void print_value(FILE *f, const ConfigRow *row, json_object *value)
         break;
     case CONFIG_CONSTANT:
     case CONFIG_TRUE:
+    case CONFIG_SECRET:
         break;
     }
 }

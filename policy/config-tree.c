@@ -423,6 +423,7 @@ bool config_row_renders(const ConfigRow *row, json_object *value)
     case CONFIG_NAMED_LIST:
     case CONFIG_ENTER:
     case CONFIG_ITEM:
+    case CONFIG_SECRET:
         break;
     }
     return false;

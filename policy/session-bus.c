@@ -23,6 +23,7 @@ void session_bus_close(Session *session)
     Policy *policy = session->policy;
 
     transactions_forget_session(policy, session);
+    session_forget_secret(session);
     for (Session **p = &policy->sessions; *p; p = &(*p)->next)
         if (*p == session) {
             *p = session->next;
@@ -229,6 +230,9 @@ int session_end_closed(Session *session, sd_bus_message *m, sd_bus_error *reterr
 int session_check_asked(Session *session, sd_bus_message *m, bool *ret_resumed,
                         sd_bus_error *reterr_error)
 {
+    if (session->hashing)
+        return sd_bus_error_setf(reterr_error, ERROR_BUSY,
+                                 "Another call of this session is not answered yet");
     if (session->asked && session->asked != m)
         return sd_bus_error_setf(reterr_error, ERROR_BUSY,
                                  "Another call of this session waits for authorization");
@@ -252,12 +256,13 @@ int session_ask(Session *session, sd_bus_message *m, const char *const *tasks_ne
 
 /* --- Lines ------------------------------------------------------------------------------------ */
 
-static int reply_line(sd_bus_message *m, const Session *session, const ConfigParsed *parsed)
+int session_reply_line(sd_bus_message *m, const Session *session, const ConfigParsed *parsed)
 {
     bool accepted = parsed->status == GRAMMAR_OK || parsed->status == GRAMMAR_EMPTY;
 
     return sd_bus_reply_method_return(m, "buss", accepted, (uint32_t)parsed->column,
-                                      config_parsed_message(parsed), config_mode_name(session->place.mode));
+                                      config_parsed_message(parsed),
+                                      config_mode_name(session->place.mode));
 }
 
 /* Entering a line does nothing by itself, and a commit asks about all of them. So somebody who types
@@ -294,11 +299,13 @@ static int accept_line(sd_bus_message *m, Session *session, ConfigParsed *parsed
             return r < 0 ? r : 1;
         (void)task_list_add(&session->granted, parsed->line.row->task, "write");
     }
+    if (parsed->line.row->kind == CONFIG_SECRET && !parsed->line.remove)
+        return session_hash_secret(m, session, parsed);
     r = session_accept(session, parsed);
     if (r == -EDQUOT)
         return sd_bus_error_setf(reterr_error, ERROR_LIMIT_EXCEEDED,
                                  "The configuration would become too large");
-    return r < 0 ? r : reply_line(m, session, parsed);
+    return r < 0 ? r : session_reply_line(m, session, parsed);
 }
 
 int policy1_session_method_line(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
@@ -324,7 +331,7 @@ int policy1_session_method_line(sd_bus_message *m, void *userdata, sd_bus_error 
         r = accept_line(m, session, &parsed, resumed, reterr_error);
     else if (r >= 0)
         r = resumed ? session_refuse_stale(session, m, reterr_error)
-                    : reply_line(m, session, &parsed);
+                    : session_reply_line(m, session, &parsed);
     config_parsed_done(&parsed);
     return r;
 }

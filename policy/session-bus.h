@@ -20,6 +20,13 @@ int session_check_asked(Session *session, sd_bus_message *m, bool *ret_resumed,
 int session_ask(Session *session, sd_bus_message *m, const char *const *tasks_needed,
                 const char *const *details, sd_bus_error *reterr_error);
 
+int session_reply_line(sd_bus_message *m, const Session *session, const ConfigParsed *parsed);
+
+/* session-secret.c: enters the line with the hash of its secret, and answers the message, when
+ * there is one. What was parsed is taken over on success (a positive return). */
+int session_hash_secret(sd_bus_message *m, Session *session, ConfigParsed *parsed);
+void session_forget_secret(Session *session);
+
 /* The answer is there, but what it was about is not: it counts for nothing. */
 int session_refuse_stale(const Session *session, sd_bus_message *m, sd_bus_error *reterr_error);
 

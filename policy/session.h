@@ -43,6 +43,7 @@ typedef struct Session {
     TaskList granted;    /* lately, for lines */
     uint64_t granted_until;
     unsigned granted_by; /* which rules */
+    void *hashing;       /* a line with a secret that is not hashed yet */
     bool closed;         /* goes as soon as that message is back */
     struct Session *next;
 } Session;

@@ -33,7 +33,12 @@ static bool enter(json_object *root, const char *text)
 
         assert(config_complete(parser, &place, line, look, NULL) == 0);
         assert(config_parse(parser, &place, line, &parsed) == 0);
-        if (parsed.status == GRAMMAR_OK && config_apply(root, &parsed.line) == 0) {
+        assert(config_public_length(&place, line) <= strlen(line));
+        /* A session would enter what it is hashed to. */
+        if (parsed.status == GRAMMAR_OK && parsed.line.row->kind == CONFIG_SECRET &&
+            !parsed.line.remove)
+            assert(config_public_length(&place, line) < strlen(line));
+        else if (parsed.status == GRAMMAR_OK && config_apply(root, &parsed.line) == 0) {
             config_place_done(&place);
             place = parsed.next;
             parsed.next.name = NULL;

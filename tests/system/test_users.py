@@ -135,3 +135,98 @@ def test_oneself(peopled):
     assert show(peopled, "show user tasks", "dossier-user") == []
     assert show(peopled, "show user all", "admin")[:3] == ["Username: admin", "Groups: root-lr", "User admin has the following Task ID(s):"]
     assert len(show(peopled, "show user tasks", "root")) == 85
+
+
+# --- Secrets --------------------------------------------------------------------------------------------------------------------------
+
+SECRET = "Zebra-Crossing-42"
+
+
+@pytest.fixture(scope="module")
+def passwords(peopled):
+    """The router's sshd asks for passwords."""
+    peopled.write("/etc/ssh/sshd_config.d/00-passwords.conf", "PasswordAuthentication yes\n")
+    peopled.run(["systemctl", "reload", "ssh.service"])
+    peopled.write("/srv/ask", "#!/bin/sh\ncat /srv/secret\n", 0o755)
+    return peopled
+
+
+def gets_in(router, user, secret):
+    """ssh inside the router, with nothing but a password."""
+    router.write("/srv/secret", secret + "\n", 0o600)
+    words = ["env", "SSH_ASKPASS=/srv/ask", "SSH_ASKPASS_REQUIRE=force", "ssh", "-F", "none", "-o", "PreferredAuthentications=password",
+             "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-o", "NumberOfPasswordPrompts=1",
+             f"{user}@127.0.0.1", "show user"]
+    result = router.run(words, check=False)
+    assert result.returncode == 0 or "Permission denied" in result.stderr, result.stderr
+    return result.returncode == 0 and result.stdout == f"{user}\n"
+
+
+def hash_of(router, user):
+    """From the running configuration."""
+    found = re.search(r"^ secret 10 (\S+)$", router.chancery(f"show running-config username {user}").stdout, re.M)
+    return found and found[1]
+
+
+def test_no_secret_no_password(passwords):
+    for secret in ("", "!", "*", SECRET):
+        assert not gets_in(passwords, "alice", secret), secret
+
+
+@pytest.mark.parametrize("line", ["secret 5 $1$abc$def", "secret 10 cisco", "secret 10 $1$abc$def", "secret 10", "secret two words"])
+def test_what_is_no_secret(line, passwords):
+    result = passwords.run(["chancery"], "admin", stdin=f"configure\nusername alice\n{line}\ncommit\n", check=False)
+    assert result.returncode != 0 and hash_of(passwords, "alice") is None
+
+
+def test_secrets_need_the_task(passwords):
+    assert "aaa (WRITE)" in passwords.run(["chancery"], "alice", stdin="configure\nusername alice secret x\n", check=False).stderr
+
+
+def test_secret_lets_in(passwords):
+    configure(passwords, ["username alice", f"secret {SECRET}"])
+    assert not gets_in(passwords, "alice", SECRET.lower())
+    assert gets_in(passwords, "alice", SECRET)
+    assert hash_of(passwords, "alice").startswith("$y$")
+    assert not gets_in(passwords, "dossier-user", SECRET)
+    for name in ("alice", passwords.output(["id", "-u", "alice"]).strip()):
+        assert passwords.output(["stat", "-c", "%a", f"/run/userdb/{name}.user-privileged"]) == "600\n"
+
+
+def test_hash_can_be_copied(passwords):
+    """As it stands in the configuration, for another user and from a file."""
+    made = hash_of(passwords, "alice")
+    configure(passwords, ["username dossier-user", f"secret 10 {made}"])
+    assert gets_in(passwords, "dossier-user", SECRET)
+    passwords.write("/srv/clear", f"username dossier-user\n secret {SECRET}\n")
+    result = passwords.run(["chancery"], "admin", stdin="configure\nload /srv/clear\n", check=False)
+    assert result.returncode != 0 and "A text has no secret in clear" in result.stdout + result.stderr
+
+
+def test_clear_text_is_nowhere(passwords):
+    """Not where the configuration is shown or kept, in no journal, no history, no message."""
+    with passwords.console("admin") as console:
+        console.prompt()
+        for line in ("configure", "username alice", f"secret {SECRET}", f"secr 0 {SECRET}", f"secret 5 {SECRET}", "group nowhere", "commit",
+                     "show configuration failed", "show configuration", "abort"):
+            console.command(line)
+        shown = re.sub(r"^RP/0/RP0/CPU0:.*", "", rendered(console.transcript), flags=re.M)  # all but what was typed
+        assert SECRET not in shown and "secret 10 $y$" in shown
+        console.line("exit")
+        console.process.wait(30)
+    history = passwords.output("cat ~admin/.chancery_history")
+    assert "secret <removed>\nsecr <removed>\nsecret <removed>\n" in history
+    batch = passwords.run(["chancery"], "admin", stdin=f"configure\nusername alice\nsecret 5 {SECRET}\n", check=False)
+    assert batch.returncode != 0 and SECRET not in batch.stdout + batch.stderr and "secret <removed>" in batch.stderr
+    assert SECRET not in history + passwords.output("journalctl --sync; journalctl --no-pager --output=export")
+    found = passwords.run(f"grep -rl {SECRET} /var/lib/chancery /var/lib/private /run /etc", check=False)
+    assert found.stdout == "", found.stdout
+
+
+def test_secret_is_withdrawn(passwords):
+    assert gets_in(passwords, "alice", SECRET)
+    configure(passwords, ["username alice", "no secret"])
+    assert not gets_in(passwords, "alice", SECRET) and gets_in(passwords, "dossier-user", SECRET)
+    assert passwords.run("ls /run/userdb/alice.user-privileged", check=False).returncode != 0
+    configure(passwords, ["no username dossier-user"])
+    assert passwords.run("ls /run/userdb/*privileged", check=False).returncode != 0

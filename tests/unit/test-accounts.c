@@ -3,6 +3,7 @@
 #include "test-common.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "accounts.h"
 #include "atomic-file.h"
@@ -101,6 +102,43 @@ static void test_records(void **state)
     assert_null(accounts_name(accounts, 60801));
 }
 
+static Aaa *aaa_with_secret(const char *secret)
+{
+    _cleanup_json_ json_object *section = NULL;
+    _cleanup_free_ char *text = NULL;
+    Aaa *aaa = NULL;
+
+    assert_true(asprintf(&text, "{\"username\":{\"ann\":{\"secret\":\"%s\"},\"bob\":{}}}", secret) >
+                0);
+    assert_int_equal(json_parse(text, strlen(text), &section), 0);
+    assert_int_equal(aaa_compile(section, NULL, NULL, &aaa), 0);
+    return aaa;
+}
+
+/* In a file that only root may read, gone with the secret. */
+static void test_secrets(void **state)
+{
+    const Scratch *scratch = *state;
+    _cleanup_(accounts_freep) Accounts *accounts = accounts_of(scratch);
+    _cleanup_(aaa_freep) Aaa *with = aaa_with_secret("$6$salt$abc"), *without = AAA("ann", "bob");
+    _cleanup_free_ void *data = NULL;
+    struct stat st;
+    size_t size;
+
+    assert_int_equal(accounts_apply(accounts, with), 0);
+    assert_int_equal(fstatat(scratch->fd, "ann.user-privileged", &st, 0), 0);
+    assert_int_equal(st.st_mode & 07777, 0600);
+    assert_int_equal(fstatat(scratch->fd, "60801.user-privileged", &st, 0), 0);
+    assert_int_equal(st.st_mode & 07777, 0600);
+    assert_false(there(scratch, "bob.user-privileged"));
+    assert_int_equal(read_file_at(scratch->fd, "ann.user-privileged", 4096, &data, &size), 0);
+    assert_non_null(memmem(data, size, "{\"privileged\":{\"hashedPassword\":[\"$6$salt$abc\"]}",
+                           STRLEN("{\"privileged\":{\"hashedPassword\":[\"$6$salt$abc\"]}")));
+    assert_int_equal(accounts_apply(accounts, without), 0);
+    assert_false(there(scratch, "ann.user-privileged") || there(scratch, "60801.user-privileged"));
+    assert_true(there(scratch, "ann.user"));
+}
+
 /* Also after a restart, and after the user was gone for a while. */
 static void test_uids_stay(void **state)
 {
@@ -191,6 +229,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_records, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_secrets, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_uids_stay, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_foreign_records_stay, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_too_many, set_up, tear_down),

@@ -10,6 +10,7 @@
 
 #include "config-parse.h"
 #include "json-util.h"
+#include "secret.h"
 
 static ConfigParser *parser;
 
@@ -225,7 +226,7 @@ static void test_refused(void **state)
         {"crypto ca trustpoint a ip-address 10.1.1", GRAMMAR_INVALID, 34},
         {"crypto ca trustpool policy cabundle url ftp", GRAMMAR_INVALID, 40},
         {"taskgroup t task read all", GRAMMAR_INVALID, 23},
-        {"username u secret 5 x", GRAMMAR_INVALID, 11},
+        {"username u secret 5 x", GRAMMAR_INVALID, 20},
         {"hostname a\x1b", GRAMMAR_INVALID, 10},
         {"crypto ca trustpoint a description x\xc2\x9by", GRAMMAR_INVALID, 36},
         {"nonsense", GRAMMAR_INVALID, 2},
@@ -353,8 +354,8 @@ static json_object *random_named(const ConfigRow *row)
     }
     list = json_object_new_array();
     for (uint32_t n = 1 + roll(3); n > 0; n--)
-        json_object_array_add(
-            list, json_object_new_string((ipv6 ? addresses6 : addresses)[roll(3)]));
+        json_object_array_add(list,
+                              json_object_new_string((ipv6 ? addresses6 : addresses)[roll(3)]));
     json_object_object_add(o, name, list);
     return o;
 }
@@ -364,6 +365,8 @@ static json_object *random_value(const ConfigRow *row)
     static const char *const labels[] = {"a", "Core-1", "x.y_z", "constructor", "root-key"};
     static const char *const lines[] = {"CN=a,O=b c", "text with \"quotes\" and | pipe",
                                         "\xc3\xa9t\xc3\xa9 \xe2\x82\xac", "no", "! bang"};
+    static const char *const hashes[] = {
+        "$y$j9T$L48uA6BUg9a3re9BWD6hV.$Iz90y/OUq31JQ4kPDgzWxi4Ukb8AQIkzsEpxOoEJdHB", "$6$salt$X"};
     const char *values = strchr(row->tail, ':');
     unsigned low, high;
     json_object *o;
@@ -405,7 +408,12 @@ static json_object *random_value(const ConfigRow *row)
     case CONFIG_NAMED:
     case CONFIG_NAMED_LIST:
         return random_named(row);
+    case CONFIG_SECRET:
+        return json_object_new_string(hashes[roll(2)]);
     case CONFIG_STRING:
+        if (row->refuse == secret_refuse_hash)
+            return json_object_new_string(hashes[roll(2)]);
+        break;
     case CONFIG_ITEM:
         break;
     }
