@@ -31,8 +31,9 @@ static void print_some(Chance *c, FILE *f, const char *letters, unsigned min, un
 /* Few names, so that lines meet; and some that look like something else. */
 static void print_label(Chance *c, FILE *f, unsigned max)
 {
-    static const char *const names[] = {"a", "B", "core", "x.y-z_1", "0", "none", "no", "t", "self",
-                                        "all", "end", "ca-certificate", "description"};
+    static const char *const names[] = {
+        "a",    "B",   "core", "x.y-z_1",        "0",          "none", "no", "t",
+        "self", "all", "end",  "ca-certificate", "description"};
 
     if (chance_below(c, 8) > 0) {
         (void)fputs(names[chance_below(c, ELEMENTSOF(names))], f);
@@ -54,15 +55,35 @@ static void print_hostname(Chance *c, FILE *f, unsigned max)
 
 static void print_word(Chance *c, FILE *f, unsigned max)
 {
+    /* Some words are hashes of secrets. */
+    if (max >= 40 && chance_below(c, 4) == 0) {
+        (void)fputs("$6$salt$", f);
+        print_some(c, f, "abz019./", 1, 20);
+        return;
+    }
     print_some(c, f, "abcXYZ019", 1, 1);
     print_some(c, f, "abz019=+/,;:!#$%&'()*<>?@[]^_`{|}~\\.\"-", 0, max < 24 ? max - 1 : 23);
 }
 
 static void print_text(Chance *c, FILE *f, unsigned max)
 {
-    static const char *const pieces[] = {"a",  "some words", "CN=x,O=\"y z\"", "!", "!x", "end",
-                                         "no", "'",          "|",              "$", "\\", "?",
-                                         "a  b", "\xc3\xa4\xc3\xb6", "\xe2\x82\xac", "\t-", "100%"};
+    static const char *const pieces[] = {"a",
+                                         "some words",
+                                         "CN=x,O=\"y z\"",
+                                         "!",
+                                         "!x",
+                                         "end",
+                                         "no",
+                                         "'",
+                                         "|",
+                                         "$",
+                                         "\\",
+                                         "?",
+                                         "a  b",
+                                         "\xc3\xa4\xc3\xb6",
+                                         "\xe2\x82\xac",
+                                         "\t-",
+                                         "100%"};
     unsigned left = max;
 
     for (unsigned n = 1 + chance_below(c, 4), i = 0; i < n; i++) {
