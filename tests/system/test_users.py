@@ -146,7 +146,7 @@ SECRET = "Zebra-Crossing-42"
 def passwords(peopled):
     """The router's sshd asks for passwords."""
     peopled.write("/etc/ssh/sshd_config.d/00-passwords.conf", "PasswordAuthentication yes\n")
-    peopled.run(["systemctl", "reload", "ssh.service"])
+    peopled.run(["systemctl", "restart", "ssh.service"])
     peopled.write("/srv/ask", "#!/bin/sh\ncat /srv/secret\n", 0o755)
     return peopled
 
