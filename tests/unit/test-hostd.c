@@ -12,7 +12,8 @@
 #include "services.h"
 #include "sshd-effective.h"
 
-#define HEAD "# Made by chancery-hostd from the configuration. Do not edit: see chancery-hostd(8).\n"
+#define HEAD                                                                                       \
+    "# Made by chancery-hostd from the configuration. Do not edit: see chancery-hostd(8).\n"
 
 static json_object *parse(const char *text)
 {
@@ -70,7 +71,8 @@ static void test_more_than_fits(void **state)
     assert_int_equal(services_read(section, &services), -EBADMSG);
 }
 
-static void assert_rendered(char *(*render)(const Services *services), const char *json, const char *expected)
+static void assert_rendered(char *(*render)(const Services *services), const char *json,
+                            const char *expected)
 {
     _cleanup_json_ json_object *section = parse(json);
     _cleanup_free_ char *text = NULL;
@@ -93,18 +95,21 @@ static void test_sshd(void **state)
     assert_rendered(render_sshd, "{\"ssh\":{\"v2\":true,\"vrf\":[\"mgmt\"]}}",
                     "ListenAddress 0.0.0.0\nListenAddress [::]\n"
                     "ListenAddress 0.0.0.0 rdomain mgmt\nListenAddress [::] rdomain mgmt\n");
-    assert_rendered(render_sshd, "{\"ssh\":{\"netconf\":{\"vrf\":[\"default\",\"mgmt\"]}}}",
-                    "ListenAddress 0.0.0.0\nListenAddress [::]\n"
-                    "ListenAddress 0.0.0.0:830\nListenAddress [::]:830\n"
-                    "ListenAddress 0.0.0.0:830 rdomain mgmt\nListenAddress [::]:830 rdomain mgmt\n");
+    assert_rendered(
+        render_sshd, "{\"ssh\":{\"netconf\":{\"vrf\":[\"default\",\"mgmt\"]}}}",
+        "ListenAddress 0.0.0.0\nListenAddress [::]\n"
+        "ListenAddress 0.0.0.0:830\nListenAddress [::]:830\n"
+        "ListenAddress 0.0.0.0:830 rdomain mgmt\nListenAddress [::]:830 rdomain mgmt\n");
 }
 
 static void test_snmpd(void **state)
 {
     assert_rendered(render_snmpd, "{}", "");
     assert_rendered(render_snmpd,
-                    "{\"snmp\":{\"community\":[\"lab\"],\"host\":{\"192.0.2.9\":\"alerts\"},\"traps\":{\"pki\":true}}}",
-                    "master agentx\nrocommunity lab\nrocommunity6 lab\ntrap2sink 192.0.2.9 alerts\n");
+                    "{\"snmp\":{\"community\":[\"lab\"],\"host\":{\"192.0.2.9\":\"alerts\"},"
+                    "\"traps\":{\"pki\":true}}}",
+                    "master agentx\nagentXPerms 0660 0711 root chancery-snmp\nrocommunity "
+                    "lab\nrocommunity6 lab\ntrap2sink 192.0.2.9 alerts\n");
 }
 
 static void assert_hosts(const char *json, const char *expected)
@@ -121,14 +126,18 @@ static void test_hosts(void **state)
     assert_hosts("{}", "");
     assert_hosts("{\"hostname\":\"ios\"}", "");
     assert_hosts("{\"hostname\":\"ios\",\"domain\":{\"name\":\"lab\"}}", "127.0.1.1 ios.lab ios\n");
-    assert_hosts("{\"domain\":{\"ipv4-host\":{\"ca\":[\"192.0.2.1\",\"192.0.2.2\"],\"x.lab\":[\"192.0.2.3\"]},"
+    assert_hosts("{\"domain\":{\"ipv4-host\":{\"ca\":[\"192.0.2.1\",\"192.0.2.2\"],\"x.lab\":["
+                 "\"192.0.2.3\"]},"
                  "\"ipv6-host\":{\"ca\":[\"2001:db8::1\"]}}}",
                  "192.0.2.1 ca\n192.0.2.2 ca\n192.0.2.3 x.lab\n2001:db8::1 ca\n");
-    assert_hosts("{\"domain\":{\"name\":\"lab\",\"ipv4-host\":{\"ca\":[\"192.0.2.1\"],\"x.lab\":[\"192.0.2.3\"],"
+    assert_hosts("{\"domain\":{\"name\":\"lab\",\"ipv4-host\":{\"ca\":[\"192.0.2.1\"],\"x.lab\":["
+                 "\"192.0.2.3\"],"
                  "\"y.lab.example\":[\"192.0.2.4\"]}}}",
                  "192.0.2.1 ca ca.lab\n192.0.2.3 x.lab x\n192.0.2.4 y.lab.example\n");
     /* policyd's grammar lets none of these through; nor is any of them written. */
-    assert_hosts("{\"domain\":{\"name\":\"a b\",\"ipv4-host\":{\"x\\n0.0.0.0 y\":[\"192.0.2.1\"],\"x\":[\"192.0.2.1 y\",1,\"\"]}}}", "");
+    assert_hosts("{\"domain\":{\"name\":\"a b\",\"ipv4-host\":{\"x\\n0.0.0.0 "
+                 "y\":[\"192.0.2.1\"],\"x\":[\"192.0.2.1 y\",1,\"\"]}}}",
+                 "");
 }
 
 typedef struct Problems {
@@ -159,28 +168,36 @@ static void test_effective(void **state)
 {
     static const char mgmt[] = "{\"ssh\":{\"vrf\":[\"mgmt\"],\"netconf\":{\"vrf\":[\"default\"]}}}";
     static const char foreign[] = "sshd's own configuration says where it listens: ListenAddress";
-    static const char none[] = "There is no NETCONF server on this system: sshd has no subsystem 'netconf'";
+    static const char none[] =
+        "There is no NETCONF server on this system: sshd has no subsystem 'netconf'";
     char expected[512];
 
     assert_problems("{\"ssh\":{\"v2\":true}}", "", "");
     assert_problems("{\"ssh\":{\"rate-limit\":6}}", "port 22\nmaxstartups 6:100:6\n", "");
     assert_problems("{\"ssh\":{\"rate-limit\":6}}", "maxstartups 6:30:60\n",
-                    "ssh server rate-limit 6: It would have no effect: sshd's own configuration says MaxStartups 6:30:60\n");
+                    "ssh server rate-limit 6: It would have no effect: sshd's own configuration "
+                    "says MaxStartups 6:30:60\n");
     assert_problems(mgmt,
                     "listenaddress 0.0.0.0:22 rdomain mgmt\nlistenaddress [::]:22 rdomain mgmt\n"
                     "listenaddress [::]:830\nsubsystem netconf /usr/bin/x -y\n",
                     "");
     for (size_t i = 0; i < 3; i++) {
-        static const char *const strangers[] = {"192.0.2.1:22", "0.0.0.0:22 rdomain other", "[2001:db8::1]:22"};
+        static const char *const strangers[] = {"192.0.2.1:22", "0.0.0.0:22 rdomain other",
+                                                "[2001:db8::1]:22"};
         char output[128];
 
-        (void)snprintf(output, sizeof(output), "subsystem netconf x\nlistenaddress %s\nlistenaddress 0.0.0.0:22\n", strangers[i]);
-        (void)snprintf(expected, sizeof(expected), "ssh server vrf mgmt: %s %s\nssh server netconf vrf default: %s %s\n", foreign, strangers[i],
-                       foreign, strangers[i]);
+        (void)snprintf(output, sizeof(output),
+                       "subsystem netconf x\nlistenaddress %s\nlistenaddress 0.0.0.0:22\n",
+                       strangers[i]);
+        (void)snprintf(expected, sizeof(expected),
+                       "ssh server vrf mgmt: %s %s\nssh server netconf vrf default: %s %s\n",
+                       foreign, strangers[i], foreign, strangers[i]);
         assert_problems(mgmt, output, expected);
     }
-    (void)snprintf(expected, sizeof(expected), "ssh server netconf vrf default: %s\nnetconf-yang agent ssh: %s\n", none, none);
-    assert_problems("{\"ssh\":{\"netconf\":{\"vrf\":[\"default\"]}},\"netconf-yang\":{\"agent\":{\"ssh\":true}}}",
+    (void)snprintf(expected, sizeof(expected),
+                   "ssh server netconf vrf default: %s\nnetconf-yang agent ssh: %s\n", none, none);
+    assert_problems("{\"ssh\":{\"netconf\":{\"vrf\":[\"default\"]}},\"netconf-yang\":{\"agent\":{"
+                    "\"ssh\":true}}}",
                     "subsystem netconfx y\nsubsystem sftp z\nnetconf\n", expected);
 }
 
@@ -189,29 +206,38 @@ static void test_too_much_output(void **state)
     _cleanup_free_ char *output = calloc(1, SSHD_OUTPUT_MAX + 1);
     Services services = {0};
 
-    assert_int_equal(sshd_effective_check(output, SSHD_OUTPUT_MAX + 1, &services, note, NULL), -EFBIG);
+    assert_int_equal(sshd_effective_check(output, SSHD_OUTPUT_MAX + 1, &services, note, NULL),
+                     -EFBIG);
     assert_int_equal(sshd_effective_check(output, SSHD_OUTPUT_MAX, &services, note, NULL), 0);
 }
 
 static void test_every_line(void **state)
 {
     _cleanup_json_ json_object *section =
-        parse("{\"ssh\":{\"v2\":true,\"rate-limit\":6,\"vrf\":[\"a\",\"b\"],\"netconf\":{\"vrf\":[\"c\"]}},\"netconf-yang\":{\"agent\":{\"ssh\":true}}}");
+        parse("{\"ssh\":{\"v2\":true,\"rate-limit\":6,\"vrf\":[\"a\",\"b\"],\"netconf\":{\"vrf\":["
+              "\"c\"]}},\"netconf-yang\":{\"agent\":{\"ssh\":true}}}");
     Problems problems = {""};
     Services services;
 
     assert_int_equal(services_read(section, &services), 0);
     assert_int_equal(sshd_every_line(&services, "why", note, &problems), 0);
-    assert_string_equal(problems.text, "ssh server v2: why\nssh server rate-limit 6: why\nssh server vrf a: why\nssh server vrf b: why\n"
-                                       "ssh server netconf vrf c: why\nnetconf-yang agent ssh: why\n");
+    assert_string_equal(problems.text,
+                        "ssh server v2: why\nssh server rate-limit 6: why\nssh server vrf a: "
+                        "why\nssh server vrf b: why\n"
+                        "ssh server netconf vrf c: why\nnetconf-yang agent ssh: why\n");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_refused_sections), cmocka_unit_test(test_more_than_fits), cmocka_unit_test(test_sshd),
-        cmocka_unit_test(test_snmpd),            cmocka_unit_test(test_hosts),          cmocka_unit_test(test_effective),
-        cmocka_unit_test(test_too_much_output),  cmocka_unit_test(test_every_line),
+        cmocka_unit_test(test_refused_sections),
+        cmocka_unit_test(test_more_than_fits),
+        cmocka_unit_test(test_sshd),
+        cmocka_unit_test(test_snmpd),
+        cmocka_unit_test(test_hosts),
+        cmocka_unit_test(test_effective),
+        cmocka_unit_test(test_too_much_output),
+        cmocka_unit_test(test_every_line),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
