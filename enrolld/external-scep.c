@@ -9,6 +9,7 @@
 #include "scep-client.h"
 
 #define POLLS_AT_ONCE 8U
+#define WAIT_MAX INT64_C(3600)
 #define USEC_PER_SEC UINT64_C(1000000)
 
 typedef struct ScepJob {
@@ -16,11 +17,13 @@ typedef struct ScepJob {
     char *trustpoint;
     char *configuration;
     char *url;
-    bool poll, legacy;
+    bool poll, renew, legacy;
+    bool by_certificate; /* what is there signs the request for what comes */
     int64_t now;
     RequestRetry retry;
     const char *digest;
     X509 *authority;
+    X509 *renewed;                  /* the router certificate that is there; NULL for none */
     X509 *others[RECORD_CHAIN_MAX]; /* what came with it */
     size_t n_others;
     /* Of a new request */
@@ -50,6 +53,7 @@ static void scep_job_free(void *data)
     free(j->configuration);
     free(j->url);
     X509_free(j->authority);
+    X509_free(j->renewed);
     for (size_t i = 0; i < j->n_others; i++)
         X509_free(j->others[i]);
     key_name_done(&j->key);
@@ -95,15 +99,18 @@ static int make_signer(Job *job, ScepJob *j)
 {
     _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
     char transaction[SCEP_TRANSACTION_SIZE];
+    Request *request = j->request;
     int r;
 
     r = enrollment_load_key(job, j->manager, &j->key, "scep-certificate", &key);
     if (r < 0)
         return r;
-    r = scep_transaction(key, transaction);
-    if (r >= 0)
+    r = scep_transaction(key, j->renewed, transaction);
+    if (r >= 0 && j->by_certificate)
+        r = certificate_encode(j->renewed, &request->signer, &request->signer_size);
+    else if (r >= 0)
         r = scep_signer_certificate(j->manager->context, key, j->subject, transaction, j->now,
-                                    &j->request->signer, &j->request->signer_size);
+                                    &request->signer, &request->signer_size);
     if (r < 0)
         return enrollment_sign_failed(job, r, "certificate for the SCEP request");
     j->request->transaction = strdup(transaction);
@@ -201,18 +208,21 @@ static int enroll_run(Job *job, void *data)
     size_t size = 0;
     int r;
 
-    r = prepare(job, j, &sent, &size);
-    if (r < 0)
-        return r;
-    job_progress(job, 30, "Asking the server what it can");
+    job_progress(job, 5, "Asking the server what it can");
     r = scep_get_capabilities(&server, &capabilities, j->reason);
     if (r < 0)
         return outcome(job, j, r);
+    /* As at the first time, where the server knows nothing else. */
+    j->by_certificate = j->by_certificate && capabilities.renewal;
+    r = prepare(job, j, &sent, &size);
+    if (r < 0)
+        return r;
     r = write_ahead(job, j);
     if (r < 0)
         return r;
     job_progress(job, 50, "Sending the request");
-    r = exchange(j, &server, &capabilities, SCEP_ENROLL, sent, size);
+    r = exchange(j, &server, &capabilities, j->by_certificate ? SCEP_RENEWAL : SCEP_ENROLL, sent,
+                 size);
     explicit_bzero(sent, size);
     return outcome(job, j, r);
 }
@@ -308,10 +318,10 @@ static int grant(Job *job, ScepJob *j, Trustpoint *t)
         return report_installed(job, t);
     }
     t->record.request = before;
-    return restore(j, t,
-                   job_fail(job, error_name_from_errno(r),
-                            "%s cannot enroll: the certificate that came cannot be used: %s",
-                            t->name, reason[0] ? reason : strerror(-r)));
+    (void)snprintf(j->reason, sizeof(j->reason), "the certificate that came cannot be used: %s",
+                   reason[0] ? reason : strerror(-r));
+    return restore(
+        j, t, job_fail(job, error_name_from_errno(r), "%s cannot enroll: %s", t->name, j->reason));
 }
 
 static int enroll_finish(Job *job, ScepJob *j, Trustpoint *t)
@@ -336,6 +346,17 @@ static int enroll_finish(Job *job, ScepJob *j, Trustpoint *t)
     }
 }
 
+/* The old certificate stays, and it is tried again, later and later. */
+static void count_failure(Manager *m, Trustpoint *t, const char *reason)
+{
+    int r = trustpoint_renewal_failed(&m->trustpoints, t);
+
+    if (r < 0)
+        log_warning_errno(r, "Failed to write down a failure of trustpoint %s, ignoring: %m",
+                          t->name);
+    log_ended(t, "for renewal came to nothing", reason);
+}
+
 static int enroll_done(Job *job, void *data, int r)
 {
     ScepJob *j = data;
@@ -348,7 +369,9 @@ static int enroll_done(Job *job, void *data, int r)
         r = job_fail(job, ERROR_CONFLICT,
                      "The configuration of %s has changed meanwhile: try again", j->trustpoint);
     r = r < 0 ? restore(j, t, r) : enroll_finish(job, j, t);
-    t->poll_at = 0;
+    if (r < 0 && j->renew)
+        count_failure(m, t, j->reason[0] ? j->reason : strerror(-r));
+    t->poll_at = t->renew_at = 0;
     announce_trustpoint_changed(m, t);
     scep_schedule(m);
     return r;
@@ -376,6 +399,8 @@ static void poll_finish(Job *job, ScepJob *j, Trustpoint *t, int error)
         log_ended(t, "was rejected", why ? why : "");
     else if (t->record.request->lifecycle.state == REQUEST_TIMED_OUT)
         log_ended(t, "timed out", why ? why : "the CA has not decided");
+    if (!lifecycle_is_open(&t->record.request->lifecycle) && trustpoint_certificate(t, ROLE_ROUTER))
+        (void)trustpoint_renewal_failed(&m->trustpoints, t);
 }
 
 static int poll_done(Job *job, void *data, int r)
@@ -387,7 +412,7 @@ static int poll_done(Job *job, void *data, int r)
     if (t && t->config && t->record.request)
         poll_finish(job, j, t, r);
     if (t) {
-        t->poll_at = 0;
+        t->poll_at = t->renew_at = 0;
         announce_trustpoint_changed(m, t);
     }
     scep_schedule(m);
@@ -418,6 +443,10 @@ static int job_new(Manager *m, const Trustpoint *t, ScepJob **ret)
     for (size_t i = 0; i < t->record.n_chain; i++) {
         j->others[j->n_others++] = t->record.chain[i]->x509;
         (void)X509_up_ref(t->record.chain[i]->x509);
+    }
+    if (trustpoint_certificate(t, ROLE_ROUTER)) {
+        j->renewed = trustpoint_certificate(t, ROLE_ROUTER)->x509;
+        (void)X509_up_ref(j->renewed);
     }
     *ret = TAKE_PTR(j);
     return 0;
@@ -484,6 +513,35 @@ static int start_poll(Manager *m, Trustpoint *t)
     return r;
 }
 
+/* The subject is that of the certificate that is there: nobody is asked again. */
+static int start_renewal(Manager *m, Trustpoint *t)
+{
+    static const EnrollOptions nothing = {.challenge = NULL};
+    const StoredCertificate *old = trustpoint_certificate(t, ROLE_ROUTER);
+    _cleanup_(scep_job_freep) ScepJob *j = NULL;
+    int r;
+
+    r = job_new(m, t, &j);
+    if (r >= 0)
+        r = add_new_request(j, t, &nothing);
+    if (r < 0)
+        return r;
+    j->renew = true;
+    /* Only with the key that it was made for. */
+    j->by_certificate = t->config->renew_by_certificate && key_name_equal(&old->key, &j->key);
+    j->subject = X509_NAME_dup(X509_get_subject_name(old->x509));
+    if (!j->subject)
+        return -ENOMEM;
+    r = job_start_internal(m->server, &(JobWork){.kind = "renew",
+                                                 .run = enroll_run,
+                                                 .done = enroll_done,
+                                                 .free_data = scep_job_free,
+                                                 .data = TAKE_PTR(j)});
+    if (r >= 0)
+        t->busy = true;
+    return r;
+}
+
 /* --- When ------------------------------------------------------------------------------------- */
 
 static bool is_polling(const Trustpoint *t)
@@ -493,13 +551,39 @@ static bool is_polling(const Trustpoint *t)
 }
 
 /* On a clock that nobody sets, so that a jump of the other delays nothing twice. */
-static void set_time(Manager *m, Trustpoint *t, uint64_t now)
+static uint64_t next_time(Manager *m, Trustpoint *t, uint64_t now)
 {
-    int64_t wait = lifecycle_wait(&t->record.request->lifecycle, &t->config->retry,
-                                  trustpoints_now(&m->trustpoints));
+    int64_t time = trustpoints_now(&m->trustpoints);
+    uint64_t *at = is_polling(t) ? &t->poll_at : &t->renew_at;
+    int64_t wait = is_polling(t)
+                       ? lifecycle_wait(&t->record.request->lifecycle, &t->config->retry, time)
+                       : trustpoint_renewal_wait(t, time);
 
-    if (t->poll_at == 0)
-        t->poll_at = now + (uint64_t)wait * USEC_PER_SEC;
+    if (t->busy || wait < 0)
+        return UINT64_MAX;
+    if (*at == 0)
+        *at = now + (uint64_t)(wait < WAIT_MAX ? wait : WAIT_MAX) * USEC_PER_SEC;
+    return *at;
+}
+
+/* Whatever is due; 1 when something was. */
+static int start_due(Manager *m, Trustpoint *t, uint64_t now)
+{
+    bool poll = is_polling(t);
+    int r;
+
+    if (next_time(m, t, now) > now)
+        return 0;
+    /* A long wait is measured in pieces, because clocks are set. */
+    if (!poll && trustpoint_renewal_wait(t, trustpoints_now(&m->trustpoints)) > 0) {
+        t->renew_at = 0;
+        return 0;
+    }
+    r = poll ? start_poll(m, t) : start_renewal(m, t);
+    if (r < 0)
+        log_warning_errno(r, "Failed to ask the CA of trustpoint %s, ignoring: %m", t->name);
+    *(poll ? &t->poll_at : &t->renew_at) = now + USEC_PER_SEC;
+    return 1;
 }
 
 static int on_time(sd_event_source *source, uint64_t usec, void *userdata)
@@ -510,18 +594,8 @@ static int on_time(sd_event_source *source, uint64_t usec, void *userdata)
 
     if (sd_event_now(server_event(m->server), CLOCK_BOOTTIME, &now) < 0)
         return 0;
-    for (Trustpoint *t = m->trustpoints.first; t && started < POLLS_AT_ONCE; t = t->next) {
-        int r;
-
-        if (!is_polling(t) || t->busy || t->poll_at == 0 || t->poll_at > now)
-            continue;
-        r = start_poll(m, t);
-        if (r < 0)
-            log_warning_errno(r, "Failed to ask the CA of trustpoint %s again, ignoring: %m",
-                              t->name);
-        t->poll_at = now + USEC_PER_SEC;
-        started++;
-    }
+    for (Trustpoint *t = m->trustpoints.first; t && started < POLLS_AT_ONCE; t = t->next)
+        started += (unsigned)start_due(m, t, now);
     scep_schedule(m);
     return 0;
 }
@@ -535,10 +609,9 @@ void scep_schedule(Manager *m)
     if (sd_event_now(server_event(m->server), CLOCK_BOOTTIME, &now) < 0)
         return;
     for (Trustpoint *t = m->trustpoints.first; t; t = t->next) {
-        if (!is_polling(t) || t->busy)
-            continue;
-        set_time(m, t, now);
-        first = t->poll_at < first ? t->poll_at : first;
+        uint64_t at = next_time(m, t, now);
+
+        first = at < first ? at : first;
     }
     if (first == UINT64_MAX)
         return;

@@ -475,6 +475,7 @@ int external_take_answer(Manager *m, Trustpoint *t, const ReceivedList *list,
 {
     const ReceivedRules rules = {.now = trustpoints_now(&m->trustpoints),
                                  .legacy = t->config->legacy};
+    const StoredCertificate *before = trustpoint_certificate(t, ROLE_ROUTER);
     X509_REQ *request = t->record.request->x509;
     const Received *found = pick(list, request);
     int r;
@@ -483,6 +484,12 @@ int external_take_answer(Manager *m, Trustpoint *t, const ReceivedList *list,
                               &rules, ret_reason);
     if (r < 0)
         return r;
+    /* F10 */
+    if (before && ASN1_INTEGER_cmp(X509_get0_serialNumber(before->x509),
+                                   X509_get0_serialNumber(found->x509)) == 0) {
+        *ret_reason = "it is the one that is there already";
+        return -EKEYREJECTED;
+    }
     r = trustpoint_install_answer(&m->trustpoints, t, found->der, found->size);
     return r < 0
                ? log_error_errno(r, "Failed to keep the certificate of trustpoint %s: %m", t->name)

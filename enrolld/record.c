@@ -184,6 +184,17 @@ static int open_request_to_json(const Record *record, json_object *o)
     return r < 0 || json_object_object_add(o, "request", request) == 0 ? r : -ENOMEM;
 }
 
+static int failures_to_json(const Record *record, json_object *o)
+{
+    json_object *renewal;
+    int r;
+
+    if (record->renewal.failures == 0)
+        return 0;
+    r = renewal_to_json(&record->renewal, &renewal);
+    return r < 0 || json_object_object_add(o, "renewal", renewal) == 0 ? r : -ENOMEM;
+}
+
 int record_write_at(int dirfd, const Record *record)
 {
     _cleanup_json_ json_object *o = json_object_new_object();
@@ -203,6 +214,8 @@ int record_write_at(int dirfd, const Record *record)
         r = chain_to_json(record, o);
     if (r >= 0)
         r = open_request_to_json(record, o);
+    if (r >= 0)
+        r = failures_to_json(record, o);
     if (r >= 0)
         r = record_file_name(record->name, file);
     if (r < 0)
@@ -276,6 +289,16 @@ static int chain_from_json(json_object *o, Record *record)
     return 0;
 }
 
+static int failures_from_json(json_object *o, Record *record)
+{
+    json_object *renewal;
+    int r = json_get_object(o, "renewal", &renewal);
+
+    if (r < 0)
+        return r == -ENOENT ? 0 : r;
+    return renewal_from_json(renewal, &record->renewal);
+}
+
 static int open_request_from_json(json_object *o, Record *record)
 {
     json_object *request;
@@ -312,8 +335,8 @@ static int record_check(const Record *record, const char *file)
 
 static int record_parse(const char *file, const char *text, size_t size, Record *record)
 {
-    static const char *const members[] = {"version", "trustpoint", "serial",  "ca",
-                                          "router",  "chain",      "request", NULL};
+    static const char *const members[] = {"version", "trustpoint", "serial",  "ca", "router",
+                                          "chain",   "request",    "renewal", NULL};
     _cleanup_json_ json_object *o = NULL;
     const char *name, *serial = NULL;
     uint64_t version;
@@ -342,6 +365,8 @@ static int record_parse(const char *file, const char *text, size_t size, Record 
     r = chain_from_json(o, record);
     if (r >= 0)
         r = open_request_from_json(o, record);
+    if (r >= 0)
+        r = failures_from_json(o, record);
     return r < 0 ? r : record_check(record, file);
 }
 

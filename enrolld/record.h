@@ -4,6 +4,7 @@
  * remembers the key that it was made for. */
 #pragma once
 
+#include "renewal.h"
 #include "request.h"
 #include "trustpoint-config.h"
 #include "x509-render.h"
@@ -41,6 +42,7 @@ typedef struct Record {
     StoredCertificate *chain[RECORD_CHAIN_MAX];
     size_t n_chain;
     Request *request; /* NULL when none waits */
+    Renewal renewal;
 } Record;
 
 void record_done(Record *record);

@@ -148,14 +148,21 @@ int scep_request_build(const ScepRequest *request, void **ret_der, size_t *ret_s
     return r;
 }
 
-int scep_transaction(EVP_PKEY *key, char ret[SCEP_TRANSACTION_SIZE])
+int scep_transaction(EVP_PKEY *key, const X509 *renewed, char ret[SCEP_TRANSACTION_SIZE])
 {
-    _cleanup_openssl_free_ unsigned char *der = NULL;
+    _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *context = EVP_MD_CTX_new();
+    _cleanup_openssl_free_ unsigned char *der = NULL, *certificate = NULL;
+    int size = i2d_PUBKEY(key, &der), certificate_size = 0;
     unsigned char md[EVP_MAX_MD_SIZE];
-    int size = i2d_PUBKEY(key, &der);
     unsigned n = 0;
 
-    if (size <= 0 || EVP_Digest(der, (size_t)size, md, &n, EVP_sha256(), NULL) != 1) {
+    if (renewed)
+        certificate_size = i2d_X509(renewed, &certificate);
+    if (!context || size <= 0 || certificate_size < 0 ||
+        EVP_DigestInit_ex2(context, EVP_sha256(), NULL) != 1 ||
+        EVP_DigestUpdate(context, der, (size_t)size) != 1 ||
+        EVP_DigestUpdate(context, certificate, (size_t)certificate_size) != 1 ||
+        EVP_DigestFinal_ex(context, md, &n) != 1) {
         ERR_clear_error();
         return -EIO;
     }

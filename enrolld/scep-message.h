@@ -51,8 +51,9 @@ typedef struct ScepRequest {
 /* -EOPNOTSUPP: the recipient has no RSA key. -EIO: signing failed. */
 int scep_request_build(const ScepRequest *request, void **ret_der, size_t *ret_size);
 
-/* The hexadecimal SHA-256 of the public key: the same key asks in the same transaction. */
-int scep_transaction(EVP_PKEY *key, char ret[SCEP_TRANSACTION_SIZE]);
+/* The hexadecimal SHA-256 of the public key, and of the certificate that is to be renewed (NULL:
+ * none): the same key asks for the same certificate in the same transaction. */
+int scep_transaction(EVP_PKEY *key, const X509 *renewed, char ret[SCEP_TRANSACTION_SIZE]);
 /* The certificate that a key without one shows: its own, no CA. -EIO. */
 int scep_signer_certificate(OSSL_LIB_CTX *context, EVP_PKEY *key, const X509_NAME *subject,
                             const char *transaction, int64_t now, void **ret_der, size_t *ret_size);

@@ -142,6 +142,11 @@ char *trustpoint_detail(const Trustpoint *t, int64_t now)
         return strdup("Next step: authenticate.");
     if (!t->record.certificates[ROLE_ROUTER])
         return strdup("Next step: enroll.");
+    if (t->record.renewal.failures > 0)
+        return asprintf(&text, "Renewal has failed %" PRIu32 " times; it is tried again.",
+                        t->record.renewal.failures) < 0
+                   ? NULL
+                   : text;
     if (t->config->legacy)
         return strdup("Ready; 'enrollment legacy' admits SHA-1 and DES, which protect nothing.");
     return strdup("Ready.");

@@ -173,6 +173,8 @@ int enrollment1_trustpoint_get_next_attempt(sd_bus *bus, const char *path, const
 
     if (t->config && request && lifecycle_is_polling(&request->lifecycle))
         at = now + lifecycle_wait(&request->lifecycle, &t->config->retry, now);
+    else if (trustpoint_renewal_wait(t, now) >= 0)
+        at = now + trustpoint_renewal_wait(t, now);
     return sd_bus_message_append(reply, "x", at);
 }
 

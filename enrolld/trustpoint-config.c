@@ -403,6 +403,28 @@ static void read_lifetimes(Reader *reader, json_object *o, TrustpointConfig *con
                 config->lifetime, config->ca_lifetime);
 }
 
+static void read_renewal(Reader *reader, json_object *o, TrustpointConfig *config)
+{
+    static const char words[] = "renewal-message-type";
+    const char *type = read_string(reader, o, words, words, LABEL_MAX);
+    uint64_t percent;
+    int r = json_get_uint64(o, "auto-enroll", &percent);
+
+    if (r != -ENOENT) {
+        if (r < 0 || percent < 1 || percent > 99)
+            problem(reader, "auto-enroll", NULL, "must be 1 to 99 percent");
+        else
+            config->auto_enroll = (unsigned)percent;
+    }
+    if (!type)
+        return;
+    config->renew_by_certificate = streq(type, "renewalreq");
+    if (!config->renew_by_certificate && !streq(type, "pkcsreq"))
+        problem(reader, words, type, "must be 'pkcsreq' or 'renewalreq'");
+    else if (config->auto_enroll == 0)
+        problem(reader, words, type, "has an effect only with 'auto-enroll'");
+}
+
 static void read_digest(Reader *reader, json_object *o, TrustpointConfig *config)
 {
     static const char *const digests[] = {"sha256", "sha384", "sha512"};
@@ -492,6 +514,8 @@ static void check_scep(Reader *reader, json_object *o, const TrustpointConfig *c
     for (size_t i = 0; i < ELEMENTSOF(lines); i++)
         if (json_object_object_get_ex(enrollment, lines[i][0], NULL))
             problem(reader, lines[i][1], NULL, "has an effect only with the URL of a server");
+    if (config->auto_enroll > 0)
+        problem(reader, "auto-enroll", NULL, "has an effect only with the URL of a server");
     if (config->skip_challenge)
         problem(reader, "skip-challenge-password", NULL,
                 "has an effect only with the URL of a server");
@@ -540,6 +564,8 @@ static void read_all(Reader *reader, json_object *o, TrustpointConfig *config)
         "rsakeypair",
         "subject-alternative-name",
         "skip-challenge-password",
+        "auto-enroll",
+        "renewal-message-type",
         NULL,
     };
 
@@ -559,6 +585,7 @@ static void read_all(Reader *reader, json_object *o, TrustpointConfig *config)
     read_subject_parts(reader, o, config);
     read_alternative_names(reader, o, config);
     (void)json_get_bool(o, "skip-challenge-password", &config->skip_challenge);
+    read_renewal(reader, o, config);
     check_self(reader, config);
     check_external(reader, o, config);
 }

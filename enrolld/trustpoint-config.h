@@ -49,6 +49,8 @@ typedef struct TrustpointConfig {
     char *url;   /* of the SCEP server; NULL otherwise */
     bool legacy; /* SHA-1, Triple DES and DES pass */
     bool skip_challenge;
+    unsigned auto_enroll;      /* percent of the lifetime; 0: not renewed by itself */
+    bool renew_by_certificate; /* the certificate that is there signs the request for the next */
     RequestRetry retry;
     KeyName keypair, ca_keypair;          /* without a line, of the one: the default RSA key */
     char *subject_name, *ca_subject_name; /* NULL when not configured */

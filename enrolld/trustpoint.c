@@ -357,6 +357,37 @@ int trustpoint_request_event(Trustpoints *t, Trustpoint *trustpoint, RequestEven
     return r;
 }
 
+static RenewalTimes renewal_times(const Trustpoint *t)
+{
+    const CertificateSummary *s = &t->record.certificates[ROLE_ROUTER]->summary;
+
+    return (RenewalTimes){s->not_before, s->not_after, s->sha256_fingerprint,
+                          t->config ? t->config->auto_enroll : 0};
+}
+
+int64_t trustpoint_renewal_wait(const Trustpoint *t, int64_t now)
+{
+    RenewalTimes times;
+
+    if (!t->config || t->config->auto_enroll == 0 || t->config->method != METHOD_SCEP ||
+        t->record.serial || !t->record.certificates[ROLE_ROUTER] ||
+        (t->record.request && lifecycle_is_open(&t->record.request->lifecycle)))
+        return -ENODATA;
+    times = renewal_times(t);
+    return renewal_wait(&times, &t->record.renewal, now);
+}
+
+int trustpoint_renewal_failed(Trustpoints *t, Trustpoint *trustpoint)
+{
+    RenewalTimes times;
+
+    if (!trustpoint->record.certificates[ROLE_ROUTER])
+        return -ENODATA;
+    times = renewal_times(trustpoint);
+    renewal_failed(&times, &trustpoint->record.renewal, trustpoints_now(t));
+    return record_write_at(t->state_fd, &trustpoint->record);
+}
+
 int trustpoint_install_answer(Trustpoints *t, Trustpoint *trustpoint, const void *der, size_t size)
 {
     Record record = trustpoint->record;
@@ -368,6 +399,7 @@ int trustpoint_install_answer(Trustpoints *t, Trustpoint *trustpoint, const void
         return r;
     record.certificates[ROLE_ROUTER] = certificate;
     record.request = NULL;
+    record.renewal = (Renewal){0};
     r = record_write_at(t->state_fd, &record);
     if (r < 0) {
         stored_certificate_free(certificate);

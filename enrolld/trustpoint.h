@@ -32,6 +32,7 @@ typedef struct Trustpoint {
     bool announced_expired[ROLE_MAX];
     AuthorityOffer *offer; /* in memory only */
     uint64_t poll_at;      /* microseconds of CLOCK_BOOTTIME; 0: to be set anew */
+    uint64_t renew_at;     /* the same */
     struct Trustpoint *next;
 } Trustpoint;
 
@@ -81,6 +82,10 @@ int trustpoint_set_request(Trustpoints *t, Trustpoint *trustpoint, Request *requ
 /* Writes down what has become of the request. reason: one sentence without its end, or NULL. */
 int trustpoint_request_event(Trustpoints *t, Trustpoint *trustpoint, RequestEvent event,
                              const char *reason);
+/* Is it renewed by itself, and when? Seconds; -ENODATA when it isn't, or has nothing to renew. */
+int64_t trustpoint_renewal_wait(const Trustpoint *t, int64_t now);
+/* Writes down that a renewal came to nothing. */
+int trustpoint_renewal_failed(Trustpoints *t, Trustpoint *trustpoint);
 /* The certificate that was asked for: it is there and the request is over, in one step. */
 int trustpoint_install_answer(Trustpoints *t, Trustpoint *trustpoint, const void *der, size_t size);
 /* Forgets all certificates, and the request. */

@@ -3,7 +3,7 @@
 
     scep_ca.py FOLDER
 
-keeps its certificates in FOLDER, writes root.pem there, prints its port, and does at each request what FOLDER/mode says: "grant", "pending", "fail N",
+keeps its certificates in FOLDER, writes root.pem there, prints its port, and does at each request what FOLDER/mode says: "grant", "old" (grant what began long ago), "pending", "fail N",
 "ra" (with certificates of a registration authority), or the name of something to get wrong (see Server.answer). FOLDER/log has what it was asked.
 """
 
@@ -151,6 +151,7 @@ class Server:
         self.stranger = Party("root", ca=True, usage=("key_cert_sign", "crl_sign"))
         self.requests = {}  # by transaction: the CSR
         self.last = None  # the reply before
+        self.issued = b""  # the last certificate
         (folder / "root.pem").write_bytes(self.root.certificate.public_bytes(serialization.Encoding.PEM))
 
     @property
@@ -172,7 +173,7 @@ class Server:
         except cx509.ExtensionNotFound:
             names = None
         now = datetime.datetime.utcnow()
-        starts, ends = {"expired": (-9, -1), "not-yet": (2, 9)}.get(mode, (-1, 90))
+        starts, ends = {"expired": (-9, -1), "not-yet": (2, 9), "old": (-30, 90)}.get(mode, (-1, 90))
         return certify(name_of("somebody") if mode == "other-name" else asked.subject, key_new().public_key() if mode == "other-key" else asked.public_key(),
                        self.stranger if mode == "other-ca" else self.root, None, mode == "makes-a-ca",
                        ("key_cert_sign",) if mode == "makes-a-ca" else ("digital_signature", "key_encipherment"),
@@ -185,13 +186,15 @@ class Server:
         if mode == "bad-key":
             to = (request.signer, self.stranger.key.public_key())
         recipients = {"other-recipient": [(self.root.asn1, self.root.key.public_key())], "two-recipients": [to, to]}.get(mode, [to])
-        data = bag([self.issue(self.requests[request.transaction], mode), self.root.der])
+        if mode != "echo":
+            self.issued = self.issue(self.requests[request.transaction], mode)
+        data = bag([self.issued, self.root.der])
         return encrypt(b"hello" if mode == "no-certificates" else data, recipients, {"des": "des", "des3": "des3"}.get(mode, "aes"))
 
     def answer(self, data):
         mode, request = self.mode, Request(self, data)
         self.log(f"{request.type} {request.transaction}")
-        if request.type == "19":
+        if request.type in ("17", "19"):
             asked = csr.CertificationRequest.load(request.content)
             passwords = [a["values"][0].native for a in asked["certification_request_info"]["attributes"] if a["type"].native == "challenge_password"]
             self.log(f"challenge {passwords}")

@@ -204,14 +204,43 @@ def test_pending_survives(machine, authority):
     status, said = enroll(machine, "agent")
     assert status == 0 and "has not decided" in said, said
     assert state(machine, "agent")["state"] == "pending" and state(machine, "agent")["next-attempt"] > 0
-    # Due at once, as after a long time switched off: the file is changed while nobody has it open.
-    machine.run(["systemctl", "stop", "chancery-enrolld"])
-    machine.run(["sh", "-c", "sed -i 's/\"next\":[0-9]*/\"next\":1/' /var/lib/chancery/enrolld/*.json"])
-    authority.set("grant")
-    machine.run(["systemctl", "start", "chancery-enrolld"])
+    machine.kill("enrolld", 9)
     machine.wait_daemons()
+    assert state(machine, "agent")["state"] == "pending"
+    authority.set("grant")
+    make_due(machine)
     wait_for(lambda: state(machine, "agent")["state"] == "enrolled", "the poll")
     assert "\n20 " in authority.log()
+
+
+def make_due(machine):
+    """As after a long time switched off: the file is changed while nobody has it open."""
+    machine.run(["systemctl", "stop", "chancery-enrolld"])
+    machine.run(["sh", "-c", "sed -i 's/\"next\":[0-9]*/\"next\":1/' /var/lib/chancery/enrolld/*.json"])
+    machine.run(["systemctl", "start", "chancery-enrolld"])
+    machine.wait_daemons()
+
+
+def serial(machine, name):
+    shown = machine.chancery(f"show crypto ca certificates {name} | json").stdout
+    return [c["serial-number"] for c in json.loads(shown[shown.index("["):]) if c["role"] == "router"]
+
+
+def test_renewal(machine, authority):
+    """The same certificate again is no renewal, and the old one stays; then a new one comes, asked for with the old one."""
+    authority.set("old")
+    assert enroll(machine, "agent")[0] == 0
+    first = serial(machine, "agent")
+    authority.set("echo")
+    configure(machine, "crypto ca trustpoint agent", "auto-enroll 10", "renewal-message-type renewalreq")
+    wait_for(lambda: "has failed 1 times" in state(machine, "agent")["next-step"], "the renewal that is none")
+    assert "it is the one that is there already" in machine.journal("enrolld")
+    assert serial(machine, "agent") == first and state(machine, "agent")["state"] == "enrolled"
+    authority.set("grant")
+    make_due(machine)
+    wait_for(lambda: serial(machine, "agent") not in ([], first), "the renewal")
+    assert "\n17 " in authority.log()
+    assert state(machine, "agent")["next-step"] == "Ready." and state(machine, "agent")["next-attempt"] > 0
 
 
 def test_scepserver(machine):

@@ -29,7 +29,7 @@ static int setup(void **state)
         &(TestCertificateSpec){"ca", "rsa", "critical,keyCertSign", true, NOW - DAY, NOW + DAY});
     key = pki_key("rsa");
     assert_int_equal(subject_parse("CN=router", &subject, &reason), 0);
-    assert_int_equal(scep_transaction(key, transaction), 0);
+    assert_int_equal(scep_transaction(key, NULL, transaction), 0);
     assert_int_equal(scep_signer_certificate(NULL, key, subject, transaction, NOW, &der, &size), 0);
     assert_int_equal(certificate_parse(der, size, &signer), 0);
     return 0;
@@ -168,8 +168,11 @@ static void test_signer(void **state)
     assert_true(ASN1_STRING_get0_data(serial)[0] >= 0x40 &&
                 ASN1_STRING_get0_data(serial)[0] < 0x50);
     assert_int_equal(ASN1_STRING_type(serial), V_ASN1_INTEGER);
-    assert_int_equal(scep_transaction(key, again), 0);
+    assert_int_equal(scep_transaction(key, NULL, again), 0);
     assert_string_equal(again, transaction);
+    /* The next certificate of the same key is another matter. */
+    assert_int_equal(scep_transaction(key, signer, again), 0);
+    assert_string_not_equal(again, transaction);
     assert_false(X509_get_extension_flags(signer) & EXFLAG_CA);
     assert_int_equal(X509_verify(signer, key), 1);
 }

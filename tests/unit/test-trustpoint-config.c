@@ -157,6 +157,12 @@ static void test_refused(void **state)
         {"'enrollment':{'url':'terminal'},'rsakeypair':'a','keypair':{'algorithm':'rsa','label':'a'"
          "}",
          "rsakeypair", "only one"},
+        {"'enrollment':{'url':'terminal'},'auto-enroll':80", "auto-enroll", "of a server"},
+        {"'enrollment':{'url':'http://ca/'},'auto-enroll':100", "auto-enroll", "1 to 99"},
+        {"'enrollment':{'url':'http://ca/'},'renewal-message-type':'renewalreq'",
+         "renewal-message-type", "only with 'auto-enroll'"},
+        {"'enrollment':{'url':'http://ca/'},'auto-enroll':80,'renewal-message-type':'x'",
+         "renewal-message-type", "'pkcsreq'"},
         {"'subject-alternative-name':'DNS:a b'", "subject-alternative-name", "host name"},
         {"'enrollment':{'url':5}", "enrollment url", "text"},
         {"'enrollment':{'url':'self'}", "keypair", "needs a key pair"},

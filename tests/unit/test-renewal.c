@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* When certificates are renewed: over their whole life, for many routers, with failures, with
+ * clocks that jump. */
+#include "test-common.h"
+
+#include "json-util.h"
+#include "renewal.h"
+
+#define DAY INT64_C(86400)
+#define HOUR INT64_C(3600)
+
+static RenewalTimes times = {
+    .not_before = 1000 * DAY, .not_after = 1100 * DAY, .fingerprint = "0000AA", .percent = 80};
+
+static void test_not_before_its_time(void **state)
+{
+    const Renewal none = {0};
+
+    for (int64_t now = 990 * DAY; now < 1080 * DAY; now += HOUR)
+        assert_int_equal(renewal_wait(&times, &none, now), 1080 * DAY - now);
+    assert_int_equal(renewal_wait(&times, &none, 1080 * DAY), 0);
+    assert_int_equal(renewal_wait(&times, &none, 5000 * DAY), 0);
+}
+
+static void test_jitter(void **state)
+{
+    const Renewal none = {0};
+    int64_t last = -1;
+
+    for (unsigned i = 0; i <= 0xffff; i += 0x1111) {
+        char fingerprint[8];
+        RenewalTimes one = times;
+        int64_t wait;
+
+        (void)snprintf(fingerprint, sizeof(fingerprint), "%04X", i);
+        one.fingerprint = fingerprint;
+        wait = renewal_wait(&one, &none, 1080 * DAY);
+        assert_true(wait > last && wait < 6 * HOUR);
+        last = wait;
+        /* Of a short life, a short time. */
+        one.not_after = one.not_before + HOUR;
+        assert_true(renewal_wait(&one, &none, one.not_before) <= HOUR * 82 / 100);
+    }
+}
+
+static void test_back_off(void **state)
+{
+    Renewal r = {0};
+    int64_t now = 1081 * DAY, last = 0;
+
+    for (unsigned i = 1; i <= 40; i++) {
+        int64_t wait;
+
+        renewal_failed(&times, &r, now);
+        wait = renewal_wait(&times, &r, now);
+        assert_int_equal(r.failures, i);
+        assert_true(wait >= last && wait >= 60 && wait <= DAY);
+        last = wait;
+    }
+    assert_int_equal(last, DAY);
+    /* Near the end there is no day to lose. */
+    now = times.not_after - HOUR;
+    renewal_failed(&times, &r, now);
+    assert_int_equal(renewal_wait(&times, &r, now), HOUR / 4);
+    /* After the end it still tries. */
+    now = times.not_after + DAY;
+    renewal_failed(&times, &r, now);
+    assert_true(renewal_wait(&times, &r, now) <= DAY);
+}
+
+static void test_clock_jumps(void **state)
+{
+    Renewal r = {0};
+
+    renewal_failed(&times, &r, 1090 * DAY);
+    assert_int_equal(renewal_wait(&times, &r, 1090 * DAY), 60);
+    assert_int_equal(renewal_wait(&times, &r, 0), 60);
+    assert_int_equal(renewal_wait(&times, &r, 1090 * DAY + 61), 0);
+    assert_int_equal(renewal_wait(&times, &r, 9000 * DAY), 0);
+}
+
+static void test_json(void **state)
+{
+    static const char *const bad[] = {"{}", "{\"failures\":1}", "{\"failures\":-1,\"next\":1}",
+                                      "{\"failures\":1,\"next\":1,\"x\":1}",
+                                      "{\"failures\":4294967296,\"next\":1}"};
+    Renewal r = {3, 77}, back = {0};
+    json_object *o;
+
+    for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
+        assert_int_equal(json_parse(bad[i], strlen(bad[i]), &o), 0);
+        assert_int_equal(renewal_from_json(o, &back), -EBADMSG);
+        json_object_put(o);
+    }
+    assert_int_equal(renewal_to_json(&r, &o), 0);
+    assert_int_equal(renewal_from_json(o, &back), 0);
+    assert_memory_equal(&r, &back, sizeof(r));
+    json_object_put(o);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_not_before_its_time),
+        cmocka_unit_test(test_jitter),
+        cmocka_unit_test(test_back_off),
+        cmocka_unit_test(test_clock_jumps),
+        cmocka_unit_test(test_json),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
