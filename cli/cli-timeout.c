@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sessions that nobody sits at end by themselves: "line default". Only those at a terminal; a command over ssh ends when it is done. */
+/* Sessions that nobody sits at end by themselves: "line default". Only those at a terminal; a
+ * command over ssh ends when it is done. */
 #include <inttypes.h>
 #include <poll.h>
 #include <time.h>

@@ -47,7 +47,8 @@ static bool parse_address(const char *text, HostsEntry *ret)
 
 static bool is_name(const Search *search, const char *word)
 {
-    return strlen(word) == search->name_length && strncasecmp(word, search->name, search->name_length) == 0;
+    return strlen(word) == search->name_length &&
+           strncasecmp(word, search->name, search->name_length) == 0;
 }
 
 /* Returns false when the search is over. */
@@ -100,10 +101,16 @@ int hosts_file_find_name(const char *path, const char *name, hosts_entry_t found
         length--;
     if (length == 0 || length > HOSTS_NAME_MAX)
         return 0;
-    return search_file(path, &(Search){.name = name, .name_length = length, .found = found, .userdata = userdata});
+    return search_file(
+        path, &(Search){.name = name, .name_length = length, .found = found, .userdata = userdata});
 }
 
-int hosts_file_find_address(const char *path, int family, const void *address, size_t size, hosts_entry_t found, void *userdata)
+int hosts_file_find_address(const char *path, int family, const void *address, size_t size,
+                            hosts_entry_t found, void *userdata)
 {
-    return search_file(path, &(Search){.family = family, .address = address, .size = size, .found = found, .userdata = userdata});
+    return search_file(path, &(Search){.family = family,
+                                       .address = address,
+                                       .size = size,
+                                       .found = found,
+                                       .userdata = userdata});
 }

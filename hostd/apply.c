@@ -20,12 +20,16 @@ typedef struct DropIn {
     bool (*is_configured)(const Services *services);
 } DropIn;
 
-/* snmpd forgets what it was told only when it is started anew; and it reads its files as root only then, which communities need. */
+/* snmpd forgets what it was told only when it is started anew; and it reads its files as root only
+ * then, which communities need. */
 static const DropIn drop_ins[] = {
-    {"sshd.conf", "sshd.unread", 0644, SSH_UNIT, "ReloadOrTryRestartUnit", render_sshd, services_have_ssh},
-    {"snmpd.conf", "snmpd.unread", 0600, SNMP_UNIT, "TryRestartUnit", render_snmpd, services_have_snmp},
+    {"sshd.conf", "sshd.unread", 0644, SSH_UNIT, "ReloadOrTryRestartUnit", render_sshd,
+     services_have_ssh},
+    {"snmpd.conf", "snmpd.unread", 0600, SNMP_UNIT, "TryRestartUnit", render_snmpd,
+     services_have_snmp},
     /* Does not run while its file is empty. */
-    {"snmp-agent", "snmp-agent.unread", 0644, SNMP_AGENT_UNIT, "RestartUnit", render_snmp_agent, services_have_traps},
+    {"snmp-agent", "snmp-agent.unread", 0644, SNMP_AGENT_UNIT, "RestartUnit", render_snmp_agent,
+     services_have_traps},
 };
 
 /* One Apply, until the services have read. */
@@ -54,7 +58,8 @@ static void reading_done(Reading *reading)
 
 static void announce(Hostd *hostd)
 {
-    (void)sd_bus_emit_properties_changed(server_bus(hostd->server), HOST_PATH, HOST_NAME, "Unread", NULL);
+    (void)sd_bus_emit_properties_changed(server_bus(hostd->server), HOST_PATH, HOST_NAME, "Unread",
+                                         NULL);
 }
 
 static void on_read(const char *reason, void *userdata)
@@ -64,8 +69,10 @@ static void on_read(const char *reason, void *userdata)
     int r;
 
     if (reason)
-        log_error("%s was not made to read %s, it will when this daemon starts again: %s", drop_in->unit, drop_in->file, reason);
-    else if ((r = atomic_unlink_at(reading->applying->hostd->state_fd, drop_in->note)) < 0 && r != -ENOENT)
+        log_error("%s was not made to read %s, it will when this daemon starts again: %s",
+                  drop_in->unit, drop_in->file, reason);
+    else if ((r = atomic_unlink_at(reading->applying->hostd->state_fd, drop_in->note)) < 0 &&
+             r != -ENOENT)
         log_warning_errno(r, "Failed to remove %s, ignoring: %m", drop_in->note);
     announce(reading->applying->hostd);
     reading_done(reading);
@@ -76,7 +83,8 @@ static bool is_same(int fd, const char *name, const char *text)
     _cleanup_free_ void *data = NULL;
     size_t size;
 
-    return read_file_at(fd, name, FILE_MAX, &data, &size) >= 0 && size == strlen(text) && memcmp(data, text, size) == 0;
+    return read_file_at(fd, name, FILE_MAX, &data, &size) >= 0 && size == strlen(text) &&
+           memcmp(data, text, size) == 0;
 }
 
 static bool is_there(int fd, const char *name)
@@ -152,10 +160,12 @@ int apply_hosts(Hostd *hostd, const char *text)
     return atomic_write_at(hostd->state_fd, HOSTS_FILE_NAME, text, strlen(text), 0644);
 }
 
-/* --- On the bus ----------------------------------------------------------------------------------------------------- */
+/* --- On the bus
+ * -----------------------------------------------------------------------------------------------------
+ */
 
-int host1_get_unread(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply, void *userdata,
-                     sd_bus_error *reterr_error)
+int host1_get_unread(sd_bus *bus, const char *path, const char *interface, const char *property,
+                     sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error)
 {
     const Hostd *hostd = userdata;
     int r = sd_bus_message_open_container(reply, 'a', "s");

@@ -11,6 +11,7 @@ static void stop(void *userdata)
     Hostd *hostd = userdata;
 
     check_drop(hostd);
+    json_object_put(hostd->applied);
     unit_jobs_free(hostd->jobs);
     closep(&hostd->state_fd);
     closep(&hostd->runtime_fd);
@@ -80,7 +81,8 @@ int main(int argc, char *argv[])
 {
     static const ServerDescription description = {
         .name = "hostd",
-        .description = "Makes the configuration effective in other services: the SSH server, the SNMP agent, names of hosts.",
+        .description = "Makes the configuration effective in other services: the SSH server, the "
+                       "SNMP agent, names of hosts.",
         .bus_name = HOST_NAME,
         .root_path = HOST_PATH,
         .sandbox = &sandbox,

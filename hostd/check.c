@@ -57,7 +57,9 @@ static int add(const char *line, const char *reason, void *userdata)
     return check->problems ? config_problem(check->problems, line, "%s", reason) : 0;
 }
 
-/* --- Is it there? --------------------------------------------------------------------------------------------------- */
+/* --- Is it there?
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 /* A VRF is a network device of that type. */
 static bool is_vrf(const char *name)
@@ -70,7 +72,8 @@ static bool is_vrf(const char *name)
         return true;
     if (strlen(name) > VRF_NAME_MAX || asprintf(&path, DEVICES "%s/uevent", name) < 0)
         return false;
-    return read_file_at(AT_FDCWD, path, UEVENT_MAX, &data, &size) >= 0 && strstr(data, "DEVTYPE=vrf\n");
+    return read_file_at(AT_FDCWD, path, UEVENT_MAX, &data, &size) >= 0 &&
+           strstr(data, "DEVTYPE=vrf\n");
 }
 
 /* Returns how many are missing. */
@@ -95,20 +98,27 @@ static int check_vrfs(Check *check, const NameList *list, const char *head)
     return n;
 }
 
-static void describe_state(char reason[REASON_SIZE], const char *unit, const char *state, const char *why)
+static void describe_state(char reason[REASON_SIZE], const char *unit, const char *state,
+                           const char *why)
 {
     if (state)
-        (void)snprintf(reason, REASON_SIZE, "It would have no effect: %s is not running on this system (%s)", unit, state);
+        (void)snprintf(reason, REASON_SIZE,
+                       "It would have no effect: %s is not running on this system (%s)", unit,
+                       state);
     else
-        (void)snprintf(reason, REASON_SIZE, "systemd does not say whether %s is running: %s", unit, why);
+        (void)snprintf(reason, REASON_SIZE, "systemd does not say whether %s is running: %s", unit,
+                       why);
 }
 
 static bool is_running(const char *state)
 {
-    return state && (streq(state, "active") || streq(state, "reloading") || streq(state, "activating"));
+    return state &&
+           (streq(state, "active") || streq(state, "reloading") || streq(state, "activating"));
 }
 
-/* --- SNMP ----------------------------------------------------------------------------------------------------------- */
+/* --- SNMP
+ * -----------------------------------------------------------------------------------------------------------
+ */
 
 static int every_snmp_line(Check *check, const char *reason)
 {
@@ -118,12 +128,15 @@ static int every_snmp_line(Check *check, const char *reason)
     for (size_t i = 0; r >= 0 && i < s->communities.n; i++) {
         _cleanup_free_ char *line = NULL;
 
-        r = asprintf(&line, "snmp-server community %s RO", s->communities.names[i]) < 0 ? -ENOMEM : add(line, reason, check);
+        r = asprintf(&line, "snmp-server community %s RO", s->communities.names[i]) < 0
+                ? -ENOMEM
+                : add(line, reason, check);
     }
     for (size_t i = 0; r >= 0 && i < s->n_trap_hosts; i++) {
         _cleanup_free_ char *line = NULL;
 
-        r = asprintf(&line, "snmp-server host %s traps version 2c %s", s->trap_hosts[i].address, s->trap_hosts[i].community) < 0
+        r = asprintf(&line, "snmp-server host %s traps version 2c %s", s->trap_hosts[i].address,
+                     s->trap_hosts[i].community) < 0
                 ? -ENOMEM
                 : add(line, reason, check);
     }
@@ -139,7 +152,9 @@ static void on_snmp_state(const char *state, const char *why, void *userdata)
     step_done(check, is_running(state) ? 0 : every_snmp_line(check, reason));
 }
 
-/* --- sshd ----------------------------------------------------------------------------------------------------------- */
+/* --- sshd
+ * -----------------------------------------------------------------------------------------------------------
+ */
 
 /* The last line of what sshd complained about: earlier ones may be about what does not matter. */
 static const char *last_line(char *text)
@@ -194,7 +209,8 @@ static int write_candidate(const Check *check)
 {
     _cleanup_free_ char *text = render_sshd(&check->services);
 
-    return text ? atomic_write_at(check->hostd->runtime_fd, CANDIDATE, text, strlen(text), 0644) : -ENOMEM;
+    return text ? atomic_write_at(check->hostd->runtime_fd, CANDIDATE, text, strlen(text), 0644)
+                : -ENOMEM;
 }
 
 static void on_ssh_state(const char *state, const char *why, void *userdata)
@@ -215,28 +231,51 @@ static void on_ssh_state(const char *state, const char *why, void *userdata)
         step_done(check, r);
 }
 
-/* --- Both ----------------------------------------------------------------------------------------------------------- */
+/* --- Both
+ * -----------------------------------------------------------------------------------------------------------
+ */
+
+/* What stays as it is was checked before. It must not keep what has nothing to do with it from
+ * being committed. */
+static bool is_new(const Check *check, const char *member)
+{
+    json_object *old = NULL, *new = NULL;
+
+    (void)json_object_object_get_ex(check->hostd->applied, member, &old);
+    (void)json_object_object_get_ex(check->section, member, &new);
+    return !json_object_equal(old, new);
+}
+
+static int start_ssh(Check *check)
+{
+    const Services *s = &check->services;
+    int missing = check_vrfs(check, &s->ssh_vrfs, "ssh server vrf"), more;
+
+    if (missing < 0)
+        return missing;
+    more = check_vrfs(check, &s->netconf_vrfs, "ssh server netconf vrf");
+    /* sshd has no better reason than a VRF that is not there. */
+    if (more < 0 || missing + more > 0)
+        return more < 0 ? more : 0;
+    more = unit_state(check->hostd->jobs, SSH_UNIT, on_ssh_state, check);
+    if (more >= 0)
+        check->pending++;
+    return more;
+}
 
 static int start(Check *check)
 {
     const Services *s = &check->services;
-    int missing = check_vrfs(check, &s->ssh_vrfs, "ssh server vrf"), r = 0;
+    int r = 0;
 
-    if (missing >= 0)
-        r = check_vrfs(check, &s->netconf_vrfs, "ssh server netconf vrf");
-    if (missing < 0 || r < 0)
-        return missing < 0 ? missing : r;
-    missing += r;
-    /* sshd has no better reason than a VRF that is not there. */
-    if (services_have_ssh(s) && missing == 0) {
-        r = unit_state(check->hostd->jobs, SSH_UNIT, on_ssh_state, check);
-        check->pending += r >= 0;
-    }
-    if (r >= 0 && services_have_snmp(s)) {
-        r = unit_state(check->hostd->jobs, SNMP_UNIT, on_snmp_state, check);
-        check->pending += r >= 0;
-    }
-    return r < 0 ? r : 0;
+    if (services_have_ssh(s) && (is_new(check, "ssh") || is_new(check, "netconf-yang")))
+        r = start_ssh(check);
+    if (r < 0 || !services_have_snmp(s) || !is_new(check, "snmp"))
+        return r;
+    r = unit_state(check->hostd->jobs, SNMP_UNIT, on_snmp_state, check);
+    if (r >= 0)
+        check->pending++;
+    return r;
 }
 
 int check_services(Hostd *hostd, json_object *section, ConfigProblems *problems)

@@ -15,7 +15,8 @@
 #define SOURCE "chancery"
 #define LINE_SIZE 320U
 
-/* --- "system": domain ... ------------------------------------------------------------------------------------------- */
+/* --- "system": domain ...
+ * ------------------------------------------------------------------------------------------- */
 
 static bool has_word(const char *text, const char *word)
 {
@@ -65,23 +66,28 @@ static bool is_address(json_object *o, int family)
 {
     struct in6_addr any;
 
-    return json_object_is_type(o, json_type_string) && inet_pton(family, json_object_get_string(o), &any) == 1;
+    return json_object_is_type(o, json_type_string) &&
+           inet_pton(family, json_object_get_string(o), &any) == 1;
 }
 
 /* NULL when it is well. */
-static const char *host_reason(const HostKind *kind, const char *name, json_object *addresses, char reason[LINE_SIZE])
+static const char *host_reason(const HostKind *kind, const char *name, json_object *addresses,
+                               char reason[LINE_SIZE])
 {
-    if (!hostname_is_valid(name) || !json_object_is_type(addresses, json_type_array) || json_object_array_length(addresses) == 0)
+    if (!hostname_is_valid(name) || !json_object_is_type(addresses, json_type_array) ||
+        json_object_array_length(addresses) == 0)
         return "This is no host with addresses";
     if (json_object_array_length(addresses) > kind->addresses_max) {
-        (void)snprintf(reason, LINE_SIZE, "A host can have at most %zu addresses", kind->addresses_max);
+        (void)snprintf(reason, LINE_SIZE, "A host can have at most %zu addresses",
+                       kind->addresses_max);
         return reason;
     }
     for (size_t i = 0; i < json_object_array_length(addresses); i++)
         if (!is_address(json_object_array_get_idx(addresses, i), kind->family))
             return "This is no host with addresses";
     return system_resolves() ? NULL
-                             : "The system would not know the name: 'hosts' in " SWITCH_FILE " does not name the source '" SOURCE "'";
+                             : "The system would not know the name: 'hosts' in " SWITCH_FILE
+                               " does not name the source '" SOURCE "'";
 }
 
 static int check_hosts(const HostKind *kind, json_object *domain, ConfigProblems *problems)
@@ -128,7 +134,8 @@ static int apply_system(void *userdata, uint64_t commit, json_object *section)
     return text ? apply_hosts(userdata, text) : -ENOMEM;
 }
 
-/* --- "services": ssh server, netconf-yang agent, snmp-server -------------------------------------------------------- */
+/* --- "services": ssh server, netconf-yang agent, snmp-server
+ * -------------------------------------------------------- */
 
 static int check(void *userdata, json_object *section, ConfigProblems *problems)
 {
@@ -137,10 +144,15 @@ static int check(void *userdata, json_object *section, ConfigProblems *problems)
 
 static int apply(void *userdata, uint64_t commit, json_object *section)
 {
+    Hostd *hostd = userdata;
     Services services;
     int r = services_read(section, &services);
 
-    return r < 0 ? r : apply_services(userdata, &services);
+    if (r < 0)
+        return r;
+    json_object_put(hostd->applied);
+    hostd->applied = json_object_get(section);
+    return apply_services(hostd, &services);
 }
 
 const ConfigSection hostd_config_sections[] = {

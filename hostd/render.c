@@ -8,9 +8,12 @@
 #include "json-util.h"
 #include "label.h"
 
-#define HEAD "# Made by chancery-hostd from the configuration. Do not edit: see chancery-hostd(8).\n"
+#define HEAD                                                                                       \
+    "# Made by chancery-hostd from the configuration. Do not edit: see chancery-hostd(8).\n"
 
-/* --- sshd ----------------------------------------------------------------------------------------------------------- */
+/* --- sshd
+ * -----------------------------------------------------------------------------------------------------------
+ */
 
 static bool has_name(const NameList *list, const char *name)
 {
@@ -76,7 +79,9 @@ char *render_sshd(const Services *services)
     return NULL;
 }
 
-/* --- snmpd ---------------------------------------------------------------------------------------------------------- */
+/* --- snmpd
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 char *render_snmpd(const Services *services)
 {
@@ -91,9 +96,11 @@ char *render_snmpd(const Services *services)
     if (services->traps_pki)
         fputs("master agentx\nagentXPerms 0660 0711 root chancery-snmp\n", f);
     for (size_t i = 0; i < services->communities.n; i++)
-        fprintf(f, "rocommunity %s\nrocommunity6 %s\n", services->communities.names[i], services->communities.names[i]);
+        fprintf(f, "rocommunity %s\nrocommunity6 %s\n", services->communities.names[i],
+                services->communities.names[i]);
     for (size_t i = 0; i < services->n_trap_hosts; i++)
-        fprintf(f, "trap2sink %s %s\n", services->trap_hosts[i].address, services->trap_hosts[i].community);
+        fprintf(f, "trap2sink %s %s\n", services->trap_hosts[i].address,
+                services->trap_hosts[i].community);
     if (fclose(f) == 0)
         return text;
     free(text);
@@ -105,7 +112,9 @@ char *render_snmp_agent(const Services *services)
     return strdup(services->traps_pki ? HEAD "traps pki\n" : "");
 }
 
-/* --- Names of hosts ------------------------------------------------------------------------------------------------- */
+/* --- Names of hosts
+ * -------------------------------------------------------------------------------------------------
+ */
 
 static bool is_address(json_object *o)
 {
@@ -115,7 +124,8 @@ static bool is_address(json_object *o)
     return inet_pton(AF_INET, text, &any) == 1 || inet_pton(AF_INET6, text, &any) == 1;
 }
 
-/* One line for each address. The default domain completes names without one; the other way round its hosts have short names. */
+/* One line for each address. The default domain completes names without one; the other way round
+ * its hosts have short names. */
 static void put_host(FILE *f, const char *name, const char *domain, json_object *addresses)
 {
     const char *dot = strchr(name, '.');
@@ -134,15 +144,15 @@ static void put_host(FILE *f, const char *name, const char *domain, json_object 
     }
 }
 
-static void put_hosts(FILE *f, json_object *domain, const char *member, const char *name)
+static void put_hosts(FILE *f, json_object *section, const char *member, const char *domain)
 {
     json_object *hosts;
 
-    if (json_get_object(domain, member, &hosts) < 0)
+    if (json_get_object(section, member, &hosts) < 0)
         return;
-    json_object_object_foreach(hosts, host, addresses)
+    json_object_object_foreach(hosts, name, addresses)
     {
-        put_host(f, host, name, addresses);
+        put_host(f, name, domain, addresses);
     }
 }
 
@@ -151,8 +161,8 @@ static void put_own_name(FILE *f, json_object *system, const char *domain)
 {
     const char *name;
 
-    if (json_get_string(system, "hostname", &name) >= 0 && hostname_is_valid(name) && !strchr(name, '.') &&
-        strlen(name) + 1 + strlen(domain) <= HOSTS_NAME_MAX)
+    if (json_get_string(system, "hostname", &name) >= 0 && hostname_is_valid(name) &&
+        !strchr(name, '.') && strlen(name) + 1 + strlen(domain) <= HOSTS_NAME_MAX)
         fprintf(f, "127.0.1.1 %s.%s %s\n", name, domain, name);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Typed values in the words of the services that read them. The only place where text for other programs is made. NULL when out of memory; the
- * caller frees. */
+/* Typed values in the words of the services that read them. The only place where text for other
+ * programs is made. NULL when out of memory; the caller frees. */
 #pragma once
 
 #include <json-c/json.h>
@@ -20,5 +20,6 @@ char *render_hosts(json_object *system);
 
 /* Does the server listen where the configuration says, instead of where sshd would by itself? */
 bool sshd_listens_as_told(const Services *services);
-/* In which VRFs: those that are named, and the default one when none is, or with "ssh server v2". */
+/* In which VRFs: those that are named, and the default one when none is, or with "ssh server v2".
+ */
 bool sshd_serves_default(const Services *services);

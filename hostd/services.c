@@ -29,7 +29,8 @@ static int read_names(json_object *o, const char *name, NameList *ret)
     for (size_t i = 0; i < json_object_array_length(array); i++) {
         json_object *item = json_object_array_get_idx(array, i);
 
-        if (!json_object_is_type(item, json_type_string) || !label_is_valid(json_object_get_string(item)) ||
+        if (!json_object_is_type(item, json_type_string) ||
+            !label_is_valid(json_object_get_string(item)) ||
             strlen(json_object_get_string(item)) != (size_t)json_object_get_string_len(item))
             return -EBADMSG;
         ret->names[ret->n++] = json_object_get_string(item);
@@ -101,7 +102,8 @@ static int read_hosts(json_object *snmp, Services *s)
 
 static int read_snmp(json_object *snmp, Services *s)
 {
-    static const char *const members[] = {"community", "host", "traps", NULL}, *const trap_members[] = {"pki", NULL};
+    static const char *const members[] = {"community", "host", "traps", NULL},
+                             *const trap_members[] = {"pki", NULL};
     json_object *traps;
     int r = json_only_members(snmp, members);
 

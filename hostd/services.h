@@ -35,7 +35,8 @@ int services_read(json_object *section, Services *ret);
 
 static inline bool services_have_ssh(const Services *s)
 {
-    return s->ssh_v2 || s->ssh_rate_limit > 0 || s->ssh_vrfs.n > 0 || s->netconf_vrfs.n > 0 || s->netconf_agent_ssh;
+    return s->ssh_v2 || s->ssh_rate_limit > 0 || s->ssh_vrfs.n > 0 || s->netconf_vrfs.n > 0 ||
+           s->netconf_agent_ssh;
 }
 
 static inline bool services_have_snmp(const Services *s)

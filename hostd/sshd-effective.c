@@ -11,12 +11,13 @@
 
 typedef struct Effective {
     const Services *services;
-    bool has_netconf;           /* a subsystem of that name */
-    char startups[VALUE_SIZE];  /* "10:30:100" */
-    char stranger[VALUE_SIZE];  /* an address to listen at that is none of ours */
+    bool has_netconf;          /* a subsystem of that name */
+    char startups[VALUE_SIZE]; /* "10:30:100" */
+    char stranger[VALUE_SIZE]; /* an address to listen at that is none of ours */
 } Effective;
 
-/* "0.0.0.0:22", "[::]:830 rdomain mgmt": the wildcards are ours, in a VRF that is served; the port may be sshd's own. */
+/* "0.0.0.0:22", "[::]:830 rdomain mgmt": the wildcards are ours, in a VRF that is served; the port
+ * may be sshd's own. */
 static bool is_ours(const Services *s, const char *value)
 {
     static const char *const hosts[] = {"0.0.0.0:", "[::]:"};
@@ -67,7 +68,8 @@ static int read_output(Effective *e, const char *text, size_t size)
     return 0;
 }
 
-static int each_name(const NameList *list, const char *head, const char *reason, sshd_problem_t problem, void *userdata)
+static int each_name(const NameList *list, const char *head, const char *reason,
+                     sshd_problem_t problem, void *userdata)
 {
     int r = 0;
 
@@ -80,7 +82,8 @@ static int each_name(const NameList *list, const char *head, const char *reason,
     return r;
 }
 
-static int each_netconf(const Services *s, const char *reason, sshd_problem_t problem, void *userdata)
+static int each_netconf(const Services *s, const char *reason, sshd_problem_t problem,
+                        void *userdata)
 {
     int r = each_name(&s->netconf_vrfs, "ssh server netconf vrf", reason, problem, userdata);
 
@@ -98,11 +101,14 @@ static int check_rate_limit(const Effective *e, sshd_problem_t problem, void *us
     if (streq(wanted, e->startups))
         return 0;
     (void)snprintf(line, sizeof line, "ssh server rate-limit %u", limit);
-    (void)snprintf(reason, sizeof reason, "It would have no effect: sshd's own configuration says MaxStartups %s", e->startups);
+    (void)snprintf(reason, sizeof reason,
+                   "It would have no effect: sshd's own configuration says MaxStartups %s",
+                   e->startups);
     return problem(line, reason, userdata);
 }
 
-int sshd_effective_check(const char *text, size_t size, const Services *services, sshd_problem_t problem, void *userdata)
+int sshd_effective_check(const char *text, size_t size, const Services *services,
+                         sshd_problem_t problem, void *userdata)
 {
     Effective e = {.services = services};
     char reason[2 * LINE_SIZE];
@@ -111,15 +117,21 @@ int sshd_effective_check(const char *text, size_t size, const Services *services
     if (r >= 0)
         r = check_rate_limit(&e, problem, userdata);
     if (r >= 0 && !e.has_netconf)
-        r = each_netconf(services, "There is no NETCONF server on this system: sshd has no subsystem 'netconf'", problem, userdata);
+        r = each_netconf(
+            services, "There is no NETCONF server on this system: sshd has no subsystem 'netconf'",
+            problem, userdata);
     if (r < 0 || !sshd_listens_as_told(services) || !e.stranger[0])
         return r < 0 ? r : 0;
-    (void)snprintf(reason, sizeof reason, "sshd's own configuration says where it listens: ListenAddress %s", e.stranger);
+    (void)snprintf(reason, sizeof reason,
+                   "sshd's own configuration says where it listens: ListenAddress %s", e.stranger);
     r = each_name(&services->ssh_vrfs, "ssh server vrf", reason, problem, userdata);
-    return r < 0 ? r : each_name(&services->netconf_vrfs, "ssh server netconf vrf", reason, problem, userdata);
+    return r < 0 ? r
+                 : each_name(&services->netconf_vrfs, "ssh server netconf vrf", reason, problem,
+                             userdata);
 }
 
-int sshd_every_line(const Services *services, const char *reason, sshd_problem_t problem, void *userdata)
+int sshd_every_line(const Services *services, const char *reason, sshd_problem_t problem,
+                    void *userdata)
 {
     char line[LINE_SIZE];
     int r = services->ssh_v2 ? problem("ssh server v2", reason, userdata) : 0;

@@ -113,8 +113,8 @@ int unit_jobs_new(Server *server, UnitJobs **ret)
     if (!jobs)
         return -ENOMEM;
     jobs->server = server;
-    r = sd_bus_match_signal_async(server_bus(server), &jobs->match, MANAGER_NAME, MANAGER_PATH, MANAGER_INTERFACE, "JobRemoved", on_removed, NULL,
-                                  jobs);
+    r = sd_bus_match_signal_async(server_bus(server), &jobs->match, MANAGER_NAME, MANAGER_PATH,
+                                  MANAGER_INTERFACE, "JobRemoved", on_removed, NULL, jobs);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(jobs);
@@ -141,7 +141,8 @@ static int waiting_new(UnitJobs *jobs, void *userdata, Waiting **ret)
         return -ENOMEM;
     *w = (Waiting){.jobs = jobs, .userdata = userdata, .next = jobs->waiting};
     jobs->waiting = w;
-    r = sd_event_add_time_relative(server_event(jobs->server), &w->timer, CLOCK_MONOTONIC, TIMEOUT_USEC, 0, on_timeout, w);
+    r = sd_event_add_time_relative(server_event(jobs->server), &w->timer, CLOCK_MONOTONIC,
+                                   TIMEOUT_USEC, 0, on_timeout, w);
     if (r < 0) {
         waiting_free(w);
         return r;
@@ -158,8 +159,8 @@ int unit_job(UnitJobs *jobs, const char *method, const char *unit, unit_done_t d
     if (r < 0)
         return r;
     w->done = done;
-    r = sd_bus_call_method_async(server_bus(jobs->server), &w->slot, MANAGER_NAME, MANAGER_PATH, MANAGER_INTERFACE, method, on_accepted, w, "ss",
-                                 unit, "replace");
+    r = sd_bus_call_method_async(server_bus(jobs->server), &w->slot, MANAGER_NAME, MANAGER_PATH,
+                                 MANAGER_INTERFACE, method, on_accepted, w, "ss", unit, "replace");
     if (r < 0)
         waiting_free(w);
     return r < 0 ? r : 0;
@@ -196,7 +197,8 @@ int unit_state(UnitJobs *jobs, const char *unit, unit_state_t done, void *userda
     if (r < 0)
         return r;
     w->state = done;
-    r = sd_bus_call_method_async(server_bus(jobs->server), &w->slot, MANAGER_NAME, path, "org.freedesktop.DBus.Properties", "Get", on_state, w, "ss",
+    r = sd_bus_call_method_async(server_bus(jobs->server), &w->slot, MANAGER_NAME, path,
+                                 "org.freedesktop.DBus.Properties", "Get", on_state, w, "ss",
                                  UNIT_INTERFACE, "ActiveState");
     if (r < 0)
         waiting_free(w);

@@ -13,8 +13,10 @@ DEFINE_TRIVIAL_CLEANUP_FUNC(UnitJobs *, unit_jobs_free);
 /* reason: NULL when the job was carried out; else why not, for people. */
 typedef void (*unit_done_t)(const char *reason, void *userdata);
 
-/* method: of the manager's interface, "StartUnit" and the like. done is called once, later, unless this returns an error or the jobs are freed. */
-int unit_job(UnitJobs *jobs, const char *method, const char *unit, unit_done_t done, void *userdata);
+/* method: of the manager's interface, "StartUnit" and the like. done is called once, later, unless
+ * this returns an error or the jobs are freed. */
+int unit_job(UnitJobs *jobs, const char *method, const char *unit, unit_done_t done,
+             void *userdata);
 
 /* What ActiveState says; NULL and a reason when the manager does not answer. */
 typedef void (*unit_state_t)(const char *state, const char *reason, void *userdata);

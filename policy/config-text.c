@@ -83,7 +83,8 @@ static void print_line(FILE *f, const ConfigLine *line)
     const ConfigRow *row = line->row;
 
     fprintf(f, "%s%s", line->remove ? "no " : "", row->head);
-    if (line->value && (!line->remove || row->kind == CONFIG_ENTER || config_row_is_one_of_many(row)))
+    if (line->value &&
+        (!line->remove || row->kind == CONFIG_ENTER || config_row_is_one_of_many(row)))
         print_value(f, row, line->value);
 }
 

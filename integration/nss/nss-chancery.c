@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The C library's source "chancery" of hosts (nsswitch.conf(5)): the names of hosts in the configuration, for every program of the system. Loaded into any
- * process, so: no state, no threads, no logging, nothing but the caller's buffer, and no memory that outlives a call. */
+/* The C library's source "chancery" of hosts (nsswitch.conf(5)): the names of hosts in the
+ * configuration, for every program of the system. Loaded into any process, so: no state, no
+ * threads, no logging, nothing but the caller's buffer, and no memory that outlives a call. */
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <nss.h>
@@ -12,18 +13,27 @@
 #define EXPORT __attribute__((visibility("default")))
 #define ADDRESSES_MAX 16U
 
-EXPORT enum nss_status _nss_chancery_gethostbyname4_r(const char *name, struct gaih_addrtuple **pat, char *buffer, size_t size, int *errnop,
+EXPORT enum nss_status _nss_chancery_gethostbyname4_r(const char *name, struct gaih_addrtuple **pat,
+                                                      char *buffer, size_t size, int *errnop,
                                                       int *h_errnop, int32_t *ttlp);
-EXPORT enum nss_status _nss_chancery_gethostbyname3_r(const char *name, int family, struct hostent *result, char *buffer, size_t size, int *errnop,
-                                                      int *h_errnop, int32_t *ttlp, char **canonp);
-EXPORT enum nss_status _nss_chancery_gethostbyname2_r(const char *name, int family, struct hostent *result, char *buffer, size_t size, int *errnop,
-                                                      int *h_errnop);
-EXPORT enum nss_status _nss_chancery_gethostbyname_r(const char *name, struct hostent *result, char *buffer, size_t size, int *errnop,
+EXPORT enum nss_status _nss_chancery_gethostbyname3_r(const char *name, int family,
+                                                      struct hostent *result, char *buffer,
+                                                      size_t size, int *errnop, int *h_errnop,
+                                                      int32_t *ttlp, char **canonp);
+EXPORT enum nss_status _nss_chancery_gethostbyname2_r(const char *name, int family,
+                                                      struct hostent *result, char *buffer,
+                                                      size_t size, int *errnop, int *h_errnop);
+EXPORT enum nss_status _nss_chancery_gethostbyname_r(const char *name, struct hostent *result,
+                                                     char *buffer, size_t size, int *errnop,
                                                      int *h_errnop);
-EXPORT enum nss_status _nss_chancery_gethostbyaddr2_r(const void *address, socklen_t length, int family, struct hostent *result, char *buffer,
-                                                      size_t size, int *errnop, int *h_errnop, int32_t *ttlp);
-EXPORT enum nss_status _nss_chancery_gethostbyaddr_r(const void *address, socklen_t length, int family, struct hostent *result, char *buffer,
-                                                     size_t size, int *errnop, int *h_errnop);
+EXPORT enum nss_status _nss_chancery_gethostbyaddr2_r(const void *address, socklen_t length,
+                                                      int family, struct hostent *result,
+                                                      char *buffer, size_t size, int *errnop,
+                                                      int *h_errnop, int32_t *ttlp);
+EXPORT enum nss_status _nss_chancery_gethostbyaddr_r(const void *address, socklen_t length,
+                                                     int family, struct hostent *result,
+                                                     char *buffer, size_t size, int *errnop,
+                                                     int *h_errnop);
 
 typedef struct Found {
     int family; /* AF_UNSPEC takes both */
@@ -39,7 +49,8 @@ static bool take(const HostsEntry *entry, void *userdata)
 {
     Found *found = userdata;
 
-    if ((found->family != AF_UNSPEC && entry->family != found->family) || strlen(entry->name) > HOSTS_NAME_MAX)
+    if ((found->family != AF_UNSPEC && entry->family != found->family) ||
+        strlen(entry->name) > HOSTS_NAME_MAX)
         return true;
     if (found->n == 0)
         (void)snprintf(found->name, sizeof(found->name), "%s", entry->name);
@@ -48,7 +59,8 @@ static bool take(const HostsEntry *entry, void *userdata)
     return ++found->n < ADDRESSES_MAX;
 }
 
-/* --- The caller's buffer ---------------------------------------------------------------------------------------------- */
+/* --- The caller's buffer
+ * ---------------------------------------------------------------------------------------------- */
 
 typedef struct Buffer {
     char *at;
@@ -89,9 +101,12 @@ static enum nss_status nothing(int r, int *errnop, int *h_errnop)
     return r < 0 ? NSS_STATUS_UNAVAIL : NSS_STATUS_NOTFOUND;
 }
 
-/* --- getaddrinfo() ---------------------------------------------------------------------------------------------------- */
+/* --- getaddrinfo()
+ * ----------------------------------------------------------------------------------------------------
+ */
 
-enum nss_status _nss_chancery_gethostbyname4_r(const char *name, struct gaih_addrtuple **pat, char *buffer, size_t size, int *errnop,
+enum nss_status _nss_chancery_gethostbyname4_r(const char *name, struct gaih_addrtuple **pat,
+                                               char *buffer, size_t size, int *errnop,
                                                int *h_errnop, int32_t *ttlp)
 {
     Found found = {.family = AF_UNSPEC};
@@ -123,12 +138,16 @@ enum nss_status _nss_chancery_gethostbyname4_r(const char *name, struct gaih_add
     return NSS_STATUS_SUCCESS;
 }
 
-/* --- gethostbyname() and gethostbyaddr() ------------------------------------------------------------------------------ */
+/* --- gethostbyname() and gethostbyaddr()
+ * ------------------------------------------------------------------------------ */
 
-static enum nss_status fill(const Found *found, struct hostent *result, Buffer b, int *errnop, int *h_errnop)
+static enum nss_status fill(const Found *found, struct hostent *result, Buffer b, int *errnop,
+                            int *h_errnop)
 {
-    const size_t length = found->family == AF_INET6 ? sizeof(struct in6_addr) : sizeof(struct in_addr);
-    char **list = reserve(&b, (found->n + 2) * sizeof(char *), _Alignof(char *)), *name = copy_name(&b, found->name);
+    const size_t length =
+        found->family == AF_INET6 ? sizeof(struct in6_addr) : sizeof(struct in_addr);
+    char **list = reserve(&b, (found->n + 2) * sizeof(char *), _Alignof(char *)),
+         *name = copy_name(&b, found->name);
 
     if (!list || !name)
         return no_room(errnop, h_errnop);
@@ -148,7 +167,8 @@ static enum nss_status fill(const Found *found, struct hostent *result, Buffer b
     return NSS_STATUS_SUCCESS;
 }
 
-enum nss_status _nss_chancery_gethostbyname3_r(const char *name, int family, struct hostent *result, char *buffer, size_t size, int *errnop,
+enum nss_status _nss_chancery_gethostbyname3_r(const char *name, int family, struct hostent *result,
+                                               char *buffer, size_t size, int *errnop,
                                                int *h_errnop, int32_t *ttlp, char **canonp)
 {
     Found found = {.family = family == AF_UNSPEC ? AF_INET : family};
@@ -170,24 +190,30 @@ enum nss_status _nss_chancery_gethostbyname3_r(const char *name, int family, str
     return status;
 }
 
-enum nss_status _nss_chancery_gethostbyname2_r(const char *name, int family, struct hostent *result, char *buffer, size_t size, int *errnop,
+enum nss_status _nss_chancery_gethostbyname2_r(const char *name, int family, struct hostent *result,
+                                               char *buffer, size_t size, int *errnop,
                                                int *h_errnop)
 {
-    return _nss_chancery_gethostbyname3_r(name, family, result, buffer, size, errnop, h_errnop, NULL, NULL);
+    return _nss_chancery_gethostbyname3_r(name, family, result, buffer, size, errnop, h_errnop,
+                                          NULL, NULL);
 }
 
-enum nss_status _nss_chancery_gethostbyname_r(const char *name, struct hostent *result, char *buffer, size_t size, int *errnop, int *h_errnop)
+enum nss_status _nss_chancery_gethostbyname_r(const char *name, struct hostent *result,
+                                              char *buffer, size_t size, int *errnop, int *h_errnop)
 {
-    return _nss_chancery_gethostbyname3_r(name, AF_INET, result, buffer, size, errnop, h_errnop, NULL, NULL);
+    return _nss_chancery_gethostbyname3_r(name, AF_INET, result, buffer, size, errnop, h_errnop,
+                                          NULL, NULL);
 }
 
-enum nss_status _nss_chancery_gethostbyaddr2_r(const void *address, socklen_t length, int family, struct hostent *result, char *buffer,
-                                               size_t size, int *errnop, int *h_errnop, int32_t *ttlp)
+enum nss_status _nss_chancery_gethostbyaddr2_r(const void *address, socklen_t length, int family,
+                                               struct hostent *result, char *buffer, size_t size,
+                                               int *errnop, int *h_errnop, int32_t *ttlp)
 {
     Found found = {.family = family};
     int r;
 
-    if ((family != AF_INET || length != sizeof(struct in_addr)) && (family != AF_INET6 || length != sizeof(struct in6_addr)))
+    if ((family != AF_INET || length != sizeof(struct in_addr)) &&
+        (family != AF_INET6 || length != sizeof(struct in6_addr)))
         return nothing(-EAFNOSUPPORT, errnop, h_errnop);
     r = hosts_file_find_address(HOSTS_FILE, family, address, length, take, &found);
     if (r < 0 || found.n == 0)
@@ -199,8 +225,10 @@ enum nss_status _nss_chancery_gethostbyaddr2_r(const void *address, socklen_t le
     return fill(&found, result, (Buffer){buffer, size}, errnop, h_errnop);
 }
 
-enum nss_status _nss_chancery_gethostbyaddr_r(const void *address, socklen_t length, int family, struct hostent *result, char *buffer,
-                                              size_t size, int *errnop, int *h_errnop)
+enum nss_status _nss_chancery_gethostbyaddr_r(const void *address, socklen_t length, int family,
+                                              struct hostent *result, char *buffer, size_t size,
+                                              int *errnop, int *h_errnop)
 {
-    return _nss_chancery_gethostbyaddr2_r(address, length, family, result, buffer, size, errnop, h_errnop, NULL);
+    return _nss_chancery_gethostbyaddr2_r(address, length, family, result, buffer, size, errnop,
+                                          h_errnop, NULL);
 }

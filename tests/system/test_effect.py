@@ -2,6 +2,7 @@
 """What the configuration says about other services of the system holds there: asked of the services themselves."""
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -52,8 +53,17 @@ def sshd_says(machine, key):
     return [line.split(" ", 1)[1] for line in machine.output(["sshd", "-T"]).splitlines() if line.startswith(f"{key} ")]
 
 
+def greeted(machine):
+    return machine.run(["/usr/bin/python3", "-c", GREETED], check=False).stdout.strip()
+
+
 def greeting(machine, port):
     return machine.run(["/usr/bin/python3", "-c", GREETING, str(port)], check=False).stdout.strip()
+
+
+def unread(machine):
+    said = machine.output(["busctl", "--json=short", "get-property", "org.chancery.Host1", "/org/chancery/Host1", "org.chancery.Host1", "Unread"])
+    return json.loads(said)["data"]
 
 
 @contextlib.contextmanager
@@ -83,19 +93,27 @@ def test_file_of_sshd_that_is_broken(host):
 def test_rate_limit(host):
     assert commit(host, "ssh server v2", "ssh server rate-limit 2") == ""
     assert sshd_says(host, "maxstartups") == ["2:100:2"]
-    wait_for(lambda: host.output(["/usr/bin/python3", "-c", GREETED]).strip() == "2", "sshd to have read its configuration")
+    wait_for(lambda: greeted(host) == "2", "sshd to have read its configuration")
     rollback(host)
     assert sshd_says(host, "maxstartups") == ["10:30:100"]
-    wait_for(lambda: host.output(["/usr/bin/python3", "-c", GREETED]).strip() == "4", "sshd to have read its configuration")
+    wait_for(lambda: greeted(host) == "4", "sshd to have read its configuration")
 
 
 def test_sshd_that_does_not_run(host):
+    reason = "It would have no effect: ssh.service is not running on this system (inactive)"
     host.run(["systemctl", "stop", "ssh.service"])
     try:
-        said = commit(host, "ssh server v2")
+        assert f"ssh server v2: {reason}" in commit(host, "ssh server v2")
+        host.run(["systemctl", "start", "ssh.service"])
+        assert commit(host, "ssh server v2", "ssh server vrf default") == ""
+        # What was accepted before does not keep the rest from being committed; what is new is asked for.
+        host.run(["systemctl", "stop", "ssh.service"])
+        assert f"ssh server rate-limit 9: {reason}" in commit(host, "ssh server rate-limit 9")
+        said = commit(host, "snmp-server traps pki")
+        assert "snmp-server traps pki: " in said and "ssh server v2" not in said
+        assert commit(host, "no ssh server v2", "no ssh server vrf default") == ""
     finally:
         host.run(["systemctl", "start", "ssh.service"])
-    assert "ssh server v2: It would have no effect: ssh.service is not running on this system (inactive)" in said
 
 
 def test_vrf_that_is_not_there(host):
@@ -133,22 +151,21 @@ def test_systemd_does_nothing_else_for_hostd(host):
 
 def test_killed_at_any_moment(host):
     """Checking, writing, telling sshd: whenever hostd dies, sshd has in the end what is committed."""
-    for step in range(6):
-        limit = 100 + step
+    for limit, pause in ((100, 0), (101, 0.03), (102, 0.08), (103, 0.15)):
         with host.console("admin") as console:
             console.prompt()
             console.command("configure")
             console.command(f"ssh server rate-limit {limit}")
             pid = host.daemon_pid("hostd")
             console.line("commit")
-            time.sleep(0.03 * step)
+            time.sleep(pause)
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
             console.prompt(90)
         wait_for(lambda p=pid: host.daemon_pid("hostd") not in (0, p) and host.bus_owner("hostd"), "hostd to be back")
         wanted = f"ssh server rate-limit {limit}" in rendered(host.chancery("show running-config").stdout)
         wait_for(lambda w=wanted, n=limit: (sshd_says(host, "maxstartups") == [f"{n}:100:{n}"]) == w, "the last commit to be in effect")
-        wait_for(lambda: host.run(["test", "-e", f"{FOLDER}/sshd.unread"], check=False).returncode, "sshd to have been told")
+        wait_for(lambda: unread(host) == [], "sshd to have been told")
 
 
 def test_service_that_was_not_told(host):
@@ -159,7 +176,19 @@ def test_service_that_was_not_told(host):
     host.run(["touch", f"{FOLDER}/sshd.unread"], "chancery-hostd")
     host.run(["systemctl", "start", "chancery-hostd.service"])
     wait_for(lambda: int(host.output(reloads)) > before, "sshd to be told")
-    wait_for(lambda: host.run(["test", "-e", f"{FOLDER}/sshd.unread"], check=False).returncode, "the note to go")
+    wait_for(lambda: unread(host) == [], "the note to go")
+
+
+def test_after_a_reboot(host):
+    """The files are there when the services start; nobody has to be told again."""
+    assert commit(host, "ssh server rate-limit 2", "domain ipv4 host ca 192.0.2.7") == ""
+    host.reboot(hard=True)
+    host.wait_daemons()
+    wait_for(lambda: greeted(host) == "2", "sshd to go by the file")
+    assert addresses(host, "ca") == ["192.0.2.7"]
+    assert unread(host) == []
+    rollback(host)
+    wait_for(lambda: greeted(host) == "4", "sshd to have read its configuration")
 
 
 # --- Names of hosts -----------------------------------------------------------------------------------------------------

@@ -50,7 +50,9 @@ static void test_without_limits(void **state)
 
 static void test_session_that_is_over(void **state)
 {
-    Cli cli = {.interactive = true, .session_timeout = 60, .last_input = now_usec() - 61 * UINT64_C(1000000)};
+    Cli cli = {.interactive = true,
+               .session_timeout = 60,
+               .last_input = now_usec() - 61 * UINT64_C(1000000)};
 
     assert_true(cli_timeout_left(&cli) == 0);
     assert_int_equal(cli_timeout_check(&cli), -ETIMEDOUT);
@@ -64,7 +66,10 @@ static void test_session_that_is_over(void **state)
 
 static void test_session_that_is_not_over(void **state)
 {
-    Cli cli = {.interactive = true, .session_timeout = 3600, .exec_timeout = 3600, .last_input = now_usec()};
+    Cli cli = {.interactive = true,
+               .session_timeout = 3600,
+               .exec_timeout = 3600,
+               .last_input = now_usec()};
 
     assert_in_range(cli_timeout_left(&cli), 1, UINT64_C(3600000000));
     assert_int_equal(cli_timeout_check(&cli), 0);

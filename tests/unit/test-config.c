@@ -193,9 +193,7 @@ static void test_no(void **state)
         "no message-digest\nno key-usage ca-certificate crlsign\nno crypto ca trustpoint absent "
         "description\n"
         "no crypto ca trustpoint system-trustpoint lifetime ca-certificate");
-    assert_tree(
-        root,
-        "{\"trustpoints\":{\"trustpoint\":{\"system-trustpoint\":{}}}}");
+    assert_tree(root, "{\"trustpoints\":{\"trustpoint\":{\"system-trustpoint\":{}}}}");
     enter_text(root, "no crypto ca trustpoint system-trustpoint\nno crypto ca trustpool policy");
     assert_tree(root, "{}");
 }

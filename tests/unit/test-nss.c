@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The names of hosts in the configuration, as the C library asks for them: whatever the buffer, whatever the file. */
+/* The names of hosts in the configuration, as the C library asks for them: whatever the buffer,
+ * whatever the file. */
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <nss.h>
@@ -13,11 +14,14 @@
 #include "cleanup.h"
 #include "hosts-file.h"
 
-enum nss_status _nss_chancery_gethostbyname4_r(const char *name, struct gaih_addrtuple **pat, char *buffer, size_t size, int *errnop, int *h_errnop,
-                                               int32_t *ttlp);
-enum nss_status _nss_chancery_gethostbyname2_r(const char *name, int family, struct hostent *result, char *buffer, size_t size, int *errnop,
+enum nss_status _nss_chancery_gethostbyname4_r(const char *name, struct gaih_addrtuple **pat,
+                                               char *buffer, size_t size, int *errnop,
+                                               int *h_errnop, int32_t *ttlp);
+enum nss_status _nss_chancery_gethostbyname2_r(const char *name, int family, struct hostent *result,
+                                               char *buffer, size_t size, int *errnop,
                                                int *h_errnop);
-enum nss_status _nss_chancery_gethostbyaddr_r(const void *address, socklen_t length, int family, struct hostent *result, char *buffer, size_t size,
+enum nss_status _nss_chancery_gethostbyaddr_r(const void *address, socklen_t length, int family,
+                                              struct hostent *result, char *buffer, size_t size,
                                               int *errnop, int *h_errnop);
 
 #define GUARD 0x5a
@@ -55,10 +59,12 @@ static void test_nothing_there(void **state)
     struct gaih_addrtuple *found = NULL;
     int error, host_error;
 
-    static const char *const names[] = {"", ".", "c", "ca.", "ca..", "ca.lab.x", "bad", "nonsense", "192.0.2.1", "comment"};
+    static const char *const names[] = {"",         ".",   "c",        "ca.",       "ca..",
+                                        "ca.lab.x", "bad", "nonsense", "192.0.2.1", "comment"};
 
     for (size_t i = 0; i < ELEMENTSOF(names); i++) {
-        enum nss_status status = _nss_chancery_gethostbyname4_r(names[i], &found, buffer, sizeof(buffer), &error, &host_error, NULL);
+        enum nss_status status = _nss_chancery_gethostbyname4_r(
+            names[i], &found, buffer, sizeof(buffer), &error, &host_error, NULL);
 
         if (streq(names[i], "ca."))
             assert_int_equal(status, NSS_STATUS_SUCCESS);
@@ -66,7 +72,9 @@ static void test_nothing_there(void **state)
             fail_msg("%s: %d", names[i], (int)status);
     }
     assert_int_equal(unlink(HOSTS_FILE), 0);
-    assert_int_equal(_nss_chancery_gethostbyname4_r("ca", &found, buffer, sizeof(buffer), &error, &host_error, NULL), NSS_STATUS_NOTFOUND);
+    assert_int_equal(_nss_chancery_gethostbyname4_r("ca", &found, buffer, sizeof(buffer), &error,
+                                                    &host_error, NULL),
+                     NSS_STATUS_NOTFOUND);
 }
 
 static void assert_address(const struct gaih_addrtuple *tuple, const char *text)
@@ -88,14 +96,18 @@ static void test_all_addresses(void **state)
     for (size_t i = 0; i < ELEMENTSOF(names); i++) {
         struct gaih_addrtuple *found = NULL, callers = {0}, *given = &callers;
 
-        assert_int_equal(_nss_chancery_gethostbyname4_r(names[i], &found, buffer, sizeof(buffer), &error, &host_error, &ttl), NSS_STATUS_SUCCESS);
+        assert_int_equal(_nss_chancery_gethostbyname4_r(names[i], &found, buffer, sizeof(buffer),
+                                                        &error, &host_error, &ttl),
+                         NSS_STATUS_SUCCESS);
         assert_string_equal(found->name, "ca");
         assert_address(found, "192.0.2.1");
         assert_address(found->next, "192.0.2.2");
         assert_address(found->next->next, "2001:db8::1");
         assert_null(found->next->next->next);
         assert_int_equal(ttl, 0);
-        assert_int_equal(_nss_chancery_gethostbyname4_r(names[i], &given, buffer, sizeof(buffer), &error, &host_error, NULL), NSS_STATUS_SUCCESS);
+        assert_int_equal(_nss_chancery_gethostbyname4_r(names[i], &given, buffer, sizeof(buffer),
+                                                        &error, &host_error, NULL),
+                         NSS_STATUS_SUCCESS);
         assert_ptr_equal(given, &callers);
         assert_address(&callers, "192.0.2.1");
         assert_address(callers.next, "192.0.2.2");
@@ -108,14 +120,22 @@ static void test_one_family(void **state)
     struct hostent host;
     int error, host_error;
 
-    assert_int_equal(_nss_chancery_gethostbyname2_r("ca", AF_INET, &host, buffer, sizeof(buffer), &error, &host_error), NSS_STATUS_SUCCESS);
+    assert_int_equal(_nss_chancery_gethostbyname2_r("ca", AF_INET, &host, buffer, sizeof(buffer),
+                                                    &error, &host_error),
+                     NSS_STATUS_SUCCESS);
     assert_int_equal(host.h_addrtype, AF_INET);
     assert_memory_equal(host.h_addr_list[1], "\xc0\x00\x02\x02", 4);
     assert_null(host.h_addr_list[2]);
     assert_null(host.h_aliases[0]);
-    assert_int_equal(_nss_chancery_gethostbyname2_r("last", AF_INET6, &host, buffer, sizeof(buffer), &error, &host_error), NSS_STATUS_NOTFOUND);
-    assert_int_equal(_nss_chancery_gethostbyname2_r("last", AF_INET, &host, buffer, sizeof(buffer), &error, &host_error), NSS_STATUS_SUCCESS);
-    assert_int_equal(_nss_chancery_gethostbyname2_r("last", AF_UNIX, &host, buffer, sizeof(buffer), &error, &host_error), NSS_STATUS_UNAVAIL);
+    assert_int_equal(_nss_chancery_gethostbyname2_r("last", AF_INET6, &host, buffer, sizeof(buffer),
+                                                    &error, &host_error),
+                     NSS_STATUS_NOTFOUND);
+    assert_int_equal(_nss_chancery_gethostbyname2_r("last", AF_INET, &host, buffer, sizeof(buffer),
+                                                    &error, &host_error),
+                     NSS_STATUS_SUCCESS);
+    assert_int_equal(_nss_chancery_gethostbyname2_r("last", AF_UNIX, &host, buffer, sizeof(buffer),
+                                                    &error, &host_error),
+                     NSS_STATUS_UNAVAIL);
 }
 
 static void test_names_of_addresses(void **state)
@@ -126,13 +146,21 @@ static void test_names_of_addresses(void **state)
     int error, host_error;
 
     assert_int_equal(inet_pton(AF_INET, "192.0.2.3", &address), 1);
-    assert_int_equal(_nss_chancery_gethostbyaddr_r(&address, 4, AF_INET, &host, buffer, sizeof(buffer), &error, &host_error), NSS_STATUS_NOTFOUND);
+    assert_int_equal(_nss_chancery_gethostbyaddr_r(&address, 4, AF_INET, &host, buffer,
+                                                   sizeof(buffer), &error, &host_error),
+                     NSS_STATUS_NOTFOUND);
     assert_int_equal(inet_pton(AF_INET, "192.0.2.2", &address), 1);
-    assert_int_equal(_nss_chancery_gethostbyaddr_r(&address, 16, AF_INET, &host, buffer, sizeof(buffer), &error, &host_error), NSS_STATUS_UNAVAIL);
-    assert_int_equal(_nss_chancery_gethostbyaddr_r(&address, 4, AF_INET, &host, buffer, sizeof(buffer), &error, &host_error), NSS_STATUS_SUCCESS);
+    assert_int_equal(_nss_chancery_gethostbyaddr_r(&address, 16, AF_INET, &host, buffer,
+                                                   sizeof(buffer), &error, &host_error),
+                     NSS_STATUS_UNAVAIL);
+    assert_int_equal(_nss_chancery_gethostbyaddr_r(&address, 4, AF_INET, &host, buffer,
+                                                   sizeof(buffer), &error, &host_error),
+                     NSS_STATUS_SUCCESS);
     assert_string_equal(host.h_name, "ca");
     assert_int_equal(inet_pton(AF_INET6, "2001:db8::1", &address), 1);
-    assert_int_equal(_nss_chancery_gethostbyaddr_r(&address, 16, AF_INET6, &host, buffer, sizeof(buffer), &error, &host_error), NSS_STATUS_SUCCESS);
+    assert_int_equal(_nss_chancery_gethostbyaddr_r(&address, 16, AF_INET6, &host, buffer,
+                                                   sizeof(buffer), &error, &host_error),
+                     NSS_STATUS_SUCCESS);
     assert_int_equal(host.h_length, 16);
 }
 
@@ -149,8 +177,10 @@ static void test_every_size_of_buffer(void **state)
         enum nss_status a, b;
 
         memset(buffer, GUARD, sizeof(buffer));
-        a = _nss_chancery_gethostbyname4_r("ca", &found, buffer + 1, size, &error, &host_error, NULL);
-        b = _nss_chancery_gethostbyname2_r("ca", AF_INET, &host, buffer + 1, size, &error, &host_error);
+        a = _nss_chancery_gethostbyname4_r("ca", &found, buffer + 1, size, &error, &host_error,
+                                           NULL);
+        b = _nss_chancery_gethostbyname2_r("ca", AF_INET, &host, buffer + 1, size, &error,
+                                           &host_error);
         for (size_t i = size + 1; i < sizeof(buffer); i++)
             assert_int_equal(buffer[i], GUARD);
         assert_int_equal(buffer[0], GUARD);
@@ -175,14 +205,22 @@ static void test_lines_beyond_all_measure(void **state)
     memcpy(text, "192.0.2.1 x", 11);
     memcpy(text + 1023, "192.0.2.2 evil\n192.0.2.3 good\n", 30);
     write_file(text, 1053);
-    assert_int_equal(_nss_chancery_gethostbyname4_r("evil", &found, buffer, sizeof(buffer), &error, &host_error, NULL), NSS_STATUS_NOTFOUND);
-    assert_int_equal(_nss_chancery_gethostbyname4_r("x", &found, buffer, sizeof(buffer), &error, &host_error, NULL), NSS_STATUS_NOTFOUND);
-    assert_int_equal(_nss_chancery_gethostbyname4_r("good", &found, buffer, sizeof(buffer), &error, &host_error, NULL), NSS_STATUS_SUCCESS);
+    assert_int_equal(_nss_chancery_gethostbyname4_r("evil", &found, buffer, sizeof(buffer), &error,
+                                                    &host_error, NULL),
+                     NSS_STATUS_NOTFOUND);
+    assert_int_equal(_nss_chancery_gethostbyname4_r("x", &found, buffer, sizeof(buffer), &error,
+                                                    &host_error, NULL),
+                     NSS_STATUS_NOTFOUND);
+    assert_int_equal(_nss_chancery_gethostbyname4_r("good", &found, buffer, sizeof(buffer), &error,
+                                                    &host_error, NULL),
+                     NSS_STATUS_SUCCESS);
     for (size_t i = 0; i < 100; i++)
         memcpy(text + 20 * i, "192.0.2.1      many\n", 20);
     write_file(text, 2000);
     found = NULL;
-    assert_int_equal(_nss_chancery_gethostbyname4_r("many", &found, buffer, sizeof(buffer), &error, &host_error, NULL), NSS_STATUS_SUCCESS);
+    assert_int_equal(_nss_chancery_gethostbyname4_r("many", &found, buffer, sizeof(buffer), &error,
+                                                    &host_error, NULL),
+                     NSS_STATUS_SUCCESS);
     for (; found; found = found->next)
         n++;
     assert_int_equal(n, 16);
