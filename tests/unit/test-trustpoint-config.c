@@ -132,38 +132,30 @@ static void test_several(void **state)
     assert_null(c->next->next);
 }
 
+typedef struct Refusal {
+    const char *members, *words, *reason; /* parts of the line and of the reason */
+} Refusal;
+
+static void check_refused(const Refusal *refusal)
+{
+    _cleanup_(trustpoint_config_list_freep) TrustpointConfig *c = NULL;
+    _cleanup_free_ char *line = NULL;
+
+    assert_true(asprintf(&line, "crypto ca trustpoint system-trustpoint%s%s",
+                         refusal->words[0] ? " " : "", refusal->words) > 0);
+    if (parse(refusal->members, "system-trustpoint", &c) <= 0)
+        fail_msg("accepted: %s", refusal->members);
+    assert_null(c);
+    /* The line, with its value where that is known. */
+    assert_int_equal(strncmp(first_line, line, strlen(line)), 0);
+    assert_true(first_line[strlen(line)] == '\0' || first_line[strlen(line)] == ' ');
+    if (!strstr(first_reason, refusal->reason))
+        fail_msg("'%s' does not say '%s'", first_reason, refusal->reason);
+}
+
 static void test_refused(void **state)
 {
-    static const struct {
-        const char *members, *words, *reason; /* parts of the line and of the reason */
-    } cases[] = {
-        {"'enrollment':{'url':'https://ca/'}", "enrollment url", "http://"},
-        {"'enrollment':{'url':'http://a:b@ca/'}", "enrollment url", "password"},
-        {"'enrollment':{'url':'http://ca/'},'keypair':{'algorithm':'ed25519','label':'a'}",
-         "keypair", "RSA keys"},
-        {"'enrollment':{'url':'http://ca/','retry-count':101}", "enrollment retry count",
-         "1 to 100"},
-        {"'enrollment':{'url':'http://ca/','retry-period':0}", "enrollment retry period",
-         "1 to 60"},
-        {"'enrollment':{'url':'http://ca/'},'lifetime':{'certificate':300}", "lifetime certificate",
-         "a CA elsewhere"},
-        {"'enrollment':{'url':'terminal','retry-count':5}", "enrollment retry count",
-         "of a server"},
-        {"'enrollment':{'url':'terminal','legacy':true}", "enrollment legacy", "of a server"},
-        {"'enrollment':{'url':'terminal'},'skip-challenge-password':true",
-         "skip-challenge-password", "of a server"},
-        {"'enrollment':{'url':'terminal'},'ca-keypair':{'algorithm':'rsa','label':'a'}",
-         "ca-keypair", "a CA elsewhere"},
-        {"'enrollment':{'url':'terminal'},'rsakeypair':'a','keypair':{'algorithm':'rsa','label':'a'"
-         "}",
-         "rsakeypair", "only one"},
-        {"'enrollment':{'url':'terminal'},'auto-enroll':80", "auto-enroll", "of a server"},
-        {"'enrollment':{'url':'http://ca/'},'auto-enroll':100", "auto-enroll", "1 to 99"},
-        {"'enrollment':{'url':'http://ca/'},'renewal-message-type':'renewalreq'",
-         "renewal-message-type", "only with 'auto-enroll'"},
-        {"'enrollment':{'url':'http://ca/'},'auto-enroll':80,'renewal-message-type':'x'",
-         "renewal-message-type", "'pkcsreq'"},
-        {"'subject-alternative-name':'DNS:a b'", "subject-alternative-name", "host name"},
+    static const Refusal cases[] = {
         {"'enrollment':{'url':5}", "enrollment url", "text"},
         {"'enrollment':{'url':'self'}", "keypair", "needs a key pair"},
         {SEED_NAMES "'enrollment':{'url':'self'},'keypair':{'algorithm':'rsa','label':'a'}",
@@ -202,21 +194,44 @@ static void test_refused(void **state)
         {"'query-url':'ldap://x'", "", "does not know"},
     };
 
-    for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
-        _cleanup_(trustpoint_config_list_freep) TrustpointConfig *c = NULL;
-        _cleanup_free_ char *line = NULL;
+    for (size_t i = 0; i < ELEMENTSOF(cases); i++)
+        check_refused(&cases[i]);
+}
 
-        assert_true(asprintf(&line, "crypto ca trustpoint system-trustpoint%s%s",
-                             cases[i].words[0] ? " " : "", cases[i].words) > 0);
-        if (parse(cases[i].members, "system-trustpoint", &c) <= 0)
-            fail_msg("accepted: %s", cases[i].members);
-        assert_null(c);
-        /* The line, with its value where that is known. */
-        assert_int_equal(strncmp(first_line, line, strlen(line)), 0);
-        assert_true(first_line[strlen(line)] == '\0' || first_line[strlen(line)] == ' ');
-        if (!strstr(first_reason, cases[i].reason))
-            fail_msg("'%s' does not say '%s'", first_reason, cases[i].reason);
-    }
+static void test_external_refused(void **state)
+{
+    static const Refusal cases[] = {
+        {"'enrollment':{'url':'https://ca/'}", "enrollment url", "http://"},
+        {"'enrollment':{'url':'http://a:b@ca/'}", "enrollment url", "password"},
+        {"'enrollment':{'url':'http://ca/'},'keypair':{'algorithm':'ed25519','label':'a'}",
+         "keypair", "RSA keys"},
+        {"'enrollment':{'url':'http://ca/','retry-count':101}", "enrollment retry count",
+         "1 to 100"},
+        {"'enrollment':{'url':'http://ca/','retry-period':0}", "enrollment retry period",
+         "1 to 60"},
+        {"'enrollment':{'url':'http://ca/'},'lifetime':{'certificate':300}", "lifetime certificate",
+         "a CA elsewhere"},
+        {"'enrollment':{'url':'terminal','retry-count':5}", "enrollment retry count",
+         "of a server"},
+        {"'enrollment':{'url':'terminal','legacy':true}", "enrollment legacy", "of a server"},
+        {"'enrollment':{'url':'terminal'},'skip-challenge-password':true",
+         "skip-challenge-password", "of a server"},
+        {"'enrollment':{'url':'terminal'},'ca-keypair':{'algorithm':'rsa','label':'a'}",
+         "ca-keypair", "a CA elsewhere"},
+        {"'enrollment':{'url':'terminal'},'rsakeypair':'a','keypair':{'algorithm':'rsa','label':'a'"
+         "}",
+         "rsakeypair", "only one"},
+        {"'enrollment':{'url':'terminal'},'auto-enroll':80", "auto-enroll", "of a server"},
+        {"'enrollment':{'url':'http://ca/'},'auto-enroll':100", "auto-enroll", "1 to 99"},
+        {"'enrollment':{'url':'http://ca/'},'renewal-message-type':'renewalreq'",
+         "renewal-message-type", "only with 'auto-enroll'"},
+        {"'enrollment':{'url':'http://ca/'},'auto-enroll':80,'renewal-message-type':'x'",
+         "renewal-message-type", "'pkcsreq'"},
+        {"'subject-alternative-name':'DNS:a b'", "subject-alternative-name", "host name"},
+    };
+
+    for (size_t i = 0; i < ELEMENTSOF(cases); i++)
+        check_refused(&cases[i]);
 }
 
 /* A CA elsewhere: what is configured, and what stands for what is not. */
@@ -265,10 +280,15 @@ static void test_other_trustpoints(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_seed),          cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_subject_parts), cmocka_unit_test(test_external),
-        cmocka_unit_test(test_empty),         cmocka_unit_test(test_several),
-        cmocka_unit_test(test_refused),       cmocka_unit_test(test_other_trustpoints),
+        cmocka_unit_test(test_seed),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_subject_parts),
+        cmocka_unit_test(test_external),
+        cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_several),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_external_refused),
+        cmocka_unit_test(test_other_trustpoints),
     };
 
     return cmocka_run_group_tests_name("trustpoint-config", tests, NULL, NULL);
