@@ -85,6 +85,7 @@ int cli_show_trustpool_policy(Cli *cli, const GrammarMatch *m)
         {"WeakRefused", 'b', &weak_refused},
         {"Source", 's', &view.source},
         {"Imported", 'x', &view.imported},
+        {"NextUpdate", 'x', &view.next_update},
         {"EarliestExpiry", 'x', &view.earliest_expiry},
         {"BuiltIn", 'u', &view.built_in},
         {"Downloaded", 'u', &view.downloaded},

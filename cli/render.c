@@ -405,6 +405,8 @@ void render_pool_policy(FILE *f, const PoolPolicyView *view)
         field(f, "Downloaded From: ", view->source);
         utc_field(f, "Downloaded At ", view->imported);
     }
+    if (view->next_update != 0)
+        utc_field(f, "Next Update At ", view->next_update);
 }
 
 json_object *render_pool_policy_json(const PoolPolicyView *view)
@@ -422,6 +424,7 @@ json_object *render_pool_policy_json(const PoolPolicyView *view)
     json_object_object_add(o, "earliest-expiry", json_object_new_int64(view->earliest_expiry));
     json_add_string(o, "source", view->source);
     json_object_object_add(o, "imported", json_object_new_int64(view->imported));
+    json_object_object_add(o, "next-update", json_object_new_int64(view->next_update));
     return o;
 }
 

@@ -75,7 +75,7 @@ void render_pool_rejection(FILE *f, json_object *entry);
 typedef struct PoolPolicyView {
     const char *url, *signer, *description, *source;
     uint32_t shrink_limit, built_in, downloaded, active;
-    int64_t imported, earliest_expiry;
+    int64_t imported, earliest_expiry, next_update;
     bool weak_refused;
 } PoolPolicyView;
 void render_pool_policy(FILE *f, const PoolPolicyView *view);

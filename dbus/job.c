@@ -148,6 +148,11 @@ int job_fail(Job *job, const char *error_name, const char *format, ...)
     return r > 0 ? -r : -EIO;
 }
 
+const char *job_error(Job *job)
+{
+    return job->error_message;
+}
+
 int job_result(Job *job, const char *name, char type, const void *value)
 {
     JobResult *result;

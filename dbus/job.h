@@ -50,6 +50,9 @@ int job_fail(Job *job, const char *error_name, const char *format, ...) _printf_
  * half-way to touch something that the main loop has to set aside for it. */
 void job_then(Job *job, int (*run)(Job *job, void *data));
 
+/* In done(): the sentence of job_fail(); NULL when there was none. */
+const char *job_error(Job *job);
+
 /* In done(): adds one entry to the result. type: 's', 'o', 'u', 't', 'b'. */
 int job_result(Job *job, const char *name, char type, const void *value);
 

@@ -23,6 +23,7 @@ typedef struct Import {
     size_t n_before;
     unsigned shrink_limit;
     bool downloads, force, refuse_weak;
+    bool newer_only, unchanged;
 
     Pool *pool;
     uint32_t imported, rejected;
@@ -54,6 +55,7 @@ static int download(Job *job, Import *import, FetchReply *reply)
         .trust_anchors = import->trust_anchors,
         .size_max = BUNDLE_SIZE_MAX,
         .timeout_seconds = DOWNLOAD_SECONDS,
+        .etag = import->newer_only ? import->origin.etag : NULL,
     };
     int r;
 
@@ -65,6 +67,9 @@ static int download(Job *job, Import *import, FetchReply *reply)
         return job_fail(job, ERROR_UNREACHABLE, "%s cannot be downloaded: %s", request.url, reply->error);
     if (r < 0)
         return r;
+    import->unchanged = reply->status == 304 && request.etag;
+    if (import->unchanged)
+        return 0;
     if (reply->status != 200)
         return job_fail(job, ERROR_UNREACHABLE, "%s cannot be downloaded: the server answered with HTTP status %u", request.url, reply->status);
     return 0;
@@ -144,6 +149,8 @@ static int import_run(Job *job, void *userdata)
         reply.body = TAKE_PTR(import->data);
         reply.body_size = import->size;
     }
+    if (r >= 0 && import->unchanged)
+        return 0;
     if (r >= 0)
         r = take_bundle(job, import, &reply);
     if (r < 0)
@@ -152,6 +159,8 @@ static int import_run(Job *job, void *userdata)
         return -ECANCELED;
     job_progress(job, 90, "Storing the certificates");
     import->origin.imported = time(NULL);
+    free(import->origin.etag);
+    import->origin.etag = TAKE_PTR(reply.etag);
     r = store_save(import->poold->state_fd, &import->origin, pool_get_downloaded(import->pool));
     if (r < 0)
         return job_fail(job, ERROR_FAILED, "The certificates cannot be stored, the trustpool stays as it is: %s", strerror(-r));
@@ -168,12 +177,12 @@ static int remake_pool(Import *import)
     return poold_make_pool(import->poold, pool_get_downloaded(old), &import->pool);
 }
 
-static int import_done(Job *job, void *userdata, int r)
+static int take_pool(Job *job, Import *import)
 {
     static const LogEvent event = {LOG_POOL_UPDATED};
-    Import *import = userdata;
+    int r = 0;
 
-    if (r >= 0 && import->refuse_weak != import->poold->policy->refuse_weak)
+    if (import->refuse_weak != import->poold->policy->refuse_weak)
         r = remake_pool(import);
     if (r < 0)
         return r;
@@ -185,6 +194,25 @@ static int import_done(Job *job, void *userdata, int r)
     if (r >= 0)
         r = job_result(job, "rejected", 'u', &import->rejected);
     return r < 0 ? r : job_result(job, "report", 's', import->report);
+}
+
+static int import_done(Job *job, void *userdata, int r)
+{
+    Import *import = userdata;
+    Update *update = import->poold->update;
+
+    import->poold->importing = false;
+    if (r >= 0 && !import->unchanged)
+        r = take_pool(job, import);
+    else if (r >= 0)
+        log_info("The bundle at %s is still the one that was imported", import->origin.url);
+    if (r >= 0)
+        update_note_success(update);
+    else if (import->newer_only)
+        update_note_failure(update, job_error(job) ?: strerror(-r));
+    else
+        update_arm(update);
+    return r;
 }
 
 /* What the worker needs of what is the main loop's. */
@@ -209,8 +237,37 @@ static int import_fill(Import *import, const Poold *poold, const ImportOrder *or
     import->shrink_limit = policy->shrink_limit;
     import->refuse_weak = policy->refuse_weak;
     import->n_before = pool_downloaded(poold->pool);
+    import->newer_only = order->newer_only;
+    /* What was not looked at under this signer is looked at again. */
+    if (poold->origin.etag && streq_ptr(poold->origin.url, order->url) && streq_ptr(poold->origin.signer, policy->signer)) {
+        import->origin.etag = strdup(poold->origin.etag);
+        if (!import->origin.etag)
+            return -ENOMEM;
+    }
+    import->origin.signer = policy->signer ? strdup(policy->signer) : NULL;
+    if (policy->signer && !import->origin.signer)
+        return -ENOMEM;
     r = authority_list_join(import->known, poold->built_in);
     return r < 0 ? r : authority_list_join(import->known, pool_get_downloaded(poold->pool));
+}
+
+static int import_new(Poold *poold, const ImportOrder *order, Import **ret)
+{
+    Import *import = calloc(1, sizeof *import);
+    int r;
+
+    if (!import)
+        return -ENOMEM;
+    import->poold = poold;
+    poold->importing = true;
+    r = import_fill(import, poold, order);
+    if (r < 0) {
+        import_free(import);
+        return r;
+    }
+    update_note_attempt(poold->update);
+    *ret = import;
+    return 0;
 }
 
 int poold_import(Poold *poold, sd_bus_message *m, const ImportOrder *order, sd_bus_error *reterr_error)
@@ -221,16 +278,23 @@ int poold_import(Poold *poold, sd_bus_message *m, const ImportOrder *order, sd_b
 
     if (poold->importing)
         return sd_bus_error_setf(reterr_error, ERROR_BUSY, "Another import is running; try again when it has ended");
-    import = calloc(1, sizeof *import);
-    if (!import)
-        return -ENOMEM;
-    import->poold = poold;
-    poold->importing = true;
-    r = import_fill(import, poold, order);
-    if (r < 0) {
-        import_free(import);
+    r = import_new(poold, order, &import);
+    if (r < 0)
         return r;
-    }
     work.data = import;
     return job_start(m, &work, reterr_error);
+}
+
+int poold_update(Poold *poold)
+{
+    const ImportOrder order = {.url = poold->policy->url, .newer_only = true};
+    JobWork work = {.kind = "update", .run = import_run, .done = import_done, .free_data = import_free};
+    Import *import;
+    int r;
+
+    r = import_new(poold, &order, &import);
+    if (r < 0)
+        return r;
+    work.data = import;
+    return job_start_internal(poold->server, &work);
 }

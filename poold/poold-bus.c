@@ -155,6 +155,7 @@ GETTER(shrink_limit, "u", (uint32_t)poold->policy->shrink_limit)
 GETTER(weak_refused, "b", poold->policy->refuse_weak)
 GETTER(description, "s", poold->policy->description ?: "")
 GETTER(source, "s", poold->origin.url ?: "")
+GETTER(next_update, "x", update_next(poold->update))
 GETTER(imported, "x", poold->origin.imported)
 #undef GETTER
 

@@ -8,20 +8,21 @@
 #include "pool.h"
 #include "server.h"
 #include "store.h"
+#include "update.h"
 
 #define BUILT_IN_FILE "/etc/ssl/certs/ca-certificates.crt"
 #define BUILT_IN_FOLDER "/usr/share/chancery/trustpool"
-#define EXPORT_FILE "ca-bundle.pem"
 
-typedef struct Poold {
+struct Poold {
     Server *server;
     int state_fd, runtime_fd;         /* never change after start */
     const AuthorityList *built_in;    /* never changes after start */
     Pool *pool;                       /* never NULL after start */
     StoreOrigin origin;               /* of its downloaded part */
     Policy *policy;                   /* never NULL after start */
+    Update *update;                   /* never NULL after start */
     bool importing;                   /* a job is about to replace the pool and owns the state file */
-} Poold;
+};
 
 /* Reads built-in and downloaded CAs and exports the pool. */
 int poold_start(Server *server, void **ret);
@@ -40,9 +41,12 @@ typedef struct ImportOrder {
     const void *data;   /* NULL: download it */
     size_t size;
     bool force;         /* also when many certificates would go */
+    bool newer_only;    /* nothing to be done when the server still has the version that we have */
 } ImportOrder;
 /* Starts the job of org.chancery.TrustPool1.Import and answers m. */
 int poold_import(Poold *poold, sd_bus_message *m, const ImportOrder *order, sd_bus_error *reterr_error);
+/* Starts one from the configured URL, for the pool's own sake. */
+int poold_update(Poold *poold);
 
 /* Registers the bus objects. */
 int poold_bus_init(Poold *poold);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 
 #include "atomic-file.h"
+#include "export.h"
 #include "log.h"
 #include "names.h"
 
@@ -54,16 +55,12 @@ static int open_runtime_directory(void)
     return fd < 0 ? -errno : fd;
 }
 
-static void export_pool(Poold *poold)
+static void write_exports(const Poold *poold)
 {
-    const char *text;
-    size_t size;
-    int r;
+    int r = export_pool(poold->runtime_fd, poold->pool);
 
-    text = pool_bundle(poold->pool, &size);
-    r = atomic_write_at(poold->runtime_fd, EXPORT_FILE, text, size, 0644);
     if (r < 0)
-        log_error_errno(r, "The pool cannot be exported to %s, other programs go on with the former one: %m", EXPORT_FILE);
+        log_error_errno(r, "The pool cannot be exported, other programs go on with the former one: %m");
 }
 
 static void show_pool(Poold *poold, Pool *pool)
@@ -72,11 +69,15 @@ static void show_pool(Poold *poold, Pool *pool)
 
     pool_free(poold->pool);
     poold->pool = pool;
-    export_pool(poold);
+    write_exports(poold);
     r = sd_bus_emit_properties_changed(server_bus(poold->server), TRUSTPOOL_PATH, TRUSTPOOL_NAME, "BuiltIn", "Downloaded", "Active",
                                        "EarliestExpiry", NULL);
     if (r < 0)
         log_warning_errno(r, "The change of the pool cannot be announced on the bus, ignoring: %m");
+    r = sd_bus_emit_signal(server_bus(poold->server), TRUSTPOOL_PATH, TRUSTPOOL_NAME, "Changed", NULL);
+    if (r < 0)
+        log_warning_errno(r, "The change of the pool cannot be announced on the bus, ignoring: %m");
+    update_arm(poold->update);
 }
 
 void poold_replace(Poold *poold, Pool *pool, StoreOrigin *origin)
@@ -104,8 +105,10 @@ int poold_apply(Poold *poold, Policy *policy)
 
     policy_free(poold->policy);
     poold->policy = policy;
-    if (!changes)
+    if (!changes) {
+        update_arm(poold->update);
         return 0;
+    }
     r = poold_make_pool(poold, pool_get_downloaded(poold->pool), &pool);
     if (r < 0)
         return r;
@@ -134,9 +137,11 @@ static int poold_load(Poold *poold)
     if (r < 0)
         return log_error_errno(r, "Failed to read the downloaded CA certificates: %m");
     r = pool_new(built_in, downloaded, poold->policy->refuse_weak, &poold->pool);
+    if (r >= 0)
+        r = update_new(poold, &poold->update);
     if (r < 0)
         return r;
-    export_pool(poold);
+    write_exports(poold);
     log_info("%zu built-in and %zu downloaded CA certificates, %zu of them active", pool_built_in(poold->pool),
              pool_downloaded(poold->pool), pool_active(poold->pool));
     return 0;
@@ -166,6 +171,7 @@ void poold_stop(void *userdata)
     Poold *poold = userdata;
     AuthorityList *built_in;
 
+    update_free(poold->update);
     pool_free(poold->pool);
     memcpy(&built_in, &poold->built_in, sizeof built_in); /* const for everybody else */
     authority_list_free(built_in);

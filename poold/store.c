@@ -81,7 +81,7 @@ int store_read_built_in_folder(const char *path, AuthorityList *list, char **ret
 #define DIGEST_TEXT_SIZE 65U
 
 /* Over all that the file says, so that a flipped bit does not go unnoticed: a root's own signature proves nothing. */
-static int make_digest(const char *url, const char *etag, uint64_t imported, const AuthorityList *list, char ret[DIGEST_TEXT_SIZE])
+static int make_digest(const char *url, const char *etag, const char *signer, uint64_t imported, const AuthorityList *list, char ret[DIGEST_TEXT_SIZE])
 {
     _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *context = EVP_MD_CTX_new();
     unsigned char digest[EVP_MAX_MD_SIZE];
@@ -92,6 +92,7 @@ static int make_digest(const char *url, const char *etag, uint64_t imported, con
         return -ENOMEM;
     ok = EVP_DigestInit_ex2(context, EVP_sha256(), NULL) && EVP_DigestUpdate(context, url, strlen(url) + 1) &&
          (!etag || EVP_DigestUpdate(context, etag, strlen(etag) + 1)) &&
+         (!signer || EVP_DigestUpdate(context, signer, strlen(signer) + 1)) &&
          EVP_DigestUpdate(context, &imported, sizeof imported);
     for (size_t i = 0; ok && i < list->n; i++)
         ok = EVP_DigestUpdate(context, list->items[i]->der, list->items[i]->der_size);
@@ -135,8 +136,8 @@ static int load_certificates(json_object *certificates, AuthorityList *list)
 
 static int load_object(json_object *o, AuthorityList *list, StoreOrigin *ret)
 {
-    static const char *const members[] = {"format", "url", "etag", "imported", "certificates", "sha256", NULL};
-    const char *url, *etag = NULL, *digest;
+    static const char *const members[] = {"format", "url", "etag", "signer", "imported", "certificates", "sha256", NULL};
+    const char *url, *etag = NULL, *signer = NULL, *digest;
     json_object *certificates;
     char expected[DIGEST_TEXT_SIZE];
     uint64_t format, imported;
@@ -144,12 +145,12 @@ static int load_object(json_object *o, AuthorityList *list, StoreOrigin *ret)
 
     if (json_only_members(o, members) < 0 || json_get_uint64(o, "format", &format) < 0 || format != FORMAT ||
         json_get_string(o, "url", &url) < 0 || json_get_string(o, "etag", &etag) == -EBADMSG ||
-        json_get_uint64(o, "imported", &imported) < 0 || imported > INT64_MAX || json_get_array(o, "certificates", &certificates) < 0 ||
+        json_get_string(o, "signer", &signer) == -EBADMSG || json_get_uint64(o, "imported", &imported) < 0 || imported > INT64_MAX || json_get_array(o, "certificates", &certificates) < 0 ||
         json_get_string(o, "sha256", &digest) < 0)
         return -EBADMSG;
     r = load_certificates(certificates, list);
     if (r >= 0)
-        r = make_digest(url, etag, imported, list, expected);
+        r = make_digest(url, etag, signer, imported, list, expected);
     if (r < 0)
         return r;
     /* The pool is one entity: with one of its certificates unreadable, it is not what was imported. */
@@ -157,14 +158,16 @@ static int load_object(json_object *o, AuthorityList *list, StoreOrigin *ret)
         return -EBADMSG;
     ret->url = strdup(url);
     ret->etag = etag ? strdup(etag) : NULL;
+    ret->signer = signer ? strdup(signer) : NULL;
     ret->imported = (int64_t)imported;
-    return ret->url && (ret->etag || !etag) ? 0 : -ENOMEM;
+    return ret->url && (ret->etag || !etag) && (ret->signer || !signer) ? 0 : -ENOMEM;
 }
 
 void store_origin_done(StoreOrigin *origin)
 {
     free(origin->url);
     free(origin->etag);
+    free(origin->signer);
     *origin = (StoreOrigin){0};
 }
 
@@ -238,13 +241,15 @@ int store_save(int dirfd, const StoreOrigin *origin, const AuthorityList *list)
 
     if (!o)
         return -ENOMEM;
-    r = make_digest(origin->url, origin->etag, imported, list, digest);
+    r = make_digest(origin->url, origin->etag, origin->signer, imported, list, digest);
     if (r >= 0)
         r = add(o, "format", json_object_new_uint64(FORMAT));
     if (r >= 0)
         r = add(o, "url", json_object_new_string(origin->url));
     if (r >= 0 && origin->etag)
         r = add(o, "etag", json_object_new_string(origin->etag));
+    if (r >= 0 && origin->signer)
+        r = add(o, "signer", json_object_new_string(origin->signer));
     if (r >= 0)
         r = add(o, "imported", json_object_new_uint64(imported));
     if (r >= 0)

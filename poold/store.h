@@ -16,6 +16,7 @@ int store_read_built_in_folder(const char *path, AuthorityList *list, char **ret
 typedef struct StoreOrigin {
     char *url;        /* NULL when nothing was downloaded */
     char *etag;       /* the server's name for this version; may be NULL */
+    char *signer;     /* under which it was checked; may be NULL */
     int64_t imported; /* seconds since the epoch */
 } StoreOrigin;
 void store_origin_done(StoreOrigin *origin);

@@ -19,6 +19,8 @@ from terminal import rendered
 BUS = ("org.chancery.TrustPool1", "/org/chancery/TrustPool1", "org.chancery.TrustPool1")
 EXPORT = "/run/chancery-trust/ca-bundle.pem"
 STATE = "/var/lib/chancery/poold/downloaded.json"
+UPDATE = "/var/lib/chancery/poold/update.json"
+P11_LIST = ["trust", "list", "--filter=ca-anchors"]
 FOLDER = "/srv/trustpool-test"
 SERVER = """
 import functools, http.server, ssl, sys
@@ -84,6 +86,7 @@ def certificates(tmp_path_factory):
     (folder / "both.p7b").write_bytes(made["both.p7b"])
     made["nested.p7b"] = openssl("cms", "-sign", "-binary", "-nodetach", "-in", folder / "both.p7b", "-signer", folder / "three.pem", "-inkey",
                                  folder / "three.key", "-outform", "PEM")
+    made["soon"] = new("soon", "-days", 1)
     made["weak"] = new("weak", key=("rsa:1024",))
     made["signed.p7b"] = openssl("cms", "-sign", "-binary", "-nodetach", "-in", folder / "both", "-signer", folder / "one.pem", "-inkey",
                                  folder / "one.key", "-outform", "DER")
@@ -94,6 +97,8 @@ def certificates(tmp_path_factory):
 def pool(machine, certificates):
     """The machine with bundles in FOLDER and a server for them."""
     bundles = {name: content for name, content in certificates.items() if name.endswith(".p7b")}
+    bundles["soon.pem"] = certificates["soon"] + certificates["one"]
+    bundles["three.pem"] = certificates["three"]
     bundles["one.pem"] = certificates["one"]
     bundles["mixed.pem"] = certificates["leaf"] + certificates["two"] + certificates["two"] + certificates["three"]
     bundles["empty"] = ""
@@ -311,6 +316,110 @@ def test_ftp_and_tftp(pool, certificates):
         pool.run(["systemctl", "stop", f"test-{scheme}"])
 
 
+NGINX = """pid /run/test-nginx.pid; daemon off; error_log stderr;
+events {{}} http {{ access_log /srv/nginx.log; server {{ listen 127.0.0.1:8081; root {folder}; }} }}"""
+
+
+def renewals(machine):
+    """What the daemon has said about renewals."""
+    return machine.output(["journalctl", "--boot", "--output=cat", "--unit=chancery-poold"])
+
+
+def make_due(machine, what="attempt"):
+    """As if the last one had been long ago; the next one happens when the daemon has started and has its configuration."""
+    state = json.loads(machine.read(UPDATE))
+    machine.run(["systemctl", "stop", "chancery-poold"])
+    machine.write(UPDATE, json.dumps({**state, what: 0}))
+    machine.run(["systemctl", "start", "chancery-poold"])
+
+
+def test_renewal(pool, certificates):
+    """PEERS F25: a CA that is about to expire has the bundle fetched again; by nginx, whose ETag says when there is nothing new."""
+    pool.write("/root/nginx.conf", NGINX.format(folder=FOLDER))
+    pool.run(["cp", f"{FOLDER}/both.p7b", f"{FOLDER}/current.p7b"])
+    pool.run(["chmod", "-R", "a+rX", FOLDER])
+    pool.run(["systemd-run", "--quiet", "--unit=test-nginx", "nginx", "-c", "/root/nginx.conf"])
+    configured(pool, "crypto ca trustpool policy", "cabundle url http://127.0.0.1:8081/current.p7b", "exit")
+    wait_for(lambda: "2 certificates imported" in import_bundle(pool, "http://127.0.0.1:8081/current.p7b", check=False), "nginx")
+    # 30 days to go: nothing is done before the 20th. What had expired before the daemon was first started is nobody's concern.
+    expiry = number(pool, "EarliestExpiry")
+    policy = json.loads(pool.chancery("show crypto ca trustpool policy | json").stdout)
+    assert time.time() < policy["next-update"] <= time.time() + 11 * 86400 and expiry != policy["next-update"]
+
+    # A bundle with a CA that expires tomorrow, which the server has already replaced.
+    import_bundle(pool, f"{pool.pool_url}/soon.pem")
+    assert number(pool, "Downloaded") == 2 and has(pool, certificates["soon"])
+    make_due(pool)
+    wait_for(lambda: not has(pool, certificates["soon"]), "the renewal")
+    assert has(pool, certificates["two"]) and "imported from http://127.0.0.1:8081/current.p7b" in renewals(pool)
+
+    # The server's bundle has it too, and is the one that is there: asked for, not sent again.
+    pool.write(f"{FOLDER}/current.p7b", certificates["soon"] + certificates["one"])
+    pool.run(["chmod", "a+r", f"{FOLDER}/current.p7b"])
+    import_bundle(pool, "http://127.0.0.1:8081/current.p7b")
+    make_due(pool)
+    wait_for(lambda: "is still the one that was imported" in renewals(pool), "an answer that nothing is new")
+    assert " 304 " in pool.read("/srv/nginx.log").decode() and has(pool, certificates["soon"])
+
+    # A server that is gone: said, and tried again in an hour.
+    pool.run(["systemctl", "stop", "test-nginx"])
+    make_due(pool)
+    wait_for(lambda: "TRUSTPOOL_UPDATE_FAILED" in renewals(pool), "a failure")
+    assert has(pool, certificates["soon"])
+    policy = json.loads(pool.chancery("show crypto ca trustpool policy | json").stdout)
+    assert time.time() + 3000 < policy["next-update"] <= time.time() + 3601
+
+
+def test_warning_without_url(pool, certificates):
+    configured(pool, "no crypto ca trustpool policy")
+    import_bundle(pool, f"{pool.pool_url}/soon.pem force")
+    make_due(pool, "warning")
+    wait_for(lambda: json.loads(pool.read(UPDATE))["warning"] > 0, "the warning")
+    wait_for(lambda: "TRUSTPOOL_NO_URL" in renewals(pool), "its message")
+    assert number(pool, "NextUpdate") == 0
+    # Not again before tomorrow, whatever happens.
+    before = json.loads(pool.read(UPDATE))["warning"]
+    kill_poold(pool)
+    import_bundle(pool, f"{pool.pool_url}/soon.pem force")
+    configured(pool, "crypto ca rsa 1024 disable")
+    configured(pool, "no crypto ca rsa 1024 disable")
+    assert json.loads(pool.read(UPDATE))["warning"] == before
+
+
+def test_exports(pool, certificates):
+    """What other programs make of the exported pool, before and after it has the CA that they need."""
+    pool.write(f"{FOLDER}.tls/server.pem", certificates["server"])
+    pool.write(f"{FOLDER}.tls/server.key", certificates["server.key"])
+    pool.write("/srv/trustpool-server.pem", certificates["server"])
+    pool.run(["chmod", "a+r", "/srv/trustpool-server.pem"])
+    with served(pool, f"{FOLDER}.tls/server.pem", f"{FOLDER}.tls/server.key") as port:
+        programs = {
+            "curl": ["curl", "--silent", "--show-error", "--cacert", EXPORT, "--capath", "/nonexistent", f"https://127.0.0.1:{port}/one.pem"],
+            "openssl": ["openssl", "verify", "-no-CAfile", "-no-CAstore", "-CApath", "/run/chancery-trust/certs", "/srv/trustpool-server.pem"],
+            "gnutls": ["gnutls-cli", f"--x509cafile={EXPORT}", "--port", str(port), "127.0.0.1"],
+        }
+        pool.run(["mkdir", "-p", "/etc/pkcs11/modules"])
+        pool.run(["ln", "-s", "/usr/share/chancery/chancery-trust.module", "/etc/pkcs11/modules/"])
+        import_bundle(pool, f"{pool.pool_url}/three.pem force")
+        for name, words in programs.items():
+            assert pool.run(words, user=ADMIN, check=False).returncode, name
+        listed = pool.output(P11_LIST, user=ADMIN)
+        assert "label: three" in listed and "label: one" not in listed
+        signals = pool.popen(["busctl", "monitor", "--match=type='signal',member='Changed',interface='org.chancery.TrustPool1'"],
+                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        assert "Monitoring" in signals.stdout.readline()
+        import_bundle(pool, f"{pool.pool_url}/one.pem force")
+        while "Member=Changed" not in signals.stdout.readline():
+            assert signals.poll() is None
+        signals.kill()
+        signals.wait()
+        for name, words in programs.items():
+            result = pool.run(words, user=ADMIN, check=False)
+            assert result.returncode == 0, (name, result.stdout, result.stderr)
+        listed = pool.output(P11_LIST, user=ADMIN)
+        assert "label: one" in listed and "label: three" not in listed
+
+
 RESOLVER = """
 import socket, struct
 answers = {b"good": "127.0.0.1", b"evil": "169.254.169.254"}
@@ -371,7 +480,7 @@ def test_kill_during_import_is_all_or_nothing(pool, certificates):
         assert number(pool, "Downloaded") in (old, new)
         assert has(pool, certificates["two"]) == (number(pool, "Downloaded") == 2)
     names = pool.output(["ls", "-A", STATE.rsplit("/", 1)[0]]).split()
-    assert names == ["downloaded.json"]
+    assert names == ["downloaded.json", "update.json"]
 
 
 def test_corrupt_state_is_moved_aside(pool):

@@ -205,7 +205,7 @@ static void test_trustpool(void **state)
 static void test_trustpool_policy(void **state)
 {
     const PoolPolicyView view = {.url = "http://host/b.p7b", .signer = "", .description = "The pool", .source = "terminal", .shrink_limit = 50,
-                                 .built_in = 3, .downloaded = 2, .active = 4, .imported = 0, .earliest_expiry = 1873484742};
+                                 .built_in = 3, .downloaded = 2, .active = 4, .imported = 0, .earliest_expiry = 1873484742, .next_update = 86400};
     FILE *f = begin();
 
     render_pool_policy(f, &view);
@@ -218,7 +218,8 @@ static void test_trustpool_policy(void **state)
               "Description: The pool\n"
               "Certificates: 3 built-in, 2 downloaded, 4 active\n"
               "Downloaded From: terminal\n"
-              "Downloaded At [UTC] Thu Jan  1 00:00:00 1970\n");
+              "Downloaded At [UTC] Thu Jan  1 00:00:00 1970\n"
+              "Next Update At [UTC] Fri Jan  2 00:00:00 1970\n");
 }
 
 static void test_trustpool_rejection(void **state)

@@ -65,7 +65,7 @@ static void assert_same(const AuthorityList *a, const AuthorityList *b)
 }
 
 static char url[] = "http://host/bundle.p7b", etag[] = "\"7\"";
-static const StoreOrigin from_server = {url, etag, 1700000000}, from_file = {url, NULL, 1700000000};
+static const StoreOrigin from_server = {url, etag, etag, 1700000000}, from_file = {url, NULL, NULL, 1700000000};
 
 static int load(int dirfd, AuthorityList **ret)
 {

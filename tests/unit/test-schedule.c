@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "cleanup.h"
+#include "schedule.h"
+
+#define HOUR SCHEDULE_HOUR
+#define DAY SCHEDULE_DAY
+#define EXPIRY (INT64_C(1900000000))
+
+/* What the documentation promises, try by try, when each of them fails. */
+static void test_ladder(void **state)
+{
+    static const int64_t days[] = {20, 15, 10, 5, 4, 3, 2, 1};
+    int64_t now = EXPIRY - 400 * DAY, last = 0;
+
+    for (size_t i = 0; i < ELEMENTSOF(days); i++) {
+        int64_t next = schedule_next(EXPIRY, last, now, HOUR);
+
+        assert_int_equal(next, EXPIRY - days[i] * DAY);
+        now = last = next;
+    }
+    for (int hours = 1; hours < 100; hours++) {
+        assert_int_equal(schedule_next(EXPIRY, last, now, HOUR), EXPIRY - DAY + hours * HOUR);
+        now = last = EXPIRY - DAY + hours * HOUR;
+    }
+}
+
+static void test_warnings_are_daily_in_the_end(void **state)
+{
+    assert_int_equal(schedule_next(EXPIRY, EXPIRY - 2 * DAY, EXPIRY - 2 * DAY, DAY), EXPIRY - DAY);
+    assert_int_equal(schedule_next(EXPIRY, EXPIRY - DAY, EXPIRY - DAY, DAY), EXPIRY);
+    assert_int_equal(schedule_next(EXPIRY, EXPIRY, EXPIRY, DAY), EXPIRY + DAY);
+}
+
+/* A router that was switched off makes up for what it missed with one try, and goes on with the ladder. */
+static void test_missed(void **state)
+{
+    int64_t now = EXPIRY - 7 * DAY, last = EXPIRY - 60 * DAY;
+
+    assert_true(schedule_next(EXPIRY, last, now, HOUR) <= now);
+    assert_int_equal(schedule_next(EXPIRY, now, now, HOUR), EXPIRY - 5 * DAY);
+    now = EXPIRY + 300 * DAY;
+    assert_true(schedule_next(EXPIRY, last, now, HOUR) <= now);
+    assert_int_equal(schedule_next(EXPIRY, now, now, HOUR), now + HOUR);
+}
+
+/* The clock of a router without a battery stands at 1970, jumps to somewhere, and is corrected. */
+static void test_clock_jumps(void **state)
+{
+    int64_t far = INT64_C(4000000000);
+
+    assert_int_equal(schedule_next(EXPIRY, 0, 5, HOUR), EXPIRY - 20 * DAY);
+    assert_true(schedule_next(EXPIRY, 5, far, HOUR) <= far);
+    assert_int_equal(schedule_next(EXPIRY, far, far, HOUR), far + HOUR);
+    /* Back again: the try in the future holds nothing up. */
+    assert_int_equal(schedule_next(EXPIRY, far, EXPIRY - 100 * DAY, HOUR), EXPIRY - 20 * DAY);
+    assert_int_equal(schedule_next(EXPIRY, far, EXPIRY - 4 * DAY, HOUR), EXPIRY - 3 * DAY);
+    assert_int_equal(schedule_next(EXPIRY, far, EXPIRY, HOUR), EXPIRY + HOUR);
+}
+
+/* Thirty years of a pool in which something expires every 90 days; the server is away for a while now and then. Looked at every 20 minutes, as a busy
+ * machine would. */
+static void test_years(void **state)
+{
+    const int64_t begin = INT64_C(1800000000), step = 1200;
+    int64_t last = 0, success = begin, tries = 0;
+
+    for (int64_t now = begin; now < begin + 30 * 365 * DAY; now += step) {
+        int64_t expiry = begin + ((success - begin) / (90 * DAY) + 1) * 90 * DAY; /* the first after the last success */
+        int64_t next = schedule_next(expiry, last, now, HOUR);
+
+        assert_true(next > last);
+        if (next > now) {
+            /* When something has expired, it is tried every hour. */
+            assert_true(now < expiry || now - last < HOUR + step);
+            continue;
+        }
+        assert_true(last == 0 || now - last >= HOUR - step);
+        last = now;
+        tries++;
+        if ((now / DAY) % 7 != 3)
+            success = now;
+    }
+    /* 8 on the way, 24 on the last day, and some for the server's absence. */
+    assert_in_range(tries, 30 * 4 * 8, 30 * 4 * 70);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_ladder), cmocka_unit_test(test_warnings_are_daily_in_the_end), cmocka_unit_test(test_missed),
+        cmocka_unit_test(test_clock_jumps), cmocka_unit_test(test_years),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
