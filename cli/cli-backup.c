@@ -137,9 +137,8 @@ static int read_wrapped(Cli *cli, const char *path, char *text, unsigned char **
     if (r < 0)
         return r;
     bio = BIO_new_mem_buf(text, (int)size);
-    if (!bio || PEM_read_bio(bio, &name, &header, ret, ret_size) != 1)
-        r = -EBADMSG;
-    else if (!streq(name, PEM_STRING_CMS) && !streq(name, PEM_STRING_PKCS7))
+    if (!bio || PEM_read_bio(bio, &name, &header, ret, ret_size) != 1 ||
+        (!streq(name, PEM_STRING_CMS) && !streq(name, PEM_STRING_PKCS7)))
         r = -EBADMSG;
     OPENSSL_free(name);
     OPENSSL_free(header);
