@@ -368,7 +368,8 @@ static int check_content(const SignedData *data, const DerSpan values[_ATTRIBUTE
 
     if (!values[ATTRIBUTE_CONTENT_TYPE].data || !is_oid(values[ATTRIBUTE_CONTENT_TYPE], OID_DATA))
         return refuse(-EKEYREJECTED, ret_reason, "its contentType is not data");
-    if (EVP_Q_digest(context, digest, NULL, data->content.data ? data->content.data : md,
+    if (EVP_Q_digest(context, digest, NULL,
+                     data->content.data ? data->content.data : (const uint8_t *)"",
                      data->content.size, md, &n) != 1)
         return -EIO;
     if (!values[ATTRIBUTE_DIGEST].data || !der_equal(values[ATTRIBUTE_DIGEST], md, n))

@@ -33,7 +33,7 @@ static const char *default_path(const char *url)
 
     if (*rest == '\0')
         return DEFAULT_PATH;
-    return streq(rest, "/") ? DEFAULT_PATH + 1 : "";
+    return streq(rest, "/") ? &DEFAULT_PATH[1] : "";
 }
 
 static char *escape(const char *text)

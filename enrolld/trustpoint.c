@@ -302,7 +302,7 @@ int trustpoint_install_authority(Trustpoints *t, Trustpoint *trustpoint, const R
     Record record = {.name = strdup(trustpoint->name)};
     int r = record.name && list->n > 0 ? 0 : -ENOMEM;
 
-    for (size_t i = 0; r >= 0 && i < list->n && i <= RECORD_CHAIN_MAX; i++) {
+    for (size_t i = 0; r >= 0 && i < list->n && i < RECEIVED_MAX; i++) {
         StoredCertificate **to = i == 0 ? &record.certificates[ROLE_CA] : &record.chain[i - 1];
 
         r = stored_certificate_new(list->items[i].der, list->items[i].size, NULL, to);
