@@ -57,6 +57,19 @@ static int check_nonce(const char *nonce, sd_bus_error *reterr_error)
                              "value of at most 64 bytes");
 }
 
+/* A nonce that can be guessed proves nothing about when an envelope was made. */
+static int check_nonce_length(const Manager *manager, const char *nonce, sd_bus_error *reterr_error)
+{
+    unsigned minimum = manager->nonce_minimum;
+
+    if (minimum == 0 || (nonce && nonce_length(nonce) >= minimum))
+        return 0;
+    return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
+                             "The configuration wants a nonce of at least %u bytes: %u "
+                             "hexadecimal digits after 0x, or %u decimal digits",
+                             minimum, 2 * minimum, (minimum * 100000 + 41523) / 41524);
+}
+
 /* A descriptor of our own: the message's ones are closed with it. */
 static int read_descriptor(sd_bus_message *m, int access_mode, const char *what, int *ret,
                            sd_bus_error *reterr_error)
@@ -169,6 +182,8 @@ int dossier1_method_sign(sd_bus_message *m, void *userdata, sd_bus_error *reterr
     if (r >= 0)
         r = check_nonce(nonce, reterr_error);
     if (r >= 0)
+        r = check_nonce_length(userdata, nonce, reterr_error);
+    if (r >= 0)
         r = read_descriptor(m, O_WRONLY, "The output", &data->output, reterr_error);
     if (r < 0)
         return r;
@@ -215,6 +230,8 @@ int manager_start(Server *server, void **ret)
     r = jobs_init(server);
     if (r >= 0)
         r = server_add_object(server, DOSSIER_PATH, &dossier1_interface, manager);
+    if (r >= 0)
+        r = config_owner_init(server, dossier_config_sections, manager);
     return r;
 }
 

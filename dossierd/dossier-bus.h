@@ -4,6 +4,7 @@
 
 #include <openssl/types.h>
 
+#include "config-owner.h"
 #include "nonce-log.h"
 #include "provenance.h"
 #include "quota.h"
@@ -15,7 +16,11 @@ typedef struct Manager {
     Quota quota;           /* of payloads that are being signed */
     Provenance provenance; /* of dossiers that were collected here */
     NonceLog nonces;       /* that envelopes were signed for */
+    unsigned nonce_minimum; /* bytes; of the main loop only */
 } Manager;
+
+/* envelope-config.c */
+extern const ConfigSection dossier_config_sections[];
 
 int manager_start(Server *server, void **ret);
 void manager_stop(void *userdata);

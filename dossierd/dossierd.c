@@ -28,6 +28,11 @@ static const Sandbox sandbox = {
     .files_max = 4096,
 };
 
+static int ready(Server *server, void *userdata)
+{
+    return config_owner_fetch(server);
+}
+
 int main(int argc, char *argv[])
 {
     static const ServerDescription description = {
@@ -37,6 +42,7 @@ int main(int argc, char *argv[])
         .root_path = DOSSIER_PATH,
         .sandbox = &sandbox,
         .start = manager_start,
+        .ready = ready,
         .stop = manager_stop,
     };
 

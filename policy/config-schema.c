@@ -181,6 +181,11 @@ const ConfigRow config_rows[] = {
          HELP("Lifetime", "Of the root certificate", "Days"), "crypto", "lifetime/ca-certificate",
          CONFIG_NUMBER)},
 
+    {TOP_ROW("crypto envelope nonce minimum-length", "<value:number(1-64)>",
+             HELP("Global crypto configuration commands", "Signed envelopes (utility sign)",
+                  "The collector's nonce", "Sign for none that is shorter", "Bytes"),
+             "crypto", SECTION_DOSSIER, "nonce-minimum-length", CONFIG_NUMBER)},
+
     {TOP_ROW("crypto ca rsa 1024 disable", "",
              HELP("Global crypto configuration commands", "Certification authority",
                   "RSA keys of CA certificates", "Of 1024 bits or less",

@@ -15,7 +15,7 @@ DAEMONS = {
     "keyd": ("org.chancery.Keys1", ["Keys1", "Job1", "ConfigOwner1"]),
     "enrolld": ("org.chancery.Enrollment1", ["Enrollment1", "Job1", "ConfigOwner1"]),
     "poold": ("org.chancery.TrustPool1", ["TrustPool1", "Job1", "ConfigOwner1"]),
-    "dossierd": ("org.chancery.Dossier1", ["Dossier1", "Job1"]),
+    "dossierd": ("org.chancery.Dossier1", ["Dossier1", "Job1", "ConfigOwner1"]),
     "hostd": ("org.chancery.Host1", ["Host1", "ConfigOwner1"]),
     "policyd": ("org.chancery.Policy1", ["Policy1", "Job1"]),
 }

@@ -12,7 +12,8 @@ import workflow
 from clock import Clock
 from collector import Collector, root_certificate
 from envelope import Envelope, encode
-from machine import ADMIN
+from machine import ADMIN, wait_for
+from terminal import rendered
 
 # Exit statuses of chancery-verify(1).
 GOOD, USAGE, MALFORMED, BAD_SIGNATURE, UNTRUSTED, NONCE, EXPIRED, STALE, WHEN_SIGNED, NOT_COLLECTED = 0, 1, 2, 3, 4, 5, 6, 7, 8, 10
@@ -202,6 +203,32 @@ def test_nonce_that_comes_again_is_said(enrolled, collector, verdict):
         enrolled.run(["journalctl", "--sync"])
         said = enrolled.output(["journalctl", "--output=json", "--unit=chancery-dossierd.service", "CHANCERY_NONCE=0xfeedbeef"]).splitlines()
         assert [json.loads(line)["CHANCERY_NONCE_SEEN"] for line in said] == ["no", "yes"]
+
+
+def test_short_nonces(enrolled, verdict):
+    """Only where the configuration wants longer ones."""
+    def sign(nonce):
+        return enrolled.ssh("dossier-user", f"show version | utility sign {nonce} include-certificate")
+
+    def configure(line):
+        with enrolled.console(ADMIN) as console:
+            console.prompt()
+            return workflow.commit(console, [line])
+    assert "Invalid input" in configure("crypto envelope nonce minimum-length 65")
+    configure("crypto envelope nonce minimum-length 8")
+    assert "crypto envelope nonce minimum-length 8\n" in rendered(enrolled.chancery("show running-config").stdout)
+    enrolled.kill("dossierd", 9)
+    enrolled.wait_daemons(["dossierd"])
+    # It works with the empty section until it has been told.
+    wait_for(lambda: sign("nonce 1580").returncode != 0, "dossierd to have its section again")
+    for nonce in ("", "nonce 1580", "nonce 0x00112233445566", "nonce 1234567890123456789"):
+        refused = sign(nonce)
+        assert refused.returncode != 0 and b"payload" not in refused.stdout
+        assert b"at least 8 bytes: 16 hexadecimal digits after 0x, or 20 decimal digits" in refused.stdout + refused.stderr
+    for nonce in ("0x0011223344556677", "12345678901234567890"):
+        assert verdict(sign(f"nonce {nonce}").stdout.decode(), nonce=nonce)[0] == GOOD
+    configure("no crypto envelope nonce minimum-length")
+    assert verdict(sign("nonce 15").stdout.decode(), nonce="15")[0] == GOOD
 
 
 def test_envelopes_of_an_earlier_key_stay_good(enrolled, envelope, verdict):

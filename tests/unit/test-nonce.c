@@ -50,10 +50,25 @@ static void test_accepted(void **state)
     assert_true(nonce_is_valid(hex));
 }
 
+static void test_length(void **state)
+{
+    assert_int_equal(nonce_length("0"), 0);
+    assert_int_equal(nonce_length("99"), 0);
+    assert_int_equal(nonce_length("256"), 1);
+    assert_int_equal(nonce_length("0xf"), 0);
+    assert_int_equal(nonce_length("0x00"), 1);
+    assert_int_equal(nonce_length("0x00112233445566"), 7);
+    assert_int_equal(nonce_length("0x0011223344556677"), 8);
+    assert_int_equal(nonce_length("1234567890123456789"), 7);
+    assert_int_equal(nonce_length("12345678901234567890"), 8);
+    assert_int_equal(nonce_length(LARGEST), 64);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_refused),
-                                       cmocka_unit_test(test_accepted)};
+                                       cmocka_unit_test(test_accepted),
+                                       cmocka_unit_test(test_length)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
