@@ -257,6 +257,7 @@ const GrammarCommand cli_commands[] = {
     {"show user [all|group|tasks]",
      HELP(SHOW, "You", "Name, groups and tasks", "Your user groups", "The tasks that you hold"), 0,
      ACTION(cli_show_user, BOTH | CLI_JSON)},
+    {"show users", HELP(SHOW, "Who is logged in"), 0, ACTION(cli_show_users, BOTH)},
     {"show version", HELP(SHOW, "Software and system"), 0, ACTION(cli_show_version, BOTH)},
     {"terminal exec prompt no-timestamp",
      HELP(TERMINAL, "EXEC commands", "What comes before the output", "No time line"), 0,

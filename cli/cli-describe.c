@@ -69,6 +69,7 @@ static const Need needs[] = {
     {cli_show_trustpool, NULL, CRYPTO_READ, false},
     {cli_show_trustpool_policy, NULL, CRYPTO_READ, false},
     {cli_show_user, NULL, NULL, false},
+    {cli_show_users, NULL, NULL, false},
     {cli_show_user_key, NULL, CRYPTO_READ, false},
     {cli_show_version, NULL, NULL, false},
     {cli_terminal_length, NULL, NULL, false},

@@ -289,6 +289,7 @@ COMMAND(show_dossier);
 COMMAND(show_aaa);
 COMMAND(show_tasks);
 COMMAND(show_user);
+COMMAND(show_users);
 COMMAND(describe);
 COMMAND(show_version);
 COMMAND(show_clock);

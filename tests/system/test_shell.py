@@ -2,6 +2,7 @@
 """The shell on a terminal, in a booted router."""
 
 import contextlib
+import re
 import signal
 import termios
 
@@ -72,3 +73,29 @@ def test_terminal_is_left_as_it_was(router):
         console.expect(r"[^-]isig [^;]*[^-]echo ")
         console.expect(r"[^-]isig [^;]*[^-]echo ")
         assert not before & termios.ECHO
+
+
+def test_users(router):
+    """Who is on a terminal; this one is marked."""
+    with router.ssh_console("admin") as console:
+        console.prompt()
+        lines = console.command("show users").splitlines()
+        here = [line for line in lines if line.startswith("*")]
+        assert lines[1] == "   Line            User                 Service   Idle       Location"
+        assert len(here) == 1 and re.fullmatch(r"\*  pts/\d+ +admin +ssh +\d\d:\d\d:\d\d +127\.0\.0\.1", here[0]), lines
+
+
+def test_lines_of_any_length(router):
+    """A line that is too long is an error like others; nothing of it goes to the terminal as it came."""
+    for line in ("show " + "x" * (1 << 20), "show clock | include " + "x" * (1 << 20), "configure\nhostname " + "x" * (1 << 20), "?" * (1 << 20)):
+        result = router.run(["chancery"], "admin", stdin=f"{line}\nshow version\n", check=False)
+        assert result.returncode == 1 and "Chancery, Version" not in result.stdout and "% " in result.stderr
+    assert router.run(["chancery"], "admin", stdin="!" + "x" * (1 << 20) + "\nshow version\n").stdout.startswith("Chancery, Version")
+
+
+def test_control_characters(router):
+    """In commands, and in what messages repeat of them, they are shown as numbers."""
+    for line in ("show \x1b[2J", "configure\nhostname \x1b[2J", "show clock | include \x1b]0;x\x07", "show version \xc2\x9b31m", "\x07", "show\x00clock"):
+        result = router.run(["chancery"], "admin", stdin=line.encode("latin-1") + b"\n", check=False, text=False)
+        shown = result.stdout + result.stderr
+        assert not [byte for byte in shown if byte < 32 and byte not in b"\n\t"] and b"\xc2\x9b" not in shown, shown
