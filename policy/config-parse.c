@@ -455,8 +455,10 @@ size_t config_public_length(const ConfigPlace *place, const char *line)
     if (abbreviates(line, start, end, "no") && !next_word(line, &start, &end))
         return strlen(line);
     if (abbreviates(line, start, end, "username")) {
-        if (!next_word(line, &start, &end) || !next_word(line, &start, &end))
-            return strlen(line);
+        /* His name, and what there is to say of him. */
+        for (unsigned i = 0; i < 2; i++)
+            if (!next_word(line, &start, &end))
+                return strlen(line);
     } else if (place->mode != CONFIG_MODE_USERNAME) {
         return strlen(line);
     }
