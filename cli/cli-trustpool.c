@@ -75,7 +75,7 @@ int cli_show_trustpool_policy(Cli *cli, const GrammarMatch *m)
 {
     _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
     _cleanup_message_ sd_bus_message *reply = NULL;
-    int weak_refused = 0;
+    int weak_refused = 0, crl_optional = 0;
     PoolPolicyView view = {.url = ""};
     const CliEntry entries[] = {
         {"BundleUrl", 's', &view.url},
@@ -83,6 +83,7 @@ int cli_show_trustpool_policy(Cli *cli, const GrammarMatch *m)
         {"ShrinkLimit", 'u', &view.shrink_limit},
         {"Description", 's', &view.description},
         {"WeakRefused", 'b', &weak_refused},
+        {"CrlOptional", 'b', &crl_optional},
         {"Source", 's', &view.source},
         {"Imported", 'x', &view.imported},
         {"NextUpdate", 'x', &view.next_update},
@@ -98,6 +99,7 @@ int cli_show_trustpool_policy(Cli *cli, const GrammarMatch *m)
     if (r < 0)
         return cli_bus_error(cli, &error, r);
     view.weak_refused = weak_refused;
+    view.crl_optional = crl_optional;
     if (cli->json)
         return cli_print_json(cli, render_pool_policy_json(&view));
     render_pool_policy(cli->out, &view);
@@ -174,8 +176,8 @@ static int copy_to_memfd(int from, int to)
     return r < 0 ? r : memfd_seal(to);
 }
 
-/* The caller's file, opened as the caller. */
-static int import_file(Cli *cli, const GrammarMatch *m, const char *url, const char *path)
+/* The caller's file, opened as the caller; a sealed copy. */
+static int open_copy(Cli *cli, const char *path, int *ret)
 {
     _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), copy = -EBADF;
     struct stat st;
@@ -189,7 +191,16 @@ static int import_file(Cli *cli, const GrammarMatch *m, const char *url, const c
     r = copy < 0 ? copy : copy_to_memfd(fd, copy);
     if (r < 0)
         return cli_error(cli, r, "%s cannot be read: %s", path, strerror(-r));
-    return import_data(cli, m, url, copy);
+    *ret = TAKE_FD(copy);
+    return 0;
+}
+
+static int import_file(Cli *cli, const GrammarMatch *m, const char *url, const char *path)
+{
+    _cleanup_close_ int copy = -EBADF;
+    int r = open_copy(cli, path, &copy);
+
+    return r < 0 ? r : import_data(cli, m, url, copy);
 }
 
 int cli_trustpool_import_terminal(Cli *cli, const GrammarMatch *m)
@@ -244,6 +255,109 @@ int cli_trustpool_import(Cli *cli, const GrammarMatch *m)
     if (r < 0)
         return cli_error(cli, r, "The call cannot be made: %s", strerror(-r));
     return run_import(cli, call);
+}
+
+/* --- Diff and verification -------------------------------------------------------------------- */
+
+int cli_trustpool_diff(Cli *cli, const GrammarMatch *m)
+{
+    _cleanup_message_ sd_bus_message *call = NULL, *result = NULL;
+    _cleanup_json_ json_object *changes = NULL;
+    uint32_t imported = 0, rejected = 0, n = 0;
+    const char *report = "";
+    const CliEntry entries[] = {{"imported", 'u', &imported}, {"rejected", 'u', &rejected}, {"changes", 'u', &n}, {"report", 's', &report}, {0}};
+    int r = cli_new_call(cli, TRUSTPOOL_NAME, TRUSTPOOL_PATH, TRUSTPOOL_NAME, "Diff", &call);
+
+    if (r < 0)
+        return r;
+    r = sd_bus_message_append(call, "sa{sv}", grammar_argument(m, "url"), 0);
+    if (r < 0)
+        return cli_error(cli, r, "The call cannot be made: %s", strerror(-r));
+    r = cli_job_run(cli, call, &result);
+    if (r < 0)
+        return r;
+    r = cli_read_entries(result, entries);
+    if (r >= 0)
+        r = json_parse(report, strlen(report), &changes);
+    if (r < 0 || !json_object_is_type(changes, json_type_array))
+        return cli_error(cli, EBADMSG, "The answer cannot be read.");
+    if (cli->json)
+        return cli_print_json(cli, json_object_get(changes));
+    for (size_t i = 0; i < json_object_array_length(changes); i++)
+        render_pool_change(cli->out, json_object_array_get_idx(changes, i));
+    fprintf(cli->out, "%u certificates in the bundle, %u rejected, %u change%s\n", imported + rejected, rejected, n, n == 1 ? "" : "s");
+    return 0;
+}
+
+static int append_verify(sd_bus_message *call, const GrammarMatch *m, int fd)
+{
+    static const char *const names[] = {"purpose", "name", "revocation"};
+    int r = sd_bus_message_append(call, "h", fd);
+
+    if (r >= 0)
+        r = sd_bus_message_open_container(call, 'a', "{sv}");
+    for (size_t i = 0; r >= 0 && i < ELEMENTSOF(names); i++) {
+        /* An argument and the keyword before it have one name: the last one counts. */
+        const char *value = NULL;
+
+        for (size_t k = 0; k < m->n_arguments; k++)
+            if (streq(m->arguments[k].name, names[i]) && !m->arguments[k].is_keyword)
+                value = m->arguments[k].value;
+        if (value)
+            r = sd_bus_message_append(call, "{sv}", names[i], "s", value);
+    }
+    return r < 0 ? r : sd_bus_message_close_container(call);
+}
+
+static json_object *verdict_to_json(bool valid, const char *reason, uint32_t depth, const char *path)
+{
+    json_object *o = json_object_new_object();
+
+    json_object_object_add(o, "valid", json_object_new_boolean(valid));
+    json_object_object_add(o, "reason", json_object_new_string(reason));
+    json_object_object_add(o, "depth", json_object_new_int64(depth));
+    json_object_object_add(o, "path", json_object_new_string(path));
+    return o;
+}
+
+static int print_verdict(Cli *cli, sd_bus_message *result)
+{
+    const char *reason = "", *path = "";
+    uint32_t depth = 0;
+    int valid = 0, r;
+
+    r = cli_read_entries(result, (const CliEntry[]){{"valid", 'b', &valid}, {"reason", 's', &reason}, {"depth", 'u', &depth}, {"path", 's', &path}, {0}});
+    if (r < 0)
+        return cli_error(cli, r, "The answer cannot be read: %s", strerror(-r));
+    if (cli->json)
+        return cli_print_json(cli, verdict_to_json(valid, reason, depth, path));
+    if (!valid)
+        return cli_error(cli, EKEYREJECTED, "The certificate is not valid: %s (certificate %u of its path)", reason, depth);
+    fprintf(cli->out, "The certificate is valid. SHA-256 fingerprints of its path:\n");
+    for (const char *p = path; *p; p += strcspn(p, " "), p += *p == ' ')
+        fprintf(cli->out, "    %.*s\n", (int)strcspn(p, " "), p);
+    return 0;
+}
+
+int cli_trustpool_verify(Cli *cli, const GrammarMatch *m)
+{
+    _cleanup_message_ sd_bus_message *call = NULL, *result = NULL;
+    const char *path = path_of(grammar_argument(m, "url"));
+    _cleanup_close_ int fd = -EBADF;
+    int r;
+
+    if (!path)
+        return cli_error(cli, EINVAL, "The certificates come from a file: file:///path");
+    r = open_copy(cli, path, &fd);
+    if (r >= 0)
+        r = cli_new_call(cli, TRUSTPOOL_NAME, TRUSTPOOL_PATH, TRUSTPOOL_NAME, "Verify", &call);
+    if (r < 0)
+        return r;
+    r = append_verify(call, m, fd);
+    if (r < 0)
+        return cli_error(cli, r, "The call cannot be made: %s", strerror(-r));
+    r = cli_job_run(cli, call, &result);
+    return r < 0 ? r : print_verdict(cli, result);
 }
 
 int cli_trustpool_clean(Cli *cli, const GrammarMatch *m)

@@ -372,6 +372,28 @@ void render_pool_rejection(FILE *f, json_object *entry)
         (void)fputc('\n', f);
 }
 
+/* "+" for what comes, "-" for what goes, "~" for what takes the place of another one. */
+void render_pool_change(FILE *f, json_object *entry)
+{
+    const char *change = member_string(entry, "change");
+    bool renewed = streq_ptr(change, "renewed"), same_key = false;
+    int64_t bits = member_time(entry, "security-bits");
+    int64_t was = member_time(entry, "was-security-bits");
+    char text[TIME_TEXT_SIZE];
+
+    (void)fputs(renewed ? "~ " : streq_ptr(change, "added") ? "+ " : "- ", f);
+    render_text(f, member_string(entry, "subject"));
+    fprintf(f, ", expires %s", time_render(member_time(entry, "not-after"), text));
+    if (renewed) {
+        (void)json_get_bool(entry, "same-key", &same_key);
+        fprintf(f, " instead of %s, %s key", time_render(member_time(entry, "was-not-after"), text),
+                same_key ? "the same" : "another");
+        if (bits < was)
+            fprintf(f, ", weaker: %" PRId64 " bits instead of %" PRId64, bits, was);
+    }
+    (void)fputc('\n', f);
+}
+
 /* As the router has its own times in this place. */
 static void utc_field(FILE *f, const char *head, int64_t seconds)
 {
@@ -397,6 +419,7 @@ void render_pool_policy(FILE *f, const PoolPolicyView *view)
     given_field(f, "CA Bundle Signer: ", view->signer);
     fprintf(f, "CA Bundle Shrink Limit: %" PRIu32 "%%\n", view->shrink_limit);
     fprintf(f, "RSA Keys of 1024 Bits or Less: %s\n", view->weak_refused ? "refused" : "accepted");
+    fprintf(f, "Revocation: %s\n", view->crl_optional ? "CRL optional" : "CRL required");
     if (view->description && *view->description)
         field(f, "Description: ", view->description);
     fprintf(f, "Certificates: %" PRIu32 " built-in, %" PRIu32 " downloaded, %" PRIu32 " active\n",
@@ -417,6 +440,7 @@ json_object *render_pool_policy_json(const PoolPolicyView *view)
     json_add_string(o, "cabundle-signer", view->signer);
     json_object_object_add(o, "cabundle-shrink-limit", json_object_new_int64(view->shrink_limit));
     json_object_object_add(o, "rsa-1024-disable", json_object_new_boolean(view->weak_refused));
+    json_object_object_add(o, "crl-optional", json_object_new_boolean(view->crl_optional));
     json_add_string(o, "description", view->description);
     json_object_object_add(o, "built-in", json_object_new_int64(view->built_in));
     json_object_object_add(o, "downloaded", json_object_new_int64(view->downloaded));

@@ -71,12 +71,15 @@ void render_pool_certificate(FILE *f, json_object *certificate, bool detail);
 /* An element of the report of an import. */
 void render_pool_rejection(FILE *f, json_object *entry);
 
+/* An element of the report of a comparison. */
+void render_pool_change(FILE *f, json_object *entry);
+
 /* The policy of the trustpool, and what follows from it. */
 typedef struct PoolPolicyView {
     const char *url, *signer, *description, *source;
     uint32_t shrink_limit, built_in, downloaded, active;
     int64_t imported, earliest_expiry, next_update;
-    bool weak_refused;
+    bool weak_refused, crl_optional;
 } PoolPolicyView;
 void render_pool_policy(FILE *f, const PoolPolicyView *view);
 json_object *render_pool_policy_json(const PoolPolicyView *view);

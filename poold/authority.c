@@ -225,10 +225,18 @@ static int list_append(AuthorityList *list, Authority *authority)
     return 0;
 }
 
+int authority_list_append(AuthorityList *list, const Authority *authority)
+{
+    Authority *one;
+
+    memcpy(&one, &authority, sizeof one); /* constant but for the number of its references */
+    return authority_list_find(list, authority->digest) ? 0 : list_append(list, one);
+}
+
 int authority_list_join(AuthorityList *list, const AuthorityList *other)
 {
     for (size_t i = 0; i < other->n; i++) {
-        int r = authority_list_find(list, other->items[i]->digest) ? 0 : list_append(list, other->items[i]);
+        int r = authority_list_append(list, other->items[i]);
 
         if (r < 0)
             return r;

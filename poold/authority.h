@@ -86,6 +86,8 @@ DEFINE_TRIVIAL_CLEANUP_FUNC(AuthorityList *, authority_list_free);
 int authority_list_add(AuthorityList *list, const void *der, size_t size, const AuthorityRules *rules);
 /* Counts one that cannot even be read. Returns 0 or -ENOMEM. */
 int authority_list_add_malformed(AuthorityList *list);
+/* Takes one that has been judged elsewhere; 0 also when it is there already. */
+int authority_list_append(AuthorityList *list, const Authority *authority);
 /* Adds all items of the other list that are not there yet; both hold them then. Returns 0 or -ENOMEM. */
 int authority_list_join(AuthorityList *list, const AuthorityList *other);
 Authority *authority_list_find(const AuthorityList *list, const uint8_t digest[AUTHORITY_DIGEST_SIZE]);

@@ -2,6 +2,7 @@
 /* The import of a bundle: download, parse and build the new pool aside, in the worker thread; write the state file there too, which is the moment from which
  * on the import has happened; then, in the main loop, show the new pool. One import at a time. */
 #include "bundle.h"
+#include "diff.h"
 #include "errors.h"
 #include "fetch-client.h"
 #include "log.h"
@@ -23,7 +24,9 @@ typedef struct Import {
     size_t n_before;
     unsigned shrink_limit;
     bool downloads, force, refuse_weak;
-    bool newer_only, unchanged;
+    bool newer_only, unchanged, try_only;
+    AuthorityList *active; /* for try_only: what the changes are told from */
+    uint32_t changes;
 
     Pool *pool;
     uint32_t imported, rejected;
@@ -34,7 +37,9 @@ static void import_free(void *userdata)
 {
     Import *import = userdata;
 
-    import->poold->importing = false;
+    if (!import->try_only)
+        import->poold->importing = false;
+    authority_list_free(import->active);
     store_origin_done(&import->origin);
     authority_list_free(import->known);
     pool_free(import->pool);
@@ -137,6 +142,18 @@ static int take_bundle(Job *job, Import *import, const FetchReply *reply)
     return pool_new(import->poold->built_in, TAKE_PTR(list), import->refuse_weak, &import->pool);
 }
 
+static int tell_changes(Import *import)
+{
+    size_t n;
+
+    free(import->report);
+    import->report = pool_diff(import->active, import->pool, &n);
+    if (!import->report)
+        return -ENOMEM;
+    import->changes = (uint32_t)n;
+    return 0;
+}
+
 static int import_run(Job *job, void *userdata)
 {
     _cleanup_(fetch_reply_done) FetchReply reply = {0};
@@ -157,6 +174,8 @@ static int import_run(Job *job, void *userdata)
         return r;
     if (job_is_cancelled(job))
         return -ECANCELED;
+    if (import->try_only)
+        return tell_changes(import);
     job_progress(job, 90, "Storing the certificates");
     import->origin.imported = time(NULL);
     free(import->origin.etag);
@@ -193,6 +212,20 @@ static int take_pool(Job *job, Import *import)
     r = job_result(job, "imported", 'u', &import->imported);
     if (r >= 0)
         r = job_result(job, "rejected", 'u', &import->rejected);
+    return r < 0 ? r : job_result(job, "report", 's', import->report);
+}
+
+static int diff_done(Job *job, void *userdata, int r)
+{
+    const Import *import = userdata;
+
+    if (r < 0)
+        return 0;
+    r = job_result(job, "imported", 'u', &import->imported);
+    if (r >= 0)
+        r = job_result(job, "rejected", 'u', &import->rejected);
+    if (r >= 0)
+        r = job_result(job, "changes", 'u', &import->changes);
     return r < 0 ? r : job_result(job, "report", 's', import->report);
 }
 
@@ -259,13 +292,18 @@ static int import_new(Poold *poold, const ImportOrder *order, Import **ret)
     if (!import)
         return -ENOMEM;
     import->poold = poold;
-    poold->importing = true;
+    import->try_only = order->try_only;
+    if (!order->try_only)
+        poold->importing = true;
     r = import_fill(import, poold, order);
+    if (r >= 0 && order->try_only)
+        r = poold_list_active(poold, &import->active);
     if (r < 0) {
         import_free(import);
         return r;
     }
-    update_note_attempt(poold->update);
+    if (!order->try_only)
+        update_note_attempt(poold->update);
     *ret = import;
     return 0;
 }
@@ -276,7 +314,10 @@ int poold_import(Poold *poold, sd_bus_message *m, const ImportOrder *order, sd_b
     Import *import;
     int r;
 
-    if (poold->importing)
+    if (order->try_only) {
+        work.kind = "diff";
+        work.done = diff_done;
+    } else if (poold->importing)
         return sd_bus_error_setf(reterr_error, ERROR_BUSY, "Another import is running; try again when it has ended");
     r = import_new(poold, order, &import);
     if (r < 0)

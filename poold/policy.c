@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The configuration section "trustpool", all of it optional: {"rsa-1024-disable": true, "policy": {"description": text, "cabundle-url": URL,
- * "cabundle-signer": fingerprint, "cabundle-shrink-limit": per cent}}. */
+ * "cabundle-signer": fingerprint, "cabundle-shrink-limit": per cent, "crl-optional": true}}. */
 #include "policy.h"
 
 #include <ctype.h>
@@ -110,11 +110,14 @@ static int read_cabundle(json_object *o, Policy *policy, ConfigProblems *problem
 
 static int read_policy(json_object *o, Policy *policy, ConfigProblems *problems)
 {
-    static const char *const members[] = {"cabundle-url", "cabundle-signer", "cabundle-shrink-limit", "description", NULL};
+    static const char *const members[] = {"cabundle-url", "cabundle-signer", "cabundle-shrink-limit", "crl-optional", "description", NULL};
     int r;
 
     if (json_only_members(o, members) < 0)
         return problem(problems, LINE_POLICY, "the policy has lines that are not known here");
+    r = json_get_bool(o, "crl-optional", &policy->crl_optional);
+    if (r < 0 && r != -ENOENT)
+        return problem(problems, LINE_POLICY " crl optional", "it is not true");
     r = get_text(o, "description", LINE_POLICY " description", &policy->description, problems);
     if (r > 0 && !is_description(policy->description))
         r = problem(problems, LINE_POLICY " description", "a description has 1 to 80 printable characters");

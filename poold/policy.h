@@ -16,6 +16,7 @@ typedef struct Policy {
     char *description;     /* may be NULL */
     unsigned shrink_limit; /* per cent of the downloaded certificates that an import may take away without force */
     bool refuse_weak;
+    bool crl_optional;     /* verifications go without a CRL that is not there */
 } Policy;
 
 /* What holds without configuration. */

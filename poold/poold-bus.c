@@ -8,6 +8,10 @@
 #include "org.chancery.TrustPool1.h"
 #include "poold.h"
 
+#include <time.h>
+
+#define TIME_MAX 253402300799ULL
+
 static int list_to_memfd(const Pool *pool, const PoolFilter *filter)
 {
     _cleanup_(json_writer_freep) JsonWriter *w = NULL;
@@ -46,21 +50,34 @@ int trust_pool1_method_list(sd_bus_message *m, void *userdata, sd_bus_error *ret
     return sd_bus_reply_method_return(m, "h", fd);
 }
 
+static int import_from_url(sd_bus_message *m, Poold *poold, ImportOrder *order, const BusOption *options, size_t n, sd_bus_error *reterr_error)
+{
+    const char *reason;
+    int r;
+
+    r = sd_bus_message_read(m, "s", &order->url);
+    if (r >= 0)
+        r = bus_read_options(m, options, n, reterr_error);
+    if (r < 0)
+        return r;
+    if (poold_check_url(order->url, &reason) < 0)
+        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT, "Nothing can be imported: %s", reason);
+    return poold_import(poold, m, order, reterr_error);
+}
+
 int trust_pool1_method_import(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
 {
     ImportOrder order = {0};
     const BusOption options[] = {{"force", 'b', &order.force, NULL}};
-    const char *reason;
-    int r;
 
-    r = sd_bus_message_read(m, "s", &order.url);
-    if (r >= 0)
-        r = bus_read_options(m, options, ELEMENTSOF(options), reterr_error);
-    if (r < 0)
-        return r;
-    if (poold_check_url(order.url, &reason) < 0)
-        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT, "Nothing can be imported: %s", reason);
-    return poold_import(userdata, m, &order, reterr_error);
+    return import_from_url(m, userdata, &order, options, ELEMENTSOF(options), reterr_error);
+}
+
+int trust_pool1_method_diff(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    ImportOrder order = {.force = true, .try_only = true};
+
+    return import_from_url(m, userdata, &order, NULL, 0, reterr_error);
 }
 
 /* What stands in the journal and in the state file about data that came over the bus. */
@@ -97,6 +114,52 @@ int trust_pool1_method_import_data(sd_bus_message *m, void *userdata, sd_bus_err
         return r;
     order.data = data;
     return poold_import(userdata, m, &order, reterr_error);
+}
+
+static int parse_revocation(const char *word, VerifyRevocation *ret)
+{
+    static const char *const words[] = {
+        [VERIFY_REVOCATION_REQUIRED] = "required",
+        [VERIFY_REVOCATION_OPTIONAL] = "optional",
+        [VERIFY_REVOCATION_NONE] = "none",
+    };
+
+    for (size_t i = 0; i < ELEMENTSOF(words); i++)
+        if (streq(word, words[i])) {
+            *ret = (VerifyRevocation)i;
+            return 0;
+        }
+    return -EINVAL;
+}
+
+int trust_pool1_method_verify(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    const Poold *poold = userdata;
+    VerifyRequest request = {.purpose = "any"};
+    const char *revocation = poold->policy->crl_optional ? "optional" : "required";
+    uint64_t now = (uint64_t)time(NULL);
+    const BusOption options[] = {{"purpose", 's', &request.purpose, NULL},
+                                 {"name", 's', &request.name, NULL},
+                                 {"time", 't', &now, NULL},
+                                 {"revocation", 's', &revocation, NULL}};
+    _cleanup_free_ void *data = NULL;
+    int fd, r;
+
+    r = sd_bus_message_read(m, "h", &fd);
+    if (r >= 0)
+        r = bus_read_options(m, options, ELEMENTSOF(options), reterr_error);
+    if (r < 0)
+        return r;
+    if (parse_revocation(revocation, &request.revocation) < 0 || now > TIME_MAX)
+        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
+                                 "The revocation is required, optional or none, and the time in seconds before the year 10000");
+    r = memfd_read(fd, VERIFY_SIZE_MAX, &data, &request.size);
+    if (r < 0)
+        return sd_bus_error_setf(reterr_error, r == -EMSGSIZE ? ERROR_TOO_LARGE : ERROR_INVALID_ARGUMENT,
+                                 "The certificates have to come as a sealed memory file of at most 4 MiB");
+    request.time = (int64_t)now;
+    request.data = data;
+    return poold_verify(userdata, m, &request, reterr_error);
 }
 
 static int clean(Poold *poold)
@@ -152,6 +215,7 @@ GETTER(earliest_expiry, "x", pool_earliest_expiry(poold->pool))
 GETTER(bundle_url, "s", poold->policy->url ?: "")
 GETTER(bundle_signer, "s", poold->policy->signer ?: "")
 GETTER(shrink_limit, "u", (uint32_t)poold->policy->shrink_limit)
+GETTER(crl_optional, "b", poold->policy->crl_optional)
 GETTER(weak_refused, "b", poold->policy->refuse_weak)
 GETTER(description, "s", poold->policy->description ?: "")
 GETTER(source, "s", poold->origin.url ?: "")

@@ -9,6 +9,7 @@
 #include "server.h"
 #include "store.h"
 #include "update.h"
+#include "verify.h"
 
 #define BUILT_IN_FILE "/etc/ssl/certs/ca-certificates.crt"
 #define BUILT_IN_FOLDER "/usr/share/chancery/trustpool"
@@ -42,11 +43,17 @@ typedef struct ImportOrder {
     size_t size;
     bool force;         /* also when many certificates would go */
     bool newer_only;    /* nothing to be done when the server still has the version that we have */
+    bool try_only;      /* the result says what would change */
 } ImportOrder;
 /* Starts the job of org.chancery.TrustPool1.Import and answers m. */
 int poold_import(Poold *poold, sd_bus_message *m, const ImportOrder *order, sd_bus_error *reterr_error);
 /* Starts one from the configured URL, for the pool's own sake. */
 int poold_update(Poold *poold);
+
+/* Starts the job of org.chancery.TrustPool1.Verify and answers m. */
+int poold_verify(Poold *poold, sd_bus_message *m, const VerifyRequest *request, sd_bus_error *reterr_error);
+/* The active authorities, for a worker thread. */
+int poold_list_active(const Poold *poold, AuthorityList **ret);
 
 /* Registers the bus objects. */
 int poold_bus_init(Poold *poold);

@@ -66,12 +66,12 @@ def certificates(tmp_path_factory):
 
     def new(name, *more, key=("ec", "-pkeyopt", "ec_paramgen_curve:P-256")):
         openssl("req", "-x509", "-newkey", *key, "-nodes", "-keyout", folder / f"{name}.key",
-                "-out", folder / f"{name}.pem", "-days", 30, "-subj", f"/O=Trustpool Test/CN={name}", *more)
+                "-out", folder / f"{name}.pem", "-days", 30, "-subj", f"/O=Trustpool Test/CN={name}", "-addext", "keyUsage=critical,keyCertSign,cRLSign", *more)
         return (folder / f"{name}.pem").read_text()
 
     made = {name: new(name) for name in ("one", "two", "three")}
     made["leaf"] = new("leaf", "-addext", "basicConstraints=critical,CA:FALSE")
-    (folder / "ext").write_text("subjectAltName=IP:127.0.0.1\nbasicConstraints=CA:FALSE\n")
+    (folder / "ext").write_text("subjectAltName=IP:127.0.0.1\nbasicConstraints=CA:FALSE\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n")
     openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", folder / "server.key", "-out",
             folder / "server.csr", "-subj", "/CN=server")
     openssl("x509", "-req", "-in", folder / "server.csr", "-CA", folder / "one.pem", "-CAkey", folder / "one.key", "-CAcreateserial",
@@ -86,6 +86,7 @@ def certificates(tmp_path_factory):
     (folder / "both.p7b").write_bytes(made["both.p7b"])
     made["nested.p7b"] = openssl("cms", "-sign", "-binary", "-nodetach", "-in", folder / "both.p7b", "-signer", folder / "three.pem", "-inkey",
                                  folder / "three.key", "-outform", "PEM")
+    made["renewed"] = new("two")
     made["soon"] = new("soon", "-days", 1)
     made["weak"] = new("weak", key=("rsa:1024",))
     made["signed.p7b"] = openssl("cms", "-sign", "-binary", "-nodetach", "-in", folder / "both", "-signer", folder / "one.pem", "-inkey",
@@ -384,6 +385,47 @@ def test_warning_without_url(pool, certificates):
     configured(pool, "crypto ca rsa 1024 disable")
     configured(pool, "no crypto ca rsa 1024 disable")
     assert json.loads(pool.read(UPDATE))["warning"] == before
+
+
+def test_diff_changes_nothing(pool, certificates):
+    pool.write(f"{FOLDER}/next.pem", certificates["one"] + certificates["renewed"] + certificates["three"])
+    pool.write(f"{FOLDER}/three-and-two.pem", certificates["two"] + certificates["weak"] + certificates["one"])
+    import_bundle(pool, f"{pool.pool_url}/three-and-two.pem force")
+    before = state_of(pool)
+    result = pool.chancery(f"crypto ca trustpool diff url {pool.pool_url}/page.html", check=False)
+    assert "neither PEM nor PKCS#7" in result.stdout + result.stderr
+    said = rendered(pool.chancery(f"crypto ca trustpool diff url {pool.pool_url}/next.pem").stdout).splitlines()
+    assert [line[:2] for line in said[:3]] == ["~ ", "+ ", "- "]
+    assert "CN=two" in said[0] and ", another key" in said[0] and "CN=three" in said[1] and "CN=weak" in said[2]
+    assert said[3] == "3 certificates in the bundle, 0 rejected, 3 changes"
+    assert state_of(pool) == before
+
+
+def test_verify(pool, certificates):
+    """The verdicts themselves are in tests/pki; here: who asks, with what, and what the policy has to do with it."""
+    pool.write("/srv/chain.pem", certificates["server"])
+    pool.run(["chmod", "a+r", "/srv/chain.pem"])
+
+    def verify(words):
+        result = pool.chancery(f"crypto ca trustpool verify url file:///srv/chain.pem {words}", check=False)
+        return result.returncode, rendered(result.stdout + result.stderr)
+
+    import_bundle(pool, f"{pool.pool_url}/three.pem force")
+    status, said = verify("revocation none")
+    assert status and "not valid: unable to get local issuer certificate" in said
+    import_bundle(pool, f"{pool.pool_url}/one.pem force")
+    status, said = verify("revocation none name 127.0.0.1")
+    assert status == 0 and "The certificate is valid" in said, said
+    status, said = verify("revocation none name 127.0.0.2")
+    assert status and "IP address mismatch" in said
+    # Revocation is enforced unless it is said to be optional.
+    status, said = verify("")
+    assert status and "unable to get certificate CRL" in said
+    configured(pool, "crypto ca trustpool policy", "crl optional", "exit")
+    assert verify("")[0] == 0
+    status, said = verify("revocation required")
+    assert status and "unable to get certificate CRL" in said
+    configured(pool, "no crypto ca trustpool policy")
 
 
 def test_exports(pool, certificates):

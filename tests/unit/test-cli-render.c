@@ -215,11 +215,32 @@ static void test_trustpool_policy(void **state)
               "CA Bundle Signer: not configured\n"
               "CA Bundle Shrink Limit: 50%\n"
               "RSA Keys of 1024 Bits or Less: accepted\n"
+              "Revocation: CRL required\n"
               "Description: The pool\n"
               "Certificates: 3 built-in, 2 downloaded, 4 active\n"
               "Downloaded From: terminal\n"
               "Downloaded At [UTC] Thu Jan  1 00:00:00 1970\n"
               "Next Update At [UTC] Fri Jan  2 00:00:00 1970\n");
+}
+
+static void test_trustpool_change(void **state)
+{
+    static const char *const texts[] = {
+        "{\"change\": \"added\", \"subject\": \"CN=a\", \"not-after\": 0}",
+        "{\"change\": \"removed\", \"subject\": \"CN=b\", \"not-after\": 0}",
+        "{\"change\": \"renewed\", \"subject\": \"CN=c\", \"not-after\": 86400, \"security-bits\": 80, \"same-key\": false, "
+        "\"was-not-after\": 0, \"was-security-bits\": 112}"};
+    FILE *f = begin();
+
+    for (size_t i = 0; i < ELEMENTSOF(texts); i++) {
+        _cleanup_json_ json_object *o = NULL;
+
+        assert_int_equal(json_parse(texts[i], strlen(texts[i]), &o), 0);
+        render_pool_change(f, o);
+    }
+    expect(f, "+ CN=a, expires 00:00:00 UTC Thu Jan 01 1970\n"
+              "- CN=b, expires 00:00:00 UTC Thu Jan 01 1970\n"
+              "~ CN=c, expires 00:00:00 UTC Fri Jan 02 1970 instead of 00:00:00 UTC Thu Jan 01 1970, another key, weaker: 80 bits instead of 112\n");
 }
 
 static void test_trustpool_rejection(void **state)
@@ -341,7 +362,7 @@ int main(void)
         cmocka_unit_test(test_hex),          cmocka_unit_test(test_key),
         cmocka_unit_test(test_certificates), cmocka_unit_test(test_new_certificate),
         cmocka_unit_test(test_trustpool),    cmocka_unit_test(test_commits),
-        cmocka_unit_test(test_trustpool_policy), cmocka_unit_test(test_trustpool_rejection),
+        cmocka_unit_test(test_trustpool_policy), cmocka_unit_test(test_trustpool_rejection), cmocka_unit_test(test_trustpool_change),
         cmocka_unit_test(test_events),       cmocka_unit_test(test_values_stay_on_their_line),
         cmocka_unit_test(test_json),
     };

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "diff.h"
+
+typedef struct Diff {
+    const AuthorityList *before;
+    AuthorityList *after;
+    json_object *array;
+    size_t n;
+} Diff;
+
+static int put(json_object *o, const char *name, json_object *value)
+{
+    if (value && json_object_object_add(o, name, value) >= 0)
+        return 0;
+    json_object_put(value);
+    return -ENOMEM;
+}
+
+static int put_old(json_object *o, const Authority *authority, const Authority *old)
+{
+    bool same_key = memcmp(authority->key_digest, old->key_digest, sizeof old->key_digest) == 0;
+    int r;
+
+    r = put(o, "same-key", json_object_new_boolean(same_key));
+    if (r >= 0)
+        r = put(o, "was-not-after", json_object_new_int64(old->summary.not_after));
+    return r < 0 ? r : put(o, "was-security-bits", json_object_new_int64(old->security_bits));
+}
+
+/* old: of a renewed one. */
+static int note(Diff *diff, const char *change, const Authority *authority, const Authority *old)
+{
+    _cleanup_json_ json_object *o = NULL;
+    int r;
+
+    if (++diff->n > AUTHORITY_REPORTS_MAX)
+        return 0;
+    o = json_object_new_object();
+    r = o ? put(o, "change", json_object_new_string(change)) : -ENOMEM;
+    if (r >= 0)
+        r = put(o, "subject", json_object_new_string(authority->summary.subject));
+    if (r >= 0)
+        r = put(o, "sha256-fingerprint", json_object_new_string(authority->summary.sha256_fingerprint));
+    if (r >= 0)
+        r = put(o, "not-after", json_object_new_int64(authority->summary.not_after));
+    if (r >= 0)
+        r = put(o, "security-bits", json_object_new_int64(authority->security_bits));
+    if (r >= 0 && old)
+        r = put_old(o, authority, old);
+    if (r >= 0 && json_object_array_add(diff->array, o) < 0)
+        r = -ENOMEM;
+    if (r >= 0)
+        (void)TAKE_PTR(o);
+    return r;
+}
+
+/* The first of the list with this subject that the other list has not got. */
+static const Authority *find_counterpart(const AuthorityList *list, const AuthorityList *other, const Authority *authority)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (authority_same_subject(list->items[i], authority) && !authority_list_find(other, list->items[i]->digest))
+            return list->items[i];
+    return NULL;
+}
+
+static int compare(Diff *diff)
+{
+    int r = 0;
+
+    for (size_t i = 0; r >= 0 && i < diff->after->n; i++) {
+        const Authority *authority = diff->after->items[i], *old;
+
+        if (authority_list_find(diff->before, authority->digest))
+            continue;
+        old = find_counterpart(diff->before, diff->after, authority);
+        r = note(diff, old ? "renewed" : "added", authority, old);
+    }
+    for (size_t i = 0; r >= 0 && i < diff->before->n; i++)
+        if (!authority_list_find(diff->after, diff->before->items[i]->digest) &&
+            !find_counterpart(diff->after, diff->before, diff->before->items[i]))
+            r = note(diff, "removed", diff->before->items[i], NULL);
+    return r;
+}
+
+static int add_active(const Authority *authority, void *userdata)
+{
+    return authority_list_append(userdata, authority);
+}
+
+char *pool_diff(const AuthorityList *before, const Pool *after, size_t *ret_n)
+{
+    _cleanup_(authority_list_freep) AuthorityList *list = authority_list_new();
+    _cleanup_json_ json_object *array = json_object_new_array();
+    Diff diff = {.before = before, .after = list, .array = array};
+    const char *text;
+
+    if (!list || !array || pool_each_active(after, add_active, list) < 0 || compare(&diff) < 0)
+        return NULL;
+    *ret_n = diff.n;
+    text = json_object_to_json_string_ext(array, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+    return text ? strdup(text) : NULL;
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* org.chancery.TrustPool1.Verify: the verification of a chain, in a worker thread, against the pool as it was when it was asked. */
+#include "errors.h"
+#include "poold.h"
+#include "verify.h"
+
+#include <time.h>
+
+typedef struct Check {
+    VerifyRequest request;
+    void *data;
+    char *purpose, *name;
+    AuthorityList *authorities;
+    VerifyVerdict verdict;
+} Check;
+
+static void check_free(void *userdata)
+{
+    Check *check = userdata;
+
+    authority_list_free(check->authorities);
+    free(check->data);
+    free(check->purpose);
+    free(check->name);
+    free(check);
+}
+
+static int check_run(Job *job, void *userdata)
+{
+    Check *check = userdata;
+    const char *reason = NULL;
+    int r = verify_chain(&check->request, check->authorities, &check->verdict, &reason);
+
+    if (r == -EBADMSG)
+        return job_fail(job, ERROR_MALFORMED, "The certificates cannot be read: %s", reason);
+    if (r == -EINVAL)
+        return job_fail(job, ERROR_INVALID_ARGUMENT, "The certificates cannot be verified: %s", reason);
+    return r;
+}
+
+static char *join_path(const VerifyVerdict *verdict)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
+
+    for (size_t i = 0; f && i < verdict->n; i++)
+        (void)fprintf(f, "%s%s", i > 0 ? " " : "", verdict->path[i]);
+    if (!f || fclose(f) == EOF) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+static int check_done(Job *job, void *userdata, int r)
+{
+    const Check *check = userdata;
+    const VerifyVerdict *verdict = &check->verdict;
+    _cleanup_free_ char *path = NULL;
+    uint32_t depth = verdict->depth;
+
+    if (r < 0)
+        return 0;
+    path = join_path(verdict);
+    if (!path)
+        return -ENOMEM;
+    r = job_result(job, "valid", 'b', &verdict->valid);
+    if (r >= 0)
+        r = job_result(job, "reason", 's', verdict->reason);
+    if (r >= 0)
+        r = job_result(job, "depth", 'u', &depth);
+    return r < 0 ? r : job_result(job, "path", 's', path);
+}
+
+static int add_active(const Authority *authority, void *userdata)
+{
+    AuthorityList *list = userdata;
+
+    return authority_list_append(list, authority);
+}
+
+int poold_list_active(const Poold *poold, AuthorityList **ret)
+{
+    _cleanup_(authority_list_freep) AuthorityList *list = authority_list_new();
+    int r = list ? pool_each_active(poold->pool, add_active, list) : -ENOMEM;
+
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(list);
+    return 0;
+}
+
+int poold_verify(Poold *poold, sd_bus_message *m, const VerifyRequest *request, sd_bus_error *reterr_error)
+{
+    JobWork work = {.kind = "verify", .run = check_run, .done = check_done, .free_data = check_free};
+    Check *check = calloc(1, sizeof *check);
+    int r;
+
+    if (!check)
+        return -ENOMEM;
+    check->request = *request;
+    check->data = malloc(request->size + 1);
+    check->purpose = strdup(request->purpose);
+    check->name = request->name ? strdup(request->name) : NULL;
+    r = check->data && check->purpose && (check->name || !request->name) ? poold_list_active(poold, &check->authorities) : -ENOMEM;
+    if (r < 0) {
+        check_free(check);
+        return r;
+    }
+    memcpy(check->data, request->data, request->size);
+    check->request.data = check->data;
+    check->request.purpose = check->purpose;
+    check->request.name = check->name;
+    work.data = check;
+    return job_start(m, &work, reterr_error);
+}

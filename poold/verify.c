@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "verify.h"
+
+#include <arpa/inet.h>
+
+#include "der.h"
+#include "pem.h"
+
+#define DER_DEPTH_MAX 32U
+/* 80 bits: MD5, SHA-1 and RSA below 1024 bits do not count as signatures. */
+#define AUTH_LEVEL 1
+
+typedef struct Input {
+    X509 *target;
+    STACK_OF(X509) *others;
+    STACK_OF(X509_CRL) *crls;
+} Input;
+
+static void input_done(Input *input)
+{
+    X509_free(input->target);
+    sk_X509_pop_free(input->others, X509_free);
+    sk_X509_CRL_pop_free(input->crls, X509_CRL_free);
+}
+
+static int fail(const char **ret_reason, int error, const char *reason)
+{
+    *ret_reason = reason;
+    return -error;
+}
+
+/* --- Input ---------------------------------------------------------------------------------------------------------- */
+
+static int add_certificate(Input *input, DerSpan der, const char **ret_reason)
+{
+    X509 *certificate;
+    int r;
+
+    if (sk_X509_num(input->others) >= (int)VERIFY_CERTIFICATES_MAX - 1)
+        return fail(ret_reason, EBADMSG, "there are more than 64 certificates");
+    r = certificate_parse(der.data, der.size, &certificate);
+    if (r < 0)
+        return r == -ENOMEM ? r : fail(ret_reason, EBADMSG, "one of the certificates does not parse");
+    if (!input->target) {
+        input->target = certificate;
+        return 0;
+    }
+    if (sk_X509_push(input->others, certificate) <= 0) {
+        X509_free(certificate);
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+static int add_crl(Input *input, DerSpan der, const char **ret_reason)
+{
+    const unsigned char *p = der.data;
+    _cleanup_(X509_CRL_freep) X509_CRL *crl = NULL;
+
+    if (sk_X509_CRL_num(input->crls) >= (int)VERIFY_CRLS_MAX)
+        return fail(ret_reason, EBADMSG, "there are more than 64 CRLs");
+    if (der_check(der, DER_DEPTH_MAX) >= 0)
+        crl = d2i_X509_CRL(NULL, &p, (long)der.size);
+    if (!crl || p != der.data + der.size)
+        return fail(ret_reason, EBADMSG, "one of the CRLs does not parse");
+    if (sk_X509_CRL_push(input->crls, crl) <= 0)
+        return -ENOMEM;
+    (void)TAKE_PTR(crl);
+    return 0;
+}
+
+static int add_block(Input *input, const PemBlock *block, const char **ret_reason)
+{
+    bool crl = pem_has_label(block, "X509 CRL");
+    _cleanup_free_ void *der = NULL;
+    size_t size;
+    int r;
+
+    if (!crl && !pem_has_label(block, "CERTIFICATE"))
+        return fail(ret_reason, EBADMSG, "there are PEM blocks other than CERTIFICATE and X509 CRL");
+    r = pem_decode(block->text, &der, &size);
+    if (r < 0)
+        return r == -ENOMEM ? r : fail(ret_reason, EBADMSG, "the base64 of a PEM block is wrong");
+    return crl ? add_crl(input, (DerSpan){der, size}, ret_reason) : add_certificate(input, (DerSpan){der, size}, ret_reason);
+}
+
+static int read_input(const VerifyRequest *request, Input *input, const char **ret_reason)
+{
+    DerSpan text = {request->data, request->size};
+    PemBlock block;
+    int r;
+
+    input->others = sk_X509_new_null();
+    input->crls = sk_X509_CRL_new_null();
+    if (!input->others || !input->crls)
+        return -ENOMEM;
+    if (request->size > VERIFY_SIZE_MAX)
+        return fail(ret_reason, EBADMSG, "it is larger than 4 MiB");
+    while ((r = pem_next(&text, &block)) > 0) {
+        r = add_block(input, &block, ret_reason);
+        if (r < 0)
+            return r;
+    }
+    if (r < 0)
+        return fail(ret_reason, EBADMSG, "a PEM block does not begin or end");
+    return input->target ? 0 : fail(ret_reason, EBADMSG, "there is no certificate in PEM");
+}
+
+/* --- Parameters ----------------------------------------------------------------------------------------------------- */
+
+static int set_purpose(X509_VERIFY_PARAM *param, const char *purpose, const char **ret_reason)
+{
+    static const struct {
+        const char *word;
+        int purpose;
+    } table[] = {{"tls-server", X509_PURPOSE_SSL_SERVER}, {"tls-client", X509_PURPOSE_SSL_CLIENT}, {"any", X509_PURPOSE_ANY}};
+
+    for (size_t i = 0; i < ELEMENTSOF(table); i++)
+        if (streq(purpose, table[i].word))
+            return X509_VERIFY_PARAM_set_purpose(param, table[i].purpose) == 1 ? 0 : -ENOMEM;
+    return fail(ret_reason, EINVAL, "the purpose is neither tls-server nor tls-client nor any");
+}
+
+static int set_name(X509_VERIFY_PARAM *param, const char *name, const char **ret_reason)
+{
+    uint8_t address[16];
+
+    if (!name)
+        return 0;
+    if (inet_pton(AF_INET, name, address) == 1 || inet_pton(AF_INET6, name, address) == 1)
+        return X509_VERIFY_PARAM_set1_ip_asc(param, name) == 1 ? 0 : -ENOMEM;
+    if (!*name || strlen(name) > 253 || name[0] == '.')
+        return fail(ret_reason, EINVAL, "the name is neither a host name nor an address");
+    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    return X509_VERIFY_PARAM_set1_host(param, name, 0) == 1 ? 0 : -ENOMEM;
+}
+
+static int set_parameters(X509_VERIFY_PARAM *param, const VerifyRequest *request, const char **ret_reason)
+{
+    unsigned long flags = X509_V_FLAG_X509_STRICT | X509_V_FLAG_TRUSTED_FIRST | X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_POLICY_CHECK |
+                          X509_V_FLAG_EXTENDED_CRL_SUPPORT | X509_V_FLAG_USE_DELTAS;
+    ASN1_OBJECT *any_policy;
+    int r;
+
+    if (request->revocation != VERIFY_REVOCATION_NONE)
+        flags |= X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL;
+    if (X509_VERIFY_PARAM_set_flags(param, flags) != 1)
+        return -ENOMEM;
+    /* Any policy will do, as long as there is one where one is required (RFC 5280 section 6.1.1 (c)). */
+    any_policy = OBJ_nid2obj(NID_any_policy);
+    if (!any_policy || X509_VERIFY_PARAM_add0_policy(param, any_policy) != 1)
+        return -ENOMEM;
+    X509_VERIFY_PARAM_set_depth(param, VERIFY_DEPTH_MAX);
+    X509_VERIFY_PARAM_set_auth_level(param, AUTH_LEVEL);
+    X509_VERIFY_PARAM_set_time(param, (time_t)request->time);
+    r = set_purpose(param, request->purpose, ret_reason);
+    return r < 0 ? r : set_name(param, request->name, ret_reason);
+}
+
+/* --- Anchors -------------------------------------------------------------------------------------------------------- */
+
+static bool is_named(const Authority *authority, X509 *certificate)
+{
+    return X509_NAME_cmp(authority->subject, X509_get_issuer_name(certificate)) == 0 ||
+           X509_NAME_cmp(authority->subject, X509_get_subject_name(certificate)) == 0;
+}
+
+static bool is_wanted(const Authority *authority, const Input *input)
+{
+    if (is_named(authority, input->target))
+        return true;
+    for (int i = 0; i < sk_X509_num(input->others); i++)
+        if (is_named(authority, sk_X509_value(input->others, i)))
+            return true;
+    return false;
+}
+
+/* A path ends at the first certificate of the pool, so that only those count that one of the given certificates names, as its issuer or as itself. The others need
+ * not be parsed. */
+static int add_anchors(X509_STORE *store, const AuthorityList *authorities, const Input *input)
+{
+    for (size_t i = 0; i < authorities->n; i++) {
+        _cleanup_(X509_freep) X509 *certificate = NULL;
+        const Authority *authority = authorities->items[i];
+        int r;
+
+        if (!is_wanted(authority, input))
+            continue;
+        r = certificate_parse(authority->der, authority->der_size, &certificate);
+        if (r < 0)
+            return r;
+        if (X509_STORE_add_cert(store, certificate) != 1)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+/* --- Verdict -------------------------------------------------------------------------------------------------------- */
+
+/* For VERIFY_REVOCATION_OPTIONAL: no CRL is no reason; a wrong or an old one is. */
+static int forgive_missing_crl(int ok, X509_STORE_CTX *context)
+{
+    if (!ok && X509_STORE_CTX_get_error(context) == X509_V_ERR_UNABLE_TO_GET_CRL) {
+        X509_STORE_CTX_set_error(context, X509_V_OK);
+        return 1;
+    }
+    return ok;
+}
+
+static void take_path(X509_STORE_CTX *context, VerifyVerdict *verdict)
+{
+    const STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(context);
+
+    for (int i = 0; i < sk_X509_num(chain) && verdict->n < ELEMENTSOF(verdict->path); i++) {
+        uint8_t digest[EVP_MAX_MD_SIZE];
+        unsigned n = 0;
+
+        if (X509_digest(sk_X509_value(chain, i), EVP_sha256(), digest, &n) != 1)
+            return;
+        for (unsigned k = 0; k < n && 2 * k + 2 < sizeof verdict->path[0]; k++)
+            (void)snprintf(verdict->path[verdict->n] + 2 * (size_t)k, 3, "%02X", (unsigned)digest[k]);
+        verdict->n++;
+    }
+}
+
+/* Only a whole success is one: OpenSSL's result and its error have to agree. */
+static void judge(X509_STORE_CTX *context, VerifyVerdict *verdict)
+{
+    int ok = X509_verify_cert(context), error = X509_STORE_CTX_get_error(context), depth = X509_STORE_CTX_get_error_depth(context);
+
+    verdict->valid = ok == 1 && error == X509_V_OK;
+    if (ok != 1 && error == X509_V_OK)
+        error = X509_V_ERR_UNSPECIFIED;
+    verdict->reason = X509_verify_cert_error_string(error);
+    verdict->depth = !verdict->valid && depth > 0 ? (unsigned)depth : 0;
+    take_path(context, verdict);
+}
+
+int verify_chain(const VerifyRequest *request, const AuthorityList *authorities, VerifyVerdict *ret, const char **ret_reason)
+{
+    _cleanup_(X509_STORE_CTX_freep) X509_STORE_CTX *context = X509_STORE_CTX_new();
+    _cleanup_(X509_STORE_freep) X509_STORE *store = X509_STORE_new();
+    _cleanup_(input_done) Input input = {0};
+    VerifyVerdict verdict = {0};
+    int r;
+
+    if (!context || !store)
+        return -ENOMEM;
+    r = read_input(request, &input, ret_reason);
+    if (r >= 0)
+        r = add_anchors(store, authorities, &input);
+    if (r >= 0 && X509_STORE_CTX_init(context, store, input.target, input.others) != 1)
+        r = -ENOMEM;
+    if (r >= 0)
+        r = set_parameters(X509_STORE_CTX_get0_param(context), request, ret_reason);
+    if (r >= 0) {
+        X509_STORE_CTX_set0_crls(context, input.crls);
+        if (request->revocation == VERIFY_REVOCATION_OPTIONAL)
+            X509_STORE_CTX_set_verify_cb(context, forgive_missing_crl);
+        judge(context, &verdict);
+    }
+    ERR_clear_error();
+    if (r < 0)
+        return r;
+    *ret = verdict;
+    return 0;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Is this chain good? Path validation (RFC 5280) by OpenSSL with parameters that are all said here: the trustpool and nothing else is trusted, nothing is
+ * fetched, path building is bounded. Knows no bus and no daemon. */
+#pragma once
+
+#include "authority.h"
+
+#define VERIFY_SIZE_MAX (4U << 20)
+#define VERIFY_CERTIFICATES_MAX 64U
+#define VERIFY_CRLS_MAX 64U
+#define VERIFY_DEPTH_MAX 16
+
+typedef enum VerifyRevocation {
+    VERIFY_REVOCATION_REQUIRED, /* for each certificate of the path there has to be a CRL */
+    VERIFY_REVOCATION_OPTIONAL, /* where there is one, it counts */
+    VERIFY_REVOCATION_NONE,
+} VerifyRevocation;
+
+typedef struct VerifyRequest {
+    const void *data; /* PEM: the certificate, then others that may lead to an authority, and CRLs */
+    size_t size;
+    const char *purpose; /* "tls-server", "tls-client" or "any" */
+    const char *name;    /* DNS name or IP address that the certificate has to be for; NULL: any */
+    int64_t time;        /* seconds since the epoch */
+    VerifyRevocation revocation;
+} VerifyRequest;
+
+typedef struct VerifyVerdict {
+    bool valid;
+    const char *reason; /* static, OpenSSL's sentence; "ok" when it is valid */
+    unsigned depth;     /* of the certificate in the path that the reason is about; 0 is the first */
+    size_t n;           /* of the path, as far as it was built */
+    char path[VERIFY_DEPTH_MAX + 2][65]; /* SHA-256 fingerprints, the certificate's own first */
+} VerifyVerdict;
+
+/* Returns 0 with the verdict, -EBADMSG for data that is not what it has to be or -EINVAL for a purpose or name that is none, both with *ret_reason (static), or
+ * -ENOMEM. */
+int verify_chain(const VerifyRequest *request, const AuthorityList *authorities, VerifyVerdict *ret, const char **ret_reason);
