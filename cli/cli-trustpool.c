@@ -334,8 +334,11 @@ static int print_verdict(Cli *cli, sd_bus_message *result)
     if (!valid)
         return cli_error(cli, EKEYREJECTED, "The certificate is not valid: %s (certificate %u of its path)", reason, depth);
     fprintf(cli->out, "The certificate is valid. SHA-256 fingerprints of its path:\n");
-    for (const char *p = path; *p; p += strcspn(p, " "), p += *p == ' ')
-        fprintf(cli->out, "    %.*s\n", (int)strcspn(p, " "), p);
+    for (size_t n; (n = strcspn(path, " ")) > 0; path += n, path += *path == ' ') {
+        fputs("    ", cli->out);
+        fwrite(path, 1, n, cli->out);
+        fputc('\n', cli->out);
+    }
     return 0;
 }
 

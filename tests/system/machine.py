@@ -30,7 +30,7 @@ class MachineError(Exception):
     """Something about the machine itself went wrong: not a finding about Chancery."""
 
 
-def wait_for(condition, what, seconds=30.0, pause=0.05):
+def wait_for(condition, what, seconds=60.0, pause=0.05):
     """Polls until condition() is true and returns what it gave."""
     end = time.monotonic() + seconds
     while True:
@@ -167,7 +167,7 @@ class Machine:
                            "org.freedesktop.DBus", "NameHasOwner", "s", name], check=False)
         return "true" in result.stdout
 
-    def wait_daemons(self, daemons=DAEMONS, seconds=30.0):
+    def wait_daemons(self, daemons=DAEMONS, seconds=90.0):
         for daemon in daemons:
             wait_for(lambda d=daemon: self.daemon_pid(d) and self.bus_owner(d), f"chancery-{daemon} to be on the bus", seconds)
 

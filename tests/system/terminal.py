@@ -72,7 +72,7 @@ class Terminal:
         self.transcript += text
         return True
 
-    def expect(self, pattern, seconds=30.0):
+    def expect(self, pattern, seconds=60.0):
         """Waits until what was printed since the last expect matches; returns the match. What precedes it is in .before."""
         pattern = re.compile(pattern) if isinstance(pattern, str) else pattern
         end = time.monotonic() + seconds

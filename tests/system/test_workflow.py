@@ -46,7 +46,8 @@ def test_every_unit_is_up(machine):
         owner = machine.output(["stat", "-c", "%U", f"/proc/{pid}"]) if not machine.can_reboot else None
         assert owner in (None, f"chancery-{daemon}\n")
     if machine.can_reboot:
-        assert machine.output("systemctl --failed --no-legend --plain") == ""
+        failed = machine.output("systemctl --failed --no-legend --plain")
+        assert failed == "", failed + machine.output("systemctl status --failed --no-pager --full --lines=50; true")
         assert machine.boot_result == "running"
 
 

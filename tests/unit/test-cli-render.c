@@ -228,8 +228,8 @@ static void test_trustpool_change(void **state)
     static const char *const texts[] = {
         "{\"change\": \"added\", \"subject\": \"CN=a\", \"not-after\": 0}",
         "{\"change\": \"removed\", \"subject\": \"CN=b\", \"not-after\": 0}",
-        "{\"change\": \"renewed\", \"subject\": \"CN=c\", \"not-after\": 86400, \"security-bits\": 80, \"same-key\": false, "
-        "\"was-not-after\": 0, \"was-security-bits\": 112}"};
+        ("{\"change\": \"renewed\", \"subject\": \"CN=c\", \"not-after\": 86400, \"security-bits\": 80, \"same-key\": false, "
+         "\"was-not-after\": 0, \"was-security-bits\": 112}")};
     FILE *f = begin();
 
     for (size_t i = 0; i < ELEMENTSOF(texts); i++) {
