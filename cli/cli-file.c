@@ -244,8 +244,7 @@ static int load(Cli *cli, const GrammarMatch *m, const char *text, size_t size)
     if (r < 0)
         return r;
     seconds = cli_seconds_since(&start);
-    fprintf(cli->out, "%zu bytes parsed in %u sec (%zu)bytes/sec\n", size, seconds,
-            size / seconds);
+    fprintf(cli->out, "%zu bytes parsed in %u sec (%zu)bytes/sec\n", size, seconds, size / seconds);
     return 0;
 }
 

@@ -205,7 +205,8 @@ int cli_show_sessions(Cli *cli, const GrammarMatch *m)
     int r =
         cli_call(cli, POLICY_NAME, POLICY_PATH, POLICY_NAME, "ListSessions", &error, &reply, NULL);
 
-    return r < 0 ? cli_bus_error(cli, &error, r) : print_sessions(cli, reply, grammar_has(m, "detail"));
+    return r < 0 ? cli_bus_error(cli, &error, r)
+                 : print_sessions(cli, reply, grammar_has(m, "detail"));
 }
 
 static int print_failed(Cli *cli, sd_bus_message *reply)

@@ -174,7 +174,8 @@ int cli_execute(Cli *cli, const char *line)
     if (line[start] == '\0' || line[start] == '!')
         return 0;
     if (strlen(line) > CLI_LINE_MAX)
-        return cli_error(cli, EMSGSIZE, "The line is too long, it can have %u bytes.", CLI_LINE_MAX);
+        return cli_error(cli, EMSGSIZE, "The line is too long, it can have %u bytes.",
+                         CLI_LINE_MAX);
     return cli->session ? execute_config(cli, line) : run_own(cli, CLI_EXEC, line, 0, true);
 }
 

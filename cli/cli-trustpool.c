@@ -265,7 +265,11 @@ int cli_trustpool_diff(Cli *cli, const GrammarMatch *m)
     _cleanup_json_ json_object *changes = NULL;
     uint32_t imported = 0, rejected = 0, n = 0;
     const char *report = "";
-    const CliEntry entries[] = {{"imported", 'u', &imported}, {"rejected", 'u', &rejected}, {"changes", 'u', &n}, {"report", 's', &report}, {0}};
+    const CliEntry entries[] = {{"imported", 'u', &imported},
+                                {"rejected", 'u', &rejected},
+                                {"changes", 'u', &n},
+                                {"report", 's', &report},
+                                {0}};
     int r = cli_new_call(cli, TRUSTPOOL_NAME, TRUSTPOOL_PATH, TRUSTPOOL_NAME, "Diff", &call);
 
     if (r < 0)
@@ -285,7 +289,8 @@ int cli_trustpool_diff(Cli *cli, const GrammarMatch *m)
         return cli_print_json(cli, json_object_get(changes));
     for (size_t i = 0; i < json_object_array_length(changes); i++)
         render_pool_change(cli->out, json_object_array_get_idx(changes, i));
-    fprintf(cli->out, "%u certificates in the bundle, %u rejected, %u change%s\n", imported + rejected, rejected, n, n == 1 ? "" : "s");
+    fprintf(cli->out, "%u certificates in the bundle, %u rejected, %u change%s\n",
+            imported + rejected, rejected, n, n == 1 ? "" : "s");
     return 0;
 }
 
@@ -309,7 +314,8 @@ static int append_verify(sd_bus_message *call, const GrammarMatch *m, int fd)
     return r < 0 ? r : sd_bus_message_close_container(call);
 }
 
-static json_object *verdict_to_json(bool valid, const char *reason, uint32_t depth, const char *path)
+static json_object *verdict_to_json(bool valid, const char *reason, uint32_t depth,
+                                    const char *path)
 {
     json_object *o = json_object_new_object();
 
@@ -326,13 +332,19 @@ static int print_verdict(Cli *cli, sd_bus_message *result)
     uint32_t depth = 0;
     int valid = 0, r;
 
-    r = cli_read_entries(result, (const CliEntry[]){{"valid", 'b', &valid}, {"reason", 's', &reason}, {"depth", 'u', &depth}, {"path", 's', &path}, {0}});
+    r = cli_read_entries(result, (const CliEntry[]){{"valid", 'b', &valid},
+                                                    {"reason", 's', &reason},
+                                                    {"depth", 'u', &depth},
+                                                    {"path", 's', &path},
+                                                    {0}});
     if (r < 0)
         return cli_error(cli, r, "The answer cannot be read: %s", strerror(-r));
     if (cli->json)
         return cli_print_json(cli, verdict_to_json(valid, reason, depth, path));
     if (!valid)
-        return cli_error(cli, EKEYREJECTED, "The certificate is not valid: %s (certificate %u of its path)", reason, depth);
+        return cli_error(cli, EKEYREJECTED,
+                         "The certificate is not valid: %s (certificate %u of its path)", reason,
+                         depth);
     fprintf(cli->out, "The certificate is valid. SHA-256 fingerprints of its path:\n");
     for (size_t n; (n = strcspn(path, " ")) > 0; path += n, path += *path == ' ') {
         fputs("    ", cli->out);

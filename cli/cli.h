@@ -343,7 +343,8 @@ int cli_save_running(Cli *cli, CliSave *save, unsigned *ret_lines);
 void cli_save_done(CliSave *save);
 unsigned cli_seconds_since(const struct timespec *then);
 
-/* --- cli-history.c: the text that a method of policyd gives for the commits that the line names. */
+/* --- cli-history.c: the text that a method of policyd gives for the commits that the line names.
+ */
 int cli_get_changes(Cli *cli, const GrammarMatch *m, const char *member, sd_bus_message **ret);
 
 /* --- cli-commit.c: m may be NULL. 1 committed, 0 nothing to commit; errors are said. */

@@ -4,7 +4,8 @@
 
 #include "cli.h"
 
-/* NULL at end of input, or after Ctrl-C (then cli->interrupted is set). Only commands are completed.
+/* NULL at end of input, or after Ctrl-C (then cli->interrupted is set). Only commands are
+ * completed.
  */
 char *editor_read(Editor *e, const char *prompt, bool is_command);
 

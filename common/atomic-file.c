@@ -87,7 +87,8 @@ static int temporary_name(char ret[TEMPORARY_NAME_SIZE])
 
     if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)
         return -EIO;
-    (void)snprintf(ret, TEMPORARY_NAME_SIZE, TEMPORARY_PREFIX "%016llx", (unsigned long long)random);
+    (void)snprintf(ret, TEMPORARY_NAME_SIZE, TEMPORARY_PREFIX "%016llx",
+                   (unsigned long long)random);
     return 0;
 }
 
@@ -144,8 +145,7 @@ int atomic_unlink_at(int dirfd, const char *name)
 static int overwrite_at(int dirfd, const char *name)
 {
     static const uint8_t zeros[4096];
-    _cleanup_close_ int fd =
-        openat(dirfd, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    _cleanup_close_ int fd = openat(dirfd, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     struct stat st;
 
     if (fd < 0 || fstat(fd, &st) < 0)

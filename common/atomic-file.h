@@ -23,24 +23,24 @@ int atomic_write_at(int dirfd, const char *name, const void *data, size_t size, 
 /* Removes a file and syncs the folder. -ENOENT when it is not there. */
 int atomic_unlink_at(int dirfd, const char *name);
 
-/* Removes a file whose content is to be gone: out of sight first, which is the step that counts, then
- * overwritten and removed. A process that is killed in between leaves what remove_leftovers_at() ends.
- * -ENOENT when it is not there. */
+/* Removes a file whose content is to be gone: out of sight first, which is the step that counts,
+ * then overwritten and removed. A process that is killed in between leaves what
+ * remove_leftovers_at() ends. -ENOENT when it is not there. */
 int atomic_erase_at(int dirfd, const char *name);
 
-/* Reads a regular file (no symlink, no FIFO) of at most max bytes; one zero byte, not counted, follows
- * the data. -EFBIG when it is larger. The caller owns *ret_data. */
+/* Reads a regular file (no symlink, no FIFO) of at most max bytes; one zero byte, not counted,
+ * follows the data. -EFBIG when it is larger. The caller owns *ret_data. */
 int read_file_at(int dirfd, const char *name, size_t max, void **ret_data, size_t *ret_size);
 
 /* Moves a file that does not parse out of the way, to "<name>.corrupt", so that the daemon goes on
  * with the rest and nothing is lost for whoever looks into it. */
 int quarantine_at(int dirfd, const char *name);
 
-/* Overwrites and removes temporary files that a killed process left behind: as many as can be, and the
- * first error counts. A folder on which nothing can be written is no reason not to read it. */
+/* Overwrites and removes temporary files that a killed process left behind: as many as can be, and
+ * the first error counts. A folder on which nothing can be written is no reason not to read it. */
 int remove_leftovers_at(int dirfd);
 
-/* Writes or reads everything, across EINTR and short counts. read_full() returns the count, which is
- * below size only at end of file. */
+/* Writes or reads everything, across EINTR and short counts. read_full() returns the count, which
+ * is below size only at end of file. */
 int write_full(int fd, const void *data, size_t size);
 ssize_t read_full(int fd, void *data, size_t size);

@@ -2,8 +2,10 @@
 /* Base64 for JSON (RFC 4648). */
 #include "json-util.h"
 
-static const char alphabet_standard[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-static const char alphabet_url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+static const char alphabet_standard[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char alphabet_url[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 static char *encode(const char *alphabet, bool padding, const void *data, size_t size)
 {
@@ -17,7 +19,8 @@ static char *encode(const char *alphabet, bool padding, const void *data, size_t
         return NULL;
     for (; size > 0; in += 3) {
         size_t n = size < 3 ? size : 3;
-        uint32_t group = (uint32_t)in[0] << 16 | (n > 1 ? (uint32_t)in[1] << 8 : 0) | (n > 2 ? in[2] : 0);
+        uint32_t group =
+            (uint32_t)in[0] << 16 | (n > 1 ? (uint32_t)in[1] << 8 : 0) | (n > 2 ? in[2] : 0);
 
         for (size_t i = 0; i < 4; i++)
             if (i <= n)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Ownership is visible in the declaration: a variable marked _cleanup_ is released when it goes out
- * of scope, TAKE_PTR()/TAKE_FD() hand it to somebody else. Release functions accept NULL (or -1) and
- * half-built objects. */
+ * of scope, TAKE_PTR()/TAKE_FD() hand it to somebody else. Release functions accept NULL (or -1)
+ * and half-built objects. */
 #pragma once
 
 #include <dirent.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Strict reading of DER (ITU-T X.690) from a bounded buffer: definite and minimal lengths only, depth limited by the caller's own nesting, every
- * trailing byte noticed. Nothing is copied: spans point into the input. */
+/* Strict reading of DER (ITU-T X.690) from a bounded buffer: definite and minimal lengths only,
+ * depth limited by the caller's own nesting, every trailing byte noticed. Nothing is copied: spans
+ * point into the input. */
 #pragma once
 
 #include <stdbool.h>
@@ -18,7 +19,7 @@
 #define DER_SET 0x31
 #define DER_UTC_TIME 0x17
 #define DER_GENERALIZED_TIME 0x18
-#define DER_CONTEXT(n) (0x80 | (n))             /* primitive */
+#define DER_CONTEXT(n) (0x80 | (n)) /* primitive */
 #define DER_CONTEXT_CONSTRUCTED(n) (0xa0 | (n))
 
 typedef struct DerSpan {
@@ -26,7 +27,8 @@ typedef struct DerSpan {
     size_t size;
 } DerSpan;
 
-/* Takes the next element with this tag off the front of *input; *ret_content is what is inside. -EBADMSG. */
+/* Takes the next element with this tag off the front of *input; *ret_content is what is inside.
+ * -EBADMSG. */
 int der_read(DerSpan *input, uint8_t tag, DerSpan *ret_content);
 /* Same, but the element may be absent: returns 0 and leaves *input then, 1 when it was there. */
 int der_read_optional(DerSpan *input, uint8_t tag, DerSpan *ret_content);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The names in a signed envelope's protected header on which its maker (dossierd), its signer (keyd) and its reader (chancery-verify) have to
- * agree. */
+/* The names in a signed envelope's protected header on which its maker (dossierd), its signer
+ * (keyd) and its reader (chancery-verify) have to agree. */
 #pragma once
 
 #define ENVELOPE_TYPE "chancery-envelope+json"

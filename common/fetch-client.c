@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The client's side of the fetch socket. The worker has spoken with the network: what it answers is checked like what a stranger sends. */
+/* The client's side of the fetch socket. The worker has spoken with the network: what it answers is
+ * checked like what a stranger sends. */
 #include "fetch-client.h"
 
 #include <poll.h>
@@ -75,7 +76,8 @@ int fetch_url_check_file(const char *url, const char **ret_reason)
 {
     const char *host = skip_scheme(url, schemes_file);
 
-    *ret_reason = host ? find_fault(url, host) : "the URL does not begin with http://, https://, ftp:// or tftp://";
+    *ret_reason = host ? find_fault(url, host)
+                       : "the URL does not begin with http://, https://, ftp:// or tftp://";
     return *ret_reason ? -EINVAL : 0;
 }
 
@@ -158,7 +160,10 @@ int fetch_receive(int fd, json_object **ret, int ret_fds[FETCH_DESCRIPTORS_MAX],
     } control;
     char buffer[FETCH_MESSAGE_MAX];
     struct iovec iov = {buffer, sizeof buffer};
-    struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    struct msghdr m = {.msg_iov = &iov,
+                       .msg_iovlen = 1,
+                       .msg_control = &control,
+                       .msg_controllen = sizeof control};
     _cleanup_json_ json_object *o = NULL;
     int fds[FETCH_DESCRIPTORS_MAX], r;
     size_t n_fds;
@@ -188,7 +193,7 @@ int fetch_receive(int fd, json_object **ret, int ret_fds[FETCH_DESCRIPTORS_MAX],
     return 0;
 }
 
-/* --- Client -------------------------------------------------------------------------------------------------------- */
+/* --- Client ----------------------------------------------------------------------------------- */
 
 static int fail(FetchReply *reply, int error, const char *format, ...) _printf_(3, 4);
 
@@ -211,7 +216,8 @@ static int64_t now_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* Waits for the events on fd (-1: for none, that is, for the time to pass). Returns 1, 0 at the deadline, or -ECANCELED. */
+/* Waits for the events on fd (-1: for none, that is, for the time to pass). Returns 1, 0 at the
+ * deadline, or -ECANCELED. */
 static int wait_until(int fd, short events, int cancel_fd, int64_t deadline)
 {
     for (;;) {
@@ -240,14 +246,17 @@ static int connect_to_worker(int cancel_fd, FetchReply *reply, int *ret)
         int r;
 
         if (errno != EAGAIN && errno != EINTR)
-            return fail(reply, EHOSTUNREACH, "The socket of chancery-fetch cannot be reached (%s): is chancery-fetch.socket running?",
+            return fail(reply, EHOSTUNREACH,
+                        "The socket of chancery-fetch cannot be reached (%s): is "
+                        "chancery-fetch.socket running?",
                         strerror(errno));
         /* The queue is full: nothing tells when that ends. */
         r = wait_until(-1, 0, cancel_fd, now_ms() + 50);
         if (r < 0)
             return r;
         if (now_ms() >= deadline)
-            return fail(reply, EHOSTUNREACH, "All workers of chancery-fetch are busy; try again later");
+            return fail(reply, EHOSTUNREACH,
+                        "All workers of chancery-fetch are busy; try again later");
     }
     *ret = TAKE_FD(fd);
     return 0;
@@ -304,7 +313,8 @@ static int send_request(int fd, const FetchRequest *request)
         fds[n++] = body;
     }
     if (request->trust_anchors) {
-        anchors = memfd_new_sealed("fetch-anchors", request->trust_anchors, strlen(request->trust_anchors));
+        anchors = memfd_new_sealed("fetch-anchors", request->trust_anchors,
+                                   strlen(request->trust_anchors));
         if (anchors < 0)
             return anchors;
         fds[n++] = anchors;
@@ -320,7 +330,10 @@ static int parse_error(json_object *o, FetchReply *reply)
     static const struct {
         const char *word;
         int error;
-    } table[] = {{"unreachable", EHOSTUNREACH}, {"too-large", EMSGSIZE}, {"invalid", EINVAL}, {"failed", EIO}};
+    } table[] = {{"unreachable", EHOSTUNREACH},
+                 {"too-large", EMSGSIZE},
+                 {"invalid", EINVAL},
+                 {"failed", EIO}};
     static const char *const members[] = {"error", "message", NULL};
     const char *word, *text;
 
@@ -354,7 +367,8 @@ static int parse_header(json_object *o, const char *name, char **ret)
     return 0;
 }
 
-static int parse_reply(json_object *o, const int *fds, size_t n_fds, size_t size_max, FetchReply *reply)
+static int parse_reply(json_object *o, const int *fds, size_t n_fds, size_t size_max,
+                       FetchReply *reply)
 {
     static const char *const members[] = {"status", "content-type", "etag", "body", NULL};
     uint64_t status;
@@ -363,8 +377,9 @@ static int parse_reply(json_object *o, const int *fds, size_t n_fds, size_t size
 
     if (json_object_object_get_ex(o, "error", NULL))
         return n_fds == 0 ? parse_error(o, reply) : -EBADMSG;
-    if (json_only_members(o, members) < 0 || json_get_uint64(o, "status", &status) < 0 || status < 100 || status > 599 ||
-        json_get_bool(o, "body", &body) < 0 || n_fds != (body ? 1 : 0))
+    if (json_only_members(o, members) < 0 || json_get_uint64(o, "status", &status) < 0 ||
+        status < 100 || status > 599 || json_get_bool(o, "body", &body) < 0 ||
+        n_fds != (body ? 1 : 0))
         return -EBADMSG;
     r = parse_header(o, "content-type", &reply->content_type);
     if (r >= 0)
@@ -411,7 +426,8 @@ int fetch_exchange(int fd, const FetchRequest *request, int cancel_fd, FetchRepl
     }
     if (r == -EBADMSG) {
         fetch_reply_done(reply);
-        return fail(reply, EHOSTUNREACH, "The worker of chancery-fetch answered with something that is not an answer");
+        return fail(reply, EHOSTUNREACH,
+                    "The worker of chancery-fetch answered with something that is not an answer");
     }
     return r;
 }

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One transaction with one origin, done by a process that owns nothing (chancery-fetch@). Blocks: for worker threads only.
+/* One transaction with one origin, done by a process that owns nothing (chancery-fetch@). Blocks:
+ * for worker threads only.
  *
- * The protocol on the socket FETCH_SOCKET (AF_UNIX, SOCK_SEQPACKET): the client sends one JSON object of at most 16 KiB with up to two descriptors
- * (request body, trust anchors: sealed memory files, named by "body": true, "trust-anchors": true, in this order); fetch answers with one JSON
+ * The protocol on the socket FETCH_SOCKET (AF_UNIX, SOCK_SEQPACKET): the client sends one JSON
+ * object of at most 16 KiB with up to two descriptors (request body, trust anchors: sealed memory
+ * files, named by "body": true, "trust-anchors": true, in this order); fetch answers with one JSON
  * object, and with a sealed memory file that holds the body when there is one, and ends.
  *
- * Request: "url", "size-max", "timeout-seconds", and where needed "body" with "content-type", "trust-anchors", and "etag".
- * Reply: "status", "body", and "content-type" and "etag" when the server sent them; or "error" (invalid, unreachable, too-large, failed) and "message". */
+ * Request: "url", "size-max", "timeout-seconds", and where needed "body" with "content-type",
+ * "trust-anchors", and "etag". Reply: "status", "body", and "content-type" and "etag" when the
+ * server sent them; or "error" (invalid, unreachable, too-large, failed) and "message". */
 #pragma once
 
 #include <json-c/json.h>
@@ -16,7 +19,7 @@
 
 #define FETCH_MESSAGE_MAX (16U << 10)
 #define FETCH_DESCRIPTORS_MAX 2U
-#define FETCH_URL_MAX 8192U               /* a SCEP message may be in it */
+#define FETCH_URL_MAX 8192U /* a SCEP message may be in it */
 #define FETCH_CONTENT_TYPE_MAX 127U
 #define FETCH_ETAG_MAX 127U
 #define FETCH_REQUEST_BODY_MAX (4U << 20)
@@ -26,49 +29,54 @@
 #define FETCH_TIMEOUT_MAX 300U
 
 typedef struct FetchRequest {
-    const char *url;          /* http:// or https://; for a GET also ftp:// (as anonymous) or tftp:// */
-    const void *body;         /* POST when there is one, else GET */
+    const char *url;  /* http:// or https://; for a GET also ftp:// (as anonymous) or tftp:// */
+    const void *body; /* POST when there is one, else GET */
     size_t body_size;
-    const char *content_type; /* of the body */
+    const char *content_type;  /* of the body */
     const char *trust_anchors; /* PEM; needed for https */
-    size_t size_max;          /* of the reply's body; at most 64 MiB */
-    unsigned timeout_seconds; /* for the whole transaction; 5 to 300 */
-    const char *etag;         /* of what the caller has: status 304 and no body when it is still that; http and https only; may be NULL */
+    size_t size_max;           /* of the reply's body; at most 64 MiB */
+    unsigned timeout_seconds;  /* for the whole transaction; 5 to 300 */
+    const char *etag; /* of what the caller has: status 304 and no body when it is still that; http
+                         and https only; may be NULL */
 } FetchRequest;
 
 typedef struct FetchReply {
-    unsigned status;     /* HTTP status code; 200 for what came by another protocol */
-    char *content_type;  /* NULL when the server sent none; printable ASCII */
-    char *etag;          /* the same */
-    void *body;          /* one zero byte, not counted, follows it */
+    unsigned status;    /* HTTP status code; 200 for what came by another protocol */
+    char *content_type; /* NULL when the server sent none; printable ASCII */
+    char *etag;         /* the same */
+    void *body;         /* one zero byte, not counted, follows it */
     size_t body_size;
-    char *error;         /* one sentence when fetch() failed with -EHOSTUNREACH; printable ASCII */
+    char *error; /* one sentence when fetch() failed with -EHOSTUNREACH; printable ASCII */
 } FetchReply;
 
-/* Returns 0 when the server answered (whatever the status), -EHOSTUNREACH with reply->error, -EMSGSIZE when the body is larger than size_max,
- * -ECANCELED when cancel_fd (or -1) became readable, or another negative errno. */
+/* Returns 0 when the server answered (whatever the status), -EHOSTUNREACH with reply->error,
+ * -EMSGSIZE when the body is larger than size_max, -ECANCELED when cancel_fd (or -1) became
+ * readable, or another negative errno. */
 int fetch(const FetchRequest *request, int cancel_fd, FetchReply *reply);
 void fetch_reply_done(FetchReply *reply);
 
 /* fetch() on a connection that is there already. */
 int fetch_exchange(int fd, const FetchRequest *request, int cancel_fd, FetchReply *reply);
 
-/* Could this be fetched, as far as its form tells? Absolute http or https, printable ASCII, a host, no user or password. Returns 0, or -EINVAL with
- * *ret_reason (static): "the URL ..." and how it is wrong. */
+/* Could this be fetched, as far as its form tells? Absolute http or https, printable ASCII, a host,
+ * no user or password. Returns 0, or -EINVAL with *ret_reason (static): "the URL ..." and how it is
+ * wrong. */
 int fetch_url_check(const char *url, const char **ret_reason);
 /* The same for a file that is only read: ftp and tftp too. */
 int fetch_url_check_file(const char *url, const char **ret_reason);
 /* Is its scheme http or https? */
 bool fetch_url_is_http(const char *url);
-/* May it stand in a header as the name of a version? Printable ASCII, 1 to FETCH_ETAG_MAX characters. */
+/* May it stand in a header as the name of a version? Printable ASCII, 1 to FETCH_ETAG_MAX
+ * characters. */
 bool fetch_etag_is_valid(const char *text);
 
-/* --- For both ends of the socket ------------------------------------------------------------------------------------ */
+/* --- For both ends of the socket -------------------------------------------------------------- */
 
 /* Sends one message. */
 int fetch_send(int fd, json_object *message, const int *fds, size_t n_fds);
-/* Receives one message without waiting: -EAGAIN, -ECONNRESET when the other side is gone, -EBADMSG for what is not one JSON object within the
- * limits. Descriptors belong to the caller. */
+/* Receives one message without waiting: -EAGAIN, -ECONNRESET when the other side is gone, -EBADMSG
+ * for what is not one JSON object within the limits. Descriptors belong to the caller. */
 int fetch_receive(int fd, json_object **ret, int ret_fds[FETCH_DESCRIPTORS_MAX], size_t *ret_n_fds);
-/* Makes text from the network fit for a log or a terminal: whatever is not printable ASCII becomes '?'. Returns text. */
+/* Makes text from the network fit for a log or a terminal: whatever is not printable ASCII becomes
+ * '?'. Returns text. */
 char *fetch_clean_text(char *text);

@@ -51,8 +51,7 @@ const GrammarType *grammar_type_find(const char *name, size_t length);
 /* Does the argument take this word? */
 bool grammar_accepts(const GrammarInstruction *argument, const char *value);
 
-/* --- Following a line
- * ---------------------------------------------------------------------------------------------- */
+/* --- Following a line ------------------------------------------------------------------------- */
 
 #define GRAMMAR_NO_CAPTURE UINT32_MAX
 

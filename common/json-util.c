@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Strict reading of JSON: json-c builds the value, a scan of our own beforehand refuses what json-c lets pass. */
+/* Strict reading of JSON: json-c builds the value, a scan of our own beforehand refuses what json-c
+ * lets pass. */
 #include "json-util.h"
 
 bool utf8_is_valid(const void *data, size_t size)
@@ -33,8 +34,9 @@ bool utf8_is_valid(const void *data, size_t size)
     return true;
 }
 
-/* json-c keeps the last of two members with one name. What one reader drops another may believe, so they are
- * refused: the number of names in the text has to be the number of members in the value. */
+/* json-c keeps the last of two members with one name. What one reader drops another may believe, so
+ * they are refused: the number of names in the text has to be the number of members in the value.
+ */
 static size_t count_members(json_object *o)
 {
     size_t n = 0;
@@ -52,8 +54,9 @@ static size_t count_members(json_object *o)
     return n;
 }
 
-/* Outside of strings a colon stands only after a member's name. Refuses what json-c takes although RFC 8259 has not got it (single quotes,
- * comments, NaN), and escaped zero bytes, at which C strings would end. */
+/* Outside of strings a colon stands only after a member's name. Refuses what json-c takes although
+ * RFC 8259 has not got it (single quotes, comments, NaN), and escaped zero bytes, at which C
+ * strings would end. */
 static int scan_text(const char *text, size_t size, size_t *ret_names)
 {
     bool in_string = false;
@@ -87,7 +90,8 @@ int json_parse(const char *text, size_t size, json_object **ret)
     _cleanup_json_ json_object *o = NULL;
     size_t names;
 
-    if (size > INT32_MAX || memchr(text, 0, size) || !utf8_is_valid(text, size) || scan_text(text, size, &names) < 0)
+    if (size > INT32_MAX || memchr(text, 0, size) || !utf8_is_valid(text, size) ||
+        scan_text(text, size, &names) < 0)
         return -EBADMSG;
     /* Trailing white space is the only thing that may follow the value. */
     while (size > 0 && strchr(" \t\r\n", text[size - 1]))

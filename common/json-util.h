@@ -19,12 +19,12 @@ static inline void json_object_putp(json_object **o)
 }
 #define _cleanup_json_ _cleanup_(json_object_putp)
 
-/* Parses exactly one value: UTF-8 checked, depth at most JSON_DEPTH_MAX, no trailing bytes, no duplicate
- * members. Returns -EBADMSG for what does not parse. The caller owns *ret. */
+/* Parses exactly one value: UTF-8 checked, depth at most JSON_DEPTH_MAX, no trailing bytes, no
+ * duplicate members. Returns -EBADMSG for what does not parse. The caller owns *ret. */
 int json_parse(const char *text, size_t size, json_object **ret);
 
-/* Typed access to members of an object. -ENOENT when missing, -EBADMSG when of another type. The results
- * are borrowed from the object. */
+/* Typed access to members of an object. -ENOENT when missing, -EBADMSG when of another type. The
+ * results are borrowed from the object. */
 int json_get_string(json_object *o, const char *name, const char **ret);
 int json_get_uint64(json_object *o, const char *name, uint64_t *ret);
 int json_get_bool(json_object *o, const char *name, bool *ret);
@@ -40,13 +40,14 @@ typedef struct JsonWriter JsonWriter;
 
 /* Does not take over the descriptor. */
 JsonWriter *json_writer_new(int fd);
-/* Writes what is buffered. Returns the first error of the writer's life, -EPROTO when objects or arrays
- * are still open. */
+/* Writes what is buffered. Returns the first error of the writer's life, -EPROTO when objects or
+ * arrays are still open. */
 int json_writer_finish(JsonWriter *w);
 JsonWriter *json_writer_free(JsonWriter *w);
 DEFINE_TRIVIAL_CLEANUP_FUNC(JsonWriter *, json_writer_free);
 
-void json_begin_object(JsonWriter *w, const char *name); /* name is NULL inside arrays and at the top */
+void json_begin_object(JsonWriter *w,
+                       const char *name); /* name is NULL inside arrays and at the top */
 void json_end_object(JsonWriter *w);
 void json_begin_array(JsonWriter *w, const char *name);
 void json_end_array(JsonWriter *w);
@@ -58,12 +59,13 @@ void json_write_bool(JsonWriter *w, const char *name, bool value);
 /* Microseconds since the epoch as the number of seconds with six digits after the point. */
 void json_write_time(JsonWriter *w, const char *name, uint64_t usec);
 void json_write_object(JsonWriter *w, const char *name, json_object *value);
-/* Bytes of unknown encoding, file names above all: a string when they are valid UTF-8 without control
- * characters, else the member NAME-base64 with the bytes in base64. */
+/* Bytes of unknown encoding, file names above all: a string when they are valid UTF-8 without
+ * control characters, else the member NAME-base64 with the bytes in base64. */
 void json_write_bytes(JsonWriter *w, const char *name, const void *data, size_t size);
 void json_write_hex(JsonWriter *w, const char *name, const void *data, size_t size);
 
-/* Base64 (RFC 4648 section 4) and base64url without padding (section 5). The caller owns the result. */
+/* Base64 (RFC 4648 section 4) and base64url without padding (section 5). The caller owns the
+ * result. */
 char *base64_encode(const void *data, size_t size);
 char *base64url_encode(const void *data, size_t size);
 /* Strict: no white space, no padding, no stray bits at the end. -EBADMSG otherwise. */

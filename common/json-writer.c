@@ -165,7 +165,8 @@ void json_write_string(JsonWriter *w, const char *name, const char *value)
     else if (utf8_is_valid(value, strlen(value)))
         put_escaped(w, value, strlen(value));
     else {
-        /* Bytes that are no text become U+FFFD; json_write_bytes() is for those that may not be lost. */
+        /* Bytes that are no text become U+FFFD; json_write_bytes() is for those that may not be
+         * lost. */
         puts_to(w, "\"");
         for (const char *p = value; *p; p++)
             if ((uint8_t)*p >= 0x80)
@@ -237,7 +238,9 @@ void json_write_time(JsonWriter *w, const char *name, uint64_t usec)
 
 void json_write_object(JsonWriter *w, const char *name, json_object *value)
 {
-    put_raw(w, name, json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+    put_raw(w, name,
+            json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN |
+                                                      JSON_C_TO_STRING_NOSLASHESCAPE));
 }
 
 static bool is_plain_text(const uint8_t *p, size_t size)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* To the journal where there is one, with fields; to standard error (with the priority as systemd reads it) otherwise. */
+/* To the journal where there is one, with fields; to standard error (with the priority as systemd
+ * reads it) otherwise. */
 #define SD_JOURNAL_SUPPRESS_LOCATION 1
 #include "log.h"
 
@@ -19,7 +20,8 @@ void log_open(const char *name)
 {
     log_name = name;
     /* Tests and a system without a journal read standard error. */
-    log_to_journal = access("/run/systemd/journal/socket", W_OK) == 0 && !getenv("CHANCERY_LOG_STDERR");
+    log_to_journal =
+        access("/run/systemd/journal/socket", W_OK) == 0 && !getenv("CHANCERY_LOG_STDERR");
 }
 
 void log_set_max_level(int level)
@@ -43,7 +45,8 @@ static void emit(int level, const struct iovec *extra, size_t n_extra, const cha
         (void)fprintf(stderr, "<%d>%s: %s\n", level, log_name, text);
         return;
     }
-    if (asprintf(&message, "MESSAGE=%s", text) < 0 || asprintf(&identifier, "SYSLOG_IDENTIFIER=chancery-%s", log_name) < 0)
+    if (asprintf(&message, "MESSAGE=%s", text) < 0 ||
+        asprintf(&identifier, "SYSLOG_IDENTIFIER=chancery-%s", log_name) < 0)
         return;
     priority[STRLEN("PRIORITY=")] = (char)('0' + level);
     fields[n++] = (struct iovec){message, strlen(message)};

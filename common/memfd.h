@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sealed memory files: how large things cross the bus. The reader checks the seals, so that what was
- * checked is what is used, whoever still holds the descriptor. */
+/* Sealed memory files: how large things cross the bus. The reader checks the seals, so that what
+ * was checked is what is used, whoever still holds the descriptor. */
 #pragma once
 
 #include <stddef.h>
@@ -22,5 +22,6 @@ int memfd_check(int fd, size_t max, size_t *ret_size);
 /* memfd_check(), then a private copy of the content with a zero byte after it. */
 int memfd_read(int fd, size_t max, void **ret_data, size_t *ret_size);
 
-/* memfd_check(), then a read-only mapping, to be released with munmap(). An empty file gives NULL, 0. */
+/* memfd_check(), then a read-only mapping, to be released with munmap(). An empty file gives NULL,
+ * 0. */
 int memfd_map(int fd, size_t max, const void **ret_data, size_t *ret_size);

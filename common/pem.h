@@ -13,8 +13,9 @@ typedef struct PemBlock {
     DerSpan text;  /* base64 and white space */
 } PemBlock;
 
-/* Takes the next block off the front of *input; what stands between blocks is skipped. Returns 1, 0 when there is none, -EBADMSG for a block
- * that does not begin, does not end, or ends as another one. */
+/* Takes the next block off the front of *input; what stands between blocks is skipped. Returns 1, 0
+ * when there is none, -EBADMSG for a block that does not begin, does not end, or ends as another
+ * one. */
 int pem_next(DerSpan *input, PemBlock *ret);
 bool pem_has_label(const PemBlock *block, const char *label);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The second wall around each process. System calls: what the tables below name is allowed, everything else fails with EPERM (libraries try
- * things that they do without), and what only an attacker's code would try ends the process. */
+/* The second wall around each process. System calls: what the tables below name is allowed,
+ * everything else fails with EPERM (libraries try things that they do without), and what only an
+ * attacker's code would try ends the process. */
 #include "sandbox.h"
 
 #include <fcntl.h>
@@ -19,66 +20,115 @@
 
 #include "cleanup.h"
 
-/* --- System calls ---------------------------------------------------------------------------------------------- */
+/* --- System calls ----------------------------------------------------------------------------- */
 
 #define END (-1000000)
 
 static const int calls_base[] = {
     /* memory */
-    SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(mlock), SCMP_SYS(mlock2),
-    SCMP_SYS(munlock), SCMP_SYS(membarrier),
+    SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(mlock),
+    SCMP_SYS(mlock2), SCMP_SYS(munlock), SCMP_SYS(membarrier),
     /* open descriptors */
-    SCMP_SYS(read), SCMP_SYS(readv), SCMP_SYS(pread64), SCMP_SYS(preadv), SCMP_SYS(write), SCMP_SYS(writev),
-    SCMP_SYS(pwrite64), SCMP_SYS(close), SCMP_SYS(close_range), SCMP_SYS(lseek), SCMP_SYS(fstat), SCMP_SYS(newfstatat), SCMP_SYS(fcntl), SCMP_SYS(dup),
-    SCMP_SYS(dup2), SCMP_SYS(dup3), SCMP_SYS(pipe2), SCMP_SYS(splice), SCMP_SYS(sendfile),
+    SCMP_SYS(read), SCMP_SYS(readv), SCMP_SYS(pread64), SCMP_SYS(preadv), SCMP_SYS(write),
+    SCMP_SYS(writev), SCMP_SYS(pwrite64), SCMP_SYS(close), SCMP_SYS(close_range), SCMP_SYS(lseek),
+    SCMP_SYS(fstat), SCMP_SYS(newfstatat), SCMP_SYS(fcntl), SCMP_SYS(dup), SCMP_SYS(dup2),
+    SCMP_SYS(dup3), SCMP_SYS(pipe2), SCMP_SYS(splice), SCMP_SYS(sendfile),
     /* waiting */
-    SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(select), SCMP_SYS(pselect6), SCMP_SYS(epoll_create1), SCMP_SYS(epoll_ctl),
-    SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_pwait2), SCMP_SYS(eventfd2), SCMP_SYS(timerfd_create),
-    SCMP_SYS(timerfd_settime), SCMP_SYS(timerfd_gettime), SCMP_SYS(signalfd4), SCMP_SYS(futex), SCMP_SYS(restart_syscall),
+    SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(select), SCMP_SYS(pselect6), SCMP_SYS(epoll_create1),
+    SCMP_SYS(epoll_ctl), SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_pwait2),
+    SCMP_SYS(eventfd2), SCMP_SYS(timerfd_create), SCMP_SYS(timerfd_settime),
+    SCMP_SYS(timerfd_gettime), SCMP_SYS(signalfd4), SCMP_SYS(futex), SCMP_SYS(restart_syscall),
     SCMP_SYS(nanosleep), SCMP_SYS(clock_nanosleep), SCMP_SYS(sched_yield),
     /* time and chance */
-    SCMP_SYS(clock_gettime), SCMP_SYS(clock_getres), SCMP_SYS(gettimeofday), SCMP_SYS(time), SCMP_SYS(getrandom),
+    SCMP_SYS(clock_gettime), SCMP_SYS(clock_getres), SCMP_SYS(gettimeofday), SCMP_SYS(time),
+    SCMP_SYS(getrandom),
     /* itself */
-    SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(getppid), SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(getgid),
-    SCMP_SYS(getegid), SCMP_SYS(getgroups), SCMP_SYS(getrusage), SCMP_SYS(uname), SCMP_SYS(sysinfo), SCMP_SYS(getcpu), SCMP_SYS(umask),
-    SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigtimedwait), SCMP_SYS(sigaltstack),
-    SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(tgkill),
+    SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(getppid), SCMP_SYS(getuid), SCMP_SYS(geteuid),
+    SCMP_SYS(getgid), SCMP_SYS(getegid), SCMP_SYS(getgroups), SCMP_SYS(getrusage), SCMP_SYS(uname),
+    SCMP_SYS(sysinfo), SCMP_SYS(getcpu), SCMP_SYS(umask), SCMP_SYS(rt_sigaction),
+    SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigtimedwait),
+    SCMP_SYS(sigaltstack), SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(tgkill),
     /* threads */
-    SCMP_SYS(set_robust_list), SCMP_SYS(get_robust_list), SCMP_SYS(rseq), SCMP_SYS(sched_getaffinity),
-    SCMP_SYS(sched_getparam), SCMP_SYS(sched_getscheduler), SCMP_SYS(set_tid_address),
+    SCMP_SYS(set_robust_list), SCMP_SYS(get_robust_list), SCMP_SYS(rseq),
+    SCMP_SYS(sched_getaffinity), SCMP_SYS(sched_getparam), SCMP_SYS(sched_getscheduler),
+    SCMP_SYS(set_tid_address),
     /* the connections that are already open, the journal's and the notification socket */
-    SCMP_SYS(sendmsg), SCMP_SYS(sendmmsg), SCMP_SYS(sendto), SCMP_SYS(recvmsg), SCMP_SYS(recvfrom), SCMP_SYS(recvmmsg),
-    SCMP_SYS(getsockopt), SCMP_SYS(setsockopt), SCMP_SYS(getsockname), SCMP_SYS(getpeername), SCMP_SYS(shutdown),
-    END,
-};
+    SCMP_SYS(sendmsg), SCMP_SYS(sendmmsg), SCMP_SYS(sendto), SCMP_SYS(recvmsg), SCMP_SYS(recvfrom),
+    SCMP_SYS(recvmmsg), SCMP_SYS(getsockopt), SCMP_SYS(setsockopt), SCMP_SYS(getsockname),
+    SCMP_SYS(getpeername), SCMP_SYS(shutdown), END};
 
-static const int calls_files_read[] = {
-    SCMP_SYS(statx), SCMP_SYS(stat), SCMP_SYS(lstat), SCMP_SYS(statfs), SCMP_SYS(fstatfs), SCMP_SYS(getdents64),
-    SCMP_SYS(readlink), SCMP_SYS(readlinkat), SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(getcwd),
-    SCMP_SYS(fadvise64), SCMP_SYS(name_to_handle_at), SCMP_SYS(fgetxattr), SCMP_SYS(flistxattr), SCMP_SYS(ioprio_set), END,
-};
+static const int calls_files_read[] = {SCMP_SYS(statx),      SCMP_SYS(stat),
+                                       SCMP_SYS(lstat),      SCMP_SYS(statfs),
+                                       SCMP_SYS(fstatfs),    SCMP_SYS(getdents64),
+                                       SCMP_SYS(readlink),   SCMP_SYS(readlinkat),
+                                       SCMP_SYS(access),     SCMP_SYS(faccessat),
+                                       SCMP_SYS(faccessat2), SCMP_SYS(getcwd),
+                                       SCMP_SYS(fadvise64),  SCMP_SYS(name_to_handle_at),
+                                       SCMP_SYS(fgetxattr),  SCMP_SYS(flistxattr),
+                                       SCMP_SYS(ioprio_set), END};
 
 static const int calls_files_write[] = {
-    SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(rename), SCMP_SYS(renameat), SCMP_SYS(renameat2), SCMP_SYS(unlink), SCMP_SYS(unlinkat),
-    SCMP_SYS(mkdir), SCMP_SYS(mkdirat), SCMP_SYS(linkat), SCMP_SYS(fsync), SCMP_SYS(fdatasync), SCMP_SYS(fchmod), SCMP_SYS(fchmodat),
-    SCMP_SYS(ftruncate), SCMP_SYS(fallocate), SCMP_SYS(utimensat), END,
-};
+    SCMP_SYS(open),      SCMP_SYS(openat),    SCMP_SYS(rename),
+    SCMP_SYS(renameat),  SCMP_SYS(renameat2), SCMP_SYS(unlink),
+    SCMP_SYS(unlinkat),  SCMP_SYS(mkdir),     SCMP_SYS(mkdirat),
+    SCMP_SYS(linkat),    SCMP_SYS(fsync),     SCMP_SYS(fdatasync),
+    SCMP_SYS(fchmod),    SCMP_SYS(fchmodat),  SCMP_SYS(ftruncate),
+    SCMP_SYS(fallocate), SCMP_SYS(utimensat), END};
 
-static const int calls_memfd[] = {SCMP_SYS(memfd_create), SCMP_SYS(ftruncate), SCMP_SYS(fallocate), END};
+static const int calls_memfd[] = {SCMP_SYS(memfd_create), SCMP_SYS(ftruncate), SCMP_SYS(fallocate),
+                                  END};
 static const int calls_memfd_secret[] = {SCMP_SYS(memfd_secret), SCMP_SYS(ftruncate), END};
-static const int calls_unix_socket[] = {SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(listen), SCMP_SYS(accept), SCMP_SYS(accept4), END};
-static const int calls_network[] = {SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(socketpair), SCMP_SYS(getdents64), END};
+static const int calls_unix_socket[] = {SCMP_SYS(connect), SCMP_SYS(bind),    SCMP_SYS(listen),
+                                        SCMP_SYS(accept),  SCMP_SYS(accept4), END};
+static const int calls_network[] = {SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(socketpair),
+                                    SCMP_SYS(getdents64), END};
 
 /* What only an attacker's code would do here: the process ends at once. */
-static const int calls_fatal[] = {
-    SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(fork), SCMP_SYS(vfork), SCMP_SYS(ptrace), SCMP_SYS(process_vm_readv),
-    SCMP_SYS(process_vm_writev), SCMP_SYS(process_madvise), SCMP_SYS(pidfd_getfd), SCMP_SYS(kcmp), SCMP_SYS(bpf), SCMP_SYS(perf_event_open),
-    SCMP_SYS(userfaultfd), SCMP_SYS(io_uring_setup), SCMP_SYS(io_uring_enter), SCMP_SYS(mount), SCMP_SYS(umount2), SCMP_SYS(move_mount),
-    SCMP_SYS(open_tree), SCMP_SYS(fsopen), SCMP_SYS(pivot_root), SCMP_SYS(chroot), SCMP_SYS(unshare), SCMP_SYS(setns), SCMP_SYS(init_module),
-    SCMP_SYS(finit_module), SCMP_SYS(delete_module), SCMP_SYS(kexec_load), SCMP_SYS(kexec_file_load), SCMP_SYS(reboot), SCMP_SYS(swapon),
-    SCMP_SYS(setuid), SCMP_SYS(setresuid), SCMP_SYS(setreuid), SCMP_SYS(setgid), SCMP_SYS(setresgid), SCMP_SYS(setregid), SCMP_SYS(setgroups),
-    SCMP_SYS(capset), SCMP_SYS(add_key), SCMP_SYS(keyctl), SCMP_SYS(request_key), SCMP_SYS(personality), SCMP_SYS(modify_ldt), END,
-};
+static const int calls_fatal[] = {SCMP_SYS(execve),
+                                  SCMP_SYS(execveat),
+                                  SCMP_SYS(fork),
+                                  SCMP_SYS(vfork),
+                                  SCMP_SYS(ptrace),
+                                  SCMP_SYS(process_vm_readv),
+                                  SCMP_SYS(process_vm_writev),
+                                  SCMP_SYS(process_madvise),
+                                  SCMP_SYS(pidfd_getfd),
+                                  SCMP_SYS(kcmp),
+                                  SCMP_SYS(bpf),
+                                  SCMP_SYS(perf_event_open),
+                                  SCMP_SYS(userfaultfd),
+                                  SCMP_SYS(io_uring_setup),
+                                  SCMP_SYS(io_uring_enter),
+                                  SCMP_SYS(mount),
+                                  SCMP_SYS(umount2),
+                                  SCMP_SYS(move_mount),
+                                  SCMP_SYS(open_tree),
+                                  SCMP_SYS(fsopen),
+                                  SCMP_SYS(pivot_root),
+                                  SCMP_SYS(chroot),
+                                  SCMP_SYS(unshare),
+                                  SCMP_SYS(setns),
+                                  SCMP_SYS(init_module),
+                                  SCMP_SYS(finit_module),
+                                  SCMP_SYS(delete_module),
+                                  SCMP_SYS(kexec_load),
+                                  SCMP_SYS(kexec_file_load),
+                                  SCMP_SYS(reboot),
+                                  SCMP_SYS(swapon),
+                                  SCMP_SYS(setuid),
+                                  SCMP_SYS(setresuid),
+                                  SCMP_SYS(setreuid),
+                                  SCMP_SYS(setgid),
+                                  SCMP_SYS(setresgid),
+                                  SCMP_SYS(setregid),
+                                  SCMP_SYS(setgroups),
+                                  SCMP_SYS(capset),
+                                  SCMP_SYS(add_key),
+                                  SCMP_SYS(keyctl),
+                                  SCMP_SYS(request_key),
+                                  SCMP_SYS(personality),
+                                  SCMP_SYS(modify_ldt),
+                                  END};
 
 static int allow_list(scmp_filter_ctx filter, const int *calls)
 {
@@ -92,9 +142,11 @@ static int allow_list(scmp_filter_ctx filter, const int *calls)
     return 0;
 }
 
-static int allow_masked(scmp_filter_ctx filter, int call, unsigned argument, uint64_t mask, uint64_t value)
+static int allow_masked(scmp_filter_ctx filter, int call, unsigned argument, uint64_t mask,
+                        uint64_t value)
 {
-    return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1, SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, mask, value));
+    return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1,
+                            SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, mask, value));
 }
 
 /* Calls of which only some forms are harmless. */
@@ -114,18 +166,26 @@ static int allow_forms(scmp_filter_ctx filter, const Sandbox *sandbox)
     if (r >= 0)
         r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
     if (r >= 0)
-        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1, SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME));
+        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1,
+                             SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME));
     if (r >= 0)
-        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1, SCMP_A2(SCMP_CMP_EQ, 0));
+        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1,
+                             SCMP_A2(SCMP_CMP_EQ, 0));
     for (size_t i = 0; r >= 0 && i < ELEMENTSOF(ioctls); i++)
-        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, ioctls[i]));
+        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+                             SCMP_A1(SCMP_CMP_EQ, ioctls[i]));
     if (r >= 0)
-        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
+                             SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
     if (r >= 0 && (sandbox->calls & SANDBOX_CALLS_SOCKETPAIR))
-        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socketpair), 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
-    for (size_t i = 0; r >= 0 && (sandbox->calls & SANDBOX_CALLS_NETWORK) && i < ELEMENTSOF(domains_network); i++)
-        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, (unsigned)domains_network[i]));
-    if (r >= 0 && (sandbox->calls & SANDBOX_CALLS_FILES_READ) && !(sandbox->calls & SANDBOX_CALLS_FILES_WRITE))
+        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socketpair), 1,
+                             SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+    for (size_t i = 0;
+         r >= 0 && (sandbox->calls & SANDBOX_CALLS_NETWORK) && i < ELEMENTSOF(domains_network); i++)
+        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
+                             SCMP_A0(SCMP_CMP_EQ, (unsigned)domains_network[i]));
+    if (r >= 0 && (sandbox->calls & SANDBOX_CALLS_FILES_READ) &&
+        !(sandbox->calls & SANDBOX_CALLS_FILES_WRITE))
         r = allow_masked(filter, SCMP_SYS(openat), 2, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY);
     return r;
 }
@@ -147,9 +207,12 @@ static int build_filter(scmp_filter_ctx filter, const Sandbox *sandbox)
         unsigned flag;
         const int *calls;
     } sets[] = {
-        {SANDBOX_CALLS_FILES_READ | SANDBOX_CALLS_FILES_WRITE, calls_files_read}, {SANDBOX_CALLS_FILES_WRITE, calls_files_write},
-        {SANDBOX_CALLS_MEMFD, calls_memfd},               {SANDBOX_CALLS_MEMFD_SECRET, calls_memfd_secret},
-        {SANDBOX_CALLS_UNIX_SOCKET, calls_unix_socket},   {SANDBOX_CALLS_NETWORK, calls_network},
+        {SANDBOX_CALLS_FILES_READ | SANDBOX_CALLS_FILES_WRITE, calls_files_read},
+        {SANDBOX_CALLS_FILES_WRITE, calls_files_write},
+        {SANDBOX_CALLS_MEMFD, calls_memfd},
+        {SANDBOX_CALLS_MEMFD_SECRET, calls_memfd_secret},
+        {SANDBOX_CALLS_UNIX_SOCKET, calls_unix_socket},
+        {SANDBOX_CALLS_NETWORK, calls_network},
     };
     int r = allow_list(filter, calls_base);
 
@@ -186,9 +249,10 @@ static int enter_seccomp(const Sandbox *sandbox)
     return r;
 }
 
-/* --- Landlock ---------------------------------------------------------------------------------------------------- */
+/* --- Landlock --------------------------------------------------------------------------------- */
 
-/* The kernel's structure as of ABI 6; older headers know less of it, older kernels get fewer bytes. */
+/* The kernel's structure as of ABI 6; older headers know less of it, older kernels get fewer bytes.
+ */
 typedef struct RulesetAttributes {
     uint64_t handled_access_fs;
     uint64_t handled_access_net;
@@ -203,13 +267,15 @@ typedef struct RulesetAttributes {
 #define ACCESS_FILE_READ LANDLOCK_ACCESS_FS_READ_FILE
 #define ACCESS_READ (ACCESS_FILE_READ | LANDLOCK_ACCESS_FS_READ_DIR)
 #define ACCESS_FILE_WRITE (LANDLOCK_ACCESS_FS_WRITE_FILE | ACCESS_FS_TRUNCATE)
-#define ACCESS_WRITE                                                                                                   \
-    (ACCESS_FILE_WRITE | LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR | \
-     LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_REFER)
+#define ACCESS_WRITE                                                                               \
+    (ACCESS_FILE_WRITE | LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE |          \
+     LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK |    \
+     LANDLOCK_ACCESS_FS_REFER)
 
 /* What NSS and the rendering of local times read. */
-static const char *const paths_base[] = {"/etc/passwd", "/etc/group", "/etc/nsswitch.conf", "/etc/localtime", "/usr/share/zoneinfo",
-                                         "/run/userdb"};
+static const char *const paths_base[] = {"/etc/passwd",         "/etc/group",
+                                         "/etc/nsswitch.conf",  "/etc/localtime",
+                                         "/usr/share/zoneinfo", "/run/userdb"};
 
 static int landlock_abi(void)
 {
@@ -255,8 +321,11 @@ static int add_path(int ruleset, const char *path, SandboxPathAccess access, uin
         allowed |= LANDLOCK_ACCESS_FS_EXECUTE;
     if (!S_ISDIR(st.st_mode))
         allowed &= ACCESS_FILE_READ | ACCESS_FILE_WRITE | LANDLOCK_ACCESS_FS_EXECUTE;
-    rule = (struct landlock_path_beneath_attr){.allowed_access = allowed & handled, .parent_fd = fd};
-    return syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0 ? -errno : 0;
+    rule =
+        (struct landlock_path_beneath_attr){.allowed_access = allowed & handled, .parent_fd = fd};
+    return syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0
+               ? -errno
+               : 0;
 }
 
 /* "$STATE_DIRECTORY" may name several folders, separated by colons. */
@@ -313,7 +382,7 @@ static int enter_landlock(const Sandbox *sandbox)
     return 0;
 }
 
-/* --- Both -------------------------------------------------------------------------------------------------------- */
+/* --- Both ------------------------------------------------------------------------------------- */
 
 static int limit_resources(const Sandbox *sandbox)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a process can still do after start-up, as a table. Each daemon ends its start-up with one call of
- * sandbox_enter(): no new privileges, not dumpable, no core files, a seccomp allow-list, and Landlock rules
- * where the kernel has them. The unit has confined the process before; this is the second wall, which
- * knows the program. */
+/* What a process can still do after start-up, as a table. Each daemon ends its start-up with one
+ * call of sandbox_enter(): no new privileges, not dumpable, no core files, a seccomp allow-list,
+ * and Landlock rules where the kernel has them. The unit has confined the process before; this is
+ * the second wall, which knows the program. */
 #pragma once
 
 #include <stdbool.h>
@@ -14,39 +14,45 @@ typedef enum SandboxPathAccess {
 } SandboxPathAccess;
 
 typedef struct SandboxPath {
-    const char *path; /* absolute, or "$VARIABLE" for a folder that systemd names in the environment */
+    const char
+        *path; /* absolute, or "$VARIABLE" for a folder that systemd names in the environment */
     SandboxPathAccess access;
 } SandboxPath;
 
-/* For processes that turn numbers of users into names. useradd(8) and the like replace /etc/passwd, and a rule stays with the file that was there, so
- * it has to be one for the folder. Not for processes with capabilities that open the closed files in it. */
-#define SANDBOX_USER_NAMES                                                                                             \
-    {                                                                                                                  \
-        "/etc", SANDBOX_READ                                                                                           \
+/* For processes that turn numbers of users into names. useradd(8) and the like replace /etc/passwd,
+ * and a rule stays with the file that was there, so it has to be one for the folder. Not for
+ * processes with capabilities that open the closed files in it. */
+#define SANDBOX_USER_NAMES                                                                         \
+    {                                                                                              \
+        "/etc", SANDBOX_READ                                                                       \
     }
 
-/* Sets of system calls beyond the base that every daemon needs (memory, time, event loop, threads, reading
- * and writing open descriptors, signals, the bus connection that is already open). */
+/* Sets of system calls beyond the base that every daemon needs (memory, time, event loop, threads,
+ * reading and writing open descriptors, signals, the bus connection that is already open). */
 typedef enum SandboxCalls {
-    SANDBOX_CALLS_FILES_READ = 1 << 0,  /* openat for reading, stat, getdents, readlink */
-    SANDBOX_CALLS_FILES_WRITE = 1 << 1, /* the same, and openat for writing, rename, unlink, mkdir, fsync, chmod */
-    SANDBOX_CALLS_MEMFD = 1 << 2,       /* memfd_create, fcntl seals */
+    SANDBOX_CALLS_FILES_READ = 1 << 0, /* openat for reading, stat, getdents, readlink */
+    SANDBOX_CALLS_FILES_WRITE =
+        1 << 1, /* the same, and openat for writing, rename, unlink, mkdir, fsync, chmod */
+    SANDBOX_CALLS_MEMFD = 1 << 2, /* memfd_create, fcntl seals */
     SANDBOX_CALLS_MEMFD_SECRET = 1 << 3,
-    SANDBOX_CALLS_UNIX_SOCKET = 1 << 4, /* socket(AF_UNIX), connect, bind, listen, accept, sendmsg */
-    SANDBOX_CALLS_NETWORK = 1 << 5,     /* socket(AF_INET, AF_INET6, AF_NETLINK), connect, ... */
-    SANDBOX_CALLS_SOCKETPAIR = 1 << 6,  /* socketpair(AF_UNIX) */
+    SANDBOX_CALLS_UNIX_SOCKET =
+        1 << 4,                        /* socket(AF_UNIX), connect, bind, listen, accept, sendmsg */
+    SANDBOX_CALLS_NETWORK = 1 << 5,    /* socket(AF_INET, AF_INET6, AF_NETLINK), connect, ... */
+    SANDBOX_CALLS_SOCKETPAIR = 1 << 6, /* socketpair(AF_UNIX) */
 } SandboxCalls;
 
 typedef struct Sandbox {
     const char *name;
-    unsigned calls;           /* SandboxCalls */
-    const SandboxPath *paths; /* ends with a NULL path; without Landlock the unit's rules stand alone */
-    unsigned files_max;       /* RLIMIT_NOFILE; 0 leaves it */
+    unsigned calls; /* SandboxCalls */
+    const SandboxPath
+        *paths;         /* ends with a NULL path; without Landlock the unit's rules stand alone */
+    unsigned files_max; /* RLIMIT_NOFILE; 0 leaves it */
 } Sandbox;
 
-/* Confines the calling process for the rest of its life. To be called before any other thread is started (-EBUSY otherwise). Returns 0 or a negative
- * errno; a daemon that gets an error must not go on. With -Dsanitize builds (which need ptrace and odd system
- * calls) seccomp is left out and the function says so with a positive return. */
+/* Confines the calling process for the rest of its life. To be called before any other thread is
+ * started (-EBUSY otherwise). Returns 0 or a negative errno; a daemon that gets an error must not
+ * go on. With -Dsanitize builds (which need ptrace and odd system calls) seccomp is left out and
+ * the function says so with a positive return. */
 int sandbox_enter(const Sandbox *sandbox);
 
 /* True when sandbox_enter() has put Landlock rules in force. */

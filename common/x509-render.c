@@ -197,8 +197,9 @@ const char *time_left_render(int64_t seconds, char buffer[TIME_LEFT_TEXT_SIZE])
 {
     int64_t left = seconds > 0 ? seconds : 0;
 
-    (void)snprintf(buffer, TIME_LEFT_TEXT_SIZE, "%" PRId64 " days, %" PRId64 " hours, %" PRId64 " minutes, %" PRId64 " seconds", left / 86400,
-                   left % 86400 / 3600, left % 3600 / 60, left % 60);
+    (void)snprintf(buffer, TIME_LEFT_TEXT_SIZE,
+                   "%" PRId64 " days, %" PRId64 " hours, %" PRId64 " minutes, %" PRId64 " seconds",
+                   left / 86400, left % 86400 / 3600, left % 3600 / 60, left % 60);
     return buffer;
 }
 

@@ -6,12 +6,12 @@
 
 /* What is shown of a certificate. Strings are UTF-8 without control characters. */
 typedef struct CertificateSummary {
-    char *serial_number;      /* "0B:62" */
-    char *subject;            /* RFC 4514 order: last RDN first, separated by "," */
+    char *serial_number; /* "0B:62" */
+    char *subject;       /* RFC 4514 order: last RDN first, separated by "," */
     char *issuer;
-    int64_t not_before;       /* seconds since the epoch; dates beyond year 9999 are refused */
+    int64_t not_before; /* seconds since the epoch; dates beyond year 9999 are refused */
     int64_t not_after;
-    char sha1_fingerprint[41];   /* upper-case hex */
+    char sha1_fingerprint[41]; /* upper-case hex */
     char sha256_fingerprint[65];
 } CertificateSummary;
 
@@ -31,6 +31,7 @@ const char *time_render(int64_t seconds, char buffer[TIME_TEXT_SIZE]);
 #define TIME_LEFT_TEXT_SIZE 80U
 const char *time_left_render(int64_t seconds, char buffer[TIME_LEFT_TEXT_SIZE]);
 
-/* Parses a configured subject ("CN=lab1-ads,C=US,ST=CA,L=San Jose") into a name in that order; "\," is a comma. -EINVAL with *ret_reason (static)
- * for what cannot be one: unknown attribute types, empty values, values over their upper bounds (RFC 5280 appendix A.1), more than 64 RDNs. */
+/* Parses a configured subject ("CN=lab1-ads,C=US,ST=CA,L=San Jose") into a name in that order; "\,"
+ * is a comma. -EINVAL with *ret_reason (static) for what cannot be one: unknown attribute types,
+ * empty values, values over their upper bounds (RFC 5280 appendix A.1), more than 64 RDNs. */
 int subject_parse(const char *text, X509_NAME **ret, const char **ret_reason);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who may call what. A filter in front of all handlers looks up the member in the generated tables; polkit decides about
- * tasks, asynchronously: the message waits in a query, is put back into the bus's queue when the answer is there, and is then
- * looked at again from the top. Whatever is unknown, unanswered or in doubt is refused. */
+/* Who may call what. A filter in front of all handlers looks up the member in the generated tables;
+ * polkit decides about tasks, asynchronously: the message waits in a query, is put back into the
+ * bus's queue when the answer is there, and is then looked at again from the top. Whatever is
+ * unknown, unanswered or in doubt is refused. */
 #include "server-internal.h"
 
 #include <fcntl.h>
@@ -23,7 +24,8 @@
 #define POLKIT_NAME "org.freedesktop.PolicyKit1"
 #define POLKIT_FLAG_ALLOW_USER_INTERACTION 1U
 
-const char *const daemon_names[DAEMON_COUNT] = {"keyd", "enrolld", "poold", "dossierd", "policyd", "hostd"};
+const char *const daemon_names[DAEMON_COUNT] = {"keyd",     "enrolld", "poold",
+                                                "dossierd", "policyd", "hostd"};
 static uid_t daemon_uids[DAEMON_COUNT];
 
 typedef struct AuthorizationQuery {
@@ -105,8 +107,9 @@ static AuthorizationQuery *query_find(Server *server, sd_bus_message *m)
     return query;
 }
 
-/* Whom the last unique names belong to: the bus gives a name to one connection and never again, and knows its user from the moment of
- * connecting, so that one question is enough for each. Main loop only. */
+/* Whom the last unique names belong to: the bus gives a name to one connection and never again, and
+ * knows its user from the moment of connecting, so that one question is enough for each. Main loop
+ * only. */
 static struct {
     char name[32];
     uid_t uid;
@@ -152,8 +155,8 @@ int bus_sender_uid(sd_bus_message *m, uid_t *ret)
     return 0;
 }
 
-/* The users of the configuration have a record in /run/userdb (systemd's drop-in JSON user records). Read directly, because the NSS module for them needs more
- * than the sandbox allows. */
+/* The users of the configuration have a record in /run/userdb (systemd's drop-in JSON user
+ * records). Read directly, because the NSS module for them needs more than the sandbox allows. */
 static int userdb_name(uid_t uid, char **ret)
 {
     _cleanup_close_ int dirfd = open("/run/userdb", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -230,7 +233,8 @@ bool bus_sender_is_daemon(sd_bus_message *m, const char *daemons)
     return false;
 }
 
-/* The daemons' users are looked up before the sandbox closes; root stands for "there is no such user". */
+/* The daemons' users are looked up before the sandbox closes; root stands for "there is no such
+ * user". */
 static void find_daemon_users(void)
 {
     for (size_t i = 0; i < DAEMON_COUNT; i++) {
@@ -268,8 +272,11 @@ static int refuse(sd_bus_message *m, const char *task, int error, sd_bus_error *
 
     task_text(task, text, sizeof text);
     (void)bus_sender_name(m, &user);
-    log_event(&event, LOG_FIELDS("USER", user ? user : "unknown", "TASK", task, "MEMBER", sd_bus_message_get_member(m)),
-              "User '%s' was refused %s: task ID %s %s", user ? user : "unknown", sd_bus_message_get_member(m), text,
+    log_event(&event,
+              LOG_FIELDS("USER", user ? user : "unknown", "TASK", task, "MEMBER",
+                         sd_bus_message_get_member(m)),
+              "User '%s' was refused %s: task ID %s %s", user ? user : "unknown",
+              sd_bus_message_get_member(m), text,
               error == -EACCES   ? "is missing"
               : error == -ESTALE ? "was granted for something else"
               : error == -EDQUOT ? "was not asked about, too many calls are waiting"
@@ -278,18 +285,21 @@ static int refuse(sd_bus_message *m, const char *task, int error, sd_bus_error *
         return sd_bus_error_setf(reterr_error, ERROR_CONFLICT,
                                  "What was authorised is not what is asked for now; try again");
     if (error == -EDQUOT)
-        return sd_bus_error_setf(reterr_error, ERROR_LIMIT_EXCEEDED,
-                                 "Too many calls of this user wait for authorization; try again later");
+        return sd_bus_error_setf(
+            reterr_error, ERROR_LIMIT_EXCEEDED,
+            "Too many calls of this user wait for authorization; try again later");
     if (error != -EACCES)
-        return sd_bus_error_setf(reterr_error, ERROR_NOT_AUTHORIZED,
-                                 "Task ID %s is needed, and polkit could not be asked whether you hold it", text);
+        return sd_bus_error_setf(
+            reterr_error, ERROR_NOT_AUTHORIZED,
+            "Task ID %s is needed, and polkit could not be asked whether you hold it", text);
     return sd_bus_error_setf(reterr_error, ERROR_NOT_AUTHORIZED, "Task ID %s is missing", text);
 }
 
 static int query_ask_next(AuthorizationQuery *query);
 
-/* When the object of a message has vanished while polkit was being asked, no handler comes for the answer. Runs when the bus's queue is empty: what is
- * answered and still here then, nobody waits for. */
+/* When the object of a message has vanished while polkit was being asked, no handler comes for the
+ * answer. Runs when the bus's queue is empty: what is answered and still here then, nobody waits
+ * for. */
 static int on_sweep(sd_event_source *s, void *userdata)
 {
     Server *server = userdata;
@@ -359,8 +369,10 @@ static int append_subject_and_action(sd_bus_message *call, const char *sender, c
         action = NULL;
         return -ENOMEM;
     }
-    /* The subject is the connection, not a process: process IDs are reused, connection names never. */
-    return sd_bus_message_append(call, "(sa{sv})s", "system-bus-name", 1, "name", "s", sender, action);
+    /* The subject is the connection, not a process: process IDs are reused, connection names never.
+     */
+    return sd_bus_message_append(call, "(sa{sv})s", "system-bus-name", 1, "name", "s", sender,
+                                 action);
 }
 
 static int query_ask_next(AuthorizationQuery *query)
@@ -373,8 +385,9 @@ static int query_ask_next(AuthorizationQuery *query)
     if (!sender)
         return -EACCES;
     query->slot = sd_bus_slot_unref(query->slot);
-    r = sd_bus_message_new_method_call(query->server->bus, &call, POLKIT_NAME, "/org/freedesktop/PolicyKit1/Authority",
-                                       "org.freedesktop.PolicyKit1.Authority", "CheckAuthorization");
+    r = sd_bus_message_new_method_call(
+        query->server->bus, &call, POLKIT_NAME, "/org/freedesktop/PolicyKit1/Authority",
+        "org.freedesktop.PolicyKit1.Authority", "CheckAuthorization");
     if (r >= 0)
         r = append_subject_and_action(call, sender, query->tasks[query->next]);
     if (r >= 0)
@@ -384,7 +397,8 @@ static int query_ask_next(AuthorizationQuery *query)
     if (r >= 0)
         r = sd_bus_message_close_container(call);
     if (r >= 0)
-        r = sd_bus_message_append(call, "us", interactive ? POLKIT_FLAG_ALLOW_USER_INTERACTION : 0U, "");
+        r = sd_bus_message_append(call, "us", interactive ? POLKIT_FLAG_ALLOW_USER_INTERACTION : 0U,
+                                  "");
     if (r < 0)
         return r;
     return sd_bus_call_async(query->server->bus, &query->slot, call, on_polkit_reply, query,
@@ -402,7 +416,8 @@ static int query_limits(Server *server, uid_t uid)
     return all >= QUERIES_MAX || of_user >= QUERIES_PER_USER_MAX ? -EDQUOT : 0;
 }
 
-static int query_start(Server *server, sd_bus_message *m, const char *const *tasks, const char *const *details)
+static int query_start(Server *server, sd_bus_message *m, const char *const *tasks,
+                       const char *const *details)
 {
     _cleanup_(query_freep) AuthorizationQuery *query = calloc(1, sizeof *query);
     int r;
@@ -431,7 +446,8 @@ static int query_start(Server *server, sd_bus_message *m, const char *const *tas
 
 static Server *authorizing_server;
 
-int bus_authorize(sd_bus_message *m, const char *const *tasks, const char *const *details, sd_bus_error *reterr_error)
+int bus_authorize(sd_bus_message *m, const char *const *tasks, const char *const *details,
+                  sd_bus_error *reterr_error)
 {
     static const char *const no_details[] = {NULL};
     _cleanup_(query_freep) AuthorizationQuery *query = query_find(authorizing_server, m);
@@ -440,7 +456,8 @@ int bus_authorize(sd_bus_message *m, const char *const *tasks, const char *const
     if (!details)
         details = no_details;
     if (!tasks || !tasks[0])
-        return sd_bus_error_setf(reterr_error, ERROR_NOT_AUTHORIZED, "No task ID is known for this call");
+        return sd_bus_error_setf(reterr_error, ERROR_NOT_AUTHORIZED,
+                                 "No task ID is known for this call");
     if (!query) {
         r = query_start(authorizing_server, m, tasks, details);
         return r < 0 ? refuse(m, tasks[0], r, reterr_error) : 0;
@@ -460,8 +477,9 @@ static int refuse_unknown(sd_bus_message *m, sd_bus_error *reterr_error)
 {
     const char *interface = sd_bus_message_get_interface(m);
 
-    return sd_bus_error_setf(reterr_error, SD_BUS_ERROR_UNKNOWN_METHOD, "There is no method %s.%s here",
-                             interface ? interface : "(no interface)", sd_bus_message_get_member(m));
+    return sd_bus_error_setf(
+        reterr_error, SD_BUS_ERROR_UNKNOWN_METHOD, "There is no method %s.%s here",
+        interface ? interface : "(no interface)", sd_bus_message_get_member(m));
 }
 
 /* 0 lets the message through, 1 keeps it, negative refuses it. */
@@ -511,7 +529,8 @@ static int check_log_control(sd_bus_message *m, sd_bus_error *reterr_error)
 
     if (bus_sender_uid(m, &uid) >= 0 && uid == 0)
         return 0;
-    return sd_bus_error_setf(reterr_error, ERROR_NOT_AUTHORIZED, "Only root may see or change the log level");
+    return sd_bus_error_setf(reterr_error, ERROR_NOT_AUTHORIZED,
+                             "Only root may see or change the log level");
 }
 
 static int check_properties(Server *server, sd_bus_message *m, sd_bus_error *reterr_error)
@@ -525,7 +544,8 @@ static int check_properties(Server *server, sd_bus_message *m, sd_bus_error *ret
     if (r > 0 && streq(method, "Get"))
         r = sd_bus_message_read(m, "s", &property);
     if (r <= 0)
-        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT, "The interface of the properties is to be named");
+        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
+                                 "The interface of the properties is to be named");
     if (streq(name, "org.freedesktop.LogControl1")) {
         r = check_log_control(m, reterr_error);
     } else {
@@ -541,11 +561,13 @@ static int check_properties(Server *server, sd_bus_message *m, sd_bus_error *ret
     return r;
 }
 
-static int check_standard(Server *server, const char *interface, sd_bus_message *m, sd_bus_error *reterr_error)
+static int check_standard(Server *server, const char *interface, sd_bus_message *m,
+                          sd_bus_error *reterr_error)
 {
     const BusInterface *main_interface = find_interface(server, server->description->bus_name);
 
-    if (streq(interface, "org.freedesktop.DBus.Peer") || streq(interface, "org.freedesktop.DBus.Introspectable"))
+    if (streq(interface, "org.freedesktop.DBus.Peer") ||
+        streq(interface, "org.freedesktop.DBus.Introspectable"))
         return 0;
     if (streq(interface, "org.freedesktop.DBus.Properties"))
         return check_properties(server, m, reterr_error);

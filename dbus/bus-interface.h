@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What generate.py makes of one interface of dbus/ *.xml: the sd-bus vtable and, in the same table, who may call.
+/* What generate.py makes of one interface of dbus/ *.xml: the sd-bus vtable and, in the same table,
+ * who may call.
  *
- * For the interface org.chancery.Keys1.Key the generated header is "org.chancery.Keys1.h" (one for each XML file), the
- * table is keys1_key_interface, and the daemon defines what the header declares:
- *     int keys1_method_generate(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error);
- *     int keys1_key_get_label(sd_bus *bus, const char *path, const char *interface, const char *property,
- *                             sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error);
- * A member without a task annotation stops the generator; a member without a handler does not link. */
+ * For the interface org.chancery.Keys1.Key the generated header is "org.chancery.Keys1.h" (one for
+ * each XML file), the table is keys1_key_interface, and the daemon defines what the header
+ * declares: int keys1_method_generate(sd_bus_message *m, void *userdata, sd_bus_error
+ * *reterr_error); int keys1_key_get_label(sd_bus *bus, const char *path, const char *interface,
+ * const char *property, sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error); A
+ * member without a task annotation stops the generator; a member without a handler does not link.
+ */
 #pragma once
 
 #include <systemd/sd-bus.h>

@@ -177,10 +177,12 @@ int config_owner1_method_check(sd_bus_message *m, void *userdata, sd_bus_error *
         return r;
     state = section_find(owner, name);
     if (!state)
-        return sd_bus_error_setf(reterr_error, ERROR_NO_SUCH_OBJECT, "Section '%.64s' is not kept here", name);
+        return sd_bus_error_setf(reterr_error, ERROR_NO_SUCH_OBJECT,
+                                 "Section '%.64s' is not kept here", name);
     r = section_parse(fd, &candidate);
     if (r < 0)
-        return sd_bus_error_setf(reterr_error, error_name_from_errno(r), "The section is not a sealed JSON object");
+        return sd_bus_error_setf(reterr_error, error_name_from_errno(r),
+                                 "The section is not a sealed JSON object");
     r = problems_new(m, &problems);
     if (r >= 0 && state->section->check)
         r = state->section->check(owner->userdata, candidate, problems);
@@ -202,11 +204,12 @@ static int section_apply(SectionState *state, uint64_t commit, json_object *conf
         return 0;
     r = state->section->apply(state->owner->userdata, commit, configuration);
     if (r < 0)
-        return log_error_errno(r, "Failed to apply section %s of commit %llu: %m", state->section->name,
-                               (unsigned long long)commit);
+        return log_error_errno(r, "Failed to apply section %s of commit %llu: %m",
+                               state->section->name, (unsigned long long)commit);
     state->known = true;
     state->commit = commit;
-    log_debug("Section %s of commit %llu is in effect", state->section->name, (unsigned long long)commit);
+    log_debug("Section %s of commit %llu is in effect", state->section->name,
+              (unsigned long long)commit);
     return 0;
 }
 
@@ -224,10 +227,12 @@ int config_owner1_method_apply(sd_bus_message *m, void *userdata, sd_bus_error *
         return r;
     state = section_find(owner, name);
     if (!state)
-        return sd_bus_error_setf(reterr_error, ERROR_NO_SUCH_OBJECT, "Section '%.64s' is not kept here", name);
+        return sd_bus_error_setf(reterr_error, ERROR_NO_SUCH_OBJECT,
+                                 "Section '%.64s' is not kept here", name);
     r = section_parse(fd, &configuration);
     if (r < 0)
-        return sd_bus_error_setf(reterr_error, error_name_from_errno(r), "The section is not a sealed JSON object");
+        return sd_bus_error_setf(reterr_error, error_name_from_errno(r),
+                                 "The section is not a sealed JSON object");
     owner->applying = sd_bus_message_ref(m);
     r = section_apply(state, commit, configuration);
     if (r >= 0 && owner->applying)
@@ -251,7 +256,8 @@ static void schedule_retry(ConfigOwner *owner)
     if (owner->retry_usec > RETRY_MAX_USEC)
         owner->retry_usec = RETRY_MAX_USEC;
     owner->retry = sd_event_source_unref(owner->retry);
-    r = sd_event_add_time_relative(owner->server->event, &owner->retry, CLOCK_BOOTTIME, owner->retry_usec, 0, on_retry, owner);
+    r = sd_event_add_time_relative(owner->server->event, &owner->retry, CLOCK_BOOTTIME,
+                                   owner->retry_usec, 0, on_retry, owner);
     if (r < 0)
         log_error_errno(r, "Failed to arrange another question to policyd: %m");
 }
@@ -265,7 +271,8 @@ static int on_section(sd_bus_message *reply, void *userdata, sd_bus_error *reter
 
     state->slot = sd_bus_slot_unref(state->slot);
     if (sd_bus_message_is_method_error(reply, NULL)) {
-        log_warning("No configuration from policyd yet (%s), asking again later", sd_bus_message_get_error(reply)->message);
+        log_warning("No configuration from policyd yet (%s), asking again later",
+                    sd_bus_message_get_error(reply)->message);
         schedule_retry(state->owner);
         return 1;
     }
@@ -273,7 +280,8 @@ static int on_section(sd_bus_message *reply, void *userdata, sd_bus_error *reter
     if (r >= 0)
         r = section_parse(fd, &configuration);
     if (r < 0) {
-        log_error_errno(r, "policyd's section %s does not parse, going on without: %m", state->section->name);
+        log_error_errno(r, "policyd's section %s does not parse, going on without: %m",
+                        state->section->name);
         return 1;
     }
     (void)section_apply(state, commit, configuration);
@@ -291,11 +299,13 @@ int config_owner_fetch(Server *server)
 
         if (state->known || state->slot)
             continue;
-        r = sd_bus_message_new_method_call(server->bus, &call, POLICY_NAME, POLICY_PATH, POLICY_NAME, "GetSection");
+        r = sd_bus_message_new_method_call(server->bus, &call, POLICY_NAME, POLICY_PATH,
+                                           POLICY_NAME, "GetSection");
         if (r >= 0)
             r = sd_bus_message_append(call, "s", state->section->name);
         if (r >= 0)
-            r = sd_bus_call_async(server->bus, &state->slot, call, on_section, state, FETCH_TIMEOUT_USEC);
+            r = sd_bus_call_async(server->bus, &state->slot, call, on_section, state,
+                                  FETCH_TIMEOUT_USEC);
         if (r < 0)
             return log_error_errno(r, "Failed to ask policyd for the configuration: %m");
     }
@@ -318,7 +328,8 @@ int config_owner_init(Server *server, const ConfigSection *sections, void *userd
         return -ENOMEM;
     for (size_t i = 0; i < owner->n; i++)
         owner->sections[i] = (SectionState){.owner = owner, .section = &sections[i]};
-    return server_add_object(server, server->description->root_path, &config_owner1_interface, owner);
+    return server_add_object(server, server->description->root_path, &config_owner1_interface,
+                             owner);
 }
 
 void config_owner_done(Server *server)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Jobs. The worker thread and the main loop share a Job under one lock; the worker says "something is new" through an eventfd, and all
- * of the bus is done in the main loop. */
+/* Jobs. The worker thread and the main loop share a Job under one lock; the worker says "something
+ * is new" through an eventfd, and all of the bus is done in the main loop. */
 #include "job.h"
 
 #include <pthread.h>
@@ -193,7 +193,7 @@ const char *job_user(Job *job)
     return job->user;
 }
 
-/* --- Over the bus ------------------------------------------------------------------------------------------- */
+/* --- Over the bus ----------------------------------------------------------------------------- */
 
 static int append_result(sd_bus_message *reply, const JobResult *result)
 {
@@ -223,7 +223,8 @@ static int answer(Job *job, sd_bus_message *m)
         if (job->error_name)
             (void)sd_bus_error_set(&error, job->error_name, job->error_message);
         else
-            (void)sd_bus_error_set(&error, error_name_from_errno(job->run_result), strerror(-job->run_result));
+            (void)sd_bus_error_set(&error, error_name_from_errno(job->run_result),
+                                   strerror(-job->run_result));
         return sd_bus_reply_method_error(m, &error);
     }
     r = sd_bus_message_new_method_return(m, &reply);
@@ -246,7 +247,8 @@ int job1_method_wait(sd_bus_message *m, void *userdata, sd_bus_error *reterr_err
     if (job->ended)
         return answer(job, m);
     if (job->n_waiters >= JOBS_PER_USER_MAX)
-        return sd_bus_error_setf(reterr_error, ERROR_LIMIT_EXCEEDED, "Too many calls wait for this job");
+        return sd_bus_error_setf(reterr_error, ERROR_LIMIT_EXCEEDED,
+                                 "Too many calls wait for this job");
     grown = reallocarray(job->waiters, job->n_waiters + 1, sizeof *grown);
     if (!grown)
         return -ENOMEM;
@@ -272,32 +274,35 @@ int job1_method_cancel(sd_bus_message *m, void *userdata, sd_bus_error *reterr_e
     return sd_bus_reply_method_return(m, NULL);
 }
 
-int job1_get_kind(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
-                  void *userdata, sd_bus_error *reterr_error)
+int job1_get_kind(sd_bus *bus, const char *path, const char *interface, const char *property,
+                  sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error)
 {
     Job *job = userdata;
 
     return sd_bus_message_append(reply, "s", job->work.kind);
 }
 
-int job1_get_state(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
-                   void *userdata, sd_bus_error *reterr_error)
+int job1_get_state(sd_bus *bus, const char *path, const char *interface, const char *property,
+                   sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error)
 {
     Job *job = userdata;
 
-    return sd_bus_message_append(reply, "s", !job->ended ? "running" : job->run_result < 0 ? "failed" : "done");
+    return sd_bus_message_append(reply, "s",
+                                 !job->ended           ? "running"
+                                 : job->run_result < 0 ? "failed"
+                                                       : "done");
 }
 
-int job1_get_percent(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
-                     void *userdata, sd_bus_error *reterr_error)
+int job1_get_percent(sd_bus *bus, const char *path, const char *interface, const char *property,
+                     sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error)
 {
     Job *job = userdata;
 
     return sd_bus_message_append(reply, "u", job->shown_percent);
 }
 
-int job1_get_text(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
-                  void *userdata, sd_bus_error *reterr_error)
+int job1_get_text(sd_bus *bus, const char *path, const char *interface, const char *property,
+                  sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error)
 {
     Job *job = userdata;
     char text[sizeof job->text];
@@ -309,7 +314,8 @@ int job1_get_text(sd_bus *bus, const char *path, const char *interface, const ch
 }
 
 /* Finds the job of a path, for its owner and for root; to everybody else it does not exist. */
-static int job_find(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret_found, sd_bus_error *reterr_error)
+static int job_find(sd_bus *bus, const char *path, const char *interface, void *userdata,
+                    void **ret_found, sd_bus_error *reterr_error)
 {
     JobManager *manager = userdata;
     sd_bus_message *m = sd_bus_get_current_message(bus);
@@ -325,7 +331,7 @@ static int job_find(sd_bus *bus, const char *path, const char *interface, void *
     return 0;
 }
 
-/* --- The end of a job --------------------------------------------------------------------------------------------- */
+/* --- The end of a job ------------------------------------------------------------------------- */
 
 static int on_expiry(sd_event_source *s, uint64_t usec, void *userdata)
 {
@@ -381,8 +387,10 @@ static void job_end(Job *job)
     job->n_waiters = 0;
     closep(&job->cancel_fd); /* a job that is only remembered holds no descriptor */
     job->cancel_fd = -EBADF;
-    (void)sd_bus_emit_properties_changed(job->manager->server->bus, job->path, JOB_INTERFACE, "State", NULL);
-    r = sd_event_add_time_relative(job->manager->server->event, &job->expiry, CLOCK_BOOTTIME, JOB_KEPT_USEC, 0, on_expiry, job);
+    (void)sd_bus_emit_properties_changed(job->manager->server->bus, job->path, JOB_INTERFACE,
+                                         "State", NULL);
+    r = sd_event_add_time_relative(job->manager->server->event, &job->expiry, CLOCK_BOOTTIME,
+                                   JOB_KEPT_USEC, 0, on_expiry, job);
     if (r < 0)
         log_warning_errno(r, "A finished job stays until the end, ignoring: %m");
 }
@@ -395,7 +403,8 @@ static void emit_progress(Job *job, unsigned percent, const char *text)
     job->shown_percent = percent;
     if (!job->caller)
         return;
-    r = sd_bus_message_new_signal(job->manager->server->bus, &signal, job->path, JOB_INTERFACE, "Progress");
+    r = sd_bus_message_new_signal(job->manager->server->bus, &signal, job->path, JOB_INTERFACE,
+                                  "Progress");
     if (r >= 0)
         r = sd_bus_message_append(signal, "us", percent, text);
     if (r >= 0)
@@ -433,7 +442,7 @@ static int on_wake(sd_event_source *s, int fd, uint32_t revents, void *userdata)
     return 0;
 }
 
-/* --- The start of a job -------------------------------------------------------------------------------------------- */
+/* --- The start of a job ----------------------------------------------------------------------- */
 
 static void *run_thread(void *userdata)
 {
@@ -489,7 +498,8 @@ static int job_new(JobManager *manager, const JobWork *work, Job **ret)
     (void)pthread_mutex_init(&job->lock, NULL);
     job->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (job->cancel_fd < 0 ||
-        asprintf(&job->path, "%s/job/%llu", manager->server->description->root_path, (unsigned long long)job->id) < 0) {
+        asprintf(&job->path, "%s/job/%llu", manager->server->description->root_path,
+                 (unsigned long long)job->id) < 0) {
         job_free(job);
         return -ENOMEM;
     }
@@ -525,7 +535,8 @@ int job_start(sd_bus_message *m, const JobWork *work, sd_bus_error *reterr_error
         return r;
     r = check_limits(manager, job->uid);
     if (r < 0)
-        return sd_bus_error_setf(reterr_error, ERROR_LIMIT_EXCEEDED, "Too many of your jobs are running; wait for one to end");
+        return sd_bus_error_setf(reterr_error, ERROR_LIMIT_EXCEEDED,
+                                 "Too many of your jobs are running; wait for one to end");
     forget_old(manager, job->uid);
     job->caller = strdup(sd_bus_message_get_sender(m));
     if (!job->caller)

@@ -22,14 +22,15 @@ int keyd_key_new(OSSL_LIB_CTX *context, const char *algorithm, const char *label
                  const char *purpose, const void *certificate, size_t certificate_size,
                  EVP_PKEY **ret);
 
-/* The same for one pair of usage keys, "signature" or "encryption"; another key has one pair, which is
- * both. */
+/* The same for one pair of usage keys, "signature" or "encryption"; another key has one pair, which
+ * is both. */
 int keyd_pair_new(OSSL_LIB_CTX *context, const char *algorithm, const char *label, const char *pair,
                   const char *purpose, EVP_PKEY **ret);
 
 /* An RSA key that unwraps content keys of key_size bytes (8, 16, 24 or 32), for a purpose such as
- * "scep-decrypt". CMS_decrypt() works with it when the content's cipher has keys of that size, which
- * is to be looked up first. What keyd could not unwrap comes out as a key that opens nothing. */
+ * "scep-decrypt". CMS_decrypt() works with it when the content's cipher has keys of that size,
+ * which is to be looked up first. What keyd could not unwrap comes out as a key that opens nothing.
+ */
 int keyd_unwrapper_new(OSSL_LIB_CTX *context, const char *label, const char *purpose,
                        size_t key_size, EVP_PKEY **ret);
 

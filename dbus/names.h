@@ -33,19 +33,21 @@
 #define TASK_ACTION_PREFIX "org.chancery.task."
 
 /* Sections of the configuration. */
-#define SECTION_SYSTEM "system"           /* hostname, domain; owner policyd, also applied by enrolld and hostd */
-#define SECTION_AAA "aaa"                 /* taskgroup, usergroup, username; owner policyd */
-#define SECTION_TRUSTPOINTS "trustpoints" /* crypto ca trustpoint; owner enrolld, also applied by keyd */
-#define SECTION_GRANTS "grants"           /* crypto key grant; owner keyd */
-#define SECTION_TRUSTPOOL "trustpool"     /* crypto ca trustpool policy; owner poold */
-#define SECTION_SERVICES "services"       /* ssh server, netconf-yang agent, snmp-server; owner hostd */
-#define SECTION_DOSSIER "dossier"         /* crypto envelope; owner dossierd */
-#define SECTION_LINE "line"               /* line default; owner policyd */
+#define SECTION_SYSTEM                                                                             \
+    "system"              /* hostname, domain; owner policyd, also applied by enrolld and hostd */
+#define SECTION_AAA "aaa" /* taskgroup, usergroup, username; owner policyd */
+#define SECTION_TRUSTPOINTS                                                                        \
+    "trustpoints"               /* crypto ca trustpoint; owner enrolld, also applied by keyd */
+#define SECTION_GRANTS "grants" /* crypto key grant; owner keyd */
+#define SECTION_TRUSTPOOL "trustpool" /* crypto ca trustpool policy; owner poold */
+#define SECTION_SERVICES "services"   /* ssh server, netconf-yang agent, snmp-server; owner hostd */
+#define SECTION_DOSSIER "dossier"     /* crypto envelope; owner dossierd */
+#define SECTION_LINE "line"           /* line default; owner policyd */
 
 #define SYSTEM_TRUSTPOINT "system-trustpoint"
 /* The RSA key of a trustpoint that names none and enrolls at a CA elsewhere. */
 #define DEFAULT_KEY_LABEL "the_default"
 
-#define USER_PREFIX "chancery-"           /* chancery-keyd, ... */
+#define USER_PREFIX "chancery-" /* chancery-keyd, ... */
 
 #define FETCH_SOCKET "/run/chancery/fetch"

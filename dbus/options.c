@@ -39,7 +39,8 @@ static int option_read(sd_bus_message *m, const BusOption *option)
 
         r = sd_bus_message_read_array(m, 'y', &data, &size);
         if (r >= 0)
-            *(struct iovec *)option->target = (struct iovec){.iov_base = (void *)(uintptr_t)data, .iov_len = size};
+            *(struct iovec *)option->target =
+                (struct iovec){.iov_base = (void *)(uintptr_t)data, .iov_len = size};
     } else if (option->type == 'b') {
         r = sd_bus_message_read_basic(m, 'b', &flag);
         if (r >= 0)
@@ -53,7 +54,8 @@ static int option_read(sd_bus_message *m, const BusOption *option)
     return sd_bus_message_exit_container(m);
 }
 
-int bus_read_options(sd_bus_message *m, const BusOption *options, size_t n, sd_bus_error *reterr_error)
+int bus_read_options(sd_bus_message *m, const BusOption *options, size_t n,
+                     sd_bus_error *reterr_error)
 {
     int r;
 
@@ -69,10 +71,12 @@ int bus_read_options(sd_bus_message *m, const BusOption *options, size_t n, sd_b
             return r;
         option = option_find(options, n, name);
         if (!option)
-            return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT, "There is no option '%.64s' here", name);
+            return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
+                                     "There is no option '%.64s' here", name);
         r = option_read(m, option);
         if (r < 0)
-            return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT, "The option '%s' has the wrong type", name);
+            return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
+                                     "The option '%s' has the wrong type", name);
         r = sd_bus_message_exit_container(m);
         if (r < 0)
             return r;
@@ -104,16 +108,19 @@ int bus_append_entry(sd_bus_message *m, const char *name, const char *type, ...)
     return r;
 }
 
-static const char *const level_names[] = {"emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"};
+static const char *const level_names[] = {"emerg",   "alert",  "crit", "err",
+                                          "warning", "notice", "info", "debug"};
 
-static int log_control_get_level(sd_bus *bus, const char *path, const char *interface, const char *property,
-                                 sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error)
+static int log_control_get_level(sd_bus *bus, const char *path, const char *interface,
+                                 const char *property, sd_bus_message *reply, void *userdata,
+                                 sd_bus_error *reterr_error)
 {
     return sd_bus_message_append(reply, "s", level_names[log_get_max_level()]);
 }
 
-static int log_control_set_level(sd_bus *bus, const char *path, const char *interface, const char *property,
-                                 sd_bus_message *value, void *userdata, sd_bus_error *reterr_error)
+static int log_control_set_level(sd_bus *bus, const char *path, const char *interface,
+                                 const char *property, sd_bus_message *value, void *userdata,
+                                 sd_bus_error *reterr_error)
 {
     const char *name;
     int r = sd_bus_message_read(value, "s", &name);
@@ -125,17 +132,20 @@ static int log_control_set_level(sd_bus *bus, const char *path, const char *inte
             log_set_max_level((int)i);
             return 0;
         }
-    return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT, "There is no log level '%.32s'", name);
+    return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT, "There is no log level '%.32s'",
+                             name);
 }
 
-static int log_control_get_target(sd_bus *bus, const char *path, const char *interface, const char *property,
-                                  sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error)
+static int log_control_get_target(sd_bus *bus, const char *path, const char *interface,
+                                  const char *property, sd_bus_message *reply, void *userdata,
+                                  sd_bus_error *reterr_error)
 {
     return sd_bus_message_append(reply, "s", "journal");
 }
 
-static int log_control_get_identifier(sd_bus *bus, const char *path, const char *interface, const char *property,
-                                      sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error)
+static int log_control_get_identifier(sd_bus *bus, const char *path, const char *interface,
+                                      const char *property, sd_bus_message *reply, void *userdata,
+                                      sd_bus_error *reterr_error)
 {
     Server *server = userdata;
 
@@ -144,14 +154,16 @@ static int log_control_get_identifier(sd_bus *bus, const char *path, const char 
 
 static const sd_bus_vtable log_control_vtable[] = {
     SD_BUS_VTABLE_START(0),
-    SD_BUS_WRITABLE_PROPERTY("LogLevel", "s", log_control_get_level, log_control_set_level, 0, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_WRITABLE_PROPERTY("LogLevel", "s", log_control_get_level, log_control_set_level, 0,
+                             SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_PROPERTY("LogTarget", "s", log_control_get_target, 0, 0),
-    SD_BUS_PROPERTY("SyslogIdentifier", "s", log_control_get_identifier, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_PROPERTY("SyslogIdentifier", "s", log_control_get_identifier, 0,
+                    SD_BUS_VTABLE_PROPERTY_CONST),
     SD_BUS_VTABLE_END,
 };
 
 int log_control_init(Server *server)
 {
-    return sd_bus_add_object_vtable(server->bus, NULL, "/org/freedesktop/LogControl1", "org.freedesktop.LogControl1",
-                                    log_control_vtable, server);
+    return sd_bus_add_object_vtable(server->bus, NULL, "/org/freedesktop/LogControl1",
+                                    "org.freedesktop.LogControl1", log_control_vtable, server);
 }

@@ -40,22 +40,26 @@ static int server_register(Server *server, const BusInterface *interface)
     return 0;
 }
 
-int server_add_object(Server *server, const char *path, const BusInterface *interface, void *userdata)
+int server_add_object(Server *server, const char *path, const BusInterface *interface,
+                      void *userdata)
 {
     int r = server_register(server, interface);
 
     if (r < 0)
         return r;
-    return sd_bus_add_object_vtable(server->bus, NULL, path, interface->name, interface->vtable, userdata);
+    return sd_bus_add_object_vtable(server->bus, NULL, path, interface->name, interface->vtable,
+                                    userdata);
 }
 
-int server_add_objects(Server *server, const char *prefix, const BusInterface *interface, sd_bus_object_find_t find,
-                       sd_bus_node_enumerator_t enumerate, void *userdata)
+int server_add_objects(Server *server, const char *prefix, const BusInterface *interface,
+                       sd_bus_object_find_t find, sd_bus_node_enumerator_t enumerate,
+                       void *userdata)
 {
     int r = server_register(server, interface);
 
     if (r >= 0)
-        r = sd_bus_add_fallback_vtable(server->bus, NULL, prefix, interface->name, interface->vtable, find, userdata);
+        r = sd_bus_add_fallback_vtable(server->bus, NULL, prefix, interface->name,
+                                       interface->vtable, find, userdata);
     if (r >= 0 && enumerate)
         r = sd_bus_add_node_enumerator(server->bus, NULL, prefix, enumerate, userdata);
     return r;
@@ -101,9 +105,11 @@ static int server_confine(const ServerDescription *description)
     r = sandbox_enter(description->sandbox);
     if (r < 0)
         return log_error_errno(r, "Failed to enter the sandbox, refusing to start: %m");
-    log_event(&event, LOG_FIELDS("LANDLOCK", sandbox_has_landlock() ? "1" : "0", "SECCOMP", r == 0 ? "1" : "0"),
-              "Confined: seccomp %s, Landlock %s", r == 0 ? "on" : "off (build for sanitizers)",
-              sandbox_has_landlock() ? "on" : "not offered by this kernel");
+    log_event(
+        &event,
+        LOG_FIELDS("LANDLOCK", sandbox_has_landlock() ? "1" : "0", "SECCOMP", r == 0 ? "1" : "0"),
+        "Confined: seccomp %s, Landlock %s", r == 0 ? "on" : "off (build for sanitizers)",
+        sandbox_has_landlock() ? "on" : "not offered by this kernel");
     return 0;
 }
 
@@ -160,7 +166,8 @@ static int parse_arguments(const ServerDescription *description, int argc, char 
     while ((c = getopt_long(argc, argv, "hV", options, NULL)) >= 0)
         switch (c) {
         case 'h':
-            (void)printf("chancery-%s [--help | --version]\n\n%s\n\nStarted by systemd; see chancery-%s(8).\n",
+            (void)printf("chancery-%s [--help | --version]\n\n%s\n\nStarted by systemd; see "
+                         "chancery-%s(8).\n",
                          description->name, description->description, description->name);
             return 0;
         case 'V':

@@ -61,7 +61,7 @@ ResultCode collect_outcome(Collect *c);
  * failed. */
 ResultCode result_code_from_errno(int error);
 
-/* --- Reading --- */
+/* --- Reading ---------------------------------------------------------------------------------- */
 
 /* Reads at most size - 1 bytes of a regular file (path relative, last component no symlink), puts a
  * zero byte after them and strips one newline at the end. Returns the length, -EFBIG when the file
@@ -90,7 +90,7 @@ void name_list_free(NameList *l);
  * end of the file, or a negative errno. */
 int read_line_bytes(FILE *f, char *buffer, size_t size, size_t *ret_length, bool *ret_truncated);
 
-/* --- Objects of an inventory: the members that are there, and the list "unavailable" --- */
+/* --- Objects of an inventory: the members that are there, and the list "unavailable" ---------- */
 
 #define OBJECT_MISSING_MAX 32U
 
@@ -114,7 +114,7 @@ void object_link_optional(Object *o, const char *id, int dirfd, const char *path
 void object_missing(Object *o, const char *id, int error);
 void object_end(Object *o);
 
-/* --- Facts of a snapshot: {"id": ..., "value": ..., "result-code": ..., "reason": ...} --- */
+/* --- Facts of a snapshot: {"id": ..., "value": ..., "result-code": ..., "reason": ...} -------- */
 
 void fact_begin(Collect *c, const char *id);
 void fact_end(Collect *c, ResultCode code, const char *format, ...) _printf_(3, 4);
@@ -123,7 +123,7 @@ void fact_end_errno(Collect *c, int error, const char *what);
 /* A whole fact whose value is the text of one file. */
 void fact_file(Collect *c, const char *id, const char *path);
 
-/* --- The collectors --- */
+/* --- The collectors --------------------------------------------------------------------------- */
 
 void collect_packages(Collect *c);
 void collect_reboots(Collect *c);

@@ -12,10 +12,10 @@
 
 typedef struct Manager {
     int root_fd;
-    OSSL_LIB_CTX *context; /* with the keys of keyd */
-    Quota quota;           /* of payloads that are being signed */
-    Provenance provenance; /* of dossiers that were collected here */
-    NonceLog nonces;       /* that envelopes were signed for */
+    OSSL_LIB_CTX *context;  /* with the keys of keyd */
+    Quota quota;            /* of payloads that are being signed */
+    Provenance provenance;  /* of dossiers that were collected here */
+    NonceLog nonces;        /* that envelopes were signed for */
     unsigned nonce_minimum; /* bytes; of the main loop only */
 } Manager;
 

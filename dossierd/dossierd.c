@@ -7,17 +7,17 @@
 /* The capability to read every file ends at these. Nothing of /proc but what is about the kernel,
  * nothing of /sys but devices, firmware and evidence. */
 static const SandboxPath paths[] = {
-    {"/proc/cmdline", SANDBOX_READ},        {"/proc/cpuinfo", SANDBOX_READ},
-    {"/proc/meminfo", SANDBOX_READ},        {"/proc/modules", SANDBOX_READ},
-    {"/proc/sys/kernel", SANDBOX_READ},     {"/proc/uptime", SANDBOX_READ},
-    {"/proc/version", SANDBOX_READ},        {"/sys/block", SANDBOX_READ},
-    {"/sys/bus/pci", SANDBOX_READ},         {"/sys/class", SANDBOX_READ},
-    {"/sys/devices", SANDBOX_READ},         {"/sys/firmware", SANDBOX_READ},
-    {"/sys/kernel/security", SANDBOX_READ}, {"/sys/module", SANDBOX_READ},
-    {"/etc/os-release", SANDBOX_READ},      {"/usr/lib/os-release", SANDBOX_READ},
-    {"/etc/machine-id", SANDBOX_READ},      {"/var/lib/dpkg", SANDBOX_READ},
-    {"/var/log/journal", SANDBOX_READ},     {"/run/log/journal", SANDBOX_READ},
-    {"/var/log/wtmp", SANDBOX_READ},        {"/var/lib/rpm", SANDBOX_READ},
+    {"/proc/cmdline", SANDBOX_READ},         {"/proc/cpuinfo", SANDBOX_READ},
+    {"/proc/meminfo", SANDBOX_READ},         {"/proc/modules", SANDBOX_READ},
+    {"/proc/sys/kernel", SANDBOX_READ},      {"/proc/uptime", SANDBOX_READ},
+    {"/proc/version", SANDBOX_READ},         {"/sys/block", SANDBOX_READ},
+    {"/sys/bus/pci", SANDBOX_READ},          {"/sys/class", SANDBOX_READ},
+    {"/sys/devices", SANDBOX_READ},          {"/sys/firmware", SANDBOX_READ},
+    {"/sys/kernel/security", SANDBOX_READ},  {"/sys/module", SANDBOX_READ},
+    {"/etc/os-release", SANDBOX_READ},       {"/usr/lib/os-release", SANDBOX_READ},
+    {"/etc/machine-id", SANDBOX_READ},       {"/var/lib/dpkg", SANDBOX_READ},
+    {"/var/log/journal", SANDBOX_READ},      {"/run/log/journal", SANDBOX_READ},
+    {"/var/log/wtmp", SANDBOX_READ},         {"/var/lib/rpm", SANDBOX_READ},
     {"/usr/lib/sysimage/rpm", SANDBOX_READ}, {NULL, SANDBOX_READ},
 };
 

@@ -46,4 +46,5 @@ static int apply(void *userdata, uint64_t commit, json_object *section)
     return read_section(section, &manager->nonce_minimum, NULL);
 }
 
-const ConfigSection dossier_config_sections[] = {{SECTION_DOSSIER, check, apply}, {NULL, NULL, NULL}};
+const ConfigSection dossier_config_sections[] = {{SECTION_DOSSIER, check, apply},
+                                                 {NULL, NULL, NULL}};

@@ -40,7 +40,7 @@ const char *envelope_algorithm(const char *algorithm, const char *digest)
     return a ? a->jws : NULL;
 }
 
-/* --- Header --- */
+/* --- Header ----------------------------------------------------------------------------------- */
 
 static int add(json_object *o, const char *name, json_object *value)
 {
@@ -108,7 +108,7 @@ int envelope_header(const EnvelopeSigner *signer, const char *content_type, cons
     return *ret ? 0 : -ENOMEM;
 }
 
-/* --- Payload --- */
+/* --- Payload ---------------------------------------------------------------------------------- */
 
 /* Three bytes become four characters, so that chunks of a multiple of three can be encoded one by
  * one. */
@@ -212,7 +212,7 @@ int envelope_payload_finish(EnvelopePayload *p, const char **ret_text, size_t *r
     return 0;
 }
 
-/* --- Signature --- */
+/* --- Signature -------------------------------------------------------------------------------- */
 
 int envelope_ecdsa_to_raw(const void *der, size_t size, size_t coordinate_size, uint8_t *ret)
 {

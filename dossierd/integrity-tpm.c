@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The registers of the TPM: from the TPM itself, with its signature over them and the collector's nonce, or from the kernel. */
+/* The registers of the TPM: from the TPM itself, with its signature over them and the collector's
+ * nonce, or from the kernel. */
 #include <fcntl.h>
 
 #include "integrity.h"
@@ -9,7 +10,7 @@
 #define TPMS_MAX 16U
 #define PCRS_MAX 64U
 
-/* --- From the TPM --- */
+/* --- From the TPM ----------------------------------------------------------------------------- */
 
 static bool should_stop(void *userdata)
 {
@@ -48,12 +49,14 @@ static void write_answer(Collect *c, json_object *answer)
         fact_end(c, RESULT_SUCCESS, "%s", "");
 }
 
-/* Returns 1 when the fact is written, 0 when there is no TPM to be asked, or a negative errno with a reason. */
+/* Returns 1 when the fact is written, 0 when there is no TPM to be asked, or a negative errno with
+ * a reason. */
 static int ask_tpm(Collect *c, char reason[static COLLECT_REASON_SIZE])
 {
     const CollectHost *host = c->host;
     _cleanup_json_ json_object *answer = NULL;
-    _cleanup_close_ int fd = host && host->connect_tpm ? host->connect_tpm(host->userdata) : -ENOENT;
+    _cleanup_close_ int fd =
+        host && host->connect_tpm ? host->connect_tpm(host->userdata) : -ENOENT;
     uint64_t error;
     const char *text;
     int r = fd;
@@ -77,7 +80,7 @@ static int ask_tpm(Collect *c, char reason[static COLLECT_REASON_SIZE])
     return -(int)error;
 }
 
-/* --- From the kernel --- */
+/* --- From the kernel -------------------------------------------------------------------------- */
 
 static bool is_hex(const char *s)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which nonces have been signed for since this process started. A nonce that comes again lets an old envelope pass for a new one: it is the collector's
- * to choose, so that is said, to the caller and in the journal, and not refused. */
+/* Which nonces have been signed for since this process started. A nonce that comes again lets an
+ * old envelope pass for a new one: it is the collector's to choose, so that is said, to the caller
+ * and in the journal, and not refused. */
 #pragma once
 
 #include <pthread.h>
@@ -19,5 +20,6 @@ typedef struct NonceLog {
 void nonce_log_init(NonceLog *l);
 void nonce_log_done(NonceLog *l);
 
-/* Notes a nonce, and says in *ret whether it was there already. Thread-safe. Returns 0 or -ENOMEM. */
+/* Notes a nonce, and says in *ret whether it was there already. Thread-safe. Returns 0 or -ENOMEM.
+ */
 int nonce_log_add(NonceLog *l, const char *nonce, bool *ret);

@@ -7,6 +7,7 @@
 
 bool nonce_is_valid(const char *nonce);
 
-/* Bytes that a valid nonce of this many digits can hold any value of: what a guess has to get right, whatever the digits are. */
+/* Bytes that a valid nonce of this many digits can hold any value of: what a guess has to get
+ * right, whatever the digits are. */
 #define NONCE_BYTES_MAX 64U
 unsigned nonce_length(const char *nonce);

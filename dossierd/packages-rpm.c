@@ -6,7 +6,8 @@
 #include "rpm-header.h"
 #include "sqlite-reader.h"
 
-/* Where distributions keep the database; the first is the newer place, and may be what the second is a link to. */
+/* Where distributions keep the database; the first is the newer place, and may be what the second
+ * is a link to. */
 static const char *const folders[] = {"usr/lib/sysimage/rpm", "var/lib/rpm"};
 
 #define PATH_SIZE 128U
@@ -22,7 +23,8 @@ static void blob_closep(sqlite3_blob **b)
     (void)sqlite3_blob_close(*b);
 }
 
-static _printf_(3, 4) int refuse(char reason[static COLLECT_REASON_SIZE], int error, const char *format, ...)
+static _printf_(3, 4) int refuse(char reason[static COLLECT_REASON_SIZE], int error,
+                                 const char *format, ...)
 {
     va_list ap;
 
@@ -40,7 +42,8 @@ static bool exists(int root_fd, const char *path)
 }
 
 /* rpm 4.16 and later keep the database as SQLite unless told otherwise. */
-static int find_database(int root_fd, char path[static PATH_SIZE], char reason[static COLLECT_REASON_SIZE])
+static int find_database(int root_fd, char path[static PATH_SIZE],
+                         char reason[static COLLECT_REASON_SIZE])
 {
     static const struct {
         const char *file, *kind;
@@ -52,9 +55,11 @@ static int find_database(int root_fd, char path[static PATH_SIZE], char reason[s
             return 0;
     }
     for (size_t i = 0; i < ELEMENTSOF(folders) * ELEMENTSOF(others); i++) {
-        (void)snprintf(path, PATH_SIZE, "%s/%s", folders[i / ELEMENTSOF(others)], others[i % ELEMENTSOF(others)].file);
+        (void)snprintf(path, PATH_SIZE, "%s/%s", folders[i / ELEMENTSOF(others)],
+                       others[i % ELEMENTSOF(others)].file);
         if (exists(root_fd, path))
-            return refuse(reason, -EOPNOTSUPP, "/%s: the rpm database is kept as %s, which is not read here", path,
+            return refuse(reason, -EOPNOTSUPP,
+                          "/%s: the rpm database is kept as %s, which is not read here", path,
                           others[i % ELEMENTSOF(others)].kind);
     }
     return refuse(reason, -ENOENT, "There is no rpm database");
@@ -141,13 +146,15 @@ static int should_stop(void *userdata)
     return collect_should_stop(userdata);
 }
 
-static int read_database(Collect *c, SqliteReader *reader, const char *path, char reason[static COLLECT_REASON_SIZE])
+static int read_database(Collect *c, SqliteReader *reader, const char *path,
+                         char reason[static COLLECT_REASON_SIZE])
 {
     _cleanup_(statement_finalizep) sqlite3_stmt *statement = NULL;
     sqlite3 *database = sqlite_reader_database(reader);
     int r;
 
-    r = sqlite3_prepare_v2(database, "SELECT hnum FROM " TABLE " ORDER BY hnum", -1, &statement, NULL);
+    r = sqlite3_prepare_v2(database, "SELECT hnum FROM " TABLE " ORDER BY hnum", -1, &statement,
+                           NULL);
     if (r == SQLITE_ERROR || r == SQLITE_AUTH)
         return refuse(reason, -EBADMSG, "/%s: there is no table of packages in it", path);
     if (r == SQLITE_OK)

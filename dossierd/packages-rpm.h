@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The packages that rpm knows. librpm is not what reads them: it takes locks, makes the database where it cannot open it, and
- * runs macros, none of which this process may do. */
+/* The packages that rpm knows. librpm is not what reads them: it takes locks, makes the database
+ * where it cannot open it, and runs macros, none of which this process may do. */
 #pragma once
 
 #include "collect.h"
 
-/* Writes the members of the object that is open, and counts what it read. Returns a negative errno, with the sentence in reason, when the
- * database as a whole is not there or could not be read; -ENOENT when there is none. */
+/* Writes the members of the object that is open, and counts what it read. Returns a negative errno,
+ * with the sentence in reason, when the database as a whole is not there or could not be read;
+ * -ENOENT when there is none. */
 int collect_rpm(Collect *c, char reason[static COLLECT_REASON_SIZE]);

@@ -34,7 +34,7 @@ int quote_qualifying(const char *nonce, uint8_t ret[static QUOTE_QUALIFYING_SIZE
     return EVP_Digest(nonce, strlen(nonce), ret, NULL, EVP_sha256(), NULL) == 1 ? 0 : -ENOMEM;
 }
 
-/* --- The check --- */
+/* --- The check -------------------------------------------------------------------------------- */
 
 static bool is_text(const char *s, size_t max, const char *allowed)
 {
@@ -49,8 +49,9 @@ static int check_register(json_object *o, uint64_t *next)
     const char *value;
     uint64_t index;
 
-    if (json_only_members(o, members) < 0 || json_get_uint64(o, "index", &index) < 0 || json_get_string(o, "value", &value) < 0 ||
-        index < *next || index >= REGISTERS_MAX || !is_text(value, VALUE_MAX, "0123456789abcdef"))
+    if (json_only_members(o, members) < 0 || json_get_uint64(o, "index", &index) < 0 ||
+        json_get_string(o, "value", &value) < 0 || index < *next || index >= REGISTERS_MAX ||
+        !is_text(value, VALUE_MAX, "0123456789abcdef"))
         return -EBADMSG;
     *next = index + 1;
     return 0;
@@ -63,8 +64,10 @@ static int check_bank(json_object *o)
     json_object *registers;
     uint64_t next = 0;
 
-    if (!json_object_is_type(o, json_type_object) || json_only_members(o, members) < 0 || json_get_string(o, "hash-algorithm", &algorithm) < 0 ||
-        !is_text(algorithm, NAME_MAX_LENGTH, "abcdefghijklmnopqrstuvwxyz0123456789_") || json_get_array(o, "pcr", &registers) < 0)
+    if (!json_object_is_type(o, json_type_object) || json_only_members(o, members) < 0 ||
+        json_get_string(o, "hash-algorithm", &algorithm) < 0 ||
+        !is_text(algorithm, NAME_MAX_LENGTH, "abcdefghijklmnopqrstuvwxyz0123456789_") ||
+        json_get_array(o, "pcr", &registers) < 0)
         return -EBADMSG;
     for (size_t i = 0; i < json_object_array_length(registers); i++) {
         json_object *one = json_object_array_get_idx(registers, i);
@@ -79,7 +82,8 @@ static int check_bank(json_object *o)
 static int check_quote(json_object *o)
 {
     static const char *const names[] = {"message", "signature", "public-key"};
-    static const char base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
+    static const char base64[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
     unsigned n = 0;
     const char *text;
 
@@ -92,14 +96,16 @@ static int check_quote(json_object *o)
             return -EBADMSG;
         n++;
     }
-    if (json_get_string(o, "quote-reason", &text) != -ENOENT && (json_get_string(o, "quote-reason", &text) < 0 || strlen(text) > REASON_MAX || n > 0))
+    if (json_get_string(o, "quote-reason", &text) != -ENOENT &&
+        (json_get_string(o, "quote-reason", &text) < 0 || strlen(text) > REASON_MAX || n > 0))
         return -EBADMSG;
     return n == 0 || n == ELEMENTSOF(names) ? 0 : -EBADMSG;
 }
 
 static int check_answer(json_object *o)
 {
-    static const char *const members[] = {"tpm-name", "banks", "message", "signature", "public-key", "quote-reason", NULL};
+    static const char *const members[] = {"tpm-name",   "banks",        "message", "signature",
+                                          "public-key", "quote-reason", NULL};
     static const char *const refusal[] = {"error", "reason", NULL};
     const char *text;
     json_object *banks;
@@ -108,12 +114,14 @@ static int check_answer(json_object *o)
     if (!json_object_is_type(o, json_type_object))
         return -EBADMSG;
     if (json_object_object_get_ex(o, "error", NULL))
-        return json_only_members(o, refusal) >= 0 && json_get_uint64(o, "error", &error) >= 0 && error > 0 && error < 4096 &&
-                       json_get_string(o, "reason", &text) >= 0 && strlen(text) <= REASON_MAX
+        return json_only_members(o, refusal) >= 0 && json_get_uint64(o, "error", &error) >= 0 &&
+                       error > 0 && error < 4096 && json_get_string(o, "reason", &text) >= 0 &&
+                       strlen(text) <= REASON_MAX
                    ? 0
                    : -EBADMSG;
-    if (json_only_members(o, members) < 0 || json_get_string(o, "tpm-name", &text) < 0 || text[0] == 0 || strlen(text) > TPM_NAME_MAX ||
-        json_get_array(o, "banks", &banks) < 0 || json_object_array_length(banks) > BANKS_MAX)
+    if (json_only_members(o, members) < 0 || json_get_string(o, "tpm-name", &text) < 0 ||
+        text[0] == 0 || strlen(text) > TPM_NAME_MAX || json_get_array(o, "banks", &banks) < 0 ||
+        json_object_array_length(banks) > BANKS_MAX)
         return -EBADMSG;
     for (size_t i = 0; i < json_object_array_length(banks); i++)
         if (check_bank(json_object_array_get_idx(banks, i)) < 0)
@@ -134,7 +142,7 @@ int quote_parse(const char *text, size_t size, json_object **ret)
     return 0;
 }
 
-/* --- The exchange --- */
+/* --- The exchange ----------------------------------------------------------------------------- */
 
 static int send_question(int fd, const char *nonce)
 {
@@ -151,7 +159,8 @@ static int send_question(int fd, const char *nonce)
     return shutdown(fd, SHUT_WR) < 0 ? -errno : 0;
 }
 
-int quote_ask(int fd, const char *nonce, bool (*should_stop)(void *userdata), void *userdata, json_object **ret)
+int quote_ask(int fd, const char *nonce, bool (*should_stop)(void *userdata), void *userdata,
+              json_object **ret)
 {
     _cleanup_free_ char *buffer = malloc(ANSWER_MAX);
     size_t size = 0;

@@ -47,7 +47,8 @@ static int read_string(Header *h, const Entry *e, RpmField *field)
     uint32_t size = h->data_size - e->offset;
     int r;
 
-    /* What rpm changed after the package was built stands in the index a second time, and counts. */
+    /* What rpm changed after the package was built stands in the index a second time, and counts.
+     */
     field->size = 0;
     field->data[0] = 0;
     if (e->type != TYPE_STRING || e->count != 1) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading one header of an rpm database: what rpm says about a package that is installed. A header is
- * an index of tags and the data that they point at, all of it big-endian (rpm's documentation,
+/* Reading one header of an rpm database: what rpm says about a package that is installed. A header
+ * is an index of tags and the data that they point at, all of it big-endian (rpm's documentation,
  * format_header). Only what is asked for is read, so that memory does not grow with the package. */
 #pragma once
 

@@ -146,8 +146,8 @@ static int write_output(void *userdata, const void *data, size_t size)
     return r;
 }
 
-/* Reading may have taken long, or the clock been set: what the header says about the time is what the
- * certificate has to be valid at. */
+/* Reading may have taken long, or the clock been set: what the header says about the time is what
+ * the certificate has to be valid at. */
 static int make_header(Job *job, const SignWork *work, const Signer *signer, const Content *content,
                        char **ret)
 {

@@ -21,7 +21,7 @@ struct SqliteReader {
     struct stat st, log_st;
 };
 
-/* --- A file system that has two files, by number --- */
+/* --- A file system that has two files, by number ---------------------------------------------- */
 
 typedef struct ReaderFile {
     sqlite3_file base;
@@ -39,8 +39,8 @@ static int file_read(sqlite3_file *file, void *buffer, int size, sqlite3_int64 o
     size_t done = 0;
 
     while (f->fd >= 0 && done < (size_t)size) {
-        ssize_t n = pread(f->fd, (char *)buffer + done, (size_t)size - done,
-                          (off_t)offset + (off_t)done);
+        ssize_t n =
+            pread(f->fd, (char *)buffer + done, (size_t)size - done, (off_t)offset + (off_t)done);
 
         if (n < 0 && errno == EINTR)
             continue;
@@ -124,7 +124,8 @@ static int number_in_name(const char *name, const char *parameter)
     return name ? (int)sqlite3_uri_int64(name, parameter, -1) : -1;
 }
 
-static int vfs_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *ret_flags)
+static int vfs_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
+                    int *ret_flags)
 {
     ReaderFile *f = (ReaderFile *)file;
 
@@ -195,7 +196,7 @@ static void register_vfs(void)
     registered = sqlite3_vfs_register(&vfs, 0);
 }
 
-/* --- The reader --- */
+/* --- The reader ------------------------------------------------------------------------------- */
 
 /* The database may hold a schema that somebody wrote to do harm: views, triggers and functions are
  * not for us. */
@@ -242,7 +243,8 @@ static int connect_database(SqliteReader *s)
     if (pthread_once(&once, register_vfs) != 0 || registered != SQLITE_OK)
         return -ENOMEM;
     (void)snprintf(uri, sizeof uri, "file:database?fd=%d&log=%d", s->fd, s->log_fd);
-    if (sqlite3_open_v2(uri, &s->database, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX,
+    if (sqlite3_open_v2(uri, &s->database,
+                        SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX,
                         VFS_NAME) != SQLITE_OK)
         return -ENOMEM;
     (void)sqlite3_db_config(s->database, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
@@ -250,10 +252,11 @@ static int connect_database(SqliteReader *s)
     (void)sqlite3_db_config(s->database, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
     (void)sqlite3_db_config(s->database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     (void)sqlite3_limit(s->database, SQLITE_LIMIT_LENGTH, 1 << 28);
-    /* A log needs shared memory, unless nobody else may use the database, which nobody else needs to
-     * know. */
-    if (sqlite3_exec(s->database, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA cell_size_check=ON; "
-                                  "PRAGMA temp_store=MEMORY",
+    /* A log needs shared memory, unless nobody else may use the database, which nobody else needs
+     * to know. */
+    if (sqlite3_exec(s->database,
+                     "PRAGMA locking_mode=EXCLUSIVE; PRAGMA cell_size_check=ON; "
+                     "PRAGMA temp_store=MEMORY",
                      NULL, NULL, NULL) != SQLITE_OK)
         return -EIO;
     return sqlite3_set_authorizer(s->database, authorize, NULL) == SQLITE_OK ? 0 : -EIO;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SQLite databases of others, only read: from descriptors that the caller opened, without locks,
- * shared memory or files of our own, so that it works on a file system where nothing may be written.
- * The price is that nobody is kept from writing meanwhile; sqlite_reader_changed() says so. */
+ * shared memory or files of our own, so that it works on a file system where nothing may be
+ * written. The price is that nobody is kept from writing meanwhile; sqlite_reader_changed() says
+ * so. */
 #pragma once
 
 #include <sqlite3.h>
@@ -11,8 +12,9 @@
 typedef struct SqliteReader SqliteReader;
 
 /* The database is a regular file below dirfd; its write-ahead log is read with it. is_cancelled may
- * be NULL; it is asked now and then, and ends what goes on with SQLITE_INTERRUPT. Returns a negative
- * errno: -EBUSY when somebody's transaction was left unfinished, -EFBIG beyond the limits. */
+ * be NULL; it is asked now and then, and ends what goes on with SQLITE_INTERRUPT. Returns a
+ * negative errno: -EBUSY when somebody's transaction was left unfinished, -EFBIG beyond the limits.
+ */
 int sqlite_reader_new(int dirfd, const char *path, int (*is_cancelled)(void *userdata),
                       void *userdata, SqliteReader **ret);
 SqliteReader *sqlite_reader_free(SqliteReader *s);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where the worker never connects to, whatever a name resolves to: the check is made on the address that is about to be
- * used, so that a name that changes its mind gains nothing. */
+/* Where the worker never connects to, whatever a name resolves to: the check is made on the address
+ * that is about to be used, so that a name that changes its mind gains nothing. */
 #include <arpa/inet.h>
 #include <string.h>
 
@@ -17,13 +17,15 @@ static bool ipv4_is_allowed(uint32_t address)
 
 static bool ipv6_is_allowed(const struct in6_addr *address)
 {
-    if (IN6_IS_ADDR_V4MAPPED(address) || (IN6_IS_ADDR_V4COMPAT(address) && !IN6_IS_ADDR_LOOPBACK(address))) {
+    if (IN6_IS_ADDR_V4MAPPED(address) ||
+        (IN6_IS_ADDR_V4COMPAT(address) && !IN6_IS_ADDR_LOOPBACK(address))) {
         uint32_t embedded;
 
         memcpy(&embedded, address->s6_addr + 12, sizeof embedded);
         return ipv4_is_allowed(ntohl(embedded));
     }
-    return !IN6_IS_ADDR_UNSPECIFIED(address) && !IN6_IS_ADDR_MULTICAST(address) && !IN6_IS_ADDR_LINKLOCAL(address);
+    return !IN6_IS_ADDR_UNSPECIFIED(address) && !IN6_IS_ADDR_MULTICAST(address) &&
+           !IN6_IS_ADDR_LINKLOCAL(address);
 }
 
 bool address_is_allowed(const struct sockaddr *address, socklen_t size)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* chancery-fetch: answers the one request that comes in on standard input, a socket of chancery-fetch.socket, and ends. The sandbox is
- * entered before the first byte is read from anybody. */
+/* chancery-fetch: answers the one request that comes in on standard input, a socket of
+ * chancery-fetch.socket, and ends. The sandbox is entered before the first byte is read from
+ * anybody. */
 #include <getopt.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -131,7 +132,8 @@ static int run(void)
     int r;
 
     if (!is_seqpacket(STDIN_FILENO)) {
-        log_error("Standard input is no connection of chancery-fetch.socket, which starts this program; see chancery-fetch@(8)");
+        log_error("Standard input is no connection of chancery-fetch.socket, which starts this "
+                  "program; see chancery-fetch@(8)");
         return -ENOTSOCK;
     }
     r = transaction_prepare();
@@ -150,7 +152,8 @@ static int run(void)
 
 int main(int argc, char *argv[])
 {
-    static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {0}};
+    static const struct option options[] = {
+        {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {0}};
     int c = getopt_long(argc, argv, "", options, NULL);
 
     if (c == 'h') {
@@ -164,7 +167,8 @@ int main(int argc, char *argv[])
         return EXIT_SUCCESS;
     }
     if (c != -1 || optind < argc) {
-        (void)fprintf(stderr, "%s: no arguments are understood; try --help\n", program_invocation_short_name);
+        (void)fprintf(stderr, "%s: no arguments are understood; try --help\n",
+                      program_invocation_short_name);
         return EXIT_FAILURE;
     }
     log_open("fetch");

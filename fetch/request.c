@@ -52,7 +52,8 @@ static int parse_limits(json_object *o, Request *request, const char **ret_reaso
 }
 
 /* It becomes a line of the header that is sent: nothing in it may end that line. */
-static int parse_content_type(json_object *o, bool has_body, Request *request, const char **ret_reason)
+static int parse_content_type(json_object *o, bool has_body, Request *request,
+                              const char **ret_reason)
 {
     const char *text;
     int r = json_get_string(o, "content-type", &text);
@@ -65,7 +66,8 @@ static int parse_content_type(json_object *o, bool has_body, Request *request, c
         return refuse(ret_reason, "\"content-type\" is empty or too long");
     for (const char *p = text; *p; p++)
         if (*p < 0x20 || *p > 0x7e)
-            return refuse(ret_reason, "\"content-type\" holds characters that are not printable ASCII");
+            return refuse(ret_reason,
+                          "\"content-type\" holds characters that are not printable ASCII");
     request->content_type = strdup(text);
     return request->content_type ? 0 : -ENOMEM;
 }
@@ -79,7 +81,8 @@ static int parse_etag(json_object *o, Request *request, const char **ret_reason)
     if (r == -ENOENT)
         return 0;
     if (r < 0 || !fetch_etag_is_valid(text) || !fetch_url_is_http(request->url))
-        return refuse(ret_reason, "\"etag\" is no printable string, or the URL is not one of http or https");
+        return refuse(ret_reason,
+                      "\"etag\" is no printable string, or the URL is not one of http or https");
     request->etag = strdup(text);
     return request->etag ? 0 : -ENOMEM;
 }
@@ -96,7 +99,8 @@ static int parse_flag(json_object *o, const char *name, bool *ret)
     return r < 0 || !*ret ? -EINVAL : 0;
 }
 
-static int read_descriptors(const int *fds, bool has_body, bool has_anchors, Request *request, const char **ret_reason)
+static int read_descriptors(const int *fds, bool has_body, bool has_anchors, Request *request,
+                            const char **ret_reason)
 {
     size_t i = 0;
     int r;
@@ -104,20 +108,28 @@ static int read_descriptors(const int *fds, bool has_body, bool has_anchors, Req
     if (has_body) {
         r = memfd_read(fds[i++], FETCH_REQUEST_BODY_MAX, &request->body, &request->body_size);
         if (r < 0)
-            return r == -ENOMEM ? r : refuse(ret_reason, "the body is no sealed memory file or too large");
+            return r == -ENOMEM
+                       ? r
+                       : refuse(ret_reason, "the body is no sealed memory file or too large");
     }
     if (has_anchors) {
-        r = memfd_read(fds[i], FETCH_TRUST_ANCHORS_MAX, &request->trust_anchors, &request->trust_anchors_size);
+        r = memfd_read(fds[i], FETCH_TRUST_ANCHORS_MAX, &request->trust_anchors,
+                       &request->trust_anchors_size);
         if (r < 0)
-            return r == -ENOMEM ? r : refuse(ret_reason, "the trust anchors are no sealed memory file or too large");
+            return r == -ENOMEM
+                       ? r
+                       : refuse(ret_reason,
+                                "the trust anchors are no sealed memory file or too large");
     }
     return 0;
 }
 
-int request_parse(json_object *o, const int *fds, size_t n_fds, Request **ret, const char **ret_reason)
+int request_parse(json_object *o, const int *fds, size_t n_fds, Request **ret,
+                  const char **ret_reason)
 {
-    static const char *const members[] = {"url",          "size-max",      "timeout-seconds", "body",
-                                          "content-type", "trust-anchors", "etag",            NULL};
+    static const char *const members[] = {
+        "url",  "size-max", "timeout-seconds", "body", "content-type", "trust-anchors",
+        "etag", NULL};
     _cleanup_(request_freep) Request *request = calloc(1, sizeof *request);
     bool has_body, has_anchors;
     int r;
@@ -141,7 +153,8 @@ int request_parse(json_object *o, const int *fds, size_t n_fds, Request **ret, c
         r = read_descriptors(fds, has_body, has_anchors, request, ret_reason);
     if (r < 0)
         return r;
-    if (strncasecmp(request->url, "https:", STRLEN("https:")) == 0 && request->trust_anchors_size == 0)
+    if (strncasecmp(request->url, "https:", STRLEN("https:")) == 0 &&
+        request->trust_anchors_size == 0)
         return refuse(ret_reason, "https needs trust anchors");
     if (has_body && !fetch_url_is_http(request->url))
         return refuse(ret_reason, "only http and https have a body to send");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a client of the fetch socket asks for, checked. Whatever is unknown, missing, of another type or over its limit is refused. */
+/* What a client of the fetch socket asks for, checked. Whatever is unknown, missing, of another
+ * type or over its limit is refused. */
 #pragma once
 
 #include "cleanup.h"
@@ -17,7 +18,9 @@ typedef struct Request {
     unsigned timeout_seconds;
 } Request;
 
-/* The descriptors remain the caller's. Returns 0, -ENOMEM, or -EINVAL with *ret_reason (static), half a sentence. */
-int request_parse(json_object *o, const int *fds, size_t n_fds, Request **ret, const char **ret_reason);
+/* The descriptors remain the caller's. Returns 0, -ENOMEM, or -EINVAL with *ret_reason (static),
+ * half a sentence. */
+int request_parse(json_object *o, const int *fds, size_t n_fds, Request **ret,
+                  const char **ret_reason);
 Request *request_free(Request *request);
 DEFINE_TRIVIAL_CLEANUP_FUNC(Request *, request_free);

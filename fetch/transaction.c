@@ -48,8 +48,8 @@ void reply_done(Reply *reply)
 
 int transaction_prepare(void)
 {
-    /* Names come from /etc/hosts and DNS, which are built into the C library, and from the configuration ("domain ipv4 host"). That source is loaded now:
-     * later nothing can be. */
+    /* Names come from /etc/hosts and DNS, which are built into the C library, and from the
+     * configuration ("domain ipv4 host"). That source is loaded now: later nothing can be. */
     const bool configured = dlopen(CONFIGURED_HOSTS, RTLD_NOW) != NULL;
 
     if (__nss_configure_lookup("hosts", configured ? "files chancery dns" : "files dns") < 0)
@@ -57,7 +57,7 @@ int transaction_prepare(void)
     return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? 0 : -EIO;
 }
 
-/* --- Called by curl ------------------------------------------------------------------------------------------------- */
+/* --- Called by curl --------------------------------------------------------------------------- */
 
 static size_t on_body(char *data, size_t size, size_t n, void *userdata)
 {
@@ -88,7 +88,8 @@ static size_t on_header(char *data, size_t size, size_t n, void *userdata)
     return length;
 }
 
-static curl_socket_t on_open_socket(void *userdata, curlsocktype purpose, struct curl_sockaddr *address)
+static curl_socket_t on_open_socket(void *userdata, curlsocktype purpose,
+                                    struct curl_sockaddr *address)
 {
     Transaction *t = userdata;
 
@@ -100,7 +101,8 @@ static curl_socket_t on_open_socket(void *userdata, curlsocktype purpose, struct
 }
 
 /* About once a second, also while nothing arrives. */
-static int on_progress(void *userdata, curl_off_t down_total, curl_off_t down, curl_off_t up_total, curl_off_t up)
+static int on_progress(void *userdata, curl_off_t down_total, curl_off_t down, curl_off_t up_total,
+                       curl_off_t up)
 {
     Transaction *t = userdata;
     struct pollfd p = {.fd = t->client_fd, .events = POLLRDHUP};
@@ -110,7 +112,7 @@ static int on_progress(void *userdata, curl_off_t down_total, curl_off_t down, c
     return t->client_gone;
 }
 
-/* --- Options -------------------------------------------------------------------------------------------------------- */
+/* --- Options ---------------------------------------------------------------------------------- */
 
 #define SET(option, value)                                                                         \
     do {                                                                                           \
@@ -141,7 +143,8 @@ static int set_limits(CURL *curl, Transaction *t)
     unsigned timeout = t->request->timeout_seconds;
 
     SET(CURLOPT_TIMEOUT, (long)timeout);
-    SET(CURLOPT_CONNECTTIMEOUT, (long)(timeout < CONNECT_TIMEOUT_SECONDS ? timeout : CONNECT_TIMEOUT_SECONDS));
+    SET(CURLOPT_CONNECTTIMEOUT,
+        (long)(timeout < CONNECT_TIMEOUT_SECONDS ? timeout : CONNECT_TIMEOUT_SECONDS));
     SET(CURLOPT_LOW_SPEED_LIMIT, LOW_SPEED_BYTES);
     SET(CURLOPT_LOW_SPEED_TIME, LOW_SPEED_SECONDS);
     /* What the server announces; what it sends is counted as it comes. */
@@ -159,7 +162,8 @@ static int set_limits(CURL *curl, Transaction *t)
 /* The caller's trust anchors and nothing else: curl's built-in file and folder are taken away. */
 static int set_tls(CURL *curl, Transaction *t)
 {
-    struct curl_blob anchors = {t->request->trust_anchors, t->request->trust_anchors_size, CURL_BLOB_NOCOPY};
+    struct curl_blob anchors = {t->request->trust_anchors, t->request->trust_anchors_size,
+                                CURL_BLOB_NOCOPY};
 
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     SET(CURLOPT_SSL_VERIFYPEER, 1L);
@@ -199,7 +203,8 @@ static int set_body(CURL *curl, Transaction *t, HeaderList **headers)
 
     if (!t->request->body)
         return 0;
-    if (asprintf(&line, "Content-Type: %s", t->request->content_type ?: "application/octet-stream") < 0)
+    if (asprintf(&line, "Content-Type: %s",
+                 t->request->content_type ?: "application/octet-stream") < 0)
         return -ENOMEM;
     r = add_header(headers, line);
     if (r >= 0)
@@ -212,7 +217,7 @@ static int set_body(CURL *curl, Transaction *t, HeaderList **headers)
     return 0;
 }
 
-/* --- Outcome -------------------------------------------------------------------------------------------------------- */
+/* --- Outcome ---------------------------------------------------------------------------------- */
 
 static int reply_error(Reply *reply, const char *error, const char *format, ...) _printf_(3, 4);
 
@@ -236,7 +241,8 @@ static int reply_error(Reply *reply, const char *error, const char *format, ...)
 
 static int explain_failure(Transaction *t, CURLcode code, Reply *reply)
 {
-    /* Of tftp, which has no connection, curl tells that it failed to find out about its connection. */
+    /* Of tftp, which has no connection, curl tells that it failed to find out about its connection.
+     */
     bool specific = t->curl_error[0] && strncasecmp(t->request->url, "tftp:", STRLEN("tftp:")) != 0;
     const char *text = specific ? t->curl_error : curl_easy_strerror(code);
 
@@ -245,10 +251,13 @@ static int explain_failure(Transaction *t, CURLcode code, Reply *reply)
     if (t->error < 0)
         return reply_error(reply, "failed", "The reply cannot be kept: %s", strerror(-t->error));
     if (t->too_large || code == CURLE_FILESIZE_EXCEEDED)
-        return reply_error(reply, "too-large", "The server's reply is larger than %zu bytes, or its header is too large",
-                           t->request->size_max);
+        return reply_error(
+            reply, "too-large",
+            "The server's reply is larger than %zu bytes, or its header is too large",
+            t->request->size_max);
     if (t->address_refused)
-        return reply_error(reply, "unreachable", "The server's address is link-local, multicast or unspecified: refused");
+        return reply_error(reply, "unreachable",
+                           "The server's address is link-local, multicast or unspecified: refused");
     return reply_error(reply, "unreachable", "%s", text);
 }
 
@@ -256,7 +265,8 @@ static int copy_content_type(CURL *curl, Reply *reply)
 {
     const char *text = NULL;
 
-    if (curl_easy_getinfo(curl, CURLINFO_CONTENT_TYPE, &text) != CURLE_OK || !text || strlen(text) > FETCH_CONTENT_TYPE_MAX)
+    if (curl_easy_getinfo(curl, CURLINFO_CONTENT_TYPE, &text) != CURLE_OK || !text ||
+        strlen(text) > FETCH_CONTENT_TYPE_MAX)
         return 0;
     reply->content_type = strdup(text);
     if (!reply->content_type)
@@ -270,7 +280,8 @@ static int copy_etag(CURL *curl, Reply *reply)
 {
     struct curl_header *header;
 
-    if (curl_easy_header(curl, "ETag", 0, CURLH_HEADER, -1, &header) != CURLHE_OK || !fetch_etag_is_valid(header->value))
+    if (curl_easy_header(curl, "ETag", 0, CURLH_HEADER, -1, &header) != CURLHE_OK ||
+        !fetch_etag_is_valid(header->value))
         return 0;
     reply->etag = strdup(header->value);
     return reply->etag ? 0 : -ENOMEM;
@@ -283,7 +294,8 @@ static int take_answer(CURL *curl, Transaction *t, Reply *reply)
 
     if (!fetch_url_is_http(t->request->url))
         status = HTTP_OK; /* or curl would not have come here */
-    else if (curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status) != CURLE_OK || status < 100 || status > 599)
+    else if (curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status) != CURLE_OK || status < 100 ||
+             status > 599)
         return reply_error(reply, "unreachable", "The server's answer has no valid HTTP status");
     r = copy_content_type(curl, reply);
     if (r >= 0)

@@ -13,15 +13,17 @@ typedef struct Reply {
     char *message;     /* one sentence for error */
     long status;
     char *content_type, *etag; /* NULL when the server sent none that is fit to be handed on */
-    int body_fd;        /* sealed; -EBADF when there is no body */
+    int body_fd;               /* sealed; -EBADF when there is no body */
 } Reply;
 
 /* Loads what the transaction needs from files, before the sandbox. */
 int transaction_prepare(void);
 
-/* Does it, and gives up when client_fd hangs up (-ECANCELED). What went wrong with the server is in *ret, not in the result. */
+/* Does it, and gives up when client_fd hangs up (-ECANCELED). What went wrong with the server is in
+ * *ret, not in the result. */
 int transaction_run(const Request *request, int client_fd, Reply *ret);
 void reply_done(Reply *reply);
 
-/* May this be connected to? Not: link-local, multicast, broadcast and unspecified addresses, nor any family but IPv4 and IPv6. */
+/* May this be connected to? Not: link-local, multicast, broadcast and unspecified addresses, nor
+ * any family but IPv4 and IPv6. */
 bool address_is_allowed(const struct sockaddr *address, socklen_t size);

@@ -160,9 +160,7 @@ int apply_hosts(Hostd *hostd, const char *text)
     return atomic_write_at(hostd->state_fd, HOSTS_FILE_NAME, text, strlen(text), 0644);
 }
 
-/* --- On the bus
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- On the bus ------------------------------------------------------------------------------- */
 
 int host1_get_unread(sd_bus *bus, const char *path, const char *interface, const char *property,
                      sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error)

@@ -57,9 +57,7 @@ static int add(const char *line, const char *reason, void *userdata)
     return check->problems ? config_problem(check->problems, line, "%s", reason) : 0;
 }
 
-/* --- Is it there?
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- Is it there? ----------------------------------------------------------------------------- */
 
 /* A VRF is a network device of that type. */
 static bool is_vrf(const char *name)
@@ -116,9 +114,7 @@ static bool is_running(const char *state)
            (streq(state, "active") || streq(state, "reloading") || streq(state, "activating"));
 }
 
-/* --- SNMP
- * -----------------------------------------------------------------------------------------------------------
- */
+/* --- SNMP ------------------------------------------------------------------------------------- */
 
 static int every_snmp_line(Check *check, const char *reason)
 {
@@ -152,9 +148,7 @@ static void on_snmp_state(const char *state, const char *why, void *userdata)
     step_done(check, is_running(state) ? 0 : every_snmp_line(check, reason));
 }
 
-/* --- sshd
- * -----------------------------------------------------------------------------------------------------------
- */
+/* --- sshd ------------------------------------------------------------------------------------- */
 
 /* The last line of what sshd complained about: earlier ones may be about what does not matter. */
 static const char *last_line(char *text)
@@ -231,9 +225,7 @@ static void on_ssh_state(const char *state, const char *why, void *userdata)
         step_done(check, r);
 }
 
-/* --- Both
- * -----------------------------------------------------------------------------------------------------------
- */
+/* --- Both ------------------------------------------------------------------------------------- */
 
 /* What stays as it is was checked before. It must not keep what has nothing to do with it from
  * being committed. */

@@ -15,8 +15,7 @@
 #define SOURCE "chancery"
 #define LINE_SIZE 320U
 
-/* --- "system": domain ...
- * ------------------------------------------------------------------------------------------- */
+/* --- "system": domain ... --------------------------------------------------------------------- */
 
 static bool has_word(const char *text, const char *word)
 {
@@ -134,8 +133,7 @@ static int apply_system(void *userdata, uint64_t commit, json_object *section)
     return text ? apply_hosts(userdata, text) : -ENOMEM;
 }
 
-/* --- "services": ssh server, netconf-yang agent, snmp-server
- * -------------------------------------------------------- */
+/* --- "services": ssh server, netconf-yang agent, snmp-server ---------------------------------- */
 
 static int check(void *userdata, json_object *section, ConfigProblems *problems)
 {

@@ -11,9 +11,7 @@
 #define HEAD                                                                                       \
     "# Made by chancery-hostd from the configuration. Do not edit: see chancery-hostd(8).\n"
 
-/* --- sshd
- * -----------------------------------------------------------------------------------------------------------
- */
+/* --- sshd ------------------------------------------------------------------------------------- */
 
 static bool has_name(const NameList *list, const char *name)
 {
@@ -79,9 +77,7 @@ char *render_sshd(const Services *services)
     return NULL;
 }
 
-/* --- snmpd
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- snmpd ------------------------------------------------------------------------------------ */
 
 char *render_snmpd(const Services *services)
 {
@@ -112,9 +108,7 @@ char *render_snmp_agent(const Services *services)
     return strdup(services->traps_pki ? HEAD "traps pki\n" : "");
 }
 
-/* --- Names of hosts
- * -------------------------------------------------------------------------------------------------
- */
+/* --- Names of hosts --------------------------------------------------------------------------- */
 
 static bool is_address(json_object *o)
 {

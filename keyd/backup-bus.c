@@ -8,7 +8,7 @@
 #include "org.chancery.Keys1.h"
 #include "x509-render.h"
 
-/* --- Out --- */
+/* --- Out -------------------------------------------------------------------------------------- */
 
 static void log_export(sd_bus_message *m, const Key *key, const void *recipient, size_t size)
 {
@@ -80,7 +80,7 @@ int keys1_method_export_wrapped(sd_bus_message *m, void *userdata, sd_bus_error 
     return r < 0 ? r : 1;
 }
 
-/* --- In --- */
+/* --- In --------------------------------------------------------------------------------------- */
 
 typedef struct Restoration {
     Keyd *keyd;

@@ -14,7 +14,7 @@
 /* 2.25 and a UUID: the attribute that has what a key file says of the key. */
 #define DESCRIPTION_OID "2.25.274823510968318204712366157392210483541"
 
-/* --- Out --- */
+/* --- Out -------------------------------------------------------------------------------------- */
 
 static int refuse(int error, const char **ret_reason, const char *reason)
 {
@@ -159,7 +159,7 @@ int backup_wrap(const Key *key, const void *recipient, size_t recipient_size, vo
     return r;
 }
 
-/* --- The shape --- */
+/* --- The shape -------------------------------------------------------------------------------- */
 
 #define OID_AUTH_ENVELOPED "\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x01\x17"
 #define OID_DATA "\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01"
@@ -300,7 +300,7 @@ int backup_check(DerSpan wrapped, DerSpan *ret_key_id, const char **ret_reason)
     return 0;
 }
 
-/* --- In --- */
+/* --- In --------------------------------------------------------------------------------------- */
 
 /* RFC 5280 section 4.2.1.2, (1): what nearly everybody takes. */
 static bool has_key_id(const Key *key, DerSpan key_id)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Keys on their way to another router, or to a safe: CMS AuthEnvelopedData (RFC 5083) with
- * AES-256-GCM for one recipient, by RSA-OAEP or ECDH. Inside is PKCS#8, one or two, the first of which
- * has what a key file says of the key as an attribute. Nothing here is for the main loop but
+ * AES-256-GCM for one recipient, by RSA-OAEP or ECDH. Inside is PKCS#8, one or two, the first of
+ * which has what a key file says of the key as an attribute. Nothing here is for the main loop but
  * backup_wrap() and backup_recipient(). */
 #pragma once
 
@@ -24,6 +24,6 @@ int backup_check(DerSpan wrapped, DerSpan *ret_key_id, const char **ret_reason);
 /* Could this key be the recipient's? key_id as before. */
 bool backup_recipient(const Key *key, DerSpan key_id);
 
-/* -EKEYREJECTED: not for this recipient, or changed; -EBADMSG: not a key of ours. wrapped has to have
- * been checked. */
+/* -EKEYREJECTED: not for this recipient, or changed; -EBADMSG: not a key of ours. wrapped has to
+ * have been checked. */
 int backup_unwrap(DerSpan wrapped, const Key *recipient, Key **ret);

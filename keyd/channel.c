@@ -67,7 +67,7 @@ struct Channels {
     LIST_HEAD(ChannelList, Channel) list;
 };
 
-/* --- One channel --- */
+/* --- One channel ------------------------------------------------------------------------------ */
 
 static void channel_unref(Channel *c)
 {
@@ -110,7 +110,7 @@ static void channel_pause(Channel *c)
     channel_resume(c);
 }
 
-/* --- Answers, in a worker thread --- */
+/* --- Answers, in a worker thread -------------------------------------------------------------- */
 
 static unsigned refusal_code(int error)
 {
@@ -193,7 +193,7 @@ static void request_release(SignTask *task)
     free(q);
 }
 
-/* --- Requests, in the reading thread --- */
+/* --- Requests, in the reading thread ---------------------------------------------------------- */
 
 static int request_new(Channel *c, const ChannelRequest *parsed, int fd, Request **ret)
 {
@@ -350,7 +350,7 @@ static void *reader(void *data)
     }
 }
 
-/* --- All channels --- */
+/* --- All channels ----------------------------------------------------------------------------- */
 
 int channels_new(SignPool *pool, Channels **ret)
 {

@@ -60,8 +60,7 @@ static int pair_generate(const EVP_PKEY *parameters, EVP_PKEY **ret)
     _cleanup_(BN_freep) BIGNUM *p = NULL, *q = NULL, *g = NULL, *y = BN_new();
     _cleanup_(BN_CTX_freep) BN_CTX *context = BN_CTX_secure_new();
 
-    if (!x || !y || !context ||
-        EVP_PKEY_get_bn_param(parameters, OSSL_PKEY_PARAM_FFC_P, &p) != 1 ||
+    if (!x || !y || !context || EVP_PKEY_get_bn_param(parameters, OSSL_PKEY_PARAM_FFC_P, &p) != 1 ||
         EVP_PKEY_get_bn_param(parameters, OSSL_PKEY_PARAM_FFC_Q, &q) != 1 ||
         EVP_PKEY_get_bn_param(parameters, OSSL_PKEY_PARAM_FFC_G, &g) != 1)
         return -EIO;

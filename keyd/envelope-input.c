@@ -19,7 +19,7 @@ static int refuse(const char **ret_reason, const char *reason)
     return -EBADMSG;
 }
 
-/* --- The payload --- */
+/* --- The payload ------------------------------------------------------------------------------ */
 
 /* One more than the value of each character of base64url. */
 static const uint8_t base64url_values[256] = {
@@ -65,7 +65,7 @@ bool envelope_payload_end_is_valid(DerSpan payload)
     }
 }
 
-/* --- The header's members --- */
+/* --- The header's members --------------------------------------------------------------------- */
 
 static int check_algorithm_and_type(json_object *header, const EnvelopeExpectation *expected,
                                     const char **ret_reason)

@@ -28,7 +28,7 @@ typedef struct Header {
     DerSpan public_keys[2]; /* the second one is empty, or that of the encryption pair */
 } Header;
 
-/* --- Writing --- */
+/* --- Writing ---------------------------------------------------------------------------------- */
 
 /* The file is put together here; what does not fit marks it as full. */
 typedef struct Output {
@@ -147,7 +147,7 @@ int key_file_seal(const Kek *kek, const Key *key, void **ret_data, size_t *ret_s
     return 0;
 }
 
-/* --- Reading --- */
+/* --- Reading ---------------------------------------------------------------------------------- */
 
 static int take(DerSpan *input, size_t size, DerSpan *ret)
 {

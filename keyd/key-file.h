@@ -17,8 +17,8 @@
  * Version 1 has neither flags nor a second public key; it is read, and never written. Two pairs of
  * one label are one file, so that a kill never leaves one without, or with the wrong, other.
  *
- * Everything before the nonce is associated data: a file whose label, usage, flags or public key was
- * changed, or that was put together from two, does not open. */
+ * Everything before the nonce is associated data: a file whose label, usage, flags or public key
+ * was changed, or that was put together from two, does not open. */
 #pragma once
 
 #include <stddef.h>

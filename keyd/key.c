@@ -245,9 +245,8 @@ int key_sign(Key *k, Digest digest, DerSpan input, int (*check)(DerSpan piece, v
     signature = malloc(size);
     if (!signature)
         return -ENOMEM;
-    r = digest == DIGEST_NONE
-            ? sign_whole(k, input, check, userdata, signature, &size)
-            : sign_digest(k, digest, input, check, userdata, signature, &size);
+    r = digest == DIGEST_NONE ? sign_whole(k, input, check, userdata, signature, &size)
+                              : sign_digest(k, digest, input, check, userdata, signature, &size);
     if (r < 0) {
         ERR_clear_error();
         return r;

@@ -18,15 +18,17 @@ typedef struct Keyd {
     SignPool *pool;
     Channels *channels;
     UserKeys *user_keys;
-    int state_fd, runtime_fd; /* of the users' keys; runtime_fd is -1 when there is no such folder */
-    bool user_keys_busy;      /* one change at a time */
+    int state_fd,
+        runtime_fd;      /* of the users' keys; runtime_fd is -1 when there is no such folder */
+    bool user_keys_busy; /* one change at a time */
 } Keyd;
 
 /* keys-bus.c: org.chancery.Keys1 and .Key */
 int keys_bus_init(Keyd *k);
 int key_path(const Key *key, char **ret);
 int key_announce_removed(Keyd *k, const Key *key);
-/* At the end of a job: a key that was written becomes what its name stands for. how: "generated". */
+/* At the end of a job: a key that was written becomes what its name stands for. how: "generated".
+ */
 int key_publish(Keyd *k, Job *job, Key *key, const char *how);
 /* What store_claim() says, for the caller. */
 int claim_error(int error, const char *algorithm, const char *label, sd_bus_error *reterr_error);
@@ -39,7 +41,8 @@ void signing_bus_check_channels(Keyd *k);
 /* user-keys-bus.c: org.chancery.Keys1.UserKeys */
 int user_keys_bus_init(Keyd *k);
 void user_keys_bus_done(Keyd *k);
-/* host-keys.c: makes the keys of the first boot; after user_keys_bus_init(), which opens the folders */
+/* host-keys.c: makes the keys of the first boot; after user_keys_bus_init(), which opens the
+ * folders */
 void host_keys_init(Keyd *k);
 /* rights-config.c: the sections "trustpoints" and "grants" */
 int rights_config_init(Keyd *k);

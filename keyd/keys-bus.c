@@ -12,7 +12,7 @@
 
 #define KEYS_PREFIX KEYS_PATH "/key"
 
-/* --- Objects --- */
+/* --- Objects ---------------------------------------------------------------------------------- */
 
 /* The encryption pair of usage keys is an object of its own, beside the signature pair. */
 #define ENCRYPTION_SUFFIX "/" KEY_USAGE_ENCRYPTION
@@ -197,7 +197,7 @@ static int announce_replaced(Keyd *k, const Key *old, const Key *new)
                                           "Size", "Created", "Exportable", "PublicKey", NULL);
 }
 
-/* --- Find --- */
+/* --- Find ------------------------------------------------------------------------------------- */
 
 int keys1_method_find(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
 {
@@ -218,7 +218,7 @@ int keys1_method_find(sd_bus_message *m, void *userdata, sd_bus_error *reterr_er
     return r < 0 ? r : sd_bus_reply_method_return(m, "o", path);
 }
 
-/* --- Generate --- */
+/* --- Generate --------------------------------------------------------------------------------- */
 
 typedef struct Generation {
     Keyd *keyd;

@@ -96,7 +96,7 @@ static int apply(void *userdata, uint64_t commit, json_object *section)
     return 0;
 }
 
-/* --- Grants --- */
+/* --- Grants ----------------------------------------------------------------------------------- */
 
 static int grant_problem(ConfigProblems *problems, const Grant *g, const char *sentence)
 {

@@ -26,7 +26,7 @@ typedef enum SecureMemoryKind {
 
 const char *secure_memory_kind_to_string(SecureMemoryKind kind);
 
-/* --- One arena --- */
+/* --- One arena -------------------------------------------------------------------------------- */
 
 typedef struct SecureArena SecureArena;
 
@@ -45,7 +45,7 @@ bool secure_arena_is_sound(SecureArena *a);
 /* Bytes in use, with what managing them costs. */
 size_t secure_arena_used(SecureArena *a);
 
-/* --- The one of the process --- */
+/* --- The one of the process ------------------------------------------------------------------- */
 
 /* Makes the arena and hands it to OpenSSL; to be called before anything of OpenSSL is. The arena is
  * smaller than SECURE_MEMORY_SIZE when RLIMIT_MEMLOCK is. -EBUSY when OpenSSL has allocated memory

@@ -87,7 +87,7 @@ static void *worker(void *data)
     return NULL;
 }
 
-/* --- What came by the bus --- */
+/* --- What came by the bus --------------------------------------------------------------------- */
 
 static void item_run(SignTask *task, const atomic_bool *cancelled)
 {
@@ -215,8 +215,7 @@ static int on_wake(sd_event_source *s, int fd, uint32_t revents, void *userdata)
 /* With the lock held. */
 static bool is_idle(const SignPool *p)
 {
-    return p->n_threads > 0 && !p->stopping && p->n_running == 0 &&
-           STAILQ_EMPTY(&p->queue.waiting);
+    return p->n_threads > 0 && !p->stopping && p->n_running == 0 && STAILQ_EMPTY(&p->queue.waiting);
 }
 
 /* While nobody else has to wait for it. */
@@ -278,7 +277,7 @@ int sign_pool_submit(SignPool *p, sd_bus_message *m, uid_t uid, TypedSign *t)
     return 0;
 }
 
-/* --- What came by a channel --- */
+/* --- What came by a channel ------------------------------------------------------------------- */
 
 int sign_pool_source_init(SignPool *p, uid_t uid, FairSource *ret)
 {
@@ -323,7 +322,7 @@ void sign_pool_run(SignPool *p, FairSource *s, SignTask *t)
         (void)pthread_cond_signal(&p->work_is_waiting);
 }
 
-/* --- The pool --- */
+/* --- The pool --------------------------------------------------------------------------------- */
 
 static size_t count_cores(void)
 {

@@ -37,12 +37,12 @@ void sign_pool_stop(SignPool *p);
 SignPool *sign_pool_free(SignPool *p);
 DEFINE_TRIVIAL_CLEANUP_FUNC(SignPool *, sign_pool_free);
 
-/* Takes over *t and leaves it empty; what is quick, when nothing else is under way, is answered before
- * this returns. -EDQUOT when this user, or everybody, has too many under way;
- * then *t stays with the caller. */
+/* Takes over *t and leaves it empty; what is quick, when nothing else is under way, is answered
+ * before this returns. -EDQUOT when this user, or everybody, has too many under way; then *t stays
+ * with the caller. */
 int sign_pool_submit(SignPool *p, sd_bus_message *m, uid_t uid, TypedSign *t);
 
-/* --- For the channels; from any thread --- */
+/* --- For the channels; from any thread -------------------------------------------------------- */
 
 typedef struct SignTask {
     FairTask fair; /* first */
@@ -55,6 +55,6 @@ typedef struct SignTask {
 int sign_pool_source_init(SignPool *p, uid_t uid, FairSource *ret);
 void sign_pool_source_done(SignPool *p, FairSource *s);
 void sign_pool_put(SignPool *p, FairSource *s, SignTask *t);
-/* Runs it in this thread when nothing else is waiting or under way, else as sign_pool_put(): for what
- * is quick. */
+/* Runs it in this thread when nothing else is waiting or under way, else as sign_pool_put(): for
+ * what is quick. */
 void sign_pool_run(SignPool *p, FairSource *s, SignTask *t);

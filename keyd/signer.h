@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A signature over a digest, with contexts that are kept: what OpenSSL looks up and allocates for a
- * signature costs a quarter of a P-256 one. A key keeps a few for the threads that sign with it, and
- * they go with the key. */
+ * signature costs a quarter of a P-256 one. A key keeps a few for the threads that sign with it,
+ * and they go with the key. */
 #pragma once
 
 #include <openssl/evp.h>

@@ -216,7 +216,7 @@ int keys1_signing_method_sign(sd_bus_message *m, void *userdata, sd_bus_error *r
     return work_submit(m, k, uid, &t, reterr_error);
 }
 
-/* --- Decrypting --- */
+/* --- Decrypting ------------------------------------------------------------------------------- */
 
 static int check_unwrap_budget(sd_bus_message *m, const SignCall *c, Key *key,
                                sd_bus_error *reterr_error)
@@ -310,7 +310,7 @@ void signing_bus_answer(sd_bus_message *m, const TypedSign *t, const SignOutcome
         log_warning_errno(r, "Failed to answer a call of Sign, ignoring: %m");
 }
 
-/* --- Channels --- */
+/* --- Channels --------------------------------------------------------------------------------- */
 
 static int channel_open(sd_bus_message *m, Keyd *k, TypedSign *t, sd_bus_error *reterr_error)
 {
@@ -415,7 +415,7 @@ int keys1_signing_method_get_pair_public_key(sd_bus_message *m, void *userdata,
     return r < 0 ? r : answer_public_key(m, pair_find(k, algorithm, label, pair), reterr_error);
 }
 
-/* --- For users whom a grant lets --- */
+/* --- For users whom a grant lets -------------------------------------------------------------- */
 
 int keys1_granted_method_sign(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
 {

@@ -13,7 +13,7 @@ static int refuse(int error, const char **ret_reason, const char *reason)
     return error;
 }
 
-/* --- Public keys --- */
+/* --- Public keys ------------------------------------------------------------------------------ */
 
 static uint8_t *put_string(uint8_t *p, const void *data, size_t size)
 {
@@ -102,7 +102,7 @@ int ssh_blob(const Key *key, uint8_t ret[static SSH_BLOB_MAX], size_t *ret_size)
     return r;
 }
 
-/* --- The request --- */
+/* --- The request ------------------------------------------------------------------------------ */
 
 static int take_string(DerSpan *input, DerSpan *ret)
 {

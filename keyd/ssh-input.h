@@ -9,8 +9,8 @@
 #define SSH_BLOB_MAX 2048U
 
 /* Is it the request to log in with this very key, for the signature algorithm that goes with the
- * digest? OpenSSH's form that is bound to the host's key as well is one too. 0, -EPERM for another's
- * key, or -EBADMSG; with a static reason. */
+ * digest? OpenSSH's form that is bound to the host's key as well is one too. 0, -EPERM for
+ * another's key, or -EBADMSG; with a static reason. */
 int ssh_input_check(DerSpan input, const Key *key, Digest digest, const char **ret_reason);
 
 /* -EOPNOTSUPP for DSA. */

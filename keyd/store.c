@@ -24,7 +24,7 @@ struct Store {
     size_t n_claims;
 };
 
-/* --- Loading --- */
+/* --- Loading ---------------------------------------------------------------------------------- */
 
 bool store_is_file_name(const char *name)
 {
@@ -167,7 +167,7 @@ Store *store_free(Store *s)
     return NULL;
 }
 
-/* --- Access --- */
+/* --- Access ----------------------------------------------------------------------------------- */
 
 static Key **store_slot(Store *s, const char *algorithm, const char *label)
 {

@@ -13,9 +13,9 @@ typedef struct Store Store;
 /* A name that a key's file may have. */
 bool store_is_file_name(const char *name);
 
-/* Takes over kek, which may be NULL: then no key can be opened, and none be made (-ENOKEY); and dirfd,
- * on failure too. Clears what a killed process left behind, loads every
- * key file; what is damaged is moved aside, what another KEK sealed is left alone, both are logged.
+/* Takes over kek, which may be NULL: then no key can be opened, and none be made (-ENOKEY); and
+ * dirfd, on failure too. Clears what a killed process left behind, loads every key file; what is
+ * damaged is moved aside, what another KEK sealed is left alone, both are logged.
  */
 int store_open(int dirfd, Kek *kek, Store **ret);
 Store *store_free(Store *s);
@@ -30,8 +30,8 @@ size_t store_count(Store *s);
 Key *store_get(Store *s, size_t i);
 
 /* Claims a name for a key that is about to be made, so that no other takes it meanwhile. -EEXIST
- * when there is a key and it is not to be replaced; -ENOKEY when there is no key-encryption key; -EBUSY when the name is claimed; -EDQUOT when
- * there would be more than STORE_KEYS_MAX. */
+ * when there is a key and it is not to be replaced; -ENOKEY when there is no key-encryption key;
+ * -EBUSY when the name is claimed; -EDQUOT when there would be more than STORE_KEYS_MAX. */
 int store_claim(Store *s, const KeyAlgorithm *algorithm, const char *label, bool replace);
 void store_unclaim(Store *s, const KeyAlgorithm *algorithm, const char *label);
 

@@ -29,7 +29,7 @@ static int open_sequence(DerSpan input, DerSpan *ret, const char **ret_reason)
     return 0;
 }
 
-/* --- CertificationRequestInfo --- */
+/* --- CertificationRequestInfo ----------------------------------------------------------------- */
 
 /* 1.2.840.113549.1.9.n */
 #define PKCS9 "\x2a\x86\x48\x86\xf7\x0d\x01\x09"
@@ -120,7 +120,7 @@ int tbs_request_parse(DerSpan input, TbsRequest *ret, const char **ret_reason)
     return 0;
 }
 
-/* --- TBSCertificate --- */
+/* --- TBSCertificate --------------------------------------------------------------------------- */
 
 static int read_version_and_serial(DerSpan *content, const char **ret_reason)
 {

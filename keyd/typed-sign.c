@@ -77,7 +77,7 @@ static bool is_public_key_of(DerSpan public_key, const Key *key)
     return der_equal(public_key, key->public_key, key->public_key_size);
 }
 
-/* --- Rights --- */
+/* --- Rights ----------------------------------------------------------------------------------- */
 
 /* A CA key certifies itself and the key pairs of the trustpoints that name it: whoever took over
  * enrolld cannot have a key of his own certified. */
@@ -156,7 +156,7 @@ int typed_sign_permitted(TypedSign *t, Store *store, const KeyRights *rights,
     return refuse(-EPERM, ret_reason, "the purpose is not known");
 }
 
-/* --- Reading --- */
+/* --- Reading ---------------------------------------------------------------------------------- */
 
 static int check_request(const TypedSign *t, const char **ret_reason)
 {
@@ -289,7 +289,7 @@ static int check_envelope(const TypedSign *t, DerSpan *ret_payload, const char *
     return 0;
 }
 
-/* --- Signing --- */
+/* --- Signing ---------------------------------------------------------------------------------- */
 
 typedef struct Progress {
     const TypedSign *t;

@@ -48,8 +48,8 @@ typedef struct TypedSign {
     Key *subjects[TYPED_SIGN_SUBJECTS_MAX]; /* for PURPOSE_CERTIFICATE: whose public keys may be
                                                certified, besides its own */
     size_t n_subjects;
-    uid_t granted_to;      /* for purposes that grants are for */
-    size_t unwrapped_size; /* for purposes that decrypt: of the key that comes out */
+    uid_t granted_to;             /* for purposes that grants are for */
+    size_t unwrapped_size;        /* for purposes that decrypt: of the key that comes out */
     const atomic_bool *cancelled; /* may be NULL */
 } TypedSign;
 

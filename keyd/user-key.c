@@ -34,7 +34,7 @@ bool user_key_name_is_valid(const char *name)
            strspn(name, rest) == size && !streq(name, "root");
 }
 
-/* --- The blob --- */
+/* --- The blob --------------------------------------------------------------------------------- */
 
 static int take_string(DerSpan *input, DerSpan *ret)
 {
@@ -106,7 +106,7 @@ static int blob_write(const BIGNUM *n, const BIGNUM *e, UserKey *k)
     return 0;
 }
 
-/* --- The other forms --- */
+/* --- The other forms -------------------------------------------------------------------------- */
 
 static int pkey_read(EVP_PKEY *pkey, BIGNUM **ret_n, BIGNUM **ret_e)
 {
@@ -194,7 +194,7 @@ static int text_read(const char *text, size_t size, BIGNUM **ret_n, BIGNUM **ret
     return base64_read(text, (size_t)(end - text), ret_n, ret_e);
 }
 
-/* --- All of them --- */
+/* --- All of them ------------------------------------------------------------------------------ */
 
 static int spki_write(BIGNUM *n, BIGNUM *e, UserKey *k)
 {

@@ -23,8 +23,8 @@ typedef struct UserKey {
 void user_key_done(UserKey *k);
 
 /* Reads an RSA public key: the blob of RFC 4253, binary or in base64, a line of OpenSSH without
- * options, or PEM (PUBLIC KEY or RSA PUBLIC KEY). -EBADMSG for everything else, -EINVAL for a key of
- * a size or an exponent that nobody should use, -EMSGSIZE over USER_KEY_INPUT_MAX. */
+ * options, or PEM (PUBLIC KEY or RSA PUBLIC KEY). -EBADMSG for everything else, -EINVAL for a key
+ * of a size or an exponent that nobody should use, -EMSGSIZE over USER_KEY_INPUT_MAX. */
 int user_key_parse(const void *data, size_t size, UserKey *ret);
 
 /* Names of users that keys may be imported for: [A-Za-z0-9_][A-Za-z0-9._-]*, at most 31 bytes, not

@@ -12,15 +12,16 @@
 #include "names.h"
 #include "org.chancery.Keys1.h"
 
-/* --- Who may change whose --- */
+/* --- Who may change whose --------------------------------------------------------------------- */
 
 /* Whoever may have keys may have his own changed; those of others let in as others, which is for
  * who may make users. As bus_authorize() returns; "" becomes the caller. */
 static int authorize(sd_bus_message *m, const char *user, char **ret_user,
                      sd_bus_error *reterr_error)
 {
-    static const char *const own[] = {"crypto.execute", NULL},
-                             *const others[] = {"crypto.execute", "aaa.write", NULL};
+    static const char *const own[] = {"crypto.execute", NULL}, *const others[] = {"crypto.execute",
+                                                                                  "aaa.write",
+                                                                                  NULL};
     _cleanup_free_ char *caller = NULL;
     int r;
 
@@ -42,7 +43,7 @@ static int authorize(sd_bus_message *m, const char *user, char **ret_user,
     return *ret_user ? 1 : -ENOMEM;
 }
 
-/* --- Changing the list --- */
+/* --- Changing the list ------------------------------------------------------------------------ */
 
 typedef struct Change {
     Keyd *keyd;
@@ -117,7 +118,7 @@ static int check_busy(const Keyd *k, sd_bus_error *reterr_error)
                              : 0;
 }
 
-/* --- Import --- */
+/* --- Import ----------------------------------------------------------------------------------- */
 
 static int parse_key(const struct iovec *data, UserKey *ret, sd_bus_error *reterr_error)
 {
@@ -209,7 +210,7 @@ int keys1_user_keys_method_import(sd_bus_message *m, void *userdata, sd_bus_erro
     return r;
 }
 
-/* --- Remove --- */
+/* --- Remove ----------------------------------------------------------------------------------- */
 
 static int removal(sd_bus_message *m, Keyd *k, const char *user, unsigned slot,
                    sd_bus_error *reterr_error)
@@ -250,8 +251,7 @@ int keys1_user_keys_method_remove(sd_bus_message *m, void *userdata, sd_bus_erro
     return removal(m, userdata, user, slot, reterr_error);
 }
 
-int keys1_user_keys_method_remove_all(sd_bus_message *m, void *userdata,
-                                      sd_bus_error *reterr_error)
+int keys1_user_keys_method_remove_all(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
 {
     static const char *const tasks[] = {"crypto.execute", "aaa.write", NULL};
     int r = bus_authorize(m, tasks, NULL, reterr_error);
@@ -261,7 +261,7 @@ int keys1_user_keys_method_remove_all(sd_bus_message *m, void *userdata,
     return removal(m, userdata, NULL, 0, reterr_error);
 }
 
-/* --- List --- */
+/* --- List ------------------------------------------------------------------------------------- */
 
 static int append_entry(sd_bus_message *reply, const UserKeyEntry *entry)
 {
@@ -302,7 +302,7 @@ int keys1_user_keys_method_list(sd_bus_message *m, void *userdata, sd_bus_error 
     return r < 0 ? r : 1;
 }
 
-/* --- Start --- */
+/* --- Start ------------------------------------------------------------------------------------ */
 
 static int open_runtime_directory(void)
 {

@@ -83,7 +83,7 @@ int user_keys_with(const UserKeys *u, UserKeyEntry *entry, UserKeys **ret)
     return 0;
 }
 
-/* --- The state --- */
+/* --- The state -------------------------------------------------------------------------------- */
 
 static int entry_read(json_object *o, UserKeys *to)
 {
@@ -184,7 +184,7 @@ int user_keys_save(int dirfd, const UserKeys *u)
     return text ? atomic_write_at(dirfd, USER_KEYS_FILE, text, strlen(text), 0600) : -ENOMEM;
 }
 
-/* --- For sshd --- */
+/* --- For sshd --------------------------------------------------------------------------------- */
 
 int user_keys_export(int dirfd, const UserKeys *u)
 {

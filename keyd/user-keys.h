@@ -14,7 +14,7 @@
 
 typedef struct UserKeyEntry {
     char user[USER_NAME_MAX + 1];
-    unsigned slot; /* 1 to USER_KEY_SLOTS */
+    unsigned slot;     /* 1 to USER_KEY_SLOTS */
     uint64_t imported; /* microseconds since the epoch */
     UserKey key;
 } UserKeyEntry;
@@ -33,13 +33,14 @@ int user_keys_load(int dirfd, UserKeys **ret);
  * directory, and by exporting in the other. */
 int user_keys_save(int dirfd, const UserKeys *u);
 int user_keys_export(int dirfd, const UserKeys *u);
-/* Both. When the list has been saved it is the one that counts, although it may not be exported: then
- * nothing is, as sshd must never go on with a key that is gone. */
+/* Both. When the list has been saved it is the one that counts, although it may not be exported:
+ * then nothing is, as sshd must never go on with a key that is gone. */
 int user_keys_put(int state_fd, int runtime_fd, const UserKeys *u, bool *ret_saved);
 
 const UserKeyEntry *user_keys_find(const UserKeys *u, const char *user, unsigned slot);
 /* A copy with that entry, whose key is taken over, in place of the one in its slot. -EDQUOT when
  * there would be more than USER_KEYS_MAX. */
 int user_keys_with(const UserKeys *u, UserKeyEntry *entry, UserKeys **ret);
-/* A copy without some: user NULL is everybody, slot 0 each. Its size tells whether there were any. */
+/* A copy without some: user NULL is everybody, slot 0 each. Its size tells whether there were any.
+ */
 int user_keys_without(const UserKeys *u, const char *user, unsigned slot, UserKeys **ret);

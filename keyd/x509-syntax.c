@@ -73,7 +73,7 @@ int x509_read_public_key(DerSpan *input, DerSpan *ret_element, const char **ret_
     return 0;
 }
 
-/* --- Times --- */
+/* --- Times ------------------------------------------------------------------------------------ */
 
 #define TIME_DIGITS 14U /* YYYYMMDDHHMMSS */
 
@@ -132,7 +132,7 @@ int x509_read_validity(DerSpan *input, const char **ret_reason)
     return 0;
 }
 
-/* --- Extensions --- */
+/* --- Extensions ------------------------------------------------------------------------------- */
 
 /* The last bytes of 2.5.29.n, and of 1.3.6.1.5.5.7.1.1. */
 #define OID_SUBJECT_KEY_IDENTIFIER "\x55\x1d\x0e"

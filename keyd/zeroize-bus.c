@@ -7,7 +7,7 @@
 #include "names.h"
 #include "org.chancery.Keys1.h"
 
-/* --- What would go --- */
+/* --- What would go ---------------------------------------------------------------------------- */
 
 /* One name for a trustpoint that names the key as both its pairs. */
 static bool named_before(const KeyRights *rights, size_t i)
@@ -73,7 +73,7 @@ int keys1_method_plan_zeroize(sd_bus_message *m, void *userdata, sd_bus_error *r
     return r < 0 ? r : 1;
 }
 
-/* --- Its going --- */
+/* --- Its going -------------------------------------------------------------------------------- */
 
 typedef struct Zeroization {
     Keyd *keyd;

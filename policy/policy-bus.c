@@ -179,7 +179,7 @@ int policy1_method_get_running_configuration(sd_bus_message *m, void *userdata,
 int policy1_method_get_section(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
 {
     Policy *policy = userdata;
-    static const char *const known[] = {SECTION_SYSTEM, SECTION_AAA, SECTION_TRUSTPOINTS,
+    static const char *const known[] = {SECTION_SYSTEM,    SECTION_AAA,      SECTION_TRUSTPOINTS,
                                         SECTION_TRUSTPOOL, SECTION_SERVICES, SECTION_GRANTS,
                                         SECTION_DOSSIER};
     _cleanup_json_ json_object *section = NULL;

@@ -20,8 +20,9 @@ static void report_corrupt(const char *name, void *userdata)
     if (asprintf(&line, "commit %.*s", (int)strcspn(name, "."), name) < 0)
         line = NULL;
     if (line)
-        (void)failures_add(&policy->startup, line,
-                           "The record is damaged and was moved aside; the commit before it counts");
+        (void)failures_add(
+            &policy->startup, line,
+            "The record is damaged and was moved aside; the commit before it counts");
 }
 
 static void on_hostname_changed(void *userdata)

@@ -23,8 +23,8 @@ typedef struct Policy {
     Trial *trial;
     Session *sessions;
     uint64_t last_session;
-    FailureList startup; /* what was not as it should be when the daemon started */
-    unsigned rules_made; /* how often, so that nothing is decided by old ones */
+    FailureList startup;              /* what was not as it should be when the daemon started */
+    unsigned rules_made;              /* how often, so that nothing is decided by old ones */
     struct Transaction *transactions; /* the first one is being carried out, the others wait */
 } Policy;
 

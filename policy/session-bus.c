@@ -265,9 +265,9 @@ int session_reply_line(sd_bus_message *m, const Session *session, const ConfigPa
                                       config_mode_name(session->place.mode));
 }
 
-/* Entering a line does nothing by itself, and a commit asks about all of them. So somebody who types
- * many lines is not asked about for each one: what he held a moment ago, under the same rules, he
- * holds. */
+/* Entering a line does nothing by itself, and a commit asks about all of them. So somebody who
+ * types many lines is not asked about for each one: what he held a moment ago, under the same
+ * rules, he holds. */
 static bool was_granted(Session *session, const char *task)
 {
     const Policy *policy = session->policy;

@@ -75,9 +75,12 @@ static int read_commit_options(sd_bus_message *m, CommitOptions *o, sd_bus_error
 {
     bool on_trial = false;
     const BusOption options[] = {
-        {"label", 's', &o->label, NULL},           {"comment", 's', &o->comment, NULL},
-        {"proceed", 'b', &o->proceed, NULL},       {"replace", 'b', &o->replace, NULL},
-        {"force", 'b', &o->force, NULL},           {"best-effort", 'b', &o->best_effort, NULL},
+        {"label", 's', &o->label, NULL},
+        {"comment", 's', &o->comment, NULL},
+        {"proceed", 'b', &o->proceed, NULL},
+        {"replace", 'b', &o->replace, NULL},
+        {"force", 'b', &o->force, NULL},
+        {"best-effort", 'b', &o->best_effort, NULL},
         {"confirmed", 'u', &o->trial_seconds, &on_trial},
     };
     int r = bus_read_options(m, options, ELEMENTSOF(options), reterr_error);
@@ -93,8 +96,7 @@ static int read_commit_options(sd_bus_message *m, CommitOptions *o, sd_bus_error
         return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
                                  "A comment has at most %u bytes of printable text",
                                  COMMENT_SIZE_MAX);
-    if (on_trial &&
-        (o->trial_seconds < TRIAL_SECONDS_MIN || o->trial_seconds > TRIAL_SECONDS_MAX))
+    if (on_trial && (o->trial_seconds < TRIAL_SECONDS_MIN || o->trial_seconds > TRIAL_SECONDS_MAX))
         return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
                                  "A trial takes %u to %u seconds", TRIAL_SECONDS_MIN,
                                  TRIAL_SECONDS_MAX);

@@ -30,8 +30,8 @@ typedef struct Session {
     pid_t pid;              /* whose session it is; 0 when the bus does not know */
     char *process;          /* as it calls itself */
     bool committing;
-    bool exclusive;    /* nobody else may commit */
-    uint64_t opened;   /* microseconds since the epoch */
+    bool exclusive;       /* nobody else may commit */
+    uint64_t opened;      /* microseconds since the epoch */
     FailureList failures; /* of the last commit */
 
     /* the wire's */

@@ -358,8 +358,8 @@ static void announce(Transaction *t)
               "view the changes.",
               t->info.user, id);
     (void)sd_bus_emit_properties_changed(server_bus(t->policy->server), POLICY_PATH, POLICY_NAME,
-                                         "LastCommit", "LastCommitTime", "LastCommitUser", "ExecTimeout",
-                                         "SessionTimeout", NULL);
+                                         "LastCommit", "LastCommitTime", "LastCommitUser",
+                                         "ExecTimeout", "SessionTimeout", NULL);
 }
 
 static int write_commit(Transaction *t)

@@ -25,14 +25,15 @@ const char *authority_rejection_to_string(AuthorityRejection rejection)
 const char *authority_rejection_to_word(AuthorityRejection rejection)
 {
     static const char *const words[_AUTHORITY_REJECTION_MAX] = {
-        [AUTHORITY_MALFORMED] = "malformed", [AUTHORITY_NOT_CA] = "not-a-ca",       [AUTHORITY_EXPIRED] = "expired",
-        [AUTHORITY_WEAK] = "weak",           [AUTHORITY_DUPLICATE] = "duplicate",
+        [AUTHORITY_MALFORMED] = "malformed", [AUTHORITY_NOT_CA] = "not-a-ca",
+        [AUTHORITY_EXPIRED] = "expired",     [AUTHORITY_WEAK] = "weak",
+        [AUTHORITY_DUPLICATE] = "duplicate",
     };
 
     return words[rejection];
 }
 
-/* --- One ------------------------------------------------------------------------------------------------------------ */
+/* --- One -------------------------------------------------------------------------------------- */
 
 Authority *authority_ref(Authority *authority)
 {
@@ -71,8 +72,9 @@ static int read_key(Authority *authority, X509 *certificate)
     return digest_of(der, (size_t)size, authority->key_digest);
 }
 
-/* The values that X509_check_ca() documents: 1 is basicConstraints with CA:TRUE, 3 a self-signed version 1 certificate. The others are
- * guesses from keyUsage or from an extension of the nineties. */
+/* The values that X509_check_ca() documents: 1 is basicConstraints with CA:TRUE, 3 a self-signed
+ * version 1 certificate. The others are guesses from keyUsage or from an extension of the nineties.
+ */
 static void read_rights(Authority *authority, X509 *certificate)
 {
     int kind = X509_check_ca(certificate);
@@ -146,7 +148,7 @@ static AuthorityRejection judge(const Authority *authority, const AuthorityRules
     return _AUTHORITY_REJECTION_MAX;
 }
 
-/* --- Many ----------------------------------------------------------------------------------------------------------- */
+/* --- Many ------------------------------------------------------------------------------------- */
 
 AuthorityList *authority_list_new(void)
 {
@@ -168,8 +170,9 @@ AuthorityList *authority_list_free(AuthorityList *list)
     return NULL;
 }
 
-/* The slot that holds the digest, or the free one where it would be. The digest is somebody's certificate's: making many that fall together costs
- * that somebody as many SHA-256 as finding them costs us comparisons. */
+/* The slot that holds the digest, or the free one where it would be. The digest is somebody's
+ * certificate's: making many that fall together costs that somebody as many SHA-256 as finding them
+ * costs us comparisons. */
 static size_t find_slot(const AuthorityList *list, const uint8_t *digest)
 {
     size_t i;
@@ -181,7 +184,8 @@ static size_t find_slot(const AuthorityList *list, const uint8_t *digest)
     return i;
 }
 
-Authority *authority_list_find(const AuthorityList *list, const uint8_t digest[AUTHORITY_DIGEST_SIZE])
+Authority *authority_list_find(const AuthorityList *list,
+                               const uint8_t digest[AUTHORITY_DIGEST_SIZE])
 {
     uint32_t item = list->n_slots > 0 ? list->slots[find_slot(list, digest)] : 0;
 
@@ -255,7 +259,8 @@ static int reject(AuthorityList *list, AuthorityRejection reason, Authority *aut
     if (!grown)
         return -ENOMEM;
     list->reports = grown;
-    grown[list->n_reports++] = (AuthorityReport){reason, list->seen, authority ? authority_ref(authority) : NULL};
+    grown[list->n_reports++] =
+        (AuthorityReport){reason, list->seen, authority ? authority_ref(authority) : NULL};
     return 0;
 }
 
@@ -265,7 +270,8 @@ int authority_list_add_malformed(AuthorityList *list)
     return reject(list, AUTHORITY_MALFORMED, NULL);
 }
 
-int authority_list_add(AuthorityList *list, const void *der, size_t size, const AuthorityRules *rules)
+int authority_list_add(AuthorityList *list, const void *der, size_t size,
+                       const AuthorityRules *rules)
 {
     _cleanup_(authority_freep) Authority *authority = NULL;
     uint8_t digest[AUTHORITY_DIGEST_SIZE];
@@ -291,7 +297,8 @@ int authority_list_add(AuthorityList *list, const void *der, size_t size, const 
     if (r < 0)
         return r;
     rejection = judge(authority, rules);
-    return rejection == _AUTHORITY_REJECTION_MAX ? list_append(list, authority) : reject(list, rejection, authority);
+    return rejection == _AUTHORITY_REJECTION_MAX ? list_append(list, authority)
+                                                 : reject(list, rejection, authority);
 }
 
 size_t authority_list_rejected(const AuthorityList *list)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CA certificates, and ordered lists of them. An Authority never changes after it was made, so that several lists, and several threads, may hold it. */
+/* CA certificates, and ordered lists of them. An Authority never changes after it was made, so that
+ * several lists, and several threads, may hold it. */
 #pragma once
 
 #include <stdbool.h>
@@ -40,10 +41,10 @@ const char *authority_rejection_to_word(AuthorityRejection rejection);
 typedef struct AuthorityList AuthorityList;
 
 typedef struct AuthorityRules {
-    bool allow_v1;      /* self-signed version 1 roots, which cannot say that they are CAs */
+    bool allow_v1; /* self-signed version 1 roots, which cannot say that they are CAs */
     bool allow_expired;
-    bool refuse_weak;   /* see authority_is_weak() */
-    int64_t now;        /* seconds since the epoch */
+    bool refuse_weak;           /* see authority_is_weak() */
+    int64_t now;                /* seconds since the epoch */
     const AuthorityList *known; /* need not be parsed again; may be NULL */
 } AuthorityRules;
 
@@ -83,14 +84,18 @@ AuthorityList *authority_list_free(AuthorityList *list);
 DEFINE_TRIVIAL_CLEANUP_FUNC(AuthorityList *, authority_list_free);
 
 /* Adds the certificate, or counts and reports why not. Returns 0 or -ENOMEM. */
-int authority_list_add(AuthorityList *list, const void *der, size_t size, const AuthorityRules *rules);
+int authority_list_add(AuthorityList *list, const void *der, size_t size,
+                       const AuthorityRules *rules);
 /* Counts one that cannot even be read. Returns 0 or -ENOMEM. */
 int authority_list_add_malformed(AuthorityList *list);
 /* Takes one that has been judged elsewhere; 0 also when it is there already. */
 int authority_list_append(AuthorityList *list, const Authority *authority);
-/* Adds all items of the other list that are not there yet; both hold them then. Returns 0 or -ENOMEM. */
+/* Adds all items of the other list that are not there yet; both hold them then. Returns 0 or
+ * -ENOMEM. */
 int authority_list_join(AuthorityList *list, const AuthorityList *other);
-Authority *authority_list_find(const AuthorityList *list, const uint8_t digest[AUTHORITY_DIGEST_SIZE]);
+Authority *authority_list_find(const AuthorityList *list,
+                               const uint8_t digest[AUTHORITY_DIGEST_SIZE]);
 size_t authority_list_rejected(const AuthorityList *list);
-/* "3 expired, 1 without CA rights"; empty when none was rejected. The caller owns the text; NULL when out of memory. */
+/* "3 expired, 1 without CA rights"; empty when none was rejected. The caller owns the text; NULL
+ * when out of memory. */
 char *authority_list_describe_rejected(const AuthorityList *list);

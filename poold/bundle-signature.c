@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The signature of a signed bundle. What reaches OpenSSL's CMS code is a container that our own reader has taken apart before: a handful of signers, with
- * the digests and signature algorithms of the list below, over content that is there. */
+/* The signature of a signed bundle. What reaches OpenSSL's CMS code is a container that our own
+ * reader has taken apart before: a handful of signers, with the digests and signature algorithms of
+ * the list below, over content that is there. */
 #include "bundle.h"
 #include "pem.h"
 
 #define SIGNERS_MAX 4U
 #define OUTER_CERTIFICATES_MAX 64U
 #define FINGERPRINT_LENGTH 64U
-#define OID(...)                                                                                                                                   \
-    {                                                                                                                                              \
-        sizeof((const uint8_t[]){__VA_ARGS__}), {__VA_ARGS__}                                                                                      \
+#define OID(...)                                                                                   \
+    {                                                                                              \
+        sizeof((const uint8_t[]){__VA_ARGS__}),                                                    \
+        {                                                                                          \
+            __VA_ARGS__                                                                            \
+        }                                                                                          \
     }
 
 typedef struct Oid {
@@ -24,7 +28,8 @@ static const Oid digests_allowed[] = {
 };
 
 static const Oid signatures_allowed[] = {
-    OID(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01), /* RSA, with the digest of the signer */
+    OID(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01,
+        0x01), /* RSA, with the digest of the signer */
     OID(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a), /* RSASSA-PSS */
     OID(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0b), /* RSA with SHA-256 */
     OID(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0c), /* RSA with SHA-384 */
@@ -85,14 +90,19 @@ static int check_container(const BundleContainer *c, const char **ret_reason)
 
     if (!c->has_content || signers.size == 0)
         return fail(ret_reason, EBADMSG, "it is not signed, and a signer is configured");
-    if (count_elements(signers) > SIGNERS_MAX || count_elements(c->certificates) > OUTER_CERTIFICATES_MAX)
-        return fail(ret_reason, EKEYREJECTED, "its outer container has too many signers or certificates");
+    if (count_elements(signers) > SIGNERS_MAX ||
+        count_elements(c->certificates) > OUTER_CERTIFICATES_MAX)
+        return fail(ret_reason, EKEYREJECTED,
+                    "its outer container has too many signers or certificates");
     while (digests.size > 0)
         if (read_algorithm(&digests, digests_allowed, ELEMENTSOF(digests_allowed)) < 0)
-            return fail(ret_reason, EKEYREJECTED, "it is signed with a digest other than SHA-256, SHA-384 and SHA-512");
+            return fail(ret_reason, EKEYREJECTED,
+                        "it is signed with a digest other than SHA-256, SHA-384 and SHA-512");
     while (signers.size > 0)
         if (der_read(&signers, DER_SEQUENCE, &signer) < 0 || check_signer(signer) < 0)
-            return fail(ret_reason, EKEYREJECTED, "it is signed in a way that is not taken (RSA or ECDSA with SHA-256, SHA-384 or SHA-512 is)");
+            return fail(ret_reason, EKEYREJECTED,
+                        "it is signed in a way that is not taken (RSA or ECDSA with SHA-256, "
+                        "SHA-384 or SHA-512 is)");
     return 0;
 }
 
@@ -110,16 +120,19 @@ static bool has_fingerprint(X509 *certificate, const char *fingerprint)
 }
 
 /* Returns the certificate as one more reference, or NULL. */
-static X509 *find_signer(const STACK_OF(X509) *outer, const AuthorityList *authorities, const char *fingerprint)
+static X509 *find_signer(const STACK_OF(X509) * outer, const AuthorityList *authorities,
+                         const char *fingerprint)
 {
     X509 *found = NULL;
 
     for (int i = 0; i < sk_X509_num(outer); i++)
-        if (has_fingerprint(sk_X509_value(outer, i), fingerprint) && X509_up_ref(sk_X509_value(outer, i)))
+        if (has_fingerprint(sk_X509_value(outer, i), fingerprint) &&
+            X509_up_ref(sk_X509_value(outer, i)))
             return sk_X509_value(outer, i);
     for (size_t i = 0; authorities && i < authorities->n; i++)
         if (streq(authorities->items[i]->summary.sha256_fingerprint, fingerprint))
-            (void)certificate_parse(authorities->items[i]->der, authorities->items[i]->der_size, &found);
+            (void)certificate_parse(authorities->items[i]->der, authorities->items[i]->der_size,
+                                    &found);
     return found;
 }
 
@@ -127,13 +140,15 @@ static int verify(CMS_ContentInfo *cms, X509 *anchor)
 {
     _cleanup_(X509_STORE_freep) X509_STORE *store = X509_STORE_new();
 
-    if (!store || X509_STORE_add_cert(store, anchor) != 1 || X509_STORE_set_purpose(store, X509_PURPOSE_ANY) != 1 ||
+    if (!store || X509_STORE_add_cert(store, anchor) != 1 ||
+        X509_STORE_set_purpose(store, X509_PURPOSE_ANY) != 1 ||
         X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_NO_CHECK_TIME) != 1)
         return -ENOMEM;
     return CMS_verify(cms, NULL, store, NULL, NULL, CMS_BINARY) == 1 ? 0 : -EKEYREJECTED;
 }
 
-static int check_der(DerSpan der, const char *fingerprint, const AuthorityList *authorities, const char **ret_reason)
+static int check_der(DerSpan der, const char *fingerprint, const AuthorityList *authorities,
+                     const char **ret_reason)
 {
     _cleanup_(CMS_ContentInfo_freep) CMS_ContentInfo *cms = NULL;
     _cleanup_(x509_stack_freep) STACK_OF(X509) *outer = NULL;
@@ -153,23 +168,31 @@ static int check_der(DerSpan der, const char *fingerprint, const AuthorityList *
     outer = CMS_get1_certs(cms);
     anchor = find_signer(outer, authorities, fingerprint);
     if (!anchor)
-        return fail(ret_reason, EKEYREJECTED, "it is not signed by the configured signer, whose certificate is neither in it nor in the trustpool");
+        return fail(ret_reason, EKEYREJECTED,
+                    "it is not signed by the configured signer, whose certificate is neither in it "
+                    "nor in the trustpool");
     r = verify(cms, anchor);
-    return r == -EKEYREJECTED ? fail(ret_reason, EKEYREJECTED, "its signature is not one of the configured signer") : r;
+    return r == -EKEYREJECTED
+               ? fail(ret_reason, EKEYREJECTED, "its signature is not one of the configured signer")
+               : r;
 }
 
-/* The one container that the PEM text consists of: what stands beside it is covered by no signature. */
+/* The one container that the PEM text consists of: what stands beside it is covered by no
+ * signature. */
 static int decode_container(DerSpan text, void **ret, size_t *ret_size, const char **ret_reason)
 {
     PemBlock block, more;
 
     text = bundle_skip_mark(text);
-    if (pem_next(&text, &block) <= 0 || pem_next(&text, &more) != 0 || !(pem_has_label(&block, "PKCS7") || pem_has_label(&block, "CMS")))
-        return fail(ret_reason, EBADMSG, "it is not one signed PKCS#7 container, and a signer is configured");
+    if (pem_next(&text, &block) <= 0 || pem_next(&text, &more) != 0 ||
+        !(pem_has_label(&block, "PKCS7") || pem_has_label(&block, "CMS")))
+        return fail(ret_reason, EBADMSG,
+                    "it is not one signed PKCS#7 container, and a signer is configured");
     return pem_decode(block.text, ret, ret_size);
 }
 
-int bundle_check_signature(const void *data, size_t size, const char *fingerprint, const AuthorityList *authorities, const char **ret_reason)
+int bundle_check_signature(const void *data, size_t size, const char *fingerprint,
+                           const AuthorityList *authorities, const char **ret_reason)
 {
     DerSpan der = {data, size};
     _cleanup_free_ void *decoded = NULL;

@@ -41,7 +41,7 @@ static int count_malformed(BundleReader *reader)
     return r < 0 ? r : authority_list_add_malformed(reader->list);
 }
 
-/* --- Containers ----------------------------------------------------------------------------------------------------- */
+/* --- Containers ------------------------------------------------------------------------------- */
 
 static int fail(const char **ret_reason, const char *reason)
 {
@@ -55,34 +55,40 @@ static int open_signed_data(DerSpan der, DerSpan *ret_fields, const char **ret_r
     DerSpan content_info, type, explicit_content;
 
     if (der_check(der, DER_DEPTH_MAX) < 0 || der_read_only(der, DER_SEQUENCE, &content_info) < 0)
-        return fail(ret_reason, "it is no single well-formed DER structure (indefinite lengths are not taken)");
+        return fail(ret_reason,
+                    "it is no single well-formed DER structure (indefinite lengths are not taken)");
     if (der_read(&content_info, DER_OID, &type) < 0)
         return fail(ret_reason, "it is no PKCS#7 container");
     if (!der_equal(type, oid_signed_data, sizeof oid_signed_data))
         return fail(ret_reason, "the content type of the PKCS#7 container is not signed-data");
-    if (der_read(&content_info, DER_CONTEXT_CONSTRUCTED(0), &explicit_content) < 0 || der_end(&content_info) < 0 ||
-        der_read_only(explicit_content, DER_SEQUENCE, ret_fields) < 0)
+    if (der_read(&content_info, DER_CONTEXT_CONSTRUCTED(0), &explicit_content) < 0 ||
+        der_end(&content_info) < 0 || der_read_only(explicit_content, DER_SEQUENCE, ret_fields) < 0)
         return fail(ret_reason, "the PKCS#7 container has no signed-data in it");
     return 0;
 }
 
-/* RFC 5652 has content in an OCTET STRING whatever its type; PKCS#7 1.5 had a signed-data in it as it is. */
+/* RFC 5652 has content in an OCTET STRING whatever its type; PKCS#7 1.5 had a signed-data in it as
+ * it is. */
 static int open_content(DerSpan *fields, BundleContainer *c, const char **ret_reason)
 {
     DerSpan content_info, type, explicit_content;
     bool signed_data;
     int r;
 
-    if (der_read(fields, DER_SEQUENCE, &content_info) < 0 || der_read(&content_info, DER_OID, &type) < 0)
+    if (der_read(fields, DER_SEQUENCE, &content_info) < 0 ||
+        der_read(&content_info, DER_OID, &type) < 0)
         return fail(ret_reason, "the PKCS#7 container has no content type");
     signed_data = der_equal(type, oid_signed_data, sizeof oid_signed_data);
     if (!signed_data && !der_equal(type, oid_data, sizeof oid_data))
-        return fail(ret_reason, "the inner content type of the PKCS#7 container is neither data nor signed-data");
+        return fail(
+            ret_reason,
+            "the inner content type of the PKCS#7 container is neither data nor signed-data");
     r = der_read_optional(&content_info, DER_CONTEXT_CONSTRUCTED(0), &explicit_content);
     if (r < 0 || der_end(&content_info) < 0)
         return fail(ret_reason, "the content of the PKCS#7 container does not parse");
     c->has_content = r > 0;
-    if (!c->has_content || (signed_data && explicit_content.size > 0 && explicit_content.data[0] == DER_SEQUENCE)) {
+    if (!c->has_content ||
+        (signed_data && explicit_content.size > 0 && explicit_content.data[0] == DER_SEQUENCE)) {
         c->content = c->has_content ? explicit_content : (DerSpan){0};
         return 0;
     }
@@ -101,21 +107,22 @@ int bundle_open_container(DerSpan der, BundleContainer *ret, const char **ret_re
     r = open_signed_data(der, &fields, ret_reason);
     if (r < 0)
         return r;
-    if (der_read_uint64(&fields, &version) < 0 || version == 0 || version > 5 || der_read(&fields, DER_SET, &c.digests) < 0)
+    if (der_read_uint64(&fields, &version) < 0 || version == 0 || version > 5 ||
+        der_read(&fields, DER_SET, &c.digests) < 0)
         return fail(ret_reason, "the signed-data of the PKCS#7 container does not parse");
     r = open_content(&fields, &c, ret_reason);
     if (r < 0)
         return r;
     /* CRLs are not what is imported here; they are often sent along. */
     if (der_read_optional(&fields, DER_CONTEXT_CONSTRUCTED(0), &c.certificates) < 0 ||
-        der_read_optional(&fields, DER_CONTEXT_CONSTRUCTED(1), &crls) < 0 || der_read(&fields, DER_SET, &c.signers) < 0 ||
-        der_end(&fields) < 0)
+        der_read_optional(&fields, DER_CONTEXT_CONSTRUCTED(1), &crls) < 0 ||
+        der_read(&fields, DER_SET, &c.signers) < 0 || der_end(&fields) < 0)
         return fail(ret_reason, "the signed-data of the PKCS#7 container does not parse");
     *ret = c;
     return 0;
 }
 
-/* --- Reading -------------------------------------------------------------------------------------------------------- */
+/* --- Reading ---------------------------------------------------------------------------------- */
 
 /* CertificateSet: only the plain choice is a certificate in the sense of the pool. */
 static int read_certificates(BundleReader *reader, DerSpan set)
@@ -127,7 +134,8 @@ static int read_certificates(BundleReader *reader, DerSpan set)
 
         r = der_read_any(&set, &tag, &element, &content);
         if (r < 0)
-            return refuse(reader, EBADMSG, "the certificates of the PKCS#7 container are no well-formed DER");
+            return refuse(reader, EBADMSG,
+                          "the certificates of the PKCS#7 container are no well-formed DER");
         r = tag == DER_SEQUENCE ? add_certificate(reader, element) : count_malformed(reader);
         if (r < 0)
             return r;
@@ -146,7 +154,9 @@ static int read_container(BundleReader *reader, DerSpan der, unsigned nesting)
     if (r < 0)
         return r;
     if (!c.has_content && der_end(&c.signers) < 0)
-        return refuse(reader, EBADMSG, "the PKCS#7 container is signed and has no content; the certificates in it are its signers'");
+        return refuse(reader, EBADMSG,
+                      "the PKCS#7 container is signed and has no content; the certificates in it "
+                      "are its signers'");
     if (!c.has_content)
         return read_certificates(reader, c.certificates);
     if (nesting >= BUNDLE_NESTING_MAX)
@@ -165,17 +175,20 @@ static int read_pem_block(BundleReader *reader, const PemBlock *block, unsigned 
         return count_malformed(reader);
     r = pem_decode(block->text, &der, &size);
     if (r == -EBADMSG)
-        return pkcs7 ? refuse(reader, EBADMSG, "the base64 of its PKCS#7 block is wrong") : count_malformed(reader);
+        return pkcs7 ? refuse(reader, EBADMSG, "the base64 of its PKCS#7 block is wrong")
+                     : count_malformed(reader);
     if (r < 0)
         return r;
-    return pkcs7 ? read_container(reader, (DerSpan){der, size}, nesting) : add_certificate(reader, (DerSpan){der, size});
+    return pkcs7 ? read_container(reader, (DerSpan){der, size}, nesting)
+                 : add_certificate(reader, (DerSpan){der, size});
 }
 
 DerSpan bundle_skip_mark(DerSpan text)
 {
     static const uint8_t byte_order_mark[] = {0xef, 0xbb, 0xbf};
 
-    if (text.size > sizeof byte_order_mark && memcmp(text.data, byte_order_mark, sizeof byte_order_mark) == 0)
+    if (text.size > sizeof byte_order_mark &&
+        memcmp(text.data, byte_order_mark, sizeof byte_order_mark) == 0)
         return (DerSpan){text.data + sizeof byte_order_mark, text.size - sizeof byte_order_mark};
     return text;
 }
@@ -194,20 +207,26 @@ static int read_pem(BundleReader *reader, DerSpan text, unsigned nesting)
             return r;
     }
     if (r < 0)
-        return refuse(reader, EBADMSG, "a PEM block in it does not begin or end: it may be cut off");
+        return refuse(reader, EBADMSG,
+                      "a PEM block in it does not begin or end: it may be cut off");
     if (!any)
-        return refuse(reader, EBADMSG, nesting > 0 ? "the content of the PKCS#7 container is neither PEM nor PKCS#7" : "it is neither PEM nor PKCS#7");
+        return refuse(reader, EBADMSG,
+                      nesting > 0 ? "the content of the PKCS#7 container is neither PEM nor PKCS#7"
+                                  : "it is neither PEM nor PKCS#7");
     return 0;
 }
 
 static int read_any(BundleReader *reader, DerSpan data, unsigned nesting)
 {
     if (data.size == 0)
-        return refuse(reader, EBADMSG, nesting > 0 ? "the content of the PKCS#7 container is empty" : "it is empty");
-    return data.data[0] == DER_SEQUENCE ? read_container(reader, data, nesting) : read_pem(reader, data, nesting);
+        return refuse(reader, EBADMSG,
+                      nesting > 0 ? "the content of the PKCS#7 container is empty" : "it is empty");
+    return data.data[0] == DER_SEQUENCE ? read_container(reader, data, nesting)
+                                        : read_pem(reader, data, nesting);
 }
 
-int bundle_parse(const void *data, size_t size, const AuthorityRules *rules, AuthorityList **ret, const char **ret_reason)
+int bundle_parse(const void *data, size_t size, const AuthorityRules *rules, AuthorityList **ret,
+                 const char **ret_reason)
 {
     _cleanup_(authority_list_freep) AuthorityList *list = authority_list_new();
     BundleReader reader = {.rules = rules, .list = list, .reason = "there is not enough memory"};

@@ -40,7 +40,8 @@ static int note(Diff *diff, const char *change, const Authority *authority, cons
     if (r >= 0)
         r = put(o, "subject", json_object_new_string(authority->summary.subject));
     if (r >= 0)
-        r = put(o, "sha256-fingerprint", json_object_new_string(authority->summary.sha256_fingerprint));
+        r = put(o, "sha256-fingerprint",
+                json_object_new_string(authority->summary.sha256_fingerprint));
     if (r >= 0)
         r = put(o, "not-after", json_object_new_int64(authority->summary.not_after));
     if (r >= 0)
@@ -55,10 +56,12 @@ static int note(Diff *diff, const char *change, const Authority *authority, cons
 }
 
 /* The first of the list with this subject that the other list has not got. */
-static const Authority *find_counterpart(const AuthorityList *list, const AuthorityList *other, const Authority *authority)
+static const Authority *find_counterpart(const AuthorityList *list, const AuthorityList *other,
+                                         const Authority *authority)
 {
     for (size_t i = 0; i < list->n; i++)
-        if (authority_same_subject(list->items[i], authority) && !authority_list_find(other, list->items[i]->digest))
+        if (authority_same_subject(list->items[i], authority) &&
+            !authority_list_find(other, list->items[i]->digest))
             return list->items[i];
     return NULL;
 }
@@ -97,6 +100,7 @@ char *pool_diff(const AuthorityList *before, const Pool *after, size_t *ret_n)
     if (!list || !array || pool_each_active(after, add_active, list) < 0 || compare(&diff) < 0)
         return NULL;
     *ret_n = diff.n;
-    text = json_object_to_json_string_ext(array, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+    text = json_object_to_json_string_ext(array,
+                                          JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
     return text ? strdup(text) : NULL;
 }

@@ -29,12 +29,13 @@ static int compare(const void *a, const void *b)
 
     if ((*x)->subject_hash != (*y)->subject_hash)
         return (*x)->subject_hash < (*y)->subject_hash ? -1 : 1;
-    return memcmp((*x)->digest, (*y)->digest, sizeof (*x)->digest);
+    return memcmp((*x)->digest, (*y)->digest, sizeof(*x)->digest);
 }
 
 static int write_file(int dirfd, const char *name, const Authority *authority)
 {
-    _cleanup_close_ int fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
+    _cleanup_close_ int fd =
+        openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
     _cleanup_free_ char *text = NULL;
     size_t size;
     FILE *f;
@@ -55,7 +56,8 @@ static int write_file(int dirfd, const char *name, const Authority *authority)
     return r;
 }
 
-/* The name that X509_LOOKUP_hash_dir() looks for: the hash of the subject, and a number among those that have it in common. */
+/* The name that X509_LOOKUP_hash_dir() looks for: the hash of the subject, and a number among those
+ * that have it in common. */
 static int write_files(int dirfd, const Pool *pool)
 {
     _cleanup_free_ const Authority **items = calloc(pool_active(pool) + 1, sizeof *items);
@@ -93,7 +95,8 @@ static int remove_folder(int dirfd, const char *name)
         return error == ENOENT ? 0 : -error;
     }
     while ((entry = readdir(dir)))
-        if (!streq(entry->d_name, ".") && !streq(entry->d_name, "..") && unlinkat(fd, entry->d_name, 0) < 0)
+        if (!streq(entry->d_name, ".") && !streq(entry->d_name, "..") &&
+            unlinkat(fd, entry->d_name, 0) < 0)
             return -errno;
     return unlinkat(dirfd, name, AT_REMOVEDIR) < 0 ? -errno : 0;
 }
@@ -110,7 +113,8 @@ static int make_folder(int dirfd, const Pool *pool)
     return write_files(fd, pool);
 }
 
-/* Whoever has opened the old folder goes on with it: its files go when it is no longer the one that has the name. */
+/* Whoever has opened the old folder goes on with it: its files go when it is no longer the one that
+ * has the name. */
 static int swap_folder(int dirfd)
 {
     if (renameat2(dirfd, NEW_FOLDER, dirfd, EXPORT_FOLDER, RENAME_EXCHANGE) >= 0)

@@ -7,6 +7,7 @@
 #define EXPORT_FILE "ca-bundle.pem"
 #define EXPORT_FOLDER "certs"
 
-/* Writes both into the folder: one file with all certificates, and a folder of OpenSSL's kind with a file for each. Each of them is either the old or the new
- * one at any time. Returns 0 or a negative errno. */
+/* Writes both into the folder: one file with all certificates, and a folder of OpenSSL's kind with
+ * a file for each. Each of them is either the old or the new one at any time. Returns 0 or a
+ * negative errno. */
 int export_pool(int dirfd, const Pool *pool);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The import of a bundle: download, parse and build the new pool aside, in the worker thread; write the state file there too, which is the moment from which
- * on the import has happened; then, in the main loop, show the new pool. One import at a time. */
+/* The import of a bundle: download, parse and build the new pool aside, in the worker thread; write
+ * the state file there too, which is the moment from which on the import has happened; then, in the
+ * main loop, show the new pool. One import at a time. */
 #include "bundle.h"
 #include "diff.h"
 #include "errors.h"
@@ -51,7 +52,7 @@ static void import_free(void *userdata)
     free(import);
 }
 
-/* --- In the worker -------------------------------------------------------------------------------------------------- */
+/* --- In the worker ---------------------------------------------------------------------------- */
 
 static int download(Job *job, Import *import, FetchReply *reply)
 {
@@ -67,38 +68,47 @@ static int download(Job *job, Import *import, FetchReply *reply)
     job_progress(job, 0, "Downloading the bundle");
     r = fetch(&request, job_cancel_fd(job), reply);
     if (r == -EMSGSIZE)
-        return job_fail(job, ERROR_TOO_LARGE, "The bundle at %s is larger than 48 MiB", request.url);
+        return job_fail(job, ERROR_TOO_LARGE, "The bundle at %s is larger than 48 MiB",
+                        request.url);
     if (r == -EHOSTUNREACH)
-        return job_fail(job, ERROR_UNREACHABLE, "%s cannot be downloaded: %s", request.url, reply->error);
+        return job_fail(job, ERROR_UNREACHABLE, "%s cannot be downloaded: %s", request.url,
+                        reply->error);
     if (r < 0)
         return r;
     import->unchanged = reply->status == 304 && request.etag;
     if (import->unchanged)
         return 0;
     if (reply->status != 200)
-        return job_fail(job, ERROR_UNREACHABLE, "%s cannot be downloaded: the server answered with HTTP status %u", request.url, reply->status);
+        return job_fail(job, ERROR_UNREACHABLE,
+                        "%s cannot be downloaded: the server answered with HTTP status %u",
+                        request.url, reply->status);
     return 0;
 }
 
-static int refuse_bundle(Job *job, const Import *import, const FetchReply *reply, int r, const char *reason)
+static int refuse_bundle(Job *job, const Import *import, const FetchReply *reply, int r,
+                         const char *reason)
 {
     const char *type = reply->content_type;
 
     if (r == -EKEYREJECTED)
-        return job_fail(job, ERROR_VERIFICATION_FAILED, "The bundle at %s is not taken: %s", import->origin.url, reason);
-    return job_fail(job, r == -EMSGSIZE ? ERROR_TOO_LARGE : ERROR_MALFORMED, "What %s holds is no bundle of CA certificates: %s%s%s%s",
-                    import->origin.url, reason, type ? " (content type " : "", type ?: "", type ? ")" : "");
+        return job_fail(job, ERROR_VERIFICATION_FAILED, "The bundle at %s is not taken: %s",
+                        import->origin.url, reason);
+    return job_fail(job, r == -EMSGSIZE ? ERROR_TOO_LARGE : ERROR_MALFORMED,
+                    "What %s holds is no bundle of CA certificates: %s%s%s%s", import->origin.url,
+                    reason, type ? " (content type " : "", type ?: "", type ? ")" : "");
 }
 
 static int read_bundle(Job *job, const Import *import, const FetchReply *reply, AuthorityList **ret)
 {
-    const AuthorityRules rules = {.now = time(NULL), .refuse_weak = import->refuse_weak, .known = import->known};
+    const AuthorityRules rules = {
+        .now = time(NULL), .refuse_weak = import->refuse_weak, .known = import->known};
     const char *reason = NULL;
     int r = 0;
 
     job_progress(job, 50, "Reading the certificates");
     if (import->signer)
-        r = bundle_check_signature(reply->body, reply->body_size, import->signer, import->known, &reason);
+        r = bundle_check_signature(reply->body, reply->body_size, import->signer, import->known,
+                                   &reason);
     if (r >= 0)
         r = bundle_parse(reply->body, reply->body_size, &rules, ret, &reason);
     if (r == -EBADMSG || r == -EMSGSIZE || r == -EKEYREJECTED)
@@ -112,11 +122,14 @@ static int check_plausible(Job *job, const Import *import, const AuthorityList *
     size_t lost = list->n < import->n_before ? import->n_before - list->n : 0;
 
     if (list->n == 0)
-        return job_fail(job, ERROR_MALFORMED, "Nothing in the bundle at %s is usable, the trustpool stays as it is: %s", import->origin.url,
+        return job_fail(job, ERROR_MALFORMED,
+                        "Nothing in the bundle at %s is usable, the trustpool stays as it is: %s",
+                        import->origin.url,
                         import->rejected > 0 ? import->rejections : "no certificates");
     if (!import->force && lost * 100 > import->n_before * import->shrink_limit)
         return job_fail(job, ERROR_CONFLICT,
-                        "The bundle at %s would replace %zu CA certificates by %zu, a loss of more than %u%%: the trustpool stays as it is; use force when "
+                        "The bundle at %s would replace %zu CA certificates by %zu, a loss of more "
+                        "than %u%%: the trustpool stays as it is; use force when "
                         "that is meant",
                         import->origin.url, import->n_before, list->n, import->shrink_limit);
     return 0;
@@ -182,11 +195,13 @@ static int import_run(Job *job, void *userdata)
     import->origin.etag = TAKE_PTR(reply.etag);
     r = store_save(import->poold->state_fd, &import->origin, pool_get_downloaded(import->pool));
     if (r < 0)
-        return job_fail(job, ERROR_FAILED, "The certificates cannot be stored, the trustpool stays as it is: %s", strerror(-r));
+        return job_fail(job, ERROR_FAILED,
+                        "The certificates cannot be stored, the trustpool stays as it is: %s",
+                        strerror(-r));
     return 0;
 }
 
-/* --- In the main loop ----------------------------------------------------------------------------------------------- */
+/* --- In the main loop ------------------------------------------------------------------------- */
 
 /* The policy may have changed meanwhile. */
 static int remake_pool(Import *import)
@@ -206,8 +221,9 @@ static int take_pool(Job *job, Import *import)
     if (r < 0)
         return r;
     log_event(&event, LOG_FIELDS("USER", job_user(job), "URL", import->origin.url),
-              "Trustpool replaced by %s: %u CA certificates imported from %s, %u rejected%s%s", job_user(job), import->imported,
-              import->origin.url, import->rejected, import->rejected > 0 ? ": " : "", import->rejections);
+              "Trustpool replaced by %s: %u CA certificates imported from %s, %u rejected%s%s",
+              job_user(job), import->imported, import->origin.url, import->rejected,
+              import->rejected > 0 ? ": " : "", import->rejections);
     poold_replace(import->poold, TAKE_PTR(import->pool), &import->origin);
     r = job_result(job, "imported", 'u', &import->imported);
     if (r >= 0)
@@ -260,7 +276,8 @@ static int import_fill(Import *import, const Poold *poold, const ImportOrder *or
     import->signer = policy->signer ? strdup(policy->signer) : NULL;
     import->data = order->data ? malloc(order->size + 1) : NULL;
     import->known = authority_list_new();
-    if (!import->origin.url || !import->trust_anchors || (policy->signer && !import->signer) || (order->data && !import->data) || !import->known)
+    if (!import->origin.url || !import->trust_anchors || (policy->signer && !import->signer) ||
+        (order->data && !import->data) || !import->known)
         return -ENOMEM;
     if (order->data)
         memcpy(import->data, order->data, order->size);
@@ -272,7 +289,8 @@ static int import_fill(Import *import, const Poold *poold, const ImportOrder *or
     import->n_before = pool_downloaded(poold->pool);
     import->newer_only = order->newer_only;
     /* What was not looked at under this signer is looked at again. */
-    if (poold->origin.etag && streq_ptr(poold->origin.url, order->url) && streq_ptr(poold->origin.signer, policy->signer)) {
+    if (poold->origin.etag && streq_ptr(poold->origin.url, order->url) &&
+        streq_ptr(poold->origin.signer, policy->signer)) {
         import->origin.etag = strdup(poold->origin.etag);
         if (!import->origin.etag)
             return -ENOMEM;
@@ -308,9 +326,11 @@ static int import_new(Poold *poold, const ImportOrder *order, Import **ret)
     return 0;
 }
 
-int poold_import(Poold *poold, sd_bus_message *m, const ImportOrder *order, sd_bus_error *reterr_error)
+int poold_import(Poold *poold, sd_bus_message *m, const ImportOrder *order,
+                 sd_bus_error *reterr_error)
 {
-    JobWork work = {.kind = "import", .run = import_run, .done = import_done, .free_data = import_free};
+    JobWork work = {
+        .kind = "import", .run = import_run, .done = import_done, .free_data = import_free};
     Import *import;
     int r;
 
@@ -318,7 +338,8 @@ int poold_import(Poold *poold, sd_bus_message *m, const ImportOrder *order, sd_b
         work.kind = "diff";
         work.done = diff_done;
     } else if (poold->importing)
-        return sd_bus_error_setf(reterr_error, ERROR_BUSY, "Another import is running; try again when it has ended");
+        return sd_bus_error_setf(reterr_error, ERROR_BUSY,
+                                 "Another import is running; try again when it has ended");
     r = import_new(poold, order, &import);
     if (r < 0)
         return r;
@@ -329,7 +350,8 @@ int poold_import(Poold *poold, sd_bus_message *m, const ImportOrder *order, sd_b
 int poold_update(Poold *poold)
 {
     const ImportOrder order = {.url = poold->policy->url, .newer_only = true};
-    JobWork work = {.kind = "update", .run = import_run, .done = import_done, .free_data = import_free};
+    JobWork work = {
+        .kind = "update", .run = import_run, .done = import_done, .free_data = import_free};
     Import *import;
     int r;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The configuration section "trustpool", all of it optional: {"rsa-1024-disable": true, "policy": {"description": text, "cabundle-url": URL,
- * "cabundle-signer": fingerprint, "cabundle-shrink-limit": per cent, "crl-optional": true}}. */
+/* The configuration section "trustpool", all of it optional: {"rsa-1024-disable": true, "policy":
+ * {"description": text, "cabundle-url": URL, "cabundle-signer": fingerprint,
+ * "cabundle-shrink-limit": per cent, "crl-optional": true}}. */
 #include "policy.h"
 
 #include <ctype.h>
@@ -33,7 +34,7 @@ Policy *policy_free(Policy *policy)
     return NULL;
 }
 
-/* --- Reading -------------------------------------------------------------------------------------------------------- */
+/* --- Reading ---------------------------------------------------------------------------------- */
 
 /* problems is NULL for what has been checked before. */
 static int problem(ConfigProblems *problems, const char *line, const char *reason)
@@ -44,7 +45,8 @@ static int problem(ConfigProblems *problems, const char *line, const char *reaso
 }
 
 /* Returns 1 when it is there. */
-static int get_text(json_object *o, const char *name, const char *line, char **ret, ConfigProblems *problems)
+static int get_text(json_object *o, const char *name, const char *line, char **ret,
+                    ConfigProblems *problems)
 {
     const char *text;
     int r = json_get_string(o, name, &text);
@@ -88,7 +90,8 @@ static int read_shrink_limit(json_object *o, Policy *policy, ConfigProblems *pro
     if (r == -ENOENT)
         return 0;
     if (r < 0 || percent > 100)
-        return problem(problems, LINE_POLICY " cabundle shrink-limit", "the limit is a percentage from 0 to 100");
+        return problem(problems, LINE_POLICY " cabundle shrink-limit",
+                       "the limit is a percentage from 0 to 100");
     policy->shrink_limit = (unsigned)percent;
     return 0;
 }
@@ -102,15 +105,19 @@ static int read_cabundle(json_object *o, Policy *policy, ConfigProblems *problem
     if (r > 0 && poold_check_url(policy->url, &reason) < 0)
         r = problem(problems, LINE_POLICY " cabundle url", reason);
     if (r >= 0)
-        r = get_text(o, "cabundle-signer", LINE_POLICY " cabundle signer", &policy->signer, problems);
+        r = get_text(o, "cabundle-signer", LINE_POLICY " cabundle signer", &policy->signer,
+                     problems);
     if (r > 0 && !take_fingerprint(policy->signer))
-        r = problem(problems, LINE_POLICY " cabundle signer", "a SHA-256 fingerprint has 64 hex digits");
+        r = problem(problems, LINE_POLICY " cabundle signer",
+                    "a SHA-256 fingerprint has 64 hex digits");
     return r < 0 ? r : read_shrink_limit(o, policy, problems);
 }
 
 static int read_policy(json_object *o, Policy *policy, ConfigProblems *problems)
 {
-    static const char *const members[] = {"cabundle-url", "cabundle-signer", "cabundle-shrink-limit", "crl-optional", "description", NULL};
+    static const char *const members[] = {"cabundle-url",          "cabundle-signer",
+                                          "cabundle-shrink-limit", "crl-optional",
+                                          "description",           NULL};
     int r;
 
     if (json_only_members(o, members) < 0)
@@ -120,7 +127,8 @@ static int read_policy(json_object *o, Policy *policy, ConfigProblems *problems)
         return problem(problems, LINE_POLICY " crl optional", "it is not true");
     r = get_text(o, "description", LINE_POLICY " description", &policy->description, problems);
     if (r > 0 && !is_description(policy->description))
-        r = problem(problems, LINE_POLICY " description", "a description has 1 to 80 printable characters");
+        r = problem(problems, LINE_POLICY " description",
+                    "a description has 1 to 80 printable characters");
     return r < 0 ? r : read_cabundle(o, policy, problems);
 }
 
@@ -138,7 +146,8 @@ static int read_section(json_object *section, Policy *policy, ConfigProblems *pr
     r = json_get_object(section, "policy", &o);
     if (r == -ENOENT)
         return 0;
-    return r < 0 ? problem(problems, LINE_POLICY, "the policy is not an object") : read_policy(o, policy, problems);
+    return r < 0 ? problem(problems, LINE_POLICY, "the policy is not an object")
+                 : read_policy(o, policy, problems);
 }
 
 Policy *policy_new(void)

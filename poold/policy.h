@@ -11,12 +11,13 @@
 #define SHRINK_LIMIT_DEFAULT 50U
 
 typedef struct Policy {
-    char *url;             /* where updates come from; may be NULL */
-    char *signer;          /* SHA-256 fingerprint, upper-case hex; NULL: bundles need not be signed */
-    char *description;     /* may be NULL */
-    unsigned shrink_limit; /* per cent of the downloaded certificates that an import may take away without force */
+    char *url;         /* where updates come from; may be NULL */
+    char *signer;      /* SHA-256 fingerprint, upper-case hex; NULL: bundles need not be signed */
+    char *description; /* may be NULL */
+    unsigned shrink_limit; /* per cent of the downloaded certificates that an import may take away
+                              without force */
     bool refuse_weak;
-    bool crl_optional;     /* verifications go without a CRL that is not there */
+    bool crl_optional; /* verifications go without a CRL that is not there */
 } Policy;
 
 /* What holds without configuration. */

@@ -26,7 +26,7 @@ Pool *pool_free(Pool *pool)
     return NULL;
 }
 
-/* --- Which are active ----------------------------------------------------------------------------------------------- */
+/* --- Which are active ------------------------------------------------------------------------- */
 
 static int compare_subjects(const void *a, const void *b)
 {
@@ -94,7 +94,7 @@ int pool_each_active(const Pool *pool, pool_callback_t callback, void *userdata)
     return r < 0 ? r : 0;
 }
 
-/* --- The bundle ----------------------------------------------------------------------------------------------------- */
+/* --- The bundle ------------------------------------------------------------------------------- */
 
 /* After a line that tells people which one it is. */
 int authority_write_pem(FILE *f, const Authority *authority)
@@ -214,7 +214,7 @@ const char *pool_bundle(const Pool *pool, size_t *ret_size)
     return pool->bundle;
 }
 
-/* --- The list ------------------------------------------------------------------------------------------------------- */
+/* --- The list --------------------------------------------------------------------------------- */
 
 static bool matches(const Authority *authority, const PoolFilter *filter)
 {
@@ -224,13 +224,16 @@ static bool matches(const Authority *authority, const PoolFilter *filter)
         return false;
     if (!filter->fingerprint)
         return true;
-    return strncasecmp(s->sha256_fingerprint, filter->fingerprint, strlen(filter->fingerprint)) == 0 ||
+    return strncasecmp(s->sha256_fingerprint, filter->fingerprint, strlen(filter->fingerprint)) ==
+               0 ||
            strncasecmp(s->sha1_fingerprint, filter->fingerprint, strlen(filter->fingerprint)) == 0;
 }
 
-static void write_authority(JsonWriter *w, const Authority *authority, const char *source, PoolState state)
+static void write_authority(JsonWriter *w, const Authority *authority, const char *source,
+                            PoolState state)
 {
-    static const char *const words[] = {[POOL_ACTIVE] = "active", [POOL_SUPERSEDED] = "superseded", [POOL_WEAK] = "weak"};
+    static const char *const words[] = {
+        [POOL_ACTIVE] = "active", [POOL_SUPERSEDED] = "superseded", [POOL_WEAK] = "weak"};
     const CertificateSummary *s = &authority->summary;
     _cleanup_free_ char *der = base64_encode(authority->der, authority->der_size);
 
@@ -258,6 +261,7 @@ void pool_write_list(const Pool *pool, const PoolFilter *filter, JsonWriter *w)
             write_authority(w, pool->built_in->items[i], "built-in", pool->built_in_states[i]);
     for (size_t i = 0; i < pool->downloaded->n; i++)
         if (matches(pool->downloaded->items[i], filter))
-            write_authority(w, pool->downloaded->items[i], "downloaded", pool->downloaded_states[i]);
+            write_authority(w, pool->downloaded->items[i], "downloaded",
+                            pool->downloaded_states[i]);
     json_end_array(w);
 }

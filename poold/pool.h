@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The trustpool: the built-in CAs, the downloaded ones, and which of them are active. A Pool never changes: an import makes a new one, aside, and
- * whoever holds the pointer replaces it. */
+/* The trustpool: the built-in CAs, the downloaded ones, and which of them are active. A Pool never
+ * changes: an import makes a new one, aside, and whoever holds the pointer replaces it. */
 #pragma once
 
 #include "authority.h"
@@ -14,8 +14,10 @@ typedef enum PoolState {
     POOL_WEAK,       /* "crypto ca rsa 1024 disable" is configured and meant for it */
 } PoolState;
 
-/* built_in stays the caller's and has to outlive the pool; downloaded becomes the pool's, on failure too. refuse_weak: see authority_is_weak(). */
-int pool_new(const AuthorityList *built_in, AuthorityList *downloaded, bool refuse_weak, Pool **ret);
+/* built_in stays the caller's and has to outlive the pool; downloaded becomes the pool's, on
+ * failure too. refuse_weak: see authority_is_weak(). */
+int pool_new(const AuthorityList *built_in, AuthorityList *downloaded, bool refuse_weak,
+             Pool **ret);
 Pool *pool_free(Pool *pool);
 DEFINE_TRIVIAL_CLEANUP_FUNC(Pool *, pool_free);
 
@@ -28,7 +30,8 @@ int64_t pool_earliest_expiry(const Pool *pool);
 /* The same among those that expire after that moment; 0 when there is none. */
 int64_t pool_next_expiry(const Pool *pool, int64_t after);
 
-/* Called for each active certificate, built-in ones first. Stops at the first negative return, and returns it. */
+/* Called for each active certificate, built-in ones first. Stops at the first negative return, and
+ * returns it. */
 typedef int (*pool_callback_t)(const Authority *authority, void *userdata);
 int pool_each_active(const Pool *pool, pool_callback_t callback, void *userdata);
 

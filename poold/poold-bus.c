@@ -36,7 +36,8 @@ static int list_to_memfd(const Pool *pool, const PoolFilter *filter)
 int trust_pool1_method_list(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
 {
     PoolFilter filter = {0};
-    const BusOption options[] = {{"subject", 's', &filter.subject, NULL}, {"fingerprint", 's', &filter.fingerprint, NULL}};
+    const BusOption options[] = {{"subject", 's', &filter.subject, NULL},
+                                 {"fingerprint", 's', &filter.fingerprint, NULL}};
     _cleanup_close_ int fd = -EBADF;
     Poold *poold = userdata;
     int r;
@@ -50,7 +51,8 @@ int trust_pool1_method_list(sd_bus_message *m, void *userdata, sd_bus_error *ret
     return sd_bus_reply_method_return(m, "h", fd);
 }
 
-static int import_from_url(sd_bus_message *m, Poold *poold, ImportOrder *order, const BusOption *options, size_t n, sd_bus_error *reterr_error)
+static int import_from_url(sd_bus_message *m, Poold *poold, ImportOrder *order,
+                           const BusOption *options, size_t n, sd_bus_error *reterr_error)
 {
     const char *reason;
     int r;
@@ -61,7 +63,8 @@ static int import_from_url(sd_bus_message *m, Poold *poold, ImportOrder *order, 
     if (r < 0)
         return r;
     if (poold_check_url(order->url, &reason) < 0)
-        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT, "Nothing can be imported: %s", reason);
+        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
+                                 "Nothing can be imported: %s", reason);
     return poold_import(poold, m, order, reterr_error);
 }
 
@@ -94,7 +97,8 @@ static bool is_name(const char *text)
 int trust_pool1_method_import_data(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
 {
     ImportOrder order = {.url = "data"};
-    const BusOption options[] = {{"force", 'b', &order.force, NULL}, {"name", 's', &order.url, NULL}};
+    const BusOption options[] = {{"force", 'b', &order.force, NULL},
+                                 {"name", 's', &order.url, NULL}};
     _cleanup_free_ void *data = NULL;
     int fd, r;
 
@@ -104,12 +108,14 @@ int trust_pool1_method_import_data(sd_bus_message *m, void *userdata, sd_bus_err
     if (r < 0)
         return r;
     if (!is_name(order.url))
-        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT, "The name has to be 1 to 800 printable ASCII characters");
+        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
+                                 "The name has to be 1 to 800 printable ASCII characters");
     r = memfd_read(fd, BUNDLE_SIZE_MAX, &data, &order.size);
     if (r == -EMSGSIZE)
         return sd_bus_error_setf(reterr_error, ERROR_TOO_LARGE, "The bundle is larger than 48 MiB");
     if (r == -EBADFD)
-        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT, "The bundle has to come as a sealed memory file");
+        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
+                                 "The bundle has to come as a sealed memory file");
     if (r < 0)
         return r;
     order.data = data;
@@ -152,11 +158,13 @@ int trust_pool1_method_verify(sd_bus_message *m, void *userdata, sd_bus_error *r
         return r;
     if (parse_revocation(revocation, &request.revocation) < 0 || now > TIME_MAX)
         return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
-                                 "The revocation is required, optional or none, and the time in seconds before the year 10000");
+                                 "The revocation is required, optional or none, and the time in "
+                                 "seconds before the year 10000");
     r = memfd_read(fd, VERIFY_SIZE_MAX, &data, &request.size);
     if (r < 0)
-        return sd_bus_error_setf(reterr_error, r == -EMSGSIZE ? ERROR_TOO_LARGE : ERROR_INVALID_ARGUMENT,
-                                 "The certificates have to come as a sealed memory file of at most 4 MiB");
+        return sd_bus_error_setf(
+            reterr_error, r == -EMSGSIZE ? ERROR_TOO_LARGE : ERROR_INVALID_ARGUMENT,
+            "The certificates have to come as a sealed memory file of at most 4 MiB");
     request.time = (int64_t)now;
     request.data = data;
     return poold_verify(userdata, m, &request, reterr_error);
@@ -189,24 +197,27 @@ int trust_pool1_method_clean(sd_bus_message *m, void *userdata, sd_bus_error *re
     int r;
 
     if (poold->importing)
-        return sd_bus_error_setf(reterr_error, ERROR_BUSY, "An import is running; try again when it has ended");
+        return sd_bus_error_setf(reterr_error, ERROR_BUSY,
+                                 "An import is running; try again when it has ended");
     r = bus_sender_name(m, &user);
     if (r < 0)
         return r;
     r = clean(poold);
     if (r < 0)
         return log_error_errno(r, "Failed to remove the downloaded CA certificates: %m");
-    log_event(&event, LOG_FIELDS("USER", user), "Trustpool cleaned by %s: %zu downloaded CA certificates removed", user, removed);
+    log_event(&event, LOG_FIELDS("USER", user),
+              "Trustpool cleaned by %s: %zu downloaded CA certificates removed", user, removed);
     return sd_bus_reply_method_return(m, "u", (uint32_t)removed);
 }
 
-#define GETTER(name, type, value)                                                                                                        \
-    int trust_pool1_get_##name(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,        \
-                               void *userdata, sd_bus_error *reterr_error)                                                               \
-    {                                                                                                                                    \
-        const Poold *poold = userdata;                                                                                                   \
-                                                                                                                                         \
-        return sd_bus_message_append(reply, type, value);                                                                                \
+#define GETTER(name, type, value)                                                                  \
+    int trust_pool1_get_##name(sd_bus *bus, const char *path, const char *interface,               \
+                               const char *property, sd_bus_message *reply, void *userdata,        \
+                               sd_bus_error *reterr_error)                                         \
+    {                                                                                              \
+        const Poold *poold = userdata;                                                             \
+                                                                                                   \
+        return sd_bus_message_append(reply, type, value);                                          \
     }
 GETTER(built_in, "u", (uint32_t)pool_built_in(poold->pool))
 GETTER(downloaded, "u", (uint32_t)pool_downloaded(poold->pool))

@@ -13,7 +13,8 @@ static const SandboxPath sandbox_paths[] = {
 
 static const Sandbox sandbox = {
     .name = "poold",
-    .calls = SANDBOX_CALLS_FILES_READ | SANDBOX_CALLS_FILES_WRITE | SANDBOX_CALLS_MEMFD | SANDBOX_CALLS_UNIX_SOCKET,
+    .calls = SANDBOX_CALLS_FILES_READ | SANDBOX_CALLS_FILES_WRITE | SANDBOX_CALLS_MEMFD |
+             SANDBOX_CALLS_UNIX_SOCKET,
     .paths = sandbox_paths,
     .files_max = 1024,
 };

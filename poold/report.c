@@ -24,7 +24,8 @@ static int make_entry(const AuthorityReport *report, json_object **ret)
     if (r >= 0 && report->authority)
         r = add(o, "subject", json_object_new_string(report->authority->summary.subject));
     if (r >= 0 && report->authority)
-        r = add(o, "sha256-fingerprint", json_object_new_string(report->authority->summary.sha256_fingerprint));
+        r = add(o, "sha256-fingerprint",
+                json_object_new_string(report->authority->summary.sha256_fingerprint));
     if (r < 0)
         return r;
     *ret = TAKE_PTR(o);
@@ -48,6 +49,7 @@ char *report_rejected(const AuthorityList *list)
             return NULL;
         }
     }
-    text = json_object_to_json_string_ext(array, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+    text = json_object_to_json_string_ext(array,
+                                          JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
     return text ? strdup(text) : NULL;
 }

@@ -16,10 +16,12 @@ static void read_built_in(AuthorityList *list)
 
     r = store_read_built_in(BUILT_IN_FILE, list);
     if (r < 0)
-        log_warning_errno(r, "The system's CA certificates in %s cannot be read, ignoring: %m", BUILT_IN_FILE);
+        log_warning_errno(r, "The system's CA certificates in %s cannot be read, ignoring: %m",
+                          BUILT_IN_FILE);
     r = store_read_built_in_folder(BUILT_IN_FOLDER, list, &name);
     if (r < 0)
-        log_warning_errno(r, "The vendor's CA certificates in %s/%s cannot be read, ignoring: %m", BUILT_IN_FOLDER, name ?: "");
+        log_warning_errno(r, "The vendor's CA certificates in %s/%s cannot be read, ignoring: %m",
+                          BUILT_IN_FOLDER, name ?: "");
     if (list->n == 0)
         log_warning("There are no built-in CA certificates");
 }
@@ -36,8 +38,9 @@ static int read_downloaded(int dirfd, AuthorityList **ret, StoreOrigin *ret_orig
     if (r != -EBADMSG)
         return r;
     log_event(&event, LOG_FIELDS("FILE", STORE_FILE),
-              "The downloaded CA certificates in %s do not parse; moved to %s.corrupt, going on with the built-in ones", STORE_FILE,
-              STORE_FILE);
+              "The downloaded CA certificates in %s do not parse; moved to %s.corrupt, going on "
+              "with the built-in ones",
+              STORE_FILE, STORE_FILE);
     r = quarantine_at(dirfd, STORE_FILE);
     if (r < 0)
         return r;
@@ -60,7 +63,8 @@ static void write_exports(const Poold *poold)
     int r = export_pool(poold->runtime_fd, poold->pool);
 
     if (r < 0)
-        log_error_errno(r, "The pool cannot be exported, other programs go on with the former one: %m");
+        log_error_errno(
+            r, "The pool cannot be exported, other programs go on with the former one: %m");
 }
 
 static void show_pool(Poold *poold, Pool *pool)
@@ -70,11 +74,12 @@ static void show_pool(Poold *poold, Pool *pool)
     pool_free(poold->pool);
     poold->pool = pool;
     write_exports(poold);
-    r = sd_bus_emit_properties_changed(server_bus(poold->server), TRUSTPOOL_PATH, TRUSTPOOL_NAME, "BuiltIn", "Downloaded", "Active",
-                                       "EarliestExpiry", NULL);
+    r = sd_bus_emit_properties_changed(server_bus(poold->server), TRUSTPOOL_PATH, TRUSTPOOL_NAME,
+                                       "BuiltIn", "Downloaded", "Active", "EarliestExpiry", NULL);
     if (r < 0)
         log_warning_errno(r, "The change of the pool cannot be announced on the bus, ignoring: %m");
-    r = sd_bus_emit_signal(server_bus(poold->server), TRUSTPOOL_PATH, TRUSTPOOL_NAME, "Changed", NULL);
+    r = sd_bus_emit_signal(server_bus(poold->server), TRUSTPOOL_PATH, TRUSTPOOL_NAME, "Changed",
+                           NULL);
     if (r < 0)
         log_warning_errno(r, "The change of the pool cannot be announced on the bus, ignoring: %m");
     update_arm(poold->update);
@@ -142,8 +147,8 @@ static int poold_load(Poold *poold)
     if (r < 0)
         return r;
     write_exports(poold);
-    log_info("%zu built-in and %zu downloaded CA certificates, %zu of them active", pool_built_in(poold->pool),
-             pool_downloaded(poold->pool), pool_active(poold->pool));
+    log_info("%zu built-in and %zu downloaded CA certificates, %zu of them active",
+             pool_built_in(poold->pool), pool_downloaded(poold->pool), pool_active(poold->pool));
     return 0;
 }
 

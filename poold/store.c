@@ -16,7 +16,7 @@ static const AuthorityRules built_in_rules = {.allow_v1 = true, .allow_expired =
 /* What was once taken stays, whatever the clock says now. */
 static const AuthorityRules stored_rules = {.allow_expired = true};
 
-/* --- Built-in ------------------------------------------------------------------------------------------------------- */
+/* --- Built-in --------------------------------------------------------------------------------- */
 
 int store_read_built_in(const char *path, AuthorityList *list)
 {
@@ -76,12 +76,14 @@ int store_read_built_in_folder(const char *path, AuthorityList *list, char **ret
     return result;
 }
 
-/* --- Downloaded ----------------------------------------------------------------------------------------------------- */
+/* --- Downloaded ------------------------------------------------------------------------------- */
 
 #define DIGEST_TEXT_SIZE 65U
 
-/* Over all that the file says, so that a flipped bit does not go unnoticed: a root's own signature proves nothing. */
-static int make_digest(const char *url, const char *etag, const char *signer, uint64_t imported, const AuthorityList *list, char ret[DIGEST_TEXT_SIZE])
+/* Over all that the file says, so that a flipped bit does not go unnoticed: a root's own signature
+ * proves nothing. */
+static int make_digest(const char *url, const char *etag, const char *signer, uint64_t imported,
+                       const AuthorityList *list, char ret[DIGEST_TEXT_SIZE])
 {
     _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *context = EVP_MD_CTX_new();
     unsigned char digest[EVP_MAX_MD_SIZE];
@@ -90,7 +92,8 @@ static int make_digest(const char *url, const char *etag, const char *signer, ui
 
     if (!context)
         return -ENOMEM;
-    ok = EVP_DigestInit_ex2(context, EVP_sha256(), NULL) && EVP_DigestUpdate(context, url, strlen(url) + 1) &&
+    ok = EVP_DigestInit_ex2(context, EVP_sha256(), NULL) &&
+         EVP_DigestUpdate(context, url, strlen(url) + 1) &&
          (!etag || EVP_DigestUpdate(context, etag, strlen(etag) + 1)) &&
          (!signer || EVP_DigestUpdate(context, signer, strlen(signer) + 1)) &&
          EVP_DigestUpdate(context, &imported, sizeof imported);
@@ -136,16 +139,20 @@ static int load_certificates(json_object *certificates, AuthorityList *list)
 
 static int load_object(json_object *o, AuthorityList *list, StoreOrigin *ret)
 {
-    static const char *const members[] = {"format", "url", "etag", "signer", "imported", "certificates", "sha256", NULL};
+    static const char *const members[] = {"format",   "url",          "etag",   "signer",
+                                          "imported", "certificates", "sha256", NULL};
     const char *url, *etag = NULL, *signer = NULL, *digest;
     json_object *certificates;
     char expected[DIGEST_TEXT_SIZE];
     uint64_t format, imported;
     int r;
 
-    if (json_only_members(o, members) < 0 || json_get_uint64(o, "format", &format) < 0 || format != FORMAT ||
-        json_get_string(o, "url", &url) < 0 || json_get_string(o, "etag", &etag) == -EBADMSG ||
-        json_get_string(o, "signer", &signer) == -EBADMSG || json_get_uint64(o, "imported", &imported) < 0 || imported > INT64_MAX || json_get_array(o, "certificates", &certificates) < 0 ||
+    if (json_only_members(o, members) < 0 || json_get_uint64(o, "format", &format) < 0 ||
+        format != FORMAT || json_get_string(o, "url", &url) < 0 ||
+        json_get_string(o, "etag", &etag) == -EBADMSG ||
+        json_get_string(o, "signer", &signer) == -EBADMSG ||
+        json_get_uint64(o, "imported", &imported) < 0 || imported > INT64_MAX ||
+        json_get_array(o, "certificates", &certificates) < 0 ||
         json_get_string(o, "sha256", &digest) < 0)
         return -EBADMSG;
     r = load_certificates(certificates, list);
@@ -153,7 +160,8 @@ static int load_object(json_object *o, AuthorityList *list, StoreOrigin *ret)
         r = make_digest(url, etag, signer, imported, list, expected);
     if (r < 0)
         return r;
-    /* The pool is one entity: with one of its certificates unreadable, it is not what was imported. */
+    /* The pool is one entity: with one of its certificates unreadable, it is not what was imported.
+     */
     if (authority_list_rejected(list) > 0 || !streq(digest, expected))
         return -EBADMSG;
     ret->url = strdup(url);
@@ -260,7 +268,8 @@ int store_save(int dirfd, const StoreOrigin *origin, const AuthorityList *list)
         r = add(o, "sha256", json_object_new_string(digest));
     if (r < 0)
         return r;
-    text = json_object_to_json_string_length(o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &length);
+    text = json_object_to_json_string_length(
+        o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &length);
     if (!text)
         return -ENOMEM;
     return atomic_write_at(dirfd, STORE_FILE, text, length, 0600);

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where the pool comes from: the system's and the vendor's CAs, and the file that the downloaded ones are kept in. */
+/* Where the pool comes from: the system's and the vendor's CAs, and the file that the downloaded
+ * ones are kept in. */
 #pragma once
 
 #include "bundle.h"
 
-/* A file with bundles, of the built-in kind: version 1 roots and expired certificates are taken. Adds to list what is not in it yet. Returns 0,
- * -ENOENT, -EBADMSG, -EMSGSIZE or another negative errno, and nothing is added then. */
+/* A file with bundles, of the built-in kind: version 1 roots and expired certificates are taken.
+ * Adds to list what is not in it yet. Returns 0, -ENOENT, -EBADMSG, -EMSGSIZE or another negative
+ * errno, and nothing is added then. */
 int store_read_built_in(const char *path, AuthorityList *list);
-/* All *.pem files of a folder, in the order of their names. The first error is returned, with the file's name in *ret_name, after all others were read; a
- * missing folder is empty. */
+/* All *.pem files of a folder, in the order of their names. The first error is returned, with the
+ * file's name in *ret_name, after all others were read; a missing folder is empty. */
 int store_read_built_in_folder(const char *path, AuthorityList *list, char **ret_name);
 
 /* The downloaded part, and where it came from. */
@@ -21,7 +23,8 @@ typedef struct StoreOrigin {
 } StoreOrigin;
 void store_origin_done(StoreOrigin *origin);
 
-/* Returns 0, with an empty list when there is no file, -EBADMSG when the file is corrupt, or another negative errno. */
+/* Returns 0, with an empty list when there is no file, -EBADMSG when the file is corrupt, or
+ * another negative errno. */
 int store_load(int dirfd, AuthorityList **ret, StoreOrigin *ret_origin);
 /* Replaces the file; when it returns 0, what was said has reached the disk. */
 int store_save(int dirfd, const StoreOrigin *origin, const AuthorityList *list);

@@ -25,7 +25,7 @@ struct Update {
     sd_event_source *timer, *tick;
 };
 
-/* --- What is remembered --------------------------------------------------------------------------------------------- */
+/* --- What is remembered ----------------------------------------------------------------------- */
 
 static int get_time(json_object *o, const char *name, int64_t *ret)
 {
@@ -48,8 +48,9 @@ static int parse(const char *text, size_t size, Remembered *ret)
     r = json_parse(text, size, &o);
     if (r < 0)
         return r;
-    if (!json_object_is_type(o, json_type_object) || json_only_members(o, members) < 0 || json_get_uint64(o, "format", &format) < 0 ||
-        format != 1 || get_time(o, "attempt", &last.attempt) < 0 || get_time(o, "success", &last.success) < 0 ||
+    if (!json_object_is_type(o, json_type_object) || json_only_members(o, members) < 0 ||
+        json_get_uint64(o, "format", &format) < 0 || format != 1 ||
+        get_time(o, "attempt", &last.attempt) < 0 || get_time(o, "success", &last.success) < 0 ||
         get_time(o, "warning", &last.warning) < 0)
         return -EBADMSG;
     *ret = last;
@@ -62,11 +63,13 @@ static void save(const Update *update)
     char text[256];
     int n, r;
 
-    n = snprintf(text, sizeof text, "{\"format\":1,\"attempt\":%lld,\"success\":%lld,\"warning\":%lld}\n", (long long)last->attempt,
-                 (long long)last->success, (long long)last->warning);
+    n = snprintf(text, sizeof text,
+                 "{\"format\":1,\"attempt\":%lld,\"success\":%lld,\"warning\":%lld}\n",
+                 (long long)last->attempt, (long long)last->success, (long long)last->warning);
     r = atomic_write_at(update->poold->state_fd, UPDATE_FILE, text, (size_t)n, 0600);
     if (r < 0)
-        log_error_errno(r, "When the trustpool was last renewed cannot be stored, a restart will not know: %m");
+        log_error_errno(
+            r, "When the trustpool was last renewed cannot be stored, a restart will not know: %m");
 }
 
 static int load(Update *update)
@@ -82,7 +85,8 @@ static int load(Update *update)
     if (r >= 0)
         return 0;
     if (r != -ENOENT) {
-        log_event(&event, LOG_FIELDS("FILE", UPDATE_FILE), "When the trustpool was last renewed, in %s, does not parse; moved to %s.corrupt",
+        log_event(&event, LOG_FIELDS("FILE", UPDATE_FILE),
+                  "When the trustpool was last renewed, in %s, does not parse; moved to %s.corrupt",
                   UPDATE_FILE, UPDATE_FILE);
         r = quarantine_at(dirfd, UPDATE_FILE);
         if (r < 0)
@@ -93,12 +97,13 @@ static int load(Update *update)
     return 0;
 }
 
-/* --- What is due ---------------------------------------------------------------------------------------------------- */
+/* --- What is due ------------------------------------------------------------------------------ */
 
 /* The first expiry that no update has dealt with; 0 when there is none. */
 static int64_t next_expiry(const Update *update, int64_t now)
 {
-    return pool_next_expiry(update->poold->pool, update->last.success < now ? update->last.success : now);
+    return pool_next_expiry(update->poold->pool,
+                            update->last.success < now ? update->last.success : now);
 }
 
 static int64_t next_at(const Update *update, int64_t now)
@@ -107,8 +112,9 @@ static int64_t next_at(const Update *update, int64_t now)
 
     if (expiry == 0)
         return 0;
-    return update->poold->policy->url ? schedule_next(expiry, update->last.attempt, now, SCHEDULE_HOUR)
-                                      : schedule_next(expiry, update->last.warning, now, SCHEDULE_DAY);
+    return update->poold->policy->url
+               ? schedule_next(expiry, update->last.attempt, now, SCHEDULE_HOUR)
+               : schedule_next(expiry, update->last.warning, now, SCHEDULE_DAY);
 }
 
 int64_t update_next(const Update *update)
@@ -125,7 +131,8 @@ static void warn(Update *update, int64_t now)
     update->last.warning = now;
     save(update);
     log_event(&event, LOG_FIELDS("EXPIRY", time_render(expiry, text)),
-              "A CA certificate of the trustpool %s at %s, and there is no URL to renew the pool from: configure crypto ca trustpool policy "
+              "A CA certificate of the trustpool %s at %s, and there is no URL to renew the pool "
+              "from: configure crypto ca trustpool policy "
               "cabundle url",
               expiry > now ? "expires" : "expired", text);
 }
@@ -193,12 +200,15 @@ void update_note_failure(Update *update, const char *reason)
     int64_t now = time(NULL);
     char expiry[TIME_TEXT_SIZE], next[TIME_TEXT_SIZE];
 
-    log_event(&event, LOG_FIELDS("REASON", reason), "The trustpool could not be renewed, its next certificate expires at %s, next try at %s: %s",
-              time_render(next_expiry(update, now), expiry), time_render(next_at(update, now), next), reason);
+    log_event(&event, LOG_FIELDS("REASON", reason),
+              "The trustpool could not be renewed, its next certificate expires at %s, next try at "
+              "%s: %s",
+              time_render(next_expiry(update, now), expiry),
+              time_render(next_at(update, now), next), reason);
     update_arm(update);
 }
 
-/* --- Life ----------------------------------------------------------------------------------------------------------- */
+/* --- Life ------------------------------------------------------------------------------------- */
 
 Update *update_free(Update *update)
 {
@@ -221,11 +231,13 @@ int update_new(Poold *poold, Update **ret)
     update->poold = poold;
     r = load(update);
     if (r >= 0)
-        r = sd_event_add_time(event, &update->timer, CLOCK_REALTIME, 0, ACCURACY_USEC, on_time, update);
+        r = sd_event_add_time(event, &update->timer, CLOCK_REALTIME, 0, ACCURACY_USEC, on_time,
+                              update);
     if (r >= 0)
         r = sd_event_source_set_enabled(update->timer, SD_EVENT_OFF);
     if (r >= 0)
-        r = sd_event_add_time_relative(event, &update->tick, CLOCK_BOOTTIME, TICK_USEC, 60 * 1000000ULL, on_tick, update);
+        r = sd_event_add_time_relative(event, &update->tick, CLOCK_BOOTTIME, TICK_USEC,
+                                       60 * 1000000ULL, on_tick, update);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(update);

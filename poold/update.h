@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The trustpool renews itself: a timer to the next try, what is remembered of the last one, and warnings where no URL is configured. */
+/* The trustpool renews itself: a timer to the next try, what is remembered of the last one, and
+ * warnings where no URL is configured. */
 #pragma once
 
 #include <stdint.h>
@@ -9,7 +10,8 @@
 typedef struct Poold Poold;
 typedef struct Update Update;
 
-/* Reads what is remembered; a first start remembers that nothing that had expired by then is to be renewed. */
+/* Reads what is remembered; a first start remembers that nothing that had expired by then is to be
+ * renewed. */
 int update_new(Poold *poold, Update **ret);
 Update *update_free(Update *update);
 DEFINE_TRIVIAL_CLEANUP_FUNC(Update *, update_free);

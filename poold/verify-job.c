@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* org.chancery.TrustPool1.Verify: the verification of a chain, in a worker thread, against the pool as it was when it was asked. */
+/* org.chancery.TrustPool1.Verify: the verification of a chain, in a worker thread, against the pool
+ * as it was when it was asked. */
 #include "errors.h"
 #include "poold.h"
 #include "verify.h"
@@ -34,7 +35,8 @@ static int check_run(Job *job, void *userdata)
     if (r == -EBADMSG)
         return job_fail(job, ERROR_MALFORMED, "The certificates cannot be read: %s", reason);
     if (r == -EINVAL)
-        return job_fail(job, ERROR_INVALID_ARGUMENT, "The certificates cannot be verified: %s", reason);
+        return job_fail(job, ERROR_INVALID_ARGUMENT, "The certificates cannot be verified: %s",
+                        reason);
     return r;
 }
 
@@ -91,9 +93,11 @@ int poold_list_active(const Poold *poold, AuthorityList **ret)
     return 0;
 }
 
-int poold_verify(Poold *poold, sd_bus_message *m, const VerifyRequest *request, sd_bus_error *reterr_error)
+int poold_verify(Poold *poold, sd_bus_message *m, const VerifyRequest *request,
+                 sd_bus_error *reterr_error)
 {
-    JobWork work = {.kind = "verify", .run = check_run, .done = check_done, .free_data = check_free};
+    JobWork work = {
+        .kind = "verify", .run = check_run, .done = check_done, .free_data = check_free};
     Check *check = calloc(1, sizeof *check);
     int r;
 
@@ -103,7 +107,9 @@ int poold_verify(Poold *poold, sd_bus_message *m, const VerifyRequest *request, 
     check->data = malloc(request->size + 1);
     check->purpose = strdup(request->purpose);
     check->name = request->name ? strdup(request->name) : NULL;
-    r = check->data && check->purpose && (check->name || !request->name) ? poold_list_active(poold, &check->authorities) : -ENOMEM;
+    r = check->data && check->purpose && (check->name || !request->name)
+            ? poold_list_active(poold, &check->authorities)
+            : -ENOMEM;
     if (r < 0) {
         check_free(check);
         return r;

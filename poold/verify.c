@@ -12,8 +12,8 @@
 
 typedef struct Input {
     X509 *target;
-    STACK_OF(X509) *others;
-    STACK_OF(X509_CRL) *crls;
+    STACK_OF(X509) * others;
+    STACK_OF(X509_CRL) * crls;
 } Input;
 
 static void input_done(Input *input)
@@ -29,7 +29,7 @@ static int fail(const char **ret_reason, int error, const char *reason)
     return -error;
 }
 
-/* --- Input ---------------------------------------------------------------------------------------------------------- */
+/* --- Input ------------------------------------------------------------------------------------ */
 
 static int add_certificate(Input *input, DerSpan der, const char **ret_reason)
 {
@@ -40,7 +40,8 @@ static int add_certificate(Input *input, DerSpan der, const char **ret_reason)
         return fail(ret_reason, EBADMSG, "there are more than 64 certificates");
     r = certificate_parse(der.data, der.size, &certificate);
     if (r < 0)
-        return r == -ENOMEM ? r : fail(ret_reason, EBADMSG, "one of the certificates does not parse");
+        return r == -ENOMEM ? r
+                            : fail(ret_reason, EBADMSG, "one of the certificates does not parse");
     if (!input->target) {
         input->target = certificate;
         return 0;
@@ -77,11 +78,13 @@ static int add_block(Input *input, const PemBlock *block, const char **ret_reaso
     int r;
 
     if (!crl && !pem_has_label(block, "CERTIFICATE"))
-        return fail(ret_reason, EBADMSG, "there are PEM blocks other than CERTIFICATE and X509 CRL");
+        return fail(ret_reason, EBADMSG,
+                    "there are PEM blocks other than CERTIFICATE and X509 CRL");
     r = pem_decode(block->text, &der, &size);
     if (r < 0)
         return r == -ENOMEM ? r : fail(ret_reason, EBADMSG, "the base64 of a PEM block is wrong");
-    return crl ? add_crl(input, (DerSpan){der, size}, ret_reason) : add_certificate(input, (DerSpan){der, size}, ret_reason);
+    return crl ? add_crl(input, (DerSpan){der, size}, ret_reason)
+               : add_certificate(input, (DerSpan){der, size}, ret_reason);
 }
 
 static int read_input(const VerifyRequest *request, Input *input, const char **ret_reason)
@@ -106,14 +109,16 @@ static int read_input(const VerifyRequest *request, Input *input, const char **r
     return input->target ? 0 : fail(ret_reason, EBADMSG, "there is no certificate in PEM");
 }
 
-/* --- Parameters ----------------------------------------------------------------------------------------------------- */
+/* --- Parameters ------------------------------------------------------------------------------- */
 
 static int set_purpose(X509_VERIFY_PARAM *param, const char *purpose, const char **ret_reason)
 {
     static const struct {
         const char *word;
         int purpose;
-    } table[] = {{"tls-server", X509_PURPOSE_SSL_SERVER}, {"tls-client", X509_PURPOSE_SSL_CLIENT}, {"any", X509_PURPOSE_ANY}};
+    } table[] = {{"tls-server", X509_PURPOSE_SSL_SERVER},
+                 {"tls-client", X509_PURPOSE_SSL_CLIENT},
+                 {"any", X509_PURPOSE_ANY}};
 
     for (size_t i = 0; i < ELEMENTSOF(table); i++)
         if (streq(purpose, table[i].word))
@@ -135,9 +140,11 @@ static int set_name(X509_VERIFY_PARAM *param, const char *name, const char **ret
     return X509_VERIFY_PARAM_set1_host(param, name, 0) == 1 ? 0 : -ENOMEM;
 }
 
-static int set_parameters(X509_VERIFY_PARAM *param, const VerifyRequest *request, const char **ret_reason)
+static int set_parameters(X509_VERIFY_PARAM *param, const VerifyRequest *request,
+                          const char **ret_reason)
 {
-    unsigned long flags = X509_V_FLAG_X509_STRICT | X509_V_FLAG_TRUSTED_FIRST | X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_POLICY_CHECK |
+    unsigned long flags = X509_V_FLAG_X509_STRICT | X509_V_FLAG_TRUSTED_FIRST |
+                          X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_POLICY_CHECK |
                           X509_V_FLAG_EXTENDED_CRL_SUPPORT | X509_V_FLAG_USE_DELTAS;
     ASN1_OBJECT *any_policy;
     int r;
@@ -146,7 +153,8 @@ static int set_parameters(X509_VERIFY_PARAM *param, const VerifyRequest *request
         flags |= X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL;
     if (X509_VERIFY_PARAM_set_flags(param, flags) != 1)
         return -ENOMEM;
-    /* Any policy will do, as long as there is one where one is required (RFC 5280 section 6.1.1 (c)). */
+    /* Any policy will do, as long as there is one where one is required (RFC 5280 section 6.1.1
+     * (c)). */
     any_policy = OBJ_nid2obj(NID_any_policy);
     if (!any_policy || X509_VERIFY_PARAM_add0_policy(param, any_policy) != 1)
         return -ENOMEM;
@@ -157,7 +165,7 @@ static int set_parameters(X509_VERIFY_PARAM *param, const VerifyRequest *request
     return r < 0 ? r : set_name(param, request->name, ret_reason);
 }
 
-/* --- Anchors -------------------------------------------------------------------------------------------------------- */
+/* --- Anchors ---------------------------------------------------------------------------------- */
 
 static bool is_named(const Authority *authority, X509 *certificate)
 {
@@ -175,8 +183,8 @@ static bool is_wanted(const Authority *authority, const Input *input)
     return false;
 }
 
-/* A path ends at the first certificate of the pool, so that only those count that one of the given certificates names, as its issuer or as itself. The others need
- * not be parsed. */
+/* A path ends at the first certificate of the pool, so that only those count that one of the given
+ * certificates names, as its issuer or as itself. The others need not be parsed. */
 static int add_anchors(X509_STORE *store, const AuthorityList *authorities, const Input *input)
 {
     for (size_t i = 0; i < authorities->n; i++) {
@@ -195,7 +203,7 @@ static int add_anchors(X509_STORE *store, const AuthorityList *authorities, cons
     return 0;
 }
 
-/* --- Verdict -------------------------------------------------------------------------------------------------------- */
+/* --- Verdict ---------------------------------------------------------------------------------- */
 
 /* For VERIFY_REVOCATION_OPTIONAL: no CRL is no reason; a wrong or an old one is. */
 static int forgive_missing_crl(int ok, X509_STORE_CTX *context)
@@ -218,7 +226,8 @@ static void take_path(X509_STORE_CTX *context, VerifyVerdict *verdict)
         if (X509_digest(sk_X509_value(chain, i), EVP_sha256(), digest, &n) != 1)
             return;
         for (unsigned k = 0; k < n && 2 * k + 2 < sizeof verdict->path[0]; k++)
-            (void)snprintf(verdict->path[verdict->n] + 2 * (size_t)k, 3, "%02X", (unsigned)digest[k]);
+            (void)snprintf(verdict->path[verdict->n] + 2 * (size_t)k, 3, "%02X",
+                           (unsigned)digest[k]);
         verdict->n++;
     }
 }
@@ -226,7 +235,8 @@ static void take_path(X509_STORE_CTX *context, VerifyVerdict *verdict)
 /* Only a whole success is one: OpenSSL's result and its error have to agree. */
 static void judge(X509_STORE_CTX *context, VerifyVerdict *verdict)
 {
-    int ok = X509_verify_cert(context), error = X509_STORE_CTX_get_error(context), depth = X509_STORE_CTX_get_error_depth(context);
+    int ok = X509_verify_cert(context), error = X509_STORE_CTX_get_error(context),
+        depth = X509_STORE_CTX_get_error_depth(context);
 
     verdict->valid = ok == 1 && error == X509_V_OK;
     if (ok != 1 && error == X509_V_OK)
@@ -236,7 +246,8 @@ static void judge(X509_STORE_CTX *context, VerifyVerdict *verdict)
     take_path(context, verdict);
 }
 
-int verify_chain(const VerifyRequest *request, const AuthorityList *authorities, VerifyVerdict *ret, const char **ret_reason)
+int verify_chain(const VerifyRequest *request, const AuthorityList *authorities, VerifyVerdict *ret,
+                 const char **ret_reason)
 {
     _cleanup_(X509_STORE_CTX_freep) X509_STORE_CTX *context = X509_STORE_CTX_new();
     _cleanup_(X509_STORE_freep) X509_STORE *store = X509_STORE_new();

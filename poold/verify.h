@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Is this chain good? Path validation (RFC 5280) by OpenSSL with parameters that are all said here: the trustpool and nothing else is trusted, nothing is
- * fetched, path building is bounded. Knows no bus and no daemon. */
+/* Is this chain good? Path validation (RFC 5280) by OpenSSL with parameters that are all said here:
+ * the trustpool and nothing else is trusted, nothing is fetched, path building is bounded. Knows no
+ * bus and no daemon. */
 #pragma once
 
 #include "authority.h"
@@ -17,7 +18,8 @@ typedef enum VerifyRevocation {
 } VerifyRevocation;
 
 typedef struct VerifyRequest {
-    const void *data; /* PEM: the certificate, then others that may lead to an authority, and CRLs */
+    const void
+        *data; /* PEM: the certificate, then others that may lead to an authority, and CRLs */
     size_t size;
     const char *purpose; /* "tls-server", "tls-client" or "any" */
     const char *name;    /* DNS name or IP address that the certificate has to be for; NULL: any */
@@ -28,11 +30,12 @@ typedef struct VerifyRequest {
 typedef struct VerifyVerdict {
     bool valid;
     const char *reason; /* static, OpenSSL's sentence; "ok" when it is valid */
-    unsigned depth;     /* of the certificate in the path that the reason is about; 0 is the first */
-    size_t n;           /* of the path, as far as it was built */
+    unsigned depth; /* of the certificate in the path that the reason is about; 0 is the first */
+    size_t n;       /* of the path, as far as it was built */
     char path[VERIFY_DEPTH_MAX + 2][65]; /* SHA-256 fingerprints, the certificate's own first */
 } VerifyVerdict;
 
-/* Returns 0 with the verdict, -EBADMSG for data that is not what it has to be or -EINVAL for a purpose or name that is none, both with *ret_reason (static), or
- * -ENOMEM. */
-int verify_chain(const VerifyRequest *request, const AuthorityList *authorities, VerifyVerdict *ret, const char **ret_reason);
+/* Returns 0 with the verdict, -EBADMSG for data that is not what it has to be or -EINVAL for a
+ * purpose or name that is none, both with *ret_reason (static), or -ENOMEM. */
+int verify_chain(const VerifyRequest *request, const AuthorityList *authorities, VerifyVerdict *ret,
+                 const char **ret_reason);

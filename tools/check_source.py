@@ -10,6 +10,7 @@ ROOMS = ("common", "dbus", "keyd", "enrolld", "poold", "dossierd", "hostd", "pol
 DAEMON_ROOMS = ("keyd", "enrolld", "poold", "dossierd", "hostd", "policy", "fetch", "cli")
 FUNCTION_LINES = 80
 FILE_LINES = 800
+COLUMNS = 100
 NESTING = 5  # levels of braces inside a function's own
 
 BANNED = {
@@ -67,6 +68,14 @@ def rule_file_length():
         count = len(path.read_text().splitlines())
         if count > FILE_LINES:
             yield path, count, f"{count} lines"
+
+
+def rule_columns():
+    """no line of C longer than 100 columns"""
+    for path in sources(".c", ".h"):
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            if len(line) > COLUMNS:
+                yield path, number, f"{len(line)} columns"
 
 
 def rule_nesting():

@@ -6,7 +6,7 @@
 #include "openssl-util.h"
 #include "x509-render.h"
 
-/* --- The outer object --- */
+/* --- The outer object ------------------------------------------------------------------------- */
 
 typedef struct Scanner {
     const char *position, *end;
@@ -101,7 +101,7 @@ static const char *scan(const char *input, size_t size, Envelope *e)
     return NULL;
 }
 
-/* --- The protected header --- */
+/* --- The protected header --------------------------------------------------------------------- */
 
 static const char *read_texts(json_object *header, Envelope *e)
 {

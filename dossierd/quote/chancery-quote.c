@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* chancery-quote: asks the TPM once, for chancery-dossierd. Started by chancery-quote.socket, one process for each question: at most 64 bytes, which
- * go into the quote, and the end; the answer is one JSON object, and the end. The device is open before the sandbox closes, and
- * nothing else ever is. */
+/* chancery-quote: asks the TPM once, for chancery-dossierd. Started by chancery-quote.socket, one
+ * process for each question: at most 64 bytes, which go into the quote, and the end; the answer is
+ * one JSON object, and the end. The device is open before the sandbox closes, and nothing else ever
+ * is. */
 #include <fcntl.h>
 #include <getopt.h>
 #include <openssl/crypto.h>
@@ -28,7 +29,8 @@ static int connect_socket(const char *path)
 
     if (fd < 0)
         return -errno;
-    if ((size_t)snprintf(address.sun_path, sizeof address.sun_path, "%s", path) >= sizeof address.sun_path)
+    if ((size_t)snprintf(address.sun_path, sizeof address.sun_path, "%s", path) >=
+        sizeof address.sun_path)
         return -ENAMETOOLONG;
     if (connect(fd, (const struct sockaddr *)&address, sizeof address) < 0)
         return -errno;
@@ -185,7 +187,8 @@ static int run(void)
     int r;
 
     if (fstat(STDIN_FILENO, &st) < 0 || !S_ISSOCK(st.st_mode)) {
-        log_error("Standard input is no connection of chancery-quote.socket, which starts this program; see chancery-quote@(8)");
+        log_error("Standard input is no connection of chancery-quote.socket, which starts this "
+                  "program; see chancery-quote@(8)");
         return -ENOTSOCK;
     }
     /* No file is read from here on; and what the TSS has to say is said in the answer. */
@@ -200,11 +203,13 @@ static int run(void)
 
 int main(int argc, char *argv[])
 {
-    static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {0}};
+    static const struct option options[] = {
+        {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {0}};
     int c = getopt_long(argc, argv, "", options, NULL);
 
     if (c == 'h') {
-        (void)printf("Usage: %s\nAsks the TPM once, for chancery-dossierd.\n\n  --help     show this text\n  --version  show the version\n",
+        (void)printf("Usage: %s\nAsks the TPM once, for chancery-dossierd.\n\n  --help     show "
+                     "this text\n  --version  show the version\n",
                      program_invocation_short_name);
         return EXIT_SUCCESS;
     }
@@ -213,7 +218,8 @@ int main(int argc, char *argv[])
         return EXIT_SUCCESS;
     }
     if (c != -1 || optind < argc) {
-        (void)fprintf(stderr, "%s: no arguments are understood; try --help\n", program_invocation_short_name);
+        (void)fprintf(stderr, "%s: no arguments are understood; try --help\n",
+                      program_invocation_short_name);
         return EXIT_FAILURE;
     }
     log_open("quote");

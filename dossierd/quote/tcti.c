@@ -50,13 +50,15 @@ static TSS2_RC read_answer(Tcti *t)
         if (n <= 0)
             return TSS2_TCTI_RC_IO_ERROR;
         t->received += (size_t)n;
-        if (t->received >= HEADER_SIZE && (answer_size(t) < HEADER_SIZE || answer_size(t) > sizeof t->buffer))
+        if (t->received >= HEADER_SIZE &&
+            (answer_size(t) < HEADER_SIZE || answer_size(t) > sizeof t->buffer))
             return TSS2_TCTI_RC_MALFORMED_RESPONSE;
     }
     return t->received == answer_size(t) ? TSS2_RC_SUCCESS : TSS2_TCTI_RC_MALFORMED_RESPONSE;
 }
 
-static TSS2_RC tcti_receive(TSS2_TCTI_CONTEXT *context, size_t *size, uint8_t *answer, int32_t timeout)
+static TSS2_RC tcti_receive(TSS2_TCTI_CONTEXT *context, size_t *size, uint8_t *answer,
+                            int32_t timeout)
 {
     Tcti *t = (Tcti *)context;
     TSS2_RC rc = read_answer(t);
@@ -80,7 +82,8 @@ static TSS2_RC tcti_cancel(TSS2_TCTI_CONTEXT *context)
     return TSS2_TCTI_RC_NOT_IMPLEMENTED;
 }
 
-static TSS2_RC tcti_poll_handles(TSS2_TCTI_CONTEXT *context, TSS2_TCTI_POLL_HANDLE *handles, size_t *n)
+static TSS2_RC tcti_poll_handles(TSS2_TCTI_CONTEXT *context, TSS2_TCTI_POLL_HANDLE *handles,
+                                 size_t *n)
 {
     return TSS2_TCTI_RC_NOT_IMPLEMENTED;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Commands to a TPM over a descriptor that is open already. The TSS has modules for this that open devices by themselves, as shared objects
- * that are loaded while the program runs; neither is possible where this program does its work. */
+/* Commands to a TPM over a descriptor that is open already. The TSS has modules for this that open
+ * devices by themselves, as shared objects that are loaded while the program runs; neither is
+ * possible where this program does its work. */
 #pragma once
 
 #include <tss2/tss2_tcti.h>

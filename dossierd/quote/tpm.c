@@ -47,7 +47,8 @@ static int check(Work *w, const char *what, TSS2_RC rc)
 
 static bool is_selected(const TPMS_PCR_SELECTION *s, unsigned index)
 {
-    return index / 8 < s->sizeofSelect && index / 8 < sizeof s->pcrSelect && (s->pcrSelect[index / 8] & 1U << (index % 8));
+    return index / 8 < s->sizeofSelect && index / 8 < sizeof s->pcrSelect &&
+           (s->pcrSelect[index / 8] & 1U << (index % 8));
 }
 
 /* Which registers there are, bank by bank. */
@@ -55,12 +56,14 @@ static int read_banks(Work *w, TpmEvidence *e)
 {
     TPMS_CAPABILITY_DATA *data = NULL;
     int r = check(w, "TPM2_GetCapability",
-                  Esys_GetCapability(w->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_PCRS, 0, 1, NULL, &data));
+                  Esys_GetCapability(w->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+                                     TPM2_CAP_PCRS, 0, 1, NULL, &data));
 
     if (r < 0)
         return r;
     w->selection.count = 0;
-    for (uint32_t i = 0; i < data->data.assignedPCR.count && w->selection.count < TPM_BANKS_MAX; i++) {
+    for (uint32_t i = 0; i < data->data.assignedPCR.count && w->selection.count < TPM_BANKS_MAX;
+         i++) {
         const TPMS_PCR_SELECTION *s = &data->data.assignedPCR.pcrSelections[i];
         bool any = false;
 
@@ -92,7 +95,9 @@ static int read_some(Work *w, TPMS_PCR_SELECTION *left, TpmBank *bank)
     TPML_PCR_SELECTION asked = {.count = 1, .pcrSelections = {*left}}, *given = NULL;
     TPML_DIGEST *values = NULL;
     uint32_t n = 0;
-    int r = check(w, "TPM2_PCR_Read", Esys_PCR_Read(w->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &asked, NULL, &given, &values));
+    int r = check(w, "TPM2_PCR_Read",
+                  Esys_PCR_Read(w->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &asked, NULL,
+                                &given, &values));
 
     if (r < 0)
         return r;
@@ -132,7 +137,8 @@ static int read_registers(Work *w, TpmEvidence *e)
     return 0;
 }
 
-/* A key that signs what the TPM itself says, and nothing else; its private half is never outside. */
+/* A key that signs what the TPM itself says, and nothing else; its private half is never outside.
+ */
 static int make_key(Work *w, ESYS_TR *ret, TPM2B_PUBLIC **ret_public)
 {
     static const TPM2B_SENSITIVE_CREATE sensitive = {.size = 0};
@@ -143,12 +149,15 @@ static int make_key(Work *w, ESYS_TR *ret, TPM2B_PUBLIC **ret_public)
             {
                 .type = TPM2_ALG_ECC,
                 .nameAlg = TPM2_ALG_SHA256,
-                .objectAttributes = TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_SENSITIVEDATAORIGIN |
-                                    TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_SIGN_ENCRYPT | TPMA_OBJECT_NODA,
+                .objectAttributes = TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT |
+                                    TPMA_OBJECT_SENSITIVEDATAORIGIN | TPMA_OBJECT_USERWITHAUTH |
+                                    TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_SIGN_ENCRYPT |
+                                    TPMA_OBJECT_NODA,
                 .parameters.eccDetail =
                     {
                         .symmetric.algorithm = TPM2_ALG_NULL,
-                        .scheme = {.scheme = TPM2_ALG_ECDSA, .details.ecdsa.hashAlg = TPM2_ALG_SHA256},
+                        .scheme = {.scheme = TPM2_ALG_ECDSA,
+                                   .details.ecdsa.hashAlg = TPM2_ALG_SHA256},
                         .curveID = TPM2_ECC_NIST_P256,
                         .kdf.scheme = TPM2_ALG_NULL,
                     },
@@ -156,26 +165,31 @@ static int make_key(Work *w, ESYS_TR *ret, TPM2B_PUBLIC **ret_public)
     };
 
     return check(w, "TPM2_CreatePrimary",
-                 Esys_CreatePrimary(w->esys, ESYS_TR_RH_ENDORSEMENT, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &sensitive, &template, &outside,
-                                    &none, ret, ret_public, NULL, NULL, NULL));
+                 Esys_CreatePrimary(w->esys, ESYS_TR_RH_ENDORSEMENT, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+                                    ESYS_TR_NONE, &sensitive, &template, &outside, &none, ret,
+                                    ret_public, NULL, NULL, NULL));
 }
 
 static int encode_key(const TPM2B_PUBLIC *public, TpmBlob *ret)
 {
-    _cleanup_(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+    _cleanup_(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *context =
+        EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
     _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
     const TPMS_ECC_POINT *point = &public->publicArea.unique.ecc;
     uint8_t encoded[1 + 2 * COORDINATE_SIZE] = {4}, *p = ret->data;
     char group[] = "P-256";
-    OSSL_PARAM parameters[] = {OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0),
-                               OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, encoded, sizeof encoded), OSSL_PARAM_construct_end()};
+    OSSL_PARAM parameters[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0),
+        OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, encoded, sizeof encoded),
+        OSSL_PARAM_construct_end()};
     int size;
 
     if (point->x.size > COORDINATE_SIZE || point->y.size > COORDINATE_SIZE)
         return -EBADMSG;
     memcpy(encoded + 1 + COORDINATE_SIZE - point->x.size, point->x.buffer, point->x.size);
     memcpy(encoded + 1 + 2 * COORDINATE_SIZE - point->y.size, point->y.buffer, point->y.size);
-    if (!context || EVP_PKEY_fromdata_init(context) != 1 || EVP_PKEY_fromdata(context, &key, EVP_PKEY_PUBLIC_KEY, parameters) != 1)
+    if (!context || EVP_PKEY_fromdata_init(context) != 1 ||
+        EVP_PKEY_fromdata(context, &key, EVP_PKEY_PUBLIC_KEY, parameters) != 1)
         return -EBADMSG;
     size = i2d_PUBKEY(key, NULL);
     if (size <= 0 || (size_t)size > sizeof ret->data)
@@ -193,18 +207,23 @@ static int compare(const TPM2B_ATTEST *message, const TpmEvidence *e)
     unsigned size;
     size_t offset = 0;
 
-    if (Tss2_MU_TPMS_ATTEST_Unmarshal(message->attestationData, message->size, &offset, &attest) != TSS2_RC_SUCCESS ||
+    if (Tss2_MU_TPMS_ATTEST_Unmarshal(message->attestationData, message->size, &offset, &attest) !=
+            TSS2_RC_SUCCESS ||
         attest.magic != TPM2_GENERATED_VALUE || attest.type != TPM2_ST_ATTEST_QUOTE)
         return -EBADMSG;
     if (!context || EVP_DigestInit_ex(context, EVP_sha256(), NULL) != 1)
         return -ENOMEM;
     for (size_t i = 0; i < e->n_banks; i++)
         for (unsigned k = 0; k < TPM_REGISTERS; k++)
-            if (EVP_DigestUpdate(context, e->banks[i].registers[k].data, e->banks[i].registers[k].size) != 1)
+            if (EVP_DigestUpdate(context, e->banks[i].registers[k].data,
+                                 e->banks[i].registers[k].size) != 1)
                 return -ENOMEM;
     if (EVP_DigestFinal_ex(context, digest, &size) != 1)
         return -ENOMEM;
-    return attest.attested.quote.pcrDigest.size == size && memcmp(attest.attested.quote.pcrDigest.buffer, digest, size) == 0 ? 0 : -EAGAIN;
+    return attest.attested.quote.pcrDigest.size == size &&
+                   memcmp(attest.attested.quote.pcrDigest.buffer, digest, size) == 0
+               ? 0
+               : -EAGAIN;
 }
 
 static int quote_once(Work *w, ESYS_TR key, const TPM2B_DATA *qualifying, TpmEvidence *e)
@@ -214,13 +233,16 @@ static int quote_once(Work *w, ESYS_TR key, const TPM2B_DATA *qualifying, TpmEvi
     TPMT_SIGNATURE *signature = NULL;
     size_t offset = 0;
     int r = check(w, "TPM2_Quote",
-                  Esys_Quote(w->esys, key, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, qualifying, &scheme, &w->selection, &message, &signature));
+                  Esys_Quote(w->esys, key, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, qualifying,
+                             &scheme, &w->selection, &message, &signature));
 
     if (r < 0)
         return r;
     r = compare(message, e);
-    if (r >= 0 && (message->size > sizeof e->message.data ||
-                   Tss2_MU_TPMT_SIGNATURE_Marshal(signature, e->signature.data, sizeof e->signature.data, &offset) != TSS2_RC_SUCCESS))
+    if (r >= 0 &&
+        (message->size > sizeof e->message.data ||
+         Tss2_MU_TPMT_SIGNATURE_Marshal(signature, e->signature.data, sizeof e->signature.data,
+                                        &offset) != TSS2_RC_SUCCESS))
         r = -EBADMSG;
     if (r >= 0) {
         memcpy(e->message.data, message->attestationData, message->size);
@@ -228,7 +250,8 @@ static int quote_once(Work *w, ESYS_TR key, const TPM2B_DATA *qualifying, TpmEvi
         e->signature.size = offset;
     } else
         (void)snprintf(w->reason, TPM_REASON_SIZE, "%s",
-                       r == -EAGAIN ? "The registers change all the time" : "The answer of TPM2_Quote was not understood");
+                       r == -EAGAIN ? "The registers change all the time"
+                                    : "The answer of TPM2_Quote was not understood");
     free(message);
     free(signature);
     return r;
@@ -261,7 +284,8 @@ static int quote(Work *w, const uint8_t *qualifying, size_t size, TpmEvidence *e
     return r;
 }
 
-int tpm_collect(int fd, const uint8_t *qualifying, size_t size, TpmEvidence *ret, char reason[static TPM_REASON_SIZE])
+int tpm_collect(int fd, const uint8_t *qualifying, size_t size, TpmEvidence *ret,
+                char reason[static TPM_REASON_SIZE])
 {
     Work w = {.reason = reason};
     Tcti tcti;

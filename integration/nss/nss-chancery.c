@@ -59,8 +59,7 @@ static bool take(const HostsEntry *entry, void *userdata)
     return ++found->n < ADDRESSES_MAX;
 }
 
-/* --- The caller's buffer
- * ---------------------------------------------------------------------------------------------- */
+/* --- The caller's buffer ---------------------------------------------------------------------- */
 
 typedef struct Buffer {
     char *at;
@@ -101,9 +100,7 @@ static enum nss_status nothing(int r, int *errnop, int *h_errnop)
     return r < 0 ? NSS_STATUS_UNAVAIL : NSS_STATUS_NOTFOUND;
 }
 
-/* --- getaddrinfo()
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- getaddrinfo() ---------------------------------------------------------------------------- */
 
 enum nss_status _nss_chancery_gethostbyname4_r(const char *name, struct gaih_addrtuple **pat,
                                                char *buffer, size_t size, int *errnop,
@@ -138,8 +135,7 @@ enum nss_status _nss_chancery_gethostbyname4_r(const char *name, struct gaih_add
     return NSS_STATUS_SUCCESS;
 }
 
-/* --- gethostbyname() and gethostbyaddr()
- * ------------------------------------------------------------------------------ */
+/* --- gethostbyname() and gethostbyaddr() ------------------------------------------------------ */
 
 static enum nss_status fill(const Found *found, struct hostent *result, Buffer b, int *errnop,
                             int *h_errnop)

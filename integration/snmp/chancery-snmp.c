@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* chancery-snmp: tells the SNMP agent of the system about trustpoints and certificates. It asks enrolld
- * over the bus, as anybody who holds the task "read crypto", and speaks AgentX with snmpd over a local
- * socket. It keeps nothing, and decides nothing. */
+/* chancery-snmp: tells the SNMP agent of the system about trustpoints and certificates. It asks
+ * enrolld over the bus, as anybody who holds the task "read crypto", and speaks AgentX with snmpd
+ * over a local socket. It keeps nothing, and decides nothing. */
 #include <net-snmp/net-snmp-config.h>
 
 #include <net-snmp/net-snmp-includes.h>
@@ -136,12 +136,13 @@ static int watch(Agent *agent)
         {"type='signal',sender='" ENROLLMENT_NAME "',interface='" ENROLLMENT_NAME
          "',member='CertificateExpiring'",
          on_expiring},
-        {"type='signal',sender='" ENROLLMENT_NAME "',interface='org.freedesktop.DBus.ObjectManager'",
+        {"type='signal',sender='" ENROLLMENT_NAME
+         "',interface='org.freedesktop.DBus.ObjectManager'",
          on_changed},
         {"type='signal',sender='" ENROLLMENT_NAME "',interface='org.freedesktop.DBus.Properties'",
          on_changed},
-        {"type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0='" ENROLLMENT_NAME
-         "'",
+        {"type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0="
+         "'" ENROLLMENT_NAME "'",
          on_changed},
     };
 

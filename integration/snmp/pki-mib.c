@@ -20,7 +20,16 @@ static const oid installed_oid[] = {PKI_MIB, 1, 1};
 static const oid expiring_oid[] = {PKI_MIB, 1, 2};
 static const oid trap_oid[] = {1, 3, 6, 1, 6, 3, 1, 1, 4, 1, 0};
 
-enum { CHAIN_SERIAL = 2, CHAIN_ISSUER, CHAIN_START, CHAIN_END, CHAIN_TYPE, CHAIN_LEFT, CHAIN_TRUSTPOINT, CHAIN_SUBJECT };
+enum {
+    CHAIN_SERIAL = 2,
+    CHAIN_ISSUER,
+    CHAIN_START,
+    CHAIN_END,
+    CHAIN_TYPE,
+    CHAIN_LEFT,
+    CHAIN_TRUSTPOINT,
+    CHAIN_SUBJECT
+};
 enum { TRUSTPOINT_STATE = 13 };
 
 static netsnmp_tdata *chain_table, *trustpoint_table;
@@ -98,9 +107,8 @@ static int on_chain(netsnmp_mib_handler *handler, netsnmp_handler_registration *
 
 static const char *state_name(const PkiTrustpoint *t)
 {
-    static const char *const names[][2] = {{"authenticated", "Authenticated"},
-                                           {"enrolled", "Enrolled"},
-                                           {"pending", "Pending"}};
+    static const char *const names[][2] = {
+        {"authenticated", "Authenticated"}, {"enrolled", "Enrolled"}, {"pending", "Pending"}};
 
     for (size_t i = 0; i < ELEMENTSOF(names); i++)
         if (streq(t->state, names[i][0]))
@@ -216,8 +224,8 @@ void pki_mib_notify_installed(const PkiCertificate *c)
 
 void pki_mib_notify_expiring(const PkiCertificate *c, int64_t now)
 {
-    static const unsigned columns[] = {CHAIN_SERIAL, CHAIN_SUBJECT,    CHAIN_ISSUER,
-                                       CHAIN_TYPE,   CHAIN_TRUSTPOINT, CHAIN_LEFT, 0};
+    static const unsigned columns[] = {
+        CHAIN_SERIAL, CHAIN_SUBJECT, CHAIN_ISSUER, CHAIN_TYPE, CHAIN_TRUSTPOINT, CHAIN_LEFT, 0};
     char left[TIME_LEFT_TEXT_SIZE];
 
     notify(expiring_oid, OID_LENGTH(expiring_oid), c, columns,
@@ -228,13 +236,17 @@ void pki_mib_notify_expiring(const PkiCertificate *c, int64_t now)
 
 int pki_mib_init(void)
 {
-    static netsnmp_column_info rest = {.isRange = 1, .details.range = {CHAIN_TRUSTPOINT, CHAIN_SUBJECT}};
-    static netsnmp_column_info chain = {.isRange = 1, .details.range = {CHAIN_SERIAL, CHAIN_TYPE}, .next = &rest};
-    static netsnmp_column_info trustpoint = {.isRange = 1, .details.range = {TRUSTPOINT_STATE, TRUSTPOINT_STATE}};
+    static netsnmp_column_info rest = {.isRange = 1,
+                                       .details.range = {CHAIN_TRUSTPOINT, CHAIN_SUBJECT}};
+    static netsnmp_column_info chain = {
+        .isRange = 1, .details.range = {CHAIN_SERIAL, CHAIN_TYPE}, .next = &rest};
+    static netsnmp_column_info trustpoint = {.isRange = 1,
+                                             .details.range = {TRUSTPOINT_STATE, TRUSTPOINT_STATE}};
     int r;
 
     snmp_enable_stderrlog();
-    /* The library reads descriptions of MIBs where there are any, and complains where there are none. */
+    /* The library reads descriptions of MIBs where there are any, and complains where there are
+     * none. */
     (void)setenv("MIBS", "", 1);
     netsnmp_ds_set_boolean(NETSNMP_DS_APPLICATION_ID, NETSNMP_DS_AGENT_ROLE, 1);
     /* Nothing of the library's own configuration and state: there is nothing to set. */
@@ -244,9 +256,10 @@ int pki_mib_init(void)
     netsnmp_ds_set_boolean(NETSNMP_DS_LIBRARY_ID, NETSNMP_DS_LIB_DONT_PERSIST_STATE, 1);
     if (init_agent("chancery-snmp") != 0)
         return -EIO;
-    netsnmp_ds_set_int(NETSNMP_DS_APPLICATION_ID, NETSNMP_DS_AGENT_AGENTX_PING_INTERVAL, PING_SECONDS);
-    r = table_register("certChainTable", on_chain, chain_table_oid, OID_LENGTH(chain_table_oid), &chain,
-                       &chain_table);
+    netsnmp_ds_set_int(NETSNMP_DS_APPLICATION_ID, NETSNMP_DS_AGENT_AGENTX_PING_INTERVAL,
+                       PING_SECONDS);
+    r = table_register("certChainTable", on_chain, chain_table_oid, OID_LENGTH(chain_table_oid),
+                       &chain, &chain_table);
     if (r >= 0)
         r = table_register("trustpointTable", on_trustpoint, trustpoint_table_oid,
                            OID_LENGTH(trustpoint_table_oid), &trustpoint, &trustpoint_table);

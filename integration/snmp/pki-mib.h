@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CISCO-PKI-MIB (1.3.6.1.4.1.9.9.854) by AgentX (RFC 2741): certificates and trustpoints as tables, and
- * the two notifications. All texts are DisplayString, of at most 255 bytes. */
+/* CISCO-PKI-MIB (1.3.6.1.4.1.9.9.854) by AgentX (RFC 2741): certificates and trustpoints as tables,
+ * and the two notifications. All texts are DisplayString, of at most 255 bytes. */
 #pragma once
 
 #include "pki-view.h"
@@ -16,7 +16,7 @@ void pki_mib_show(const PkiView *view);
 void pki_mib_notify_installed(const PkiCertificate *certificate);
 void pki_mib_notify_expiring(const PkiCertificate *certificate, int64_t now);
 
-/* The instance of a certificate: its trustpoint, "-", its type, "CA" or "ID". A name that an instance
- * has no room for is cut and told from others by the certificate's fingerprint. */
+/* The instance of a certificate: its trustpoint, "-", its type, "CA" or "ID". A name that an
+ * instance has no room for is cut and told from others by the certificate's fingerprint. */
 #define CHAIN_LABEL_SIZE 112U
 const char *pki_chain_label(const PkiCertificate *certificate, char buffer[CHAIN_LABEL_SIZE]);

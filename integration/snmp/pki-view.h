@@ -27,8 +27,8 @@ typedef struct PkiView {
     size_t n_trustpoints;
 } PkiView;
 
-/* Reads the answer of GetManagedObjects. -E2BIG beyond PKI_ITEMS_MAX of a kind; -EBADMSG when a property
- * is missing. */
+/* Reads the answer of GetManagedObjects. -E2BIG beyond PKI_ITEMS_MAX of a kind; -EBADMSG when a
+ * property is missing. */
 int pki_view_read(sd_bus_message *reply, PkiView *ret);
 void pki_view_done(PkiView *view);
 

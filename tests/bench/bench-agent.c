@@ -80,7 +80,8 @@ static unsigned long state_sign(void *data)
     if (write_full(s->fd, s->request, s->size) < 0 || read_full(s->fd, answer, 4) != 4)
         bench_fail("the agent is gone");
     size = (size_t)answer[2] << 8 | answer[3];
-    if (size > sizeof answer || read_full(s->fd, answer, size) != (ssize_t)size || answer[0] != SIGN_RESPONSE)
+    if (size > sizeof answer || read_full(s->fd, answer, size) != (ssize_t)size ||
+        answer[0] != SIGN_RESPONSE)
         bench_fail("the agent refuses");
     return 1;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* keyd, by the bus (a sealed memory file and a call for each signature, over a connection that is kept) and by a channel. */
+/* keyd, by the bus (a sealed memory file and a call for each signature, over a connection that is
+ * kept) and by a channel. */
 #include <sys/socket.h>
 #include <systemd/sd-bus.h>
 
@@ -22,7 +23,9 @@ typedef struct State {
 
 static const char *keyd_algorithm(const char *algorithm)
 {
-    return strcmp(algorithm, "p256") == 0 ? "ecdsanistp256" : strcmp(algorithm, "ed25519") == 0 ? "ed25519" : "rsa";
+    return strcmp(algorithm, "p256") == 0      ? "ecdsanistp256"
+           : strcmp(algorithm, "ed25519") == 0 ? "ed25519"
+                                               : "rsa";
 }
 
 static void fail_bus(const sd_bus_error *error)
@@ -49,8 +52,9 @@ static void prepare(BenchTask *task)
     EVP_PKEY *key;
     size_t size;
 
-    if (sd_bus_call_method(bus, KEYS_NAME, KEYS_PATH, KEYS_SIGNING_INTERFACE, "GetPublicKey", &error, &reply, "ss",
-                           keyd_algorithm(task->algorithm), task->arguments[0]) < 0)
+    if (sd_bus_call_method(bus, KEYS_NAME, KEYS_PATH, KEYS_SIGNING_INTERFACE, "GetPublicKey",
+                           &error, &reply, "ss", keyd_algorithm(task->algorithm),
+                           task->arguments[0]) < 0)
         fail_bus(&error);
     if (sd_bus_message_read_array(reply, 'y', &der, &size) < 0)
         bench_fail("no public key");
@@ -81,8 +85,9 @@ static unsigned long bus_sign(void *data)
     sd_bus_message *reply = NULL;
     int fd = memfd_new_sealed("request", s->task->input.data, s->task->input.size);
 
-    if (sd_bus_call_method(s->bus, KEYS_NAME, KEYS_PATH, KEYS_SIGNING_INTERFACE, "Sign", &error, &reply, "ssssa{sv}h", s->algorithm,
-                           s->task->arguments[0], PURPOSE, strcmp(s->algorithm, "ed25519") == 0 ? "" : "sha256", 0, fd) < 0)
+    if (sd_bus_call_method(s->bus, KEYS_NAME, KEYS_PATH, KEYS_SIGNING_INTERFACE, "Sign", &error,
+                           &reply, "ssssa{sv}h", s->algorithm, s->task->arguments[0], PURPOSE,
+                           strcmp(s->algorithm, "ed25519") == 0 ? "" : "sha256", 0, fd) < 0)
         fail_bus(&error);
     sd_bus_message_unref(reply);
     close(fd);
@@ -96,8 +101,9 @@ static void *channel_state_new(const BenchTask *task)
     sd_bus_message *reply = NULL;
     int fd;
 
-    if (sd_bus_call_method(s->bus, KEYS_NAME, KEYS_PATH, KEYS_SIGNING_INTERFACE, "OpenChannel", &error, &reply, "sssa{sv}", s->algorithm,
-                           task->arguments[0], PURPOSE, 0) < 0)
+    if (sd_bus_call_method(s->bus, KEYS_NAME, KEYS_PATH, KEYS_SIGNING_INTERFACE, "OpenChannel",
+                           &error, &reply, "sssa{sv}", s->algorithm, task->arguments[0], PURPOSE,
+                           0) < 0)
         fail_bus(&error);
     if (sd_bus_message_read(reply, "h", &fd) < 0)
         bench_fail("no channel");
@@ -121,7 +127,8 @@ static void channel_send(State *s)
     struct iovec parts[] = {{header, sizeof header}, {s->task->input.data, s->task->input.size}};
     struct msghdr m = {.msg_iov = parts, .msg_iovlen = 2};
 
-    channel_header(header, CHANNEL_SIGN, strcmp(s->algorithm, "ed25519") == 0 ? 0 : 1, s->next_id++);
+    channel_header(header, CHANNEL_SIGN, strcmp(s->algorithm, "ed25519") == 0 ? 0 : 1,
+                   s->next_id++);
     if (sendmsg(s->fd, &m, MSG_NOSIGNAL) < 0)
         bench_fail("the channel has ended");
     s->in_flight++;
@@ -156,4 +163,5 @@ static unsigned long channel_sign(void *data)
 
 const BenchSigner bench_bus = {"bus", 1, prepare, bus_state_new, bus_sign, NULL};
 const BenchSigner bench_channel = {"channel", 1, prepare, channel_state_new, channel_sign, NULL};
-const BenchSigner bench_latency = {"channel-latency", 1, prepare, latency_state_new, channel_sign, NULL};
+const BenchSigner bench_latency = {"channel-latency", 1,   prepare, latency_state_new,
+                                   channel_sign,      NULL};

@@ -44,8 +44,8 @@ static CK_SLOT_ID find_slot(State *s)
 
     check(s->p11->C_GetSlotList(CK_TRUE, slots, &n), "C_GetSlotList");
     for (CK_ULONG i = 0; i < n; i++)
-        if (s->p11->C_GetTokenInfo(slots[i], &info) == CKR_OK && (info.flags & CKF_TOKEN_INITIALIZED) &&
-            memcmp(info.label, "bench", 5) == 0)
+        if (s->p11->C_GetTokenInfo(slots[i], &info) == CKR_OK &&
+            (info.flags & CKF_TOKEN_INITIALIZED) && memcmp(info.label, "bench", 5) == 0)
             return slots[i];
     bench_fail("no token");
 }
@@ -53,7 +53,8 @@ static CK_SLOT_ID find_slot(State *s)
 static void find_key(State *s, const char *label)
 {
     CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
-    CK_ATTRIBUTE wanted[] = {{CKA_CLASS, &class, sizeof class}, {CKA_LABEL, (void *)(uintptr_t)label, strlen(label)}};
+    CK_ATTRIBUTE wanted[] = {{CKA_CLASS, &class, sizeof class},
+                             {CKA_LABEL, (void *)(uintptr_t)label, strlen(label)}};
     CK_ULONG n = 0;
 
     check(s->p11->C_FindObjectsInit(s->session, wanted, 2), "C_FindObjectsInit");
@@ -67,7 +68,8 @@ static void *state_new(const BenchTask *task)
 {
     State *s = calloc(1, sizeof *s);
     void *module = dlopen(task->arguments[0], RTLD_NOW);
-    CK_C_GetFunctionList get = module ? (CK_C_GetFunctionList)dlsym(module, "C_GetFunctionList") : NULL;
+    CK_C_GetFunctionList get =
+        module ? (CK_C_GetFunctionList)dlsym(module, "C_GetFunctionList") : NULL;
     char *pin = task->arguments[1];
 
     if (!get)
@@ -75,11 +77,14 @@ static void *state_new(const BenchTask *task)
     s->task = task;
     check(get(&s->p11), "C_GetFunctionList");
     check(s->p11->C_Initialize(NULL), "C_Initialize");
-    check(s->p11->C_OpenSession(find_slot(s), CKF_SERIAL_SESSION, NULL, NULL, &s->session), "C_OpenSession");
+    check(s->p11->C_OpenSession(find_slot(s), CKF_SERIAL_SESSION, NULL, NULL, &s->session),
+          "C_OpenSession");
     check(s->p11->C_Login(s->session, CKU_USER, (uint8_t *)pin, strlen(pin)), "C_Login");
     find_key(s, task->arguments[2]);
     s->hash = strcmp(task->algorithm, "p256") == 0;
-    s->mechanism.mechanism = s->hash ? CKM_ECDSA : strcmp(task->algorithm, "ed25519") == 0 ? CKM_EDDSA : CKM_SHA256_RSA_PKCS;
+    s->mechanism.mechanism = s->hash                                   ? CKM_ECDSA
+                             : strcmp(task->algorithm, "ed25519") == 0 ? CKM_EDDSA
+                                                                       : CKM_SHA256_RSA_PKCS;
     return s;
 }
 

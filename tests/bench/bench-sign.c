@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One measurement of one signer, for tests/bench/sign; not installed, and no part of ./check.
  *     bench-sign SIGNER ALGORITHM CLIENTS SECONDS [ARGUMENT...]
- * Each client is a process of its own. What is signed is a CertificationRequestInfo. Prints the signatures made per second, or with
- * SIGNER channel-latency the median and the 99th percentile of one signature's time in microseconds. */
+ * Each client is a process of its own. What is signed is a CertificationRequestInfo. Prints the
+ * signatures made per second, or with SIGNER channel-latency the median and the 99th percentile of
+ * one signature's time in microseconds. */
 #include "bench-sign.h"
 
 #include <signal.h>
@@ -22,7 +23,8 @@ typedef struct Shared {
     atomic_ulong count;
 } Shared;
 
-static const BenchSigner *const signers[] = {&bench_openssl, &bench_bus, &bench_channel, &bench_latency, &bench_agent, &bench_pkcs11};
+static const BenchSigner *const signers[] = {&bench_openssl, &bench_bus,   &bench_channel,
+                                             &bench_latency, &bench_agent, &bench_pkcs11};
 
 void bench_fail(const char *what)
 {
@@ -46,8 +48,10 @@ void bench_make_request(EVP_PKEY *key, BenchInput *ret)
     int size;
 
     if (X509_REQ_set_version(request, 0) != 1 || X509_REQ_set_pubkey(request, key) != 1 ||
-        X509_NAME_add_entry_by_txt(name, "O", MBSTRING_UTF8, (const uint8_t *)"Example", -1, -1, 0) != 1 ||
-        X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const uint8_t *)"router.example", -1, -1, 0) != 1)
+        X509_NAME_add_entry_by_txt(name, "O", MBSTRING_UTF8, (const uint8_t *)"Example", -1, -1,
+                                   0) != 1 ||
+        X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const uint8_t *)"router.example", -1,
+                                   -1, 0) != 1)
         bench_fail("no request");
     size = i2d_re_X509_REQ_tbs(request, &tbs);
     if (size <= 0)
@@ -67,7 +71,7 @@ EVP_PKEY *bench_generate(const char *algorithm)
     return EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
 }
 
-/* --- The loop ----------------------------------------------------------------------------------------------------- */
+/* --- The loop --------------------------------------------------------------------------------- */
 
 static void client(const BenchSigner *signer, const BenchTask *task, Shared *shared, double seconds)
 {
@@ -94,13 +98,15 @@ static double clients_time(void)
     struct rusage used;
 
     (void)getrusage(RUSAGE_CHILDREN, &used);
-    return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) + (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
+    return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+           (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
 }
 
 /* Prints signatures per second, and microseconds of the clients' processor time for each. */
 static void measure(const BenchSigner *signer, const BenchTask *task, int clients, double seconds)
 {
-    Shared *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    Shared *shared =
+        mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     bool failed = false;
     double begin;
     int status;
@@ -118,7 +124,8 @@ static void measure(const BenchSigner *signer, const BenchTask *task, int client
         failed |= status != 0;
     if (failed || atomic_load(&shared->count) == 0)
         bench_fail("a client failed");
-    printf("%.1f %.1f\n", (double)atomic_load(&shared->count) / (bench_now() - begin), clients_time() / (double)atomic_load(&shared->count) * 1e6);
+    printf("%.1f %.1f\n", (double)atomic_load(&shared->count) / (bench_now() - begin),
+           clients_time() / (double)atomic_load(&shared->count) * 1e6);
 }
 
 static int compare(const void *a, const void *b)

@@ -36,8 +36,8 @@ typedef struct BenchSigner {
 
 extern const BenchSigner bench_openssl;
 extern const BenchSigner bench_bus, bench_channel, bench_latency; /* argument: keyd's label */
-extern const BenchSigner bench_agent;                             /* arguments: socket, file with the SSH public key blob */
-extern const BenchSigner bench_pkcs11;                            /* arguments: module, PIN, label */
+extern const BenchSigner bench_agent;  /* arguments: socket, file with the SSH public key blob */
+extern const BenchSigner bench_pkcs11; /* arguments: module, PIN, label */
 
 _Noreturn void bench_fail(const char *what);
 double bench_now(void);

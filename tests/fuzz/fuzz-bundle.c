@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bundles of CA certificates. What is taken from one is exported in a form that gives the same certificates again. */
+/* Bundles of CA certificates. What is taken from one is exported in a form that gives the same
+ * certificates again. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -24,7 +25,8 @@ static void round_trip(AuthorityList *list)
     text = pool_bundle(pool, &size);
     if (pool_active(pool) != n || (n == 0) != (size == 0))
         abort();
-    if (n > 0 && size <= BUNDLE_SIZE_MAX && (bundle_parse(text, size, &built_in, &again, &reason) < 0 || again->n != n))
+    if (n > 0 && size <= BUNDLE_SIZE_MAX &&
+        (bundle_parse(text, size, &built_in, &again, &reason) < 0 || again->n != n))
         abort();
 }
 
@@ -36,7 +38,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (bundle_parse(data, size, &download, &list, &reason) < 0 && !reason)
         abort();
-    if (bundle_check_signature(data, size, "0000000000000000000000000000000000000000000000000000000000000000", list, &reason) >= 0 || !reason)
+    if (bundle_check_signature(data, size,
+                               "0000000000000000000000000000000000000000000000000000000000000000",
+                               list, &reason) >= 0 ||
+        !reason)
         abort();
     if (bundle_parse(data, size, &built_in, &all, &reason) >= 0)
         round_trip(all);

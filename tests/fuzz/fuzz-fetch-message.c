@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The messages of the fetch socket: the input is first a client's request, then a worker's answer. The first byte says how many descriptors come along. */
+/* The messages of the fetch socket: the input is first a client's request, then a worker's answer.
+ * The first byte says how many descriptors come along. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -40,7 +41,8 @@ static void parse_reply(const char *text, size_t size, const int *fds, size_t n_
     FetchReply reply;
     int pair[2];
 
-    if (size == 0 || size > 2 * FETCH_MESSAGE_MAX || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+    if (size == 0 || size > 2 * FETCH_MESSAGE_MAX ||
+        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return;
     if (n_fds > 0) {
         m.msg_control = &control;

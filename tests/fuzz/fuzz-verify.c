@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Certificates and CRLs that somebody wants verified: the first certificate is tried as an authority of the pool too. */
+/* Certificates and CRLs that somebody wants verified: the first certificate is tried as an
+ * authority of the pool too. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -12,7 +13,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const AuthorityRules any = {.allow_v1 = true, .allow_expired = true};
-    VerifyRequest request = {.data = data, .size = size, .purpose = "tls-server", .name = "host.example", .time = 1700000000};
+    VerifyRequest request = {.data = data,
+                             .size = size,
+                             .purpose = "tls-server",
+                             .name = "host.example",
+                             .time = 1700000000};
     _cleanup_(authority_list_freep) AuthorityList *list = NULL, *none = authority_list_new();
     const char *reason = NULL;
     VerifyVerdict verdict;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whatever certificate_parse() accepts is written back the same, and what is shown of it is printable UTF-8. */
+/* Whatever certificate_parse() accepts is written back the same, and what is shown of it is
+ * printable UTF-8. */
 #include <stdlib.h>
 
 #include "json-util.h"

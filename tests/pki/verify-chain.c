@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* verify-chain ANCHORS FILE PURPOSE NAME|- TIME required|optional|none: the pool's verdict on a chain, for tests/pki/test-paths.py. */
+/* verify-chain ANCHORS FILE PURPOSE NAME|- TIME required|optional|none: the pool's verdict on a
+ * chain, for tests/pki/test-paths.py. */
 #include <stdint.h>
 
 #include "atomic-file.h"
@@ -39,11 +40,14 @@ int main(int argc, char *argv[])
     request.purpose = argv[3];
     request.name = streq(argv[4], "-") ? NULL : argv[4];
     request.time = strtoll(argv[5], NULL, 10);
-    request.revocation = streq(argv[6], "required") ? VERIFY_REVOCATION_REQUIRED : streq(argv[6], "optional") ? VERIFY_REVOCATION_OPTIONAL : VERIFY_REVOCATION_NONE;
+    request.revocation = streq(argv[6], "required")   ? VERIFY_REVOCATION_REQUIRED
+                         : streq(argv[6], "optional") ? VERIFY_REVOCATION_OPTIONAL
+                                                      : VERIFY_REVOCATION_NONE;
     if (verify_chain(&request, list, &verdict, &reason) < 0) {
         (void)printf("refused: %s\n", reason);
         return 1;
     }
-    (void)printf("%s: %s, depth %u, path of %zu\n", verdict.valid ? "valid" : "invalid", verdict.reason, verdict.depth, verdict.n);
+    (void)printf("%s: %s, depth %u, path of %zu\n", verdict.valid ? "valid" : "invalid",
+                 verdict.reason, verdict.depth, verdict.n);
     return !verdict.valid;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* For tests: calls one method with plausible arguments made up from its signature, descriptors included, and prints how it ended:
- *     bus-call DESTINATION PATH INTERFACE MEMBER SIGNATURE [STRING...]
- * The strings are used for the strings and object paths among the arguments, in order; "x" and "/" where they run out.
- * Prints "ok", or the error's name and message separated by a blank. With BUS_CALL_DROP set it sends the call and is gone. */
+/* For tests: calls one method with plausible arguments made up from its signature, descriptors
+ * included, and prints how it ended: bus-call DESTINATION PATH INTERFACE MEMBER SIGNATURE
+ * [STRING...] The strings are used for the strings and object paths among the arguments, in order;
+ * "x" and "/" where they run out. Prints "ok", or the error's name and message separated by a
+ * blank. With BUS_CALL_DROP set it sends the call and is gone. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -30,7 +31,8 @@ static size_t type_length(const char *signature)
     if (*signature != '(' && *signature != '{')
         return 1;
     for (size_t i = 0; signature[i]; i++) {
-        depth += (signature[i] == '(' || signature[i] == '{') - (signature[i] == ')' || signature[i] == '}');
+        depth += (signature[i] == '(' || signature[i] == '{') -
+                 (signature[i] == ')' || signature[i] == '}');
         if (depth == 0)
             return i + 1;
     }
@@ -58,7 +60,10 @@ static int append_arguments(sd_bus_message *m, const char *signature, char **str
 
         length = type_length(signature);
         if (*signature == 's' || *signature == 'o')
-            r = sd_bus_message_append_basic(m, *signature, *strings ? *strings++ : *signature == 's' ? "x" : "/");
+            r = sd_bus_message_append_basic(m, *signature,
+                                            *strings            ? *strings++
+                                            : *signature == 's' ? "x"
+                                                                : "/");
         else if (*signature == 'h')
             r = append_memory_file(m);
         else if (*signature == 'a')
@@ -97,6 +102,7 @@ int main(int argc, char *argv[])
     if (r >= 0)
         puts("ok");
     else
-        printf("%s %s\n", error.name ? error.name : "none", error.message ? error.message : strerror(-r));
+        printf("%s %s\n", error.name ? error.name : "none",
+               error.message ? error.message : strerror(-r));
     return 0;
 }

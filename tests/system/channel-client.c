@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* For tests: opens a signing channel of keyd and does what the lines on standard input say, one answer on a line for each.
- *     channel-client ALGORITHM LABEL PURPOSE
- * sign: has a request of this key signed, and checks the signature; junk: the same with bytes that are no request; other: with another key's
- * request; file: sign, in a sealed memory file; frame: sends a packet that is no request; wait: waits for the end; open: opens one more
- * channel, which stays open.
- * Answers: ok, the text of a refusal after "refused", or "ended". A channel that is not given is one line: error name and message. */
+/* For tests: opens a signing channel of keyd and does what the lines on standard input say, one
+ * answer on a line for each. channel-client ALGORITHM LABEL PURPOSE sign: has a request of this key
+ * signed, and checks the signature; junk: the same with bytes that are no request; other: with
+ * another key's request; file: sign, in a sealed memory file; frame: sends a packet that is no
+ * request; wait: waits for the end; open: opens one more channel, which stays open. Answers: ok,
+ * the text of a refusal after "refused", or "ended". A channel that is not given is one line: error
+ * name and message. */
 #include <fcntl.h>
 #include <openssl/x509.h>
 #include <poll.h>
@@ -50,7 +51,9 @@ static const char *verify(const Client *c, const uint8_t *signature, size_t size
 {
     _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *context = EVP_MD_CTX_new();
 
-    if (context && EVP_DigestVerifyInit(context, NULL, c->is_ed25519 ? NULL : EVP_sha256(), NULL, c->key) == 1 &&
+    if (context &&
+        EVP_DigestVerifyInit(context, NULL, c->is_ed25519 ? NULL : EVP_sha256(), NULL, c->key) ==
+            1 &&
         EVP_DigestVerify(context, signature, size, c->request, c->size) == 1)
         return "ok";
     return "wrong signature";
@@ -93,7 +96,9 @@ static int send_other(Client *c)
     _cleanup_openssl_free_ uint8_t *request = NULL;
     size_t size;
 
-    return other && make_request(other, &request, &size) >= 0 ? send_packet(c, CHANNEL_SIGN, request, size, -1) : -ENOMEM;
+    return other && make_request(other, &request, &size) >= 0
+               ? send_packet(c, CHANNEL_SIGN, request, size, -1)
+               : -ENOMEM;
 }
 
 static int send_file(Client *c)
@@ -123,8 +128,8 @@ static int open_channel(sd_bus *bus, char *words[], sd_bus_error *error, int *re
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *opened = NULL;
     int fd, r;
 
-    r = sd_bus_call_method(bus, KEYS_NAME, KEYS_PATH, KEYS_SIGNING_INTERFACE, "OpenChannel", error, &opened, "sssa{sv}", words[1], words[2],
-                           words[3], 0);
+    r = sd_bus_call_method(bus, KEYS_NAME, KEYS_PATH, KEYS_SIGNING_INTERFACE, "OpenChannel", error,
+                           &opened, "sssa{sv}", words[1], words[2], words[3], 0);
     if (r >= 0)
         r = sd_bus_message_read(opened, "h", &fd);
     if (r < 0)
@@ -166,7 +171,8 @@ int main(int argc, char *argv[])
     if (argc != 4 || sd_bus_open_system(&bus) < 0)
         return EXIT_FAILURE;
     if (open_channel(bus, argv, &error, &c.fd) < 0 ||
-        sd_bus_call_method(bus, KEYS_NAME, KEYS_PATH, KEYS_SIGNING_INTERFACE, "GetPublicKey", &error, &found, "ss", argv[1], argv[2]) < 0 ||
+        sd_bus_call_method(bus, KEYS_NAME, KEYS_PATH, KEYS_SIGNING_INTERFACE, "GetPublicKey",
+                           &error, &found, "ss", argv[1], argv[2]) < 0 ||
         sd_bus_message_read_array(found, 'y', (const void **)&der, &size) < 0)
         return fail_bus(&error);
     c.key = d2i_PUBKEY(NULL, &der, (long)size);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* For tests: a library that a daemon is started with (LD_PRELOAD), whose clock then goes as many seconds
- * ahead as the file says that CLOCK_SHIFT names. The file is mapped before the daemon's sandbox
- * closes, so that the clock can be moved while it runs. Clocks that nobody sets stay as they are. */
+/* For tests: a library that a daemon is started with (LD_PRELOAD), whose clock then goes as many
+ * seconds ahead as the file says that CLOCK_SHIFT names. The file is mapped before the daemon's
+ * sandbox closes, so that the clock can be moved while it runs. Clocks that nobody sets stay as
+ * they are. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* For tests: a user's program that has a key of keyd sign for TLS, as the configuration grants it. Does what the lines on standard input say, one
- * answer on a line for each:
- *     granted-client ALGORITHM LABEL PURPOSE
- * list: the keys that it may use; sign: one signature by the bus; open: a channel; server, client, junk: over the channel, the CertificateVerify of TLS
- * 1.3 for either role, or bytes that are nothing; wait: waits for the channel to end. */
+/* For tests: a user's program that has a key of keyd sign for TLS, as the configuration grants it.
+ * Does what the lines on standard input say, one answer on a line for each: granted-client
+ * ALGORITHM LABEL PURPOSE list: the keys that it may use; sign: one signature by the bus; open: a
+ * channel; server, client, junk: over the channel, the CertificateVerify of TLS 1.3 for either
+ * role, or bytes that are nothing; wait: waits for the channel to end. */
 #include <fcntl.h>
 #include <openssl/x509.h>
 #include <poll.h>
@@ -36,7 +36,10 @@ static void verify(const uint8_t *signature, size_t size, const uint8_t *data, s
 {
     _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *context = EVP_MD_CTX_new();
 
-    puts(key && EVP_DigestVerifyInit(context, NULL, streq(algorithm, "ed25519") ? NULL : EVP_sha256(), NULL, key) == 1 &&
+    puts(key &&
+                 EVP_DigestVerifyInit(context, NULL,
+                                      streq(algorithm, "ed25519") ? NULL : EVP_sha256(), NULL,
+                                      key) == 1 &&
                  EVP_DigestVerify(context, signature, size, data, data_size) == 1
              ? "ok"
              : "wrong signature");
@@ -44,7 +47,8 @@ static void verify(const uint8_t *signature, size_t size, const uint8_t *data, s
 
 static void say_error(const sd_bus_error *error, int r)
 {
-    printf("%s %s\n", error->name ? error->name : "?", error->message ? error->message : strerror(-r));
+    printf("%s %s\n", error->name ? error->name : "?",
+           error->message ? error->message : strerror(-r));
 }
 
 static void do_list(sd_bus *bus)
@@ -62,7 +66,8 @@ static void do_list(sd_bus *bus)
     }
     r = sd_bus_message_enter_container(reply, 'a', "(sssay)");
     while (r >= 0 && sd_bus_message_enter_container(reply, 'r', "sssay") > 0) {
-        if (sd_bus_message_read(reply, "sss", &a, &l, &p) < 0 || sd_bus_message_read_array(reply, 'y', (const void **)&der, &size) < 0)
+        if (sd_bus_message_read(reply, "sss", &a, &l, &p) < 0 ||
+            sd_bus_message_read_array(reply, 'y', (const void **)&der, &size) < 0)
             break;
         printf("%s/%s/%s ", a, l, p);
         if (streq(a, algorithm) && streq(l, label) && !key)
@@ -83,8 +88,9 @@ static void do_sign(sd_bus *bus)
     int r;
 
     file = memfd_new_sealed("tls", data, size);
-    r = sd_bus_call_method(bus, KEYS_NAME, KEYS_PATH, GRANTED, "Sign", &error, &reply, "ssssh", algorithm, label, purpose,
-                           streq(algorithm, "ed25519") ? "" : "sha256", file);
+    r = sd_bus_call_method(bus, KEYS_NAME, KEYS_PATH, GRANTED, "Sign", &error, &reply, "ssssh",
+                           algorithm, label, purpose, streq(algorithm, "ed25519") ? "" : "sha256",
+                           file);
     if (r < 0 || sd_bus_message_read_array(reply, 'y', &signature, &n) < 0)
         say_error(&error, r);
     else
@@ -95,7 +101,8 @@ static void do_open(sd_bus *bus)
 {
     _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-    int fd, r = sd_bus_call_method(bus, KEYS_NAME, KEYS_PATH, GRANTED, "OpenChannel", &error, &reply, "sss", algorithm, label, purpose);
+    int fd, r = sd_bus_call_method(bus, KEYS_NAME, KEYS_PATH, GRANTED, "OpenChannel", &error,
+                                   &reply, "sss", algorithm, label, purpose);
 
     if (r < 0 || sd_bus_message_read(reply, "h", &fd) < 0) {
         say_error(&error, r);
@@ -121,9 +128,11 @@ static void do_channel(const char *what)
     if (n <= (ssize_t)CHANNEL_HEADER_SIZE)
         puts(p.revents ? "ended" : "nothing");
     else if (answer[0] == CHANNEL_SIGNATURE)
-        verify(answer + CHANNEL_HEADER_SIZE, (size_t)n - CHANNEL_HEADER_SIZE, data + CHANNEL_HEADER_SIZE, size);
+        verify(answer + CHANNEL_HEADER_SIZE, (size_t)n - CHANNEL_HEADER_SIZE,
+               data + CHANNEL_HEADER_SIZE, size);
     else
-        printf("refused %.*s\n", (int)n - (int)CHANNEL_HEADER_SIZE, (char *)answer + CHANNEL_HEADER_SIZE);
+        printf("refused %.*s\n", (int)n - (int)CHANNEL_HEADER_SIZE,
+               (char *)answer + CHANNEL_HEADER_SIZE);
 }
 
 int main(int argc, char *argv[])

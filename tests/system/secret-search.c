@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* For tests: looks for byte strings, any number of them, in files, below folders and in the memory of
- * processes.
+/* For tests: looks for byte strings, any number of them, in files, below folders and in the memory
+ * of processes.
  *
  *     secret-search PLACE... < patterns
  *
- * A pattern is a line, "NAME HEX", of at least 8 bytes. A place is a path, or pid:NUMBER. Prints a line
- * "found NAME in WHERE at OFFSET" for each place of each pattern, at the end "read FILES files, BYTES
- * bytes; closed BYTES". What cannot be opened is a line "closed WHERE: REASON". */
+ * A pattern is a line, "NAME HEX", of at least 8 bytes. A place is a path, or pid:NUMBER. Prints a
+ * line "found NAME in WHERE at OFFSET" for each place of each pattern, at the end "read FILES
+ * files, BYTES bytes; closed BYTES". What cannot be opened is a line "closed WHERE: REASON". */
 #include <fcntl.h>
 #include <ftw.h>
 #include <stdbool.h>

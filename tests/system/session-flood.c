@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* For tests: asks for COUNT configuration sessions on one connection, a hundred at a time. Prints how many were opened, how many were refused
- * for the limit and the words of that, and how many ended otherwise; keeps the sessions until standard input ends. */
+/* For tests: asks for COUNT configuration sessions on one connection, a hundred at a time. Prints
+ * how many were opened, how many were refused for the limit and the words of that, and how many
+ * ended otherwise; keeps the sessions until standard input ends. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,7 +41,8 @@ static int flood(sd_bus *bus, unsigned count, Outcome *outcome)
 
     while (r >= 0 && (count > 0 || outcome->waiting > 0)) {
         for (; r >= 0 && count > 0 && outcome->waiting < AT_ONCE; count--) {
-            r = sd_bus_call_method_async(bus, NULL, NAME, "/org/chancery/Policy1", NAME, "OpenSession", on_opened, outcome, "a{sv}", 0);
+            r = sd_bus_call_method_async(bus, NULL, NAME, "/org/chancery/Policy1", NAME,
+                                         "OpenSession", on_opened, outcome, "a{sv}", 0);
             if (r >= 0)
                 outcome->waiting++;
         }
@@ -64,7 +66,8 @@ int main(int argc, char *argv[])
         fprintf(stderr, "%s\n", strerror(-r));
         return EXIT_FAILURE;
     }
-    printf("%u opened, %u refused, %u failed: %s\n", outcome.opened, outcome.limited, outcome.failed, outcome.words);
+    printf("%u opened, %u refused, %u failed: %s\n", outcome.opened, outcome.limited,
+           outcome.failed, outcome.words);
     (void)fflush(stdout);
     while (getchar() != EOF)
         ;

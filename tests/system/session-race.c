@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* For tests: changes a candidate while polkit is being asked about it. Enters a line, prints "ready" and waits for a line on standard input; then sends
- * Commit and, without waiting for its answer, Clear. Prints "cleared", and how Commit ended: the error's name, or "committed ID". */
+/* For tests: changes a candidate while polkit is being asked about it. Enters a line, prints
+ * "ready" and waits for a line on standard input; then sends Commit and, without waiting for its
+ * answer, Clear. Prints "cleared", and how Commit ended: the error's name, or "committed ID". */
 #include <stdbool.h>
 #include <stdio.h>
 #include <systemd/sd-bus.h>
@@ -30,7 +31,8 @@ static int on_commit(sd_bus_message *reply, void *userdata, sd_bus_error *reterr
 static int on_clear(sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error)
 {
     ((Outcome *)userdata)->clear_ended = true;
-    puts(sd_bus_message_is_method_error(reply, NULL) ? sd_bus_message_get_error(reply)->name : "cleared");
+    puts(sd_bus_message_is_method_error(reply, NULL) ? sd_bus_message_get_error(reply)->name
+                                                     : "cleared");
     (void)fflush(stdout);
     return 0;
 }
@@ -42,7 +44,8 @@ static int race(sd_bus *bus, const char *line)
     const char *session;
     int r;
 
-    r = sd_bus_call_method(bus, NAME, "/org/chancery/Policy1", NAME, "OpenSession", NULL, &reply, "a{sv}", 0);
+    r = sd_bus_call_method(bus, NAME, "/org/chancery/Policy1", NAME, "OpenSession", NULL, &reply,
+                           "a{sv}", 0);
     if (r >= 0)
         r = sd_bus_message_read(reply, "o", &session);
     if (r >= 0)
@@ -51,10 +54,12 @@ static int race(sd_bus *bus, const char *line)
         puts("ready");
         (void)fflush(stdout);
         (void)getchar();
-        r = sd_bus_call_method_async(bus, NULL, NAME, session, SESSION, "Commit", on_commit, &outcome, "a{sv}", 0);
+        r = sd_bus_call_method_async(bus, NULL, NAME, session, SESSION, "Commit", on_commit,
+                                     &outcome, "a{sv}", 0);
     }
     if (r >= 0)
-        r = sd_bus_call_method_async(bus, NULL, NAME, session, SESSION, "Clear", on_clear, &outcome, NULL);
+        r = sd_bus_call_method_async(bus, NULL, NAME, session, SESSION, "Clear", on_clear, &outcome,
+                                     NULL);
     while (r >= 0 && !(outcome.commit_ended && outcome.clear_ended)) {
         r = sd_bus_process(bus, NULL);
         if (r == 0)

@@ -14,7 +14,7 @@
 #define CALLS_MAX 4096U /* an operation that goes on for ever is to fail, not to hang */
 #define ERRNO_BIAS 1    /* exit statuses: 0 to 1 a state, or this and an errno */
 
-/* --- Steps, each in a process of its own ------------------------------------------------------- */
+/* --- Steps, each in a process of its own ------------------------------------------------------ */
 
 static _Noreturn void leave(int r)
 {
@@ -45,18 +45,23 @@ static int run_step(int (*step)(void *userdata), void *userdata)
     return wait_for(pid);
 }
 
-/* --- Stopping at system calls ------------------------------------------------------------------ */
+/* --- Stopping at system calls ----------------------------------------------------------------- */
 
 static const int changing_calls[] = {
-    SCMP_SYS(pwrite64), SCMP_SYS(writev), SCMP_SYS(pwritev), SCMP_SYS(sendfile), SCMP_SYS(splice),
-    SCMP_SYS(copy_file_range), SCMP_SYS(ftruncate), SCMP_SYS(truncate), SCMP_SYS(fallocate),
-    SCMP_SYS(fsync), SCMP_SYS(fdatasync), SCMP_SYS(sync_file_range), SCMP_SYS(syncfs),
-    SCMP_SYS(rename), SCMP_SYS(renameat), SCMP_SYS(renameat2), SCMP_SYS(unlink), SCMP_SYS(unlinkat),
-    SCMP_SYS(link), SCMP_SYS(linkat), SCMP_SYS(symlink), SCMP_SYS(symlinkat), SCMP_SYS(mkdir),
-    SCMP_SYS(mkdirat), SCMP_SYS(rmdir), SCMP_SYS(mknod), SCMP_SYS(mknodat), SCMP_SYS(creat),
-    SCMP_SYS(openat2), SCMP_SYS(chmod), SCMP_SYS(fchmod), SCMP_SYS(fchmodat), SCMP_SYS(fchown),
-    SCMP_SYS(fchownat), SCMP_SYS(chown), SCMP_SYS(lchown), SCMP_SYS(utimensat),
-    SCMP_SYS(fsetxattr), SCMP_SYS(setxattr), SCMP_SYS(lsetxattr), SCMP_SYS(io_uring_setup),
+    SCMP_SYS(pwrite64),  SCMP_SYS(writev),         SCMP_SYS(pwritev),
+    SCMP_SYS(sendfile),  SCMP_SYS(splice),         SCMP_SYS(copy_file_range),
+    SCMP_SYS(ftruncate), SCMP_SYS(truncate),       SCMP_SYS(fallocate),
+    SCMP_SYS(fsync),     SCMP_SYS(fdatasync),      SCMP_SYS(sync_file_range),
+    SCMP_SYS(syncfs),    SCMP_SYS(rename),         SCMP_SYS(renameat),
+    SCMP_SYS(renameat2), SCMP_SYS(unlink),         SCMP_SYS(unlinkat),
+    SCMP_SYS(link),      SCMP_SYS(linkat),         SCMP_SYS(symlink),
+    SCMP_SYS(symlinkat), SCMP_SYS(mkdir),          SCMP_SYS(mkdirat),
+    SCMP_SYS(rmdir),     SCMP_SYS(mknod),          SCMP_SYS(mknodat),
+    SCMP_SYS(creat),     SCMP_SYS(openat2),        SCMP_SYS(chmod),
+    SCMP_SYS(fchmod),    SCMP_SYS(fchmodat),       SCMP_SYS(fchown),
+    SCMP_SYS(fchownat),  SCMP_SYS(chown),          SCMP_SYS(lchown),
+    SCMP_SYS(utimensat), SCMP_SYS(fsetxattr),      SCMP_SYS(setxattr),
+    SCMP_SYS(lsetxattr), SCMP_SYS(io_uring_setup),
 };
 
 static int notify_opens(scmp_filter_ctx filter, int call, unsigned flags_argument)
@@ -102,7 +107,9 @@ static int send_fd(int socket, int fd)
     } control = {.header = {CMSG_LEN(sizeof fd), SOL_SOCKET, SCM_RIGHTS}};
     char byte = 0;
     struct iovec data = {&byte, 1};
-    struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = &control,
+    struct msghdr message = {.msg_iov = &data,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
                              .msg_controllen = sizeof control};
 
     memcpy(CMSG_DATA(&control.header), &fd, sizeof fd);
@@ -118,7 +125,9 @@ static int receive_fd(int socket)
     } control = {0};
     char byte;
     struct iovec data = {&byte, 1};
-    struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = &control,
+    struct msghdr message = {.msg_iov = &data,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
                              .msg_controllen = sizeof control};
     int fd;
 
@@ -130,14 +139,14 @@ static int receive_fd(int socket)
     return fd;
 }
 
-/* --- One run ----------------------------------------------------------------------------------- */
+/* --- One run ---------------------------------------------------------------------------------- */
 
 typedef struct Run {
     unsigned at; /* the call that is interrupted, from 1 */
     int error;   /* that it fails with; 0: the process is killed there */
     unsigned calls;
-    const char *call;   /* the name of the interrupted one, "" before that */
-    char *name;         /* what it points to */
+    const char *call; /* the name of the interrupted one, "" before that */
+    char *name;       /* what it points to */
     pid_t pid;
     int socket, notify; /* the socket closes when the process ends */
 } Run;
@@ -181,8 +190,8 @@ static int run_answer(Run *run, struct seccomp_notif *request, struct seccomp_no
     if (r < 0)
         return r == -ENOENT ? 0 : r; /* it is gone */
     run->calls++;
-    *answer = (struct seccomp_notif_resp){.id = request->id,
-                                          .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
+    *answer =
+        (struct seccomp_notif_resp){.id = request->id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
     if (run->calls == run->at) {
         run->name = seccomp_syscall_resolve_num_arch(request->data.arch, request->data.nr);
         run->call = run->name ? run->name : "?";
@@ -249,7 +258,7 @@ static int run_operation(Run *run, const Operation *o)
     return r < 0 ? r : result;
 }
 
-/* --- All of them ------------------------------------------------------------------------------- */
+/* --- All of them ------------------------------------------------------------------------------ */
 
 /* Does the state follow from how the operation ended? */
 static bool is_expected(const Run *run, int result, int state, bool *was_new)
@@ -290,7 +299,8 @@ static int interrupt_at(const Operation *o, unsigned at, int error, bool *was_ne
         if (ret)
             *ret = (Interruption){at, name, state};
         else
-            (void)fprintf(stderr, "# %s call %u, %s: the operation ended with %d, the state is %d\n",
+            (void)fprintf(stderr,
+                          "# %s call %u, %s: the operation ended with %d, the state is %d\n",
                           error == 0 ? "killed before" : "failed", at, name, result, state);
     }
     free(run.name);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What an operation on files leaves behind wherever it ends: it is run again and again, in a process
- * of its own, and each time another of its system calls that change files is the last one, or fails.
- * The kernel stops the process at each of these calls (seccomp, user notification); what is between
- * them changes no file, so that these are all the states that kill -9 can leave.
+/* What an operation on files leaves behind wherever it ends: it is run again and again, in a
+ * process of its own, and each time another of its system calls that change files is the last one,
+ * or fails. The kernel stops the process at each of these calls (seccomp, user notification); what
+ * is between them changes no file, so that these are all the states that kill -9 can leave.
  *
  * Whatever an operation needs of memory and OpenSSL it makes in its own process: nothing is shared,
  * like between a daemon that is killed and the one that is started after it. */
@@ -38,6 +38,6 @@ typedef struct Interruption {
  * -EBADMSG and *ret (may be NULL) when there is another state, or a state out of order. */
 int operation_kill_everywhere(const Operation *o, Interruption *ret);
 
-/* Each call in turn fails with this error. An operation that says that it has worked has made the new
- * state; one that says that it has failed has left one of the two. */
+/* Each call in turn fails with this error. An operation that says that it has worked has made the
+ * new state; one that says that it has failed has left one of the two. */
 int operation_fail_everywhere(const Operation *o, int error, Interruption *ret);

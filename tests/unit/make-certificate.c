@@ -30,7 +30,8 @@ static void add_extension(X509 *certificate, int nid, const char *value)
 
 static void set_name(X509_NAME *name, const char *cn)
 {
-    MUST(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)cn, -1, -1, 0));
+    MUST(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)cn, -1, -1,
+                                    0));
 }
 
 static int set_key(X509 *certificate, unsigned rsa_bits)
@@ -48,7 +49,8 @@ X509 *make_certificate(const CertificateRecipe *recipe)
     static long serial;
     X509 *certificate = X509_new();
 
-    MUST(certificate && X509_set_version(certificate, recipe->version1 ? X509_VERSION_1 : X509_VERSION_3));
+    MUST(certificate &&
+         X509_set_version(certificate, recipe->version1 ? X509_VERSION_1 : X509_VERSION_3));
     MUST(ASN1_INTEGER_set(X509_get_serialNumber(certificate), ++serial));
     set_name(X509_get_subject_name(certificate), recipe->name);
     set_name(X509_get_issuer_name(certificate), recipe->issuer ?: recipe->name);
@@ -56,7 +58,8 @@ X509 *make_certificate(const CertificateRecipe *recipe)
     MUST(X509_time_adj_ex(X509_getm_notAfter(certificate), recipe->days_until ?: 30, 0, NULL));
     MUST(set_key(certificate, recipe->rsa_bits));
     if (!recipe->version1 && !recipe->no_basic_constraints)
-        add_extension(certificate, NID_basic_constraints, recipe->not_ca ? "critical,CA:FALSE" : "critical,CA:TRUE");
+        add_extension(certificate, NID_basic_constraints,
+                      recipe->not_ca ? "critical,CA:FALSE" : "critical,CA:TRUE");
     if (recipe->key_usage)
         add_extension(certificate, NID_key_usage, recipe->key_usage);
     MUST(X509_sign(certificate, make_key(), EVP_sha256()));

@@ -7,13 +7,13 @@
 #include "openssl-util.h"
 
 typedef struct CertificateRecipe {
-    const char *name;          /* CN */
-    const char *issuer;        /* CN; NULL: self-signed */
-    bool version1;             /* no extensions */
-    bool not_ca;               /* basicConstraints with CA:FALSE */
+    const char *name;   /* CN */
+    const char *issuer; /* CN; NULL: self-signed */
+    bool version1;      /* no extensions */
+    bool not_ca;        /* basicConstraints with CA:FALSE */
     bool no_basic_constraints;
-    const char *key_usage;     /* in OpenSSL's words; NULL: none */
-    unsigned rsa_bits;         /* its key is an RSA key of that size, and make_key() signs all the same */
+    const char *key_usage; /* in OpenSSL's words; NULL: none */
+    unsigned rsa_bits; /* its key is an RSA key of that size, and make_key() signs all the same */
     int days_from, days_until; /* from now; 0, 0: until 30 days from now */
 } CertificateRecipe;
 

@@ -130,7 +130,8 @@ static void test_killed_writer(void **state)
 
         if (pid == 0)
             for (;;)
-                if (atomic_write_at(f->fd, "a", round % 2 ? old_text : new_text, sizeof old_text, 0600) < 0)
+                if (atomic_write_at(f->fd, "a", round % 2 ? old_text : new_text, sizeof old_text,
+                                    0600) < 0)
                     _exit(1);
         (void)usleep(500 + round * 137);
         (void)kill(pid, SIGKILL);

@@ -9,8 +9,13 @@ static void test_vectors(void **state)
     static const struct {
         const char *plain, *standard, *url;
     } vectors[] = {
-        {"", "", ""},           {"f", "Zg==", "Zg"},       {"fo", "Zm8=", "Zm8"},          {"foo", "Zm9v", "Zm9v"},
-        {"foob", "Zm9vYg==", "Zm9vYg"}, {"fooba", "Zm9vYmE=", "Zm9vYmE"}, {"foobar", "Zm9vYmFy", "Zm9vYmFy"},
+        {"", "", ""},
+        {"f", "Zg==", "Zg"},
+        {"fo", "Zm8=", "Zm8"},
+        {"foo", "Zm9v", "Zm9v"},
+        {"foob", "Zm9vYg==", "Zm9vYg"},
+        {"fooba", "Zm9vYmE=", "Zm9vYmE"},
+        {"foobar", "Zm9vYmFy", "Zm9vYmFy"},
         {"\xfb\xff\xfe", "+//+", "-__-"},
     };
 
@@ -30,7 +35,8 @@ static void test_vectors(void **state)
 
 static void test_refuses(void **state)
 {
-    static const char *const bad[] = {"Z", "Zg==", "Zh", "Zm9", "Zm 8", "Zm8\n", "+/+/", "Zg=", "Zm9vY", "\xc3\xa9\xc3\xa9"};
+    static const char *const bad[] = {"Z",     "Zg==", "Zh",  "Zm9",   "Zm 8",
+                                      "Zm8\n", "+/+/", "Zg=", "Zm9vY", "\xc3\xa9\xc3\xa9"};
     void *data = NULL;
     size_t size;
 
@@ -42,7 +48,8 @@ static void test_refuses(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_vectors), cmocka_unit_test(test_refuses)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_vectors),
+                                       cmocka_unit_test(test_refuses)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

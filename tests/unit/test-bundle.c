@@ -68,7 +68,8 @@ typedef struct ContainerRecipe {
 
 static Buffer make_container(const ContainerRecipe *c)
 {
-    Buffer fields = {0}, content_info = {0}, signed_data = {0}, explicit_content = {0}, all = {0}, result = {0};
+    Buffer fields = {0}, content_info = {0}, signed_data = {0}, explicit_content = {0}, all = {0},
+           result = {0};
 
     buffer_add_text(&fields, "\x02\x01\x01");
     if (!c->no_digests)
@@ -77,7 +78,8 @@ static Buffer make_container(const ContainerRecipe *c)
     buffer_add(&content_info, c->content, c->content_size);
     buffer_add_der(&fields, 0x30, content_info.data, content_info.size);
     if (!c->no_certificates)
-        buffer_add_der(&fields, 0xa0, c->certificates ? c->certificates->data : NULL, c->certificates ? c->certificates->size : 0);
+        buffer_add_der(&fields, 0xa0, c->certificates ? c->certificates->data : NULL,
+                       c->certificates ? c->certificates->size : 0);
     if (c->crls)
         buffer_add_der(&fields, 0xa1, c->crls, c->crls_size);
     buffer_add_der(&fields, 0x31, c->signers, c->signers_size);
@@ -96,11 +98,12 @@ static Buffer make_container(const ContainerRecipe *c)
     return result;
 }
 
-/* --- What is no bundle ---------------------------------------------------------------------------------------------- */
+/* --- What is no bundle ------------------------------------------------------------------------ */
 
 static void test_no_bundle(void **state)
 {
-    static const char html[] = "<!DOCTYPE html>\n<html><body>404: -----BEGIN here-----</body></html>\n";
+    static const char html[] =
+        "<!DOCTYPE html>\n<html><body>404: -----BEGIN here-----</body></html>\n";
     char *large = calloc(1, BUNDLE_SIZE_MAX + 1);
 
     assert_refused("", 0, EBADMSG, "empty");
@@ -166,10 +169,12 @@ static void test_deep(void **state)
     buffer_done(&b);
 }
 
-/* PEERS F1, F2: a container that is anything but certificates-only is refused before OpenSSL sees a byte of it. */
+/* PEERS F1, F2: a container that is anything but certificates-only is refused before OpenSSL sees a
+ * byte of it. */
 static void test_other_containers(void **state)
 {
-    static const char inner_signed[] = "\xa0\x02\x05\x00", empty_content[] = "\xa0\x02\x04\x00", empty_sequence[] = "\xa0\x02\x30\x00";
+    static const char inner_signed[] = "\xa0\x02\x05\x00", empty_content[] = "\xa0\x02\x04\x00",
+                      empty_sequence[] = "\xa0\x02\x30\x00";
     static const struct {
         ContainerRecipe recipe;
         const char *words;
@@ -181,8 +186,10 @@ static void test_other_containers(void **state)
         {{.content_type = "\x05"}, "DER"},
         {{.content = inner_signed, .content_size = 4}, "no octet string"},
         {{.content = empty_content, .content_size = 4}, "is empty"},
-        {{.content_type = OID_SIGNED_DATA, .content = inner_signed, .content_size = 4}, "no octet string"},
-        {{.content_type = OID_SIGNED_DATA, .content = empty_sequence, .content_size = 4}, "no PKCS#7"},
+        {{.content_type = OID_SIGNED_DATA, .content = inner_signed, .content_size = 4},
+         "no octet string"},
+        {{.content_type = OID_SIGNED_DATA, .content = empty_sequence, .content_size = 4},
+         "no PKCS#7"},
         {{.signers = "\x30\x00", .signers_size = 2}, "has no content"},
         {{.no_digests = true}, "does not parse"},
         {{.trailing = true}, "does not parse"},
@@ -203,7 +210,8 @@ static void test_trailing_and_indefinite(void **state)
     buffer_add(&container, BYTES("\x05\x00"));
     assert_refused(container.data, container.size, EBADMSG, "DER");
     buffer_done(&container);
-    assert_refused(BYTES("\x30\x80" OID_SIGNED_DATA "\xa0\x80\x30\x80\x00\x00\x00\x00\x00\x00"), EBADMSG, "indefinite");
+    assert_refused(BYTES("\x30\x80" OID_SIGNED_DATA "\xa0\x80\x30\x80\x00\x00\x00\x00\x00\x00"),
+                   EBADMSG, "indefinite");
 }
 
 /* What a real signer makes. */
@@ -211,7 +219,8 @@ static void test_signed_by_openssl(void **state)
 {
     _cleanup_(X509_freep) X509 *signer = make_certificate(&(CertificateRecipe){.name = "signer"});
     _cleanup_(BIO_free_allp) BIO *content = BIO_new_mem_buf("content", 7);
-    _cleanup_(CMS_ContentInfo_freep) CMS_ContentInfo *cms = CMS_sign(signer, make_key(), NULL, content, CMS_BINARY);
+    _cleanup_(CMS_ContentInfo_freep) CMS_ContentInfo *cms =
+        CMS_sign(signer, make_key(), NULL, content, CMS_BINARY);
     _cleanup_openssl_free_ unsigned char *der = NULL;
     int size = i2d_CMS_ContentInfo(cms, &der);
 
@@ -219,7 +228,7 @@ static void test_signed_by_openssl(void **state)
     assert_refused(der, (size_t)size, EBADMSG, "content of the PKCS#7 container is neither");
 }
 
-/* --- What is in a bundle ------------------------------------------------------------------------------------------- */
+/* --- What is in a bundle ---------------------------------------------------------------------- */
 
 static void test_rejections(void **state)
 {
@@ -231,11 +240,18 @@ static void test_rejections(void **state)
 
     add_certificate(&b, &(CertificateRecipe){.name = "leaf", .not_ca = true}, true);
     add_certificate(&b, &(CertificateRecipe){.name = "silent", .no_basic_constraints = true}, true);
-    add_certificate(&b, &(CertificateRecipe){.name = "guess", .no_basic_constraints = true, .key_usage = "keyCertSign"}, true);
-    add_certificate(&b, &(CertificateRecipe){.name = "no signing", .key_usage = "critical,digitalSignature"}, true);
+    add_certificate(&b,
+                    &(CertificateRecipe){
+                        .name = "guess", .no_basic_constraints = true, .key_usage = "keyCertSign"},
+                    true);
+    add_certificate(
+        &b, &(CertificateRecipe){.name = "no signing", .key_usage = "critical,digitalSignature"},
+        true);
     add_certificate(&b, &(CertificateRecipe){.name = "v1", .version1 = true}, true);
-    add_certificate(&b, &(CertificateRecipe){.name = "v1 issued", .issuer = "v1", .version1 = true}, true);
-    add_certificate(&b, &(CertificateRecipe){.name = "old", .days_from = -20, .days_until = -10}, true);
+    add_certificate(&b, &(CertificateRecipe){.name = "v1 issued", .issuer = "v1", .version1 = true},
+                    true);
+    add_certificate(&b, &(CertificateRecipe){.name = "old", .days_from = -20, .days_until = -10},
+                    true);
     buffer_add_text(&b, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
     buffer_add_text(&b, "-----BEGIN CERTIFICATE-----\n&&&\n-----END CERTIFICATE-----\n");
     buffer_add_text(&b, "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n");
@@ -260,7 +276,8 @@ static void test_pem(void **state)
     _cleanup_(authority_list_freep) AuthorityList *list = NULL;
     Buffer b = {0}, crlf = {0};
 
-    add_certificate(&b, &(CertificateRecipe){.name = "one", .key_usage = "critical,keyCertSign,cRLSign"}, true);
+    add_certificate(
+        &b, &(CertificateRecipe){.name = "one", .key_usage = "critical,keyCertSign,cRLSign"}, true);
     buffer_add_text(&b, "\n# a comment\n  CN=two\n");
     add_certificate(&b, &(CertificateRecipe){.name = "two"}, true);
     buffer_add_text(&crlf, "\xef\xbb\xbf");
@@ -280,16 +297,18 @@ static void test_pem(void **state)
     buffer_done(&crlf);
 }
 
-/* PEERS F1, F19: an empty SET of digest algorithms is what certificates-only containers have; all other SETs empty holds nothing. */
+/* PEERS F1, F19: an empty SET of digest algorithms is what certificates-only containers have; all
+ * other SETs empty holds nothing. */
 static void test_container(void **state)
 {
-    _cleanup_(authority_list_freep) AuthorityList *list = NULL, *with_crls = NULL, *empty = NULL, *none = NULL;
+    _cleanup_(authority_list_freep) AuthorityList *list = NULL, *with_crls = NULL, *empty = NULL,
+                                                  *none = NULL;
     Buffer certificates = {0}, container;
 
     add_certificate(&certificates, &(CertificateRecipe){.name = "one"}, false);
     add_certificate(&certificates, &(CertificateRecipe){.name = "two", .not_ca = true}, false);
     add_certificate(&certificates, &(CertificateRecipe){.name = "three"}, false);
-    buffer_add(&certificates, BYTES("\xa1\x00"));     /* an attribute certificate */
+    buffer_add(&certificates, BYTES("\xa1\x00"));         /* an attribute certificate */
     buffer_add(&certificates, BYTES("\x30\x02\x05\x00")); /* no certificate */
     container = make_container(&(ContainerRecipe){.certificates = &certificates});
     list = parse(&container);
@@ -298,8 +317,11 @@ static void test_container(void **state)
     assert_int_equal(list->rejected[AUTHORITY_MALFORMED], 2);
     buffer_done(&container);
 
-    container = make_container(&(ContainerRecipe){
-        .certificates = &certificates, .digests = OID_SHA256, .digests_size = STRLEN(OID_SHA256), .crls = "\x30\x00", .crls_size = 2});
+    container = make_container(&(ContainerRecipe){.certificates = &certificates,
+                                                  .digests = OID_SHA256,
+                                                  .digests_size = STRLEN(OID_SHA256),
+                                                  .crls = "\x30\x00",
+                                                  .crls_size = 2});
     with_crls = parse(&container);
     assert_int_equal(with_crls->n, 2);
     buffer_done(&container);
@@ -345,12 +367,13 @@ static void test_container_by_openssl(void **state)
     buffer_done(&pem);
 }
 
-/* --- Signed bundles ------------------------------------------------------------------------------------------------- */
+/* --- Signed bundles --------------------------------------------------------------------------- */
 
-static Buffer sign(X509 *signer, STACK_OF(X509) *more, const Buffer *content, unsigned flags)
+static Buffer sign(X509 *signer, STACK_OF(X509) * more, const Buffer *content, unsigned flags)
 {
     _cleanup_(BIO_free_allp) BIO *bio = BIO_new_mem_buf(content->data, (int)content->size);
-    _cleanup_(CMS_ContentInfo_freep) CMS_ContentInfo *cms = CMS_sign(signer, make_key(), more, bio, CMS_BINARY | flags);
+    _cleanup_(CMS_ContentInfo_freep) CMS_ContentInfo *cms =
+        CMS_sign(signer, make_key(), more, bio, CMS_BINARY | flags);
     _cleanup_openssl_free_ unsigned char *der = NULL;
     Buffer result = {0};
     int size = i2d_CMS_ContentInfo(cms, &der);
@@ -381,11 +404,13 @@ static void assert_one_and_two(const Buffer *bundle)
     assert_string_equal(list->items[1]->summary.subject, "CN=two");
 }
 
-/* PEERS 0.3: of a signed bundle the roots inside are imported, and never the signers, although these are CAs here. */
+/* PEERS 0.3: of a signed bundle the roots inside are imported, and never the signers, although
+ * these are CAs here. */
 static void test_nested(void **state)
 {
     _cleanup_(X509_freep) X509 *signer = make_certificate(&(CertificateRecipe){.name = "signer"});
-    Buffer inner = make_inner(), outer = sign(signer, NULL, &inner, 0), pem = {0}, twice = sign(signer, NULL, &outer, 0), deep, v15;
+    Buffer inner = make_inner(), outer = sign(signer, NULL, &inner, 0), pem = {0},
+           twice = sign(signer, NULL, &outer, 0), deep, v15;
     Buffer explicit_content = {0}, octets = {0};
 
     assert_one_and_two(&outer);
@@ -398,16 +423,19 @@ static void test_nested(void **state)
     twice = sign(signer, NULL, &deep, 0);
     assert_refused(twice.data, twice.size, EBADMSG, "nested too deeply");
 
-    /* As PKCS#7 1.5 had it: the inner signed-data without an OCTET STRING around it; and with one. */
+    /* As PKCS#7 1.5 had it: the inner signed-data without an OCTET STRING around it; and with one.
+     */
     buffer_add_der(&explicit_content, 0xa0, inner.data, inner.size);
-    v15 = make_container(&(ContainerRecipe){.content_type = OID_SIGNED_DATA, .content = (char *)explicit_content.data,
+    v15 = make_container(&(ContainerRecipe){.content_type = OID_SIGNED_DATA,
+                                            .content = (char *)explicit_content.data,
                                             .content_size = explicit_content.size});
     assert_one_and_two(&v15);
     buffer_done(&v15);
     buffer_done(&explicit_content);
     buffer_add_der(&octets, 0x04, inner.data, inner.size);
     buffer_add_der(&explicit_content, 0xa0, octets.data, octets.size);
-    v15 = make_container(&(ContainerRecipe){.content_type = OID_SIGNED_DATA, .content = (char *)explicit_content.data,
+    v15 = make_container(&(ContainerRecipe){.content_type = OID_SIGNED_DATA,
+                                            .content = (char *)explicit_content.data,
                                             .content_size = explicit_content.size});
     assert_one_and_two(&v15);
     for (size_t size = 1; size < outer.size; size += 7)
@@ -423,7 +451,8 @@ static const char *fingerprint_of(X509 *certificate, CertificateSummary *s)
     return s->sha256_fingerprint;
 }
 
-static void assert_signature(const Buffer *b, const char *fingerprint, const AuthorityList *authorities, int error, const char *words)
+static void assert_signature(const Buffer *b, const char *fingerprint,
+                             const AuthorityList *authorities, int error, const char *words)
 {
     const char *reason = "";
     int r = bundle_check_signature(b->data, b->size, fingerprint, authorities, &reason);
@@ -434,21 +463,27 @@ static void assert_signature(const Buffer *b, const char *fingerprint, const Aut
 
 static void test_signature(void **state)
 {
-    _cleanup_(X509_freep) X509 *signer = make_certificate(&(CertificateRecipe){.name = "signer", .issuer = "root", .not_ca = true});
-    _cleanup_(X509_freep) X509 *root = make_certificate(&(CertificateRecipe){.name = "root", .days_from = -20, .days_until = -10});
+    _cleanup_(X509_freep) X509 *signer =
+        make_certificate(&(CertificateRecipe){.name = "signer", .issuer = "root", .not_ca = true});
+    _cleanup_(X509_freep) X509 *root =
+        make_certificate(&(CertificateRecipe){.name = "root", .days_from = -20, .days_until = -10});
     _cleanup_(authority_list_freep) AuthorityList *list = authority_list_new();
     _cleanup_free_ void *root_der = NULL;
     CertificateSummary signer_summary, root_summary;
-    const char *signer_print = fingerprint_of(signer, &signer_summary), *root_print = fingerprint_of(root, &root_summary);
-    Buffer inner = make_inner(), outer = sign(signer, NULL, &inner, 0), detached = sign(signer, NULL, &inner, CMS_DETACHED), pem = {0};
+    const char *signer_print = fingerprint_of(signer, &signer_summary),
+               *root_print = fingerprint_of(root, &root_summary);
+    Buffer inner = make_inner(), outer = sign(signer, NULL, &inner, 0),
+           detached = sign(signer, NULL, &inner, CMS_DETACHED), pem = {0};
     size_t root_size;
 
     assert_signature(&inner, signer_print, list, EBADMSG, "not signed");
     assert_signature(&detached, signer_print, list, EBADMSG, "not signed");
     assert_signature(&outer, root_print, list, EKEYREJECTED, "neither in it nor in the trustpool");
     assert_int_equal(certificate_encode(root, &root_der, &root_size), 0);
-    assert_int_equal(authority_list_add(list, root_der, root_size, &(AuthorityRules){.allow_expired = true}), 0);
-    assert_signature(&outer, root_print, list, 0, ""); /* its dates do not count: it has been named */
+    assert_int_equal(
+        authority_list_add(list, root_der, root_size, &(AuthorityRules){.allow_expired = true}), 0);
+    assert_signature(&outer, root_print, list, 0,
+                     ""); /* its dates do not count: it has been named */
     assert_signature(&outer, signer_print, NULL, 0, "");
     buffer_add_pem(&pem, "PKCS7", outer.data, outer.size);
     assert_signature(&pem, signer_print, NULL, 0, "");
@@ -457,7 +492,8 @@ static void test_signature(void **state)
     assert_signature(&pem, signer_print, NULL, EBADMSG, "not one signed");
     /* Any byte of the content. */
     for (size_t i = 0; i + 4 < outer.size; i++)
-        if (memcmp(outer.data + i, "\x03one", 4) == 0 || memcmp(outer.data + i, "\x0c\x03two", 5) == 0)
+        if (memcmp(outer.data + i, "\x03one", 4) == 0 ||
+            memcmp(outer.data + i, "\x0c\x03two", 5) == 0)
             outer.data[i + 3] ^= 1;
     assert_signature(&outer, signer_print, NULL, EKEYREJECTED, "not one of the configured signer");
     certificate_summary_done(&signer_summary);
@@ -471,7 +507,8 @@ static void test_signature(void **state)
 static void test_other_signer(void **state)
 {
     _cleanup_(X509_freep) X509 *signer = make_certificate(&(CertificateRecipe){.name = "signer"});
-    _cleanup_(X509_freep) X509 *vendor = make_certificate(&(CertificateRecipe){.name = "vendor", .rsa_bits = 2048});
+    _cleanup_(X509_freep) X509 *vendor =
+        make_certificate(&(CertificateRecipe){.name = "vendor", .rsa_bits = 2048});
     _cleanup_(x509_stack_freep) STACK_OF(X509) *more = sk_X509_new_null();
     CertificateSummary s;
     const char *print = fingerprint_of(vendor, &s);
@@ -485,7 +522,8 @@ static void test_other_signer(void **state)
     buffer_done(&outer);
 }
 
-/* PEERS F1, F2: digests and signature algorithms of yesterday, and too many signers, do not reach OpenSSL. */
+/* PEERS F1, F2: digests and signature algorithms of yesterday, and too many signers, do not reach
+ * OpenSSL. */
 static void test_signature_forms(void **state)
 {
     static const struct {
@@ -503,9 +541,12 @@ static void test_signature_forms(void **state)
 
         for (const char *p = cases[i].signers; *p; p++)
             buffer_add_der(&signers, (uint8_t)*p, "\x02\x01\x01", 3);
-        container = make_container(&(ContainerRecipe){.digests = cases[i].digests, .digests_size = strlen(cases[i].digests),
-                                                      .content = "\xa0\x03\x04\x01x", .content_size = 5,
-                                                      .signers = (char *)signers.data, .signers_size = signers.size});
+        container = make_container(&(ContainerRecipe){.digests = cases[i].digests,
+                                                      .digests_size = strlen(cases[i].digests),
+                                                      .content = "\xa0\x03\x04\x01x",
+                                                      .content_size = 5,
+                                                      .signers = (char *)signers.data,
+                                                      .signers_size = signers.size});
         assert_signature(&container, "", NULL, EKEYREJECTED, cases[i].words);
         buffer_done(&container);
         buffer_done(&signers);

@@ -71,11 +71,16 @@ static void test_commands_of_the_workflow(void **state)
     assert_runs(CLI_EXEC, "show crypto ca trustpool", cli_show_trustpool);
     assert_runs(CLI_EXEC, "crypto ca trustpool import url http://ca.example/bundle.p7b",
                 cli_trustpool_import);
-    assert_runs(CLI_EXEC, "crypto ca trustpool import url file:///bundle.p7b force", cli_trustpool_import);
+    assert_runs(CLI_EXEC, "crypto ca trustpool import url file:///bundle.p7b force",
+                cli_trustpool_import);
     assert_runs(CLI_EXEC, "crypto ca trustpool diff url tftp://ca.example/b", cli_trustpool_diff);
-    assert_runs(CLI_EXEC, "crypto ca trustpool verify url file:///a purpose tls-server name a.example revocation none", cli_trustpool_verify);
+    assert_runs(CLI_EXEC,
+                "crypto ca trustpool verify url file:///a purpose tls-server name a.example "
+                "revocation none",
+                cli_trustpool_verify);
     assert_runs(CLI_EXEC, "crypto ca trustpool import terminal", cli_trustpool_import_terminal);
-    assert_runs(CLI_EXEC, "show crypto ca trustpool detail subject \"ISRG Root\"", cli_show_trustpool);
+    assert_runs(CLI_EXEC, "show crypto ca trustpool detail subject \"ISRG Root\"",
+                cli_show_trustpool);
     assert_runs(CLI_EXEC, "show crypto ca trustpool policy", cli_show_trustpool_policy);
     assert_runs(CLI_EXEC, "crypto ca trustpool import url clean", cli_trustpool_clean);
     assert_runs(

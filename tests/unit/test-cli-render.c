@@ -197,15 +197,25 @@ static void test_trustpool(void **state)
     f = begin();
     render_pool_certificate(f, o, true);
     assert_int_equal(fclose(f), 0);
-    assert_non_null(strstr(output, "\nStatus : Inactive, a downloaded certificate has the same subject\n"));
+    assert_non_null(
+        strstr(output, "\nStatus : Inactive, a downloaded certificate has the same subject\n"));
     assert_non_null(strstr(output, "\nSHA256 Fingerprint:\n    1234\nKey Strength : 112 bits\n"));
     free(output);
 }
 
 static void test_trustpool_policy(void **state)
 {
-    const PoolPolicyView view = {.url = "http://host/b.p7b", .signer = "", .description = "The pool", .source = "terminal", .shrink_limit = 50,
-                                 .built_in = 3, .downloaded = 2, .active = 4, .imported = 0, .earliest_expiry = 1873484742, .next_update = 86400};
+    const PoolPolicyView view = {.url = "http://host/b.p7b",
+                                 .signer = "",
+                                 .description = "The pool",
+                                 .source = "terminal",
+                                 .shrink_limit = 50,
+                                 .built_in = 3,
+                                 .downloaded = 2,
+                                 .active = 4,
+                                 .imported = 0,
+                                 .earliest_expiry = 1873484742,
+                                 .next_update = 86400};
     FILE *f = begin();
 
     render_pool_policy(f, &view);
@@ -228,7 +238,8 @@ static void test_trustpool_change(void **state)
     static const char *const texts[] = {
         "{\"change\": \"added\", \"subject\": \"CN=a\", \"not-after\": 0}",
         "{\"change\": \"removed\", \"subject\": \"CN=b\", \"not-after\": 0}",
-        ("{\"change\": \"renewed\", \"subject\": \"CN=c\", \"not-after\": 86400, \"security-bits\": 80, \"same-key\": false, "
+        ("{\"change\": \"renewed\", \"subject\": \"CN=c\", \"not-after\": 86400, "
+         "\"security-bits\": 80, \"same-key\": false, "
          "\"was-not-after\": 0, \"was-security-bits\": 112}")};
     FILE *f = begin();
 
@@ -240,12 +251,15 @@ static void test_trustpool_change(void **state)
     }
     expect(f, "+ CN=a, expires 00:00:00 UTC Thu Jan 01 1970\n"
               "- CN=b, expires 00:00:00 UTC Thu Jan 01 1970\n"
-              "~ CN=c, expires 00:00:00 UTC Fri Jan 02 1970 instead of 00:00:00 UTC Thu Jan 01 1970, another key, weaker: 80 bits instead of 112\n");
+              "~ CN=c, expires 00:00:00 UTC Fri Jan 02 1970 instead of 00:00:00 UTC Thu Jan 01 "
+              "1970, another key, weaker: 80 bits instead of 112\n");
 }
 
 static void test_trustpool_rejection(void **state)
 {
-    static const char json[] = "{\"number\": 7, \"reason\": \"expired\", \"subject\": \"CN=a\\nb\"}", bad[] = "{\"number\": 8, \"reason\": \"malformed\"}";
+    static const char json[] =
+        "{\"number\": 7, \"reason\": \"expired\", \"subject\": \"CN=a\\nb\"}",
+                      bad[] = "{\"number\": 8, \"reason\": \"malformed\"}";
     _cleanup_json_ json_object *o = NULL, *malformed = NULL;
     FILE *f = begin();
 
@@ -359,11 +373,17 @@ static void test_json(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_hex),          cmocka_unit_test(test_key),
-        cmocka_unit_test(test_certificates), cmocka_unit_test(test_new_certificate),
-        cmocka_unit_test(test_trustpool),    cmocka_unit_test(test_commits),
-        cmocka_unit_test(test_trustpool_policy), cmocka_unit_test(test_trustpool_rejection), cmocka_unit_test(test_trustpool_change),
-        cmocka_unit_test(test_events),       cmocka_unit_test(test_values_stay_on_their_line),
+        cmocka_unit_test(test_hex),
+        cmocka_unit_test(test_key),
+        cmocka_unit_test(test_certificates),
+        cmocka_unit_test(test_new_certificate),
+        cmocka_unit_test(test_trustpool),
+        cmocka_unit_test(test_commits),
+        cmocka_unit_test(test_trustpool_policy),
+        cmocka_unit_test(test_trustpool_rejection),
+        cmocka_unit_test(test_trustpool_change),
+        cmocka_unit_test(test_events),
+        cmocka_unit_test(test_values_stay_on_their_line),
         cmocka_unit_test(test_json),
     };
 

@@ -23,7 +23,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* --- packages --- */
+/* --- packages --------------------------------------------------------------------------------- */
 
 static void test_packages_missing(void **state)
 {
@@ -84,7 +84,7 @@ static void test_packages(void **state)
     assert_int_equal(c.result, RESULT_PARTIAL);
 }
 
-/* --- reboot-history --- */
+/* --- reboot-history --------------------------------------------------------------------------- */
 
 static void test_reboots_missing(void **state)
 {
@@ -143,7 +143,7 @@ static void test_boot_causes(void **state)
     }
 }
 
-/* --- system-integrity-snapshot --- */
+/* --- system-integrity-snapshot ---------------------------------------------------------------- */
 
 static void test_integrity_missing(void **state)
 {
@@ -301,7 +301,7 @@ static void test_measurements(void **state)
     assert_string_equal(json_text_at(json_fact(o, "ima-event-log"), "result-code"), "Partial");
 }
 
-/* --- system-inventory --- */
+/* --- system-inventory ------------------------------------------------------------------------- */
 
 static void test_inventory_missing(void **state)
 {
@@ -388,7 +388,7 @@ static void test_devices(void **state)
     assert_string_equal(json_text_at(o, "sensors/0/readings/1/label"), "Core 0");
 }
 
-/* --- reading --- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static void test_reading_refuses(void **state)
 {

@@ -208,7 +208,7 @@ static void test_history_is_bounded(void **state)
     commit_store_free(store);
 }
 
-/* --- Killed, and failed, at each system call --- */
+/* --- Killed, and failed, at each system call -------------------------------------------------- */
 
 static CommitStore *store_begun;
 
@@ -280,7 +280,8 @@ static int count_files(const Scratch *scratch)
     return n;
 }
 
-/* The history is whole: each commit but the oldest one, which may be gone already, and nothing else. */
+/* The history is whole: each commit but the oldest one, which may be gone already, and nothing
+ * else. */
 static int inspect(const Scratch *scratch, const char *new)
 {
     unsigned corrupt = 0;

@@ -13,8 +13,8 @@
 
 #include "cleanup.h"
 
-/* A new empty folder; its descriptor. The path is for removal. In memory where that can be: tests sync
- * files thousands of times. */
+/* A new empty folder; its descriptor. The path is for removal. In memory where that can be: tests
+ * sync files thousands of times. */
 static inline int scratch_open(char path[static 32])
 {
     int fd;

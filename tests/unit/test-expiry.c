@@ -182,9 +182,9 @@ static void test_kept(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_moments),
-        cmocka_unit_test(test_years),       cmocka_unit_test(test_clock_jumps),
-        cmocka_unit_test(test_what_is_watched), cmocka_unit_test(test_kept),
+        cmocka_unit_test(test_moments),     cmocka_unit_test(test_years),
+        cmocka_unit_test(test_clock_jumps), cmocka_unit_test(test_what_is_watched),
+        cmocka_unit_test(test_kept),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

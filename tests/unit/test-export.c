@@ -61,9 +61,12 @@ static void assert_found(const char *path, const Pool *pool, const Authority *au
 
 static void test_export(void **state)
 {
-    static const CertificateRecipe recipes[] = {{.name = "A"}, {.name = "a"}, {.name = "B"}}, fewer[] = {{.name = "C"}};
+    static const CertificateRecipe recipes[] = {{.name = "A"}, {.name = "a"}, {.name = "B"}},
+                                   fewer[] = {{.name = "C"}};
     _cleanup_(authority_list_freep) AuthorityList *built_in = authority_list_new();
-    _cleanup_(pool_freep) Pool *pool = make_pool(recipes, 3, built_in), *second = make_pool(fewer, 1, built_in), *none = make_pool(NULL, 0, built_in);
+    _cleanup_(pool_freep) Pool *pool = make_pool(recipes, 3, built_in),
+                               *second = make_pool(fewer, 1, built_in),
+                               *none = make_pool(NULL, 0, built_in);
     char path[] = "/tmp/test-export-XXXXXX", certs[64];
     struct stat st;
     int fd;

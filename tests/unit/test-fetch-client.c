@@ -34,7 +34,8 @@ static void send_raw(int fd, const Answer *answer)
     if (answer->n_fds > 0) {
         m.msg_control = &control;
         m.msg_controllen = CMSG_SPACE(sizeof(int) * answer->n_fds);
-        control.header = (struct cmsghdr){CMSG_LEN(sizeof(int) * answer->n_fds), SOL_SOCKET, SCM_RIGHTS};
+        control.header =
+            (struct cmsghdr){CMSG_LEN(sizeof(int) * answer->n_fds), SOL_SOCKET, SCM_RIGHTS};
         memcpy(CMSG_DATA(&control.header), answer->fds, sizeof(int) * answer->n_fds);
     }
     assert_int_equal(sendmsg(fd, &m, MSG_NOSIGNAL), (int)iov.iov_len);
@@ -66,7 +67,8 @@ static int count_open_descriptors(void)
 
 static void test_hostile_answers(void **state)
 {
-    int sealed = memfd_new_sealed("test", "content", 7), unsealed = memfd_new("test"), large = memfd_new_sealed("test", "123456789", 9);
+    int sealed = memfd_new_sealed("test", "content", 7), unsealed = memfd_new("test"),
+        large = memfd_new_sealed("test", "123456789", 9);
     const Answer answers[] = {
         {NULL, {0}, 0},
         {" ", {0}, 0},
@@ -133,7 +135,12 @@ static void test_answer(void **state)
     int sealed = memfd_new_sealed("test", "content", 7);
     FetchReply reply;
 
-    assert_int_equal(exchange(&(Answer){"{\"status\":404,\"body\":true,\"content-type\":\"text/\\u0007plain\",\"etag\":\"W/\\u0007\"}", {sealed}, 1}, &reply), 0);
+    assert_int_equal(exchange(&(Answer){"{\"status\":404,\"body\":true,\"content-type\":\"text/"
+                                        "\\u0007plain\",\"etag\":\"W/\\u0007\"}",
+                                        {sealed},
+                                        1},
+                              &reply),
+                     0);
     assert_int_equal(reply.status, 404);
     assert_string_equal(reply.content_type, "text/?plain");
     assert_string_equal(reply.etag, "W/?");
@@ -149,7 +156,9 @@ static void test_answer(void **state)
 
 static void test_bad_url(void **state)
 {
-    static const char *const urls[] = {"", "host", "file:///etc/passwd", "http://", "https://u@h/", "http://h/ x", "httpx://h/", "ftp://h/"};
+    static const char *const urls[] = {"",           "host",         "file:///etc/passwd",
+                                       "http://",    "https://u@h/", "http://h/ x",
+                                       "httpx://h/", "ftp://h/"};
     const char *reason;
 
     for (size_t i = 0; i < sizeof urls / sizeof urls[0]; i++) {
@@ -214,8 +223,9 @@ static void test_what_is_sent(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_hostile_answers), cmocka_unit_test(test_errors),       cmocka_unit_test(test_answer),
-        cmocka_unit_test(test_bad_url),         cmocka_unit_test(test_cancel),       cmocka_unit_test(test_what_is_sent),
+        cmocka_unit_test(test_hostile_answers), cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_answer),          cmocka_unit_test(test_bad_url),
+        cmocka_unit_test(test_cancel),          cmocka_unit_test(test_what_is_sent),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -73,7 +73,8 @@ static void test_descriptors_refused(void **state)
     static const char body[] = "{\"url\":\"http://host/\"," LIMITS ",\"body\":true}";
     static const char https[] = "{\"url\":\"https://host/\"," LIMITS ",\"trust-anchors\":true}";
     _cleanup_close_ int sealed = memfd_new_sealed("test", "x", 1), unsealed = memfd_new("test");
-    _cleanup_close_ int file = open("/dev/null", O_RDONLY | O_CLOEXEC), empty = memfd_new_sealed("test", "", 0);
+    _cleanup_close_ int file = open("/dev/null", O_RDONLY | O_CLOEXEC),
+                        empty = memfd_new_sealed("test", "", 0);
     int two[] = {sealed, sealed};
     Request *request;
 
@@ -95,7 +96,10 @@ static void test_content_type_refused(void **state)
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         char text[256];
 
-        (void)snprintf(text, sizeof text, "{\"url\":\"http://host/\"," LIMITS ",\"body\":true,\"content-type\":\"%s\"}", types[i]);
+        (void)snprintf(text, sizeof text,
+                       "{\"url\":\"http://host/\"," LIMITS
+                       ",\"body\":true,\"content-type\":\"%s\"}",
+                       types[i]);
         if (parse(text, &sealed, 1, &request) == 0)
             fail_msg("%s is taken", types[i]);
     }
@@ -103,11 +107,13 @@ static void test_content_type_refused(void **state)
 
 static void test_taken(void **state)
 {
-    _cleanup_close_ int body = memfd_new_sealed("test", "body", 4), anchors = memfd_new_sealed("test", "anchors", 7);
+    _cleanup_close_ int body = memfd_new_sealed("test", "body", 4),
+                        anchors = memfd_new_sealed("test", "anchors", 7);
     _cleanup_(request_freep) Request *request = NULL;
     int fds[] = {body, anchors};
 
-    assert_int_equal(parse("{\"url\":\"HTTPS://Host:8443/p?q#f\"," LIMITS ",\"body\":true,\"content-type\":\"a/b; c=d\",\"trust-anchors\":true}",
+    assert_int_equal(parse("{\"url\":\"HTTPS://Host:8443/p?q#f\"," LIMITS
+                           ",\"body\":true,\"content-type\":\"a/b; c=d\",\"trust-anchors\":true}",
                            fds, 2, &request),
                      0);
     assert_string_equal(request->url, "HTTPS://Host:8443/p?q#f");

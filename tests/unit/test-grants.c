@@ -16,7 +16,7 @@
 #include "ssh-input.h"
 #include "tls-input.h"
 
-/* --- Who --- */
+/* --- Who -------------------------------------------------------------------------------------- */
 
 static Grants *parse(const char *text)
 {
@@ -68,7 +68,7 @@ static void test_malformed(void **state)
     assert_null(g);
 }
 
-/* --- TLS --- */
+/* --- TLS -------------------------------------------------------------------------------------- */
 
 static size_t certificate_verify(uint8_t *out, const char *text, size_t hash)
 {
@@ -117,7 +117,7 @@ static void test_tls(void **state)
     assert_int_equal(check_tls(in, 100, TLS_SERVER), -EBADMSG);
 }
 
-/* --- SSH --- */
+/* --- SSH -------------------------------------------------------------------------------------- */
 
 typedef struct Output {
     uint8_t data[4096];

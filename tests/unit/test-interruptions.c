@@ -32,7 +32,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* --- What is the state, and is there anything beside it? --- */
+/* --- What is the state, and is there anything beside it? -------------------------------------- */
 
 static int count_files(int dirfd)
 {
@@ -82,7 +82,7 @@ static int inspect_gone(void *userdata)
     return count_files(s->fd) == 1 && holds(s->fd, OLD) ? STATE_OLD : -EBADMSG;
 }
 
-/* --- What must be caught --- */
+/* --- What must be caught ---------------------------------------------------------------------- */
 
 static int write_in_place(void *userdata)
 {
@@ -169,7 +169,7 @@ static void test_what_is_not_atomic_is_caught(void **state)
     assert_caught(*state, write_in_halves, ENOSPC, 3, "write");
 }
 
-/* --- What must pass --- */
+/* --- What must pass --------------------------------------------------------------------------- */
 
 static int write_atomically(void *userdata)
 {

@@ -11,7 +11,15 @@ static int parse(const char *text, json_object **ret)
 
 static void test_parses(void **state)
 {
-    static const char *const good[] = {"{}", "[]", "1", "\"a\"", "null ", " {\"a\":{\"b\":[1,2,{\"c\":true}]}}\n", "{\"a:b\":\":\\\"\"}", "-5", "{\"\":1}"};
+    static const char *const good[] = {"{}",
+                                       "[]",
+                                       "1",
+                                       "\"a\"",
+                                       "null ",
+                                       " {\"a\":{\"b\":[1,2,{\"c\":true}]}}\n",
+                                       "{\"a:b\":\":\\\"\"}",
+                                       "-5",
+                                       "{\"\":1}"};
 
     for (size_t i = 0; i < ELEMENTSOF(good); i++) {
         json_object *o = NULL;
@@ -28,8 +36,29 @@ static void test_parses(void **state)
 static void test_refuses(void **state)
 {
     static const char *const bad[] = {
-        "", " ", "{", "}", "{\"a\":1,}", "[1,]", "{\"a\":1}x", "{\"a\":1}{}", "{'a':1}", "{a:1}", "{\"a\":1,\"a\":2}", "{\"a\":{\"b\":1,\"b\":1}}",
-        "[{\"x\":1,\"x\":1}]", "// comment\n{}", "/* */ {}", "{\"a\":\"\\u0000\"}", "\"\xff\"", "\"\xc0\xaf\"", "nul", "NaN", "Infinity", "{\"a\" 1}", "\"a\nb",
+        "",
+        " ",
+        "{",
+        "}",
+        "{\"a\":1,}",
+        "[1,]",
+        "{\"a\":1}x",
+        "{\"a\":1}{}",
+        "{'a':1}",
+        "{a:1}",
+        "{\"a\":1,\"a\":2}",
+        "{\"a\":{\"b\":1,\"b\":1}}",
+        "[{\"x\":1,\"x\":1}]",
+        "// comment\n{}",
+        "/* */ {}",
+        "{\"a\":\"\\u0000\"}",
+        "\"\xff\"",
+        "\"\xc0\xaf\"",
+        "nul",
+        "NaN",
+        "Infinity",
+        "{\"a\" 1}",
+        "\"a\nb",
     };
     json_object *o = NULL;
 
@@ -55,14 +84,18 @@ static void test_depth(void **state)
 
 static void test_typed_access(void **state)
 {
-    static const char *const known[] = {"s", "n", "b", "o", "a", "neg", NULL}, *const few[] = {"s", NULL};
+    static const char *const known[] = {"s", "n", "b", "o", "a", "neg", NULL}, *const few[] = {
+                                                                                   "s", NULL};
     _cleanup_json_ json_object *o = NULL;
     json_object *member;
     const char *s;
     uint64_t n;
     bool b;
 
-    assert_int_equal(parse("{\"s\":\"x\",\"n\":18446744073709551615,\"b\":true,\"o\":{},\"a\":[],\"neg\":-1}", &o), 0);
+    assert_int_equal(
+        parse("{\"s\":\"x\",\"n\":18446744073709551615,\"b\":true,\"o\":{},\"a\":[],\"neg\":-1}",
+              &o),
+        0);
     assert_int_equal(json_get_string(o, "s", &s), 0);
     assert_string_equal(s, "x");
     assert_int_equal(json_get_uint64(o, "n", &n), 0);
@@ -120,8 +153,10 @@ static void test_writer(void **state)
     _cleanup_free_ char *text = written(write_everything, 0);
     _cleanup_json_ json_object *o = NULL;
 
-    assert_string_equal(text, "{\"time\":1610168028.380901,\"quote\\\"\":\"a\\\"b\\\\c\\n\\u001b[2J\\u007f\",\"null\":null,\"broken\":\"x\\ufffdy\","
-                              "\"list\":[18446744073709551615,-9223372036854775808,false,{}],\"name\":\"plain \xc3\xa9\",\"odd-base64\":\"YQpi/w==\","
+    assert_string_equal(text, "{\"time\":1610168028.380901,\"quote\\\"\":\"a\\\"b\\\\c\\n\\u001b["
+                              "2J\\u007f\",\"null\":null,\"broken\":\"x\\ufffdy\","
+                              "\"list\":[18446744073709551615,-9223372036854775808,false,{}],"
+                              "\"name\":\"plain \xc3\xa9\",\"odd-base64\":\"YQpi/w==\","
                               "\"hex\":\"00ab\",\"formatted\":\"5-x\"}");
     assert_int_equal(parse(text, &o), 0);
 }
@@ -147,7 +182,8 @@ static void write_large(JsonWriter *w)
 
 static void test_writer_mistakes_and_size(void **state)
 {
-    _cleanup_free_ char *a = written(write_unfinished, -EPROTO), *b = written(write_mismatched, -EPROTO), *c = written(write_large, 0);
+    _cleanup_free_ char *a = written(write_unfinished, -EPROTO),
+                        *b = written(write_mismatched, -EPROTO), *c = written(write_large, 0);
 
     assert_string_equal(a, "");
     assert_string_equal(b, "");
@@ -166,8 +202,13 @@ static void test_writer_to_nobody(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_parses), cmocka_unit_test(test_refuses), cmocka_unit_test(test_depth), cmocka_unit_test(test_typed_access),
-        cmocka_unit_test(test_writer), cmocka_unit_test(test_writer_mistakes_and_size), cmocka_unit_test(test_writer_to_nobody),
+        cmocka_unit_test(test_parses),
+        cmocka_unit_test(test_refuses),
+        cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_typed_access),
+        cmocka_unit_test(test_writer),
+        cmocka_unit_test(test_writer_mistakes_and_size),
+        cmocka_unit_test(test_writer_to_nobody),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,7 +41,7 @@ static int folder_teardown(void **state)
     return 0;
 }
 
-/* --- What the steps are made of; they run in processes of their own --- */
+/* --- What the steps are made of; they run in processes of their own --------------------------- */
 
 static int folder_count(const Folder *f)
 {
@@ -110,7 +110,7 @@ static int make_usage_keys(Store *s, const char *label, uint64_t created)
     return r < 0 ? r : store_write(s, key);
 }
 
-/* --- Keys --- */
+/* --- Keys ------------------------------------------------------------------------------------- */
 
 static Store *begun;
 
@@ -278,7 +278,7 @@ static void test_zeroize(void **state)
     assert_atomic(&(const Operation){prepare_one, begin, zeroize, inspect_zeroized, *state}, 7);
 }
 
-/* --- Another key-encryption key --- */
+/* --- Another key-encryption key --------------------------------------------------------------- */
 
 static int rekey(const Folder *f, RekeyCount *ret)
 {
@@ -302,7 +302,8 @@ static int operate_rekey(void *userdata)
     return r < 0 || count.resealed == 2 ? r : -EIO;
 }
 
-/* Nothing is lost at any time: another run finds each key, the old or the new, and comes to the end. */
+/* Nothing is lost at any time: another run finds each key, the old or the new, and comes to the
+ * end. */
 static int inspect_rekeyed(void *userdata)
 {
     RekeyCount count;
@@ -326,7 +327,7 @@ static void test_rekey(void **state)
         &(const Operation){prepare_one, begin_rekey, operate_rekey, inspect_rekeyed, *state}, 12);
 }
 
-/* --- Keys of users --- */
+/* --- Keys of users ---------------------------------------------------------------------------- */
 
 /* One key of 1024 bits, in base64. */
 static const char user_key[] =

@@ -114,8 +114,8 @@ static void test_labels_and_claims_refused(void **state)
 
 static void test_round_trip(void **state)
 {
-    static const char *const algorithms[] = {"rsa", "ecdsanistp256", "ecdsanistp384",
-                                             "ecdsanistp521", "ed25519", "dsa"};
+    static const char *const algorithms[] = {"rsa",           "ecdsanistp256", "ecdsanistp384",
+                                             "ecdsanistp521", "ed25519",       "dsa"};
     Store *s = store_at(*state, kek_bytes), *again;
 
     for (size_t i = 0; i < ELEMENTSOF(algorithms); i++)

@@ -7,7 +7,9 @@
 static void test_labels(void **state)
 {
     static const char *const good[] = {"a", "0", "system-root-key", "the_default", "a.b-c_d", "A1"};
-    static const char *const bad[] = {"", ".", "..", "../x", "a/b", "-a", "_a", ".a", "a b", "a\n", "a\033[2J", "%n", "a%n", "\xc3\xa9", "a\xc0\xaf", "a:b", "a\\b"};
+    static const char *const bad[] = {"",    ".",        "..",        "../x", "a/b",      "-a",
+                                      "_a",  ".a",       "a b",       "a\n",  "a\033[2J", "%n",
+                                      "a%n", "\xc3\xa9", "a\xc0\xaf", "a:b",  "a\\b"};
     char longest[LABEL_MAX + 2];
 
     for (size_t i = 0; i < ELEMENTSOF(good); i++)
@@ -26,7 +28,8 @@ static void test_labels(void **state)
 static void test_host_names(void **state)
 {
     static const char *const good[] = {"router", "r1.example.com", "a-b", "xr_1", "1"};
-    static const char *const bad[] = {"", ".", "a.", ".a", "a..b", "-a", "a-", "a-.b", "a.-b", "a b", "a/b", "r\n", "\xc3\xa9"};
+    static const char *const bad[] = {"",     ".",    "a.",  ".a",  "a..b", "-a",      "a-",
+                                      "a-.b", "a.-b", "a b", "a/b", "r\n",  "\xc3\xa9"};
     char label[66];
 
     for (size_t i = 0; i < ELEMENTSOF(good); i++)
@@ -55,7 +58,9 @@ static void test_file_names(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_labels), cmocka_unit_test(test_host_names), cmocka_unit_test(test_file_names)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_labels),
+                                       cmocka_unit_test(test_host_names),
+                                       cmocka_unit_test(test_file_names)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

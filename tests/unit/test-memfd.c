@@ -59,8 +59,9 @@ static void test_empty(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trip), cmocka_unit_test(test_sealed_means_sealed),
-                                       cmocka_unit_test(test_refuses_what_can_change), cmocka_unit_test(test_empty)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_sealed_means_sealed),
+        cmocka_unit_test(test_refuses_what_can_change), cmocka_unit_test(test_empty)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

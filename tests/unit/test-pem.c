@@ -16,7 +16,9 @@ static DerSpan span(const char *text)
 
 static void test_base64_refused(void **state)
 {
-    static const char *const texts[] = {"A", "AA", "AAA", "AA=", "A===", "AAAA=", "AA==A", "AA==AAAA", "====", "=", "AB==", "AAB=", "AA-_", "AA\001A", "AA=A"};
+    static const char *const texts[] = {
+        "A",    "AA", "AAA",  "AA=",  "A===", "AAAA=",   "AA==A", "AA==AAAA",
+        "====", "=",  "AB==", "AAB=", "AA-_", "AA\001A", "AA=A"};
     void *data;
     size_t size;
 
@@ -30,8 +32,14 @@ static void test_base64(void **state)
     static const struct {
         const char *text, *data;
     } cases[] = {
-        {"", ""},         {"Zg==", "f"},        {"Zm8=", "fo"},         {"Zm9v", "foo"},
-        {"Zm9vYg==", "foob"}, {"Zm 9v\r\n Y\tmE=\n", "fooba"}, {"Zm9vYmFy", "foobar"}, {"+/+/", "\xfb\xff\xbf"},
+        {"", ""},
+        {"Zg==", "f"},
+        {"Zm8=", "fo"},
+        {"Zm9v", "foo"},
+        {"Zm9vYg==", "foob"},
+        {"Zm 9v\r\n Y\tmE=\n", "fooba"},
+        {"Zm9vYmFy", "foobar"},
+        {"+/+/", "\xfb\xff\xbf"},
     };
     void *data;
     size_t size;
@@ -66,7 +74,8 @@ static void test_blocks_refused(void **state)
 
 static void test_blocks(void **state)
 {
-    DerSpan input = span("text\n-----BEGIN A B-----\r\nAAAA\r\n-----END A B-----\r\n# more\n-----BEGIN C-----\n-----END C-----");
+    DerSpan input = span("text\n-----BEGIN A B-----\r\nAAAA\r\n-----END A B-----\r\n# "
+                         "more\n-----BEGIN C-----\n-----END C-----");
     PemBlock block;
 
     assert_int_equal(pem_next(&input, &block), 1);

@@ -43,7 +43,8 @@ static json_object *list_of(const Pool *pool, const PoolFilter *filter)
     return o;
 }
 
-static void assert_element(json_object *list, size_t i, const char *source, const char *subject, bool active)
+static void assert_element(json_object *list, size_t i, const char *source, const char *subject,
+                           bool active)
 {
     json_object *o = json_object_array_get_idx(list, i);
     const char *text;
@@ -75,11 +76,15 @@ static void test_empty(void **state)
     assert_int_equal(json_object_array_length(list), 0);
 }
 
-/* A downloaded CA with the subject of a built-in one takes its place; several may share a subject. */
+/* A downloaded CA with the subject of a built-in one takes its place; several may share a subject.
+ */
 static void test_same_subject(void **state)
 {
-    const CertificateRecipe built_in_recipes[] = {{.name = "A"}, {.name = "B", .days_until = 10}, {.name = "C"}};
-    const CertificateRecipe downloaded_recipes[] = {{.name = "b", .days_until = 20}, {.name = "B", .days_until = 40}, {.name = "D", .days_until = 50}};
+    const CertificateRecipe built_in_recipes[] = {
+        {.name = "A"}, {.name = "B", .days_until = 10}, {.name = "C"}};
+    const CertificateRecipe downloaded_recipes[] = {{.name = "b", .days_until = 20},
+                                                    {.name = "B", .days_until = 40},
+                                                    {.name = "D", .days_until = 50}};
     _cleanup_(authority_list_freep) AuthorityList *built_in = make_list(built_in_recipes, 3);
     _cleanup_(pool_freep) Pool *pool = NULL, *cleaned = NULL;
     _cleanup_json_ json_object *list = NULL;
@@ -92,7 +97,8 @@ static void test_same_subject(void **state)
     list = list_of(pool, &(PoolFilter){0});
     assert_int_equal(json_object_array_length(list), 6);
     assert_element(list, 0, "built-in", "CN=A", true);
-    assert_element(list, 1, "built-in", "CN=B", false); /* names compare without regard to case, RFC 5280 section 7.1 */
+    assert_element(list, 1, "built-in", "CN=B",
+                   false); /* names compare without regard to case, RFC 5280 section 7.1 */
     assert_element(list, 2, "built-in", "CN=C", true);
     assert_element(list, 3, "downloaded", "CN=b", true);
     assert_element(list, 4, "downloaded", "CN=B", true);
@@ -108,8 +114,10 @@ static void test_same_subject(void **state)
 /* What is exported is what is active, and can be read again. */
 static void test_bundle(void **state)
 {
-    const CertificateRecipe built_in_recipes[] = {{.name = "A"}, {.name = "B\nX y"}}, downloaded_recipes[] = {{.name = "A"}};
-    _cleanup_(authority_list_freep) AuthorityList *built_in = make_list(built_in_recipes, 2), *again = NULL;
+    const CertificateRecipe built_in_recipes[] = {{.name = "A"}, {.name = "B\nX y"}},
+                            downloaded_recipes[] = {{.name = "A"}};
+    _cleanup_(authority_list_freep) AuthorityList *built_in = make_list(built_in_recipes, 2),
+                                                  *again = NULL;
     _cleanup_(pool_freep) Pool *pool = NULL;
     const char *text, *reason;
     size_t size;
@@ -120,16 +128,19 @@ static void test_bundle(void **state)
     assert_int_equal(bundle_parse(text, size, &any, &again, &reason), 0);
     assert_int_equal(again->n, 2);
     assert_int_equal(authority_list_rejected(again), 0);
-    assert_memory_equal(again->items[0]->der, built_in->items[1]->der, built_in->items[1]->der_size);
+    assert_memory_equal(again->items[0]->der, built_in->items[1]->der,
+                        built_in->items[1]->der_size);
     assert_null(strstr(text, "\nX y"));
 }
 
 static void test_join(void **state)
 {
     const CertificateRecipe recipes[] = {{.name = "A"}, {.name = "B"}};
-    _cleanup_(authority_list_freep) AuthorityList *list = make_list(recipes, 2), *other = authority_list_new();
+    _cleanup_(authority_list_freep) AuthorityList *list = make_list(recipes, 2),
+                                                  *other = authority_list_new();
 
-    assert_int_equal(authority_list_add(other, list->items[0]->der, list->items[0]->der_size, &any), 0);
+    assert_int_equal(authority_list_add(other, list->items[0]->der, list->items[0]->der_size, &any),
+                     0);
     assert_int_equal(authority_list_join(other, list), 0);
     assert_int_equal(other->n, 2);
     assert_int_equal(list->n, 2);
@@ -141,12 +152,15 @@ static void test_join(void **state)
 /* What is known is not parsed again, and judged all the same. */
 static void test_known(void **state)
 {
-    const CertificateRecipe recipes[] = {{.name = "A"}, {.name = "B", .days_from = -20, .days_until = -10}};
-    _cleanup_(authority_list_freep) AuthorityList *known = make_list(recipes, 2), *list = authority_list_new();
+    const CertificateRecipe recipes[] = {{.name = "A"},
+                                         {.name = "B", .days_from = -20, .days_until = -10}};
+    _cleanup_(authority_list_freep) AuthorityList *known = make_list(recipes, 2),
+                                                  *list = authority_list_new();
     const AuthorityRules rules = {.now = time(NULL), .known = known};
 
     for (size_t i = 0; i < 2; i++)
-        assert_int_equal(authority_list_add(list, known->items[i]->der, known->items[i]->der_size, &rules), 0);
+        assert_int_equal(
+            authority_list_add(list, known->items[i]->der, known->items[i]->der_size, &rules), 0);
     assert_int_equal(list->n, 1);
     assert_ptr_equal(list->items[0], known->items[0]);
     assert_int_equal(list->rejected[AUTHORITY_EXPIRED], 1);
@@ -177,10 +191,12 @@ static void test_many(void **state)
         assert_ptr_equal(authority_list_find(list, list->items[i]->digest), list->items[i]);
 }
 
-/* "crypto ca rsa 1024 disable": weak ones are inactive wherever they come from, and take no place from others. */
+/* "crypto ca rsa 1024 disable": weak ones are inactive wherever they come from, and take no place
+ * from others. */
 static void test_weak(void **state)
 {
-    const CertificateRecipe built_in_recipes[] = {{.name = "A", .rsa_bits = 1024}, {.name = "B"}, {.name = "C", .rsa_bits = 2048}};
+    const CertificateRecipe built_in_recipes[] = {
+        {.name = "A", .rsa_bits = 1024}, {.name = "B"}, {.name = "C", .rsa_bits = 2048}};
     const CertificateRecipe downloaded_recipes[] = {{.name = "B", .rsa_bits = 1024}, {.name = "D"}};
     _cleanup_(authority_list_freep) AuthorityList *built_in = make_list(built_in_recipes, 3);
     _cleanup_(pool_freep) Pool *pool = NULL, *all = NULL;
@@ -207,7 +223,8 @@ static void assert_found(const Pool *pool, const PoolFilter *filter, size_t n)
 
 static void test_search(void **state)
 {
-    const CertificateRecipe built_in_recipes[] = {{.name = "Alpha Root"}, {.name = "Beta Root"}}, downloaded_recipes[] = {{.name = "Gamma"}};
+    const CertificateRecipe built_in_recipes[] = {{.name = "Alpha Root"}, {.name = "Beta Root"}},
+                            downloaded_recipes[] = {{.name = "Gamma"}};
     _cleanup_(authority_list_freep) AuthorityList *built_in = make_list(built_in_recipes, 2);
     _cleanup_(pool_freep) Pool *pool = NULL;
     const char *fingerprint = built_in->items[1]->summary.sha1_fingerprint;
@@ -224,14 +241,10 @@ static void test_search(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_empty),
-        cmocka_unit_test(test_same_subject),
-        cmocka_unit_test(test_bundle),
-        cmocka_unit_test(test_join),
-        cmocka_unit_test(test_known),
-        cmocka_unit_test(test_many),
-        cmocka_unit_test(test_weak),
-        cmocka_unit_test(test_search),
+        cmocka_unit_test(test_empty),  cmocka_unit_test(test_same_subject),
+        cmocka_unit_test(test_bundle), cmocka_unit_test(test_join),
+        cmocka_unit_test(test_known),  cmocka_unit_test(test_many),
+        cmocka_unit_test(test_weak),   cmocka_unit_test(test_search),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What chancery-quote answers is checked before it is believed; and what becomes of it in the dossier. */
+/* What chancery-quote answers is checked before it is believed; and what becomes of it in the
+ * dossier. */
 #include "fixture-tree.h"
 
 #include <pthread.h>
@@ -7,7 +8,9 @@
 
 #include "quote-client.h"
 
-#define BANK "{\"hash-algorithm\":\"sha256\",\"pcr\":[{\"index\":0,\"value\":\"00\"},{\"index\":1,\"value\":\"ff\"}]}"
+#define BANK                                                                                       \
+    "{\"hash-algorithm\":\"sha256\",\"pcr\":[{\"index\":0,\"value\":\"00\"},{\"index\":1,"         \
+    "\"value\":\"ff\"}]}"
 #define QUOTE ",\"message\":\"AA==\",\"signature\":\"AQ==\",\"public-key\":\"Ag==\""
 #define ANSWER(banks, rest) "{\"tpm-name\":\"tpmrm0\",\"banks\":[" banks "]" rest "}"
 
@@ -33,7 +36,9 @@ static void test_refuses(void **state)
         ANSWER("1", ""),
         ANSWER("{\"hash-algorithm\":\"SHA 1\",\"pcr\":[]}", ""),
         ANSWER("{\"hash-algorithm\":\"sha1\",\"pcr\":[{\"index\":24,\"value\":\"00\"}]}", ""),
-        ANSWER("{\"hash-algorithm\":\"sha1\",\"pcr\":[{\"index\":1,\"value\":\"00\"},{\"index\":1,\"value\":\"00\"}]}", ""),
+        ANSWER("{\"hash-algorithm\":\"sha1\",\"pcr\":[{\"index\":1,\"value\":\"00\"},{\"index\":1,"
+               "\"value\":\"00\"}]}",
+               ""),
         ANSWER("{\"hash-algorithm\":\"sha1\",\"pcr\":[{\"index\":1,\"value\":\"0g\"}]}", ""),
         ANSWER("{\"hash-algorithm\":\"sha1\",\"pcr\":[{\"index\":1,\"value\":\"\"}]}", ""),
         ANSWER("{\"hash-algorithm\":\"sha1\",\"pcr\":[7]}", ""),
@@ -57,7 +62,7 @@ static void test_accepts(void **state)
     assert_int_equal(parse("{\"error\":2,\"reason\":\"There is none\"}"), 0);
 }
 
-/* --- In the dossier --- */
+/* --- In the dossier --------------------------------------------------------------------------- */
 
 typedef struct Helper {
     int error;
@@ -96,7 +101,8 @@ static json_object *collect(const FixtureTree *t, Helper *h, const char *nonce)
     const CollectHost host = {.connect_tpm = connect_helper, .userdata = h};
     _cleanup_close_ int fd = memfd_create("test", MFD_CLOEXEC);
     _cleanup_(json_writer_freep) JsonWriter *w = json_writer_new(fd);
-    Collect c = {.writer = w, .root_fd = t->fd, .host = &host, .nonce = nonce, .deadline_usec = UINT64_MAX};
+    Collect c = {
+        .writer = w, .root_fd = t->fd, .host = &host, .nonce = nonce, .deadline_usec = UINT64_MAX};
 
     json_begin_object(w, NULL);
     collect_integrity(&c);
@@ -122,12 +128,14 @@ static void test_facts_without_a_tpm(void **state)
 
     tree_new(&t);
     check(&t, &(Helper){.error = -ENOENT}, "Not available", "The kernel knows no TPM");
-    check(&t, &(Helper){.answer = "{\"error\":2,\"reason\":\"none\"}"}, "Not available", "The kernel knows no TPM");
+    check(&t, &(Helper){.answer = "{\"error\":2,\"reason\":\"none\"}"}, "Not available",
+          "The kernel knows no TPM");
     check(&t, &(Helper){.answer = "{\"error\":5,\"reason\":\"broken\"}"}, "Failed", "broken");
     check(&t, &(Helper){.answer = ""}, "Failed", "chancery-quote: Bad message");
     check(&t, &(Helper){.error = -ECONNREFUSED}, "Failed", "chancery-quote: Connection refused");
     tree_file(&t, "sys/class/tpm/tpm0/pcr-sha256/0", "ABCD\n");
-    check(&t, &(Helper){.answer = "{\"error\":5,\"reason\":\"broken\"}"}, "Partial", "The registers are not quoted: broken");
+    check(&t, &(Helper){.answer = "{\"error\":5,\"reason\":\"broken\"}"}, "Partial",
+          "The registers are not quoted: broken");
     tree_done(&t);
 }
 
@@ -143,7 +151,8 @@ static void test_facts(void **state)
     fact = json_fact(o, "platform-config-registers");
     assert_string_equal(json_text_at(fact, "result-code"), "Success");
     assert_string_equal(json_text_at(fact, "value/0/tpm-name"), "tpmrm0");
-    assert_string_equal(json_text_at(fact, "value/0/platform-config-registers/0/pcr/1/value"), "ff");
+    assert_string_equal(json_text_at(fact, "value/0/platform-config-registers/0/pcr/1/value"),
+                        "ff");
     assert_string_equal(json_text_at(fact, "value/0/pcr-quote-signature"), "AQ==");
     assert_int_equal(quote_qualifying("1580", qualifying), 0);
     assert_int_equal(h.question_size, sizeof qualifying);
@@ -152,9 +161,11 @@ static void test_facts(void **state)
     h = (Helper){.answer = ANSWER(BANK, "")};
     o = collect(&t, &h, NULL);
     assert_int_equal(h.question_size, 0);
-    assert_string_equal(json_text_at(json_fact(o, "platform-config-registers"), "result-code"), "Success");
+    assert_string_equal(json_text_at(json_fact(o, "platform-config-registers"), "result-code"),
+                        "Success");
     json_object_put(o);
-    check(&t, &(Helper){.answer = ANSWER(BANK, ",\"quote-reason\":\"no key\"")}, "Partial", "The registers are not quoted: no key");
+    check(&t, &(Helper){.answer = ANSWER(BANK, ",\"quote-reason\":\"no key\"")}, "Partial",
+          "The registers are not quoted: no key");
     tree_done(&t);
 }
 

@@ -52,7 +52,7 @@ static void add(ReceivedList *list, const TestCertificate *c)
     assert_int_equal(received_add(list, c->der, (size_t)c->der_size, &reason), 0);
 }
 
-/* --- Reading --- */
+/* --- Reading ---------------------------------------------------------------------------------- */
 
 static char *pem(const char *label, const TestCertificate *c)
 {
@@ -139,7 +139,7 @@ static void test_too_many(void **state)
     received_done(&list);
 }
 
-/* --- CAs --- */
+/* --- CAs -------------------------------------------------------------------------------------- */
 
 static void assert_no_authority(ReceivedList *list, int error, const char *words)
 {
@@ -202,7 +202,7 @@ static void test_order(void **state)
     }
 }
 
-/* --- Answers --- */
+/* --- Answers ---------------------------------------------------------------------------------- */
 
 typedef struct Case {
     const char *name, *usage, *san, *asked_san;
@@ -334,7 +334,7 @@ static void test_signatures(void **state)
     pki_free(&t);
 }
 
-/* --- Names, fingerprints --- */
+/* --- Names, fingerprints ---------------------------------------------------------------------- */
 
 static void test_alternative_names(void **state)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Databases of rpm: headers that are wrong in every way first, databases that somebody prepared, and
- * then the ones that rpm would write. */
+/* Databases of rpm: headers that are wrong in every way first, databases that somebody prepared,
+ * and then the ones that rpm would write. */
 #include "fixture-tree.h"
 
 #include <sqlite3.h>
@@ -9,7 +9,7 @@
 
 #define DATABASE "usr/lib/sysimage/rpm/rpmdb.sqlite"
 
-/* --- Headers --- */
+/* --- Headers ---------------------------------------------------------------------------------- */
 
 typedef struct Builder {
     uint8_t index[16 * 16], data[4096];
@@ -173,7 +173,7 @@ static void test_header(void **state)
     assert_true(p.has_install_time && p.install_time == 1700000000);
 }
 
-/* --- Databases --- */
+/* --- Databases -------------------------------------------------------------------------------- */
 
 static int setup(void **state)
 {
@@ -208,8 +208,9 @@ static void run(sqlite3 *database, const char *sql)
 
 static void make_table(sqlite3 *database)
 {
-    run(database, "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0;"
-                  "CREATE TABLE Packages (hnum INTEGER PRIMARY KEY AUTOINCREMENT, blob BLOB NOT NULL)");
+    run(database,
+        "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0;"
+        "CREATE TABLE Packages (hnum INTEGER PRIMARY KEY AUTOINCREMENT, blob BLOB NOT NULL)");
 }
 
 static void insert(sqlite3 *database, const void *data, size_t size)
@@ -336,7 +337,8 @@ static void test_hostile_records(void **state)
     insert_package(database, "good");
     assert_int_equal(sqlite3_close(database), SQLITE_OK);
     o = collect(t, "Partial");
-    assert_string_equal(json_text_at(o, "rpm/reason"), "4 entries could not be read; each says why");
+    assert_string_equal(json_text_at(o, "rpm/reason"),
+                        "4 entries could not be read; each says why");
     for (unsigned i = 0; i < 4; i++) {
         char path[64];
 

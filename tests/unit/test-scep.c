@@ -13,7 +13,7 @@
 #include "secure-memory.h"
 #include "typed-sign.h"
 
-/* --- Attributes --- */
+/* --- Attributes ------------------------------------------------------------------------------- */
 
 #define CONTENT_TYPE "06092a864886f70d010903310b06092a864886f70d010701"
 #define MESSAGE_TYPE(digits) "060a6086480186f84501090231041302" digits
@@ -120,7 +120,7 @@ static void test_attributes_good(void **state)
     assert_int_equal(scep_attributes_check((DerSpan){der, size}, 32, &reason), 0);
 }
 
-/* --- Rights --- */
+/* --- Rights ----------------------------------------------------------------------------------- */
 
 typedef struct Fixture {
     char path[64];
@@ -306,7 +306,7 @@ static void test_own_certificate(void **state)
     X509_EXTENSION_free(ca);
 }
 
-/* --- Decrypting --- */
+/* --- Decrypting ------------------------------------------------------------------------------- */
 
 static void encrypt(Key *key, int padding, const uint8_t *data, size_t size, uint8_t ret[128])
 {

@@ -38,7 +38,8 @@ static void test_warnings_are_daily_in_the_end(void **state)
     assert_int_equal(schedule_next(EXPIRY, EXPIRY, EXPIRY, DAY), EXPIRY + DAY);
 }
 
-/* A router that was switched off makes up for what it missed with one try, and goes on with the ladder. */
+/* A router that was switched off makes up for what it missed with one try, and goes on with the
+ * ladder. */
 static void test_missed(void **state)
 {
     int64_t now = EXPIRY - 7 * DAY, last = EXPIRY - 60 * DAY;
@@ -64,15 +65,16 @@ static void test_clock_jumps(void **state)
     assert_int_equal(schedule_next(EXPIRY, far, EXPIRY, HOUR), EXPIRY + HOUR);
 }
 
-/* Thirty years of a pool in which something expires every 90 days; the server is away for a while now and then. Looked at every 20 minutes, as a busy
- * machine would. */
+/* Thirty years of a pool in which something expires every 90 days; the server is away for a while
+ * now and then. Looked at every 20 minutes, as a busy machine would. */
 static void test_years(void **state)
 {
     const int64_t begin = INT64_C(1800000000), step = 1200;
     int64_t last = 0, success = begin, tries = 0;
 
     for (int64_t now = begin; now < begin + 30 * 365 * DAY; now += step) {
-        int64_t expiry = begin + ((success - begin) / (90 * DAY) + 1) * 90 * DAY; /* the first after the last success */
+        int64_t expiry = begin + ((success - begin) / (90 * DAY) + 1) * 90 *
+                                     DAY; /* the first after the last success */
         int64_t next = schedule_next(expiry, last, now, HOUR);
 
         assert_true(next > last);
@@ -94,8 +96,9 @@ static void test_years(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ladder), cmocka_unit_test(test_warnings_are_daily_in_the_end), cmocka_unit_test(test_missed),
-        cmocka_unit_test(test_clock_jumps), cmocka_unit_test(test_years),
+        cmocka_unit_test(test_ladder), cmocka_unit_test(test_warnings_are_daily_in_the_end),
+        cmocka_unit_test(test_missed), cmocka_unit_test(test_clock_jumps),
+        cmocka_unit_test(test_years),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -150,8 +150,8 @@ static void test_what_is_quick(void **state)
     large.input = mmap(NULL, large.input_size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     assert_ptr_not_equal(large.input, MAP_FAILED);
     assert_int_equal(key_generate(key_algorithm_find("rsa"), 512, NULL, NULL, &pkey), 0);
-    assert_int_equal(
-        key_new(key_algorithm_find("rsa"), "two", KEY_USAGE_GENERAL, 0, pkey, &key), 0);
+    assert_int_equal(key_new(key_algorithm_find("rsa"), "two", KEY_USAGE_GENERAL, 0, pkey, &key),
+                     0);
     rsa = work_for_test(key);
     rsa.digest = DIGEST_SHA256;
 

@@ -47,7 +47,8 @@ static AuthorityList *make_list(void)
     AuthorityList *list = authority_list_new();
 
     for (int i = 0; i < 3; i++) {
-        const CertificateRecipe recipe = {.name = "CA", .days_from = -20, .days_until = i == 0 ? -10 : 10};
+        const CertificateRecipe recipe = {
+            .name = "CA", .days_from = -20, .days_until = i == 0 ? -10 : 10};
         size_t size;
         void *der = make_certificate_der(&recipe, &size);
 
@@ -61,11 +62,13 @@ static void assert_same(const AuthorityList *a, const AuthorityList *b)
 {
     assert_int_equal(a->n, b->n);
     for (size_t i = 0; i < a->n; i++)
-        assert_string_equal(a->items[i]->summary.sha256_fingerprint, b->items[i]->summary.sha256_fingerprint);
+        assert_string_equal(a->items[i]->summary.sha256_fingerprint,
+                            b->items[i]->summary.sha256_fingerprint);
 }
 
 static char url[] = "http://host/bundle.p7b", etag[] = "\"7\"";
-static const StoreOrigin from_server = {url, etag, etag, 1700000000}, from_file = {url, NULL, NULL, 1700000000};
+static const StoreOrigin from_server = {url, etag, etag, 1700000000},
+                         from_file = {url, NULL, NULL, 1700000000};
 
 static int load(int dirfd, AuthorityList **ret)
 {
@@ -78,7 +81,8 @@ static int load(int dirfd, AuthorityList **ret)
 
 static void test_save_and_load(void **state)
 {
-    _cleanup_(authority_list_freep) AuthorityList *list = make_list(), *none = NULL, *loaded = NULL, *cleared = NULL;
+    _cleanup_(authority_list_freep) AuthorityList *list = make_list(), *none = NULL, *loaded = NULL,
+                                                  *cleared = NULL;
     _cleanup_(store_origin_done) StoreOrigin origin = {0};
     const Folder *folder = *state;
     struct stat st;
@@ -100,7 +104,8 @@ static void test_save_and_load(void **state)
     assert_int_equal(cleared->n, 0);
 }
 
-/* Cut off anywhere, or with any of its bytes changed, the file is whole or corrupt, and never a part of what was imported. */
+/* Cut off anywhere, or with any of its bytes changed, the file is whole or corrupt, and never a
+ * part of what was imported. */
 static void test_corrupt(void **state)
 {
     _cleanup_(authority_list_freep) AuthorityList *list = make_list();
@@ -142,13 +147,15 @@ static void test_not_ours(void **state)
         "{\"format\":1,\"url\":\"u\",\"imported\":1,\"certificates\":[7],\"sha256\":\"\"}",
         "{\"format\":1,\"url\":\"u\",\"imported\":1,\"certificates\":[null],\"sha256\":\"\"}",
         "{\"format\":1,\"url\":\"u\",\"imported\":1,\"certificates\":{}}",
-        "{\"format\":1,\"url\":\"u\",\"imported\":1,\"certificates\":[\"AAAA\"],\"sha256\":\"\",\"more\":1}",
+        "{\"format\":1,\"url\":\"u\",\"imported\":1,\"certificates\":[\"AAAA\"],\"sha256\":\"\","
+        "\"more\":1}",
     };
     const Folder *folder = *state;
     AuthorityList *loaded = NULL;
 
     for (size_t i = 0; i < ELEMENTSOF(texts); i++) {
-        assert_int_equal(atomic_write_at(folder->fd, STORE_FILE, texts[i], strlen(texts[i]), 0600), 0);
+        assert_int_equal(atomic_write_at(folder->fd, STORE_FILE, texts[i], strlen(texts[i]), 0600),
+                         0);
         assert_int_equal(load(folder->fd, &loaded), -EBADMSG);
     }
     assert_int_equal(store_clear(folder->fd), 0);
@@ -199,7 +206,7 @@ static void test_built_in(void **state)
     assert_string_equal(list->items[1]->summary.subject, "CN=two");
 }
 
-/* --- Killed, and failed, at each system call --- */
+/* --- Killed, and failed, at each system call -------------------------------------------------- */
 
 static int count_files(const Folder *folder)
 {

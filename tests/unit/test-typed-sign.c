@@ -144,7 +144,7 @@ static int sign(Fixture *f, Key *key, Purpose purpose, const Bytes *b)
     return sign_full(f, key, purpose, digest_for(key), b->data, b->size, NULL, NULL);
 }
 
-/* --- Requests --- */
+/* --- Requests --------------------------------------------------------------------------------- */
 
 static X509_NAME *name_new(const char *common_name)
 {
@@ -309,7 +309,7 @@ static void test_request_known_attributes(void **state)
     assert_int_equal(sign(f, f->leaf, PURPOSE_CERTIFICATE_REQUEST, &b), 0);
 }
 
-/* --- Certificates --- */
+/* --- Certificates ----------------------------------------------------------------------------- */
 
 /* A self-signed root when subject is the root itself, else what it signs for another. */
 static X509 *certificate_new(Fixture *f, Key *subject)
@@ -488,7 +488,7 @@ static void test_certificate_for_whom(void **state)
                                "the issuer of a self-signed certificate is not its subject");
 }
 
-/* --- Envelopes --- */
+/* --- Envelopes -------------------------------------------------------------------------------- */
 
 static Bytes certificate_of(Fixture *f, Key *subject)
 {

@@ -26,9 +26,17 @@ static void parse(const char *form, UserKey *ret)
 static void test_refused(void **state)
 {
     static const char *const bad[] = {
-        "", " ", "ssh-rsa", "ssh-rsa ", "ssh-rsa AAAA", "ssh-ed25519 AAAA", "command=\"x\" ssh-rsa AAAA",
-        "-----BEGIN PUBLIC KEY-----\n", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
-        "AAAAB3NzaC1yc2EAAAADAQABAAAAgQ==", "ssh-rsa\nAAAA",
+        "",
+        " ",
+        "ssh-rsa",
+        "ssh-rsa ",
+        "ssh-rsa AAAA",
+        "ssh-ed25519 AAAA",
+        "command=\"x\" ssh-rsa AAAA",
+        "-----BEGIN PUBLIC KEY-----\n",
+        "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+        "AAAAB3NzaC1yc2EAAAADAQABAAAAgQ==",
+        "ssh-rsa\nAAAA",
     };
     UserKey key, good;
     char longer[sizeof text + 8], two[2 * sizeof text + 32];
@@ -77,8 +85,9 @@ static void test_forms(void **state)
 
 static void test_names(void **state)
 {
-    static const char *const bad[] = {"", "root", "-a", ".a", "a b", "a/b", "a\nb", "\xc3\xa9",
-                                      "abcdefghijklmnopqrstuvwxyz012345"};
+    static const char *const bad[] = {"",     "root",     "-a",
+                                      ".a",   "a b",      "a/b",
+                                      "a\nb", "\xc3\xa9", "abcdefghijklmnopqrstuvwxyz012345"};
 
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_false(user_key_name_is_valid(bad[i]));

@@ -44,16 +44,25 @@ static void test_refused(void **state)
     char *large = calloc(1, VERIFY_SIZE_MAX + 1);
 
     for (size_t i = 0; i < ELEMENTSOF(texts); i++)
-        assert_refused(&(VerifyRequest){.data = texts[i][0], .size = strlen(texts[i][0]), .purpose = "any"}, EBADMSG, texts[i][1]);
-    assert_refused(&(VerifyRequest){.data = large, .size = VERIFY_SIZE_MAX + 1, .purpose = "any"}, EBADMSG, "4 MiB");
+        assert_refused(
+            &(VerifyRequest){.data = texts[i][0], .size = strlen(texts[i][0]), .purpose = "any"},
+            EBADMSG, texts[i][1]);
+    assert_refused(&(VerifyRequest){.data = large, .size = VERIFY_SIZE_MAX + 1, .purpose = "any"},
+                   EBADMSG, "4 MiB");
     free(large);
     add(&one, &(CertificateRecipe){.name = "one"});
-    assert_refused(&(VerifyRequest){.data = one.data, .size = one.size, .purpose = ""}, EINVAL, "purpose");
-    assert_refused(&(VerifyRequest){.data = one.data, .size = one.size, .purpose = "any", .name = ""}, EINVAL, "name");
-    assert_refused(&(VerifyRequest){.data = one.data, .size = one.size, .purpose = "any", .name = ".example"}, EINVAL, "name");
+    assert_refused(&(VerifyRequest){.data = one.data, .size = one.size, .purpose = ""}, EINVAL,
+                   "purpose");
+    assert_refused(
+        &(VerifyRequest){.data = one.data, .size = one.size, .purpose = "any", .name = ""}, EINVAL,
+        "name");
+    assert_refused(
+        &(VerifyRequest){.data = one.data, .size = one.size, .purpose = "any", .name = ".example"},
+        EINVAL, "name");
     for (unsigned i = 0; i < VERIFY_CERTIFICATES_MAX + 1; i++)
         buffer_add(&many, one.data, one.size);
-    assert_refused(&(VerifyRequest){.data = many.data, .size = many.size, .purpose = "any"}, EBADMSG, "more than 64");
+    assert_refused(&(VerifyRequest){.data = many.data, .size = many.size, .purpose = "any"},
+                   EBADMSG, "more than 64");
     buffer_done(&one);
     buffer_done(&many);
 }
@@ -63,7 +72,8 @@ static void test_empty_pool(void **state)
 {
     _cleanup_(authority_list_freep) AuthorityList *none = authority_list_new();
     Buffer one = {0};
-    VerifyRequest request = {.purpose = "any", .time = time(NULL), .revocation = VERIFY_REVOCATION_NONE};
+    VerifyRequest request = {
+        .purpose = "any", .time = time(NULL), .revocation = VERIFY_REVOCATION_NONE};
     VerifyVerdict verdict;
     const char *reason;
 
@@ -78,7 +88,8 @@ static void test_empty_pool(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_refused), cmocka_unit_test(test_empty_pool)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_refused),
+                                       cmocka_unit_test(test_empty_pool)};
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
     EVP_PKEY_free(make_key());
