@@ -147,8 +147,8 @@ static void test_not_ours(void **state)
         "{\"format\":1,\"url\":\"u\",\"imported\":1,\"certificates\":[7],\"sha256\":\"\"}",
         "{\"format\":1,\"url\":\"u\",\"imported\":1,\"certificates\":[null],\"sha256\":\"\"}",
         "{\"format\":1,\"url\":\"u\",\"imported\":1,\"certificates\":{}}",
-        "{\"format\":1,\"url\":\"u\",\"imported\":1,\"certificates\":[\"AAAA\"],\"sha256\":\"\","
-        "\"more\":1}",
+        ("{\"format\":1,\"url\":\"u\",\"imported\":1,\"certificates\":[\"AAAA\"],\"sha256\":\"\","
+         "\"more\":1}"),
     };
     const Folder *folder = *state;
     AuthorityList *loaded = NULL;
