@@ -19,7 +19,7 @@ EXPOSURE = {"keyd/chancery-keyd.service": 6, "enrolld/chancery-enrolld.service":
 
 
 def test_every_message_is_in_the_catalog():
-    ids = dict(re.findall(r'^#define LOG_\w+ "([0-9a-f]{32})", "([\w-]+)"', (ROOT / "common/log-ids.h").read_text(), re.MULTILINE))
+    ids = dict(re.findall(r'^#define LOG_\w+\s+(?:\\\n\s+)?"([0-9a-f]{32})", "([\w-]+)"', (ROOT / "common/log-ids.h").read_text(), re.MULTILINE))
     told = dict((i, m) for m, i in re.findall(r"^# ([\w-]+)\n-- ([0-9a-f]{32})\nSubject: .+\nDefined-By: .+\nDocumentation: .+\n\n\S",
                                               (ROOT / "common/chancery.catalog").read_text(), re.MULTILINE))
     assert ids and told == ids
