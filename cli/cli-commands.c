@@ -27,6 +27,8 @@
 #define USER "Name of the user (your own)"
 #define SLOTS "The second key (the first)", "The third key", "The fourth key"
 #define TRUSTPOINT "Name of the trustpoint"
+#define CRL_MODES                                                                                  \
+    "There has to be one for each certificate|One that is there counts|They are not looked at"
 #define CERTIFICATES "Certificates of trustpoints"
 #define TRUSTPOOL "The pool of trusted CA certificates"
 #define FORCE "Also when many certificates would go"
@@ -118,9 +120,7 @@ const GrammarCommand cli_commands[] = {
      HELP(CRYPTO, CA, TRUSTPOOL, "Verify a certificate against the pool", "From a file",
           "file:// URL of the certificate, those that lead to a CA, and CRLs, in PEM",
           "What it is to be used for (any)", "TLS server|TLS client|Anything",
-          "What it has to be for", "Host name or IP address", "What CRLs mean",
-          "There has to be one for each certificate|One that is there counts|They are not looked "
-          "at"),
+          "What it has to be for", "Host name or IP address", "What CRLs mean", CRL_MODES),
      0, ACTION(cli_trustpool_verify, CLI_EXEC | CLI_JSON)},
     {"crypto key generate dsa [<label:label> [exportable]]",
      HELP(CRYPTO, KEYS, GENERATE, "DSA", LABEL, EXPORTABLE), 0, ACTION(cli_key_generate, CLI_EXEC)},
