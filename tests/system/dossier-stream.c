@@ -182,6 +182,8 @@ int main(int argc, char *argv[])
         sd_bus_set_method_call_timeout(bus, 200 * UINT64_C(1000000)) < 0 ||
         pipe2(fds, O_CLOEXEC) < 0)
         return EXIT_FAILURE;
+    /* As in many(). */
+    (void)fcntl(fds[1], F_SETPIPE_SZ, 4096);
     if (streq(mode, "sign") && argc == 3)
         return sign(argv[2]);
     if ((streq(mode, "seal") || streq(mode, "slow-seal")) && argc == 3)
