@@ -10,7 +10,7 @@ import shlex
 import subprocess
 import time
 
-from terminal import Terminal, rendered
+from terminal import PATIENCE, Terminal, rendered
 
 DAEMONS = ("keyd", "enrolld", "poold", "dossierd", "policyd", "hostd")
 BUS_NAMES = {"keyd": "Keys1", "enrolld": "Enrollment1", "poold": "TrustPool1", "dossierd": "Dossier1", "policyd": "Policy1",
@@ -30,7 +30,7 @@ class MachineError(Exception):
     """Something about the machine itself went wrong: not a finding about Chancery."""
 
 
-def wait_for(condition, what, seconds=60.0, pause=0.05):
+def wait_for(condition, what, seconds=PATIENCE, pause=0.05):
     """Polls until condition() is true and returns what it gave."""
     end = time.monotonic() + seconds
     while True:
@@ -106,7 +106,7 @@ class Machine:
             become = ["setpriv", f"--reuid={uid}", f"--regid={gid}", "--init-groups"]
         return [*self.enter(), *become, "env", "-i", *(f"{k}={v}" for k, v in environment.items()), *argv]
 
-    def run(self, argv, user="root", stdin=None, check=True, timeout=60.0, text=True):
+    def run(self, argv, user="root", stdin=None, check=True, timeout=PATIENCE, text=True):
         """Runs a command (words, or a line for sh) in the machine, and returns it completed."""
         feed = {"input": stdin} if stdin is not None else {"stdin": subprocess.DEVNULL}
         result = subprocess.run(self.words(argv, user), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=text,
@@ -130,7 +130,7 @@ class Machine:
         """An interactive session of the CLI as that user, on a terminal of its own."""
         return Terminal(self.words(["chancery"], user), **options)
 
-    def ssh(self, user, command, stdin=None, timeout=120.0):
+    def ssh(self, user, command, stdin=None, timeout=PATIENCE):
         """One command over real ssh; the output is bytes, as a collector receives it."""
         feed = {"input": stdin} if stdin is not None else {"stdin": subprocess.DEVNULL}
         return subprocess.run([*self.ssh_words(), f"{user}@{self.address()}", command], stdout=subprocess.PIPE,
@@ -167,7 +167,7 @@ class Machine:
                            "org.freedesktop.DBus", "NameHasOwner", "s", name], check=False)
         return "true" in result.stdout
 
-    def wait_daemons(self, daemons=DAEMONS, seconds=90.0):
+    def wait_daemons(self, daemons=DAEMONS, seconds=PATIENCE):
         for daemon in daemons:
             wait_for(lambda d=daemon: self.daemon_pid(d) and self.bus_owner(d), f"chancery-{daemon} to be on the bus", seconds)
 

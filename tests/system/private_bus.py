@@ -19,6 +19,7 @@ import uuid
 from machine import ACCOUNTS, KEY_USERS, PATH, Machine, MachineError, is_running, wait_for
 from router import BOXES
 from supervisor import activate
+from terminal import PATIENCE
 from unit_file import UnitFile, unit_path
 
 SUPERVISOR = pathlib.Path(__file__).with_name("supervisor.py")
@@ -238,7 +239,7 @@ class PrivateBus(Machine):
         except (OSError, ValueError):
             return {"state": "", "text": "", "daemons": {}, "ssh": 0}
 
-    def wait_running(self, seconds=30.0):
+    def wait_running(self, seconds=PATIENCE):
         def running():
             state = self.state()
             if state["state"] == "failed" or (self.supervisor and self.supervisor.poll() is not None):
@@ -326,7 +327,7 @@ class PrivateBus(Machine):
                 "-o", "BatchMode=yes", "-o", "LogLevel=ERROR", "-o", "StrictHostKeyChecking=accept-new",
                 "-o", f"UserKnownHostsFile={self.folder}/known_hosts"]
 
-    def ssh(self, user, command, stdin=None, timeout=120.0):
+    def ssh(self, user, command, stdin=None, timeout=PATIENCE):
         """Over sshd when it runs here; else as sshd would: the login shell of the account, with -c."""
         if self.state()["ssh"]:
             return super().ssh(user, command, stdin, timeout)

@@ -17,6 +17,7 @@ import sys
 import time
 
 from machine import ACCOUNTS, KEY_USERS, Machine, MachineError, is_running, wait_for
+from terminal import PATIENCE
 
 BOXES = pathlib.Path("/run/chancery-box")
 CAP_SYS_ADMIN = 21
@@ -92,7 +93,7 @@ class Router(Machine):
             return self.keeper.poll() is None
         return is_running(self.keeper_pid)
 
-    def wait_state(self, wanted, seconds=60.0):
+    def wait_state(self, wanted, seconds=PATIENCE):
         def reached():
             state = self.state()
             if state["state"] == "failed" or (state["state"] != "stopped" and not self.alive()):
@@ -102,7 +103,7 @@ class Router(Machine):
             return state if state["state"] in wanted else None
         return wait_for(reached, f"the router to be {' or '.join(wanted)}", seconds, 0.02)
 
-    def wait_booted(self, seconds=90.0, not_leader=0):
+    def wait_booted(self, seconds=PATIENCE, not_leader=0):
         """Ready when systemd says so. Degraded is ready too: it is for the tests to say which units may fail."""
         def booted():
             self.leader = self.wait_state(("booting",))["leader"]
@@ -217,7 +218,7 @@ def probe_container():
     probe = Router("probe", command=["/bin/true"], size="64M")
     try:
         probe.launch()
-        state = probe.wait_state(("stopped",), 30)
+        state = probe.wait_state(("stopped",))
         return None if state["text"] == "0" else "systemd-nspawn: " + " ".join(probe.log("boot.log").split()[-30:])
     except (MachineError, subprocess.SubprocessError) as error:
         return " ".join(str(error).split())

@@ -208,7 +208,7 @@ class Supervisor:
             self.others[name] = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=die_with_parent,
                                                  env={**os.environ, **(environment or {})}, cwd="/")
 
-    def wait(self, condition, what, seconds=10):
+    def wait(self, condition, what, seconds=60):
         end = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > end:
@@ -240,7 +240,7 @@ class Supervisor:
             return
         self.other("sshd", ["/usr/sbin/sshd", "-D", "-e", "-f", str(self.folder / "sshd_config")])
         try:
-            self.wait(self.sshd_answers, "sshd", 5)
+            self.wait(self.sshd_answers, "sshd", 30)
         except RuntimeError:
             self.others.pop("sshd").kill()
 

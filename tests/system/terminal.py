@@ -12,6 +12,10 @@ import subprocess
 import termios
 import time
 
+# How many seconds something may take that takes one on a machine with nothing else to do. A deadline is there to end a test that
+# waits in vain; it is no measurement, and a test that fails because the machine was busy says nothing.
+PATIENCE = 180.0
+
 # RP/0/RP0/CPU0:router# and RP/0/RP0/CPU0:router(config-trustp)#, at the end of what was printed.
 PROMPT = re.compile(r"(?:^|[\r\n])(RP/0/RP0/CPU0:[^\s#()]+(\([^)\s]+\))?#) ?$")
 
@@ -72,7 +76,7 @@ class Terminal:
         self.transcript += text
         return True
 
-    def expect(self, pattern, seconds=60.0):
+    def expect(self, pattern, seconds=PATIENCE):
         """Waits until what was printed since the last expect matches; returns the match. What precedes it is in .before."""
         pattern = re.compile(pattern) if isinstance(pattern, str) else pattern
         end = time.monotonic() + seconds
@@ -92,7 +96,7 @@ class Terminal:
     def line(self, text):
         self.send(text + "\r")
 
-    def prompt(self, seconds=60.0):
+    def prompt(self, seconds=PATIENCE):
         """Waits for the prompt and returns its mode: '' or 'config-trustp' and so on."""
         return (self.expect(PROMPT, seconds).group(2) or "").strip("()")
 
@@ -100,7 +104,7 @@ class Terminal:
         """The local modes of the terminal, as they are now."""
         return termios.tcgetattr(self.fd)[3]
 
-    def command(self, text, answers=(), seconds=60.0):
+    def command(self, text, answers=(), seconds=PATIENCE):
         """Types a command at the prompt, answers its questions (pairs of a regular expression and the answer), waits for the
         next prompt and returns what was printed in between, without the echo."""
         self.line(text)

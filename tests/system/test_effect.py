@@ -11,7 +11,7 @@ import time
 import pytest
 
 from machine import MachineError, wait_for
-from terminal import rendered
+from terminal import PATIENCE, rendered
 
 FOLDER = "/var/lib/chancery-host"
 OWN = "/etc/ssh/sshd_config.d/99-own.conf"  # the last word on MaxStartups
@@ -265,7 +265,7 @@ def test_download_from_a_host_of_the_configuration(host):
 # --- Sessions that nobody sits at ---------------------------------------------------------------------------------------
 
 
-def wait_end(console, seconds=60):
+def wait_end(console, seconds=PATIENCE):
     end = time.monotonic() + seconds
     while not console.ended:
         assert time.monotonic() < end, "the session goes on"

@@ -99,7 +99,7 @@ def test_undone_when_its_time_is_over(tried, console):
     try_out(console, "hostname trial", seconds="confirmed 300")
     try_out(console, "crypto ca trustpoint core", "no description", "lifetime certificate 300")
     assert running(tried) != before
-    wait_for(lambda: running(tried) == before, "the commit to be undone", 60, 1)
+    wait_for(lambda: running(tried) == before, "the commit to be undone", pause=1)
     assert "Rollback" in newest(tried) and "admin" in newest(tried)
     wait_for(lambda: tried.output("hostname").strip() == "before", "the system to have its name back")
     assert not note_is_there(tried)
@@ -113,7 +113,7 @@ def test_undone_when_its_session_is_gone(tried):
         session.command("configure")
         try_out(session, "hostname trial")
     assert "hostname trial" in running(tried)
-    wait_for(lambda: running(tried) == before, "the commit to be undone", 60, 1)
+    wait_for(lambda: running(tried) == before, "the commit to be undone", pause=1)
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
@@ -122,7 +122,7 @@ def test_undone_after_a_restart_of_the_daemon(tried, console, how):
     try_out(console, "hostname trial", seconds="confirmed 3600")
     tried.kill("policyd", how)
     # Ended in order it comes back with the next call, and this is one.
-    wait_for(lambda: running(tried) == before, "the commit to be undone", 30, 0.5)
+    wait_for(lambda: running(tried) == before, "the commit to be undone", pause=0.5)
     assert not note_is_there(tried)
 
 
@@ -132,7 +132,7 @@ def test_owner_that_hangs_keeps_nothing_on_trial(tried, console):
     pid = tried.daemon_pid("enrolld")
     os.kill(pid, signal.SIGSTOP)
     try:
-        wait_for(lambda: running(tried) == before, "the commit to be undone", 120, 1)
+        wait_for(lambda: running(tried) == before, "the commit to be undone", pause=1)
     finally:
         with contextlib.suppress(ProcessLookupError):  # the watchdog may have been there before
             os.kill(pid, signal.SIGCONT)
@@ -147,7 +147,7 @@ def test_undone_after_a_power_cut(tried):
         try_out(session, "hostname trial", seconds="confirmed minutes 1024")
         tried.reboot(hard=True)
     tried.wait_daemons()
-    wait_for(lambda: running(tried) == before, "the commit to be undone", 30, 0.5)
+    wait_for(lambda: running(tried) == before, "the commit to be undone", pause=0.5)
     assert "Rollback" in newest(tried) and not note_is_there(tried)
 
 
