@@ -24,6 +24,7 @@ WORK = ROOT / "build-check"
 JOBS = str(os.cpu_count() or 2)
 SUITES = ("unit", "fuzz", "static", "contract", "system", "sandbox")
 ROUTER_SUITES = ("contract", "system", "sandbox")
+FILES_AGAIN = 3  # more files than these with a failed test are no accident
 
 BUILDS = {  # name: environment, meson options
     "release": ({"CC": "gcc"}, []),
@@ -55,6 +56,12 @@ def judge(case, group, number):
     if left_out:
         return "skipped", f"the test program left {left_out[1]} out on this machine"
     return "failed", "\n".join(f"{element.get('message') or ''}\n{element.text or ''}" for element in bad) + printed[-4000:]
+
+
+def file_of(name):
+    """The file of a test that pytest names: system.test_load.test_it, or system.test_load.Class.test_it."""
+    suite, _, rest = name.partition(".")
+    return ROOT / "tests" / suite / (rest.partition(".")[0] + ".py")
 
 
 class Check:
@@ -110,48 +117,71 @@ class Check:
         report.unlink(missing_ok=True)
         status, log = self.command(f"{suite}-{build}", ["meson", "test", "-C", str(folder), "--no-rebuild", "--suite", suite,
                                                         "--num-processes", JOBS, "--timeout-multiplier", "4"], environment)
-        if report.exists():
-            counted = self.read_report(report, lambda _case: suite, f" ({build})")
-        else:
-            counted = 0
-        if not counted or (status and not self.results.odd(suite)):
+        cases = self.read_report(report, lambda _case: suite, f" ({build})")
+        for case in cases:
+            self.results.add(*case)
+        if not cases or (status and not self.results.odd(suite)):
             self.results.add(suite, f"meson test --suite {suite} ({build})", "failed", log.read_text(errors="replace")[-4000:])
         self.results.spend(suite, time.monotonic() - begun)
         self.say(f"ran {suite} on the {build} build, {time.monotonic() - begun:.0f} s")
 
     def read_report(self, report, suite_of, suffix=""):
-        """Takes the cases out of a JUnit report; returns how many there were."""
-        counted = 0
+        """The cases of a JUnit report, as Results.add takes them."""
+        cases = []
+        if not report.exists():
+            return cases
         for group in xml.etree.ElementTree.parse(report).getroot().iter("testsuite"):
             for number, case in enumerate(group.iter("testcase"), 1):
                 outcome, detail = judge(case, group if suffix else (), number)
                 name = ".".join(filter(None, [group.get("name") if suffix else case.get("classname"), case.get("name")]))
                 seconds = 0 if suffix else float(case.get("time") or 0)  # meson's tests are timed as a whole
-                self.results.add(suite_of(case), name + suffix, outcome, detail, seconds)
-                counted += 1
-        return counted
+                cases.append((suite_of(case), name + suffix, outcome, detail, seconds))
+        return cases
+
+    def pytest_run(self, name, suites, arguments):
+        """Runs pytest once; returns its exit status, its log, and the cases."""
+        report = WORK / f"{name}.xml"
+        report.unlink(missing_ok=True)
+        status, log = self.command(name, [
+            "/usr/bin/python3", "-B", "-m", "pytest", "-p", "no:cacheprovider", "--tb=short", "-v", f"--junitxml={report}",
+            "-o", "junit_family=xunit1", "-o", "junit_duration_report=total", *(["-k", self.select] if self.select else []), *arguments],
+            {"CHANCERY_BUILD": str(WORK / "release"), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
+
+        def suite_of(case):
+            return next((suite for suite in suites if (case.get("classname") or "").startswith(f"{suite}.")), suites[0])
+        return status, log, self.read_report(report, suite_of)
 
     def pytest(self, suites):
         """The tests that live on a machine. Those of a file run one after the other and share routers, some files run at a time (tests/conftest.py)."""
         folders = [f"tests/{suite}" for suite in suites if list((ROOT / "tests" / suite).glob("test_*.py"))]
         if not folders:
             return
-        report = WORK / "pytest.xml"
-        report.unlink(missing_ok=True)
         begun = time.monotonic()
         self.say("booting routers for " + ", ".join(suites))
-        status, log = self.command("pytest", [
-            "/usr/bin/python3", "-B", "-m", "pytest", "-p", "no:cacheprovider", "--tb=short", "-v", f"--junitxml={report}",
-            "-n", "auto", "--dist", "loadfile", "-o", "junit_family=xunit1", "-o", "junit_duration_report=total", *(["-k", self.select] if self.select else []), *folders],
-            {"CHANCERY_BUILD": str(WORK / "release"), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
-        counted = 0
-        if report.exists():
-            def suite_of(case):
-                return next((suite for suite in suites if (case.get("classname") or "").startswith(f"{suite}.")), suites[0])
-            counted = self.read_report(report, suite_of)
-        if not report.exists() or status not in (0, 1, 5) or (status == 5 and not self.select):
+        status, log, cases = self.pytest_run("pytest", suites, ["-n", "auto", "--dist", "loadfile", *folders])
+        if not cases or status not in (0, 1, 5) or (status == 5 and not self.select):
             self.results.add(suites[0], "pytest", "failed", log.read_text(errors="replace")[-4000:])
-        self.say(f"ran {counted} tests of {', '.join(suites)}, {time.monotonic() - begun:.0f} s")
+        for case in self.tested_again(suites, cases):
+            self.results.add(*case)
+        self.say(f"ran {len(cases)} tests of {', '.join(suites)}, {time.monotonic() - begun:.0f} s")
+
+    def tested_again(self, suites, cases):
+        """The cases, those of a file in which one failed from a second run of that file, alone and on routers of its own.
+
+        What fails twice has failed. What fails once is a race, in a test or in Chancery: it is told as unsteady, at length.
+        """
+        failed = {case[1]: case[3] for case in cases if case[2] == "failed"}
+        files = {file_of(name) for name in failed}
+        if not 0 < len(files) <= FILES_AGAIN or not all(file.exists() for file in files):
+            return cases
+        self.say("testing again, alone: " + ", ".join(sorted(file.stem for file in files)))
+        status, _, again = self.pytest_run("pytest-again", suites, ["-n", "0", *sorted(map(str, files))])
+        if status not in (0, 1):
+            return cases
+        for name, detail in failed.items():
+            if any(case[1] == name and case[2] == "passed" for case in again):
+                self.results.add_unsteady(name, detail)
+        return [case for case in cases if file_of(case[1]) not in files] + again
 
     def lane(self, function, *arguments):
         try:
