@@ -43,6 +43,13 @@ typedef struct Request {
     uint8_t input[];
 } Request;
 
+/* One answer, until it is sent. */
+typedef struct Answer {
+    uint8_t header[CHANNEL_HEADER_SIZE];
+    struct iovec parts[2];
+    uint8_t *signature; /* owned; NULL for a refusal */
+} Answer;
+
 /* Where packets are read into; one for the thread. */
 typedef struct Batch {
     struct mmsghdr headers[BATCH];
@@ -128,20 +135,15 @@ static unsigned refusal_code(int error)
     }
 }
 
-/* Who leaves so many answers unread that there is no room for this one has nothing to wait for. */
-static void channel_answer(Channel *c, unsigned type, unsigned detail, uint32_t id,
-                           const void *data, size_t size)
+static void answer_set(Answer *a, unsigned type, unsigned detail, uint32_t id, const void *data,
+                       size_t size)
 {
-    uint8_t header[CHANNEL_HEADER_SIZE];
-    struct iovec parts[] = {{header, sizeof header}, {(void *)(uintptr_t)data, size}};
-    struct msghdr message = {.msg_iov = parts, .msg_iovlen = ELEMENTSOF(parts)};
-
-    channel_header(header, type, detail, id);
-    if (sendmsg(c->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-        channel_end(c);
+    channel_header(a->header, type, detail, id);
+    a->parts[0] = (struct iovec){a->header, sizeof a->header};
+    a->parts[1] = (struct iovec){(void *)(uintptr_t)data, size};
 }
 
-static void channel_refuse(Channel *c, uint32_t id, int error, const char *reason)
+static void answer_refuse(Answer *a, const Channel *c, uint32_t id, int error, const char *reason)
 {
     static const LogEvent event = {LOG_KEY_REFUSED};
     const char *purpose = purpose_to_string(c->what.purpose);
@@ -155,30 +157,52 @@ static void channel_refuse(Channel *c, uint32_t id, int error, const char *reaso
                   key->algorithm->name, key->label, purpose, reason);
     else
         reason = strerrordesc_np(-error);
-    channel_answer(c, CHANNEL_REFUSAL, refusal_code(error), id, reason, strlen(reason));
+    answer_set(a, CHANNEL_REFUSAL, refusal_code(error), id, reason, strlen(reason));
 }
 
-static void request_run(SignTask *task, const atomic_bool *cancelled)
+/* Who leaves so many answers unread that there is no room for these has nothing to wait for. */
+static void channel_answer(Channel *c, Answer *answers, size_t n)
 {
-    Request *q = (Request *)task;
+    struct mmsghdr messages[FAIR_TURN_MAX];
+
+    for (size_t i = 0; i < n; i++)
+        messages[i] = (struct mmsghdr){
+            {.msg_iov = answers[i].parts, .msg_iovlen = ELEMENTSOF(answers[i].parts)}};
+    if (n > 0 && sendmmsg(c->fd, messages, (unsigned)n, MSG_DONTWAIT | MSG_NOSIGNAL) != (int)n)
+        channel_end(c);
+}
+
+static void request_sign(const Request *q, Answer *a)
+{
     Channel *c = q->channel;
-    _cleanup_free_ uint8_t *signature = NULL;
     const char *reason = NULL;
     TypedSign t = c->what; /* borrows all that it holds */
     size_t size;
     int r;
 
-    if (atomic_load(cancelled) || atomic_load(&c->ended))
-        return;
     t.digest = q->digest;
     t.input = q->mapping ? q->mapping : q->input;
     t.input_size = q->input_size;
     t.cancelled = &c->ended;
-    r = typed_sign(&t, &signature, &size, &reason);
+    r = typed_sign(&t, &a->signature, &size, &reason);
     if (r < 0)
-        channel_refuse(c, q->id, r, reason);
+        answer_refuse(a, c, q->id, r, reason);
     else
-        channel_answer(c, CHANNEL_SIGNATURE, 0, q->id, signature, size);
+        answer_set(a, CHANNEL_SIGNATURE, 0, q->id, a->signature, size);
+}
+
+/* All are answered at once: who waits for them is woken once. */
+static void requests_run(SignTask *const tasks[], size_t n, const atomic_bool *cancelled)
+{
+    Channel *c = ((Request *)tasks[0])->channel;
+    Answer answers[FAIR_TURN_MAX] = {0};
+
+    for (size_t i = 0; i < n && !atomic_load(cancelled) && !atomic_load(&c->ended); i++)
+        request_sign((const Request *)tasks[i], &answers[i]);
+    if (!atomic_load(cancelled) && !atomic_load(&c->ended))
+        channel_answer(c, answers, n);
+    for (size_t i = 0; i < n; i++)
+        free(answers[i].signature);
 }
 
 static void request_release(SignTask *task)
@@ -194,6 +218,14 @@ static void request_release(SignTask *task)
 }
 
 /* --- Requests, in the reading thread ---------------------------------------------------------- */
+
+/* Some signatures of an rsa key of 2048 bits last as long as one with 4096 bits. */
+static unsigned key_weight(const Key *key)
+{
+    if (key->algorithm->is_quick)
+        return 1;
+    return EVP_PKEY_get_bits(key->pkey) <= 2048 ? 2 : FAIR_TURN_MAX;
+}
 
 static int request_new(Channel *c, const ChannelRequest *parsed, int fd, Request **ret)
 {
@@ -213,7 +245,9 @@ static int request_new(Channel *c, const ChannelRequest *parsed, int fd, Request
             (void)munmap((void *)(uintptr_t)mapping, size);
         return -ENOMEM;
     }
-    *q = (Request){.task = {.run = request_run, .release = request_release},
+    *q = (Request){.task = {.fair = {.weight = mapping ? FAIR_TURN_MAX : key_weight(c->what.key)},
+                            .run = requests_run,
+                            .release = request_release},
                    .channel = c,
                    .id = parsed->id,
                    .digest = parsed->digest,
@@ -225,8 +259,9 @@ static int request_new(Channel *c, const ChannelRequest *parsed, int fd, Request
     return 0;
 }
 
+/* *ret is NULL when the request is answered already. */
 static int channel_take(Channel *c, const uint8_t *packet, size_t size, const int *fds,
-                        size_t n_fds)
+                        size_t n_fds, Request **ret)
 {
     ChannelRequest parsed;
     Request *q;
@@ -237,16 +272,17 @@ static int channel_take(Channel *c, const uint8_t *packet, size_t size, const in
         return r;
     r = request_new(c, &parsed, n_fds > 0 ? fds[0] : -EBADF, &q);
     if (r < 0) {
-        channel_refuse(c, parsed.id, r,
-                       r == -EBADFD ? "what is to be signed is not in a sealed memory file" : NULL);
+        Answer answer = {0};
+
+        answer_refuse(&answer, c, parsed.id, r,
+                      r == -EBADFD ? "what is to be signed is not in a sealed memory file" : NULL);
+        channel_answer(c, &answer, 1);
+        *ret = NULL;
         return 0;
     }
     atomic_fetch_add(&c->references, 1);
     atomic_fetch_add(&c->in_flight, 1);
-    if (c->channels->alone && c->what.key->algorithm->is_quick && !q->mapping)
-        sign_pool_run(c->channels->pool, &c->source, &q->task);
-    else
-        sign_pool_put(c->channels->pool, &c->source, &q->task);
+    *ret = q;
     return 0;
 }
 
@@ -266,7 +302,7 @@ static size_t message_take_fds(struct msghdr *m, int fds[static FDS_MAX])
 }
 
 /* Descriptors are taken out of every message, also of those that come after a bad one. */
-static int channel_take_message(Channel *c, struct mmsghdr *m, int r)
+static int channel_take_message(Channel *c, struct mmsghdr *m, int r, Request **ret)
 {
     const struct iovec *vector = m->msg_hdr.msg_iov;
     int fds[FDS_MAX];
@@ -275,7 +311,7 @@ static int channel_take_message(Channel *c, struct mmsghdr *m, int r)
     if (r >= 0)
         r = m->msg_hdr.msg_flags & (MSG_TRUNC | MSG_CTRUNC)
                 ? -EBADMSG
-                : channel_take(c, vector->iov_base, m->msg_len, fds, n_fds);
+                : channel_take(c, vector->iov_base, m->msg_len, fds, n_fds, ret);
     for (size_t i = 0; i < n_fds; i++)
         closep(&fds[i]);
     return r;
@@ -292,11 +328,23 @@ static void batch_prepare(Batch *b)
     }
 }
 
+static void channel_put(Channel *c, SignTask *const tasks[], size_t n)
+{
+    SignPool *pool = c->channels->pool;
+
+    if (n == 1 && c->channels->alone && tasks[0]->fair.weight == 1)
+        sign_pool_run(pool, &c->source, tasks[0]);
+    else if (n > 0)
+        sign_pool_put(pool, &c->source, tasks, n);
+}
+
 /* Takes what is there, as far as it may; the other channels have their turn in between. */
 static int channel_read(Channel *c)
 {
     Batch *b = c->channels->batch;
     unsigned room = CHANNEL_IN_FLIGHT_MAX - atomic_load(&c->in_flight);
+    SignTask *tasks[BATCH];
+    size_t n_tasks = 0;
     int n, r = 0;
 
     batch_prepare(b);
@@ -305,9 +353,15 @@ static int channel_read(Channel *c)
     if (n < 0)
         return errno == EAGAIN || errno == EINTR ? 0 : -errno;
     c->channels->alone = c->channels->alone && n == 1;
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
+        Request *q = NULL;
+
         /* Nothing: the other end is closed, or sends nothings, which are no requests either. */
-        r = channel_take_message(c, &b->headers[i], b->headers[i].msg_len == 0 ? -EBADMSG : r);
+        r = channel_take_message(c, &b->headers[i], b->headers[i].msg_len == 0 ? -EBADMSG : r, &q);
+        if (q)
+            tasks[n_tasks++] = &q->task;
+    }
+    channel_put(c, tasks, n_tasks);
     if (r >= 0 && atomic_load(&c->in_flight) >= CHANNEL_IN_FLIGHT_MAX)
         channel_pause(c);
     return r;

@@ -15,6 +15,7 @@ void fair_queue_init(FairQueue *q)
 {
     STAILQ_INIT(&q->waiting);
     LIST_INIT(&q->users);
+    q->n_tasks = 0;
 }
 
 static FairUser *user_get(FairQueue *q, uid_t uid)
@@ -68,21 +69,43 @@ void fair_queue_push(FairQueue *q, FairSource *s, FairTask *t)
         STAILQ_INSERT_TAIL(&u->sources, s, entry);
     t->source = s;
     STAILQ_INSERT_TAIL(&s->tasks, t, entry);
+    q->n_tasks++;
 }
 
-FairTask *fair_queue_pop(FairQueue *q, unsigned running_max)
+static FairUser *user_next(const FairQueue *q, unsigned running_max)
 {
     FairUser *u = STAILQ_FIRST(&q->waiting);
-    FairSource *s;
-    FairTask *t;
 
     while (u && u->running >= running_max)
         u = STAILQ_NEXT(u, entry);
+    return u;
+}
+
+static void source_take(FairQueue *q, FairSource *s, size_t tasks_max, FairTurn *turn)
+{
+    unsigned weight = 0;
+    FairTask *t;
+
+    turn->n = 0;
+    do {
+        t = STAILQ_FIRST(&s->tasks);
+        STAILQ_REMOVE_HEAD(&s->tasks, entry);
+        turn->tasks[turn->n++] = t;
+        weight += t->weight;
+        q->n_tasks--;
+        t = STAILQ_FIRST(&s->tasks);
+    } while (t && turn->n < tasks_max && weight + t->weight <= FAIR_TURN_MAX);
+}
+
+bool fair_queue_pop(FairQueue *q, unsigned running_max, size_t tasks_max, FairTurn *ret)
+{
+    FairUser *u = user_next(q, running_max);
+    FairSource *s;
+
     if (!u)
-        return NULL;
+        return false;
     s = STAILQ_FIRST(&u->sources);
-    t = STAILQ_FIRST(&s->tasks);
-    STAILQ_REMOVE_HEAD(&s->tasks, entry);
+    source_take(q, s, tasks_max, ret);
     STAILQ_REMOVE_HEAD(&u->sources, entry);
     if (!STAILQ_EMPTY(&s->tasks))
         STAILQ_INSERT_TAIL(&u->sources, s, entry);
@@ -90,10 +113,15 @@ FairTask *fair_queue_pop(FairQueue *q, unsigned running_max)
     if (!STAILQ_EMPTY(&u->sources))
         STAILQ_INSERT_TAIL(&q->waiting, u, entry);
     u->running++;
-    return t;
+    return true;
 }
 
-void fair_queue_finish(FairTask *t)
+bool fair_queue_is_ready(const FairQueue *q, unsigned running_max)
 {
-    t->source->user->running--;
+    return user_next(q, running_max);
+}
+
+void fair_queue_finish(const FairTurn *t)
+{
+    t->tasks[0]->source->user->running--;
 }

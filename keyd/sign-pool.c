@@ -38,49 +38,75 @@ struct SignPool {
     FairQueue queue;
     BusUser *bus_users;
     Item *items; /* in the order in which they came */
-    unsigned n_items, n_running;
+    unsigned n_items, n_running, n_idle;
     bool waking; /* the main loop has been told, and has not looked yet */
     bool stopping;
 };
 
 /* With the lock held. */
-static FairTask *task_begin(SignPool *p, unsigned running_max)
+static unsigned running_per_user_max(const SignPool *p)
 {
-    FairTask *t = fair_queue_pop(&p->queue, running_max);
-
-    if (t)
-        p->n_running++;
-    return t;
+    return (unsigned)p->threads_max - 1;
 }
 
-static void task_run(SignPool *p, FairTask *fair)
+/* With the lock held. What is waiting is shared out among the threads that one user may have. */
+static bool turn_begin(SignPool *p, unsigned running_max, FairTurn *ret)
 {
-    SignTask *t = (SignTask *)fair;
+    size_t share = p->queue.n_tasks / running_per_user_max(p);
 
-    t->run(t, &p->cancelled);
+    if (!fair_queue_pop(&p->queue, running_max, share > 0 ? share : 1, ret))
+        return false;
+    p->n_running++;
+    return true;
+}
+
+static void turn_run(SignPool *p, const FairTurn *turn)
+{
+    SignTask *tasks[FAIR_TURN_MAX];
+
+    for (size_t i = 0; i < turn->n; i++)
+        tasks[i] = (SignTask *)turn->tasks[i];
+    tasks[0]->run(tasks, turn->n, &p->cancelled);
     (void)pthread_mutex_lock(&p->lock);
     /* One less of this user is running: another of his may go, and this thread is free for it. */
-    fair_queue_finish(fair);
+    fair_queue_finish(turn);
     p->n_running--;
     (void)pthread_mutex_unlock(&p->lock);
-    if (t->release)
-        t->release(t);
+    for (size_t i = 0; i < turn->n; i++)
+        tasks[i]->release(tasks[i]);
+}
+
+/* With the lock held: is there a thread to be woken, and work that it may do? */
+static bool wakes_worker(const SignPool *p)
+{
+    return p->n_idle > 0 && fair_queue_is_ready(&p->queue, running_per_user_max(p));
+}
+
+/* Without the lock, which who is woken takes first. */
+static void wake_worker(SignPool *p, bool wakes)
+{
+    if (wakes)
+        (void)pthread_cond_signal(&p->work_is_waiting);
 }
 
 static void *worker(void *data)
 {
     SignPool *p = data;
-    FairTask *t;
+    FairTurn turn;
+    bool wakes;
 
     (void)pthread_mutex_lock(&p->lock);
     while (!p->stopping) {
-        t = task_begin(p, (unsigned)p->threads_max - 1);
-        if (!t) {
+        if (!turn_begin(p, running_per_user_max(p), &turn)) {
+            p->n_idle++;
             (void)pthread_cond_wait(&p->work_is_waiting, &p->lock);
+            p->n_idle--;
             continue;
         }
+        wakes = wakes_worker(p);
         (void)pthread_mutex_unlock(&p->lock);
-        task_run(p, t);
+        wake_worker(p, wakes); /* who put many tasks has woken one */
+        turn_run(p, &turn);
         (void)pthread_mutex_lock(&p->lock);
     }
     (void)pthread_mutex_unlock(&p->lock);
@@ -89,15 +115,17 @@ static void *worker(void *data)
 
 /* --- What came by the bus --------------------------------------------------------------------- */
 
-static void item_run(SignTask *task, const atomic_bool *cancelled)
+static void item_run(SignTask *const tasks[], size_t n, const atomic_bool *cancelled)
 {
-    Item *i = (Item *)task;
+    for (size_t k = 0; k < n; k++) {
+        Item *i = (Item *)tasks[k];
 
-    i->outcome.result =
-        atomic_load(cancelled)
-            ? -ECANCELED
-            : typed_sign(&i->work, &i->signature, &i->outcome.signature_size, &i->outcome.reason);
-    i->outcome.signature = i->signature;
+        i->outcome.result = atomic_load(cancelled)
+                                ? -ECANCELED
+                                : typed_sign(&i->work, &i->signature, &i->outcome.signature_size,
+                                             &i->outcome.reason);
+        i->outcome.signature = i->signature;
+    }
 }
 
 static void item_release(SignTask *task)
@@ -244,6 +272,7 @@ static void sign_here(SignPool *p, sd_bus_message *m, TypedSign *t)
 int sign_pool_submit(SignPool *p, sd_bus_message *m, uid_t uid, TypedSign *t)
 {
     Item *i, **last;
+    bool wakes;
     int r;
 
     if (is_done_here(p, t)) {
@@ -260,7 +289,8 @@ int sign_pool_submit(SignPool *p, sd_bus_message *m, uid_t uid, TypedSign *t)
         free(i);
         return r;
     }
-    i->task = (SignTask){.run = item_run, .release = item_release};
+    i->task =
+        (SignTask){.fair = {.weight = FAIR_TURN_MAX}, .run = item_run, .release = item_release};
     p->n_items++;
     i->pool = p;
     i->message = sd_bus_message_ref(m);
@@ -271,9 +301,9 @@ int sign_pool_submit(SignPool *p, sd_bus_message *m, uid_t uid, TypedSign *t)
         ;
     *last = i;
     fair_queue_push(&p->queue, &i->user->source, &i->task.fair);
+    wakes = wakes_worker(p);
     (void)pthread_mutex_unlock(&p->lock);
-    /* Not before: who is woken takes the lock first. */
-    (void)pthread_cond_signal(&p->work_is_waiting);
+    wake_worker(p, wakes);
     return 0;
 }
 
@@ -296,30 +326,32 @@ void sign_pool_source_done(SignPool *p, FairSource *s)
     (void)pthread_mutex_unlock(&p->lock);
 }
 
-void sign_pool_put(SignPool *p, FairSource *s, SignTask *t)
+void sign_pool_put(SignPool *p, FairSource *s, SignTask *const tasks[], size_t n)
 {
+    bool wakes;
+
     (void)pthread_mutex_lock(&p->lock);
-    fair_queue_push(&p->queue, s, &t->fair);
+    for (size_t i = 0; i < n; i++)
+        fair_queue_push(&p->queue, s, &tasks[i]->fair);
+    wakes = wakes_worker(p);
     (void)pthread_mutex_unlock(&p->lock);
-    /* Not before: who is woken takes the lock first. */
-    (void)pthread_cond_signal(&p->work_is_waiting);
+    wake_worker(p, wakes);
 }
 
 void sign_pool_run(SignPool *p, FairSource *s, SignTask *t)
 {
-    FairTask *here = NULL;
-    bool idle;
+    bool here, wakes;
+    FairTurn turn;
 
     (void)pthread_mutex_lock(&p->lock);
-    idle = is_idle(p);
+    here = is_idle(p);
     fair_queue_push(&p->queue, s, &t->fair);
-    if (idle)
-        here = task_begin(p, SIGN_THREADS_MAX);
+    here = here && turn_begin(p, SIGN_THREADS_MAX, &turn);
+    wakes = wakes_worker(p);
     (void)pthread_mutex_unlock(&p->lock);
+    wake_worker(p, wakes);
     if (here)
-        task_run(p, here);
-    else
-        (void)pthread_cond_signal(&p->work_is_waiting);
+        turn_run(p, &turn);
 }
 
 /* --- The pool --------------------------------------------------------------------------------- */
@@ -374,7 +406,7 @@ int sign_pool_start(SignPool *p)
 
 void sign_pool_stop(SignPool *p)
 {
-    FairTask *t;
+    FairTurn turn;
 
     atomic_store(&p->cancelled, true);
     (void)pthread_mutex_lock(&p->lock);
@@ -383,8 +415,8 @@ void sign_pool_stop(SignPool *p)
     (void)pthread_mutex_unlock(&p->lock);
     for (; p->n_threads > 0; p->n_threads--)
         (void)pthread_join(p->threads[p->n_threads - 1], NULL);
-    while ((t = task_begin(p, SIGN_THREADS_MAX)))
-        task_run(p, t);
+    while (turn_begin(p, SIGN_THREADS_MAX, &turn))
+        turn_run(p, &turn);
 }
 
 SignPool *sign_pool_free(SignPool *p)

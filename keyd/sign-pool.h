@@ -46,15 +46,15 @@ int sign_pool_submit(SignPool *p, sd_bus_message *m, uid_t uid, TypedSign *t);
 
 typedef struct SignTask {
     FairTask fair; /* first */
-    /* In a worker thread, or where the pool is stopped, with cancelled. What the task is in, and
-     * its source, stay until release(), which may be NULL. */
-    void (*run)(struct SignTask *t, const atomic_bool *cancelled);
+    /* A turn, of n tasks of one source, in a worker thread, or where the pool is stopped, with
+     * cancelled. What the tasks are in, and their source, stay until release(). */
+    void (*run)(struct SignTask *const tasks[], size_t n, const atomic_bool *cancelled);
     void (*release)(struct SignTask *t);
 } SignTask;
 
 int sign_pool_source_init(SignPool *p, uid_t uid, FairSource *ret);
 void sign_pool_source_done(SignPool *p, FairSource *s);
-void sign_pool_put(SignPool *p, FairSource *s, SignTask *t);
+void sign_pool_put(SignPool *p, FairSource *s, SignTask *const tasks[], size_t n);
 /* Runs it in this thread when nothing else is waiting or under way, else as sign_pool_put(): for
  * what is quick. */
 void sign_pool_run(SignPool *p, FairSource *s, SignTask *t);
