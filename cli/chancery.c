@@ -14,6 +14,10 @@ static void print_help(void)
                "terminal,\n"
                "or from standard input until one fails.\n\n"
                "  -c COMMAND         Run this command, as login shells do\n"
+               "  -H --host [USER@]HOST\n"
+               "                     On the router HOST, over ssh\n"
+               "  -M --machine [USER@]CONTAINER\n"
+               "                     In a container of this machine\n"
                "     --complete LINE Show what could follow a partial line\n"
                "  -h --help          Show this help\n"
                "     --version       Show the version\n\n"
@@ -23,6 +27,7 @@ static void print_help(void)
 typedef struct Arguments {
     const char *command; /* of -c */
     const char *complete;
+    const char *host, *machine;
     int first_word; /* in argv */
 } Arguments;
 
@@ -32,6 +37,8 @@ static int parse_arguments(int argc, char *argv[], Arguments *ret)
     enum { OPTION_VERSION = 256, OPTION_COMPLETE };
     static const struct option options[] = {
         {"help", no_argument, NULL, 'h'},
+        {"host", required_argument, NULL, 'H'},
+        {"machine", required_argument, NULL, 'M'},
         {"version", no_argument, NULL, OPTION_VERSION},
         {"complete", required_argument, NULL, OPTION_COMPLETE},
         {0},
@@ -41,12 +48,18 @@ static int parse_arguments(int argc, char *argv[], Arguments *ret)
     *ret = (Arguments){0};
     /* "+": what follows the first word belongs to the command. -l: a login shell is called like
      * that by some. */
-    while ((c = getopt_long(argc, argv, "+c:hl", options, NULL)) >= 0) {
+    while ((c = getopt_long(argc, argv, "+c:hlH:M:", options, NULL)) >= 0) {
         switch (c) {
         case 'c':
             ret->command = optarg;
             break;
         case 'l':
+            break;
+        case 'H':
+            ret->host = optarg;
+            break;
+        case 'M':
+            ret->machine = optarg;
             break;
         case 'h':
             print_help();
@@ -62,6 +75,12 @@ static int parse_arguments(int argc, char *argv[], Arguments *ret)
         }
     }
     ret->first_word = optind;
+    if (ret->host && ret->machine) {
+        (void)fputs(
+            "chancery: -H and -M exclude each other; a container of HOST is HOST/CONTAINER\n",
+            stderr);
+        return -EINVAL;
+    }
     return 0;
 }
 
@@ -110,6 +129,10 @@ int main(int argc, char *argv[])
 
     if (r != 0)
         return r > 0 ? EXIT_SUCCESS : 2;
+    if (arguments.command && cli_remote_serve(arguments.command) < 0)
+        return EXIT_FAILURE;
+    cli.host = arguments.host;
+    cli.machine = arguments.machine;
     (void)setlocale(LC_CTYPE, "");
     (void)signal(SIGPIPE, SIG_IGN);
     (void)errors_register();

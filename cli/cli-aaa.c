@@ -159,8 +159,8 @@ int cli_show_aaa(Cli *cli, const GrammarMatch *m)
 
     while (!grammar_has(m, kind->keyword))
         kind++;
-    r = cli_call(cli, POLICY_NAME, POLICY_PATH, POLICY_NAME, "ListGroups", &error, &reply, "ss",
-                 kind->kind, name ? name : "");
+    r = cli_call(cli, POLICY_NAME, POLICY_PATH, cli_documents(cli, POLICY_NAME), "ListGroups",
+                 &error, &reply, "ss", kind->kind, name ? name : "");
     if (r < 0)
         return cli_bus_error(cli, &error, r);
     r = read_json(cli, reply, &groups);
@@ -211,8 +211,8 @@ int cli_show_user(Cli *cli, const GrammarMatch *m)
     _cleanup_message_ sd_bus_message *reply = NULL;
     _cleanup_json_ json_object *o = NULL;
     bool all = grammar_has(m, "all");
-    int r =
-        cli_call(cli, POLICY_NAME, POLICY_PATH, POLICY_NAME, "GetOwnRights", &error, &reply, NULL);
+    int r = cli_call(cli, POLICY_NAME, POLICY_PATH, cli_documents(cli, POLICY_NAME), "GetOwnRights",
+                     &error, &reply, NULL);
 
     if (r < 0)
         return cli_bus_error(cli, &error, r);

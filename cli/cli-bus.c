@@ -6,7 +6,6 @@
 
 #include "cli.h"
 #include "errors.h"
-#include "memfd.h"
 
 /* Long enough for whoever has to type a password for polkit. */
 #define CALL_TIMEOUT_USEC (120 * UINT64_C(1000000))
@@ -91,6 +90,8 @@ int cli_bus_open(Cli *cli, sd_bus_error *error)
     if (cli->bus && sd_bus_is_open(cli->bus) > 0)
         return 0;
     cli_bus_close(cli);
+    if (cli_is_remote(cli))
+        return cli_remote_open(cli, error);
     r = sd_bus_open_system(&cli->bus);
     if (r >= 0)
         r = sd_bus_attach_event(cli->bus, cli->event, SD_EVENT_PRIORITY_NORMAL);
@@ -110,6 +111,7 @@ void cli_bus_close(Cli *cli)
     if (cli->bus)
         (void)sd_bus_detach_event(cli->bus);
     cli->bus = sd_bus_flush_close_unref(cli->bus);
+    cli_remote_close(cli);
 }
 
 int cli_wait(Cli *cli)
@@ -197,15 +199,6 @@ int cli_call(Cli *cli, const char *name, const char *path, const char *interface
     if (r < 0)
         return sd_bus_error_is_set(error) ? r : sd_bus_error_set_errno(error, r);
     return cli_call_message(cli, m, error, ret_reply);
-}
-
-int cli_read_document(Cli *cli, sd_bus_message *reply, void **ret_data, size_t *ret_size)
-{
-    int fd, r = sd_bus_message_read(reply, "h", &fd);
-
-    if (r >= 0)
-        r = memfd_read(fd, CLI_DOCUMENT_MAX, ret_data, ret_size);
-    return r < 0 ? cli_error(cli, r, "The answer cannot be read: %s", strerror(-r)) : 0;
 }
 
 /* --- Reading a{sv} ---------------------------------------------------------------------------- */

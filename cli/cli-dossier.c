@@ -2,8 +2,6 @@
 /* show platform security integrity dossier. The dossier never passes through this process when it
  * goes straight to the signature; otherwise it is carried from dossierd's pipe to the next stage as
  * it comes. */
-#include <fcntl.h>
-
 #include "cli.h"
 #include "names.h"
 
@@ -17,11 +15,12 @@ static int append_selectors(sd_bus_message *call, const GrammarMatch *m)
     return r < 0 ? r : sd_bus_message_close_container(call);
 }
 
-static int start_collect(Cli *cli, const GrammarMatch *m, int output, CliJob **ret)
+static int start_collect(Cli *cli, const GrammarMatch *m, CliPipe *output, CliJob **ret)
 {
     const char *nonce = grammar_argument(m, "nonce");
     _cleanup_message_ sd_bus_message *call = NULL;
-    int r = cli_new_call(cli, DOSSIER_NAME, DOSSIER_PATH, DOSSIER_NAME, "Collect", &call);
+    int r = cli_new_call(cli, DOSSIER_NAME, DOSSIER_PATH, cli_documents(cli, DOSSIER_NAME),
+                         "Collect", &call);
 
     if (r < 0)
         return r;
@@ -33,7 +32,7 @@ static int start_collect(Cli *cli, const GrammarMatch *m, int output, CliJob **r
     if (r >= 0)
         r = sd_bus_message_close_container(call);
     if (r >= 0)
-        r = sd_bus_message_append(call, "h", output);
+        r = cli_pipe_append(output, call, true);
     if (r < 0)
         return cli_error(cli, r, "The call cannot be made: %s", strerror(-r));
     return cli_job_start(cli, call, true, ret);
@@ -62,27 +61,28 @@ static int collect_through_pipe(Cli *cli, const GrammarMatch *m)
 {
     _cleanup_(cli_pump_freep) Pump *pump = NULL;
     _cleanup_(cli_job_freep) CliJob *job = NULL;
-    int fds[2], r;
+    CliPipe pipe;
+    int r = cli_pipe_new(cli, DOSSIER_NAME, &pipe);
 
-    if (pipe2(fds, O_CLOEXEC) < 0)
-        return cli_error(cli, errno, "No pipe: %s", strerror(errno));
-    r = start_collect(cli, m, fds[1], &job);
-    closep(&fds[1]);
-    if (r < 0) {
-        closep(&fds[0]);
+    if (r < 0)
         return r;
+    r = start_collect(cli, m, &pipe, &job);
+    cli_pipe_end(cli, &pipe);
+    if (r >= 0) {
+        r = cli_pipe_pump(cli, &pipe, cli->sink, &pump);
+        r = r < 0 ? cli_error(cli, r, "The pipe cannot be watched: %s", strerror(-r))
+                  : carry(cli, job, pump);
     }
-    r = cli_pump_new(cli, fds[0], cli->sink, &pump);
-    return r < 0 ? cli_error(cli, r, "The pipe cannot be watched: %s", strerror(-r))
-                 : carry(cli, job, pump);
+    cli_pipe_done(cli, &pipe);
+    return r;
 }
 
 /* Straight into the signature's pipe. When both fail, the signature did so first: it is what the
  * dossier's reader went away for. */
-static int collect_into_signature(Cli *cli, const GrammarMatch *m, int fd)
+static int collect_into_signature(Cli *cli, const GrammarMatch *m, CliPipe *pipe)
 {
     _cleanup_(cli_job_freep) CliJob *job = NULL;
-    int r = start_collect(cli, m, fd, &job);
+    int r = start_collect(cli, m, pipe, &job);
 
     if (r >= 0 && cli_job_wait(cli, job) < 0) {
         r = cli_sign_sink_give_up(cli->sink);
@@ -94,7 +94,7 @@ static int collect_into_signature(Cli *cli, const GrammarMatch *m, int fd)
 
 int cli_show_dossier(Cli *cli, const GrammarMatch *m)
 {
-    int fd = cli_sign_sink_fd(cli->sink);
+    CliPipe *pipe = cli_sign_sink_pipe(cli->sink);
 
-    return fd < 0 ? collect_through_pipe(cli, m) : collect_into_signature(cli, m, fd);
+    return pipe ? collect_into_signature(cli, m, pipe) : collect_through_pipe(cli, m);
 }

@@ -212,14 +212,19 @@ static int say_errors(Cli *cli, sd_bus_message *reply, const char *text)
 static int load_text(Cli *cli, const char *text, size_t size, uint32_t *ret_lines)
 {
     _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
-    _cleanup_message_ sd_bus_message *reply = NULL;
+    _cleanup_message_ sd_bus_message *call = NULL, *reply = NULL;
     _cleanup_close_ int fd = memfd_new_sealed("load", text, size);
     int r;
 
     if (fd < 0)
         return cli_error(cli, fd, "The text cannot be passed on: %s", strerror(-fd));
-    r = cli_call(cli, POLICY_NAME, cli->session, POLICY_SESSION_INTERFACE, "Load", &error, &reply,
-                 "h", fd);
+    r = cli_new_call(cli, POLICY_NAME, cli->session, cli_documents(cli, POLICY_SESSION_INTERFACE),
+                     "Load", &call);
+    if (r >= 0)
+        r = cli_append_document(cli, call, fd);
+    if (r < 0)
+        return r;
+    r = cli_call_message(cli, call, &error, &reply);
     if (r < 0)
         return cli_session_error(cli, &error, r);
     r = sd_bus_message_read(reply, "u", ret_lines);

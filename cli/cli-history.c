@@ -112,8 +112,8 @@ int cli_get_changes(Cli *cli, const GrammarMatch *m, const char *member, sd_bus_
 {
     _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
     const Selection s = selection(m);
-    int r = cli_call(cli, POLICY_NAME, POLICY_PATH, POLICY_NAME, member, &error, ret, "sss", s.kind,
-                     s.which, grammar_has(m, "diff") ? "diff" : "text");
+    int r = cli_call(cli, POLICY_NAME, POLICY_PATH, cli_documents(cli, POLICY_NAME), member, &error,
+                     ret, "sss", s.kind, s.which, grammar_has(m, "diff") ? "diff" : "text");
 
     return r < 0 ? cli_bus_error(cli, &error, r) : 0;
 }

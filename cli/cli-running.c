@@ -84,8 +84,8 @@ int cli_show_running(Cli *cli, const GrammarMatch *m)
     bool whole = grammar_argument(m, "section") == NULL;
     _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
     _cleanup_message_ sd_bus_message *call = NULL, *reply = NULL;
-    int r =
-        cli_new_call(cli, POLICY_NAME, POLICY_PATH, POLICY_NAME, "GetRunningConfiguration", &call);
+    int r = cli_new_call(cli, POLICY_NAME, POLICY_PATH, cli_documents(cli, POLICY_NAME),
+                         "GetRunningConfiguration", &call);
 
     if (r < 0)
         return r;
@@ -107,8 +107,8 @@ int cli_running_text(Cli *cli, char **ret, size_t *ret_size)
     _cleanup_message_ sd_bus_message *reply = NULL;
     _cleanup_free_ char *text = NULL;
     FILE *f;
-    int r = cli_call(cli, POLICY_NAME, POLICY_PATH, POLICY_NAME, "GetRunningConfiguration", &error,
-                     &reply, "ass", 0, "text");
+    int r = cli_call(cli, POLICY_NAME, POLICY_PATH, cli_documents(cli, POLICY_NAME),
+                     "GetRunningConfiguration", &error, &reply, "ass", 0, "text");
 
     if (r < 0)
         return cli_bus_error(cli, &error, r);
@@ -138,8 +138,8 @@ static int show_of_session(Cli *cli, const char *member)
 {
     _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
     _cleanup_message_ sd_bus_message *reply = NULL;
-    int r = cli_call(cli, POLICY_NAME, cli->session, POLICY_SESSION_INTERFACE, member, &error,
-                     &reply, NULL);
+    int r = cli_call(cli, POLICY_NAME, cli->session, cli_documents(cli, POLICY_SESSION_INTERFACE),
+                     member, &error, &reply, NULL);
 
     return r < 0 ? cli_session_error(cli, &error, r) : cli_print_configuration(cli, reply);
 }

@@ -54,6 +54,10 @@ static int run_action(Cli *cli, const GrammarMatch *m, const Pipe *pipe)
     const CliAction *action = m->command->data;
     int r;
 
+    if (action->flags & CLI_HERE && cli_is_remote(cli))
+        return cli_error(cli, EOPNOTSUPP,
+                         "This command is about the machine that it runs on, and not there for "
+                         "another one.");
     if (pipe->n_stages > 0 && pipe->stages[0].kind == PIPE_JSON && !(action->flags & CLI_JSON))
         return cli_error(cli, EOPNOTSUPP, "This command has no JSON form.");
     if (!(action->flags & CLI_QUIET))

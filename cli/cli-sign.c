@@ -2,9 +2,6 @@
 /* "| utility sign": what is written here goes through a pipe to dossierd, whose envelope comes back
  * through another while the first is still being filled. Nothing is signed unless the command
  * before it succeeded: the end of the input is only sent then. */
-#include <fcntl.h>
-#include <sys/epoll.h>
-
 #include "cli.h"
 #include "errors.h"
 #include "names.h"
@@ -14,48 +11,19 @@ typedef struct SignSink {
     Cli *cli;
     CliJob *job;
     Pump *pump;
-    int fd; /* where the job reads */
+    CliPipe input, output; /* of the job */
 } SignSink;
-
-static int on_writable(sd_event_source *source, int fd, uint32_t events, void *userdata)
-{
-    return 0; /* the turn of the loop was what was waited for */
-}
-
-static int wait_writable(SignSink *s)
-{
-    sd_event_source *source = NULL;
-    int r = sd_event_add_io(s->cli->event, &source, s->fd, EPOLLOUT, on_writable, NULL);
-
-    if (r >= 0)
-        r = cli_wait(s->cli);
-    sd_event_source_disable_unref(source);
-    return r < 0 ? r : 0;
-}
 
 static int sign_write(Sink *base, const char *data, size_t size)
 {
     SignSink *s = (SignSink *)base;
+    int r = cli_pipe_write(s->cli, &s->input, data, size);
 
-    while (size > 0) {
-        ssize_t n = write(s->fd, data, size);
-        int r;
-
-        if (n >= 0) {
-            data += n;
-            size -= (size_t)n;
-        } else if (errno == EPIPE) {
-            base->enough = true; /* the job has ended, and finish() says why */
-            return 0;
-        } else if (errno == EAGAIN) {
-            r = wait_writable(s);
-            if (r < 0)
-                return r;
-        } else if (errno != EINTR) {
-            return -errno;
-        }
+    if (r == -EPIPE) {
+        base->enough = true; /* the job has ended, and finish() says why */
+        return 0;
     }
-    return 0;
+    return r;
 }
 
 static int give_up(SignSink *s)
@@ -87,11 +55,9 @@ static int sign_finish(Sink *base)
     if (base->aborted) {
         cli_job_cancel(s->cli, s->job);
         (void)cli_job_wait(s->cli, s->job);
-    }
-    closep(&s->fd);
-    s->fd = -EBADF;
-    if (base->aborted)
         return 0;
+    }
+    cli_pipe_end(s->cli, &s->input);
     r = cli_job_finish(s->cli, s->job, &result);
     while (r >= 0 && cli_pump_state(s->pump) == 0)
         r = cli_wait(s->cli);
@@ -111,17 +77,19 @@ static void sign_release(Sink *base)
 
     cli_pump_free(s->pump);
     cli_job_free(s->job);
-    closep(&s->fd);
+    cli_pipe_done(s->cli, &s->input);
+    cli_pipe_done(s->cli, &s->output);
 }
 
-static int start_job(SignSink *s, const PipeStage *stage, int input, int output)
+static int start_job(SignSink *s, const PipeStage *stage)
 {
     _cleanup_message_ sd_bus_message *m = NULL;
-    int r = cli_new_call(s->cli, DOSSIER_NAME, DOSSIER_PATH, DOSSIER_NAME, "Sign", &m);
+    int r = cli_new_call(s->cli, DOSSIER_NAME, DOSSIER_PATH, cli_documents(s->cli, DOSSIER_NAME),
+                         "Sign", &m);
 
     if (r < 0)
         return r;
-    r = sd_bus_message_append(m, "h", input);
+    r = cli_pipe_append(&s->input, m, false);
     if (r >= 0)
         r = sd_bus_message_open_container(m, 'a', "{sv}");
     if (r >= 0 && stage->text)
@@ -131,7 +99,7 @@ static int start_job(SignSink *s, const PipeStage *stage, int input, int output)
     if (r >= 0)
         r = sd_bus_message_close_container(m);
     if (r >= 0)
-        r = sd_bus_message_append(m, "h", output);
+        r = cli_pipe_append(&s->output, m, true);
     if (r < 0)
         return cli_error(s->cli, r, "The call cannot be made: %s", strerror(-r));
     return cli_job_start(s->cli, m, false, &s->job);
@@ -139,27 +107,19 @@ static int start_job(SignSink *s, const PipeStage *stage, int input, int output)
 
 static int connect_job(SignSink *s, const PipeStage *stage)
 {
-    int input[2], output[2], r;
+    int r = cli_pipe_new(s->cli, DOSSIER_NAME, &s->input);
 
-    if (pipe2(input, O_CLOEXEC) < 0)
-        return cli_error(s->cli, errno, "No pipe: %s", strerror(errno));
-    s->fd = input[1];
-    if (pipe2(output, O_CLOEXEC) < 0) {
-        closep(&input[0]);
-        return cli_error(s->cli, errno, "No pipe: %s", strerror(errno));
-    }
-    r = start_job(s, stage, input[0], output[1]);
-    closep(&input[0]);
-    closep(&output[1]);
+    if (r >= 0)
+        r = cli_pipe_new(s->cli, DOSSIER_NAME, &s->output);
+    if (r >= 0)
+        r = start_job(s, stage);
+    cli_pipe_give_input(&s->input);
+    cli_pipe_end(s->cli, &s->output);
     if (r >= 0 && cli_job_error(s->job))
         r = cli_job_finish(s->cli, s->job, NULL); /* refused: says why */
-    if (r < 0) {
-        closep(&output[0]);
+    if (r < 0)
         return r;
-    }
-    r = cli_pump_new(s->cli, output[0], s->base.next, &s->pump);
-    if (r >= 0 && fcntl(s->fd, F_SETFL, O_NONBLOCK) < 0)
-        r = -errno;
+    r = cli_pipe_pump(s->cli, &s->output, s->base.next, &s->pump);
     return r < 0 ? cli_error(s->cli, r, "The pipe cannot be watched: %s", strerror(-r)) : 0;
 }
 
@@ -174,7 +134,7 @@ int cli_sign_sink_new(Cli *cli, const PipeStage *stage, Sink *next, Sink **ret)
     s->base.class = &class;
     s->base.next = next;
     s->cli = cli;
-    s->fd = -EBADF;
+    s->input = s->output = (CliPipe){.read_fd = -EBADF, .write_fd = -EBADF};
     r = connect_job(s, stage);
     if (r < 0) {
         s->base.next = NULL;
@@ -185,16 +145,9 @@ int cli_sign_sink_new(Cli *cli, const PipeStage *stage, Sink *next, Sink **ret)
     return 0;
 }
 
-int cli_sign_sink_fd(Sink *s)
+CliPipe *cli_sign_sink_pipe(Sink *s)
 {
-    int fd;
-
-    if (s->class->write != sign_write)
-        return -1;
-    fd = ((SignSink *)s)->fd;
-    /* The flag belongs to the pipe, not to the descriptor: whoever writes next may not expect it.
-     */
-    return fcntl(fd, F_SETFL, 0) < 0 ? -1 : fd;
+    return s->class->write == sign_write ? &((SignSink *)s)->input : NULL;
 }
 
 int cli_sign_sink_give_up(Sink *s)

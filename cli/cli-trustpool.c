@@ -38,11 +38,11 @@ static int get_list(Cli *cli, const GrammarMatch *m, json_object **ret)
     int r;
 
     if (value)
-        r = cli_call(cli, TRUSTPOOL_NAME, TRUSTPOOL_PATH, TRUSTPOOL_NAME, "List", &error, &reply,
-                     "a{sv}", 1, name, "s", value);
+        r = cli_call(cli, TRUSTPOOL_NAME, TRUSTPOOL_PATH, cli_documents(cli, TRUSTPOOL_NAME),
+                     "List", &error, &reply, "a{sv}", 1, name, "s", value);
     else
-        r = cli_call(cli, TRUSTPOOL_NAME, TRUSTPOOL_PATH, TRUSTPOOL_NAME, "List", &error, &reply,
-                     "a{sv}", 0);
+        r = cli_call(cli, TRUSTPOOL_NAME, TRUSTPOOL_PATH, cli_documents(cli, TRUSTPOOL_NAME),
+                     "List", &error, &reply, "a{sv}", 0);
     if (r < 0)
         return cli_bus_error(cli, &error, r);
     r = cli_read_document(cli, reply, &data, &size);
@@ -149,12 +149,15 @@ static int run_import(Cli *cli, sd_bus_message *call)
 static int import_data(Cli *cli, const GrammarMatch *m, const char *name, int fd)
 {
     _cleanup_message_ sd_bus_message *call = NULL;
-    int r = cli_new_call(cli, TRUSTPOOL_NAME, TRUSTPOOL_PATH, TRUSTPOOL_NAME, "ImportData", &call);
+    int r = cli_new_call(cli, TRUSTPOOL_NAME, TRUSTPOOL_PATH, cli_documents(cli, TRUSTPOOL_NAME),
+                         "ImportData", &call);
 
+    if (r >= 0)
+        r = cli_append_document(cli, call, fd);
     if (r < 0)
         return r;
-    r = sd_bus_message_append(call, "ha{sv}", fd, 2, "force", "b", grammar_has(m, "force"), "name",
-                              "s", name);
+    r = sd_bus_message_append(call, "a{sv}", 2, "force", "b", grammar_has(m, "force"), "name", "s",
+                              name);
     if (r < 0)
         return cli_error(cli, r, "The call cannot be made: %s", strerror(-r));
     return run_import(cli, call);
@@ -294,13 +297,11 @@ int cli_trustpool_diff(Cli *cli, const GrammarMatch *m)
     return 0;
 }
 
-static int append_verify(sd_bus_message *call, const GrammarMatch *m, int fd)
+static int append_verify(sd_bus_message *call, const GrammarMatch *m)
 {
     static const char *const names[] = {"purpose", "name", "revocation"};
-    int r = sd_bus_message_append(call, "h", fd);
+    int r = sd_bus_message_open_container(call, 'a', "{sv}");
 
-    if (r >= 0)
-        r = sd_bus_message_open_container(call, 'a', "{sv}");
     for (size_t i = 0; r >= 0 && i < ELEMENTSOF(names); i++) {
         /* An argument and the keyword before it have one name: the last one counts. */
         const char *value = NULL;
@@ -365,10 +366,13 @@ int cli_trustpool_verify(Cli *cli, const GrammarMatch *m)
         return cli_error(cli, EINVAL, "The certificates come from a file: file:///path");
     r = open_copy(cli, path, &fd);
     if (r >= 0)
-        r = cli_new_call(cli, TRUSTPOOL_NAME, TRUSTPOOL_PATH, TRUSTPOOL_NAME, "Verify", &call);
+        r = cli_new_call(cli, TRUSTPOOL_NAME, TRUSTPOOL_PATH, cli_documents(cli, TRUSTPOOL_NAME),
+                         "Verify", &call);
+    if (r >= 0)
+        r = cli_append_document(cli, call, fd);
     if (r < 0)
         return r;
-    r = append_verify(call, m, fd);
+    r = append_verify(call, m);
     if (r < 0)
         return cli_error(cli, r, "The call cannot be made: %s", strerror(-r));
     r = cli_job_run(cli, call, &result);

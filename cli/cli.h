@@ -5,6 +5,7 @@
  *
  *     cli-commands.c   the table of EXEC commands      cli-bus.c     calls, Ctrl-C
  *     cli-shell.c      one line: parse, pipe, run      cli-output.c  where output goes
+ *     cli-transfer.c   what goes beside calls          cli-remote.c  another machine's bus
  *     cli-config.c     configuration mode              cli-input.c   lines and answers
  *     cli-commit.c     commit                          cli-file.c    load, copy
  *     cli-key.c, cli-aaa.c, cli-ca.c, cli-trustpool.c, cli-dossier.c, cli-show.c, cli-running.c,
@@ -33,7 +34,10 @@ typedef struct Cli {
     /* The bus; opened when the first command needs it. */
     sd_bus *bus;
     sd_event *event;
-    bool interrupted; /* Ctrl-C during this command */
+    const char *host, *machine; /* whose bus it is; NULL: this one's */
+    pid_t ssh;                  /* the connection to host */
+    bool plain;                 /* the connection cannot pass descriptors */
+    bool interrupted;           /* Ctrl-C during this command */
 
     /* Input */
     bool interactive;   /* a person (or a program that plays one) at a terminal */
@@ -74,6 +78,7 @@ enum {
     CLI_CONFIG = 1 << 1, /* in configuration mode */
     CLI_JSON = 1 << 2,   /* | json is possible */
     CLI_QUIET = 1 << 3,  /* no time line */
+    CLI_HERE = 1 << 4,   /* about the machine that the shell runs on, not about the bus's */
 };
 
 typedef struct CliAction {
@@ -116,9 +121,38 @@ int cli_call_message(Cli *cli, sd_bus_message *m, sd_bus_error *error, sd_bus_me
 int cli_new_call(Cli *cli, const char *name, const char *path, const char *interface,
                  const char *member, sd_bus_message **ret);
 
-/* What is in the sealed memory file of a reply; said when it fails. */
+/* --- cli-remote.c: -H and -M. As cli_bus_open(). */
+int cli_remote_open(Cli *cli, sd_bus_error *error);
+void cli_remote_close(Cli *cli);
+bool cli_is_remote(const Cli *cli);
+/* Becomes the bridge when that is the command; then it does not come back. 0: it is another one. */
+int cli_remote_serve(const char *command);
+
+/* --- cli-transfer.c: what goes beside messages, whatever the connection can pass.
+ * The interface to use for methods with descriptors: itself, or its twin without them. */
+const char *cli_documents(Cli *cli, const char *interface);
+/* What is in the document of a reply; said when it fails. */
 #define CLI_DOCUMENT_MAX (64U << 20)
 int cli_read_document(Cli *cli, sd_bus_message *reply, void **ret_data, size_t *ret_size);
+/* Appends a sealed memory file to a call of cli_documents(). Said when it fails. */
+int cli_append_document(Cli *cli, sd_bus_message *call, int fd);
+/* A pipe with a daemon's job at one end at least. */
+typedef struct CliPipe {
+    const char *name; /* of the daemon */
+    char *transfer;
+    int read_fd, write_fd;
+} CliPipe;
+/* Said when it fails. */
+int cli_pipe_new(Cli *cli, const char *name, CliPipe *ret);
+/* Appends an end to a call. */
+int cli_pipe_append(const CliPipe *p, sd_bus_message *call, bool for_writing);
+/* The end that a job reads is its own now: it is noticed when the job closes it. */
+void cli_pipe_give_input(CliPipe *p);
+/* -EPIPE when nobody reads any more. */
+int cli_pipe_write(Cli *cli, const CliPipe *p, const char *data, size_t size);
+/* Nothing more is written from here; when a job has the end too, what it writes still counts. */
+void cli_pipe_end(Cli *cli, CliPipe *p);
+void cli_pipe_done(Cli *cli, CliPipe *p);
 
 /* Turns the event loop once, and the pumps that have something; used wherever the shell waits.
  * -EINTR after Ctrl-C. */
@@ -223,6 +257,8 @@ int cli_timeout_check(Cli *cli);
 typedef struct Pump Pump;
 /* Takes over the descriptor, on failure too. */
 int cli_pump_new(Cli *cli, int fd, Sink *to, Pump **ret);
+int cli_pump_transfer(Cli *cli, const char *name, const char *path, Sink *to, Pump **ret);
+int cli_pipe_pump(Cli *cli, CliPipe *p, Sink *to, Pump **ret);
 /* 0 while it runs, 1 at the end of the input, or the error of reading or writing. */
 int cli_pump_state(const Pump *p);
 Pump *cli_pump_free(Pump *p);
@@ -231,9 +267,9 @@ int cli_pumps_run(Cli *cli);
 
 /* --- cli-sign.c: the pipe stage "utility sign" */
 int cli_sign_sink_new(Cli *cli, const PipeStage *stage, Sink *next, Sink **ret);
-/* The descriptor that a daemon may write the stage's input to by itself; -1 when the sink is
- * something else. */
-int cli_sign_sink_fd(Sink *s);
+/* The pipe that a daemon may write the stage's input to by itself; NULL when the sink is something
+ * else. */
+CliPipe *cli_sign_sink_pipe(Sink *s);
 /* For such a sink, when its input has failed: cancels the signature. Says and returns the error
  * that it had before, 0 when there was none. */
 int cli_sign_sink_give_up(Sink *s);

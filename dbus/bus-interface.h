@@ -31,7 +31,8 @@ typedef struct BusMember {
 typedef struct BusInterface {
     const char *name;
     const sd_bus_vtable *vtable;
-    const BusMember *methods;    /* ends with a NULL name */
-    const BusMember *properties; /* those that differ from read; ends with a NULL name */
-    BusMember read;              /* for properties and GetManagedObjects */
+    const BusMember *methods;         /* ends with a NULL name */
+    const BusMember *properties;      /* those that differ from read; ends with a NULL name */
+    BusMember read;                   /* for properties and GetManagedObjects */
+    const struct BusInterface *plain; /* its twin without descriptors, see transfer.h; or NULL */
 } BusInterface;

@@ -6,8 +6,10 @@
     generate.py policy NAME USER FILE.xml...  the bus policy of one daemon
     generate.py man NAME FILE.xml...          the scdoc source of the man page of one bus name
 
-A method without org.chancery.Task or org.chancery.Callers stops the generator, and so the build.
+Methods with the annotation org.chancery.Plain have a twin in the interface of the same name with ".Plain" at its end, for connections
+that cannot pass descriptors: the same handler and the same task, with an object path wherever the method has a descriptor. A method without org.chancery.Task or org.chancery.Callers stops the generator, and so the build.
 """
+import copy
 import re
 import sys
 import xml.etree.ElementTree as ET
@@ -15,6 +17,7 @@ import xml.etree.ElementTree as ET
 TASK = "org.chancery.Task"
 CALLERS = "org.chancery.Callers"
 READ_TASK = "org.chancery.ReadTask"
+PLAIN = "org.chancery.Plain"  # there is a twin without descriptors
 SENSITIVE = "org.chancery.Sensitive"  # messages may hold secrets, and are wiped
 DAEMONS = ("keyd", "enrolld", "poold", "dossierd", "policyd", "hostd")
 WORDS = {"open": "BUS_ACCESS_OPEN", "owner": "BUS_ACCESS_OWNER", "dynamic": "BUS_ACCESS_DYNAMIC"}
@@ -40,6 +43,28 @@ def annotation(element, name):
     return None
 
 
+def plain_twin(interface):
+    """The interface without descriptors, or None when there are no methods for it."""
+    methods = [m for m in interface.findall("method") if annotation(m, PLAIN)]
+    if not methods:
+        return None
+    twin = ET.Element("interface", {"name": interface.get("name") + ".Plain", "handlers": prefix(interface.get("name"))})
+    twin.extend(copy.deepcopy(a) for a in interface.findall("annotation"))
+    twin.extend(copy.deepcopy(m) for m in methods)
+    for argument in twin.iter("arg"):
+        argument.set("type", argument.get("type").replace("h", "o"))
+    return twin
+
+
+def all_interfaces(xml_file):
+    """Twins before what they are twins of."""
+    found = []
+    for interface in ET.parse(xml_file).getroot().findall("interface"):
+        twin = plain_twin(interface)
+        found += [twin, interface] if twin is not None else [interface]
+    return found
+
+
 def access(where, task, callers):
     """The initializer of a BusMember's access, task and callers."""
     if task is None and callers is None:
@@ -63,7 +88,7 @@ def signature(arguments):
 
 
 def vtable_rows(interface):
-    base = prefix(interface.get("name"))
+    base = interface.get("handlers") or prefix(interface.get("name"))
     yield "    SD_BUS_VTABLE_START(0),"
     for method in interface.findall("method"):
         ins = [a for a in method.findall("arg") if a.get("direction") == "in"]
@@ -85,14 +110,14 @@ def vtable_rows(interface):
 
 
 def generate_c(xml_file, header, source):
-    root = ET.parse(xml_file).getroot()
+    interfaces = all_interfaces(xml_file)
     h = ["/* Made by dbus/generate.py from " + xml_file.rsplit("/", 1)[-1] + ". */", "#pragma once", '#include "bus-interface.h"']
     name = header.rsplit("/", 1)[-1]
     c = ["/* Made by dbus/generate.py. */", f'#include "{name}"']
-    for interface in root.findall("interface"):
+    for interface in interfaces:
         iname = interface.get("name")
         base = prefix(iname)
-        for method in interface.findall("method"):
+        for method in interface.findall("method") if not interface.get("handlers") else []:
             h.append(f"int {base}_method_{snake(method.get('name'))}(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error);")
         for prop in interface.findall("property"):
             h.append(f"int {base}_get_{snake(prop.get('name'))}(sd_bus *bus, const char *path, const char *interface, "
@@ -113,7 +138,8 @@ def generate_c(xml_file, header, source):
             c.append("};")
         read = access(iname, annotation(interface, READ_TASK), annotation(interface, "org.chancery.ReadCallers"))
         c.append(f"const BusInterface {base}_interface = {{")
-        c.append(f'    "{iname}", {base}_vtable, {base}_method_access, {base}_property_access, {{"", {read}}},')
+        twin = f"&{base}_plain_interface" if plain_twin(interface) is not None and not interface.get("handlers") else "NULL"
+        c.append(f'    "{iname}", {base}_vtable, {base}_method_access, {base}_property_access, {{"", {read}}}, {twin},')
         c.append("};")
     open(header, "w").write("\n".join(h) + "\n")
     open(source, "w").write("\n".join(c) + "\n")
@@ -127,7 +153,7 @@ def generate_policy(bus_name, daemon, files):
     """Nobody owns or reaches anything unless it is said here. Internal methods are for the daemons' users."""
     everyone, callers = [], {}
     for xml_file in files:
-        for interface in ET.parse(xml_file).getroot().findall("interface"):
+        for interface in all_interfaces(xml_file):
             for method in interface.findall("method"):
                 rule = f'send_destination="{bus_name}" send_interface="{interface.get("name")}" send_member="{method.get("name")}"'
                 if not is_internal(method):
@@ -210,6 +236,11 @@ def generate_man(bus_name, files):
             iname = interface.get("name")
             out += [f"# {iname}", "", escape(comments.get((iname, None)) or ""), "",
                     "Properties and GetManagedObjects: " + escape(who(annotation(interface, READ_TASK), None)) + ".", ""]
+            twin = plain_twin(interface)
+            if twin is not None:
+                out += [escape(f"The interface {twin.get('name')} has " + ", ".join(m.get("name") for m in twin.findall("method")) +
+                               " with a transfer (an object path, see org.chancery.Transfer1 below) in place of each descriptor, for connections"
+                               " that cannot pass descriptors."), ""]
             for kind in ("method", "signal", "property"):
                 for member in interface.findall(kind):
                     name = member.get("name")

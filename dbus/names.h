@@ -27,6 +27,10 @@
 #define HOST_PATH "/org/chancery/Host1"
 
 #define JOB_INTERFACE "org.chancery.Job1"
+#define TRANSFER_INTERFACE "org.chancery.Transfer1"
+#define TRANSFER_TRANSFER_INTERFACE "org.chancery.Transfer1.Transfer"
+/* The twin of an interface without descriptors: its name and this. */
+#define PLAIN_SUFFIX ".Plain"
 #define CONFIG_OWNER_INTERFACE "org.chancery.ConfigOwner1"
 
 /* polkit action of a task: TASK_ACTION_PREFIX "crypto" ".execute" */

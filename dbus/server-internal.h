@@ -21,7 +21,10 @@ struct Server {
     sd_event_source *query_sweep;
     struct JobManager *jobs;
     struct ConfigOwner *config_owner;
+    struct TransferManager *transfers;
 };
+
+typedef struct TransferManager TransferManager;
 
 extern const char *const daemon_names[DAEMON_COUNT];
 
@@ -29,8 +32,9 @@ extern const char *const daemon_names[DAEMON_COUNT];
 int authorize_init(Server *server);
 void authorize_done(Server *server);
 
-/* job.c, config-owner.c */
+/* job.c, config-owner.c, transfer.c */
 void jobs_done(Server *server);
+void transfers_done(Server *server);
 void config_owner_done(Server *server);
 /* options.c */
 int log_control_init(Server *server);

@@ -45,10 +45,12 @@ int server_add_object(Server *server, const char *path, const BusInterface *inte
 {
     int r = server_register(server, interface);
 
-    if (r < 0)
-        return r;
-    return sd_bus_add_object_vtable(server->bus, NULL, path, interface->name, interface->vtable,
-                                    userdata);
+    if (r >= 0)
+        r = sd_bus_add_object_vtable(server->bus, NULL, path, interface->name, interface->vtable,
+                                     userdata);
+    if (r >= 0 && interface->plain)
+        r = server_add_object(server, path, interface->plain, userdata);
+    return r;
 }
 
 int server_add_objects(Server *server, const char *prefix, const BusInterface *interface,
@@ -60,6 +62,8 @@ int server_add_objects(Server *server, const char *prefix, const BusInterface *i
     if (r >= 0)
         r = sd_bus_add_fallback_vtable(server->bus, NULL, prefix, interface->name,
                                        interface->vtable, find, userdata);
+    if (r >= 0 && interface->plain)
+        r = server_add_objects(server, prefix, interface->plain, find, NULL, userdata);
     if (r >= 0 && enumerate)
         r = sd_bus_add_node_enumerator(server->bus, NULL, prefix, enumerate, userdata);
     return r;
@@ -144,6 +148,7 @@ static void server_stop(Server *server)
     (void)sd_notify(false, "STOPPING=1");
     config_owner_done(server);
     jobs_done(server);
+    transfers_done(server);
     authorize_done(server);
     if (server->userdata && server->description->stop)
         server->description->stop(server->userdata);

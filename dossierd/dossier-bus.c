@@ -14,6 +14,7 @@
 #include "openssl-util.h"
 #include "org.chancery.Dossier1.h"
 #include "stream.h"
+#include "transfer.h"
 
 #define SELECTOR_TEXT_SIZE 512U
 #define TASKS_MAX 16U
@@ -70,13 +71,12 @@ static int check_nonce_length(const Manager *manager, const char *nonce, sd_bus_
                              minimum, 2 * minimum, (minimum * 100000 + 41523) / 41524);
 }
 
-/* A descriptor of our own: the message's ones are closed with it. */
 static int read_descriptor(sd_bus_message *m, int access_mode, const char *what, int *ret,
                            sd_bus_error *reterr_error)
 {
-    int fd, r, copy;
+    _cleanup_close_ int fd = -EBADF;
+    int r = bus_read_descriptor(m, access_mode, &fd, reterr_error);
 
-    r = sd_bus_message_read_basic(m, 'h', &fd);
     if (r < 0)
         return r;
     if (stream_check(fd, access_mode) < 0)
@@ -84,10 +84,7 @@ static int read_descriptor(sd_bus_message *m, int access_mode, const char *what,
             reterr_error, ERROR_INVALID_ARGUMENT,
             "%s has to be a pipe, a socket or a memory file that is open for %s", what,
             access_mode == O_RDONLY ? "reading" : "writing");
-    copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-    if (copy < 0)
-        return -errno;
-    *ret = copy;
+    *ret = TAKE_FD(fd);
     return 0;
 }
 
@@ -228,6 +225,8 @@ int manager_start(Server *server, void **ret)
     if (!manager->context)
         return log_error_errno(-EIO, "Failed to set up OpenSSL: %m");
     r = jobs_init(server);
+    if (r >= 0)
+        r = transfers_init(server);
     if (r >= 0)
         r = server_add_object(server, DOSSIER_PATH, &dossier1_interface, manager);
     if (r >= 0)

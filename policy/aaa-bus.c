@@ -10,6 +10,7 @@
 #include "memfd.h"
 #include "names.h"
 #include "policy.h"
+#include "transfer.h"
 
 static int reply_document(sd_bus_message *m, const char *name, json_object *o)
 {
@@ -17,7 +18,7 @@ static int reply_document(sd_bus_message *m, const char *name, json_object *o)
         json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
     _cleanup_close_ int fd = text ? policy_bus_memfd(name, text) : -ENOMEM;
 
-    return fd < 0 ? fd : sd_bus_reply_method_return(m, "h", fd);
+    return fd < 0 ? fd : bus_reply_descriptor(m, fd);
 }
 
 int policy1_method_list_groups(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)

@@ -8,6 +8,7 @@
 #include "memfd.h"
 #include "names.h"
 #include "policy.h"
+#include "transfer.h"
 
 #define SECTION_WORDS_MAX 16U
 
@@ -112,7 +113,7 @@ static int reply_memfd(sd_bus_message *m, const char *name, const char *text)
     if (!text)
         return -ENOMEM;
     fd = policy_bus_memfd(name, text);
-    return fd < 0 ? fd : sd_bus_reply_method_return(m, "h", fd);
+    return fd < 0 ? fd : bus_reply_descriptor(m, fd);
 }
 
 static int find_part(json_object *running, char *const *words, json_object **ret,
@@ -375,5 +376,8 @@ int policy1_get_session_timeout(sd_bus *bus, const char *path, const char *inter
 
 int policy_bus_init(Policy *policy)
 {
-    return server_add_object(policy->server, POLICY_PATH, &policy1_interface, policy);
+    int r = transfers_init(policy->server);
+
+    return r < 0 ? r
+                 : server_add_object(policy->server, POLICY_PATH, &policy1_interface, policy);
 }

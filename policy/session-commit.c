@@ -14,6 +14,7 @@
 #include "policy.h"
 #include "session-bus.h"
 #include "transaction.h"
+#include "transfer.h"
 
 #define LABEL_SIZE_MAX 30U
 #define COMMENT_SIZE_MAX 256U
@@ -310,7 +311,7 @@ static int reply_text(sd_bus_message *m, const char *name, const char *text)
 {
     _cleanup_close_ int fd = text ? policy_bus_memfd(name, text) : -ENOMEM;
 
-    return fd < 0 ? fd : sd_bus_reply_method_return(m, "h", fd);
+    return fd < 0 ? fd : bus_reply_descriptor(m, fd);
 }
 
 int policy1_session_method_get_changes(sd_bus_message *m, void *userdata,

@@ -2,12 +2,15 @@
 /* org.chancery.Policy1.Session: many lines at once, all of them or none. */
 #include "org.chancery.Policy1.h"
 
+#include <fcntl.h>
+
 #include "config-load.h"
 #include "errors.h"
 #include "json-util.h"
 #include "memfd.h"
 #include "policy.h"
 #include "session-bus.h"
+#include "transfer.h"
 
 /* What the session would be after the text, and what that needs. */
 typedef struct Loading {
@@ -81,12 +84,13 @@ int policy1_session_method_load(sd_bus_message *m, void *userdata, sd_bus_error 
     Session *session = userdata;
     _cleanup_free_ void *text = NULL;
     bool resumed = false;
+    _cleanup_close_ int fd = -EBADF;
     size_t size;
-    int r, fd;
+    int r;
 
     if (session->closed)
         return session_end_closed(session, m, reterr_error);
-    r = sd_bus_message_read(m, "h", &fd);
+    r = bus_read_descriptor(m, O_RDONLY, &fd, reterr_error);
     if (r >= 0)
         r = session_check_idle(session, reterr_error);
     if (r >= 0)

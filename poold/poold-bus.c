@@ -7,7 +7,9 @@
 #include "names.h"
 #include "org.chancery.TrustPool1.h"
 #include "poold.h"
+#include "transfer.h"
 
+#include <fcntl.h>
 #include <time.h>
 
 #define TIME_MAX 253402300799ULL
@@ -48,7 +50,7 @@ int trust_pool1_method_list(sd_bus_message *m, void *userdata, sd_bus_error *ret
     fd = list_to_memfd(poold->pool, &filter);
     if (fd < 0)
         return fd;
-    return sd_bus_reply_method_return(m, "h", fd);
+    return bus_reply_descriptor(m, fd);
 }
 
 static int import_from_url(sd_bus_message *m, Poold *poold, ImportOrder *order,
@@ -100,9 +102,10 @@ int trust_pool1_method_import_data(sd_bus_message *m, void *userdata, sd_bus_err
     const BusOption options[] = {{"force", 'b', &order.force, NULL},
                                  {"name", 's', &order.url, NULL}};
     _cleanup_free_ void *data = NULL;
-    int fd, r;
+    _cleanup_close_ int fd = -EBADF;
+    int r;
 
-    r = sd_bus_message_read(m, "h", &fd);
+    r = bus_read_descriptor(m, O_RDONLY, &fd, reterr_error);
     if (r >= 0)
         r = bus_read_options(m, options, ELEMENTSOF(options), reterr_error);
     if (r < 0)
@@ -149,9 +152,10 @@ int trust_pool1_method_verify(sd_bus_message *m, void *userdata, sd_bus_error *r
                                  {"time", 't', &now, NULL},
                                  {"revocation", 's', &revocation, NULL}};
     _cleanup_free_ void *data = NULL;
-    int fd, r;
+    _cleanup_close_ int fd = -EBADF;
+    int r;
 
-    r = sd_bus_message_read(m, "h", &fd);
+    r = bus_read_descriptor(m, O_RDONLY, &fd, reterr_error);
     if (r >= 0)
         r = bus_read_options(m, options, ELEMENTSOF(options), reterr_error);
     if (r < 0)
@@ -239,6 +243,8 @@ int poold_bus_init(Poold *poold)
     int r;
 
     r = jobs_init(poold->server);
+    if (r >= 0)
+        r = transfers_init(poold->server);
     if (r >= 0)
         r = server_add_object(poold->server, TRUSTPOOL_PATH, &trust_pool1_interface, poold);
     if (r >= 0)

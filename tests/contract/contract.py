@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The bus contract as data, read from dbus/*.xml, for the tests that hold programs against it."""
 
+import copy
 import pathlib
 import re
 import xml.etree.ElementTree as ET
@@ -14,10 +15,10 @@ STANDARD = ("org.freedesktop.DBus.Peer", "org.freedesktop.DBus.Introspectable", 
 DAEMONS = {
     "keyd": ("org.chancery.Keys1", ["Keys1", "Job1", "ConfigOwner1"]),
     "enrolld": ("org.chancery.Enrollment1", ["Enrollment1", "Job1", "ConfigOwner1"]),
-    "poold": ("org.chancery.TrustPool1", ["TrustPool1", "Job1", "ConfigOwner1"]),
-    "dossierd": ("org.chancery.Dossier1", ["Dossier1", "Job1", "ConfigOwner1"]),
+    "poold": ("org.chancery.TrustPool1", ["TrustPool1", "Job1", "ConfigOwner1", "Transfer1"]),
+    "dossierd": ("org.chancery.Dossier1", ["Dossier1", "Job1", "ConfigOwner1", "Transfer1"]),
     "hostd": ("org.chancery.Host1", ["Host1", "ConfigOwner1"]),
-    "policyd": ("org.chancery.Policy1", ["Policy1", "Job1"]),
+    "policyd": ("org.chancery.Policy1", ["Policy1", "Job1", "Transfer1"]),
 }
 
 
@@ -45,9 +46,22 @@ def xml_path(name):
     return ROOT / "dbus" / f"org.chancery.{name}.xml"
 
 
+def twin(interface):
+    """The interface with an object path for each descriptor, of the methods that have the annotation for it; None when there are none."""
+    made = copy.deepcopy(interface)
+    made.set("name", interface.get("name") + ".Plain")
+    for element in list(made):
+        if element.tag in ("method", "property", "signal") and not annotation(element, "Plain"):
+            made.remove(element)
+    for argument in made.iter("arg"):
+        argument.set("type", argument.get("type").replace("h", "o"))
+    return made if made.find("method") is not None else None
+
+
 def interfaces(name):
-    """Interface elements of org.chancery.NAME.xml."""
-    return ET.parse(xml_path(name)).getroot().findall("interface")
+    """Interface elements of org.chancery.NAME.xml, and their twins without descriptors."""
+    own = ET.parse(xml_path(name)).getroot().findall("interface")
+    return own + [t for t in map(twin, own) if t is not None]
 
 
 def members(name, *kinds):
