@@ -105,30 +105,44 @@ int cli_ca_show_new(Cli *cli, const char *path)
     return 0;
 }
 
-/* The result of a job: the certificate that is there now, or the request that waits for one. */
-static int show_result(Cli *cli, sd_bus_message *result)
+/* usage: of usage keys, else NULL. */
+static void show_request(Cli *cli, const char *usage, const char *request)
 {
-    const char *path = NULL, *request = NULL;
-    int pending = 0;
-    int r = cli_read_entries(result, (const CliEntry[]){{"certificate", 'o', &path},
-                                                        {"request", 's', &request},
-                                                        {"pending", 'b', &pending},
-                                                        {0}});
-
-    if (r >= 0 && path)
-        return cli_ca_show_new(cli, path);
-    if (r >= 0 && pending) {
-        cli_say(cli,
-                "%% The CA has not decided yet and is asked again: show crypto ca trustpoints\n");
-        return 0;
-    }
-    if (r < 0 || !request)
-        return cli_error(cli, EPROTO, "The answer names no certificate.");
+    if (!request)
+        return;
+    if (usage)
+        fprintf(cli->out, "%s key certificate request -\n", usage);
     fprintf(cli->out,
             "Certificate Request follows:\n%s---End - This line not part of the certificate "
             "request---\n",
             request);
-    return 0;
+}
+
+/* The result of a job: the certificates that are there now, or the requests that wait for them. */
+static int show_result(Cli *cli, sd_bus_message *result)
+{
+    const char *path = NULL, *second_path = NULL, *request = NULL, *second_request = NULL;
+    int pending = 0;
+    int r =
+        cli_read_entries(result, (const CliEntry[]){{"certificate", 'o', &path},
+                                                    {"encryption-certificate", 'o', &second_path},
+                                                    {"request", 's', &request},
+                                                    {"encryption-request", 's', &second_request},
+                                                    {"pending", 'b', &pending},
+                                                    {0}});
+
+    if (r < 0 || !(path || second_path || request || pending))
+        return cli_error(cli, EPROTO, "The answer names no certificate.");
+    if (path)
+        r = cli_ca_show_new(cli, path);
+    if (r >= 0 && second_path)
+        r = cli_ca_show_new(cli, second_path);
+    if (pending)
+        cli_say(cli,
+                "%% The CA has not decided yet and is asked again: show crypto ca trustpoints\n");
+    show_request(cli, second_request ? "Signature" : NULL, request);
+    show_request(cli, "Encryption", second_request);
+    return r;
 }
 
 int cli_ca_authenticate(Cli *cli, const GrammarMatch *m)
@@ -335,14 +349,19 @@ static int collect_certificate(sd_bus_message *m, void *userdata)
     return 0;
 }
 
-/* By trustpoint, the CA's first. */
+static int role_rank(const char *role)
+{
+    return streq(role, "ca") ? 0 : streq(role, "router") ? 1 : 2;
+}
+
+/* By trustpoint, the CA's first, that for encryption last. */
 static int compare_certificates(const void *a, const void *b)
 {
     const CertificateView *x = a, *y = b;
     int c = strcmp(x->trustpoint, y->trustpoint);
 
     if (c == 0)
-        c = streq(y->role, "ca") - streq(x->role, "ca");
+        c = role_rank(x->role) - role_rank(y->role);
     return c ? c : strcmp(x->serial_number, y->serial_number);
 }
 

@@ -46,11 +46,20 @@ int enrollment_subject_new(const Manager *m, const TrustpointConfig *config, Cer
 /* In workers: a key of keyd, and why signing with it failed. What they return is said. */
 int enrollment_load_key(Job *job, const Manager *m, const KeyName *name, const char *purpose,
                         EVP_PKEY **ret);
+/* What the configured name stands for: one pair, or the two of usage keys. The caller releases
+ * them. */
+int enrollment_pairs(Job *job, const Manager *m, const KeyName *name, KeyName ret[REQUESTS_MAX],
+                     size_t *ret_n);
 int enrollment_sign_failed(Job *job, int r, const char *what);
 /* Afterwards, when a certificate is in place: journal, signals. existed: it replaces another one.
  */
 void enrollment_installed(Manager *m, const Trustpoint *t, CertificateRole role, bool existed,
                           const char *user);
+
+/* Into the result of a job. */
+int enrollment_report(Job *job, const Trustpoint *t, CertificateRole role);
+/* Says which certificates were there and are no more. */
+void enrollment_announce_gone(Manager *m, const Trustpoint *t, const bool existed[ROLE_MAX]);
 
 /* external.c: a CA elsewhere. Both start jobs. */
 
@@ -66,9 +75,9 @@ int external_enroll(Manager *m, Trustpoint *t, const char *fqdn, const EnrollOpt
 /* The end of a job: the trustpoint, which stays as long as a job works for it; NULL when it is gone
  * now. */
 Trustpoint *external_end_work(Manager *m, const char *name);
-/* Checks what has come for the open request against it, and installs it. */
-int external_take_answer(Manager *m, Trustpoint *t, const ReceivedList *list,
-                         const char **ret_reason);
+/* Checks what has come for one of the open requests against it, and installs it. */
+int external_take_answer(Manager *m, Trustpoint *t, const Request *request,
+                         const ReceivedList *list, const char **ret_reason);
 /* Handlers */
 int external_accept(Manager *m, const char *trustpoint, const char *fingerprint,
                     sd_bus_message *message, sd_bus_error *reterr_error);

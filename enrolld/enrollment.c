@@ -13,6 +13,15 @@
 
 #define DAY_SECONDS INT64_C(86400)
 
+/* A certificate that is made: one for each pair. */
+typedef struct Leaf {
+    KeyName key;
+    unsigned key_usage;
+    char *serial;
+    void *der; /* the result */
+    size_t der_size;
+} Leaf;
+
 typedef struct Enrollment {
     Manager *manager;
     char *trustpoint;
@@ -23,10 +32,11 @@ typedef struct Enrollment {
     X509 *issuer; /* NULL for a root */
     char *serial;
     const char *digest;
-    unsigned key_usage;
+    unsigned key_usages[_PAIR_MAX];
     int64_t not_before, not_after;
-    void *der; /* the result */
-    size_t der_size;
+    Record written; /* borrows all; for a second serial number */
+    Leaf leaves[REQUESTS_MAX];
+    size_t n_leaves;
 } Enrollment;
 
 static void enrollment_free(void *data)
@@ -42,7 +52,11 @@ static void enrollment_free(void *data)
     X509_NAME_free(e->subject);
     X509_free(e->issuer);
     free(e->serial);
-    free(e->der);
+    for (size_t i = 0; i < e->n_leaves; i++) {
+        key_name_done(&e->leaves[i].key);
+        free(e->leaves[i].serial);
+        free(e->leaves[i].der);
+    }
     free(e);
 }
 
@@ -65,7 +79,10 @@ int enrollment_load_key(Job *job, const Manager *m, const KeyName *name, const c
     const char *ecdsa = generate_words(name->algorithm);
     int r;
 
-    r = keyd_key_new(m->context, name->algorithm, name->label, purpose, NULL, 0, ret);
+    r = name->pair == PAIR_ENCRYPTION
+            ? keyd_pair_new(m->context, name->algorithm, name->label, key_pair_name(name->pair),
+                            purpose, ret)
+            : keyd_key_new(m->context, name->algorithm, name->label, purpose, NULL, 0, ret);
     if (r == -ENOENT)
         return job_fail(job, ERROR_NO_SUCH_OBJECT,
                         "There is no %s key '%s': crypto key generate %s%s %s", name->algorithm,
@@ -74,6 +91,36 @@ int enrollment_load_key(Job *job, const Manager *m, const KeyName *name, const c
     if (r < 0)
         return job_fail(job, error_name_from_errno(r), "%s", keyd_last_error());
     return 0;
+}
+
+int enrollment_pairs(Job *job, const Manager *m, const KeyName *name, KeyName ret[REQUESTS_MAX],
+                     size_t *ret_n)
+{
+    KeyName pairs[] = {*name, *name};
+    _cleanup_(EVP_PKEY_freep) EVP_PKEY *first = NULL, *second = NULL;
+    bool two;
+    int r;
+
+    pairs[0].pair = PAIR_SIGNATURE;
+    pairs[1].pair = PAIR_ENCRYPTION;
+    r = enrollment_load_key(job, m, &pairs[0], "certificate-request", &first);
+    if (r >= 0)
+        r = enrollment_load_key(job, m, &pairs[1], "certificate-request", &second);
+    if (r < 0)
+        return r;
+    two = EVP_PKEY_eq(first, second) != 1;
+    ERR_clear_error();
+    if (!two)
+        pairs[0].pair = PAIR_GENERAL;
+    r = key_name_copy(&pairs[0], &ret[0]);
+    if (r >= 0 && two) {
+        r = key_name_copy(&pairs[1], &ret[1]);
+        if (r < 0)
+            key_name_done(&ret[0]);
+    }
+    if (r >= 0)
+        *ret_n = two ? 2 : 1;
+    return r;
 }
 
 /* Signing went through OpenSSL, which knows only that it failed: keyd's own words are better. */
@@ -88,58 +135,101 @@ int enrollment_sign_failed(Job *job, int r, const char *what)
                     r == -EKEYREJECTED ? "what was signed does not verify" : strerror(-r));
 }
 
-/* The router's certificate: the key that asks for it proves itself, and the CA's key is the one in
- * the CA's certificate. */
-static int prepare_router(Job *job, Enrollment *e, const Issue *issue)
+/* The CA's key is the one in the CA's certificate. */
+static int check_issuer(Job *job, const Enrollment *e, const EVP_PKEY *ca_key)
 {
-    int r;
-
-    if (EVP_PKEY_eq(issue->issuer_key, X509_get0_pubkey(e->issuer)) != 1) {
-        ERR_clear_error();
-        return job_fail(job, ERROR_VERIFICATION_FAILED,
-                        "The %s key '%s' is not the one in the CA certificate any more: clear the "
-                        "certificates of %s, authenticate and enroll again",
-                        e->ca_key.algorithm, e->ca_key.label, e->trustpoint);
-    }
-    job_progress(job, 30, "Making the certificate request");
-    r = issue_prove(issue);
-    return r < 0 ? enrollment_sign_failed(job, r, "certificate request") : 0;
+    if (e->role == ROLE_CA || EVP_PKEY_eq(ca_key, X509_get0_pubkey(e->issuer)) == 1)
+        return 0;
+    ERR_clear_error();
+    return job_fail(job, ERROR_VERIFICATION_FAILED,
+                    "The %s key '%s' is not the one in the CA certificate any more: clear the "
+                    "certificates of %s, authenticate and enroll again",
+                    e->ca_key.algorithm, e->ca_key.label, e->trustpoint);
 }
 
-static int run(Job *job, void *data)
+/* On disk before it is used, here too. */
+static int take_second_serial(Job *job, Enrollment *e, char **ret)
 {
-    _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL, *ca_key = NULL;
-    Enrollment *e = data;
+    int r = serial_next(e->serial, ret);
+
+    if (r < 0)
+        return r;
+    e->written.serial = *ret;
+    r = record_write_at(e->manager->trustpoints.state_fd, &e->written);
+    return r < 0 ? job_fail(job, ERROR_FAILED, "The serial number could not be written down: %s",
+                            strerror(-r))
+                 : 0;
+}
+
+/* Which certificates there are to make. */
+static int prepare_leaves(Job *job, Enrollment *e)
+{
+    KeyName keys[REQUESTS_MAX] = {{NULL}};
+    size_t n = 1;
+    int r;
+
+    r = e->role == ROLE_CA ? key_name_copy(&e->ca_key, &keys[0])
+                           : enrollment_pairs(job, e->manager, &e->key, keys, &n);
+    if (r < 0)
+        return r;
+    e->n_leaves = n;
+    for (size_t i = 0; i < n; i++)
+        e->leaves[i] = (Leaf){.key = keys[i], .key_usage = e->key_usages[keys[i].pair]};
+    e->leaves[0].serial = strdup(e->serial);
+    if (!e->leaves[0].serial)
+        return -ENOMEM;
+    return n > 1 ? take_second_serial(job, e, &e->leaves[1].serial) : 0;
+}
+
+static int make_leaf(Job *job, Enrollment *e, Leaf *leaf, EVP_PKEY *ca_key)
+{
+    _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
     Issue issue = {
         .context = e->manager->context,
         .subject = e->subject,
+        .subject_key = ca_key,
         .issuer = e->issuer,
+        .issuer_key = ca_key,
         .digest = e->digest,
-        .serial = e->serial,
+        .serial = leaf->serial,
         .not_before = e->not_before,
         .not_after = e->not_after,
-        .key_usage = e->key_usage,
+        .key_usage = leaf->key_usage,
     };
     int r;
 
-    job_progress(job, 10, "Looking for the keys");
-    r = enrollment_load_key(job, e->manager, &e->ca_key, "certificate", &ca_key);
-    if (r >= 0 && e->role == ROLE_ROUTER)
-        r = enrollment_load_key(job, e->manager, &e->key, "certificate-request", &key);
-    if (r < 0)
-        return r;
-    issue.issuer_key = ca_key;
-    issue.subject_key = key ? key : ca_key;
     if (e->role == ROLE_ROUTER) {
-        r = prepare_router(job, e, &issue);
+        r = enrollment_load_key(job, e->manager, &leaf->key, "certificate-request", &key);
         if (r < 0)
             return r;
+        job_progress(job, 30, "Making the certificate request");
+        issue.subject_key = key;
+        r = issue_prove(&issue);
+        if (r < 0)
+            return enrollment_sign_failed(job, r, "certificate request");
     }
     if (job_is_cancelled(job))
         return -ECANCELED;
     job_progress(job, 60, "Signing the certificate");
-    r = issue_certificate(&issue, &e->der, &e->der_size);
+    r = issue_certificate(&issue, &leaf->der, &leaf->der_size);
     return r < 0 ? enrollment_sign_failed(job, r, "certificate") : 0;
+}
+
+static int run(Job *job, void *data)
+{
+    _cleanup_(EVP_PKEY_freep) EVP_PKEY *ca_key = NULL;
+    Enrollment *e = data;
+    int r;
+
+    job_progress(job, 10, "Looking for the keys");
+    r = enrollment_load_key(job, e->manager, &e->ca_key, "certificate", &ca_key);
+    if (r >= 0)
+        r = check_issuer(job, e, ca_key);
+    if (r >= 0)
+        r = prepare_leaves(job, e);
+    for (size_t i = 0; r >= 0 && i < e->n_leaves; i++)
+        r = make_leaf(job, e, &e->leaves[i], ca_key);
+    return r;
 }
 
 /* --- Afterwards ------------------------------------------------------------------------------- */
@@ -164,23 +254,82 @@ void enrollment_installed(Manager *m, const Trustpoint *t, CertificateRole role,
     expiry_watch_run(m);
 }
 
+int enrollment_report(Job *job, const Trustpoint *t, CertificateRole role)
+{
+    _cleanup_free_ char *path = NULL;
+    int r = certificate_path(t, role, &path);
+
+    return r < 0
+               ? r
+               : job_result(job, role == ROLE_ENCRYPTION ? "encryption-certificate" : "certificate",
+                            'o', path);
+}
+
+static int keep_leaves(Enrollment *e, Trustpoint *t)
+{
+    _cleanup_(stored_certificate_freep) StoredCertificate *router = NULL, *encryption = NULL;
+    StoredCertificate **made[REQUESTS_MAX] = {&router, &encryption};
+    int r = 0;
+
+    for (size_t i = 0; r >= 0 && i < e->n_leaves; i++) {
+        const Leaf *leaf = &e->leaves[i];
+
+        r = stored_certificate_new(leaf->der, leaf->der_size, &leaf->key, made[i]);
+    }
+    if (r >= 0)
+        r = trustpoint_install_router(&e->manager->trustpoints, t, router, encryption);
+    if (r < 0)
+        return r;
+    TAKE_PTR(router);
+    TAKE_PTR(encryption);
+    return 0;
+}
+
 static int install(Job *job, Enrollment *e, Trustpoint *t)
 {
+    const Leaf *first = &e->leaves[0];
+    bool existed[ROLE_MAX];
     Manager *m = e->manager;
-    bool existed = trustpoint_certificate(t, e->role) != NULL;
-    _cleanup_free_ char *path = NULL;
     int r;
 
-    r = trustpoint_install(&m->trustpoints, t, e->role, e->serial, e->der, e->der_size, &e->key);
+    for (CertificateRole role = 0; role < ROLE_MAX; role++)
+        existed[role] = trustpoint_certificate(t, role) != NULL;
+    r = e->role == ROLE_CA ? trustpoint_install(&m->trustpoints, t, ROLE_CA, first->serial,
+                                                first->der, first->der_size, &first->key)
+                           : keep_leaves(e, t);
     if (r < 0) {
         log_error_errno(r, "Failed to keep the certificate of trustpoint %s: %m", t->name);
         return job_fail(job, ERROR_FAILED,
                         "The certificate could not be written to the state folder: %s",
                         strerror(-r));
     }
-    enrollment_installed(m, t, e->role, existed, job_user(job));
-    r = certificate_path(t, e->role, &path);
-    return r < 0 ? r : job_result(job, "certificate", 'o', path);
+    for (size_t i = 0; r >= 0 && i < e->n_leaves; i++) {
+        CertificateRole role =
+            e->role == ROLE_CA ? ROLE_CA : certificate_role_of_pair(e->leaves[i].key.pair);
+
+        enrollment_installed(m, t, role, existed[role], job_user(job));
+        r = enrollment_report(job, t, role);
+    }
+    enrollment_announce_gone(m, t, existed);
+    return r;
+}
+
+void enrollment_announce_gone(Manager *m, const Trustpoint *t, const bool existed[ROLE_MAX])
+{
+    for (CertificateRole role = 0; role < ROLE_MAX; role++)
+        if (existed[role] && !trustpoint_certificate(t, role))
+            announce_certificate_removed(m, t, role);
+}
+
+/* What is on disk by now, or will be with the next write: never the number before it. */
+static void adopt_second_serial(Enrollment *e, Trustpoint *t)
+{
+    char *copy;
+
+    if (!e->written.serial || !t->record.serial || !(copy = strdup(e->written.serial)))
+        return;
+    free(t->record.serial);
+    t->record.serial = copy;
 }
 
 static int done(Job *job, void *data, int r)
@@ -191,6 +340,7 @@ static int done(Job *job, void *data, int r)
 
     /* A trustpoint stays as long as a job works for it. */
     t->busy = false;
+    adopt_second_serial(e, t);
     if (r >= 0 && !(t->config && streq(t->config->json, e->configuration)))
         r = job_fail(job, ERROR_CONFLICT,
                      "The configuration of %s has changed meanwhile: try again", t->name);
@@ -321,7 +471,9 @@ static int enrollment_new(Manager *m, Trustpoint *t, CertificateRole role, Enrol
     e->trustpoint = strdup(t->name);
     e->configuration = strdup(config->json);
     e->digest = config->digest;
-    e->key_usage = role == ROLE_CA ? config->ca_key_usage : config->key_usage;
+    for (KeyPair pair = 0; pair < _PAIR_MAX; pair++)
+        e->key_usages[pair] =
+            role == ROLE_CA ? config->ca_key_usage : key_usage_of_pair(config, pair);
     e->not_before = trustpoints_now(&m->trustpoints);
     e->not_after =
         e->not_before + DAY_SECONDS * (role == ROLE_CA ? config->ca_lifetime : config->lifetime);
@@ -366,6 +518,8 @@ int enrollment_start_self(Manager *m, Trustpoint *t, CertificateRole role, const
     if (r >= 0)
         r = role == ROLE_CA ? serial_first(&e->serial)
                             : trustpoint_take_serial(&m->trustpoints, t, &e->serial);
+    e->written = t->record;
+    e->written.serial = NULL;
     if (r < 0)
         return log_error_errno(r, "Failed to prepare a certificate of trustpoint %s: %m", t->name);
     r = job_start(message,

@@ -102,7 +102,8 @@ int expiry_notices_save_at(const ExpiryNotices *notices, int dirfd)
 
 bool expiry_is_watched(const Trustpoint *t, CertificateRole role)
 {
-    return trustpoint_certificate(t, role) && trustpoint_certificate(t, ROLE_ROUTER);
+    return trustpoint_certificate(t, role) &&
+           (trustpoint_certificate(t, ROLE_ROUTER) || trustpoint_certificate(t, ROLE_ENCRYPTION));
 }
 
 typedef struct Run {

@@ -12,12 +12,24 @@
 #define WAIT_MAX INT64_C(3600)
 #define USEC_PER_SEC UINT64_C(1000000)
 
+/* A request on its way, and what came of it. */
+typedef struct Ask {
+    Request *request; /* one of the job's, or, of a poll, of the trustpoint's */
+    void *sent;       /* the same with the challenge password; wiped */
+    size_t sent_size;
+    X509 *signer;
+    int error; /* 0: there is a result */
+    ScepResult result;
+    ReceivedList certificates;
+    char reason[SCEP_REASON_SIZE];
+} Ask;
+
 typedef struct ScepJob {
     Manager *manager;
     char *trustpoint;
     char *configuration;
     char *url;
-    bool poll, renew, legacy;
+    bool renew, legacy;
     bool by_certificate; /* what is there signs the request for what comes */
     int64_t now;
     RequestRetry retry;
@@ -31,17 +43,22 @@ typedef struct ScepJob {
     X509_NAME *subject;
     char *alternative_names;
     char *challenge; /* NULL for none; wiped */
-    unsigned key_usage;
-    Record written; /* what is written down before sending; borrows all but the request */
-    /* Of a poll it is the trustpoint's, which nobody touches while it is busy. */
-    Request *request;
-    X509 *signer;
+    unsigned key_usages[_PAIR_MAX];
+    Record written; /* what is written down before sending; borrows all */
+    Request *requests;
     bool is_written;
-    /* The outcome */
-    ScepResult result;
-    ReceivedList certificates;
-    char reason[SCEP_REASON_SIZE];
+    /* Of a poll it is about the trustpoint's request, which nobody touches while it is busy. */
+    Ask asks[REQUESTS_MAX];
+    size_t n_asks;
+    char reason[SCEP_REASON_SIZE]; /* why nothing was asked */
 } ScepJob;
+
+static void wipe(void *data, size_t size)
+{
+    if (data)
+        explicit_bzero(data, size);
+    free(data);
+}
 
 static void scep_job_free(void *data)
 {
@@ -59,13 +76,13 @@ static void scep_job_free(void *data)
     key_name_done(&j->key);
     X509_NAME_free(j->subject);
     free(j->alternative_names);
-    if (j->challenge)
-        explicit_bzero(j->challenge, strlen(j->challenge));
-    free(j->challenge);
-    if (!j->poll)
-        request_free(j->request);
-    X509_free(j->signer);
-    received_done(&j->certificates);
+    wipe(j->challenge, j->challenge ? strlen(j->challenge) : 0);
+    request_free(j->requests);
+    for (size_t i = 0; i < j->n_asks; i++) {
+        wipe(j->asks[i].sent, j->asks[i].sent_size);
+        X509_free(j->asks[i].signer);
+        received_done(&j->asks[i].certificates);
+    }
     free(j);
 }
 
@@ -76,10 +93,11 @@ static void scep_job_freep(ScepJob **j)
 
 /* --- In the worker ---------------------------------------------------------------------------- */
 
-static int build_request(Job *job, ScepJob *j, const char *challenge, void **ret, size_t *ret_size)
+static int build_request(Job *job, const ScepJob *j, const KeyName *name, const char *challenge,
+                         void **ret, size_t *ret_size)
 {
     _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
-    int r = enrollment_load_key(job, j->manager, &j->key, "certificate-request", &key);
+    int r = enrollment_load_key(job, j->manager, name, "certificate-request", &key);
 
     if (r < 0)
         return r;
@@ -88,24 +106,35 @@ static int build_request(Job *job, ScepJob *j, const char *challenge, void **ret
                              .key = key,
                              .digest = j->digest,
                              .alternative_names = j->alternative_names,
-                             .key_usage = j->key_usage,
+                             .key_usage = j->key_usages[name->pair],
                              .challenge = challenge},
                   ret, ret_size);
     return r < 0 ? enrollment_sign_failed(job, r, "certificate request") : 0;
 }
 
-/* What the key shows for itself in all messages of the transaction. */
-static int make_signer(Job *job, ScepJob *j)
+/* Of usage keys the encryption pair asks for both: the answer is encrypted for whoever asks, and
+ * the signature pair decrypts nothing. */
+static KeyName asking_key(const KeyName *key)
 {
+    KeyName asking = *key;
+
+    if (key->pair == PAIR_SIGNATURE)
+        asking.pair = PAIR_ENCRYPTION;
+    return asking;
+}
+
+/* What the key shows for itself in all messages of the transaction. */
+static int make_signer(Job *job, ScepJob *j, Request *request)
+{
+    const KeyName name = asking_key(&request->key);
     _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
     char transaction[SCEP_TRANSACTION_SIZE];
-    Request *request = j->request;
     int r;
 
-    r = enrollment_load_key(job, j->manager, &j->key, "scep-certificate", &key);
+    r = enrollment_load_key(job, j->manager, &name, "scep-certificate", &key);
     if (r < 0)
         return r;
-    r = scep_transaction(key, j->renewed, transaction);
+    r = scep_transaction(X509_REQ_get0_pubkey(request->x509), j->renewed, transaction);
     if (r >= 0 && j->by_certificate)
         r = certificate_encode(j->renewed, &request->signer, &request->signer_size);
     else if (r >= 0)
@@ -113,34 +142,58 @@ static int make_signer(Job *job, ScepJob *j)
                                     &request->signer, &request->signer_size);
     if (r < 0)
         return enrollment_sign_failed(job, r, "certificate for the SCEP request");
-    j->request->transaction = strdup(transaction);
-    return j->request->transaction ? 0 : -ENOMEM;
+    request->transaction = strdup(transaction);
+    return request->transaction ? 0 : -ENOMEM;
 }
 
 /* Two requests: with the challenge password to be sent, without it to be kept. */
-static int prepare(Job *job, ScepJob *j, void **ret_sent, size_t *ret_size)
+static int prepare_one(Job *job, ScepJob *j, const KeyName *name, Request **ret)
 {
+    Ask *ask = &j->asks[j->n_asks++];
     _cleanup_free_ void *kept = NULL;
     size_t size;
     int r;
 
+    r = build_request(job, j, name, NULL, &kept, &size);
+    if (r >= 0)
+        r = request_new(kept, size, name, ret);
+    if (r < 0)
+        return r;
+    ask->request = *ret;
+    r = make_signer(job, j, ask->request);
+    return r < 0 ? r : build_request(job, j, name, j->challenge, &ask->sent, &ask->sent_size);
+}
+
+static int prepare(Job *job, ScepJob *j, bool server_renews)
+{
+    KeyName keys[REQUESTS_MAX] = {{NULL}};
+    Request **tail = &j->requests;
+    size_t n = 0;
+    int r;
+
     job_progress(job, 10, "Making the certificate request");
-    r = build_request(job, j, NULL, &kept, &size);
-    if (r >= 0)
-        r = request_new(kept, size, &j->key, &j->request);
-    if (r >= 0)
-        r = make_signer(job, j);
-    if (r >= 0)
-        r = build_request(job, j, j->challenge, ret_sent, ret_size);
+    r = enrollment_pairs(job, j->manager, &j->key, keys, &n);
+    /* As at the first time, where the server knows nothing else; and with usage keys, of which the
+     * one that asks has no certificate for signatures. */
+    j->by_certificate = j->by_certificate && server_renews && n == 1;
+    for (size_t i = 0; r >= 0 && i < n; i++) {
+        r = prepare_one(job, j, &keys[i], tail);
+        if (r >= 0)
+            tail = &(*tail)->next;
+    }
+    for (size_t i = 0; i < n; i++)
+        key_name_done(&keys[i]);
     return r;
 }
 
 /* From here on a process that is killed comes back and asks what has become of it. */
 static int write_ahead(Job *job, ScepJob *j)
 {
-    int r = lifecycle_apply(&j->request->lifecycle, REQUEST_EVENT_SENDING, &j->retry, j->now);
+    int r = 0;
 
-    j->written.request = j->request;
+    for (Request *i = j->requests; r >= 0 && i; i = i->next)
+        r = lifecycle_apply(&i->lifecycle, REQUEST_EVENT_SENDING, &j->retry, j->now);
+    j->written.request = j->requests;
     if (r >= 0)
         r = record_write_at(j->manager->trustpoints.state_fd, &j->written);
     if (r < 0)
@@ -150,20 +203,22 @@ static int write_ahead(Job *job, ScepJob *j)
     return 0;
 }
 
-static int exchange(ScepJob *j, const ScepServer *server, const ScepCapabilities *capabilities,
-                    ScepType type, const void *content, size_t size)
+static int exchange(const ScepJob *j, Ask *ask, const ScepServer *server,
+                    const ScepCapabilities *capabilities, ScepType type, const void *content,
+                    size_t size)
 {
+    const Request *request = ask->request;
+    const KeyName name = asking_key(&request->key);
     _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
-    const Request *request = j->request;
     ScepPeers peers;
     int r;
 
-    r = certificate_parse(request->signer, request->signer_size, &j->signer);
+    r = certificate_parse(request->signer, request->signer_size, &ask->signer);
     if (r >= 0)
-        r = keyd_key_new(j->manager->context, request->key.algorithm, request->key.label, "scep",
-                         NULL, 0, &key);
+        r = keyd_pair_new(j->manager->context, name.algorithm, name.label,
+                          name.pair == PAIR_ENCRYPTION ? "encryption" : "signature", "scep", &key);
     if (r < 0) {
-        (void)snprintf(j->reason, sizeof(j->reason), "the %s key '%s' cannot be used: %s",
+        (void)snprintf(ask->reason, sizeof(ask->reason), "the %s key '%s' cannot be used: %s",
                        request->key.algorithm, request->key.label,
                        keyd_last_errno() < 0 ? keyd_last_error() : strerror(-r));
         return r;
@@ -176,18 +231,17 @@ static int exchange(ScepJob *j, const ScepServer *server, const ScepCapabilities
                                          .transaction = request->transaction,
                                          .content = content,
                                          .content_size = size,
-                                         .signer = j->signer,
+                                         .signer = ask->signer,
                                          .key = key,
                                          .label = request->key.label,
                                          .digest = j->digest},
-                         &j->result, &j->certificates, j->reason);
+                         &ask->result, &ask->certificates, ask->reason);
 }
 
-static int outcome(Job *job, const ScepJob *j, int r)
+static int cannot_enroll(Job *job, const char *trustpoint, int r, const char *reason)
 {
-    return r < 0 ? job_fail(job, error_name_from_errno(r), "%s cannot enroll: %s", j->trustpoint,
-                            j->reason[0] ? j->reason : strerror(-r))
-                 : 0;
+    return job_fail(job, error_name_from_errno(r), "%s cannot enroll: %s", trustpoint,
+                    reason[0] ? reason : strerror(-r));
 }
 
 static ScepServer server_of(Job *job, const ScepJob *j)
@@ -204,44 +258,45 @@ static int enroll_run(Job *job, void *data)
     ScepJob *j = data;
     const ScepServer server = server_of(job, j);
     ScepCapabilities capabilities;
-    _cleanup_free_ void *sent = NULL;
-    size_t size = 0;
     int r;
 
     job_progress(job, 5, "Asking the server what it can");
     r = scep_get_capabilities(&server, &capabilities, j->reason);
     if (r < 0)
-        return outcome(job, j, r);
-    /* As at the first time, where the server knows nothing else. */
-    j->by_certificate = j->by_certificate && capabilities.renewal;
-    r = prepare(job, j, &sent, &size);
+        return cannot_enroll(job, j->trustpoint, r, j->reason);
+    r = prepare(job, j, capabilities.renewal);
     if (r < 0)
         return r;
     r = write_ahead(job, j);
     if (r < 0)
         return r;
     job_progress(job, 50, "Sending the request");
-    r = exchange(j, &server, &capabilities, j->by_certificate ? SCEP_RENEWAL : SCEP_ENROLL, sent,
-                 size);
-    explicit_bzero(sent, size);
-    return outcome(job, j, r);
+    for (size_t i = 0; i < j->n_asks; i++) {
+        Ask *ask = &j->asks[i];
+
+        ask->error =
+            exchange(j, ask, &server, &capabilities, j->by_certificate ? SCEP_RENEWAL : SCEP_ENROLL,
+                     ask->sent, ask->sent_size);
+    }
+    return 0;
 }
 
 static int poll_run(Job *job, void *data)
 {
     ScepJob *j = data;
+    Ask *ask = &j->asks[0];
     const ScepServer server = server_of(job, j);
     ScepCapabilities capabilities;
     _cleanup_free_ void *content = NULL;
     size_t size;
     int r;
 
-    r = scep_get_capabilities(&server, &capabilities, j->reason);
+    r = scep_get_capabilities(&server, &capabilities, ask->reason);
     if (r >= 0)
-        r = scep_issuer_and_subject(j->authority, j->request->x509, &content, &size);
+        r = scep_issuer_and_subject(j->authority, ask->request->x509, &content, &size);
     if (r >= 0)
-        r = exchange(j, &server, &capabilities, SCEP_POLL, content, size);
-    return outcome(job, j, r);
+        r = exchange(j, ask, &server, &capabilities, SCEP_POLL, content, size);
+    return r < 0 ? cannot_enroll(job, j->trustpoint, r, ask->reason) : 0;
 }
 
 /* --- Afterwards ------------------------------------------------------------------------------- */
@@ -254,45 +309,25 @@ static void log_ended(const Trustpoint *t, const char *what, const char *reason)
               "Request of trustpoint %s %s: %s", t->name, what, reason);
 }
 
-static int install(Manager *m, Trustpoint *t, const ReceivedList *certificates, const char *user,
+static int install(Manager *m, Trustpoint *t, const Ask *ask, const char *user,
                    const char **ret_reason)
 {
-    bool existed = trustpoint_certificate(t, ROLE_ROUTER) != NULL;
-    int r = external_take_answer(m, t, certificates, ret_reason);
+    CertificateRole role = certificate_role_of_pair(ask->request->key.pair);
+    bool existed[ROLE_MAX];
+    int r;
 
+    for (CertificateRole i = 0; i < ROLE_MAX; i++)
+        existed[i] = trustpoint_certificate(t, i) != NULL;
+    r = external_take_answer(m, t, ask->request, &ask->certificates, ret_reason);
     if (r < 0)
         return r;
-    enrollment_installed(m, t, ROLE_ROUTER, existed, user);
+    enrollment_installed(m, t, role, existed[role], user);
+    enrollment_announce_gone(m, t, existed);
     return 0;
 }
 
-static int report_installed(Job *job, const Trustpoint *t)
-{
-    _cleanup_free_ char *path = NULL;
-    int r = certificate_path(t, ROLE_ROUTER, &path);
-
-    return r < 0 ? r : job_result(job, "certificate", 'o', path);
-}
-
-/* The request takes its place in memory; on disk it is there already. */
-static int keep(ScepJob *j, Trustpoint *t, RequestEvent event, const char *reason)
-{
-    Manager *m = j->manager;
-    int r;
-
-    r = lifecycle_apply(&j->request->lifecycle, event, &t->config->retry,
-                        trustpoints_now(&m->trustpoints));
-    if (r >= 0)
-        r = request_set_reason(j->request, reason);
-    if (r >= 0)
-        r = trustpoint_set_request(&m->trustpoints, t, j->request);
-    if (r >= 0)
-        TAKE_PTR(j->request);
-    return r;
-}
-
 /* What was there before, when nothing came of the new request. */
-static int restore(ScepJob *j, Trustpoint *t, int error)
+static int restore(const ScepJob *j, Trustpoint *t, int error)
 {
     int r;
 
@@ -304,46 +339,70 @@ static int restore(ScepJob *j, Trustpoint *t, int error)
     return error;
 }
 
-static int grant(Job *job, ScepJob *j, Trustpoint *t)
+static int grant(Job *job, ScepJob *j, Ask *ask, Trustpoint *t)
 {
-    Request *before = t->record.request;
+    CertificateRole role = certificate_role_of_pair(ask->request->key.pair);
     const char *reason = "";
+    int r = install(j->manager, t, ask, job_user(job), &reason);
+
+    if (r >= 0)
+        return enrollment_report(job, t, role);
+    (void)snprintf(ask->reason, sizeof(ask->reason), "the certificate that came cannot be used: %s",
+                   reason[0] ? reason : strerror(-r));
+    ask->error = r;
+    return cannot_enroll(job, t->name, r, ask->reason);
+}
+
+/* One of the requests, which are the trustpoint's by now. */
+static int settle(Job *job, ScepJob *j, Ask *ask, Trustpoint *t)
+{
+    Trustpoints *all = &j->manager->trustpoints;
+    bool pending = true;
     int r;
 
-    t->record.request = j->request;
-    r = install(j->manager, t, &j->certificates, job_user(job), &reason);
-    if (r >= 0) {
-        TAKE_PTR(j->request); /* over, and released with it */
-        request_free(before);
-        return report_installed(job, t);
+    if (ask->error < 0)
+        return cannot_enroll(job, t->name, ask->error, ask->reason);
+    switch (ask->result) {
+    case SCEP_RESULT_GRANTED:
+        return grant(job, j, ask, t);
+    case SCEP_RESULT_PENDING:
+        r = trustpoint_request_event(all, t, ask->request, REQUEST_EVENT_WAIT, NULL);
+        return r < 0 ? r : job_result(job, "pending", 'b', &pending);
+    case SCEP_RESULT_REFUSED:
+        r = trustpoint_request_event(all, t, ask->request, REQUEST_EVENT_REFUSED, ask->reason);
+        log_ended(t, "was rejected", ask->reason);
+        return r < 0 ? r
+                     : job_fail(job, ERROR_FAILED, "The CA of %s rejected the request: %s", t->name,
+                                ask->reason);
+    default:
+        return -EBADMSG;
     }
-    t->record.request = before;
-    (void)snprintf(j->reason, sizeof(j->reason), "the certificate that came cannot be used: %s",
-                   reason[0] ? reason : strerror(-r));
-    return restore(
-        j, t, job_fail(job, error_name_from_errno(r), "%s cannot enroll: %s", t->name, j->reason));
 }
 
 static int enroll_finish(Job *job, ScepJob *j, Trustpoint *t)
 {
-    bool pending = true;
-    int r;
+    Request *before = t->record.request;
+    bool any = false;
+    int error = 0;
 
-    switch (j->result) {
-    case SCEP_RESULT_GRANTED:
-        return grant(job, j, t);
-    case SCEP_RESULT_PENDING:
-        r = keep(j, t, REQUEST_EVENT_WAIT, NULL);
-        return r < 0 ? restore(j, t, r) : job_result(job, "pending", 'b', &pending);
-    case SCEP_RESULT_REFUSED:
-        r = keep(j, t, REQUEST_EVENT_REFUSED, j->reason);
-        log_ended(t, "was rejected", j->reason);
-        return r < 0 ? restore(j, t, r)
-                     : job_fail(job, ERROR_FAILED, "The CA of %s rejected the request: %s", t->name,
-                                j->reason);
-    default:
-        return restore(j, t, -EBADMSG);
+    t->record.request = TAKE_PTR(j->requests);
+    for (size_t i = 0; i < j->n_asks; i++) {
+        Ask *ask = &j->asks[i];
+        int r = settle(job, j, ask, t);
+
+        if (ask->error < 0)
+            trustpoint_drop_request(t, ask->request);
+        any = any || ask->error >= 0;
+        if (r < 0 && error == 0) {
+            error = r;
+            (void)snprintf(j->reason, sizeof(j->reason), "%s", ask->reason);
+        }
     }
+    if (any)
+        request_free(before);
+    else
+        t->record.request = before;
+    return error < 0 ? restore(j, t, error) : 0;
 }
 
 /* The old certificate stays, and it is tried again, later and later. */
@@ -381,25 +440,28 @@ static int enroll_done(Job *job, void *data, int r)
 static void poll_finish(Job *job, ScepJob *j, Trustpoint *t, int error)
 {
     RequestEvent event = REQUEST_EVENT_NO_ANSWER;
+    const Ask *ask = &j->asks[0];
     Manager *m = j->manager;
-    const char *why = j->reason[0] ? j->reason : NULL;
+    const char *why = ask->reason[0] ? ask->reason : NULL;
+    RequestState state;
     int r;
 
-    if (error >= 0 && j->result == SCEP_RESULT_GRANTED) {
-        if (install(m, t, &j->certificates, job_user(job), &why) >= 0)
+    if (error >= 0 && ask->result == SCEP_RESULT_GRANTED) {
+        if (install(m, t, ask, job_user(job), &why) >= 0)
             return;
     } else if (error >= 0)
-        event = j->result == SCEP_RESULT_REFUSED ? REQUEST_EVENT_REFUSED : REQUEST_EVENT_WAIT;
-    r = trustpoint_request_event(&m->trustpoints, t, event,
+        event = ask->result == SCEP_RESULT_REFUSED ? REQUEST_EVENT_REFUSED : REQUEST_EVENT_WAIT;
+    r = trustpoint_request_event(&m->trustpoints, t, ask->request, event,
                                  event == REQUEST_EVENT_WAIT ? NULL : why);
     if (r < 0)
         log_warning_errno(r, "Failed to write down the state of trustpoint %s, ignoring: %m",
                           t->name);
-    if (t->record.request->lifecycle.state == REQUEST_REJECTED)
+    state = ask->request->lifecycle.state;
+    if (state == REQUEST_REJECTED)
         log_ended(t, "was rejected", why ? why : "");
-    else if (t->record.request->lifecycle.state == REQUEST_TIMED_OUT)
+    else if (state == REQUEST_TIMED_OUT)
         log_ended(t, "timed out", why ? why : "the CA has not decided");
-    if (!lifecycle_is_open(&t->record.request->lifecycle) && trustpoint_certificate(t, ROLE_ROUTER))
+    if (!lifecycle_is_open(&ask->request->lifecycle) && trustpoint_certificate(t, ROLE_ROUTER))
         (void)trustpoint_renewal_failed(&m->trustpoints, t);
 }
 
@@ -457,7 +519,8 @@ static int add_new_request(ScepJob *j, const Trustpoint *t, const EnrollOptions 
     const TrustpointConfig *config = t->config;
 
     j->written = t->record;
-    j->key_usage = config->key_usage_given ? config->key_usage : 0;
+    for (KeyPair pair = 0; pair < _PAIR_MAX; pair++)
+        j->key_usages[pair] = key_usage_of_pair(config, pair);
     if (config->alternative_names && !(j->alternative_names = strdup(config->alternative_names)))
         return -ENOMEM;
     if (options->challenge && options->challenge[0] && !(j->challenge = strdup(options->challenge)))
@@ -501,8 +564,7 @@ static int start_poll(Manager *m, Trustpoint *t)
 
     if (r < 0)
         return r;
-    j->poll = true;
-    j->request = t->record.request;
+    j->asks[j->n_asks++].request = trustpoint_polled_request(t, j->now);
     r = job_start_internal(m->server, &(JobWork){.kind = "poll",
                                                  .run = poll_run,
                                                  .done = poll_done,
@@ -546,8 +608,9 @@ static int start_renewal(Manager *m, Trustpoint *t)
 
 static bool is_polling(const Trustpoint *t)
 {
-    return t->config && t->config->method == METHOD_SCEP && t->record.request &&
-           t->record.request->transaction && lifecycle_is_polling(&t->record.request->lifecycle);
+    const Request *request = trustpoint_polled_request(t, 0);
+
+    return request && t->config->method == METHOD_SCEP && request->transaction;
 }
 
 /* On a clock that nobody sets, so that a jump of the other delays nothing twice. */
@@ -555,9 +618,9 @@ static uint64_t next_time(Manager *m, Trustpoint *t, uint64_t now)
 {
     int64_t time = trustpoints_now(&m->trustpoints);
     uint64_t *at = is_polling(t) ? &t->poll_at : &t->renew_at;
-    int64_t wait = is_polling(t)
-                       ? lifecycle_wait(&t->record.request->lifecycle, &t->config->retry, time)
-                       : trustpoint_renewal_wait(t, time);
+    int64_t wait = is_polling(t) ? lifecycle_wait(&trustpoint_polled_request(t, time)->lifecycle,
+                                                  &t->config->retry, time)
+                                 : trustpoint_renewal_wait(t, time);
 
     if (t->busy || wait < 0)
         return UINT64_MAX;

@@ -311,8 +311,8 @@ typedef struct Enrollment {
     X509_NAME *subject;
     char *alternative_names;
     const char *digest;
-    unsigned key_usage;
-    Request *request; /* the result */
+    unsigned key_usages[_PAIR_MAX];
+    Request *request; /* the result: one for each pair */
 } Enrollment;
 
 static void enrollment_free(void *data)
@@ -335,49 +335,80 @@ static void enrollment_freep(Enrollment **e)
     enrollment_free(*e);
 }
 
-static int enroll_run(Job *job, void *data)
+static int make_request(Job *job, const Enrollment *e, const KeyName *name, Request **ret)
 {
     _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
     _cleanup_free_ void *der = NULL;
-    Enrollment *e = data;
     size_t size;
     int r;
 
-    job_progress(job, 10, "Looking for the key");
-    r = enrollment_load_key(job, e->manager, &e->key, "certificate-request", &key);
+    r = enrollment_load_key(job, e->manager, name, "certificate-request", &key);
     if (r < 0)
         return r;
-    job_progress(job, 30, "Making the certificate request");
     r = csr_build(&(CsrSpec){.context = e->manager->context,
                              .subject = e->subject,
                              .key = key,
                              .digest = e->digest,
                              .alternative_names = e->alternative_names,
-                             .key_usage = e->key_usage},
+                             .key_usage = e->key_usages[name->pair]},
                   &der, &size);
     if (r < 0)
         return enrollment_sign_failed(job, r, "certificate request");
-    return request_new(der, size, &e->key, &e->request);
+    return request_new(der, size, name, ret);
+}
+
+static int enroll_run(Job *job, void *data)
+{
+    KeyName keys[REQUESTS_MAX] = {{NULL}};
+    Enrollment *e = data;
+    Request **tail = &e->request;
+    size_t n = 0;
+    int r;
+
+    job_progress(job, 10, "Looking for the key");
+    r = enrollment_pairs(job, e->manager, &e->key, keys, &n);
+    for (size_t i = 0; r >= 0 && i < n; i++) {
+        job_progress(job, 30, "Making the certificate request");
+        r = make_request(job, e, &keys[i], tail);
+        if (r >= 0)
+            tail = &(*tail)->next;
+    }
+    for (size_t i = 0; i < n; i++)
+        key_name_done(&keys[i]);
+    return r;
+}
+
+static int report_requests(Job *job, const Request *request)
+{
+    int r = 0;
+
+    for (; r >= 0 && request; request = request->next) {
+        _cleanup_free_ char *pem = NULL;
+
+        r = csr_to_pem(request->der, request->size, &pem);
+        if (r >= 0)
+            r = job_result(job,
+                           request->key.pair == PAIR_ENCRYPTION ? "encryption-request" : "request",
+                           's', pem);
+    }
+    return r;
 }
 
 static int keep_request(Job *job, Enrollment *e, Trustpoint *t)
 {
     Manager *m = e->manager;
-    _cleanup_free_ char *pem = NULL;
-    int r;
+    int r = 0;
 
-    r = csr_to_pem(e->request->der, e->request->size, &pem);
-    if (r >= 0)
-        r = lifecycle_apply(&e->request->lifecycle, REQUEST_EVENT_MADE, &t->config->retry,
+    for (Request *i = e->request; r >= 0 && i; i = i->next)
+        r = lifecycle_apply(&i->lifecycle, REQUEST_EVENT_MADE, &t->config->retry,
                             trustpoints_now(&m->trustpoints));
     if (r >= 0)
         r = trustpoint_set_request(&m->trustpoints, t, e->request);
     if (r < 0)
         return job_fail(job, ERROR_FAILED, "The request could not be written down: %s",
                         strerror(-r));
-    TAKE_PTR(e->request);
     announce_trustpoint_changed(m, t);
-    return job_result(job, "request", 's', pem);
+    return report_requests(job, TAKE_PTR(e->request));
 }
 
 static int enroll_done(Job *job, void *data, int r)
@@ -403,7 +434,8 @@ static int enrollment_new(Manager *m, const Trustpoint *t, Enrollment **ret)
         return -ENOMEM;
     e->manager = m;
     e->digest = config->digest;
-    e->key_usage = config->key_usage_given ? config->key_usage : 0;
+    for (KeyPair pair = 0; pair < _PAIR_MAX; pair++)
+        e->key_usages[pair] = key_usage_of_pair(config, pair);
     e->trustpoint = strdup(t->name);
     e->configuration = strdup(config->json);
     if (!e->trustpoint || !e->configuration ||
@@ -457,30 +489,47 @@ static int find_requested(Manager *m, const char *trustpoint, Trustpoint **ret,
     return r;
 }
 
-/* Of what was pasted, the certificate for the request's key; the only one there is when none is. */
-static const Received *pick(const ReceivedList *list, X509_REQ *request)
+/* The certificate for the request's key; NULL when none is. */
+static const Received *find_answer(const ReceivedList *list, X509_REQ *request)
 {
-    for (size_t i = 0; i < list->n; i++) {
+    const Received *found = NULL;
+
+    for (size_t i = 0; !found && i < list->n; i++) {
         const EVP_PKEY *key = X509_get0_pubkey(list->items[i].x509);
 
         if (key && EVP_PKEY_eq(key, X509_REQ_get0_pubkey(request)) == 1)
-            return &list->items[i];
+            found = &list->items[i];
     }
     ERR_clear_error();
-    return &list->items[0];
+    return found;
 }
 
-int external_take_answer(Manager *m, Trustpoint *t, const ReceivedList *list,
-                         const char **ret_reason)
+/* Which request is this the answer to? The first when it is to none: it will be told why not. */
+static const Request *find_request(const Trustpoint *t, const ReceivedList *list)
 {
+    for (const Request *i = t->record.request; i; i = i->next)
+        if (find_answer(list, i->x509))
+            return i;
+    return t->record.request;
+}
+
+int external_take_answer(Manager *m, Trustpoint *t, const Request *request,
+                         const ReceivedList *list, const char **ret_reason)
+{
+    static const unsigned usages[_PAIR_MAX] = {[PAIR_SIGNATURE] = KU_DIGITAL_SIGNATURE,
+                                               [PAIR_ENCRYPTION] =
+                                                   KU_KEY_ENCIPHERMENT | KU_DATA_ENCIPHERMENT};
     const ReceivedRules rules = {.now = trustpoints_now(&m->trustpoints),
-                                 .legacy = t->config->legacy};
-    const StoredCertificate *before = trustpoint_certificate(t, ROLE_ROUTER);
-    X509_REQ *request = t->record.request->x509;
-    const Received *found = pick(list, request);
+                                 .legacy = t->config->legacy,
+                                 .usage = usages[request->key.pair]};
+    const StoredCertificate *before =
+        trustpoint_certificate(t, certificate_role_of_pair(request->key.pair));
+    const Received *found = find_answer(list, request->x509);
     int r;
 
-    r = received_check_answer(found->x509, trustpoint_certificate(t, ROLE_CA)->x509, request,
+    if (!found)
+        found = &list->items[0];
+    r = received_check_answer(found->x509, trustpoint_certificate(t, ROLE_CA)->x509, request->x509,
                               &rules, ret_reason);
     if (r < 0)
         return r;
@@ -490,7 +539,7 @@ int external_take_answer(Manager *m, Trustpoint *t, const ReceivedList *list,
         *ret_reason = "it is the one that is there already";
         return -EKEYREJECTED;
     }
-    r = trustpoint_install_answer(&m->trustpoints, t, found->der, found->size);
+    r = trustpoint_install_answer(&m->trustpoints, t, request, found->der, found->size);
     return r < 0
                ? log_error_errno(r, "Failed to keep the certificate of trustpoint %s: %m", t->name)
                : 0;
@@ -501,8 +550,10 @@ int external_import(Manager *m, const char *trustpoint, const void *data, size_t
 {
     _cleanup_(received_done) ReceivedList list = {.n = 0};
     _cleanup_free_ char *user = NULL, *path = NULL;
+    bool existed[ROLE_MAX];
+    const Request *request;
     const char *reason = "";
-    bool existed;
+    CertificateRole role;
     Trustpoint *t;
     int r;
 
@@ -515,16 +566,20 @@ int external_import(Manager *m, const char *trustpoint, const void *data, size_t
                                  "That is no certificate: %s", reason);
     if (r < 0)
         return r;
-    existed = trustpoint_certificate(t, ROLE_ROUTER) != NULL;
-    r = external_take_answer(m, t, &list, &reason);
+    for (CertificateRole i = 0; i < ROLE_MAX; i++)
+        existed[i] = trustpoint_certificate(t, i) != NULL;
+    request = find_request(t, &list);
+    role = certificate_role_of_pair(request->key.pair);
+    r = external_take_answer(m, t, request, &list, &reason);
     if (r == -EKEYREJECTED || r == -EKEYEXPIRED)
         return sd_bus_error_setf(reterr_error, error_name_from_errno(r),
                                  "The certificate cannot be used by %s: %s", t->name, reason);
     if (r < 0)
         return r;
     user = sender(message);
-    enrollment_installed(m, t, ROLE_ROUTER, existed, user ? user : "?");
-    r = certificate_path(t, ROLE_ROUTER, &path);
+    enrollment_installed(m, t, role, existed[role], user ? user : "?");
+    enrollment_announce_gone(m, t, existed);
+    r = certificate_path(t, role, &path);
     return r < 0 ? r : sd_bus_reply_method_return(message, "o", path);
 }
 

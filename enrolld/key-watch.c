@@ -56,7 +56,7 @@ static int on_public_key(sd_bus_message *reply, void *userdata, sd_bus_error *re
     KeyState before, now;
 
     /* Another certificate by now, for another key. */
-    if (!c || !key_name_equal(&c->key, &check->key))
+    if (!c || !key_name_equal(&c->key, &check->key) || c->key.pair != check->key.pair)
         return 0;
     before = t->key_states[check->role];
     now = read_answer(reply, c, before);
@@ -77,9 +77,10 @@ static int ask(Manager *m, const Trustpoint *t, CertificateRole role)
     int r;
 
     r = sd_bus_message_new_method_call(server_bus(m->server), &call, KEYS_NAME, KEYS_PATH,
-                                       KEYS_SIGNING_INTERFACE, "GetPublicKey");
+                                       KEYS_SIGNING_INTERFACE, "GetPairPublicKey");
     if (r >= 0)
-        r = sd_bus_message_append(call, "ss", c->key.algorithm, c->key.label);
+        r = sd_bus_message_append(call, "sss", c->key.algorithm, c->key.label,
+                                  c->key.pair == PAIR_ENCRYPTION ? "encryption" : "signature");
     if (r < 0)
         return r;
     check = calloc(1, sizeof(*check));

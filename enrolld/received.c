@@ -376,10 +376,12 @@ static int check_subject(const X509 *certificate, X509_REQ *request, const char 
     return 0;
 }
 
-static int check_powers(X509 *certificate, const char **ret_reason)
+static int check_powers(X509 *certificate, unsigned usage, const char **ret_reason)
 {
     uint32_t flags = X509_get_extension_flags(certificate);
 
+    if (usage == 0)
+        usage = KU_DIGITAL_SIGNATURE | KU_KEY_ENCIPHERMENT | KU_KEY_AGREEMENT;
     if (flags & EXFLAG_INVALID)
         return refuse(-EKEYREJECTED, ret_reason, "its extensions are malformed");
     if (flags & EXFLAG_CRITICAL)
@@ -388,9 +390,7 @@ static int check_powers(X509 *certificate, const char **ret_reason)
     if (flags & EXFLAG_CA || (flags & EXFLAG_KUSAGE &&
                               X509_get_key_usage(certificate) & (KU_KEY_CERT_SIGN | KU_CRL_SIGN)))
         return refuse(-EKEYREJECTED, ret_reason, "it would make the router a CA");
-    if (flags & EXFLAG_KUSAGE && !(X509_get_key_usage(certificate) & KU_DIGITAL_SIGNATURE) &&
-        !(X509_get_key_usage(certificate) & KU_KEY_ENCIPHERMENT) &&
-        !(X509_get_key_usage(certificate) & KU_KEY_AGREEMENT))
+    if (flags & EXFLAG_KUSAGE && !(X509_get_key_usage(certificate) & usage))
         return refuse(-EKEYREJECTED, ret_reason, "its key usage leaves nothing to use it for");
     return 0;
 }
@@ -409,7 +409,7 @@ int received_check_answer(X509 *certificate, X509 *authority, X509_REQ *request,
     if (r >= 0)
         r = check_times(certificate, rules->now, ret_reason);
     if (r >= 0)
-        r = check_powers(certificate, ret_reason);
+        r = check_powers(certificate, rules->usage, ret_reason);
     if (r >= 0)
         r = check_subject(certificate, request, ret_reason);
     if (r >= 0)

@@ -33,6 +33,9 @@ int received_add(ReceivedList *list, const void *der, size_t size, const char **
 typedef struct ReceivedRules {
     int64_t now;
     bool legacy; /* SHA-1 signatures pass */
+    /* KU_*: where an answer restricts what its key is for, one of these must be left. 0: any that
+     * a key can be used for. */
+    unsigned usage;
 } ReceivedRules;
 
 /* Which of them issues for the trustpoint: the CA that has certified none of the other CAs. It is

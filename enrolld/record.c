@@ -21,7 +21,15 @@
 
 const char *certificate_role_name(CertificateRole role)
 {
-    return role == ROLE_CA ? "ca" : "router";
+    static const char *const names[ROLE_MAX] = {
+        [ROLE_CA] = "ca", [ROLE_ROUTER] = "router", [ROLE_ENCRYPTION] = "encryption"};
+
+    return names[role];
+}
+
+CertificateRole certificate_role_of_pair(KeyPair pair)
+{
+    return pair == PAIR_ENCRYPTION ? ROLE_ENCRYPTION : ROLE_ROUTER;
 }
 
 /* --- Certificates ----------------------------------------------------------------------------- */
@@ -152,6 +160,8 @@ static int certificate_to_json(const StoredCertificate *c, json_object *record, 
     if (c->key.algorithm && (add_string(o, "algorithm", c->key.algorithm) < 0 ||
                              add_string(o, "label", c->key.label) < 0))
         return -ENOMEM;
+    if (c->key.pair != PAIR_GENERAL && add_string(o, "pair", key_pair_name(c->key.pair)) < 0)
+        return -ENOMEM;
     return add_string(o, "certificate", text);
 }
 
@@ -173,15 +183,23 @@ static int chain_to_json(const Record *record, json_object *o)
     return 0;
 }
 
-static int open_request_to_json(const Record *record, json_object *o)
-{
-    json_object *request;
-    int r;
+/* The members of the requests that go together, in this order. */
+static const char *const request_members[REQUESTS_MAX] = {"request", "second-request"};
 
-    if (!record->request)
-        return 0;
-    r = request_to_json(record->request, &request);
-    return r < 0 || json_object_object_add(o, "request", request) == 0 ? r : -ENOMEM;
+static int open_requests_to_json(const Record *record, json_object *o)
+{
+    const Request *request = record->request;
+
+    for (size_t i = 0; i < REQUESTS_MAX && request; i++, request = request->next) {
+        json_object *value;
+        int r = request_to_json(request, &value);
+
+        if (r < 0)
+            return r;
+        if (json_object_object_add(o, request_members[i], value) != 0)
+            return -ENOMEM;
+    }
+    return 0;
 }
 
 static int failures_to_json(const Record *record, json_object *o)
@@ -213,7 +231,7 @@ int record_write_at(int dirfd, const Record *record)
     if (r >= 0)
         r = chain_to_json(record, o);
     if (r >= 0)
-        r = open_request_to_json(record, o);
+        r = open_requests_to_json(record, o);
     if (r >= 0)
         r = failures_to_json(record, o);
     if (r >= 0)
@@ -236,9 +254,10 @@ int record_remove_at(int dirfd, const char *name)
 
 static int certificate_from_json(json_object *record, const char *name, StoredCertificate **ret)
 {
-    static const char *const members[] = {"algorithm", "label", "certificate", NULL};
-    const char *algorithm = NULL, *label, *text;
+    static const char *const members[] = {"algorithm", "label", "pair", "certificate", NULL};
+    const char *algorithm = NULL, *label, *text, *pair_name = "general";
     _cleanup_free_ void *der = NULL;
+    KeyPair pair;
     json_object *o;
     size_t size;
     int r;
@@ -252,6 +271,9 @@ static int certificate_from_json(json_object *record, const char *name, StoredCe
     if (r != -ENOENT && (r < 0 || json_get_string(o, "label", &label) < 0 ||
                          key_algorithm_code(algorithm) == 0 || !label_is_valid(label)))
         return -EBADMSG;
+    r = json_get_string(o, "pair", &pair_name);
+    if ((r < 0 && r != -ENOENT) || key_pair_from_name(pair_name, &pair) < 0)
+        return -EBADMSG;
     r = base64url_decode(text, strlen(text), &der, &size);
     if (r < 0)
         return r;
@@ -259,7 +281,7 @@ static int certificate_from_json(json_object *record, const char *name, StoredCe
         return stored_certificate_new(der, size, NULL, ret);
     /* The strings are copied. */
     return stored_certificate_new(
-        der, size, &(KeyName){(char *)(uintptr_t)algorithm, (char *)(uintptr_t)label}, ret);
+        der, size, &(KeyName){(char *)(uintptr_t)algorithm, (char *)(uintptr_t)label, pair}, ret);
 }
 
 static int chain_from_json(json_object *o, Record *record)
@@ -299,20 +321,34 @@ static int failures_from_json(json_object *o, Record *record)
     return renewal_from_json(renewal, &record->renewal);
 }
 
-static int open_request_from_json(json_object *o, Record *record)
+static int open_requests_from_json(json_object *o, Record *record)
 {
-    json_object *request;
-    int r = json_get_object(o, "request", &request);
+    Request **tail = &record->request;
 
-    if (r < 0)
-        return r == -ENOENT ? 0 : r;
-    return request_from_json(request, &record->request);
+    for (size_t i = 0; i < REQUESTS_MAX; i++) {
+        json_object *request;
+        int r = json_get_object(o, request_members[i], &request);
+
+        if (r < 0)
+            return r == -ENOENT ? 0 : r;
+        r = request_from_json(request, tail);
+        if (r < 0)
+            return r;
+        tail = &(*tail)->next;
+    }
+    return 0;
+}
+
+/* One of the router's: for a key that is known, of the pair that belongs there, and by the CA. */
+static bool is_own(const StoredCertificate *c, CertificateRole role, const X509 *ca)
+{
+    return c->key.algorithm && certificate_role_of_pair(c->key.pair) == role &&
+           X509_verify(c->x509, X509_get0_pubkey(ca)) == 1;
 }
 
 /* A record whose parts don't belong together is as corrupt as half a file. */
 static int record_check(const Record *record, const char *file)
 {
-    const StoredCertificate *router = record->certificates[ROLE_ROUTER];
     X509 *ca = record->certificates[ROLE_CA]->x509;
     char expected[FILE_NAME_SIZE];
     int r;
@@ -323,20 +359,21 @@ static int record_check(const Record *record, const char *file)
     if (!streq(expected, file))
         return -EBADMSG;
     /* Only what enrolled with itself has a root of its own making. */
-    if ((record->serial && (!record->certificates[ROLE_CA]->key.algorithm ||
-                            X509_verify(ca, X509_get0_pubkey(ca)) != 1)) ||
-        (router &&
-         (!router->key.algorithm || X509_verify(router->x509, X509_get0_pubkey(ca)) != 1))) {
-        ERR_clear_error();
-        return -EBADMSG;
-    }
-    return 0;
+    if (record->serial && (!record->certificates[ROLE_CA]->key.algorithm ||
+                           X509_verify(ca, X509_get0_pubkey(ca)) != 1))
+        r = -EBADMSG;
+    for (CertificateRole role = ROLE_ROUTER; role < ROLE_MAX; role++)
+        if (record->certificates[role] && !is_own(record->certificates[role], role, ca))
+            r = -EBADMSG;
+    ERR_clear_error();
+    return r;
 }
 
 static int record_parse(const char *file, const char *text, size_t size, Record *record)
 {
-    static const char *const members[] = {"version", "trustpoint", "serial",  "ca", "router",
-                                          "chain",   "request",    "renewal", NULL};
+    static const char *const members[] = {"version",        "trustpoint", "serial", "ca",
+                                          "router",         "encryption", "chain",  "request",
+                                          "second-request", "renewal",    NULL};
     _cleanup_json_ json_object *o = NULL;
     const char *name, *serial = NULL;
     uint64_t version;
@@ -358,13 +395,14 @@ static int record_parse(const char *file, const char *text, size_t size, Record 
     r = certificate_from_json(o, certificate_role_name(ROLE_CA), &record->certificates[ROLE_CA]);
     if (r < 0)
         return r == -ENOENT ? -EBADMSG : r;
-    r = certificate_from_json(o, certificate_role_name(ROLE_ROUTER),
-                              &record->certificates[ROLE_ROUTER]);
-    if (r < 0 && r != -ENOENT)
-        return r;
+    for (CertificateRole role = ROLE_ROUTER; role < ROLE_MAX; role++) {
+        r = certificate_from_json(o, certificate_role_name(role), &record->certificates[role]);
+        if (r < 0 && r != -ENOENT)
+            return r;
+    }
     r = chain_from_json(o, record);
     if (r >= 0)
-        r = open_request_from_json(o, record);
+        r = open_requests_from_json(o, record);
     if (r >= 0)
         r = failures_from_json(o, record);
     return r < 0 ? r : record_check(record, file);

@@ -11,11 +11,14 @@
 
 typedef enum CertificateRole {
     ROLE_CA,
-    ROLE_ROUTER,
+    ROLE_ROUTER,     /* of usage keys, that of the signature pair */
+    ROLE_ENCRYPTION, /* of usage keys, that of the encryption pair */
     ROLE_MAX,
 } CertificateRole;
 
-const char *certificate_role_name(CertificateRole role); /* "ca", "router" */
+const char *certificate_role_name(CertificateRole role); /* "ca", "router", "encryption" */
+/* Where the certificate for a pair goes. */
+CertificateRole certificate_role_of_pair(KeyPair pair);
 
 typedef struct StoredCertificate {
     X509 *x509;
@@ -36,7 +39,7 @@ DEFINE_TRIVIAL_CLEANUP_FUNC(StoredCertificate *, stored_certificate_free);
 typedef struct Record {
     char *name;   /* of the trustpoint */
     char *serial; /* upper-case hex, as many digits as bytes need; NULL: the CA is elsewhere */
-    /* The CA's is always there; the router's may be NULL. */
+    /* The CA's is always there; the others may be NULL. */
     StoredCertificate *certificates[ROLE_MAX];
     /* What else a CA elsewhere showed: those of its registration authority, those above it. */
     StoredCertificate *chain[RECORD_CHAIN_MAX];

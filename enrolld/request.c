@@ -50,6 +50,7 @@ Request *request_free(Request *request)
 {
     if (!request)
         return NULL;
+    request_free(request->next);
     key_name_done(&request->key);
     X509_REQ_free(request->x509);
     free(request->der);
@@ -111,6 +112,8 @@ int request_to_json(const Request *request, json_object **ret)
         r = add_string(o, "algorithm", request->key.algorithm);
     if (r >= 0)
         r = add_string(o, "label", request->key.label);
+    if (r >= 0 && request->key.pair != PAIR_GENERAL)
+        r = add_string(o, "pair", key_pair_name(request->key.pair));
     if (r >= 0)
         r = add_bytes(o, "request", request->der, request->size);
     if (r >= 0 && request->transaction)
@@ -175,29 +178,41 @@ static int read_reason(json_object *o, Request *request)
     return r < 0 ? r : request_set_reason(request, text);
 }
 
+/* The strings stay those of o. */
+static int read_key(json_object *o, KeyName *ret)
+{
+    const char *algorithm, *label, *pair = "general";
+    int r = json_get_string(o, "pair", &pair);
+
+    if ((r < 0 && r != -ENOENT) || key_pair_from_name(pair, &ret->pair) < 0 ||
+        json_get_string(o, "algorithm", &algorithm) < 0 ||
+        json_get_string(o, "label", &label) < 0 || key_algorithm_code(algorithm) == 0 ||
+        !label_is_valid(label))
+        return -EBADMSG;
+    ret->algorithm = (char *)(uintptr_t)algorithm;
+    ret->label = (char *)(uintptr_t)label;
+    return 0;
+}
+
 int request_from_json(json_object *o, Request **ret)
 {
-    static const char *const members[] = {"state",   "polls",       "next",   "algorithm", "label",
-                                          "request", "transaction", "signer", "reason",    NULL};
+    static const char *const members[] = {"state",  "polls",  "next",    "algorithm",
+                                          "label",  "pair",   "request", "transaction",
+                                          "signer", "reason", NULL};
     _cleanup_(request_freep) Request *request = NULL;
-    const char *algorithm, *label;
     _cleanup_free_ void *der = NULL;
     Lifecycle lifecycle;
+    KeyName key;
     size_t size;
     int r;
 
-    if (json_only_members(o, members) < 0 || json_get_string(o, "algorithm", &algorithm) < 0 ||
-        json_get_string(o, "label", &label) < 0 || key_algorithm_code(algorithm) == 0 ||
-        !label_is_valid(label))
+    if (json_only_members(o, members) < 0 || read_key(o, &key) < 0)
         return -EBADMSG;
     r = read_lifecycle(o, &lifecycle);
     if (r >= 0)
         r = get_bytes(o, "request", &der, &size);
-    /* The strings are copied. */
     if (r >= 0)
-        r = request_new(der, size,
-                        &(KeyName){(char *)(uintptr_t)algorithm, (char *)(uintptr_t)label},
-                        &request);
+        r = request_new(der, size, &key, &request);
     if (r >= 0)
         r = read_scep(o, request);
     if (r >= 0)

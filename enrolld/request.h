@@ -9,6 +9,9 @@
 #include "openssl-util.h"
 #include "trustpoint-config.h"
 
+/* Usage keys ask twice. */
+#define REQUESTS_MAX 2U
+
 typedef struct Request {
     Lifecycle lifecycle;
     KeyName key;
@@ -19,11 +22,13 @@ typedef struct Request {
     char *transaction;
     void *signer; /* DER: the certificate that the key made for itself */
     size_t signer_size;
-    char *reason; /* why it is stuck, one sentence; NULL when it isn't */
+    char *reason;         /* why it is stuck, one sentence; NULL when it isn't */
+    struct Request *next; /* of the other pair, asked for together with this one; NULL for none */
 } Request;
 
 /* Copies the bytes. -EBADMSG for what is no request that its key has signed. */
 int request_new(const void *der, size_t size, const KeyName *key, Request **ret);
+/* With those after it. */
 Request *request_free(Request *request);
 DEFINE_TRIVIAL_CLEANUP_FUNC(Request *, request_free);
 

@@ -4,18 +4,44 @@
 
 #include "trustpoint.h"
 
+bool trustpoint_is_asking(const Trustpoint *t)
+{
+    for (const Request *i = t->record.request; i; i = i->next)
+        if (lifecycle_is_open(&i->lifecycle))
+            return true;
+    return false;
+}
+
+Request *trustpoint_polled_request(const Trustpoint *t, int64_t now)
+{
+    Request *first = NULL;
+
+    for (Request *i = t->record.request; i && t->config; i = i->next)
+        if (lifecycle_is_polling(&i->lifecycle) &&
+            (!first || lifecycle_wait(&i->lifecycle, &t->config->retry, now) <
+                           lifecycle_wait(&first->lifecycle, &t->config->retry, now)))
+            first = i;
+    return first;
+}
+
+bool trustpoint_is_enrolled(const Trustpoint *t)
+{
+    const StoredCertificate *router = t->record.certificates[ROLE_ROUTER];
+
+    return router && (router->key.pair == PAIR_GENERAL || t->record.certificates[ROLE_ENCRYPTION]);
+}
+
 const char *trustpoint_state(const Trustpoint *t)
 {
     const Request *request = t->record.request;
 
-    if (t->record.certificates[ROLE_ROUTER])
-        return request && lifecycle_is_open(&request->lifecycle) ? "renewing" : "enrolled";
+    if (trustpoint_is_enrolled(t))
+        return trustpoint_is_asking(t) ? "renewing" : "enrolled";
     if (!t->record.certificates[ROLE_CA])
         return "none";
     if (!request)
         return "authenticated";
-    return lifecycle_is_open(&request->lifecycle) ? "pending"
-                                                  : request_state_name(request->lifecycle.state);
+    return trustpoint_is_asking(t) ? "pending" : request_state_name(request->lifecycle.state);
 }
 
 static bool is_expired(const StoredCertificate *c, int64_t now)
@@ -59,15 +85,25 @@ static const char *key_problem(const Trustpoint *t, CertificateRole role)
     return t->config && !is_key_configured(t, role) ? "is no longer the configured one" : NULL;
 }
 
+static const char *certificate_words(const Trustpoint *t, CertificateRole role)
+{
+    if (role == ROLE_CA)
+        return "CA";
+    if (role == ROLE_ENCRYPTION)
+        return "encryption";
+    return t->record.certificates[role]->key.pair == PAIR_SIGNATURE ? "signature" : "router";
+}
+
 /* The sentence about one certificate that has a problem. */
 static int certificate_problem(const Trustpoint *t, CertificateRole role, int64_t now,
                                const char *remedy, char **ret)
 {
     const StoredCertificate *c = t->record.certificates[role];
-    const char *what = role == ROLE_CA ? "CA" : "router", *problem;
+    const char *what, *problem;
 
     if (!c)
         return 0;
+    what = certificate_words(t, role);
     problem = key_problem(t, role);
     if (is_expired(c, now))
         return asprintf(ret, "The %s certificate has expired: %s.", what, remedy) < 0 ? -ENOMEM : 1;
@@ -79,19 +115,47 @@ static int certificate_problem(const Trustpoint *t, CertificateRole role, int64_
     return 0;
 }
 
+static const char *pair_words(const Request *request)
+{
+    static const char *const words[_PAIR_MAX] = {
+        [PAIR_GENERAL] = "",
+        [PAIR_SIGNATURE] = " for the signature key",
+        [PAIR_ENCRYPTION] = " for the encryption key",
+    };
+
+    return words[request->key.pair];
+}
+
+/* The sentence about requests that wait for what the operator brings. */
+static int ready_words(const Trustpoint *t, const Request *request, char **ret)
+{
+    if (request->next)
+        return asprintf(ret,
+                        "The two requests wait for their certificates: crypto ca import %s "
+                        "certificate, twice.",
+                        t->name);
+    return asprintf(ret,
+                    "The request%s waits for its certificate: crypto ca import %s certificate.",
+                    pair_words(request), t->name);
+}
+
 /* The sentence about a request that waits, or that came to nothing. */
 static int request_problem(const Trustpoint *t, char **ret)
 {
     const Request *request = t->record.request;
-    const char *reason = request && request->reason ? request->reason : "";
+    const char *reason;
     int n = 0;
 
     if (!request)
         return 0;
+    /* What came to nothing needs somebody. */
+    if (request->next && lifecycle_is_open(&request->lifecycle) &&
+        !lifecycle_is_open(&request->next->lifecycle))
+        request = request->next;
+    reason = request->reason ? request->reason : "";
     switch (request->lifecycle.state) {
     case REQUEST_READY:
-        n = asprintf(ret, "The request waits for its certificate: crypto ca import %s certificate.",
-                     t->name);
+        n = ready_words(t, request, ret);
         break;
     case REQUEST_SENT:
     case REQUEST_PENDING:
@@ -99,8 +163,8 @@ static int request_problem(const Trustpoint *t, char **ret)
                      request->lifecycle.polls, t->config->retry.count, *reason ? ": " : "", reason);
         break;
     case REQUEST_REJECTED:
-        n = asprintf(ret, "The CA rejected the request: %s. Then crypto ca enroll %s.", reason,
-                     t->name);
+        n = asprintf(ret, "The CA rejected the request%s: %s. Then crypto ca enroll %s.",
+                     pair_words(request), reason, t->name);
         break;
     case REQUEST_TIMED_OUT:
         n = asprintf(ret,
@@ -134,14 +198,18 @@ char *trustpoint_detail(const Trustpoint *t, int64_t now)
         return r < 0 ? NULL : text;
     r = certificate_problem(t, ROLE_CA, now, "clear the certificates, then authenticate and enroll",
                             &text);
-    if (r == 0)
-        r = certificate_problem(t, ROLE_ROUTER, now, "enroll again", &text);
+    for (CertificateRole role = ROLE_ROUTER; r == 0 && role < ROLE_MAX; role++)
+        r = certificate_problem(t, role, now, "enroll again", &text);
     if (r != 0)
         return r < 0 ? NULL : text;
     if (!t->record.certificates[ROLE_CA])
         return strdup("Next step: authenticate.");
-    if (!t->record.certificates[ROLE_ROUTER])
-        return strdup("Next step: enroll.");
+    if (!trustpoint_is_enrolled(t))
+        return strdup(t->record.certificates[ROLE_ROUTER]
+                          ? "The encryption key has no certificate: enroll again."
+                      : t->record.certificates[ROLE_ENCRYPTION]
+                          ? "The signature key has no certificate: enroll again."
+                          : "Next step: enroll.");
     if (t->record.renewal.failures > 0)
         return asprintf(&text, "Renewal has failed %" PRIu32 " times; it is tried again.",
                         t->record.renewal.failures) < 0

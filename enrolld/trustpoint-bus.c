@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Trustpoints and their certificates as bus objects: PREFIX/NAME and PREFIX/NAME/ca,
- * PREFIX/NAME/router. */
+ * PREFIX/NAME/router, PREFIX/NAME/encryption. */
 #include "enrolld.h"
 #include "log.h"
 #include "names.h"
@@ -73,10 +73,15 @@ static int find_certificate(sd_bus *bus, const char *path, const char *interface
     return 0;
 }
 
-/* A certificate's handlers are given its trustpoint; the path says which of the two it is. */
+/* A certificate's handlers are given its trustpoint; the path says which it is. */
 static CertificateRole role_of_path(const char *path)
 {
-    return streq(strrchr(path, '/') + 1, certificate_role_name(ROLE_CA)) ? ROLE_CA : ROLE_ROUTER;
+    const char *name = strrchr(path, '/') + 1;
+
+    for (CertificateRole role = 0; role < ROLE_MAX; role++)
+        if (streq(name, certificate_role_name(role)))
+            return role;
+    return ROLE_CA; /* find_certificate() knows the others */
 }
 
 static void strv_free(char **strings)
@@ -163,16 +168,27 @@ int enrollment1_trustpoint_get_request(sd_bus *bus, const char *path, const char
                                        request ? request->size : 0);
 }
 
+int enrollment1_trustpoint_get_second_request(sd_bus *bus, const char *path, const char *interface,
+                                              const char *property, sd_bus_message *reply,
+                                              void *userdata, sd_bus_error *reterr_error)
+{
+    const Trustpoint *t = userdata;
+    const Request *request = t->record.request ? t->record.request->next : NULL;
+
+    return sd_bus_message_append_array(reply, 'y', request ? request->der : NULL,
+                                       request ? request->size : 0);
+}
+
 int enrollment1_trustpoint_get_next_attempt(sd_bus *bus, const char *path, const char *interface,
                                             const char *property, sd_bus_message *reply,
                                             void *userdata, sd_bus_error *reterr_error)
 {
     const Trustpoint *t = userdata;
-    const Request *request = t->record.request;
     int64_t now = trustpoints_now(t->set), at = 0;
 
-    if (t->config && request && lifecycle_is_polling(&request->lifecycle))
-        at = now + lifecycle_wait(&request->lifecycle, &t->config->retry, now);
+    if (t->config && trustpoint_polled_request(t, now))
+        at = now +
+             lifecycle_wait(&trustpoint_polled_request(t, now)->lifecycle, &t->config->retry, now);
     else if (trustpoint_renewal_wait(t, now) >= 0)
         at = now + trustpoint_renewal_wait(t, now);
     return sd_bus_message_append(reply, "x", at);
@@ -200,8 +216,12 @@ int enrollment1_certificate_get_key_usage(sd_bus *bus, const char *path, const c
                                           const char *property, sd_bus_message *reply,
                                           void *userdata, sd_bus_error *reterr_error)
 {
-    /* One key pair for all: there are no usage keys (one for signatures, one for encryption). */
-    return sd_bus_message_append(reply, "s", "General Purpose");
+    static const char *const words[_PAIR_MAX] = {[PAIR_GENERAL] = "General Purpose",
+                                                 [PAIR_SIGNATURE] = "Signature",
+                                                 [PAIR_ENCRYPTION] = "Encryption"};
+    const StoredCertificate *c = trustpoint_certificate(userdata, role_of_path(path));
+
+    return sd_bus_message_append(reply, "s", words[c->key.pair]);
 }
 
 int enrollment1_certificate_get_status(sd_bus *bus, const char *path, const char *interface,
@@ -345,9 +365,9 @@ void announce_trustpoint_changed(Manager *m, const Trustpoint *t)
     int r = trustpoint_path(t, &path);
 
     if (r >= 0)
-        r = sd_bus_emit_properties_changed(server_bus(m->server), path,
-                                           ENROLLMENT_TRUSTPOINT_INTERFACE, "State", "Detail",
-                                           "Method", "Request", "NextAttempt", NULL);
+        r = sd_bus_emit_properties_changed(
+            server_bus(m->server), path, ENROLLMENT_TRUSTPOINT_INTERFACE, "State", "Detail",
+            "Method", "Request", "SecondRequest", "NextAttempt", NULL);
     announced(r, path);
 }
 
@@ -375,10 +395,10 @@ void announce_certificate_changed(Manager *m, const Trustpoint *t, CertificateRo
     int r = certificate_path(t, role, &path);
 
     if (r >= 0 && replaced)
-        r = sd_bus_emit_properties_changed(bus, path, ENROLLMENT_CERTIFICATE_INTERFACE, "Status",
-                                           "SerialNumber", "Subject", "Issuer", "NotBefore",
-                                           "NotAfter", "SHA1Fingerprint", "SHA256Fingerprint",
-                                           "Certificate", NULL);
+        r = sd_bus_emit_properties_changed(bus, path, ENROLLMENT_CERTIFICATE_INTERFACE, "KeyUsage",
+                                           "Status", "SerialNumber", "Subject", "Issuer",
+                                           "NotBefore", "NotAfter", "SHA1Fingerprint",
+                                           "SHA256Fingerprint", "Certificate", NULL);
     else if (r >= 0)
         r = sd_bus_emit_properties_changed(bus, path, ENROLLMENT_CERTIFICATE_INTERFACE, "Status",
                                            NULL);

@@ -43,6 +43,24 @@ const char *enrollment_method_name(EnrollmentMethod method)
 
 /* --- Keys and usages -------------------------------------------------------------------------- */
 
+static const char *const pair_names[_PAIR_MAX] = {
+    [PAIR_GENERAL] = "general", [PAIR_SIGNATURE] = "signature", [PAIR_ENCRYPTION] = "encryption"};
+
+const char *key_pair_name(KeyPair pair)
+{
+    return pair_names[pair];
+}
+
+int key_pair_from_name(const char *name, KeyPair *ret)
+{
+    for (size_t i = 0; i < _PAIR_MAX; i++)
+        if (streq(pair_names[i], name)) {
+            *ret = (KeyPair)i;
+            return 0;
+        }
+    return -EINVAL;
+}
+
 void key_name_done(KeyName *key)
 {
     free(key->algorithm);
@@ -52,7 +70,7 @@ void key_name_done(KeyName *key)
 
 int key_name_copy(const KeyName *from, KeyName *to)
 {
-    KeyName copy = {strdup(from->algorithm), strdup(from->label)};
+    KeyName copy = {strdup(from->algorithm), strdup(from->label), from->pair};
 
     if (!copy.algorithm || !copy.label) {
         key_name_done(&copy);
@@ -107,6 +125,19 @@ const char *key_usage_render(unsigned usage, char buffer[KEY_USAGE_TEXT_SIZE])
             n += (size_t)snprintf(buffer + n, KEY_USAGE_TEXT_SIZE - n, ",%s",
                                   key_usage_words[i].name);
     return buffer;
+}
+
+unsigned key_usage_of_pair(const TrustpointConfig *config, KeyPair pair)
+{
+    const unsigned signature = KU_DIGITAL_SIGNATURE | KU_NON_REPUDIATION;
+    unsigned given = config->key_usage_given ? config->key_usage : 0;
+
+    if (pair == PAIR_SIGNATURE)
+        return given & signature ? given & signature : KU_DIGITAL_SIGNATURE;
+    if (pair == PAIR_ENCRYPTION)
+        return given & ~signature ? given & ~signature : KU_KEY_ENCIPHERMENT | KU_DATA_ENCIPHERMENT;
+    /* A CA elsewhere decides what goes without saying. */
+    return config->method == METHOD_SELF ? config->key_usage : given;
 }
 
 /* --- Reading ---------------------------------------------------------------------------------- */

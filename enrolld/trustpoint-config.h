@@ -10,14 +10,29 @@
 #include "cleanup.h"
 #include "lifecycle.h"
 
+/* Usage keys are two pairs of one label, each with a certificate of its own. */
+typedef enum KeyPair {
+    PAIR_GENERAL, /* one pair for everything */
+    PAIR_SIGNATURE,
+    PAIR_ENCRYPTION,
+    _PAIR_MAX,
+} KeyPair;
+
+/* "general", "signature", "encryption" */
+const char *key_pair_name(KeyPair pair);
+/* -EINVAL for what is none. */
+int key_pair_from_name(const char *name, KeyPair *ret);
+
 /* A key of keyd. */
 typedef struct KeyName {
     char *algorithm;
     char *label;
+    KeyPair pair; /* of a configured one not known: general */
 } KeyName;
 
 void key_name_done(KeyName *key);
 int key_name_copy(const KeyName *from, KeyName *to);
+/* Whatever the pair. */
 bool key_name_equal(const KeyName *a, const KeyName *b);
 /* The code that the router prints for an algorithm: rsa 1, ... ; 0 when there is no such algorithm.
  */
@@ -80,3 +95,6 @@ DEFINE_TRIVIAL_CLEANUP_FUNC(TrustpointConfig *, trustpoint_config_list_free);
  * the bits. */
 #define KEY_USAGE_TEXT_SIZE 160U
 const char *key_usage_render(unsigned usage, char buffer[KEY_USAGE_TEXT_SIZE]);
+
+/* Which of the configured usages, or of those that go without saying, are a pair's. */
+unsigned key_usage_of_pair(const TrustpointConfig *config, KeyPair pair);

@@ -227,21 +227,32 @@ static int install_ca(Trustpoints *t, Trustpoint *trustpoint, const char *serial
     }
     record_done(&trustpoint->record);
     trustpoint->record = record;
-    trustpoint->key_states[ROLE_ROUTER] = KEY_UNKNOWN;
+    for (CertificateRole role = ROLE_ROUTER; role < ROLE_MAX; role++)
+        trustpoint->key_states[role] = KEY_UNKNOWN;
+    trustpoint->key_states[ROLE_CA] = KEY_SAME;
+    floor_by_certificates(t);
     return 0;
 }
 
-static int install_router(Trustpoints *t, Trustpoint *trustpoint, StoredCertificate *certificate)
+int trustpoint_install_router(Trustpoints *t, Trustpoint *trustpoint, StoredCertificate *router,
+                              StoredCertificate *encryption)
 {
+    StoredCertificate *const new[ROLE_MAX] = {
+        [ROLE_ROUTER] = router, [ROLE_ENCRYPTION] = encryption};
     Record record = trustpoint->record;
     int r;
 
-    record.certificates[ROLE_ROUTER] = certificate;
+    for (CertificateRole role = ROLE_ROUTER; role < ROLE_MAX; role++)
+        record.certificates[role] = new[role];
     r = record_write_at(t->state_fd, &record);
     if (r < 0)
         return r;
-    stored_certificate_free(trustpoint->record.certificates[ROLE_ROUTER]);
-    trustpoint->record.certificates[ROLE_ROUTER] = certificate;
+    for (CertificateRole role = ROLE_ROUTER; role < ROLE_MAX; role++) {
+        stored_certificate_free(trustpoint->record.certificates[role]);
+        trustpoint->key_states[role] = new[role] ? KEY_SAME : KEY_UNKNOWN;
+    }
+    trustpoint->record = record;
+    floor_by_certificates(t);
     return 0;
 }
 
@@ -254,12 +265,10 @@ int trustpoint_install(Trustpoints *t, Trustpoint *trustpoint, CertificateRole r
     r = stored_certificate_new(der, size, key, &certificate);
     if (r >= 0)
         r = role == ROLE_CA ? install_ca(t, trustpoint, serial, certificate)
-                            : install_router(t, trustpoint, certificate);
+                            : trustpoint_install_router(t, trustpoint, certificate, NULL);
     if (r < 0)
         return r;
     TAKE_PTR(certificate);
-    trustpoint->key_states[role] = KEY_SAME;
-    floor_by_certificates(t);
     return 0;
 }
 
@@ -332,21 +341,20 @@ int trustpoint_set_request(Trustpoints *t, Trustpoint *trustpoint, Request *requ
     r = record_write_at(t->state_fd, &record);
     if (r < 0)
         return r;
-    request_free(trustpoint->record.request);
+    if (request != trustpoint->record.request)
+        request_free(trustpoint->record.request);
     trustpoint->record.request = request;
     return 0;
 }
 
-int trustpoint_request_event(Trustpoints *t, Trustpoint *trustpoint, RequestEvent event,
-                             const char *reason)
+int trustpoint_request_event(Trustpoints *t, Trustpoint *trustpoint, Request *request,
+                             RequestEvent event, const char *reason)
 {
-    Request *request = trustpoint->record.request;
-    Lifecycle before;
+    Lifecycle before = request->lifecycle;
     int r;
 
-    if (!request || !trustpoint->config)
+    if (!trustpoint->config)
         return -EINVAL;
-    before = request->lifecycle;
     r = lifecycle_apply(&request->lifecycle, event, &trustpoint->config->retry, trustpoints_now(t));
     if (r >= 0)
         r = request_set_reason(request, reason);
@@ -370,8 +378,7 @@ int64_t trustpoint_renewal_wait(const Trustpoint *t, int64_t now)
     RenewalTimes times;
 
     if (!t->config || t->config->auto_enroll == 0 || t->config->method != METHOD_SCEP ||
-        t->record.serial || !t->record.certificates[ROLE_ROUTER] ||
-        (t->record.request && lifecycle_is_open(&t->record.request->lifecycle)))
+        t->record.serial || !t->record.certificates[ROLE_ROUTER] || trustpoint_is_asking(t))
         return -ENODATA;
     times = renewal_times(t);
     return renewal_wait(&times, &t->record.renewal, now);
@@ -388,27 +395,63 @@ int trustpoint_renewal_failed(Trustpoints *t, Trustpoint *trustpoint)
     return record_write_at(t->state_fd, &trustpoint->record);
 }
 
-int trustpoint_install_answer(Trustpoints *t, Trustpoint *trustpoint, const void *der, size_t size)
+/* Takes one out of those that go together. */
+static Request *unlink_request(Record *record, const Request *request)
 {
+    Request **p = &record->request, *found;
+
+    while (*p != request)
+        p = &(*p)->next;
+    found = *p;
+    *p = found->next;
+    found->next = NULL;
+    return found;
+}
+
+static void link_request(Record *record, Request *request, Request *next)
+{
+    Request **p = &record->request;
+
+    while (*p != next)
+        p = &(*p)->next;
+    *p = request;
+    request->next = next;
+}
+
+void trustpoint_drop_request(Trustpoint *trustpoint, Request *request)
+{
+    request_free(unlink_request(&trustpoint->record, request));
+}
+
+int trustpoint_install_answer(Trustpoints *t, Trustpoint *trustpoint, const Request *request,
+                              const void *der, size_t size)
+{
+    CertificateRole role = certificate_role_of_pair(request->key.pair);
+    Request *next = request->next, *over;
     Record record = trustpoint->record;
     StoredCertificate *certificate;
     int r;
 
-    r = stored_certificate_new(der, size, &record.request->key, &certificate);
+    r = stored_certificate_new(der, size, &request->key, &certificate);
     if (r < 0)
         return r;
-    record.certificates[ROLE_ROUTER] = certificate;
-    record.request = NULL;
+    over = unlink_request(&record, request);
+    record.certificates[role] = certificate;
+    if (request->key.pair == PAIR_GENERAL)
+        record.certificates[ROLE_ENCRYPTION] = NULL;
     record.renewal = (Renewal){0};
     r = record_write_at(t->state_fd, &record);
     if (r < 0) {
         stored_certificate_free(certificate);
+        link_request(&record, over, next);
         return r;
     }
-    stored_certificate_free(trustpoint->record.certificates[ROLE_ROUTER]);
-    request_free(trustpoint->record.request);
+    for (CertificateRole i = ROLE_ROUTER; i < ROLE_MAX; i++)
+        if (record.certificates[i] != trustpoint->record.certificates[i])
+            stored_certificate_free(trustpoint->record.certificates[i]);
+    request_free(over);
     trustpoint->record = record;
-    trustpoint->key_states[ROLE_ROUTER] = KEY_SAME;
+    trustpoint->key_states[role] = KEY_SAME;
     floor_by_certificates(t);
     return 0;
 }

@@ -67,6 +67,10 @@ int trustpoints_configure(Trustpoints *t, TrustpointConfig *list, trustpoint_cha
  */
 int trustpoint_install(Trustpoints *t, Trustpoint *trustpoint, CertificateRole role,
                        const char *serial, const void *der, size_t size, const KeyName *key);
+/* Keeps the router's new certificates, both or none. Without one for the encryption pair there is
+ * none any more. Takes them over on success. */
+int trustpoint_install_router(Trustpoints *t, Trustpoint *trustpoint, StoredCertificate *router,
+                              StoredCertificate *encryption);
 /* Takes a serial number, which is never given out again, whatever happens to its certificate. The
  * caller frees. */
 int trustpoint_take_serial(Trustpoints *t, Trustpoint *trustpoint, char **ret);
@@ -75,19 +79,23 @@ int trustpoint_take_serial(Trustpoints *t, Trustpoint *trustpoint, char **ret);
 int trustpoint_install_authority(Trustpoints *t, Trustpoint *trustpoint, const ReceivedList *list);
 /* Takes over the offer, NULL for none. */
 void trustpoint_offer(Trustpoint *trustpoint, AuthorityOffer *offer);
-/* Writes down a request in place of the one that was; NULL: none any more. Takes it over on
- * success.
- */
+/* Writes down a request in place of the one that was, which may be the same; NULL: none any more.
+ * Takes it over on success. */
 int trustpoint_set_request(Trustpoints *t, Trustpoint *trustpoint, Request *request);
-/* Writes down what has become of the request. reason: one sentence without its end, or NULL. */
-int trustpoint_request_event(Trustpoints *t, Trustpoint *trustpoint, RequestEvent event,
-                             const char *reason);
+/* Writes down what has become of one of its requests. reason: one sentence without its end, or
+ * NULL. */
+int trustpoint_request_event(Trustpoints *t, Trustpoint *trustpoint, Request *request,
+                             RequestEvent event, const char *reason);
 /* Is it renewed by itself, and when? Seconds; -ENODATA when it isn't, or has nothing to renew. */
 int64_t trustpoint_renewal_wait(const Trustpoint *t, int64_t now);
 /* Writes down that a renewal came to nothing. */
 int trustpoint_renewal_failed(Trustpoints *t, Trustpoint *trustpoint);
-/* The certificate that was asked for: it is there and the request is over, in one step. */
-int trustpoint_install_answer(Trustpoints *t, Trustpoint *trustpoint, const void *der, size_t size);
+/* Forgets one of its requests, in memory only. */
+void trustpoint_drop_request(Trustpoint *trustpoint, Request *request);
+/* The certificate that one of its requests asked for: it is there and the request is over, in one
+ * step. Only that for a general pair takes the place of those for usage keys. */
+int trustpoint_install_answer(Trustpoints *t, Trustpoint *trustpoint, const Request *request,
+                              const void *der, size_t size);
 /* Forgets all certificates, and the request. */
 int trustpoint_clear(Trustpoints *t, Trustpoint *trustpoint);
 /* Frees a trustpoint that is neither configured nor has certificates; true when it is gone. */
@@ -95,6 +103,12 @@ bool trustpoint_collect(Trustpoints *t, Trustpoint *trustpoint);
 
 /* --- What is shown ---------------------------------------------------------------------------- */
 
+/* Of the requests about which the CA is asked again, the one that is due first; NULL for none. */
+Request *trustpoint_polled_request(const Trustpoint *t, int64_t now);
+/* Does a request wait for a certificate? */
+bool trustpoint_is_asking(const Trustpoint *t);
+/* Has it all the certificates that its keys need? */
+bool trustpoint_is_enrolled(const Trustpoint *t);
 const char *trustpoint_state(const Trustpoint *t);
 /* One sentence. The caller frees; NULL when out of memory. */
 char *trustpoint_detail(const Trustpoint *t, int64_t now);

@@ -238,8 +238,6 @@ int key_sign(Key *k, Digest digest, DerSpan input, int (*check)(DerSpan piece, v
     size_t size = (size_t)EVP_PKEY_get_size(k->pkey);
     int r;
 
-    if (!key_signs(k))
-        return -EPERM;
     if (!key_algorithm_takes_digest(k->algorithm, digest))
         return -EINVAL;
     signature = malloc(size);

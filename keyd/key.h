@@ -42,7 +42,7 @@ int key_new(const KeyAlgorithm *algorithm, const char *label, const char *usage,
 /* Takes over encryption, on failure too: the partner of a signature pair that nobody else uses yet.
  * -EINVAL when they do not go together. */
 int key_join(Key *signature, Key *encryption);
-/* Encryption pairs do not. */
+/* Encryption pairs do not, except for their certificates: typed-sign.h. */
 bool key_signs(const Key *k);
 Key *key_ref(Key *k);
 Key *key_unref(Key *k);

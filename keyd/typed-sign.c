@@ -98,6 +98,8 @@ static void collect_subjects(TypedSign *t, Store *store, const KeyRights *rights
             subject = store_find(store, pair->algorithm, pair->label);
             if (subject)
                 t->subjects[t->n_subjects++] = key_ref(subject);
+            if (subject && subject->encryption && t->n_subjects < TYPED_SIGN_SUBJECTS_MAX)
+                t->subjects[t->n_subjects++] = key_ref(subject->encryption);
         }
     }
 }
@@ -334,6 +336,9 @@ int typed_sign(const TypedSign *t, uint8_t **ret, size_t *ret_size, const char *
 
     if (purposes[t->purpose].decrypts)
         return decrypt(t, ret, ret_size, ret_reason);
+    r = check_usage(t, ret_reason);
+    if (r < 0)
+        return r;
     if (!key_algorithm_takes_digest(t->key->algorithm, t->digest))
         return refuse(-EINVAL, ret_reason, "the key does not sign that digest");
     switch (t->purpose) {

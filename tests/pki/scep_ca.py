@@ -3,7 +3,8 @@
 
     scep_ca.py FOLDER
 
-keeps its certificates in FOLDER, writes root.pem there, prints its port, and does at each request what FOLDER/mode says: "grant", "old" (grant what began long ago), "pending", "fail N",
+keeps its certificates in FOLDER, writes root.pem there, prints its port, and does at each request what FOLDER/mode says: "grant", "old" (grant what began long ago), "pending",
+"then-pending" (grants once), "fail N",
 "ra" (with certificates of a registration authority), or the name of something to get wrong (see Server.answer). FOLDER/log has what it was asked.
 """
 
@@ -201,6 +202,8 @@ class Server:
             self.requests[request.transaction] = request.content
         if mode == "replay" and self.last:
             return self.last
+        if mode == "then-pending":
+            (self.folder / "mode").write_text("pending")
         attributes = {"message_type": "3", "transaction": request.transaction, "status": "0", "sender_nonce": os.urandom(16),
                       "recipient_nonce": request.nonce}
         if mode == "pending" or mode.startswith("fail"):

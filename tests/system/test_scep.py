@@ -213,6 +213,32 @@ def test_pending_survives(machine, authority):
     assert "\n20 " in authority.log()
 
 
+def test_usage_keys(machine, authority):
+    """Two requests; the second waits, over a kill, while the first is granted."""
+    machine.run(["chancery", "-c", "crypto key generate rsa usage-keys pairs"], ADMIN, stdin="2048\n")
+    configure(machine, "crypto ca trustpoint usage", f"enrollment url {authority.url}", *LINES, "rsakeypair pairs")
+    authority.set("grant")
+    assert say(machine, f"crypto ca authenticate usage fingerprint {fingerprint(machine, f'{FOLDER}/root.pem')}")[0] == 0
+    authority.set("other-key")
+    status, said = enroll(machine, "usage")
+    assert status != 0 and "another key" in said and state(machine, "usage")["state"] == "authenticated", said
+    authority.set("then-pending")
+    status, said = enroll(machine, "usage")
+    assert status == 0 and "has not decided" in said and "CN=core.example" in said, said
+    assert state(machine, "usage")["state"] == "pending" and usages(machine, "usage") == ["Signature"]
+    authority.set("grant")
+    make_due(machine)
+    wait_for(lambda: state(machine, "usage")["state"] == "enrolled", "the poll")
+    assert usages(machine, "usage") == ["Signature", "Encryption"]
+    status, said = enroll(machine, "usage")
+    assert status == 0 and said.count("Serial Number :") == 2 and state(machine, "usage")["state"] == "enrolled", said
+
+
+def usages(machine, name):
+    shown = machine.chancery(f"show crypto ca certificates {name} | json").stdout
+    return [c["key-usage"] for c in json.loads(shown[shown.index("["):]) if c["role"] != "ca"]
+
+
 def make_due(machine):
     """As after a long time switched off: the file is changed while nobody has it open."""
     machine.run(["systemctl", "stop", "chancery-enrolld"])

@@ -329,6 +329,64 @@ static void test_what_is_said(void **state)
     scratch_remove(fd, path);
 }
 
+/* --- Usage keys ------------------------------------------------------------------------------- */
+
+static StoredCertificate *leaf_for(Trustpoints *t, Trustpoint *tp, KeyPair pair)
+{
+    KeyName key = router_key;
+    _cleanup_free_ char *serial = NULL;
+    _cleanup_free_ void *der = NULL;
+    StoredCertificate *c;
+    size_t size;
+
+    key.pair = pair;
+    assert_int_equal(trustpoint_take_serial(t, tp, &serial), 0);
+    assert_int_equal(make(tp, ROLE_ROUTER, serial, time(NULL), 200, &der, &size), 0);
+    assert_int_equal(stored_certificate_new(der, size, &key, &c), 0);
+    return c;
+}
+
+static void test_usage_keys(void **state)
+{
+    char path[32];
+    int fd = scratch_open(path);
+    int64_t now = time(NULL);
+    Trustpoints t;
+    Trustpoint *tp = enrolled(&t, path, now);
+
+    assert_int_equal(trustpoint_install_router(&t, tp, leaf_for(&t, tp, PAIR_SIGNATURE), NULL), 0);
+    assert_string_equal(trustpoint_state(tp), "authenticated");
+    assert_detail(tp, now, "The encryption key has no certificate");
+    assert_int_equal(trustpoint_install_router(&t, tp, leaf_for(&t, tp, PAIR_SIGNATURE),
+                                               leaf_for(&t, tp, PAIR_ENCRYPTION)),
+                     0);
+    assert_string_equal(trustpoint_state(tp), "enrolled");
+    trustpoints_done(&t);
+
+    load(&t, path, 0);
+    configure_self(&t);
+    tp = trustpoint_find(&t, NAME);
+    assert_string_equal(trustpoint_state(tp), "enrolled");
+    assert_int_equal(trustpoint_certificate(tp, ROLE_ROUTER)->key.pair, PAIR_SIGNATURE);
+    assert_int_equal(trustpoint_certificate(tp, ROLE_ENCRYPTION)->key.pair, PAIR_ENCRYPTION);
+    tp->key_states[ROLE_ENCRYPTION] = KEY_REPLACED;
+    assert_detail(tp, now, "of the encryption certificate was replaced");
+
+    /* One for everything. */
+    enroll_at(&t, tp, now);
+    assert_null(trustpoint_certificate(tp, ROLE_ENCRYPTION));
+    assert_string_equal(trustpoint_state(tp), "enrolled");
+    assert_detail(tp, now, "Ready");
+
+    /* What stands in the wrong place is no record. */
+    assert_int_equal(trustpoint_install_router(&t, tp, leaf_for(&t, tp, PAIR_ENCRYPTION), NULL), 0);
+    trustpoints_done(&t);
+    load(&t, path, 0);
+    assert_int_equal(corrupt_files, 1);
+    trustpoints_done(&t);
+    scratch_remove(fd, path);
+}
+
 static void record_name(char ret[64])
 {
     char hash[LABEL_FILE_NAME_SIZE];
@@ -502,7 +560,7 @@ int main(void)
         cmocka_unit_test(test_unconfigured), cmocka_unit_test(test_changes),
         cmocka_unit_test(test_what_is_said), cmocka_unit_test(test_corruption),
         cmocka_unit_test(test_killed),       cmocka_unit_test(test_clock_floor),
-        cmocka_unit_test(test_identity),
+        cmocka_unit_test(test_identity),     cmocka_unit_test(test_usage_keys),
     };
 
     return cmocka_run_group_tests_name("trustpoint", tests, setup, teardown);

@@ -19,7 +19,7 @@ typedef struct Fixture {
     char path[64];
     Store *store;
     KeyRights *rights;
-    Key *root, *leaf, *other;
+    Key *root, *leaf, *other, *pairs;
 } Fixture;
 
 typedef struct Bytes {
@@ -46,6 +46,24 @@ static Key *add_key(Store *store, const char *algorithm, const char *label)
     return store_find(store, algorithm, label);
 }
 
+static Key *add_usage_keys(Store *store, const char *label)
+{
+    static const char *const usages[] = {KEY_USAGE_SIGNATURE, KEY_USAGE_ENCRYPTION};
+    const KeyAlgorithm *rsa = key_algorithm_find("rsa");
+    Key *keys[2] = {NULL, NULL};
+
+    for (size_t i = 0; i < 2; i++) {
+        EVP_PKEY *pkey = NULL;
+
+        assert_int_equal(key_generate(rsa, 1024, NULL, NULL, &pkey), 0);
+        assert_int_equal(key_new(rsa, label, usages[i], 0, pkey, &keys[i]), 0);
+    }
+    assert_int_equal(key_join(keys[0], keys[1]), 0);
+    assert_true(store_publish(store, keys[0]) >= 0);
+    key_unref(keys[0]);
+    return store_find(store, "rsa", label);
+}
+
 static int setup(void **state)
 {
     static const uint8_t zeros[KEK_SIZE];
@@ -54,7 +72,8 @@ static int setup(void **state)
         "\"system-trustpoint\": {\"keypair\": {\"algorithm\": \"ecdsanistp256\", \"label\": "
         "\"leaf\"},"
         " \"ca-keypair\": {\"algorithm\": \"rsa\", \"label\": \"root\"}},"
-        "\"core\": {\"keypair\": {\"algorithm\": \"ed25519\", \"label\": \"other\"}}}}";
+        "\"core\": {\"keypair\": {\"algorithm\": \"ed25519\", \"label\": \"other\"}},"
+        "\"usage\": {\"keypair\": {\"algorithm\": \"rsa\", \"label\": \"pairs\"}}}}";
     _cleanup_json_ json_object *o = NULL;
     static Fixture f;
     Kek *kek = NULL;
@@ -67,6 +86,7 @@ static int setup(void **state)
     f.root = add_key(f.store, "rsa", "root");
     f.leaf = add_key(f.store, "ecdsanistp256", "leaf");
     f.other = add_key(f.store, "ed25519", "other");
+    f.pairs = add_usage_keys(f.store, "pairs");
     assert_int_equal(json_parse(section, STRLEN(section), &o), 0);
     assert_int_equal(key_rights_new(o, &f.rights), 0);
     *state = &f;
@@ -192,6 +212,22 @@ static Bytes request_finish(X509_REQ *request)
     b.size = (size_t)n;
     X509_REQ_free(request);
     return b;
+}
+
+/* The encryption pair signs what it needs to get its certificate, for itself, and nothing else. */
+static void test_usage_keys(void **state)
+{
+    Fixture *f = *state;
+    _cleanup_bytes_ Bytes signature = request_finish(request_new(f->pairs)),
+                          encryption = request_finish(request_new(f->pairs->encryption));
+
+    assert_int_equal(sign(f, f->pairs->encryption, PURPOSE_ENVELOPE, &encryption), -EPERM);
+    assert_int_equal(sign(f, f->pairs->encryption, PURPOSE_TLS_CLIENT, &encryption), -EPERM);
+    assert_int_equal(sign(f, f->pairs->encryption, PURPOSE_CERTIFICATE, &encryption), -EPERM);
+    assert_int_equal(sign(f, f->pairs->encryption, PURPOSE_CERTIFICATE_REQUEST, &signature),
+                     -EPERM);
+    assert_int_equal(sign(f, f->pairs->encryption, PURPOSE_CERTIFICATE_REQUEST, &encryption), 0);
+    assert_int_equal(sign(f, f->pairs, PURPOSE_CERTIFICATE_REQUEST, &signature), 0);
 }
 
 static void test_request(void **state)
@@ -738,6 +774,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_request),
+        cmocka_unit_test(test_usage_keys),
         cmocka_unit_test(test_request_damaged),
         cmocka_unit_test(test_request_content),
         cmocka_unit_test(test_request_attribute_twice),
