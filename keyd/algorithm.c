@@ -20,6 +20,9 @@ static const char *const digest_names[] = {
     [DIGEST_SHA256] = "sha256",
     [DIGEST_SHA384] = "sha384",
     [DIGEST_SHA512] = "sha512",
+    [DIGEST_SHA256_PSS] = "sha256-pss",
+    [DIGEST_SHA384_PSS] = "sha384-pss",
+    [DIGEST_SHA512_PSS] = "sha512-pss",
 };
 
 typedef struct SignatureNames {
@@ -87,15 +90,23 @@ const EVP_MD *digest_to_md(Digest digest)
 {
     switch (digest) {
     case DIGEST_SHA256:
+    case DIGEST_SHA256_PSS:
         return EVP_sha256();
     case DIGEST_SHA384:
+    case DIGEST_SHA384_PSS:
         return EVP_sha384();
     case DIGEST_SHA512:
+    case DIGEST_SHA512_PSS:
         return EVP_sha512();
     case DIGEST_NONE:
         break;
     }
     return NULL;
+}
+
+bool digest_is_pss(Digest digest)
+{
+    return digest >= DIGEST_SHA256_PSS;
 }
 
 static const SignatureNames *signature_find(const KeyAlgorithm *algorithm, Digest digest)
@@ -108,7 +119,8 @@ static const SignatureNames *signature_find(const KeyAlgorithm *algorithm, Diges
 
 bool key_algorithm_takes_digest(const KeyAlgorithm *algorithm, Digest digest)
 {
-    return signature_find(algorithm, digest) != NULL;
+    return digest_is_pss(digest) ? algorithm->family == KEY_FAMILY_RSA
+                                 : signature_find(algorithm, digest) != NULL;
 }
 
 DerSpan signature_algorithm_identifier(const KeyAlgorithm *algorithm, Digest digest)

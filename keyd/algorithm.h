@@ -30,6 +30,9 @@ typedef enum Digest {
     DIGEST_SHA256,
     DIGEST_SHA384,
     DIGEST_SHA512,
+    DIGEST_SHA256_PSS, /* rsa, in TLS only: RSASSA-PSS, RFC 8446 section 4.2.3 */
+    DIGEST_SHA384_PSS,
+    DIGEST_SHA512_PSS,
 } Digest;
 
 /* RSA keys with which users of the router log in elsewhere over ssh; the label is the user. */
@@ -54,6 +57,7 @@ int digest_from_string(const char *name, Digest *ret);
 
 /* NULL for DIGEST_NONE. */
 const EVP_MD *digest_to_md(Digest digest);
+bool digest_is_pss(Digest digest);
 
 /* Does this kind of key sign that digest? */
 bool key_algorithm_takes_digest(const KeyAlgorithm *algorithm, Digest digest);

@@ -5,7 +5,9 @@
 
 static int read_digest(uint8_t code, Digest *ret)
 {
-    static const Digest digests[] = {DIGEST_NONE, DIGEST_SHA256, DIGEST_SHA384, DIGEST_SHA512};
+    static const Digest digests[] = {DIGEST_NONE,      DIGEST_SHA256,     DIGEST_SHA384,
+                                     DIGEST_SHA512,    DIGEST_SHA256_PSS, DIGEST_SHA384_PSS,
+                                     DIGEST_SHA512_PSS};
 
     if (code >= sizeof digests / sizeof digests[0])
         return -EBADMSG;

@@ -206,9 +206,9 @@ static int sign_digest(Key *k, Digest digest, DerSpan input,
     if (r < 0)
         return r;
     if (signer_finish(signer, signature, size) < 0)
-        /* The one thing that a caller can get wrong: PKCS#1 needs room for the digest and 11 bytes.
-         */
-        return k->algorithm->family == KEY_FAMILY_RSA && k->bits < 1024 ? -EINVAL : -EIO;
+        /* The one thing that a caller can get wrong: PKCS#1 needs room for the digest and 11 bytes,
+         * PSS for two digests of up to 64 bytes. */
+        return k->algorithm->family == KEY_FAMILY_RSA && k->bits < 1042 ? -EINVAL : -EIO;
     signer_give(&k->signers, TAKE_PTR(signer));
     return 0;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "signer.h"
 
+#include <openssl/rsa.h>
+
 #include "openssl-util.h"
 
 /* Of all keys: they take memory for secrets, of which there is little. */
@@ -41,6 +43,15 @@ void signers_done(Signers *signers)
         signer_free(take_kept(signers, i));
 }
 
+/* As TLS wants it: MGF1 with the same digest, which is the default, and as much salt. */
+static int use_pss(EVP_PKEY_CTX *key)
+{
+    return EVP_PKEY_CTX_set_rsa_padding(key, RSA_PKCS1_PSS_PADDING) == 1 &&
+                   EVP_PKEY_CTX_set_rsa_pss_saltlen(key, RSA_PSS_SALTLEN_DIGEST) == 1
+               ? 0
+               : -EIO;
+}
+
 static int signer_new(EVP_PKEY *pkey, Digest digest, Signer **ret)
 {
     _cleanup_(signer_freep) Signer *s = calloc(1, sizeof *s);
@@ -56,7 +67,8 @@ static int signer_new(EVP_PKEY *pkey, Digest digest, Signer **ret)
     s->key = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
     if (!s->md || !s->hash || !s->key)
         return -ENOMEM;
-    if (EVP_PKEY_sign_init(s->key) != 1 || EVP_PKEY_CTX_set_signature_md(s->key, s->md) != 1)
+    if (EVP_PKEY_sign_init(s->key) != 1 || EVP_PKEY_CTX_set_signature_md(s->key, s->md) != 1 ||
+        (digest_is_pss(digest) && use_pss(s->key) < 0))
         return -EIO;
     *ret = TAKE_PTR(s);
     return 0;

@@ -145,7 +145,10 @@ static int work_set_digest(sd_bus_message *m, const SignCall *c, TypedSign *t,
                            sd_bus_error *reterr_error)
 {
     if (digest_from_string(c->digest, &t->digest) < 0)
-        return refuse(m, c, "the digest has to be sha256, sha384 or sha512, or empty for ed25519",
+        return refuse(m, c,
+                      "the digest has to be sha256, sha384 or sha512, for rsa keys in TLS with "
+                      "-pss, or empty for "
+                      "ed25519",
                       reterr_error);
     if (!key_algorithm_takes_digest(t->key->algorithm, t->digest))
         return refuse(m, c, "the key does not sign that digest", reterr_error);

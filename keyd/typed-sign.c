@@ -18,17 +18,18 @@ static const struct {
     const char *name, *caller;
     size_t size_max;
     bool enrols; /* what a pair has to sign to get a certificate, an encryption pair too */
-    bool decrypts;
+    bool decrypts, is_tls;
 } purposes[] = {
-    [PURPOSE_CERTIFICATE_REQUEST] = {"certificate-request", "enrolld", TBS_SIZE_MAX, true, false},
-    [PURPOSE_CERTIFICATE] = {"certificate", "enrolld", TBS_SIZE_MAX, false, false},
-    [PURPOSE_ENVELOPE] = {"envelope", "dossierd", ENVELOPE_SIZE_MAX, false, false},
-    [PURPOSE_SCEP_CERTIFICATE] = {"scep-certificate", "enrolld", TBS_SIZE_MAX, true, false},
-    [PURPOSE_SCEP] = {"scep", "enrolld", SCEP_ATTRIBUTES_SIZE_MAX, true, false},
-    [PURPOSE_SCEP_DECRYPT] = {"scep-decrypt", "enrolld", RSA_BITS_MAX / 8, false, true},
-    [PURPOSE_TLS_CLIENT] = {"tls-client", "enrolld", TLS_INPUT_SIZE_MAX, false, false},
-    [PURPOSE_TLS] = {"tls", NULL, TLS_INPUT_SIZE_MAX, false, false},
-    [PURPOSE_SSH] = {"ssh", NULL, SSH_INPUT_SIZE_MAX, false, false},
+    [PURPOSE_CERTIFICATE_REQUEST] = {"certificate-request", "enrolld", TBS_SIZE_MAX, true, false,
+                                     false},
+    [PURPOSE_CERTIFICATE] = {"certificate", "enrolld", TBS_SIZE_MAX, false, false, false},
+    [PURPOSE_ENVELOPE] = {"envelope", "dossierd", ENVELOPE_SIZE_MAX, false, false, false},
+    [PURPOSE_SCEP_CERTIFICATE] = {"scep-certificate", "enrolld", TBS_SIZE_MAX, true, false, false},
+    [PURPOSE_SCEP] = {"scep", "enrolld", SCEP_ATTRIBUTES_SIZE_MAX, true, false, false},
+    [PURPOSE_SCEP_DECRYPT] = {"scep-decrypt", "enrolld", RSA_BITS_MAX / 8, false, true, false},
+    [PURPOSE_TLS_CLIENT] = {"tls-client", "enrolld", TLS_INPUT_SIZE_MAX, false, false, true},
+    [PURPOSE_TLS] = {"tls", NULL, TLS_INPUT_SIZE_MAX, false, false, true},
+    [PURPOSE_SSH] = {"ssh", NULL, SSH_INPUT_SIZE_MAX, false, false, false},
 };
 
 int purpose_from_string(const char *name, Purpose *ret)
@@ -238,10 +239,9 @@ static int check_tls(const TypedSign *t, unsigned roles, const char **ret_reason
 
     if (r < 0)
         return r;
-    /* It wants RSA-PSS, RFC 8446 section 4.2.3. */
-    if (r == 13 && t->key->algorithm->family == KEY_FAMILY_RSA)
+    if (r == 13 && t->key->algorithm->family == KEY_FAMILY_RSA && !digest_is_pss(t->digest))
         return refuse(-EPERM, ret_reason,
-                      "an rsa key signs here as TLS 1.3 does not take it; use ecdsa or ed25519");
+                      "TLS 1.3 takes signatures of rsa keys with RSASSA-PSS only");
     return 0;
 }
 
@@ -341,6 +341,8 @@ int typed_sign(const TypedSign *t, uint8_t **ret, size_t *ret_size, const char *
         return r;
     if (!key_algorithm_takes_digest(t->key->algorithm, t->digest))
         return refuse(-EINVAL, ret_reason, "the key does not sign that digest");
+    if (digest_is_pss(t->digest) && !purposes[t->purpose].is_tls)
+        return refuse(-EINVAL, ret_reason, "RSASSA-PSS is for TLS only");
     switch (t->purpose) {
     case PURPOSE_CERTIFICATE_REQUEST:
         r = check_request(t, ret_reason);

@@ -9,12 +9,14 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <openssl/rsa.h>
 
 #include "grants.h"
 #include "json-util.h"
 #include "secure-memory.h"
 #include "ssh-input.h"
 #include "tls-input.h"
+#include "typed-sign.h"
 
 /* --- Who -------------------------------------------------------------------------------------- */
 
@@ -68,6 +70,17 @@ static void test_malformed(void **state)
     assert_null(g);
 }
 
+static Key *key_make(const char *algorithm)
+{
+    EVP_PKEY *pkey = NULL;
+    Key *key = NULL;
+
+    assert_int_equal(key_generate(key_algorithm_find(algorithm), 1024, NULL, NULL, &pkey), 0);
+    assert_int_equal(
+        key_new(key_algorithm_find(algorithm), "label", KEY_USAGE_GENERAL, 0, pkey, &key), 0);
+    return key;
+}
+
 /* --- TLS -------------------------------------------------------------------------------------- */
 
 static size_t certificate_verify(uint8_t *out, const char *text, size_t hash)
@@ -117,6 +130,64 @@ static void test_tls(void **state)
     assert_int_equal(check_tls(in, 100, TLS_SERVER), -EBADMSG);
 }
 
+static bool verifies_pss(const Key *key, Digest digest, const uint8_t *data, size_t size,
+                         const uint8_t *signature, size_t signature_size)
+{
+    _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *context = EVP_MD_CTX_new();
+    EVP_PKEY_CTX *pctx;
+
+    return EVP_DigestVerifyInit(context, &pctx, digest_to_md(digest), NULL, key->pkey) == 1 &&
+           EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PSS_PADDING) == 1 &&
+           EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx, RSA_PSS_SALTLEN_DIGEST) == 1 &&
+           EVP_DigestVerify(context, signature, signature_size, data, size) == 1;
+}
+
+static int sign_tls(Key *key, Purpose purpose, Digest digest, int version)
+{
+    TypedSign t = {.key = key, .digest = digest, .purpose = purpose};
+    _cleanup_free_ uint8_t *signature = NULL;
+    const char *reason = NULL;
+    size_t signature_size;
+    uint8_t in[256];
+    int r;
+
+    t.input = in;
+    t.input_size = certificate_verify(in, "TLS 1.3, client CertificateVerify", 32);
+    if (version == 12) {
+        memcpy(in + 64, (const uint8_t[]){3, 0, 29, 32}, 4);
+        t.input_size = 100;
+    }
+    r = typed_sign(&t, &signature, &signature_size, &reason);
+    assert_true((r < 0) == (reason != NULL));
+    if (r >= 0)
+        assert_int_equal(digest_is_pss(digest),
+                         verifies_pss(key, digest, in, t.input_size, signature, signature_size));
+    return r;
+}
+
+/* RFC 8446 section 4.2.3: PKCS #1 v1.5 is no longer for what is signed in TLS 1.3, and RSASSA-PSS
+ * is for nothing else here. */
+static void test_padding(void **state)
+{
+    _cleanup_(key_unrefp) Key *rsa = key_make("rsa"), *ecdsa = key_make("ecdsanistp256");
+
+    for (Digest d = DIGEST_SHA256_PSS; d <= DIGEST_SHA512_PSS; d++) {
+        /* 1024 bits have no room for two digests of 512. */
+        int expected = d == DIGEST_SHA512_PSS ? -EINVAL : 0;
+
+        assert_int_equal(sign_tls(rsa, PURPOSE_CERTIFICATE_REQUEST, d, 13), -EINVAL);
+        assert_int_equal(sign_tls(rsa, PURPOSE_CERTIFICATE, d, 13), -EINVAL);
+        assert_int_equal(sign_tls(rsa, PURPOSE_SSH, d, 13), -EINVAL);
+        assert_int_equal(sign_tls(ecdsa, PURPOSE_TLS, d, 13), -EINVAL);
+        assert_int_equal(sign_tls(rsa, PURPOSE_TLS, d, 13), expected);
+        assert_int_equal(sign_tls(rsa, PURPOSE_TLS, d, 12), expected);
+        assert_int_equal(sign_tls(rsa, PURPOSE_TLS_CLIENT, d, 13), expected);
+    }
+    assert_int_equal(sign_tls(rsa, PURPOSE_TLS, DIGEST_SHA256, 13), -EPERM);
+    assert_int_equal(sign_tls(rsa, PURPOSE_TLS_CLIENT, DIGEST_SHA256, 13), -EPERM);
+    assert_int_equal(sign_tls(rsa, PURPOSE_TLS, DIGEST_SHA256, 12), 0);
+}
+
 /* --- SSH -------------------------------------------------------------------------------------- */
 
 typedef struct Output {
@@ -154,17 +225,6 @@ static void request(Output *o, const Key *key, const char *method, const char *a
     put_text(o, algorithm);
     assert_int_equal(ssh_blob(key, blob, &size), 0);
     put(o, blob, size);
-}
-
-static Key *key_make(const char *algorithm)
-{
-    EVP_PKEY *pkey = NULL;
-    Key *key = NULL;
-
-    assert_int_equal(key_generate(key_algorithm_find(algorithm), 1024, NULL, NULL, &pkey), 0);
-    assert_int_equal(
-        key_new(key_algorithm_find(algorithm), "label", KEY_USAGE_GENERAL, 0, pkey, &key), 0);
-    return key;
 }
 
 static int check_ssh(const Output *o, const Key *key, Digest digest)
@@ -220,9 +280,8 @@ static void test_ssh(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_who),
-        cmocka_unit_test(test_malformed),
-        cmocka_unit_test(test_tls),
+        cmocka_unit_test(test_who), cmocka_unit_test(test_malformed),
+        cmocka_unit_test(test_tls), cmocka_unit_test(test_padding),
         cmocka_unit_test(test_ssh),
     };
 

@@ -114,7 +114,10 @@ static int method_sign(sd_bus_message *m, void *userdata, sd_bus_error *reterr_e
     _cleanup_free_ void *data = NULL;
     unsigned char signature[1024];
     size_t size, n = sizeof(signature);
+    EVP_PKEY_CTX *pctx;
     EVP_PKEY *key;
+    char md[8];
+    bool pss;
     int fd, r;
 
     if (sd_bus_message_read(m, "ssss", &algorithm, &label, &purpose, &digest) < 0 ||
@@ -127,8 +130,11 @@ static int method_sign(sd_bus_message *m, void *userdata, sd_bus_error *reterr_e
     r = memfd_read(fd, 1U << 20, &data, &size);
     if (r < 0)
         return r;
-    if (EVP_DigestSignInit_ex(context, NULL, digest[0] ? digest : NULL, NULL, NULL, key, NULL) !=
-            1 ||
+    pss = strlen(digest) == strlen("sha256-pss");
+    (void)snprintf(md, sizeof md, "%.6s", digest);
+    if (EVP_DigestSignInit_ex(context, &pctx, md[0] ? md : NULL, NULL, NULL, key, NULL) != 1 ||
+        (pss && (EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PSS_PADDING) != 1 ||
+                 EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx, RSA_PSS_SALTLEN_DIGEST) != 1)) ||
         EVP_DigestSign(context, signature, &n, data, size) != 1)
         return -EIO;
     (void)snprintf(purpose_seen, sizeof(purpose_seen), "%s", purpose);
@@ -449,14 +455,56 @@ static void test_unknown_forms(void **state)
     unsigned before = signatures;
     EVP_PKEY_CTX *pctx;
 
-    /* A bare digest, an old digest, another padding: refused here already. */
+    /* A bare digest, an old digest, another padding or form of it: refused here already. */
     assert_true(EVP_PKEY_sign_init(bare) <= 0);
     assert_int_not_equal(EVP_DigestSignInit_ex(md, NULL, "SHA1", context, NULL, key, NULL), 1);
     assert_int_equal(EVP_MD_CTX_reset(md), 1);
     assert_int_equal(EVP_DigestSignInit_ex(md, &pctx, "SHA256", context, NULL, key, NULL), 1);
-    assert_true(EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PSS_PADDING) <= 0);
+    assert_true(EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_NO_PADDING) <= 0);
     assert_int_equal(EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PADDING), 1);
+    assert_true(EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx, RSA_PSS_SALTLEN_DIGEST) <= 0);
+    assert_int_equal(EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PSS_PADDING), 1);
+    assert_true(EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx, RSA_PSS_SALTLEN_MAX) <= 0);
+    assert_true(EVP_PKEY_CTX_set_rsa_mgf1_md(pctx, EVP_sha512()) <= 0);
+    assert_true(EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_OAEP_PADDING) <= 0);
     assert_int_equal(signatures, before);
+    ERR_clear_error();
+}
+
+/* As a TLS library does it; the public half of another library has to agree. */
+static void test_pss(void **state)
+{
+    _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = key_get(0, "tls-client");
+    _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *md = EVP_MD_CTX_new(), *verify = EVP_MD_CTX_new(),
+                                           *other = EVP_MD_CTX_new();
+    uint8_t signature[1024];
+    size_t size = sizeof signature;
+    EVP_PKEY_CTX *pctx;
+    char mode[16];
+
+    assert_int_equal(EVP_DigestSignInit_ex(md, &pctx, "SHA384", context, NULL, key, NULL), 1);
+    assert_int_equal(EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PSS_PADDING), 1);
+    assert_int_equal(EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx, RSA_PSS_SALTLEN_DIGEST), 1);
+    assert_int_equal(EVP_PKEY_CTX_set_rsa_mgf1_md(pctx, EVP_sha384()), 1);
+    assert_int_equal(EVP_PKEY_CTX_get_params(
+                         pctx, (OSSL_PARAM[]){OSSL_PARAM_construct_utf8_string(
+                                                  OSSL_SIGNATURE_PARAM_PAD_MODE, mode, sizeof mode),
+                                              OSSL_PARAM_construct_end()}),
+                     1);
+    assert_string_equal(mode, OSSL_PKEY_RSA_PAD_MODE_PSS);
+    assert_int_equal(EVP_DigestSign(md, signature, &size, (const uint8_t *)"text", 4), 1);
+
+    assert_int_equal(EVP_DigestVerifyInit_ex(verify, &pctx, "SHA384", context, NULL, key, NULL), 1);
+    assert_int_not_equal(EVP_DigestVerify(verify, signature, size, (const uint8_t *)"text", 4), 1);
+    assert_int_equal(EVP_MD_CTX_reset(verify), 1);
+    assert_int_equal(EVP_DigestVerifyInit_ex(verify, &pctx, "SHA384", context, NULL, key, NULL), 1);
+    assert_int_equal(EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PSS_PADDING), 1);
+    assert_int_equal(EVP_DigestVerify(verify, signature, size, (const uint8_t *)"text", 4), 1);
+    assert_int_equal(EVP_DigestVerifyInit_ex(other, &pctx, "SHA384", NULL, NULL, keys[0].key, NULL),
+                     1);
+    assert_int_equal(EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PSS_PADDING), 1);
+    assert_int_equal(EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx, RSA_PSS_SALTLEN_DIGEST), 1);
+    assert_int_equal(EVP_DigestVerify(other, signature, size, (const uint8_t *)"text", 4), 1);
     ERR_clear_error();
 }
 
@@ -555,6 +603,7 @@ int main(void)
         cmocka_unit_test(test_certificate),
         cmocka_unit_test(test_streaming),
         cmocka_unit_test(test_unknown_forms),
+        cmocka_unit_test(test_pss),
         cmocka_unit_test(test_cms),
         cmocka_unit_test(test_cms_attributes),
         cmocka_unit_test(test_cms_decrypt),

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Key objects: the public half is an ordinary key of the default provider, the private one a
+ * reference. */
+#include <openssl/core_names.h>
+#include <openssl/proverr.h>
+#include <openssl/x509.h>
+
+#include "keyd-provider-internal.h"
+#include "openssl-util.h"
+
+static KeydKey *key_new(OSSL_LIB_CTX *context, const char *type)
+{
+    KeydKey *key = calloc(1, sizeof(*key));
+
+    if (!key)
+        return NULL;
+    atomic_init(&key->references, 1);
+    key->context = context;
+    key->type = type;
+    return key;
+}
+
+KeydKey *keyd_key_ref(KeydKey *key)
+{
+    atomic_fetch_add(&key->references, 1);
+    return key;
+}
+
+void keyd_key_unref(void *data)
+{
+    KeydKey *key = data;
+
+    if (!key || atomic_fetch_sub(&key->references, 1) > 1)
+        return;
+    EVP_PKEY_free(key->public_key);
+    free(key->reference.algorithm);
+    free(key->reference.label);
+    free(key->reference.purpose);
+    free(key->reference.certificate);
+    free(key->reference.pair);
+    free(key);
+}
+
+static void *key_new_rsa(void *provctx)
+{
+    return key_new(provctx, "RSA");
+}
+
+static void *key_new_ec(void *provctx)
+{
+    return key_new(provctx, "EC");
+}
+
+static void *key_new_ed25519(void *provctx)
+{
+    return key_new(provctx, "ED25519");
+}
+
+int keyd_key_has(const void *data, int selection)
+{
+    const KeydKey *key = data;
+
+    if (!key || !key->public_key)
+        return 0;
+    return !(selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) || key->reference.algorithm != NULL;
+}
+
+static int key_match(const void *data1, const void *data2, int selection)
+{
+    const KeydKey *key1 = data1, *key2 = data2;
+
+    if (!key1->public_key || !key2->public_key)
+        return 0;
+    if (!(selection & OSSL_KEYMGMT_SELECT_KEYPAIR))
+        return EVP_PKEY_parameters_eq(key1->public_key, key2->public_key) == 1;
+    return EVP_PKEY_eq(key1->public_key, key2->public_key) == 1;
+}
+
+static int text_param(const OSSL_PARAM params[], const char *name, char **ret)
+{
+    const OSSL_PARAM *p = OSSL_PARAM_locate_const(params, name);
+    const char *text;
+
+    if (!p || OSSL_PARAM_get_utf8_string_ptr(p, &text) != 1)
+        return 0;
+    *ret = strdup(text);
+    return *ret != NULL;
+}
+
+/* A key that stands for one in keyd; see keyd_key_new(). */
+static int key_import_reference(KeydKey *key, const OSSL_PARAM params[],
+                                const OSSL_PARAM *algorithm)
+{
+    const OSSL_PARAM *p = OSSL_PARAM_locate_const(params, KEYD_PARAM_PUBLIC_KEY);
+    KeydReference *reference = &key->reference;
+    const unsigned char *der;
+
+    if (!p || p->data_type != OSSL_PARAM_OCTET_STRING || p->data_size > LONG_MAX)
+        return 0;
+    der = p->data;
+    key->public_key = d2i_PUBKEY_ex(NULL, &der, (long)p->data_size, key->context, DEFAULT_QUERY);
+    if (!key->public_key || der != (const unsigned char *)p->data + p->data_size ||
+        !EVP_PKEY_is_a(key->public_key, key->type))
+        return 0;
+    p = OSSL_PARAM_locate_const(params, KEYD_PARAM_CERTIFICATE);
+    if (p && (p->data_type != OSSL_PARAM_OCTET_STRING ||
+              OSSL_PARAM_get_octet_string(p, &reference->certificate, SIZE_MAX,
+                                          &reference->certificate_size) != 1))
+        return 0;
+    p = OSSL_PARAM_locate_const(params, KEYD_PARAM_KEY_SIZE);
+    if (p && OSSL_PARAM_get_size_t(p, &reference->key_size) != 1)
+        return 0;
+    if (OSSL_PARAM_locate_const(params, KEYD_PARAM_PAIR) &&
+        !text_param(params, KEYD_PARAM_PAIR, &reference->pair))
+        return 0;
+    return text_param(params, KEYD_PARAM_LABEL, &reference->label) &&
+           text_param(params, KEYD_PARAM_PURPOSE, &reference->purpose) &&
+           text_param(algorithm, KEYD_PARAM_ALGORITHM, &reference->algorithm);
+}
+
+/* What OpenSSL does when it compares one of ours with a foreign key. Only the public half is taken,
+ * whatever is offered. */
+static int key_import(void *data, int selection, const OSSL_PARAM params[])
+{
+    _cleanup_(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *maker = NULL;
+    const OSSL_PARAM *algorithm = OSSL_PARAM_locate_const(params, KEYD_PARAM_ALGORITHM);
+    KeydKey *key = data;
+
+    if (key->public_key)
+        return 0;
+    if (algorithm)
+        return key_import_reference(key, params, algorithm);
+    if (!(selection & OSSL_KEYMGMT_SELECT_PUBLIC_KEY))
+        return 0;
+    maker = EVP_PKEY_CTX_new_from_name(key->context, key->type, DEFAULT_QUERY);
+    return maker && EVP_PKEY_fromdata_init(maker) == 1 &&
+           EVP_PKEY_fromdata(maker, &key->public_key, EVP_PKEY_PUBLIC_KEY,
+                             (OSSL_PARAM *)(uintptr_t)params) == 1;
+}
+
+static int key_export(void *data, int selection, OSSL_CALLBACK *callback, void *userdata)
+{
+    const KeydKey *key = data;
+
+    if (!key->public_key ||
+        ((selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) && key->reference.algorithm)) {
+        ERR_raise(ERR_LIB_PROV, PROV_R_NOT_A_PRIVATE_KEY);
+        return 0;
+    }
+    return EVP_PKEY_export(key->public_key, selection & ~OSSL_KEYMGMT_SELECT_PRIVATE_KEY, callback,
+                           userdata);
+}
+
+static const OSSL_PARAM *key_types(int selection)
+{
+    static const OSSL_PARAM public_params[] = {
+        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_N, NULL, 0),
+        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_E, NULL, 0),
+        OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, NULL, 0),
+        OSSL_PARAM_octet_string(OSSL_PKEY_PARAM_PUB_KEY, NULL, 0),
+        OSSL_PARAM_END,
+    };
+
+    return selection & OSSL_KEYMGMT_SELECT_PUBLIC_KEY ? public_params : NULL;
+}
+
+static int key_get_params(void *data, OSSL_PARAM params[])
+{
+    const KeydKey *key = data;
+
+    return key->public_key && EVP_PKEY_get_params(key->public_key, params) == 1;
+}
+
+static const OSSL_PARAM *key_gettable_params(void *provctx)
+{
+    static const OSSL_PARAM gettable[] = {
+        OSSL_PARAM_int(OSSL_PKEY_PARAM_BITS, NULL),
+        OSSL_PARAM_int(OSSL_PKEY_PARAM_SECURITY_BITS, NULL),
+        OSSL_PARAM_int(OSSL_PKEY_PARAM_MAX_SIZE, NULL),
+        OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_DEFAULT_DIGEST, NULL, 0),
+        OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_MANDATORY_DIGEST, NULL, 0),
+        OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, NULL, 0),
+        OSSL_PARAM_octet_string(OSSL_PKEY_PARAM_PUB_KEY, NULL, 0),
+        OSSL_PARAM_octet_string(OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY, NULL, 0),
+        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_N, NULL, 0),
+        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_E, NULL, 0),
+        OSSL_PARAM_END,
+    };
+
+    return gettable;
+}
+
+static const char *ec_operation_name(int operation)
+{
+    return operation == OSSL_OP_SIGNATURE ? "ECDSA" : NULL;
+}
+
+#define KEY_FUNCTIONS(new)                                                                         \
+    {OSSL_FUNC_KEYMGMT_NEW, FUNCTION(new)}, {OSSL_FUNC_KEYMGMT_FREE, FUNCTION(keyd_key_unref)},    \
+        {OSSL_FUNC_KEYMGMT_HAS, FUNCTION(keyd_key_has)},                                           \
+        {OSSL_FUNC_KEYMGMT_MATCH, FUNCTION(key_match)},                                            \
+        {OSSL_FUNC_KEYMGMT_IMPORT, FUNCTION(key_import)},                                          \
+        {OSSL_FUNC_KEYMGMT_IMPORT_TYPES, FUNCTION(key_types)},                                     \
+        {OSSL_FUNC_KEYMGMT_EXPORT, FUNCTION(key_export)},                                          \
+        {OSSL_FUNC_KEYMGMT_EXPORT_TYPES, FUNCTION(key_types)},                                     \
+        {OSSL_FUNC_KEYMGMT_GET_PARAMS, FUNCTION(key_get_params)},                                  \
+    {                                                                                              \
+        OSSL_FUNC_KEYMGMT_GETTABLE_PARAMS, FUNCTION(key_gettable_params)                           \
+    }
+
+const OSSL_DISPATCH keyd_rsa_key_functions[] = {KEY_FUNCTIONS(key_new_rsa), {0, NULL}};
+const OSSL_DISPATCH keyd_ed25519_key_functions[] = {KEY_FUNCTIONS(key_new_ed25519), {0, NULL}};
+const OSSL_DISPATCH keyd_ec_key_functions[] = {
+    KEY_FUNCTIONS(key_new_ec),
+    {OSSL_FUNC_KEYMGMT_QUERY_OPERATION_NAME, FUNCTION(ec_operation_name)},
+    {0, NULL},
+};
