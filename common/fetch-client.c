@@ -86,6 +86,11 @@ bool fetch_url_is_http(const char *url)
     return skip_scheme(url, schemes_http);
 }
 
+bool fetch_url_is_https(const char *url)
+{
+    return strncasecmp(url, "https:", STRLEN("https:")) == 0;
+}
+
 bool fetch_etag_is_valid(const char *text)
 {
     size_t length = strlen(text);

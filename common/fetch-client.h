@@ -23,7 +23,7 @@
 #define FETCH_CONTENT_TYPE_MAX 127U
 #define FETCH_ETAG_MAX 127U
 #define FETCH_REQUEST_BODY_MAX (4U << 20)
-#define FETCH_TRUST_ANCHORS_MAX (32U << 20)
+#define FETCH_TRUST_ANCHORS_MAX (96U << 20) /* of the largest trustpool */
 #define FETCH_REPLY_BODY_MAX (64U << 20)
 #define FETCH_TIMEOUT_MIN 5U
 #define FETCH_TIMEOUT_MAX 300U
@@ -66,6 +66,7 @@ int fetch_url_check(const char *url, const char **ret_reason);
 int fetch_url_check_file(const char *url, const char **ret_reason);
 /* Is its scheme http or https? */
 bool fetch_url_is_http(const char *url);
+bool fetch_url_is_https(const char *url); /* needs trust anchors */
 /* May it stand in a header as the name of a version? Printable ASCII, 1 to FETCH_ETAG_MAX
  * characters. */
 bool fetch_etag_is_valid(const char *text);

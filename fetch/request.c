@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "request.h"
 
-#include <strings.h>
-
 #include "json-util.h"
 #include "memfd.h"
 
@@ -153,8 +151,7 @@ int request_parse(json_object *o, const int *fds, size_t n_fds, Request **ret,
         r = read_descriptors(fds, has_body, has_anchors, request, ret_reason);
     if (r < 0)
         return r;
-    if (strncasecmp(request->url, "https:", STRLEN("https:")) == 0 &&
-        request->trust_anchors_size == 0)
+    if (fetch_url_is_https(request->url) && request->trust_anchors_size == 0)
         return refuse(ret_reason, "https needs trust anchors");
     if (has_body && !fetch_url_is_http(request->url))
         return refuse(ret_reason, "only http and https have a body to send");

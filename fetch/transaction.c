@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <strings.h>
 
+#include "anchors.h"
 #include "atomic-file.h"
 #include "memfd.h"
 
@@ -26,6 +27,7 @@ DEFINE_TRIVIAL_CLEANUP_FUNC(HeaderList *, curl_slist_free_all);
 
 typedef struct Transaction {
     const Request *request;
+    DerSpan anchors;
     int client_fd;
     int body_fd;
     size_t received;
@@ -159,19 +161,23 @@ static int set_limits(CURL *curl, Transaction *t)
     return 0;
 }
 
+static CURLcode on_tls_context(CURL *curl, void *context, void *userdata)
+{
+    const Transaction *t = userdata;
+
+    return anchors_use(context, &t->anchors) < 0 ? CURLE_OUT_OF_MEMORY : CURLE_OK;
+}
+
 /* The caller's trust anchors and nothing else: curl's built-in file and folder are taken away. */
 static int set_tls(CURL *curl, Transaction *t)
 {
-    struct curl_blob anchors = {t->request->trust_anchors, t->request->trust_anchors_size,
-                                CURL_BLOB_NOCOPY};
-
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     SET(CURLOPT_SSL_VERIFYPEER, 1L);
     SET(CURLOPT_SSL_VERIFYHOST, 2L);
     SET(CURLOPT_CAINFO, NULL);
     SET(CURLOPT_CAPATH, NULL);
-    if (t->request->trust_anchors)
-        SET(CURLOPT_CAINFO_BLOB, &anchors);
+    SET(CURLOPT_SSL_CTX_FUNCTION, on_tls_context);
+    SET(CURLOPT_SSL_CTX_DATA, t);
     return 0;
 }
 
@@ -338,7 +344,10 @@ int transaction_run(const Request *request, int client_fd, Reply *ret)
 {
     _cleanup_(curl_easy_cleanupp) CURL *curl = curl_easy_init();
     _cleanup_close_ int body_fd = memfd_new("fetch-reply");
-    Transaction t = {.request = request, .client_fd = client_fd, .body_fd = body_fd};
+    Transaction t = {.request = request,
+                     .anchors = {request->trust_anchors, request->trust_anchors_size},
+                     .client_fd = client_fd,
+                     .body_fd = body_fd};
     Reply reply = {.body_fd = -EBADF};
     int r;
 

@@ -83,16 +83,24 @@ static void read_rights(Authority *authority, X509 *certificate)
     authority->is_v1_root = kind == 3;
 }
 
+int authority_hash_name(const X509_NAME *name, unsigned long *ret)
+{
+    int ok = 1;
+
+    *ret = X509_NAME_hash_ex(name, NULL, NULL, &ok);
+    return ok ? 0 : -ENOMEM;
+}
+
 static int authority_fill(Authority *authority, X509 *certificate)
 {
-    int ok = 1, r;
+    int r;
 
     authority->subject = X509_NAME_dup(X509_get_subject_name(certificate));
     if (!authority->subject)
         return -ENOMEM;
-    authority->subject_hash = X509_NAME_hash_ex(authority->subject, NULL, NULL, &ok);
-    if (!ok)
-        return -ENOMEM;
+    r = authority_hash_name(authority->subject, &authority->subject_hash);
+    if (r < 0)
+        return r;
     read_rights(authority, certificate);
     r = read_key(authority, certificate);
     return r < 0 ? r : certificate_summarize(certificate, &authority->summary);
@@ -152,18 +160,44 @@ static AuthorityRejection judge(const Authority *authority, const AuthorityRules
 
 AuthorityList *authority_list_new(void)
 {
-    return calloc(1, sizeof(AuthorityList));
+    AuthorityList *list = calloc(1, sizeof *list);
+
+    if (list)
+        list->references = 1;
+    return list;
+}
+
+/* Constant but for the number of its references. */
+static AuthorityList *mutable(const AuthorityList *list)
+{
+    AuthorityList *one;
+
+    memcpy(&one, &list, sizeof one);
+    return one;
+}
+
+const AuthorityList *authority_list_ref(const AuthorityList *list)
+{
+    (void)__atomic_add_fetch(&mutable(list)->references, 1, __ATOMIC_RELAXED);
+    return list;
+}
+
+const AuthorityList *authority_list_unref(const AuthorityList *list)
+{
+    return authority_list_free(mutable(list));
 }
 
 AuthorityList *authority_list_free(AuthorityList *list)
 {
-    if (list) {
+    if (list && __atomic_sub_fetch(&list->references, 1, __ATOMIC_ACQ_REL) == 0) {
         for (size_t i = 0; i < list->n; i++)
             authority_free(list->items[i]);
         for (size_t i = 0; i < list->n_reports; i++)
             authority_free(list->reports[i].authority);
         free(list->items);
         free(list->slots);
+        free(list->subject_heads);
+        free(list->subject_next);
         free(list->reports);
         free(list);
     }
@@ -192,12 +226,40 @@ Authority *authority_list_find(const AuthorityList *list,
     return item > 0 ? list->items[item - 1] : NULL;
 }
 
+const Authority *authority_list_next_named(const AuthorityList *list, const X509_NAME *name,
+                                           unsigned long hash, size_t *at)
+{
+    uint32_t item;
+
+    if (list->n_slots == 0)
+        return NULL;
+    item = *at > 0 ? list->subject_next[*at - 1] : list->subject_heads[hash % list->n_slots];
+    for (; item > 0; item = list->subject_next[item - 1]) {
+        const Authority *authority = list->items[item - 1];
+
+        *at = item;
+        if (authority->subject_hash == hash && X509_NAME_cmp(authority->subject, name) == 0)
+            return authority;
+    }
+    return NULL;
+}
+
+static void list_index(AuthorityList *list, size_t i)
+{
+    const Authority *authority = list->items[i];
+    uint32_t *head = &list->subject_heads[authority->subject_hash % list->n_slots];
+
+    list->slots[find_slot(list, authority->digest)] = (uint32_t)i + 1;
+    list->subject_next[i] = *head;
+    *head = (uint32_t)i + 1;
+}
+
 /* At least half of the slots are free afterwards, also with one item more. */
 static int list_grow(AuthorityList *list)
 {
     size_t n = list->n_allocated > 0 ? list->n_allocated * 2 : 64;
+    _cleanup_free_ uint32_t *slots = NULL, *heads = NULL, *next = NULL;
     Authority **items;
-    uint32_t *slots;
 
     if (list->n < list->n_allocated)
         return 0;
@@ -206,14 +268,20 @@ static int list_grow(AuthorityList *list)
         return -ENOMEM;
     list->items = items;
     slots = calloc(2 * n, sizeof *slots);
-    if (!slots)
+    heads = calloc(2 * n, sizeof *heads);
+    next = calloc(n, sizeof *next);
+    if (!slots || !heads || !next)
         return -ENOMEM;
     free(list->slots);
-    list->slots = slots;
+    free(list->subject_heads);
+    free(list->subject_next);
+    list->slots = TAKE_PTR(slots);
+    list->subject_heads = TAKE_PTR(heads);
+    list->subject_next = TAKE_PTR(next);
     list->n_slots = 2 * n;
     list->n_allocated = n;
     for (size_t i = 0; i < list->n; i++)
-        slots[find_slot(list, items[i]->digest)] = (uint32_t)i + 1;
+        list_index(list, i);
     return 0;
 }
 
@@ -224,8 +292,8 @@ static int list_append(AuthorityList *list, Authority *authority)
 
     if (r < 0)
         return r;
-    list->slots[find_slot(list, authority->digest)] = (uint32_t)list->n + 1;
-    list->items[list->n++] = authority_ref(authority);
+    list->items[list->n] = authority_ref(authority);
+    list_index(list, list->n++);
     return 0;
 }
 

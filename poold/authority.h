@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* CA certificates, and ordered lists of them. An Authority never changes after it was made, so that
- * several lists, and several threads, may hold it. */
+ * several lists, and several threads, may hold it; nor does a list that more than one holds. */
 #pragma once
 
 #include <stdbool.h>
@@ -73,13 +73,21 @@ struct AuthorityList {
     size_t n, n_allocated;
     uint32_t *slots; /* open hash of item numbers + 1, by digest */
     size_t n_slots;
+    /* Chains of item numbers + 1, by subject: as many may share one as a bundle likes. */
+    uint32_t *subject_heads, *subject_next;
     size_t seen;
     size_t rejected[_AUTHORITY_REJECTION_MAX];
     AuthorityReport *reports;
     size_t n_reports;
+    unsigned references; /* atomic */
 };
 
 AuthorityList *authority_list_new(void);
+/* Nobody changes the list from then on. */
+const AuthorityList *authority_list_ref(const AuthorityList *list);
+/* For one of several holders; NULL is fine. */
+const AuthorityList *authority_list_unref(const AuthorityList *list);
+DEFINE_TRIVIAL_CLEANUP_FUNC(const AuthorityList *, authority_list_unref);
 AuthorityList *authority_list_free(AuthorityList *list);
 DEFINE_TRIVIAL_CLEANUP_FUNC(AuthorityList *, authority_list_free);
 
@@ -95,6 +103,12 @@ int authority_list_append(AuthorityList *list, const Authority *authority);
 int authority_list_join(AuthorityList *list, const AuthorityList *other);
 Authority *authority_list_find(const AuthorityList *list,
                                const uint8_t digest[AUTHORITY_DIGEST_SIZE]);
+/* Those with this subject, one after the other: *at is 0 at first, and the place afterwards. hash:
+ * of the name, see authority_hash_name(). NULL behind the last. */
+const Authority *authority_list_next_named(const AuthorityList *list, const X509_NAME *name,
+                                           unsigned long hash, size_t *at);
+/* 0 or -ENOMEM. */
+int authority_hash_name(const X509_NAME *name, unsigned long *ret);
 size_t authority_list_rejected(const AuthorityList *list);
 /* "3 expired, 1 without CA rights"; empty when none was rejected. The caller owns the text; NULL
  * when out of memory. */

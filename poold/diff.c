@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "diff.h"
 
+#include "json-util.h"
+
 typedef struct Diff {
     const AuthorityList *before;
-    AuthorityList *after;
+    const AuthorityList *after;
     json_object *array;
     size_t n;
 } Diff;
@@ -55,15 +57,17 @@ static int note(Diff *diff, const char *change, const Authority *authority, cons
     return r;
 }
 
-/* The first of the list with this subject that the other list has not got. */
+/* One of the list with this subject that the other list has not got. */
 static const Authority *find_counterpart(const AuthorityList *list, const AuthorityList *other,
                                          const Authority *authority)
 {
-    for (size_t i = 0; i < list->n; i++)
-        if (authority_same_subject(list->items[i], authority) &&
-            !authority_list_find(other, list->items[i]->digest))
-            return list->items[i];
-    return NULL;
+    const Authority *found;
+    size_t at = 0;
+
+    do
+        found = authority_list_next_named(list, authority->subject, authority->subject_hash, &at);
+    while (found && authority_list_find(other, found->digest));
+    return found;
 }
 
 static int compare(Diff *diff)
@@ -85,19 +89,13 @@ static int compare(Diff *diff)
     return r;
 }
 
-static int add_active(const Authority *authority, void *userdata)
+char *pool_diff(const AuthorityList *before, const AuthorityList *after, size_t *ret_n)
 {
-    return authority_list_append(userdata, authority);
-}
-
-char *pool_diff(const AuthorityList *before, const Pool *after, size_t *ret_n)
-{
-    _cleanup_(authority_list_freep) AuthorityList *list = authority_list_new();
     _cleanup_json_ json_object *array = json_object_new_array();
-    Diff diff = {.before = before, .after = list, .array = array};
+    Diff diff = {.before = before, .after = after, .array = array};
     const char *text;
 
-    if (!list || !array || pool_each_active(after, add_active, list) < 0 || compare(&diff) < 0)
+    if (!array || compare(&diff) < 0)
         return NULL;
     *ret_n = diff.n;
     text = json_object_to_json_string_ext(array,

@@ -5,23 +5,73 @@
 #include <sys/stat.h>
 
 #include "atomic-file.h"
+#include "json-util.h"
 
 #define NEW_FOLDER ".certs.new"
 #define FILE_MODE 0644
 #define FOLDER_MODE 0755
 
-typedef struct Array {
-    const Authority **items;
-    size_t n;
-} Array;
+/* --- PEM -------------------------------------------------------------------------------------- */
 
-static int collect(const Authority *authority, void *userdata)
+#define PEM_LINE 64U
+#define PEM_BEGIN "-----BEGIN CERTIFICATE-----\n"
+#define PEM_END "-----END CERTIFICATE-----\n"
+
+static char *put(char *p, const char *text)
 {
-    Array *array = userdata;
+    return mempcpy(p, text, strlen(text));
+}
 
-    array->items[array->n++] = authority;
+/* After a line that tells people which one it is. */
+static char *pem_of(const Authority *authority, size_t *ret_size)
+{
+    _cleanup_free_ char *base64 = base64_encode(authority->der, authority->der_size);
+    size_t left = base64 ? strlen(base64) : 0, size = 0;
+    char *text, *p;
+
+    if (base64)
+        size = strlen("# \n") + strlen(authority->summary.subject) + STRLEN(PEM_BEGIN) + left +
+               (left + PEM_LINE - 1) / PEM_LINE + STRLEN(PEM_END);
+    text = base64 ? malloc(size + 1) : NULL;
+    if (!text)
+        return NULL;
+    p = put(put(put(text, "# "), authority->summary.subject), "\n" PEM_BEGIN);
+    for (const char *from = base64; left > 0;) {
+        size_t n = left < PEM_LINE ? left : PEM_LINE;
+
+        p = mempcpy(p, from, n);
+        *p++ = '\n';
+        from += n;
+        left -= n;
+    }
+    *put(p, PEM_END) = 0;
+    *ret_size = size;
+    return text;
+}
+
+int export_bundle(const AuthorityList *active, char **ret, size_t *ret_size)
+{
+    _cleanup_free_ char *text = NULL;
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
+    int r = f ? 0 : -ENOMEM;
+
+    for (size_t i = 0; r >= 0 && i < active->n; i++) {
+        size_t length;
+        _cleanup_free_ char *one = pem_of(active->items[i], &length);
+
+        r = one && fwrite(one, 1, length, f) == length ? 0 : -ENOMEM;
+    }
+    if (f && fclose(f) == EOF)
+        r = -ENOMEM;
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(text);
+    *ret_size = size;
     return 0;
 }
+
+/* --- Files ------------------------------------------------------------------------------------ */
 
 static int compare(const void *a, const void *b)
 {
@@ -38,19 +88,12 @@ static int write_file(int dirfd, const char *name, const Authority *authority)
         openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
     _cleanup_free_ char *text = NULL;
     size_t size;
-    FILE *f;
     int r;
 
     if (fd < 0)
         return -errno;
-    f = open_memstream(&text, &size);
-    if (!f)
-        return -ENOMEM;
-    r = authority_write_pem(f, authority);
-    if (fclose(f) == EOF && r >= 0)
-        r = -ENOMEM;
-    if (r >= 0)
-        r = write_full(fd, text, size);
+    text = pem_of(authority, &size);
+    r = text ? write_full(fd, text, size) : -ENOMEM;
     if (r >= 0 && fchmod(fd, FILE_MODE) < 0)
         r = -errno;
     return r;
@@ -58,17 +101,17 @@ static int write_file(int dirfd, const char *name, const Authority *authority)
 
 /* The name that X509_LOOKUP_hash_dir() looks for: the hash of the subject, and a number among those
  * that have it in common. */
-static int write_files(int dirfd, const Pool *pool)
+static int write_files(int dirfd, const AuthorityList *active)
 {
-    _cleanup_free_ const Authority **items = calloc(pool_active(pool) + 1, sizeof *items);
-    Array array = {items, 0};
+    _cleanup_free_ const Authority **items = calloc(active->n + 1, sizeof *items);
     unsigned number = 0;
 
     if (!items)
         return -ENOMEM;
-    (void)pool_each_active(pool, collect, &array);
-    qsort(items, array.n, sizeof(const Authority *), compare);
-    for (size_t i = 0; i < array.n; i++) {
+    for (size_t i = 0; i < active->n; i++)
+        items[i] = active->items[i];
+    qsort(items, active->n, sizeof(const Authority *), compare);
+    for (size_t i = 0; i < active->n; i++) {
         char name[32];
         int r;
 
@@ -101,7 +144,7 @@ static int remove_folder(int dirfd, const char *name)
     return unlinkat(dirfd, name, AT_REMOVEDIR) < 0 ? -errno : 0;
 }
 
-static int make_folder(int dirfd, const Pool *pool)
+static int make_folder(int dirfd, const AuthorityList *active)
 {
     _cleanup_close_ int fd = -EBADF;
 
@@ -110,7 +153,7 @@ static int make_folder(int dirfd, const Pool *pool)
     fd = openat(dirfd, NEW_FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0 || fchmod(fd, FOLDER_MODE) < 0)
         return -errno;
-    return write_files(fd, pool);
+    return write_files(fd, active);
 }
 
 /* Whoever has opened the old folder goes on with it: its files go when it is no longer the one that
@@ -124,20 +167,21 @@ static int swap_folder(int dirfd)
     return renameat(dirfd, NEW_FOLDER, dirfd, EXPORT_FOLDER) < 0 ? -errno : 0;
 }
 
-int export_pool(int dirfd, const Pool *pool)
+int export_pool(int dirfd, const AuthorityList *active)
 {
-    const char *text;
+    _cleanup_free_ char *text = NULL;
     size_t size;
     int r;
 
     /* What a killed process left behind. */
     r = remove_folder(dirfd, NEW_FOLDER);
     if (r >= 0)
-        r = make_folder(dirfd, pool);
+        r = make_folder(dirfd, active);
     if (r >= 0)
         r = swap_folder(dirfd);
+    if (r >= 0)
+        r = export_bundle(active, &text, &size);
     if (r < 0)
         return r;
-    text = pool_bundle(pool, &size);
     return atomic_write_at(dirfd, EXPORT_FILE, text, size, FILE_MODE);
 }

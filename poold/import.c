@@ -5,6 +5,7 @@
 #include "bundle.h"
 #include "diff.h"
 #include "errors.h"
+#include "export.h"
 #include "fetch-client.h"
 #include "log.h"
 #include "poold.h"
@@ -20,14 +21,15 @@ typedef struct Import {
     StoreOrigin origin;
     void *data;
     size_t size;
-    char *trust_anchors, *signer;
-    AuthorityList *known; /* parsed already */
+    char *signer;
+    AuthorityList *known;        /* parsed already */
+    const AuthorityList *active; /* before the import */
     size_t n_before;
     unsigned shrink_limit;
     bool downloads, force, refuse_weak;
     bool newer_only, unchanged, try_only;
-    AuthorityList *active; /* for try_only: what the changes are told from */
     uint32_t changes;
+    uint64_t number; /* of what was exported */
 
     Pool *pool;
     uint32_t imported, rejected;
@@ -40,12 +42,11 @@ static void import_free(void *userdata)
 
     if (!import->try_only)
         import->poold->importing = false;
-    authority_list_free(import->active);
+    authority_list_unref(import->active);
     store_origin_done(&import->origin);
     authority_list_free(import->known);
     pool_free(import->pool);
     free(import->data);
-    free(import->trust_anchors);
     free(import->signer);
     free(import->rejections);
     free(import->report);
@@ -56,16 +57,21 @@ static void import_free(void *userdata)
 
 static int download(Job *job, Import *import, FetchReply *reply)
 {
-    const FetchRequest request = {
+    _cleanup_free_ char *anchors = NULL;
+    FetchRequest request = {
         .url = import->origin.url,
-        .trust_anchors = import->trust_anchors,
         .size_max = BUNDLE_SIZE_MAX,
         .timeout_seconds = DOWNLOAD_SECONDS,
         .etag = import->newer_only ? import->origin.etag : NULL,
     };
+    size_t size;
     int r;
 
     job_progress(job, 0, "Downloading the bundle");
+    r = fetch_url_is_https(request.url) ? export_bundle(import->active, &anchors, &size) : 0;
+    if (r < 0)
+        return r;
+    request.trust_anchors = anchors;
     r = fetch(&request, job_cancel_fd(job), reply);
     if (r == -EMSGSIZE)
         return job_fail(job, ERROR_TOO_LARGE, "The bundle at %s is larger than 48 MiB",
@@ -160,7 +166,7 @@ static int tell_changes(Import *import)
     size_t n;
 
     free(import->report);
-    import->report = pool_diff(import->active, import->pool, &n);
+    import->report = pool_diff(import->active, pool_get_active(import->pool), &n);
     if (!import->report)
         return -ENOMEM;
     import->changes = (uint32_t)n;
@@ -198,6 +204,8 @@ static int import_run(Job *job, void *userdata)
         return job_fail(job, ERROR_FAILED,
                         "The certificates cannot be stored, the trustpool stays as it is: %s",
                         strerror(-r));
+    job_progress(job, 95, "Exporting the certificates");
+    publisher_write(&import->poold->publisher, pool_get_active(import->pool), import->number);
     return 0;
 }
 
@@ -214,9 +222,11 @@ static int remake_pool(Import *import)
 static int take_pool(Job *job, Import *import)
 {
     static const LogEvent event = {LOG_POOL_UPDATED};
+    Poold *poold = import->poold;
+    bool remade = import->refuse_weak != poold->policy->refuse_weak;
     int r = 0;
 
-    if (import->refuse_weak != import->poold->policy->refuse_weak)
+    if (remade)
         r = remake_pool(import);
     if (r < 0)
         return r;
@@ -224,7 +234,11 @@ static int take_pool(Job *job, Import *import)
               "Trustpool replaced by %s: %u CA certificates imported from %s, %u rejected%s%s",
               job_user(job), import->imported, import->origin.url, import->rejected,
               import->rejected > 0 ? ": " : "", import->rejections);
-    poold_replace(import->poold, TAKE_PTR(import->pool), &import->origin);
+    poold_replace(poold, TAKE_PTR(import->pool), &import->origin);
+    if (remade || import->number != poold->publisher.drawn)
+        poold_publish(poold, NULL, NULL);
+    else
+        poold_announce(poold);
     r = job_result(job, "imported", 'u', &import->imported);
     if (r >= 0)
         r = job_result(job, "rejected", 'u', &import->rejected);
@@ -268,15 +282,14 @@ static int import_done(Job *job, void *userdata, int r)
 static int import_fill(Import *import, const Poold *poold, const ImportOrder *order)
 {
     const Policy *policy = poold->policy;
-    size_t size;
     int r;
 
     import->origin.url = strdup(order->url);
-    import->trust_anchors = strdup(pool_bundle(poold->pool, &size));
+    import->active = authority_list_ref(pool_get_active(poold->pool));
     import->signer = policy->signer ? strdup(policy->signer) : NULL;
     import->data = order->data ? malloc(order->size + 1) : NULL;
     import->known = authority_list_new();
-    if (!import->origin.url || !import->trust_anchors || (policy->signer && !import->signer) ||
+    if (!import->origin.url || (policy->signer && !import->signer) ||
         (order->data && !import->data) || !import->known)
         return -ENOMEM;
     if (order->data)
@@ -314,14 +327,14 @@ static int import_new(Poold *poold, const ImportOrder *order, Import **ret)
     if (!order->try_only)
         poold->importing = true;
     r = import_fill(import, poold, order);
-    if (r >= 0 && order->try_only)
-        r = poold_list_active(poold, &import->active);
     if (r < 0) {
         import_free(import);
         return r;
     }
-    if (!order->try_only)
+    if (!order->try_only) {
+        import->number = ++poold->publisher.drawn;
         update_note_attempt(poold->update);
+    }
     *ret = import;
     return 0;
 }

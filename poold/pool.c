@@ -3,15 +3,11 @@
 
 #include <strings.h>
 
-#define PEM_LINE 64U
-
 struct Pool {
     const AuthorityList *built_in;
     AuthorityList *downloaded;
     PoolState *built_in_states, *downloaded_states;
-    size_t n_active;
-    char *bundle;
-    size_t bundle_size;
+    const AuthorityList *active;
 };
 
 Pool *pool_free(Pool *pool)
@@ -20,7 +16,7 @@ Pool *pool_free(Pool *pool)
         authority_list_free(pool->downloaded);
         free(pool->built_in_states);
         free(pool->downloaded_states);
-        free(pool->bundle);
+        authority_list_unref(pool->active);
         free(pool);
     }
     return NULL;
@@ -28,28 +24,14 @@ Pool *pool_free(Pool *pool)
 
 /* --- Which are active ------------------------------------------------------------------------- */
 
-static int compare_subjects(const void *a, const void *b)
+/* Has one of the downloaded ones that count its subject? */
+static bool is_superseded(const Pool *pool, const Authority *authority)
 {
-    const Authority *const *x = a, *const *y = b;
+    size_t at = 0;
 
-    return (*x)->subject_hash < (*y)->subject_hash ? -1 : (*x)->subject_hash > (*y)->subject_hash;
-}
-
-/* sorted: by the hash of the subject. */
-static bool is_superseded(const Authority *authority, Authority *const *sorted, size_t n)
-{
-    size_t low = 0, high = n;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (sorted[middle]->subject_hash < authority->subject_hash)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    for (; low < n && sorted[low]->subject_hash == authority->subject_hash; low++)
-        if (authority_same_subject(authority, sorted[low]))
+    while (authority_list_next_named(pool->downloaded, authority->subject, authority->subject_hash,
+                                     &at))
+        if (pool->downloaded_states[at - 1] == POOL_ACTIVE)
             return true;
     return false;
 }
@@ -57,84 +39,45 @@ static bool is_superseded(const Authority *authority, Authority *const *sorted, 
 /* A weak one that was downloaded takes no place away from a built-in one. */
 static int set_states(Pool *pool, bool refuse_weak)
 {
-    _cleanup_free_ Authority **sorted = calloc(pool->downloaded->n + 1, sizeof *sorted);
-    size_t n = 0;
-
     pool->built_in_states = calloc(pool->built_in->n + 1, sizeof *pool->built_in_states);
     pool->downloaded_states = calloc(pool->downloaded->n + 1, sizeof *pool->downloaded_states);
-    if (!sorted || !pool->built_in_states || !pool->downloaded_states)
+    if (!pool->built_in_states || !pool->downloaded_states)
         return -ENOMEM;
     for (size_t i = 0; i < pool->downloaded->n; i++)
         if (refuse_weak && authority_is_weak(pool->downloaded->items[i]))
             pool->downloaded_states[i] = POOL_WEAK;
-        else
-            sorted[n++] = pool->downloaded->items[i];
-    qsort(sorted, n, sizeof(Authority *), compare_subjects);
     for (size_t i = 0; i < pool->built_in->n; i++) {
         const Authority *authority = pool->built_in->items[i];
 
         if (refuse_weak && authority_is_weak(authority))
             pool->built_in_states[i] = POOL_WEAK;
-        else if (is_superseded(authority, sorted, n))
+        else if (is_superseded(pool, authority))
             pool->built_in_states[i] = POOL_SUPERSEDED;
     }
     return 0;
 }
 
-int pool_each_active(const Pool *pool, pool_callback_t callback, void *userdata)
+static int add_active(AuthorityList *active, const AuthorityList *list, const PoolState *states)
 {
     int r = 0;
 
-    for (size_t i = 0; r >= 0 && i < pool->built_in->n; i++)
-        if (pool->built_in_states[i] == POOL_ACTIVE)
-            r = callback(pool->built_in->items[i], userdata);
-    for (size_t i = 0; r >= 0 && i < pool->downloaded->n; i++)
-        if (pool->downloaded_states[i] == POOL_ACTIVE)
-            r = callback(pool->downloaded->items[i], userdata);
-    return r < 0 ? r : 0;
+    for (size_t i = 0; r >= 0 && i < list->n; i++)
+        if (states[i] == POOL_ACTIVE)
+            r = authority_list_append(active, list->items[i]);
+    return r;
 }
 
-/* --- The bundle ------------------------------------------------------------------------------- */
-
-/* After a line that tells people which one it is. */
-int authority_write_pem(FILE *f, const Authority *authority)
+static int set_active(Pool *pool)
 {
-    _cleanup_free_ char *text = base64_encode(authority->der, authority->der_size);
-    size_t length;
+    _cleanup_(authority_list_freep) AuthorityList *active = authority_list_new();
+    int r = active ? add_active(active, pool->built_in, pool->built_in_states) : -ENOMEM;
 
-    if (!text)
-        return -ENOMEM;
-    length = strlen(text);
-    (void)fprintf(f, "# %s\n-----BEGIN CERTIFICATE-----\n", authority->summary.subject);
-    for (size_t i = 0; i < length; i += PEM_LINE)
-        (void)fprintf(f, "%.*s\n", (int)PEM_LINE, text + i);
-    (void)fputs("-----END CERTIFICATE-----\n", f);
+    if (r >= 0)
+        r = add_active(active, pool->downloaded, pool->downloaded_states);
+    if (r < 0)
+        return r;
+    pool->active = TAKE_PTR(active);
     return 0;
-}
-
-typedef struct Filling {
-    Pool *pool;
-    FILE *f;
-} Filling;
-
-static int take_in(const Authority *authority, void *userdata)
-{
-    const Filling *filling = userdata;
-
-    filling->pool->n_active++;
-    return authority_write_pem(filling->f, authority);
-}
-
-static int pool_fill(Pool *pool)
-{
-    FILE *f = open_memstream(&pool->bundle, &pool->bundle_size);
-    Filling filling = {pool, f};
-    int r;
-
-    if (!f)
-        return -ENOMEM;
-    r = pool_each_active(pool, take_in, &filling);
-    return fclose(f) == EOF && r >= 0 ? -ENOMEM : r;
 }
 
 int pool_new(const AuthorityList *built_in, AuthorityList *downloaded, bool refuse_weak, Pool **ret)
@@ -151,7 +94,7 @@ int pool_new(const AuthorityList *built_in, AuthorityList *downloaded, bool refu
     r = set_states(pool, refuse_weak);
     if (r < 0)
         return r;
-    r = pool_fill(pool);
+    r = set_active(pool);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(pool);
@@ -170,7 +113,7 @@ size_t pool_downloaded(const Pool *pool)
 
 size_t pool_active(const Pool *pool)
 {
-    return pool->n_active;
+    return pool->active->n;
 }
 
 const AuthorityList *pool_get_downloaded(const Pool *pool)
@@ -178,29 +121,25 @@ const AuthorityList *pool_get_downloaded(const Pool *pool)
     return pool->downloaded;
 }
 
-typedef struct Expiry {
-    int64_t after, earliest;
-    bool found;
-} Expiry;
-
-static int note_expiry(const Authority *authority, void *userdata)
+const AuthorityList *pool_get_active(const Pool *pool)
 {
-    int64_t not_after = authority->summary.not_after;
-    Expiry *expiry = userdata;
-
-    if (not_after > expiry->after && (!expiry->found || not_after < expiry->earliest)) {
-        expiry->earliest = not_after;
-        expiry->found = true;
-    }
-    return 0;
+    return pool->active;
 }
 
 int64_t pool_next_expiry(const Pool *pool, int64_t after)
 {
-    Expiry expiry = {.after = after};
+    int64_t earliest = 0;
+    bool found = false;
 
-    (void)pool_each_active(pool, note_expiry, &expiry);
-    return expiry.earliest;
+    for (size_t i = 0; i < pool->active->n; i++) {
+        int64_t not_after = pool->active->items[i]->summary.not_after;
+
+        if (not_after > after && (!found || not_after < earliest)) {
+            earliest = not_after;
+            found = true;
+        }
+    }
+    return earliest;
 }
 
 int64_t pool_earliest_expiry(const Pool *pool)
@@ -208,25 +147,21 @@ int64_t pool_earliest_expiry(const Pool *pool)
     return pool_next_expiry(pool, INT64_MIN);
 }
 
-const char *pool_bundle(const Pool *pool, size_t *ret_size)
-{
-    *ret_size = pool->bundle_size;
-    return pool->bundle;
-}
-
 /* --- The list --------------------------------------------------------------------------------- */
 
+static bool begins_with(const char *text, const char *prefix)
+{
+    return strncasecmp(text, prefix, strlen(prefix)) == 0;
+}
+
+/* The fingerprint first: of thousands, one has it. */
 static bool matches(const Authority *authority, const PoolFilter *filter)
 {
     const CertificateSummary *s = &authority->summary;
 
-    if (filter->subject && !strcasestr(s->subject, filter->subject))
-        return false;
-    if (!filter->fingerprint)
-        return true;
-    return strncasecmp(s->sha256_fingerprint, filter->fingerprint, strlen(filter->fingerprint)) ==
-               0 ||
-           strncasecmp(s->sha1_fingerprint, filter->fingerprint, strlen(filter->fingerprint)) == 0;
+    return (!filter->fingerprint || begins_with(s->sha256_fingerprint, filter->fingerprint) ||
+            begins_with(s->sha1_fingerprint, filter->fingerprint)) &&
+           (!filter->subject || strcasestr(s->subject, filter->subject));
 }
 
 static void write_authority(JsonWriter *w, const Authority *authority, const char *source,
@@ -253,15 +188,18 @@ static void write_authority(JsonWriter *w, const Authority *authority, const cha
     json_end_object(w);
 }
 
+static void write_part(JsonWriter *w, const AuthorityList *list, const PoolState *states,
+                       const char *source, const PoolFilter *filter)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (matches(list->items[i], filter))
+            write_authority(w, list->items[i], source, states[i]);
+}
+
 void pool_write_list(const Pool *pool, const PoolFilter *filter, JsonWriter *w)
 {
     json_begin_array(w, NULL);
-    for (size_t i = 0; i < pool->built_in->n; i++)
-        if (matches(pool->built_in->items[i], filter))
-            write_authority(w, pool->built_in->items[i], "built-in", pool->built_in_states[i]);
-    for (size_t i = 0; i < pool->downloaded->n; i++)
-        if (matches(pool->downloaded->items[i], filter))
-            write_authority(w, pool->downloaded->items[i], "downloaded",
-                            pool->downloaded_states[i]);
+    write_part(w, pool->built_in, pool->built_in_states, "built-in", filter);
+    write_part(w, pool->downloaded, pool->downloaded_states, "downloaded", filter);
     json_end_array(w);
 }

@@ -25,20 +25,12 @@ size_t pool_built_in(const Pool *pool);
 size_t pool_downloaded(const Pool *pool);
 size_t pool_active(const Pool *pool);
 const AuthorityList *pool_get_downloaded(const Pool *pool);
+/* The active certificates, built-in ones first. A reference keeps them beyond the pool. */
+const AuthorityList *pool_get_active(const Pool *pool);
 /* When the first active certificate expires, seconds since the epoch; 0 for an empty pool. */
 int64_t pool_earliest_expiry(const Pool *pool);
 /* The same among those that expire after that moment; 0 when there is none. */
 int64_t pool_next_expiry(const Pool *pool, int64_t after);
-
-/* Called for each active certificate, built-in ones first. Stops at the first negative return, and
- * returns it. */
-typedef int (*pool_callback_t)(const Authority *authority, void *userdata);
-int pool_each_active(const Pool *pool, pool_callback_t callback, void *userdata);
-
-/* The active certificates as concatenated PEM, each under its subject as a comment. */
-const char *pool_bundle(const Pool *pool, size_t *ret_size);
-/* One certificate in that form. 0 or -ENOMEM. */
-int authority_write_pem(FILE *f, const Authority *authority);
 
 /* What org.chancery.TrustPool1.List shows: all, or those that match. */
 typedef struct PoolFilter {

@@ -174,6 +174,22 @@ int trust_pool1_method_verify(sd_bus_message *m, void *userdata, sd_bus_error *r
     return poold_verify(userdata, m, &request, reterr_error);
 }
 
+typedef struct Cleaning {
+    sd_bus_message *m;
+    uint32_t removed;
+} Cleaning;
+
+/* The files are what they are to be: now it is done. */
+static void on_cleaned(void *userdata)
+{
+    _cleanup_free_ Cleaning *cleaning = userdata;
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = cleaning->m;
+    int r = sd_bus_reply_method_return(m, "u", cleaning->removed);
+
+    if (r < 0)
+        log_warning_errno(r, "The end of the cleaning cannot be told, ignoring: %m");
+}
+
 static int clean(Poold *poold)
 {
     _cleanup_(authority_list_freep) AuthorityList *none = authority_list_new();
@@ -196,9 +212,13 @@ int trust_pool1_method_clean(sd_bus_message *m, void *userdata, sd_bus_error *re
 {
     static const LogEvent event = {LOG_POOL_UPDATED};
     _cleanup_free_ char *user = NULL;
+    _cleanup_free_ Cleaning *cleaning = calloc(1, sizeof *cleaning);
     Poold *poold = userdata;
     size_t removed = pool_downloaded(poold->pool);
     int r;
+
+    if (!cleaning)
+        return -ENOMEM;
 
     if (poold->importing)
         return sd_bus_error_setf(reterr_error, ERROR_BUSY,
@@ -211,7 +231,9 @@ int trust_pool1_method_clean(sd_bus_message *m, void *userdata, sd_bus_error *re
         return log_error_errno(r, "Failed to remove the downloaded CA certificates: %m");
     log_event(&event, LOG_FIELDS("USER", user),
               "Trustpool cleaned by %s: %zu downloaded CA certificates removed", user, removed);
-    return sd_bus_reply_method_return(m, "u", (uint32_t)removed);
+    *cleaning = (Cleaning){sd_bus_message_ref(m), (uint32_t)removed};
+    poold_publish(poold, on_cleaned, TAKE_PTR(cleaning));
+    return 1;
 }
 
 #define GETTER(name, type, value)                                                                  \

@@ -12,12 +12,23 @@
 #include "update.h"
 #include "verify.h"
 
+#include <pthread.h>
+
 #define BUILT_IN_FILE "/etc/ssl/certs/ca-certificates.crt"
 #define BUILT_IN_FOLDER "/usr/share/chancery/trustpool"
 
+/* The files that other programs read, and who writes them. */
+typedef struct Publisher {
+    int dirfd;      /* never changes after start */
+    uint64_t drawn; /* the main loop's: the number of the newest pool to be written */
+    pthread_mutex_t lock;
+    uint64_t written; /* under the lock */
+} Publisher;
+
 struct Poold {
     Server *server;
-    int state_fd, runtime_fd;      /* never change after start */
+    int state_fd; /* never changes after start */
+    Publisher publisher;
     const AuthorityList *built_in; /* never changes after start */
     Pool *pool;                    /* never NULL after start */
     StoreOrigin origin;            /* of its downloaded part */
@@ -30,9 +41,17 @@ struct Poold {
 int poold_start(Server *server, void **ret);
 void poold_stop(void *userdata);
 
-/* Makes the new pool the one that everybody sees: in memory, on the bus and in the exported file.
- * Takes over both; *origin is empty afterwards. */
+/* Makes the new pool the one that counts here. Takes over both; *origin is empty afterwards. The
+ * others learn of it by poold_publish(). */
 void poold_replace(Poold *poold, Pool *pool, StoreOrigin *origin);
+/* Exports the pool, in a worker, announces it, and then calls then (may be NULL), also when the
+ * files could not be written, which is logged. */
+typedef void (*publish_then_t)(void *userdata);
+void poold_publish(Poold *poold, publish_then_t then, void *userdata);
+/* In a worker: writes the files, if they have not been written with a higher number. */
+void publisher_write(Publisher *publisher, const AuthorityList *active, uint64_t number);
+/* Says on the bus that the pool, and the files, are others now. */
+void poold_announce(Poold *poold);
 /* The pool once more, as the policy has it. */
 int poold_make_pool(const Poold *poold, const AuthorityList *downloaded, Pool **ret);
 /* Takes over the policy, and makes it effective. */
@@ -56,8 +75,6 @@ int poold_update(Poold *poold);
 /* Starts the job of org.chancery.TrustPool1.Verify and answers m. */
 int poold_verify(Poold *poold, sd_bus_message *m, const VerifyRequest *request,
                  sd_bus_error *reterr_error);
-/* The active authorities, for a worker thread. */
-int poold_list_active(const Poold *poold, AuthorityList **ret);
 
 /* Registers the bus objects. */
 int poold_bus_init(Poold *poold);

@@ -5,9 +5,7 @@
 #include <fcntl.h>
 
 #include "atomic-file.h"
-#include "export.h"
 #include "log.h"
-#include "names.h"
 
 static void read_built_in(AuthorityList *list)
 {
@@ -26,7 +24,8 @@ static void read_built_in(AuthorityList *list)
         log_warning("There are no built-in CA certificates");
 }
 
-static int read_downloaded(int dirfd, AuthorityList **ret, StoreOrigin *ret_origin)
+static int read_downloaded(int dirfd, const AuthorityList *built_in, AuthorityList **ret,
+                           StoreOrigin *ret_origin)
 {
     static const LogEvent event = {LOG_STATE_CORRUPT};
     int r;
@@ -34,7 +33,7 @@ static int read_downloaded(int dirfd, AuthorityList **ret, StoreOrigin *ret_orig
     r = remove_leftovers_at(dirfd);
     if (r < 0)
         log_warning_errno(r, "Leftovers in the state directory cannot be removed, ignoring: %m");
-    r = store_load(dirfd, ret, ret_origin);
+    r = store_load(dirfd, built_in, ret, ret_origin);
     if (r != -EBADMSG)
         return r;
     log_event(&event, LOG_FIELDS("FILE", STORE_FILE),
@@ -44,7 +43,7 @@ static int read_downloaded(int dirfd, AuthorityList **ret, StoreOrigin *ret_orig
     r = quarantine_at(dirfd, STORE_FILE);
     if (r < 0)
         return r;
-    return store_load(dirfd, ret, ret_origin);
+    return store_load(dirfd, built_in, ret, ret_origin);
 }
 
 static int open_runtime_directory(void)
@@ -58,39 +57,14 @@ static int open_runtime_directory(void)
     return fd < 0 ? -errno : fd;
 }
 
-static void write_exports(const Poold *poold)
-{
-    int r = export_pool(poold->runtime_fd, poold->pool);
-
-    if (r < 0)
-        log_error_errno(
-            r, "The pool cannot be exported, other programs go on with the former one: %m");
-}
-
-static void show_pool(Poold *poold, Pool *pool)
-{
-    int r;
-
-    pool_free(poold->pool);
-    poold->pool = pool;
-    write_exports(poold);
-    r = sd_bus_emit_properties_changed(server_bus(poold->server), TRUSTPOOL_PATH, TRUSTPOOL_NAME,
-                                       "BuiltIn", "Downloaded", "Active", "EarliestExpiry", NULL);
-    if (r < 0)
-        log_warning_errno(r, "The change of the pool cannot be announced on the bus, ignoring: %m");
-    r = sd_bus_emit_signal(server_bus(poold->server), TRUSTPOOL_PATH, TRUSTPOOL_NAME, "Changed",
-                           NULL);
-    if (r < 0)
-        log_warning_errno(r, "The change of the pool cannot be announced on the bus, ignoring: %m");
-    update_arm(poold->update);
-}
-
 void poold_replace(Poold *poold, Pool *pool, StoreOrigin *origin)
 {
     store_origin_done(&poold->origin);
     poold->origin = *origin;
     *origin = (StoreOrigin){0};
-    show_pool(poold, pool);
+    pool_free(poold->pool);
+    poold->pool = pool;
+    update_arm(poold->update);
 }
 
 int poold_make_pool(const Poold *poold, const AuthorityList *downloaded, Pool **ret)
@@ -100,6 +74,12 @@ int poold_make_pool(const Poold *poold, const AuthorityList *downloaded, Pool **
 
     r = list ? authority_list_join(list, downloaded) : -ENOMEM;
     return r < 0 ? r : pool_new(poold->built_in, TAKE_PTR(list), poold->policy->refuse_weak, ret);
+}
+
+static void on_applied(void *userdata)
+{
+    if (userdata)
+        config_applied_answer(userdata);
 }
 
 int poold_apply(Poold *poold, Policy *policy)
@@ -117,7 +97,10 @@ int poold_apply(Poold *poold, Policy *policy)
     r = poold_make_pool(poold, pool_get_downloaded(poold->pool), &pool);
     if (r < 0)
         return r;
-    show_pool(poold, pool);
+    pool_free(poold->pool);
+    poold->pool = pool;
+    update_arm(poold->update);
+    poold_publish(poold, on_applied, config_applied_later(poold->server));
     return 0;
 }
 
@@ -133,12 +116,12 @@ static int poold_load(Poold *poold)
     poold->state_fd = state_directory_open();
     if (poold->state_fd < 0)
         return log_error_errno(poold->state_fd, "Failed to open the state directory: %m");
-    poold->runtime_fd = open_runtime_directory();
-    if (poold->runtime_fd < 0)
-        return log_error_errno(poold->runtime_fd, "Failed to open the runtime directory: %m");
-    (void)remove_leftovers_at(poold->runtime_fd);
+    poold->publisher.dirfd = open_runtime_directory();
+    if (poold->publisher.dirfd < 0)
+        return log_error_errno(poold->publisher.dirfd, "Failed to open the runtime directory: %m");
+    (void)remove_leftovers_at(poold->publisher.dirfd);
     read_built_in(built_in);
-    r = read_downloaded(poold->state_fd, &downloaded, &poold->origin);
+    r = read_downloaded(poold->state_fd, built_in, &downloaded, &poold->origin);
     if (r < 0)
         return log_error_errno(r, "Failed to read the downloaded CA certificates: %m");
     r = pool_new(built_in, downloaded, poold->policy->refuse_weak, &poold->pool);
@@ -146,7 +129,7 @@ static int poold_load(Poold *poold)
         r = update_new(poold, &poold->update);
     if (r < 0)
         return r;
-    write_exports(poold);
+    publisher_write(&poold->publisher, pool_get_active(poold->pool), ++poold->publisher.drawn);
     log_info("%zu built-in and %zu downloaded CA certificates, %zu of them active",
              pool_built_in(poold->pool), pool_downloaded(poold->pool), pool_active(poold->pool));
     return 0;
@@ -159,7 +142,8 @@ int poold_start(Server *server, void **ret)
 
     if (!poold)
         return -ENOMEM;
-    *poold = (Poold){.server = server, .state_fd = -EBADF, .runtime_fd = -EBADF};
+    *poold = (Poold){.server = server, .state_fd = -EBADF, .publisher = {.dirfd = -EBADF}};
+    (void)pthread_mutex_init(&poold->publisher.lock, NULL);
     r = poold_load(poold);
     if (r >= 0)
         r = poold_bus_init(poold);
@@ -183,6 +167,7 @@ void poold_stop(void *userdata)
     store_origin_done(&poold->origin);
     policy_free(poold->policy);
     closep(&poold->state_fd);
-    closep(&poold->runtime_fd);
+    closep(&poold->publisher.dirfd);
+    (void)pthread_mutex_destroy(&poold->publisher.lock);
     free(poold);
 }

@@ -13,8 +13,6 @@
 #define STORE_SIZE_MAX (BUNDLE_SIZE_MAX * 2U)
 
 static const AuthorityRules built_in_rules = {.allow_v1 = true, .allow_expired = true};
-/* What was once taken stays, whatever the clock says now. */
-static const AuthorityRules stored_rules = {.allow_expired = true};
 
 /* --- Built-in --------------------------------------------------------------------------------- */
 
@@ -106,8 +104,10 @@ static int make_digest(const char *url, const char *etag, const char *signer, ui
     return 0;
 }
 
-static int load_certificate(json_object *o, AuthorityList *list)
+/* What was once taken stays, whatever the clock says now. */
+static int load_certificate(json_object *o, const AuthorityList *known, AuthorityList *list)
 {
+    const AuthorityRules rules = {.allow_expired = true, .known = known};
     _cleanup_free_ void *der = NULL;
     const char *text;
     size_t size;
@@ -119,17 +119,18 @@ static int load_certificate(json_object *o, AuthorityList *list)
     r = pem_decode((DerSpan){(const uint8_t *)text, strlen(text)}, &der, &size);
     if (r < 0)
         return r;
-    return authority_list_add(list, der, size, &stored_rules);
+    return authority_list_add(list, der, size, &rules);
 }
 
-static int load_certificates(json_object *certificates, AuthorityList *list)
+static int load_certificates(json_object *certificates, const AuthorityList *known,
+                             AuthorityList *list)
 {
     size_t n = json_object_array_length(certificates);
 
     if (n == 0 || n > BUNDLE_CERTIFICATES_MAX)
         return -EBADMSG;
     for (size_t i = 0; i < n; i++) {
-        int r = load_certificate(json_object_array_get_idx(certificates, i), list);
+        int r = load_certificate(json_object_array_get_idx(certificates, i), known, list);
 
         if (r < 0)
             return r;
@@ -137,7 +138,8 @@ static int load_certificates(json_object *certificates, AuthorityList *list)
     return 0;
 }
 
-static int load_object(json_object *o, AuthorityList *list, StoreOrigin *ret)
+static int load_object(json_object *o, const AuthorityList *known, AuthorityList *list,
+                       StoreOrigin *ret)
 {
     static const char *const members[] = {"format",   "url",          "etag",   "signer",
                                           "imported", "certificates", "sha256", NULL};
@@ -155,7 +157,7 @@ static int load_object(json_object *o, AuthorityList *list, StoreOrigin *ret)
         json_get_array(o, "certificates", &certificates) < 0 ||
         json_get_string(o, "sha256", &digest) < 0)
         return -EBADMSG;
-    r = load_certificates(certificates, list);
+    r = load_certificates(certificates, known, list);
     if (r >= 0)
         r = make_digest(url, etag, signer, imported, list, expected);
     if (r < 0)
@@ -179,7 +181,7 @@ void store_origin_done(StoreOrigin *origin)
     *origin = (StoreOrigin){0};
 }
 
-int store_load(int dirfd, AuthorityList **ret, StoreOrigin *ret_origin)
+int store_load(int dirfd, const AuthorityList *known, AuthorityList **ret, StoreOrigin *ret_origin)
 {
     _cleanup_(authority_list_freep) AuthorityList *list = authority_list_new();
     _cleanup_(store_origin_done) StoreOrigin origin = {0};
@@ -198,7 +200,7 @@ int store_load(int dirfd, AuthorityList **ret, StoreOrigin *ret_origin)
     if (r >= 0) {
         r = json_parse(text, size, &o);
         if (r >= 0)
-            r = load_object(o, list, &origin);
+            r = load_object(o, known, list, &origin);
         if (r < 0)
             return r;
     }

@@ -23,9 +23,9 @@ typedef struct StoreOrigin {
 } StoreOrigin;
 void store_origin_done(StoreOrigin *origin);
 
-/* Returns 0, with an empty list when there is no file, -EBADMSG when the file is corrupt, or
- * another negative errno. */
-int store_load(int dirfd, AuthorityList **ret, StoreOrigin *ret_origin);
+/* known: need not be parsed again; may be NULL. Returns 0, with an empty list when there is no
+ * file, -EBADMSG when the file is corrupt, or another negative errno. */
+int store_load(int dirfd, const AuthorityList *known, AuthorityList **ret, StoreOrigin *ret_origin);
 /* Replaces the file; when it returns 0, what was said has reached the disk. */
 int store_save(int dirfd, const StoreOrigin *origin, const AuthorityList *list);
 /* Removes the file. Not there is fine. */

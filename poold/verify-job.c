@@ -11,7 +11,7 @@ typedef struct Check {
     VerifyRequest request;
     void *data;
     char *purpose, *name;
-    AuthorityList *authorities;
+    const AuthorityList *authorities;
     VerifyVerdict verdict;
 } Check;
 
@@ -19,7 +19,7 @@ static void check_free(void *userdata)
 {
     Check *check = userdata;
 
-    authority_list_free(check->authorities);
+    authority_list_unref(check->authorities);
     free(check->data);
     free(check->purpose);
     free(check->name);
@@ -75,31 +75,12 @@ static int check_done(Job *job, void *userdata, int r)
     return r < 0 ? r : job_result(job, "path", 's', path);
 }
 
-static int add_active(const Authority *authority, void *userdata)
-{
-    AuthorityList *list = userdata;
-
-    return authority_list_append(list, authority);
-}
-
-int poold_list_active(const Poold *poold, AuthorityList **ret)
-{
-    _cleanup_(authority_list_freep) AuthorityList *list = authority_list_new();
-    int r = list ? pool_each_active(poold->pool, add_active, list) : -ENOMEM;
-
-    if (r < 0)
-        return r;
-    *ret = TAKE_PTR(list);
-    return 0;
-}
-
 int poold_verify(Poold *poold, sd_bus_message *m, const VerifyRequest *request,
                  sd_bus_error *reterr_error)
 {
     JobWork work = {
         .kind = "verify", .run = check_run, .done = check_done, .free_data = check_free};
     Check *check = calloc(1, sizeof *check);
-    int r;
 
     if (!check)
         return -ENOMEM;
@@ -107,12 +88,10 @@ int poold_verify(Poold *poold, sd_bus_message *m, const VerifyRequest *request,
     check->data = malloc(request->size + 1);
     check->purpose = strdup(request->purpose);
     check->name = request->name ? strdup(request->name) : NULL;
-    r = check->data && check->purpose && (check->name || !request->name)
-            ? poold_list_active(poold, &check->authorities)
-            : -ENOMEM;
-    if (r < 0) {
+    check->authorities = authority_list_ref(pool_get_active(poold->pool));
+    if (!check->data || !check->purpose || (request->name && !check->name)) {
         check_free(check);
-        return r;
+        return -ENOMEM;
     }
     memcpy(check->data, request->data, request->size);
     check->request.data = check->data;

@@ -167,33 +167,18 @@ static int set_parameters(X509_VERIFY_PARAM *param, const VerifyRequest *request
 
 /* --- Anchors ---------------------------------------------------------------------------------- */
 
-static bool is_named(const Authority *authority, X509 *certificate)
+static int add_named(X509_STORE *store, const AuthorityList *authorities, const X509_NAME *name)
 {
-    return X509_NAME_cmp(authority->subject, X509_get_issuer_name(certificate)) == 0 ||
-           X509_NAME_cmp(authority->subject, X509_get_subject_name(certificate)) == 0;
-}
+    const Authority *authority;
+    unsigned long hash;
+    size_t at = 0;
+    int r = authority_hash_name(name, &hash);
 
-static bool is_wanted(const Authority *authority, const Input *input)
-{
-    if (is_named(authority, input->target))
-        return true;
-    for (int i = 0; i < sk_X509_num(input->others); i++)
-        if (is_named(authority, sk_X509_value(input->others, i)))
-            return true;
-    return false;
-}
-
-/* A path ends at the first certificate of the pool, so that only those count that one of the given
- * certificates names, as its issuer or as itself. The others need not be parsed. */
-static int add_anchors(X509_STORE *store, const AuthorityList *authorities, const Input *input)
-{
-    for (size_t i = 0; i < authorities->n; i++) {
+    if (r < 0)
+        return r;
+    while ((authority = authority_list_next_named(authorities, name, hash, &at))) {
         _cleanup_(X509_freep) X509 *certificate = NULL;
-        const Authority *authority = authorities->items[i];
-        int r;
 
-        if (!is_wanted(authority, input))
-            continue;
         r = certificate_parse(authority->der, authority->der_size, &certificate);
         if (r < 0)
             return r;
@@ -201,6 +186,24 @@ static int add_anchors(X509_STORE *store, const AuthorityList *authorities, cons
             return -ENOMEM;
     }
     return 0;
+}
+
+static int add_for(X509_STORE *store, const AuthorityList *authorities, X509 *certificate)
+{
+    int r = add_named(store, authorities, X509_get_issuer_name(certificate));
+
+    return r < 0 ? r : add_named(store, authorities, X509_get_subject_name(certificate));
+}
+
+/* A path ends at the first certificate of the pool, so that only those count that one of the given
+ * certificates names, as its issuer or as itself. The others need not be parsed. */
+static int add_anchors(X509_STORE *store, const AuthorityList *authorities, const Input *input)
+{
+    int r = add_for(store, authorities, input->target);
+
+    for (int i = 0; r >= 0 && i < sk_X509_num(input->others); i++)
+        r = add_for(store, authorities, sk_X509_value(input->others, i));
+    return r;
 }
 
 /* --- Verdict ---------------------------------------------------------------------------------- */

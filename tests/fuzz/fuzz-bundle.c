@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "bundle.h"
+#include "export.h"
 #include "pool.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -17,12 +18,13 @@ static void round_trip(AuthorityList *list)
 {
     _cleanup_(authority_list_freep) AuthorityList *none = authority_list_new(), *again = NULL;
     _cleanup_(pool_freep) Pool *pool = NULL;
-    const char *text, *reason;
+    _cleanup_free_ char *text = NULL;
+    const char *reason;
     size_t size, n = list->n;
 
-    if (!none || pool_new(none, list, false, &pool) < 0)
+    if (!none || pool_new(none, list, false, &pool) < 0 ||
+        export_bundle(pool_get_active(pool), &text, &size) < 0)
         return;
-    text = pool_bundle(pool, &size);
     if (pool_active(pool) != n || (n == 0) != (size == 0))
         abort();
     if (n > 0 && size <= BUNDLE_SIZE_MAX &&

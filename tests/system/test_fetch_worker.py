@@ -499,6 +499,15 @@ def test_https(authorities):
         assert fetch(server.url("https", "localhost"), anchors=wrong.pem() + right.pem())[1] == b"secret"
 
 
+def test_https_with_many_anchors(authorities):
+    """A pool of 20,000 CAs has some 27 MB in PEM."""
+    right, wrong = authorities
+    many = wrong.pem() * (10_000_000 // len(wrong.pem()))
+    with Server(answer_with(body=b"secret"), right.issue("server")) as server:
+        assert error_of(server.url("https"), anchors=many)[0] == "unreachable"
+        assert fetch(server.url("https"), anchors=many + right.pem())[1] == b"secret"
+
+
 def test_system_list_is_not_trusted(authorities, tmp_path):
     """What the environment tells OpenSSL to trust is not what the caller trusts."""
     right, wrong = authorities

@@ -8,6 +8,7 @@
 
 #include "export.h"
 #include "make-certificate.h"
+#include "pool.h"
 
 static Pool *make_pool(const CertificateRecipe *recipes, size_t n, AuthorityList *built_in)
 {
@@ -75,7 +76,7 @@ static void test_export(void **state)
     (void)snprintf(certs, sizeof certs, "%s/" EXPORT_FOLDER, path);
     fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     (void)umask(077);
-    assert_int_equal(export_pool(fd, pool), 0);
+    assert_int_equal(export_pool(fd, pool_get_active(pool)), 0);
     assert_int_equal(count(fd, EXPORT_FOLDER), 3);
     assert_int_equal(fstatat(fd, EXPORT_FOLDER, &st, 0), 0);
     assert_int_equal(st.st_mode & 07777, 0755);
@@ -87,10 +88,10 @@ static void test_export(void **state)
     /* The next one takes its place, whatever a killed process left half done. */
     assert_int_equal(mkdirat(fd, ".certs.new", 0700), 0);
     assert_int_equal(symlinkat("nowhere", fd, ".certs.new/00000000.0"), 0);
-    assert_int_equal(export_pool(fd, second), 0);
+    assert_int_equal(export_pool(fd, pool_get_active(second)), 0);
     assert_int_equal(count(fd, EXPORT_FOLDER), 1);
     assert_found(certs, second, pool_get_downloaded(second)->items[0]);
-    assert_int_equal(export_pool(fd, none), 0);
+    assert_int_equal(export_pool(fd, pool_get_active(none)), 0);
     assert_int_equal(count(fd, EXPORT_FOLDER), 0);
     assert_int_equal(count(fd, "."), 2);
     assert_int_equal(fstatat(fd, ".certs.new", &st, AT_SYMLINK_NOFOLLOW), -1);

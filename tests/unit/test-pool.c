@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "bundle.h"
+#include "export.h"
 #include "make-certificate.h"
 #include "memfd.h"
 #include "pool.h"
@@ -65,12 +66,14 @@ static void test_empty(void **state)
     _cleanup_(authority_list_freep) AuthorityList *built_in = authority_list_new();
     _cleanup_(pool_freep) Pool *pool = NULL;
     _cleanup_json_ json_object *list = NULL;
+    _cleanup_free_ char *text = NULL;
     size_t size;
 
     assert_int_equal(pool_new(built_in, authority_list_new(), false, &pool), 0);
     assert_int_equal(pool_active(pool), 0);
     assert_int_equal(pool_earliest_expiry(pool), 0);
-    assert_string_equal(pool_bundle(pool, &size), "");
+    assert_int_equal(export_bundle(pool_get_active(pool), &text, &size), 0);
+    assert_string_equal(text, "");
     assert_int_equal(size, 0);
     list = list_of(pool, &(PoolFilter){0});
     assert_int_equal(json_object_array_length(list), 0);
@@ -119,11 +122,12 @@ static void test_bundle(void **state)
     _cleanup_(authority_list_freep) AuthorityList *built_in = make_list(built_in_recipes, 2),
                                                   *again = NULL;
     _cleanup_(pool_freep) Pool *pool = NULL;
-    const char *text, *reason;
+    _cleanup_free_ char *text = NULL;
+    const char *reason;
     size_t size;
 
     assert_int_equal(pool_new(built_in, make_list(downloaded_recipes, 1), false, &pool), 0);
-    text = pool_bundle(pool, &size);
+    assert_int_equal(export_bundle(pool_get_active(pool), &text, &size), 0);
     assert_int_equal(strlen(text), size);
     assert_int_equal(bundle_parse(text, size, &any, &again, &reason), 0);
     assert_int_equal(again->n, 2);
@@ -189,6 +193,17 @@ static void test_many(void **state)
     assert_int_equal(list->rejected[AUTHORITY_DUPLICATE], 600);
     for (size_t i = 0; i < list->n; i++)
         assert_ptr_equal(authority_list_find(list, list->items[i]->digest), list->items[i]);
+    for (size_t i = 0; i < list->n; i++) {
+        const Authority *one = list->items[i], *named;
+        size_t at = 0, n = 0;
+
+        while ((named = authority_list_next_named(list, one->subject, one->subject_hash, &at))) {
+            assert_ptr_equal(named, list->items[at - 1]);
+            assert_true(authority_same_subject(one, named));
+            n++;
+        }
+        assert_int_equal(n, 2);
+    }
 }
 
 /* "crypto ca rsa 1024 disable": weak ones are inactive wherever they come from, and take no place

@@ -73,7 +73,7 @@ static const StoreOrigin from_server = {url, etag, etag, 1700000000},
 static int load(int dirfd, AuthorityList **ret)
 {
     StoreOrigin origin = {0};
-    int r = store_load(dirfd, ret, &origin);
+    int r = store_load(dirfd, NULL, ret, &origin);
 
     store_origin_done(&origin);
     return r;
@@ -93,7 +93,7 @@ static void test_save_and_load(void **state)
     assert_int_equal(fstatat(folder->fd, STORE_FILE, &st, 0), 0);
     assert_int_equal(st.st_mode & 07777, 0600);
     /* The expired one too: a clock does not remove anything. */
-    assert_int_equal(store_load(folder->fd, &loaded, &origin), 0);
+    assert_int_equal(store_load(folder->fd, NULL, &loaded, &origin), 0);
     assert_string_equal(origin.url, "http://host/bundle.p7b");
     assert_string_equal(origin.etag, "\"7\"");
     assert_int_equal(origin.imported, 1700000000);
