@@ -30,7 +30,7 @@ def pytest_xdist_auto_num_workers(config):
 @pytest.fixture(scope="session")
 def build():
     """The build folder whose programs are tested."""
-    folder = pathlib.Path(os.environ.get("CHANCERY_BUILD", ROOT / "build"))
+    folder = pathlib.Path(os.environ.get("CHANCERY_BUILD", ROOT / "build")).resolve()
     if not (folder / "build.ninja").exists():
         pytest.fail(f"{folder} is not a build folder: name one in CHANCERY_BUILD")
     return folder

@@ -2,22 +2,17 @@
 /* chancery-verify: checks signed envelopes offline, for whoever collects them. */
 #include <fcntl.h>
 #include <getopt.h>
-#include <limits.h>
-#include <openssl/pem.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include "atomic-file.h"
-#include "openssl-util.h"
-#include "verify.h"
-#include "x509-render.h"
-
-#define PEM_SIZE_MAX (1024U * 1024)
-#define CHAIN_FILE_MAX 64
+#include "batch.h"
+#include "input.h"
 
 typedef struct Options {
-    const char *root, *nonce, *chain, *payload, *envelope;
-    int64_t max_age, at;
+    CheckOptions check;
+    const char *payload, *reference, *batch;
+    char *const *envelopes;
+    unsigned jobs;
     bool json;
 } Options;
 
@@ -25,18 +20,27 @@ static int usage(FILE *f)
 {
     (void)fprintf(
         f,
-        "chancery-verify --root ROOT.pem [OPTIONS] ENVELOPE|-\n\n"
-        "Checks a signed envelope against the root certificate of the router.\n\n"
+        "chancery-verify --root ROOT.pem [OPTIONS] ENVELOPE|-\n"
+        "chancery-verify --root ROOT.pem [OPTIONS] ENVELOPE ENVELOPE...\n"
+        "chancery-verify --batch LIST|- [OPTIONS]\n\n"
+        "Checks signed envelopes against the root certificates of their routers.\n\n"
         "  --root FILE        the root certificate, PEM\n"
         "  --nonce NONCE      the nonce that was asked for\n"
         "  --max-age SECONDS  refuse what was signed longer ago\n"
         "  --at TIME          verify as of then: seconds since the epoch, or 2026-11-21T12:00:00Z\n"
         "  --chain FILE       certificates for an envelope without them, PEM\n"
+        "  --crl FILE         lists of revoked certificates, PEM\n"
+        "  --previous FILE    an earlier envelope: say what differs in its dossier\n"
+        "  --reference FILE   packages and files as they should be, JSON\n"
         "  --payload FILE     write the payload there when the verdict is good\n"
+        "  --batch FILE       one envelope in each line, as a JSON object\n"
+        "  --jobs N           so many at a time (default: one for each core)\n"
         "  --json             the verdict as JSON\n"
         "  --help, --version\n\n"
         "Exit status: 0 good, 1 usage, 2 malformed, 3 bad signature, 4 untrusted, 5 nonce,\n"
-        "6 expired, 7 stale, 8 valid when signed, 9 bad payload. See chancery-verify(1).\n");
+        "6 expired, 7 stale, 8 valid when signed, 9 bad payload, 10 not collected, 11 revoked,\n"
+        "12 revocation unknown, 13 differs, 14 not as reference, 15 not all of several good.\n"
+        "See chancery-verify(1).\n");
     return f == stdout ? VERDICT_GOOD : VERDICT_USAGE;
 }
 
@@ -69,129 +73,100 @@ static int parse_time(const char *text, int64_t *ret)
     return 0;
 }
 
-/* Everything up to max; "-" is standard input. */
-static int read_all(const char *path, uint64_t max, char **ret_data, size_t *ret_size)
+static int parse_jobs(const char *text, unsigned *ret)
 {
-    _cleanup_close_ int opened = streq(path, "-") ? -EBADF : open(path, O_RDONLY | O_CLOEXEC);
-    int fd = streq(path, "-") ? STDIN_FILENO : opened;
-    _cleanup_free_ char *data = NULL;
-    size_t size = 0, room = 65536;
-    struct stat st;
+    int64_t n;
 
-    if (fd < 0)
-        return -errno;
-    if (fstat(fd, &st) < 0)
-        return -errno;
-    if (S_ISREG(st.st_mode) && st.st_size > 0 && (uint64_t)st.st_size <= max)
-        room = (size_t)st.st_size + 1;
-    for (;;) {
-        char *larger = realloc(data, room);
-        ssize_t n;
-
-        if (!larger)
-            return -ENOMEM;
-        data = larger;
-        n = read_full(fd, data + size, room - size);
-        if (n < 0)
-            return (int)n;
-        size += (size_t)n;
-        if (size > max)
-            return -EFBIG;
-        if (size < room)
-            break;
-        room *= 2;
-    }
-    *ret_data = TAKE_PTR(data);
-    *ret_size = size;
+    if (parse_number(text, &n) < 0 || n < 1 || n > BATCH_JOBS_MAX)
+        return -EINVAL;
+    *ret = (unsigned)n;
     return 0;
 }
 
-/* All certificates of a PEM file, and nothing else in it but text between them. */
-static int read_certificates(const char *path, STACK_OF(X509) * *ret)
+/* Which options go together. */
+static bool is_sensible(const Options *o, int n_envelopes)
 {
-    _cleanup_free_ char *text = NULL;
-    _cleanup_(BIO_free_allp) BIO *bio = NULL;
-    _cleanup_(x509_stack_freep) STACK_OF(X509) *stack = sk_X509_new_null();
-    size_t size;
-    int r;
+    if (o->check.nonce && !*o->check.nonce)
+        return false;
+    if (o->batch)
+        return n_envelopes == 0 && !o->payload;
+    if (!o->check.root || n_envelopes < 1)
+        return false;
+    /* Each answers a question of its own. */
+    if (n_envelopes > 1)
+        return !o->payload && !o->check.previous;
+    return o->jobs == 0;
+}
 
-    r = read_all(path, PEM_SIZE_MAX, &text, &size);
-    if (r < 0)
-        return r;
-    bio = BIO_new_mem_buf(text, (int)size);
-    if (!bio || !stack)
-        return -ENOMEM;
-    for (;;) {
-        X509 *certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+static int parse_option(int c, const char *value, Options *o)
+{
+    const struct {
+        int c;
+        const char **value;
+    } texts[] = {{'r', &o->check.root}, {'n', &o->check.nonce},    {'c', &o->check.chain},
+                 {'C', &o->check.crl},  {'P', &o->check.previous}, {'R', &o->reference},
+                 {'p', &o->payload},    {'b', &o->batch}};
 
-        if (!certificate)
-            break;
-        if (sk_X509_num(stack) == CHAIN_FILE_MAX || sk_X509_push(stack, certificate) <= 0) {
-            X509_free(certificate);
-            return -E2BIG;
+    for (size_t i = 0; i < ELEMENTSOF(texts); i++)
+        if (texts[i].c == c) {
+            *texts[i].value = value;
+            return 0;
         }
+    switch (c) {
+    case 'm':
+        return parse_number(value, &o->check.max_age);
+    case 'a':
+        return parse_time(value, &o->check.at);
+    case 'J':
+        return parse_jobs(value, &o->jobs);
+    case 'j':
+        o->json = true;
+        return 0;
+    case 'h':
+        exit(usage(stdout));
+    case 'V':
+        (void)printf("chancery-verify %s\n", VERSION);
+        exit(VERDICT_GOOD);
+    default:
+        return -EINVAL;
     }
-    if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE || sk_X509_num(stack) == 0)
-        return -EBADMSG;
-    ERR_clear_error();
-    *ret = TAKE_PTR(stack);
-    return 0;
 }
 
 static int parse_arguments(int argc, char *argv[], Options *ret)
 {
     static const struct option options[] = {
-        {"root", required_argument, NULL, 'r'},    {"nonce", required_argument, NULL, 'n'},
-        {"max-age", required_argument, NULL, 'm'}, {"at", required_argument, NULL, 'a'},
-        {"chain", required_argument, NULL, 'c'},   {"payload", required_argument, NULL, 'p'},
-        {"json", no_argument, NULL, 'j'},          {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'V'},       {NULL, 0, NULL, 0},
+        {"root", required_argument, NULL, 'r'},
+        {"nonce", required_argument, NULL, 'n'},
+        {"max-age", required_argument, NULL, 'm'},
+        {"at", required_argument, NULL, 'a'},
+        {"chain", required_argument, NULL, 'c'},
+        {"crl", required_argument, NULL, 'C'},
+        {"previous", required_argument, NULL, 'P'},
+        {"payload", required_argument, NULL, 'p'},
+        {"reference", required_argument, NULL, 'R'},
+        {"batch", required_argument, NULL, 'b'},
+        {"jobs", required_argument, NULL, 'J'},
+        {"json", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},
+        {NULL, 0, NULL, 0},
     };
-    Options o = {.max_age = -1, .at = (int64_t)time(NULL)};
-    int c, r = 0;
+    Options o = {.check = {.max_age = -1, .at = (int64_t)time(NULL)}};
+    int c;
 
-    while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0 && r >= 0)
-        switch (c) {
-        case 'r':
-            o.root = optarg;
-            break;
-        case 'n':
-            o.nonce = optarg;
-            break;
-        case 'm':
-            r = parse_number(optarg, &o.max_age);
-            break;
-        case 'a':
-            r = parse_time(optarg, &o.at);
-            break;
-        case 'c':
-            o.chain = optarg;
-            break;
-        case 'p':
-            o.payload = optarg;
-            break;
-        case 'j':
-            o.json = true;
-            break;
-        case 'h':
-            exit(usage(stdout));
-        case 'V':
-            (void)printf("chancery-verify %s\n", VERSION);
-            exit(VERDICT_GOOD);
-        default:
+    while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0)
+        if (parse_option(c, optarg, &o) < 0)
             return -EINVAL;
-        }
-    if (r < 0 || !o.root || optind != argc - 1 || (o.nonce && !*o.nonce))
+    o.envelopes = argv + optind;
+    if (!is_sensible(&o, argc - optind))
         return -EINVAL;
-    o.envelope = argv[optind];
     *ret = o;
     return 0;
 }
 
-static int fail(const char *what, int error)
+static int fail(const char *what, const char *reason)
 {
-    (void)fprintf(stderr, "chancery-verify: %s: %s\n", what,
-                  error == -EBADMSG ? "Not what it should be" : strerror(-error));
+    (void)fprintf(stderr, "chancery-verify: %s%s%s\n", what ? what : "", what ? ": " : "", reason);
     return VERDICT_USAGE;
 }
 
@@ -208,66 +183,77 @@ static int write_payload(const char *path, const VerifyResult *result)
     return r;
 }
 
-static int verify(const Options *o, const VerifyRequest *request)
+static int verify_one(const Options *o)
 {
-    _cleanup_free_ char *input = NULL;
-    _cleanup_(verify_result_done) VerifyResult result = {.verdict = VERDICT_USAGE};
+    _cleanup_(check_done) Check check = {.input = NULL};
+    CheckOptions options = o->check;
+    char reason[CHECK_REASON_SIZE];
+    int r;
+
+    options.envelope = o->envelopes[0];
+    if (check_run(&options, &check, reason) < 0)
+        return fail(NULL, reason);
+    if (o->payload && check.result.verdict == VERDICT_GOOD) {
+        r = write_payload(o->payload, &check.result);
+        if (r < 0)
+            return fail(o->payload, strerror(-r));
+    }
+    if (o->json) {
+        r = report_json(STDOUT_FILENO, NULL, &check.request, &check.result);
+        if (r >= 0)
+            r = write_full(STDOUT_FILENO, "\n", 1);
+    } else {
+        report_text(stdout, &check.request, &check.result);
+        r = fflush(stdout) == 0 ? 0 : -errno;
+    }
+    return r < 0 ? fail("standard output", strerror(-r)) : (int)check.result.verdict;
+}
+
+static int verify_several(const Options *o)
+{
+    _cleanup_fclose_ FILE *opened = NULL;
+    BatchOptions options = {
+        .defaults = o->check, .envelopes = o->envelopes, .jobs = o->jobs, .output = STDOUT_FILENO};
+    BatchCount count = {0, 0};
+    int r;
+
+    if (o->batch && !streq(o->batch, "-")) {
+        opened = fopen(o->batch, "re");
+        if (!opened)
+            return fail(o->batch, strerror(errno));
+    }
+    if (o->batch)
+        options.list = opened ? opened : stdin;
+    r = batch_run(&options, &count);
+    if (r < 0)
+        return fail(o->batch, r == -EMSGSIZE ? "A line is too long" : strerror(-r));
+    return count.n == count.n_good ? VERDICT_GOOD : STATUS_NOT_ALL_GOOD;
+}
+
+static int read_reference(const char *path, Reference **ret)
+{
+    _cleanup_free_ char *text = NULL;
+    const char *reason = NULL;
     size_t size;
     int r;
 
-    r = read_all(o->envelope, ENVELOPE_SIZE_MAX, &input, &size);
+    r = input_read(path, REFERENCE_SIZE_MAX, &text, &size);
+    if (r >= 0)
+        r = reference_parse(text, size, ret, &reason);
     if (r < 0)
-        return fail(o->envelope, r);
-    r = verify_envelope(request, input, size, &result);
-    if (r < 0)
-        return fail(o->envelope, r);
-    if (o->payload && result.verdict == VERDICT_GOOD) {
-        r = write_payload(o->payload, &result);
-        if (r < 0)
-            return fail(o->payload, r);
-    }
-    if (o->json) {
-        r = report_json(STDOUT_FILENO, request, &result);
-        if (r >= 0)
-            r = write_full(STDOUT_FILENO, "\n", 1);
-        if (r < 0)
-            return fail("standard output", r);
-    } else {
-        report_text(stdout, request, &result);
-        if (fflush(stdout) != 0)
-            return fail("standard output", -errno);
-    }
-    return (int)result.verdict;
+        (void)fail(path, reason ? reason : strerror(-r));
+    return r;
 }
 
 int main(int argc, char *argv[])
 {
-    _cleanup_(x509_stack_freep) STACK_OF(X509) *roots = NULL, *chain = NULL;
-    VerifyRequest request;
+    _cleanup_(reference_freep) Reference *reference = NULL;
     Options o;
-    int r;
 
     if (parse_arguments(argc, argv, &o) < 0)
         return usage(stderr);
-    r = read_certificates(o.root, &roots);
-    if (r < 0)
-        return fail(o.root, r);
-    if (sk_X509_num(roots) != 1) {
-        (void)fprintf(
-            stderr, "chancery-verify: %s: There has to be exactly one certificate in it\n", o.root);
+    if (o.reference && read_reference(o.reference, &reference) < 0)
         return VERDICT_USAGE;
-    }
-    if (o.chain) {
-        r = read_certificates(o.chain, &chain);
-        if (r < 0)
-            return fail(o.chain, r);
-    }
-    request = (VerifyRequest){
-        .root = sk_X509_value(roots, 0),
-        .chain = chain,
-        .nonce = o.nonce,
-        .max_age = o.max_age,
-        .at = o.at,
-    };
-    return verify(&o, &request);
+    o.check.reference = reference;
+    return o.batch || o.envelopes[1] ? verify_several(&o) : verify_one(&o);
 }

@@ -26,6 +26,31 @@ static const char *payload_kind(const VerifyResult *result)
     return result->info.is_json ? "json" : "other";
 }
 
+/* What has not been verified is not shown as if it had been. */
+static bool is_unreliable(const VerifyResult *result)
+{
+    switch (result->verdict) {
+    case VERDICT_BAD_SIGNATURE:
+    case VERDICT_UNTRUSTED:
+    case VERDICT_MALFORMED:
+    case VERDICT_REVOKED:
+    case VERDICT_REVOCATION_UNKNOWN:
+        return true;
+    case VERDICT_GOOD:
+    case VERDICT_USAGE:
+    case VERDICT_NONCE:
+    case VERDICT_EXPIRED:
+    case VERDICT_STALE:
+    case VERDICT_VALID_WHEN_SIGNED:
+    case VERDICT_BAD_PAYLOAD:
+    case VERDICT_NOT_COLLECTED:
+    case VERDICT_DIFFERS:
+    case VERDICT_NOT_AS_REFERENCE:
+    default:
+        return false;
+    }
+}
+
 static void report_certificate(FILE *f, const char *title, X509 *certificate)
 {
     CertificateSummary summary;
@@ -39,6 +64,38 @@ static void report_certificate(FILE *f, const char *title, X509 *certificate)
     certificate_summary_done(&summary);
 }
 
+/* One line for each; what is in a dossier is printed as JSON, which has no control characters. */
+static void report_differences(FILE *f, json_object *differences)
+{
+    for (size_t i = 0; i < json_object_array_length(differences); i++) {
+        json_object *d = json_object_array_get_idx(differences, i), *old = NULL, *new = NULL;
+        json_object *path = json_object_object_get(d, "path");
+
+        (void)json_object_object_get_ex(d, "old", &old);
+        (void)json_object_object_get_ex(d, "new", &new);
+        (void)fprintf(f, "%c %s",
+                      !old   ? '+'
+                      : !new ? '-'
+                             : '~',
+                      json_object_to_json_string_ext(path, JSON_C_TO_STRING_NOSLASHESCAPE));
+        if (old)
+            (void)fprintf(f, " %s",
+                          json_object_to_json_string_ext(old, JSON_C_TO_STRING_NOSLASHESCAPE));
+        if (new)
+            (void)fprintf(f, "%s %s", old ? " ->" : "",
+                          json_object_to_json_string_ext(new, JSON_C_TO_STRING_NOSLASHESCAPE));
+        (void)fputc('\n', f);
+    }
+}
+
+static void report_deviations(FILE *f, json_object *deviations)
+{
+    for (size_t i = 0; i < json_object_array_length(deviations); i++)
+        (void)fprintf(f, "! %s\n",
+                      json_object_to_json_string_ext(json_object_array_get_idx(deviations, i),
+                                                     JSON_C_TO_STRING_NOSLASHESCAPE));
+}
+
 void report_text(FILE *f, const VerifyRequest *request, const VerifyResult *result)
 {
     const Envelope *e = &result->envelope;
@@ -49,9 +106,7 @@ void report_text(FILE *f, const VerifyRequest *request, const VerifyResult *resu
         (void)fprintf(f, "%-12s%s\n", "Reason:", result->reason);
     if (!result->has_envelope)
         return;
-    /* What has not been verified is not shown as if it had been. */
-    if (result->verdict == VERDICT_BAD_SIGNATURE || result->verdict == VERDICT_UNTRUSTED ||
-        result->verdict == VERDICT_MALFORMED) {
+    if (is_unreliable(result)) {
         (void)fprintf(f, "Nothing in this envelope can be relied upon.\n");
         return;
     }
@@ -64,6 +119,11 @@ void report_text(FILE *f, const VerifyRequest *request, const VerifyResult *resu
                                                     : "another one was expected");
     (void)fprintf(f, "%-12s%s, %zu bytes\n", "Payload:", payload_kind(result),
                   result->payload_size);
+    (void)fprintf(f, "%-12s%s\n", "Revocation:", request->crls ? "checked" : "not checked");
+    if (result->deviations)
+        report_deviations(f, result->deviations);
+    if (result->differences)
+        report_differences(f, result->differences);
 }
 
 static void write_certificate(JsonWriter *w, const char *name, X509 *certificate)
@@ -93,26 +153,48 @@ static void write_verified(JsonWriter *w, const VerifyRequest *request, const Ve
     json_write_string(w, "algorithm", e->algorithm);
     json_write_string(w, "nonce", e->nonce[0] ? e->nonce : NULL);
     json_write_bool(w, "nonce-checked", request->nonce != NULL);
+    json_write_bool(w, "revocation-checked", request->crls != NULL);
     json_begin_object(w, "payload");
     json_write_string(w, "kind", payload_kind(result));
     json_write_uint64(w, "bytes", result->payload_size);
     json_end_object(w);
+    if (result->deviations)
+        json_write_object(w, "deviations", result->deviations);
+    if (result->differences)
+        json_write_object(w, "differences", result->differences);
 }
 
-int report_json(int fd, const VerifyRequest *request, const VerifyResult *result)
+int report_json_error(int fd, const char *id, const char *reason)
 {
     _cleanup_(json_writer_freep) JsonWriter *w = json_writer_new(fd);
 
     if (!w)
         return -ENOMEM;
     json_begin_object(w, NULL);
+    if (id)
+        json_write_bytes(w, "id", id, strlen(id));
+    json_write_string(w, "verdict", "not-verified");
+    json_write_uint64(w, "status", VERDICT_USAGE);
+    json_write_string(w, "reason", reason);
+    json_end_object(w);
+    return json_writer_finish(w);
+}
+
+int report_json(int fd, const char *id, const VerifyRequest *request, const VerifyResult *result)
+{
+    _cleanup_(json_writer_freep) JsonWriter *w = json_writer_new(fd);
+
+    if (!w)
+        return -ENOMEM;
+    json_begin_object(w, NULL);
+    if (id)
+        json_write_bytes(w, "id", id, strlen(id));
     json_write_string(w, "verdict", verdict_to_string(result->verdict));
     json_write_uint64(w, "status", result->verdict);
     if (result->reason[0])
         json_write_string(w, "reason", result->reason);
     json_write_int64(w, "verified-at", request->at);
-    if (result->has_envelope && result->verdict != VERDICT_BAD_SIGNATURE &&
-        result->verdict != VERDICT_UNTRUSTED && result->verdict != VERDICT_MALFORMED)
+    if (result->has_envelope && !is_unreliable(result))
         write_verified(w, request, result);
     json_end_object(w);
     return json_writer_finish(w);

@@ -32,6 +32,14 @@ const char *verdict_to_string(Verdict verdict)
         return "bad-payload";
     case VERDICT_NOT_COLLECTED:
         return "not-collected";
+    case VERDICT_REVOKED:
+        return "revoked";
+    case VERDICT_REVOCATION_UNKNOWN:
+        return "revocation-unknown";
+    case VERDICT_DIFFERS:
+        return "differs";
+    case VERDICT_NOT_AS_REFERENCE:
+        return "not-as-reference";
     case VERDICT_USAGE:
     default:
         return "usage";
@@ -50,6 +58,18 @@ static bool refuse(VerifyResult *r, Verdict verdict, const char *format, ...)
     (void)vsnprintf(r->reason, sizeof r->reason, format, ap);
     va_end(ap);
     return false;
+}
+
+void verify_refuse(VerifyResult *r, Verdict verdict, const char *format, ...)
+{
+    va_list ap;
+
+    if (r->verdict != VERDICT_GOOD)
+        return;
+    r->verdict = verdict;
+    va_start(ap, format);
+    (void)vsnprintf(r->reason, sizeof r->reason, format, ap);
+    va_end(ap);
 }
 
 static bool has_thumbprint(X509 *certificate, const uint8_t thumbprint[32])
@@ -99,13 +119,15 @@ static bool check_signature(VerifyResult *r)
 }
 
 /* Time is looked at last, so that what only expired is told from what was never good. */
+static STACK_OF(X509) * others_of(const VerifyRequest *request, const VerifyResult *r)
+{
+    return sk_X509_num(r->envelope.chain) > 0 ? r->envelope.chain : request->chain;
+}
+
 static ChainStatus check_chain_at(const VerifyRequest *request, VerifyResult *r, int64_t at,
                                   char reason[CHAIN_REASON_SIZE])
 {
-    STACK_OF(X509) *others =
-        sk_X509_num(r->envelope.chain) > 0 ? r->envelope.chain : request->chain;
-
-    return chain_check(request->root, r->signer, others, at, reason);
+    return chain_check(request->root, r->signer, others_of(request, r), at, reason);
 }
 
 static bool check_root(const VerifyRequest *request, VerifyResult *r)
@@ -122,9 +144,30 @@ static bool check_root(const VerifyRequest *request, VerifyResult *r)
     case CHAIN_UNFIT:
         return refuse(r, VERDICT_UNTRUSTED, "%s", reason);
     case CHAIN_UNTRUSTED:
+    case CHAIN_REVOKED:
+    case CHAIN_REVOCATION_UNKNOWN:
     default:
         return refuse(r, VERDICT_UNTRUSTED, "the certificates do not lead to the root: %s", reason);
     }
+}
+
+/* When it was revoked does not matter: the time of signing is the word of whoever has the key, and
+ * that is in doubt. */
+static bool check_revocation(const VerifyRequest *request, VerifyResult *r)
+{
+    char reason[CHAIN_REASON_SIZE];
+    ChainStatus status;
+
+    if (!request->crls)
+        return true;
+    status = chain_check_revocation(request->root, r->signer, others_of(request, r), request->crls,
+                                    request->at, reason);
+    if (status == CHAIN_REVOKED)
+        return refuse(r, VERDICT_REVOKED, "%s", reason);
+    if (status != CHAIN_GOOD)
+        return refuse(r, VERDICT_REVOCATION_UNKNOWN,
+                      "the lists of revoked certificates do not say: %s", reason);
+    return true;
 }
 
 /* What follows judges the payload, or at least says what it is. */
@@ -210,8 +253,8 @@ int verify_envelope(const VerifyRequest *request, const char *input, size_t size
         return q;
     } else
         (void)(check_signer(request, &r) && check_signature(&r) && check_root(request, &r) &&
-               scan_payload(&r) && check_nonce(request, &r) && check_payload(&r) &&
-               check_time(request, &r));
+               check_revocation(request, &r) && scan_payload(&r) && check_nonce(request, &r) &&
+               check_payload(&r) && check_time(request, &r));
     *ret = r;
     return 0;
 }
@@ -223,4 +266,7 @@ void verify_result_done(VerifyResult *r)
     r->has_envelope = false;
     free(r->payload);
     r->payload = NULL;
+    json_object_putp(&r->differences);
+    json_object_putp(&r->deviations);
+    r->differences = r->deviations = NULL;
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "envelope-read.h"
+#include "json-util.h"
 #include "payload-scan.h"
 
 /* Exit statuses of chancery-verify, described in its man page. They never change. */
@@ -24,7 +25,14 @@ typedef enum Verdict {
     VERDICT_VALID_WHEN_SIGNED = 8,
     VERDICT_BAD_PAYLOAD = 9,
     VERDICT_NOT_COLLECTED = 10,
+    VERDICT_REVOKED = 11,
+    VERDICT_REVOCATION_UNKNOWN = 12,
+    VERDICT_DIFFERS = 13,
+    VERDICT_NOT_AS_REFERENCE = 14,
 } Verdict;
+
+/* Not the verdict of one envelope: of several, not all are good. */
+#define STATUS_NOT_ALL_GOOD 15
 
 const char *verdict_to_string(Verdict verdict);
 
@@ -34,10 +42,11 @@ const char *verdict_to_string(Verdict verdict);
 
 typedef struct VerifyRequest {
     X509 *root;
-    STACK_OF(X509) * chain; /* of --chain; may be empty */
-    const char *nonce;      /* NULL: any */
-    int64_t max_age;        /* seconds; -1: any */
-    int64_t at;             /* the time that counts as now */
+    STACK_OF(X509) * chain;    /* of --chain; may be empty */
+    STACK_OF(X509_CRL) * crls; /* NULL: revocation is not checked */
+    const char *nonce;         /* NULL: any */
+    int64_t max_age;           /* seconds; -1: any */
+    int64_t at;                /* the time that counts as now */
 } VerifyRequest;
 
 #define VERIFY_REASON_SIZE 512U
@@ -51,6 +60,8 @@ typedef struct VerifyResult {
     void *payload;
     size_t payload_size;
     PayloadInfo info;
+    json_object *differences; /* compare.h; NULL when nothing was compared */
+    json_object *deviations;  /* reference.h; the same */
 } VerifyResult;
 
 /* input must stay as long as the result. Returns 0, or a negative errno when nothing could be said
@@ -59,6 +70,12 @@ int verify_envelope(const VerifyRequest *request, const char *input, size_t size
                     VerifyResult *ret);
 void verify_result_done(VerifyResult *r);
 
+/* A verdict after all others, as long as it was good. */
+void verify_refuse(VerifyResult *r, Verdict verdict, const char *format, ...) _printf_(3, 4);
+
 /* report.c */
 void report_text(FILE *f, const VerifyRequest *request, const VerifyResult *result);
-int report_json(int fd, const VerifyRequest *request, const VerifyResult *result);
+/* id: of the envelope among several, or NULL. */
+int report_json(int fd, const char *id, const VerifyRequest *request, const VerifyResult *result);
+/* What could not be looked at at all. */
+int report_json_error(int fd, const char *id, const char *reason);

@@ -49,3 +49,20 @@ def test_room_says_who_may_see_what():
         text = pathlib.Path(ROOT / room / "meson.build").read_text()
         for words in re.findall(r"include_directories\(([^)]*)\)", text):
             assert ".." not in words, f"{room}/meson.build: {words}"
+
+
+def test_collector_is_built_and_installed_without_the_daemons(tmp_path):
+    """With nothing of systemd, and nothing of it left out."""
+    folder, root = tmp_path / "build", tmp_path / "root"
+    for command in (["meson", "setup", "-Ddaemons=false", "-Dtests=false", folder, ROOT], ["meson", "compile", "-C", folder],
+                    ["meson", "install", "-C", folder, "--no-rebuild", "--destdir", root, "--tags", "collector"]):
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert result.returncode == 0, result.stdout + result.stderr
+    programs = ["usr/bin/chancery-collect", "usr/bin/chancery-verify"]
+    pages = ["usr/share/man/man1/chancery-collect.1", "usr/share/man/man1/chancery-verify.1"]
+    found = sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
+    assert found in (programs, programs + pages)
+    needed = re.findall(r"NEEDED.*\[(\w+)", readelf(root / programs[1], "--dynamic"))
+    assert sorted(needed) == ["libc", "libcrypto", "libjson"], needed
+    for program in programs:
+        assert subprocess.run([root / program, "--help"], capture_output=True, check=False).returncode == 0

@@ -3,6 +3,7 @@
 it, or to the question that it answers, is refused with a reason and an exit status of its own."""
 
 import json
+import shlex
 import subprocess
 import time
 
@@ -11,6 +12,7 @@ import pytest
 import workflow
 from clock import Clock
 from collector import Collector, root_certificate
+from contract import ROOT
 from envelope import Envelope, encode
 from machine import ADMIN, wait_for
 from terminal import rendered
@@ -229,6 +231,34 @@ def test_short_nonces(enrolled, verdict):
         assert verdict(sign(f"nonce {nonce}").stdout.decode(), nonce=nonce)[0] == GOOD
     configure("no crypto envelope nonce minimum-length")
     assert verdict(sign("nonce 15").stdout.decode(), nonce="15")[0] == GOOD
+
+
+def test_collector_of_many(enrolled, collector, build):
+    """chancery-collect over ssh: a router that has not got the root that it should have, then one that has; and what a commit between two rounds changes."""
+    if not enrolled.can_reboot:
+        pytest.skip("there is no sshd of the router's own")
+    (collector.folder / "ssh").write_text("#!/bin/sh\nexec " + shlex.join(enrolled.ssh_words()) + ' "$@"\n')
+    (collector.folder / "ssh").chmod(0o755)
+    routers = [{"id": name, "host": enrolled.address(), "user": user, "root": "root.pem"} for name, user in (("mine", "dossier-user"), ("foreign", ADMIN))]
+    routers[1]["root"] = "leaf.pem"
+
+    def collect():
+        (collector.folder / "routers").write_text("\n".join(json.dumps(router) for router in routers))
+        result = collector.run([ROOT / "cli/verify/chancery-collect", "routers", "kept", "--compare", "--include", "packages", "rollback-history",
+                                "--ssh", "./ssh", "--verify", str(build / "cli/verify/chancery-verify")])
+        return {one["id"]: one for one in map(json.loads, result.stdout.splitlines())}, result.returncode
+
+    first, status = collect()
+    assert first["foreign"]["verdict"] == "untrusted" and status == 15, first
+    assert first["mine"]["verdict"] == "good", first
+    with enrolled.console(ADMIN) as console:
+        console.prompt()
+        workflow.commit(console, ["crypto ca trustpoint probe"])
+        workflow.commit(console, ["no crypto ca trustpoint probe"])
+    second = collect()[0]["mine"]
+    assert second["verdict"] == "differs", second
+    paths = [one["path"] for one in second["differences"]]
+    assert len(paths) == 2 and all(path.startswith("/rollback-history/rollback-history/commits/1") for path in paths), paths
 
 
 def test_envelopes_of_an_earlier_key_stay_good(enrolled, envelope, verdict):

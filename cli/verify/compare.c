@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "compare.h"
+
+#define KEY_SIZE 1024U
+#define PATH_SIZE 4096U
+
+/* What no two dossiers share. */
+static const char *const volatile_paths[] = {
+    "/collection-start-time",
+    "/collection-end-time",
+    "/nonce",
+    "/reboot-history/reboot-history/last-reboot",
+    "/system-integrity-snapshot/system-integrity-snapshot/facts/up-time",
+};
+
+/* The same, wherever below that part. */
+static const struct {
+    const char *part, *name;
+} volatile_names[] = {
+    {"/reboot-history/", "no"},
+    {"/reboot-history/", "last-entry"},
+    {"/platform-config-registers/", "pcr-quote"},
+    {"/platform-config-registers/", "pcr-quote-signature"},
+};
+
+typedef struct Compare {
+    json_object *differences;
+    char path[PATH_SIZE];
+    size_t size;
+    int error;
+} Compare;
+
+static bool is_volatile(const char *path, const char *name)
+{
+    for (size_t i = 0; i < ELEMENTSOF(volatile_paths); i++)
+        if (streq(path, volatile_paths[i]))
+            return true;
+    for (size_t i = 0; i < ELEMENTSOF(volatile_names); i++)
+        if (streq(name, volatile_names[i].name) && strstr(path, volatile_names[i].part))
+            return true;
+    return false;
+}
+
+/* What a person would call this member of a list. */
+static bool name_element(json_object *element, char key[KEY_SIZE])
+{
+    static const char *const names[] = {"id",           "path",           "boot-id",
+                                        "commit-id",    "name",           "tpm-name",
+                                        "event-number", "hash-algorithm", "index"};
+    json_object *value, *architecture;
+
+    for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+        if (!json_object_object_get_ex(element, names[i], &value))
+            continue;
+        if (json_object_object_get_ex(element, "architecture", &architecture))
+            (void)snprintf(key, KEY_SIZE, "%s:%s", json_object_get_string(value),
+                           json_object_get_string(architecture));
+        else
+            (void)snprintf(key, KEY_SIZE, "%s", json_object_get_string(value));
+        return true;
+    }
+    return false;
+}
+
+/* A list as an object whose members are called by their names; the second of one name is NAME#2. */
+static json_object *object_from_list(json_object *list)
+{
+    json_object *object = json_object_new_object();
+
+    for (size_t i = 0; object && i < json_object_array_length(list); i++) {
+        json_object *element = json_object_array_get_idx(list, i);
+        char key[KEY_SIZE], unique[KEY_SIZE + 24];
+        unsigned n = 1;
+
+        if (!json_object_is_type(element, json_type_object) || !name_element(element, key))
+            (void)snprintf(key, sizeof key, "%zu", i);
+        (void)snprintf(unique, sizeof unique, "%s", key);
+        while (json_object_object_get_ex(object, unique, NULL))
+            (void)snprintf(unique, sizeof unique, "%s#%u", key, ++n);
+        if (json_object_object_add(object, unique, json_object_get(element)) < 0) {
+            json_object_put(element);
+            json_object_putp(&object);
+            return NULL;
+        }
+    }
+    return object;
+}
+
+static void add_member(Compare *c, json_object *difference, const char *name, json_object *value)
+{
+    if (json_object_object_add(difference, name, value) < 0) {
+        json_object_put(value);
+        c->error = -ENOMEM;
+    }
+}
+
+static void add_difference(Compare *c, const char *change, json_object *old, json_object *new)
+{
+    json_object *difference = json_object_new_object();
+
+    if (!difference) {
+        c->error = -ENOMEM;
+        return;
+    }
+    add_member(c, difference, "path", json_object_new_string(c->path));
+    add_member(c, difference, "change", json_object_new_string(change));
+    if (old)
+        add_member(c, difference, "old", json_object_get(old));
+    if (new)
+        add_member(c, difference, "new", json_object_get(new));
+    if (json_object_array_add(c->differences, difference) < 0) {
+        json_object_put(difference);
+        c->error = -ENOMEM;
+    }
+}
+
+static void compare_values(Compare *c, json_object *old, json_object *new);
+
+/* Appends a name to the path, and says whether what is there counts. */
+static bool enter(Compare *c, const char *name, size_t *ret_size)
+{
+    *ret_size = c->size;
+    c->size += (size_t)snprintf(c->path + c->size, PATH_SIZE - c->size, "/%s", name);
+    if (c->size >= PATH_SIZE)
+        c->size = PATH_SIZE - 1;
+    return !is_volatile(c->path, name);
+}
+
+static void leave(Compare *c, size_t size)
+{
+    c->size = size;
+    c->path[size] = 0;
+}
+
+static void compare_objects(Compare *c, json_object *old, json_object *new)
+{
+    size_t size;
+
+    json_object_object_foreach(new, name, value)
+    {
+        json_object *before;
+
+        if (enter(c, name, &size)) {
+            if (!json_object_object_get_ex(old, name, &before))
+                add_difference(c, "added", NULL, value);
+            else
+                compare_values(c, before, value);
+        }
+        leave(c, size);
+    }
+    json_object_object_foreach(old, old_name, old_value)
+    {
+        if (json_object_object_get_ex(new, old_name, NULL))
+            continue;
+        if (enter(c, old_name, &size))
+            add_difference(c, "removed", old_value, NULL);
+        leave(c, size);
+    }
+}
+
+/* Depth is bounded by the parser. */
+static void compare_values(Compare *c, json_object *old, json_object *new)
+{
+    if (json_object_is_type(old, json_type_object) && json_object_is_type(new, json_type_object))
+        compare_objects(c, old, new);
+    else if (json_object_is_type(old, json_type_array) &&
+             json_object_is_type(new, json_type_array)) {
+        _cleanup_json_ json_object *a = object_from_list(old), *b = object_from_list(new);
+
+        if (a && b)
+            compare_objects(c, a, b);
+        else
+            c->error = -ENOMEM;
+    } else if (!json_object_equal(old, new))
+        add_difference(c, "changed", old, new);
+}
+
+int compare_dossiers(const void *old, size_t old_size, const void *new, size_t new_size,
+                     json_object **ret)
+{
+    _cleanup_json_ json_object *a = NULL, *b = NULL;
+    Compare c = {.differences = NULL};
+    int r;
+
+    r = json_parse(old, old_size, &a);
+    if (r >= 0)
+        r = json_parse(new, new_size, &b);
+    if (r < 0)
+        return r;
+    if (!json_object_is_type(a, json_type_object) || !json_object_is_type(b, json_type_object))
+        return -EBADMSG;
+    c.differences = json_object_new_array();
+    if (!c.differences)
+        return -ENOMEM;
+    compare_objects(&c, a, b);
+    if (c.error < 0) {
+        json_object_put(c.differences);
+        return c.error;
+    }
+    *ret = c.differences;
+    return 0;
+}

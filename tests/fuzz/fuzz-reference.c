@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A vendor's list and a dossier, with a zero byte between them; the same two are compared as
+ * dossiers. Whatever they are, what is found is a list, and nothing differs from itself. */
+#include <stdlib.h>
+
+#include "compare.h"
+#include "reference.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void judge(const Reference *reference, const char *dossier, size_t size)
+{
+    _cleanup_json_ json_object *found = NULL;
+
+    if (reference_check(reference, dossier, size, &found) >= 0 &&
+        !json_object_is_type(found, json_type_array))
+        abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    const uint8_t *zero = size > 0 ? memchr(data, 0, size) : NULL;
+    size_t head = zero ? (size_t)(zero - data) : size;
+    const char *list = (const char *)data, *dossier = list + head + (zero ? 1 : 0);
+    size_t tail = size - head - (zero ? 1 : 0);
+    _cleanup_(reference_freep) Reference *reference = NULL;
+    _cleanup_json_ json_object *same = NULL, *different = NULL;
+    const char *reason = NULL;
+    int r = reference_parse(list, head, &reference, &reason);
+
+    if (r < 0 && !reason)
+        abort();
+    if (r >= 0)
+        judge(reference, dossier, tail);
+    (void)compare_dossiers(list, head, dossier, tail, &different);
+    if (compare_dossiers(dossier, tail, dossier, tail, &same) >= 0 &&
+        json_object_array_length(same) > 0)
+        abort();
+    return 0;
+}

@@ -1,0 +1,112 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""chancery-collect with an ssh and a chancery-verify of the test's own: what they were asked, how often, and what became of it.
+
+    test-collect-fleet.py CHANCERY-COLLECT
+"""
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+SSH = """#!/usr/bin/python3
+import fcntl, json, pathlib, re, sys
+folder = pathlib.Path({folder!r})
+host, command = sys.argv[-2:]
+with open(folder / "lock", "w") as lock:
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    log = folder / "log"
+    before = sum(json.loads(line)["host"] == host for line in log.read_text().splitlines()) if log.exists() else 0
+    with open(log, "a") as f:
+        f.write(json.dumps(dict(host=host, argv=sys.argv[1:])) + "\\n")
+if host == "closed" or host == "busy" and before < 2:
+    sys.stderr.write("ssh: connect to host: Connection refused")
+    sys.exit(255)
+if host == "denied":
+    print("% This command is not authorized")
+    sys.exit(1)
+print(json.dumps(dict(host=host, nonce=re.search("nonce (\\\\S+)", command)[1])))
+"""
+VERIFY = """#!/usr/bin/python3
+import json, sys
+for line in sys.stdin:
+    entry = json.loads(line)
+    envelope = json.load(open(entry["envelope"]))
+    assert envelope["nonce"] == entry["nonce"]
+    print(json.dumps(dict(id=entry["id"], verdict="differs" if "previous" in entry else "good" if envelope["host"] != "bad" else "untrusted",
+                          entry=entry, argv=sys.argv[1:])))
+"""
+
+
+def collect(program, folder, routers, *options):
+    (folder / "routers").write_text("".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in routers))
+    for name, text in (("ssh", SSH), ("verify", VERIFY)):
+        (folder / name).write_text(text.format(folder=str(folder)) if name == "ssh" else text)
+        (folder / name).chmod(0o755)
+    result = subprocess.run([program, str(folder / "routers"), str(folder / "kept"), "--ssh", str(folder / "ssh"), "--verify", str(folder / "verify"),
+                             "--rate", "1000", "--backoff", "0.01", *options], capture_output=True, check=False)
+    log = folder / "log"
+    calls = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+    log.unlink(missing_ok=True)
+    return result, [json.loads(line) for line in result.stdout.splitlines()], calls
+
+
+def router(host, **more):
+    return {"id": host, "host": host, "root": "root.pem", **more}
+
+
+def test_bad_lists(program, folder):
+    good = router("a")
+    for routers in (["text"], ["[]"], [{}], [{"id": "a", "host": "a"}], [dict(good, colour=1)], [dict(good, port="22")], [good, good],
+                    [dict(good, id="../a")], [dict(good, id="")], [dict(good, host="-oProxyCommand=x")], [dict(good, user="-x")], [dict(good, host="a b")]):
+        result, told, calls = collect(program, folder, routers)
+        assert result.returncode == 1 and not told and not calls and b"line " in result.stderr, (routers, result)
+    result, told, calls = collect(program, folder, [good], "--at-once", "0")
+    assert result.returncode == 2 and not calls
+
+
+def test_verdicts(program, folder):
+    routers = [router("bad"), router("closed"), router("busy", user="collector", port=2222), router("denied"), router("fine", crl="x.crl")]
+    result, told, calls = collect(program, folder, routers, "--include", "packages", "reboot-history", "--max-age", "60")
+    assert result.returncode == 15, result
+    assert [one["id"] for one in told] == ["bad", "closed", "busy", "denied", "fine"]
+    assert [one["verdict"] for one in told] == ["untrusted", "no-answer", "good", "no-answer", "good"], told
+    assert "not authorized" in told[3]["reason"]
+    counts = {host: sum(call["host"] == host for call in calls) for host in ("bad", "closed", "busy", "denied", "fine")}
+    assert counts == {"bad": 1, "closed": 4, "busy": 3, "denied": 1, "fine": 1}, "what a session was refused for is tried again, what was said is not"
+    busy = next(call["argv"] for call in calls if call["host"] == "busy")
+    assert busy[busy.index("-l") + 1] == "collector" and busy[busy.index("-p") + 1] == "2222" and "BatchMode=yes" in busy
+    nonces = [one["entry"]["nonce"] for one in told if "entry" in one]
+    assert len(set(nonces)) == 3 and all(len(nonce) == 66 for nonce in nonces)
+    assert busy[-1] == (f"show platform security integrity dossier include packages reboot-history nonce {told[2]['entry']['nonce']} | "
+                        f"utility sign nonce {told[2]['entry']['nonce']} include-certificate")
+    assert told[4]["argv"] == ["--batch", "-", "--max-age", "60"] and told[4]["entry"]["crl"] == "x.crl" and "previous" not in told[4]["entry"]
+
+
+def test_compared_with_the_last_good_one(program, folder):
+    first = collect(program, folder, [router("fine"), router("bad")])[1]
+    result, told, _ = collect(program, folder, [router("fine"), router("bad")], "--compare", "--reference", "list.json")
+    assert Path(told[0]["entry"]["previous"]).name == "latest" and "previous" not in told[1]["entry"]
+    assert told[0]["argv"][-2:] == ["--reference", "list.json"]
+    assert (folder / "kept/fine/latest").resolve() == Path(told[0]["entry"]["envelope"]).resolve() != Path(first[0]["entry"]["envelope"]).resolve()
+    assert not (folder / "kept/bad/latest").exists() and result.returncode == 15
+
+
+def test_one_session_for_each_router_and_no_more_than_allowed(program, folder):
+    result, told, calls = collect(program, folder, [router(f"r{n}") for n in range(60)], "--at-once", "7")
+    assert result.returncode == 0 and [one["id"] for one in told] == [f"r{n}" for n in range(60)]
+    assert sorted(call["host"] for call in calls) == sorted(f"r{n}" for n in range(60))
+
+
+def main():
+    for name, test in list(globals().items()):
+        if name.startswith("test_"):
+            with tempfile.TemporaryDirectory() as folder:
+                test(sys.argv[1], Path(folder))
+            print(f"{name}: ok")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

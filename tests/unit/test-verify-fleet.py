@@ -1,0 +1,250 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""What a collector of many routers asks of chancery-verify: revocation, batches, what changed since last time, and what is not as the vendor
+has it.
+
+    test-verify-fleet.py ENVELOPE-MAKER CHANCERY-VERIFY
+"""
+import datetime
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+GOOD, USAGE, BAD_SIGNATURE, UNTRUSTED, NONCE, STALE, WHEN_SIGNED, BAD_PAYLOAD = 0, 1, 3, 4, 5, 7, 8, 9
+REVOKED, REVOCATION_UNKNOWN, DIFFERS, NOT_AS_REFERENCE, NOT_ALL = 11, 12, 13, 14, 15
+CONFIGURATION = """[ca]
+default_ca = here
+[here]
+database = {folder}/index
+crlnumber = {folder}/crlnumber
+default_md = sha256
+default_crl_days = 7
+"""
+EVENT = {"ima-template": "ima-ng", "filedata-hash-algorithm": "sha256"}
+BASH, SSHD = "a" * 64, "b" * 64
+
+
+def run(*command, data=b"", check=True, cwd=None):
+    return subprocess.run(command, input=data, capture_output=True, check=check, cwd=cwd)
+
+
+class Authority:
+    """A root with two routers below it, and its list of revoked certificates."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        folder.mkdir()
+        self.openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", "root.key")
+        self.openssl("req", "-x509", "-new", "-key", "root.key", "-subj", "/CN=root", "-days", "100", "-out", "root.pem",
+                     "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign")
+        (folder / "index").write_text("")
+        (folder / "crlnumber").write_text("01\n")
+        (folder / "ca.conf").write_text(CONFIGURATION.format(folder=folder))
+        for name in ("one", "two"):
+            self.leaf(name)
+
+    def openssl(self, *arguments):
+        return run("openssl", *arguments, cwd=self.folder)
+
+    def leaf(self, name):
+        self.openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", f"{name}.key")
+        self.openssl("req", "-new", "-key", f"{name}.key", "-subj", f"/CN={name}", "-out", f"{name}.csr")
+        (self.folder / "extensions").write_text("basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n"
+                                                "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n")
+        self.openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "root.pem", "-CAkey", "root.key", "-CAcreateserial", "-days", "60",
+                     "-extfile", "extensions", "-out", f"{name}.pem")
+        (self.folder / f"{name}-chain.pem").write_text((self.folder / f"{name}.pem").read_text() + (self.folder / "root.pem").read_text())
+
+    def crl(self, name, revoked=()):
+        for leaf in revoked:
+            self.openssl("ca", "-config", "ca.conf", "-keyfile", "root.key", "-cert", "root.pem", "-revoke", f"{leaf}.pem")
+        self.openssl("ca", "-config", "ca.conf", "-keyfile", "root.key", "-cert", "root.pem", "-gencrl", "-out", name)
+        return str(self.folder / name)
+
+    def path(self, name):
+        return str(self.folder / name)
+
+
+class Fleet:
+    def __init__(self, folder, maker, verifier):
+        self.folder, self.maker, self.verifier = folder, maker, verifier
+        self.authority = Authority(folder / "authority")
+
+    def envelope(self, name, payload, nonce="1580", router="one", content="chancery-dossier+json"):
+        data = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+        arguments = [self.authority.path(f"{router}.key"), self.authority.path(f"{router}-chain.pem"), "ecdsanistp256", "sha256", nonce]
+        text = run(self.maker, *arguments, *([content] if content else []), data=data).stdout
+        (self.folder / name).write_bytes(text)
+        return str(self.folder / name)
+
+    def verify(self, *arguments, root=True, data=b""):
+        options = ["--root", self.authority.path("root.pem")] if root else []
+        return run(self.verifier, *options, *arguments, check=False, data=data)
+
+    def judge(self, status, *arguments):
+        result = self.verify("--json", *arguments)
+        assert result.returncode == status, (arguments, result)
+        told = json.loads(result.stdout)
+        assert told["status"] == status and ("reason" in told) == (status != GOOD), told
+        return told
+
+
+def dossier(**changes):
+    packages = [{"name": "bash", "version": "5.2", "architecture": "amd64", "status": "install ok installed"},
+                {"name": "libc6", "version": "2.36", "architecture": "amd64", "status": "install ok installed"},
+                {"name": "libc6", "version": "2.36", "architecture": "i386", "status": "install ok installed"},
+                {"name": "vim", "version": "9.0", "architecture": "amd64", "status": "deinstall ok config-files"}]
+    log = [dict(EVENT, **{"event-number": 1, "filename-hint": "/usr/bin/bash", "filedata-hash": BASH}),
+           dict(EVENT, **{"event-number": 2, "filename-hint": "/usr/sbin/sshd", "filedata-hash": SSHD})]
+    facts = [{"id": "up-time", "value": changes.get("uptime", 100)},
+             {"id": "kernel-lockdown", "value": changes.get("lockdown", "integrity")},
+             {"id": "ima-event-log", "value": {"ima-event-log": log}}]
+    return {"collection-start-time": changes.get("time", 1.5), "model-name": "urn:chancery:dossier", "nonce": changes.get("nonce", "1580"),
+            "packages": {"packages": {"dpkg": {"packages": changes.get("packages", packages)}}},
+            "system-integrity-snapshot": {"system-integrity-snapshot": {"facts": facts}}}
+
+
+def test_revocation(fleet):
+    envelope, authority = fleet.envelope("revocation", dossier()), fleet.authority
+    empty = authority.crl("empty.crl")
+    stranger = Authority(fleet.folder / "stranger")
+    (fleet.folder / "no.crl").write_text("nothing")
+    assert fleet.verify("--crl", str(fleet.folder / "no.crl"), envelope).returncode == USAGE
+    assert "CRL" in fleet.judge(REVOCATION_UNKNOWN, "--crl", stranger.crl("empty.crl"), envelope)["reason"]
+    later = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=8)
+    assert "CRL" in fleet.judge(REVOCATION_UNKNOWN, "--at", str(int(later.timestamp())), "--crl", empty, envelope)["reason"]
+    revoked = authority.crl("revoked.crl", revoked=["one"])
+    told = fleet.judge(REVOKED, "--crl", revoked, envelope)
+    assert "signer" not in told and "revoked" in told["reason"]
+    # What has expired and was revoked is revoked; the list is still good then, because a new one would be.
+    other = fleet.envelope("other", dossier(), router="two")
+    assert fleet.judge(GOOD, "--crl", revoked, other)["revocation-checked"] is True
+    assert fleet.judge(GOOD, "--crl", empty, envelope)["revocation-checked"] is True
+    assert fleet.judge(GOOD, envelope)["revocation-checked"] is False
+
+
+def test_batch(fleet):
+    good, other = fleet.envelope("good", dossier()), fleet.envelope("nonce", dossier(nonce="7"), nonce="7")
+    root = fleet.authority.path("root.pem")
+    stranger = fleet.folder / "batch-stranger"
+    foreign = Authority(stranger).path("root.pem")
+    lines = [{"id": "one", "envelope": good, "root": root, "nonce": "1580"},
+             {"id": "two", "envelope": other, "root": root, "nonce": "1580"},
+             {"id": "three", "envelope": str(fleet.folder / "missing"), "root": root},
+             {"id": "four", "envelope": good, "root": foreign},
+             {"envelope": good}, {"id": "six", "envelope": good, "root": root, "colour": 1}, {"root": root}, "text",
+             {"id": "nine", "envelope": good, "root": root, "max-age": 0, "nonce": "1580"},
+             {"id": "ten", "envelope": "-", "root": root}]
+    text = "\n\n".join(json.dumps(line) for line in lines) + "\nnot json\n"
+    later = str(int(datetime.datetime.now(datetime.timezone.utc).timestamp()) + 100)
+    result = fleet.verify("--batch", "-", "--jobs", "3", "--at", later, root=False, data=text.encode())
+    assert result.returncode == NOT_ALL, result
+    told = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [one["status"] for one in told] == [GOOD, NONCE, USAGE, UNTRUSTED, USAGE, USAGE, USAGE, USAGE, STALE, USAGE, USAGE], told
+    assert [one["id"] for one in told][:4] == ["one", "two", "three", "four"] and told[4]["id"] == "line 5"
+    assert told[2]["verdict"] == "not-verified" and "missing" in told[2]["reason"]
+    assert "root" in told[4]["reason"]
+    # What a line does not say, the options say.
+    short = json.dumps({"envelope": good}) + "\n"
+    assert fleet.verify("--batch", "-", "--nonce", "1580", data=short.encode()).returncode == GOOD
+    assert fleet.verify("--batch", "-", "--nonce", "1581", data=short.encode()).returncode == NOT_ALL
+
+
+def test_batch_keeps_its_order_however_many_work_at_it(fleet):
+    good, other = fleet.envelope("good", dossier()), fleet.envelope("nonce", dossier(nonce="7"), nonce="7")
+    lines = [json.dumps({"id": str(n), "envelope": other if n % 3 else good, "nonce": "1580"}) for n in range(1000)]
+    data = "\n".join(lines).encode()
+    one, many = (fleet.verify("--batch", "-", "--jobs", jobs, "--at", str(int(datetime.datetime.now().timestamp())), data=data)
+                 for jobs in ("1", "16"))
+    told = [json.loads(line) for line in many.stdout.splitlines()]
+    assert [told[n]["id"] for n in range(1000)] == [str(n) for n in range(1000)]
+    assert [one["status"] for one in told] == [NONCE if n % 3 else GOOD for n in range(1000)]
+    assert len(one.stdout.splitlines()) == 1000 and one.returncode == many.returncode == NOT_ALL
+
+
+def test_batch_limits(fleet):
+    good = fleet.envelope("good", dossier())
+    long = json.dumps({"id": "x" * 70000, "envelope": good}).encode()
+    result = fleet.verify("--batch", "-", data=long)
+    assert result.returncode == USAGE and b"too long" in result.stderr
+    for bad in (["--batch", "-", good], ["--jobs", "0", "--batch", "-"], ["--jobs", "257", "--batch", "-"], ["--batch", "-", "--payload", "x"],
+                ["--jobs", "2", good], [good, good, "--payload", "x"], ["--batch", str(fleet.folder / "missing")]):
+        assert fleet.verify(*bad).returncode == USAGE, bad
+    several = fleet.verify(good, good)
+    assert several.returncode == GOOD and len(several.stdout.splitlines()) == 2
+
+
+def test_differences(fleet):
+    old = fleet.envelope("old", dossier())
+    packages = dossier()["packages"]["packages"]["dpkg"]["packages"]
+    changed = [dict(packages[0], version="5.3"), packages[2], dict(packages[0], name="nano")]
+    new = fleet.envelope("new", dossier(packages=changed, lockdown="none", uptime=5, time=9.5, nonce="77"), nonce="77")
+    forged = fleet.folder / "forged"
+    forged.write_text(json.dumps(dict(json.loads(Path(old).read_text()), payload="e30")))
+    assert fleet.judge(BAD_SIGNATURE, "--previous", str(forged), new)["reason"].startswith("the previous envelope: ")
+    text = fleet.envelope("text", b"text", content=None)
+    fleet.judge(BAD_PAYLOAD, "--previous", text, new)
+    fleet.judge(BAD_PAYLOAD, "--previous", old, text)
+    fleet.judge(NONCE, "--previous", old, "--nonce", "1", new)
+    told = fleet.judge(DIFFERS, "--previous", old, "--nonce", "77", new)
+    base, facts = "/packages/packages/dpkg/packages/", "/system-integrity-snapshot/system-integrity-snapshot/facts/"
+    seen = {one["path"]: (one["change"], one.get("old"), one.get("new")) for one in told["differences"]}
+    assert seen[base + "bash:amd64/version"] == ("changed", "5.2", "5.3")
+    assert seen[base + "nano:amd64"][0] == "added" and seen[base + "nano:amd64"][2]["name"] == "nano"
+    assert seen[base + "libc6:amd64"][0] == "removed" and seen[base + "vim:amd64"][0] == "removed"
+    assert seen[facts + "kernel-lockdown/value"] == ("changed", "integrity", "none")
+    assert len(seen) == 5 == len(told["differences"]), seen
+    lines = fleet.verify("--previous", old, new).stdout.decode()
+    assert f'~ "{base}bash:amd64/version" "5.2" -> "5.3"\n' in lines and f'- "{base}vim:amd64" ' in lines
+    same = fleet.envelope("same", dossier(uptime=7, time=4.5, nonce="78"), nonce="78")
+    assert fleet.judge(GOOD, "--previous", old, same)["differences"] == []
+
+
+def reference(fleet, name, **members):
+    (fleet.folder / name).write_text(json.dumps(members))
+    return str(fleet.folder / name)
+
+
+def test_reference(fleet):
+    envelope = fleet.envelope("judged", dossier())
+    listed = [{"name": "bash", "version": "5.2", "architecture": "amd64"}, {"name": "libc6", "version": "2.36"}]
+    files = [{"path": "/usr/bin/bash", "sha256": BASH}, {"path": "/usr/sbin/sshd", "sha256": SSHD}, {"path": "/usr/bin/other", "sha256": BASH}]
+    bad = [{"packages": []}, {"packages": {"pacman": []}}, {"packages": {"dpkg": [{"name": "bash"}]}}, {"files": [{"path": "x", "sha256": BASH}]},
+           {"files": [{"path": "/x", "sha256": "A" * 64}]}, {"folders": ["/usr/"]}, {"colour": 1}]
+    for number, members in enumerate(bad):
+        result = fleet.verify("--reference", reference(fleet, f"bad{number}", **members), envelope)
+        assert result.returncode == USAGE and result.stderr, members
+
+    def deviations(**members):
+        told = fleet.judge(NOT_AS_REFERENCE, "--reference", reference(fleet, "list", **members), envelope)
+        return {(one["kind"], one["name"], one["problem"]): (one.get("expected"), one.get("found")) for one in told["deviations"]}
+
+    assert deviations(packages={"dpkg": listed[:1]}) == {("package", "libc6:amd64", "unexpected"): (None, "2.36"),
+                                                         ("package", "libc6:i386", "unexpected"): (None, "2.36")}
+    assert deviations(packages={"dpkg": [*listed, {"name": "vim", "version": "9.0"}]}) == {("package", "vim", "missing"): ("9.0", None)}
+    assert deviations(packages={"dpkg": [listed[0], {"name": "libc6", "version": "2.35"}]}) == {
+        ("package", "libc6:amd64", "version"): ("2.35", "2.36"), ("package", "libc6:i386", "version"): ("2.35", "2.36")}
+    assert deviations(packages={"rpm": []}) == {("packages", "rpm", "not-collected"): (None, None)}
+    assert deviations(files=[dict(files[0], sha256=SSHD)]) == {("file", "/usr/bin/bash", "digest"): (SSHD, BASH)}
+    assert deviations(files=files[:1], folders=["/usr"]) == {("file", "/usr/sbin/sshd", "unexpected"): (None, SSHD)}
+    good = reference(fleet, "good-list", packages={"dpkg": listed}, files=files, folders=["/usr", "/opt"])
+    assert fleet.judge(GOOD, "--reference", good, envelope)["deviations"] == []
+    assert fleet.judge(GOOD, "--reference", reference(fleet, "few", files=files[:1], folders=["/us", "/usr/sbi"]), envelope)
+    line = json.dumps({"envelope": envelope}).encode()
+    assert json.loads(fleet.verify("--reference", good, "--batch", "-", data=line).stdout)["deviations"] == []
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        fleet = Fleet(Path(folder), sys.argv[1], sys.argv[2])
+        for name, test in list(globals().items()):
+            if name.startswith("test_"):
+                test(fleet)
+                print(f"{name}: ok")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
