@@ -32,10 +32,12 @@ typedef struct AuthorizationQuery {
     Server *server;
     sd_bus_message *message;
     uid_t uid;
-    char **tasks;   /* what is asked about, and what the grant is bound to */
-    char **details; /* alternating names and values */
-    size_t next;    /* index of the task that polkit is being asked about */
-    int result;     /* 1 granted, 0 not known yet, negative refused */
+    char **tasks;     /* what is asked about, and what the grant is bound to */
+    char **details;   /* alternating names and values */
+    const char *asks; /* one more, which may be missing; of the generated table */
+    bool may;
+    size_t next; /* index of the task that polkit is being asked about; behind the last: asks */
+    int result;  /* 1 granted, 0 not known yet, negative refused */
     sd_bus_slot *slot;
     struct AuthorizationQuery *link;
 } AuthorizationQuery;
@@ -297,6 +299,17 @@ static int refuse(sd_bus_message *m, const char *task, int error, sd_bus_error *
 
 static int query_ask_next(AuthorizationQuery *query);
 
+/* The message that a handler is about to get, and whether its sender holds the task beside. */
+static struct {
+    sd_bus_message *message;
+    bool may;
+} asked;
+
+bool bus_sender_may(sd_bus_message *m)
+{
+    return asked.message == m && asked.may;
+}
+
 /* When the object of a message has vanished while polkit was being asked, no handler comes for the
  * answer. Runs when the bus's queue is empty: what is answered and still here then, nobody waits
  * for. */
@@ -328,30 +341,46 @@ static void query_finish(AuthorizationQuery *query, int result)
     }
 }
 
-static int on_polkit_reply(sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error)
+static const char *query_task(const AuthorizationQuery *query)
 {
-    AuthorizationQuery *query = userdata;
+    return query->tasks[query->next] ? query->tasks[query->next] : query->asks;
+}
+
+/* 0, -EACCES, or why that cannot be told. */
+static int read_polkit_reply(const AuthorizationQuery *query, sd_bus_message *reply)
+{
     int authorized = 0, challenge = 0, r;
 
     if (sd_bus_message_is_method_error(reply, NULL)) {
-        log_warning("polkit did not answer about %s: %s", query->tasks[query->next],
+        log_warning("polkit did not answer about %s: %s", query_task(query),
                     sd_bus_message_get_error(reply)->message);
-        query_finish(query, -EHOSTUNREACH);
-        return 1;
+        return -EHOSTUNREACH;
     }
     r = sd_bus_message_enter_container(reply, 'r', "bba{ss}");
     if (r > 0)
         r = sd_bus_message_read(reply, "bb", &authorized, &challenge);
-    if (r < 0) {
-        query_finish(query, -EHOSTUNREACH);
+    if (r < 0)
+        return -EHOSTUNREACH;
+    return authorized ? 0 : -EACCES;
+}
+
+static int on_polkit_reply(sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error)
+{
+    AuthorizationQuery *query = userdata;
+    bool is_last = !query->tasks[query->next];
+    int r = read_polkit_reply(query, reply);
+
+    if (is_last) {
+        query->may = r >= 0;
+        query_finish(query, 1);
         return 1;
     }
-    if (!authorized) {
-        query_finish(query, -EACCES);
+    if (r < 0) {
+        query_finish(query, r);
         return 1;
     }
     query->next++;
-    if (!query->tasks[query->next]) {
+    if (!query_task(query)) {
         query_finish(query, 1);
         return 1;
     }
@@ -379,7 +408,9 @@ static int query_ask_next(AuthorizationQuery *query)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
     const char *sender = sd_bus_message_get_sender(query->message);
-    bool interactive = sd_bus_message_get_allow_interactive_authorization(query->message) > 0;
+    /* Nobody types a password only to see more. */
+    bool interactive = query->tasks[query->next] &&
+                       sd_bus_message_get_allow_interactive_authorization(query->message) > 0;
     int r;
 
     if (!sender)
@@ -389,7 +420,7 @@ static int query_ask_next(AuthorizationQuery *query)
         query->server->bus, &call, POLKIT_NAME, "/org/freedesktop/PolicyKit1/Authority",
         "org.freedesktop.PolicyKit1.Authority", "CheckAuthorization");
     if (r >= 0)
-        r = append_subject_and_action(call, sender, query->tasks[query->next]);
+        r = append_subject_and_action(call, sender, query_task(query));
     if (r >= 0)
         r = sd_bus_message_open_container(call, 'a', "{ss}");
     for (char **detail = query->details; r >= 0 && detail[0] && detail[1]; detail += 2)
@@ -417,7 +448,7 @@ static int query_limits(Server *server, uid_t uid)
 }
 
 static int query_start(Server *server, sd_bus_message *m, const char *const *tasks,
-                       const char *const *details)
+                       const char *const *details, const char *asks)
 {
     _cleanup_(query_freep) AuthorizationQuery *query = calloc(1, sizeof *query);
     int r;
@@ -425,6 +456,7 @@ static int query_start(Server *server, sd_bus_message *m, const char *const *tas
     if (!query)
         return -ENOMEM;
     query->server = server;
+    query->asks = asks;
     r = bus_sender_uid(m, &query->uid);
     if (r < 0)
         return -EACCES;
@@ -446,8 +478,8 @@ static int query_start(Server *server, sd_bus_message *m, const char *const *tas
 
 static Server *authorizing_server;
 
-int bus_authorize(sd_bus_message *m, const char *const *tasks, const char *const *details,
-                  sd_bus_error *reterr_error)
+static int authorize(sd_bus_message *m, const char *const *tasks, const char *const *details,
+                     const char *asks, sd_bus_error *reterr_error)
 {
     static const char *const no_details[] = {NULL};
     _cleanup_(query_freep) AuthorizationQuery *query = query_find(authorizing_server, m);
@@ -455,12 +487,12 @@ int bus_authorize(sd_bus_message *m, const char *const *tasks, const char *const
 
     if (!details)
         details = no_details;
-    if (!tasks || !tasks[0])
+    if (!tasks || (!tasks[0] && !asks))
         return sd_bus_error_setf(reterr_error, ERROR_NOT_AUTHORIZED,
                                  "No task ID is known for this call");
     if (!query) {
-        r = query_start(authorizing_server, m, tasks, details);
-        return r < 0 ? refuse(m, tasks[0], r, reterr_error) : 0;
+        r = query_start(authorizing_server, m, tasks, details, asks);
+        return r < 0 ? refuse(m, tasks[0] ? tasks[0] : asks, r, reterr_error) : 0;
     }
     if (query->result == 0) {
         TAKE_PTR(query);
@@ -470,7 +502,14 @@ int bus_authorize(sd_bus_message *m, const char *const *tasks, const char *const
         return refuse(m, tasks[0], -ESTALE, reterr_error);
     if (query->result < 0)
         return refuse(m, query->tasks[query->next], query->result, reterr_error);
+    asked.may = query->may;
     return 1;
+}
+
+int bus_authorize(sd_bus_message *m, const char *const *tasks, const char *const *details,
+                  sd_bus_error *reterr_error)
+{
+    return authorize(m, tasks, details, NULL, reterr_error);
 }
 
 static int refuse_unknown(sd_bus_message *m, sd_bus_error *reterr_error)
@@ -485,11 +524,18 @@ static int refuse_unknown(sd_bus_message *m, sd_bus_error *reterr_error)
 /* 0 lets the message through, 1 keeps it, negative refuses it. */
 static int check_member(sd_bus_message *m, const BusMember *member, sd_bus_error *reterr_error)
 {
+    const char *const tasks[] = {member->task, NULL};
     int r;
 
+    asked.message = m;
+    asked.may = false;
     switch (member->access) {
     case BUS_ACCESS_OPEN:
     case BUS_ACCESS_OWNER:
+        if (!member->asks)
+            return 0;
+        r = authorize(m, tasks, NULL, member->asks, reterr_error);
+        return r < 0 ? r : !r;
     case BUS_ACCESS_DYNAMIC:
         return 0;
     case BUS_ACCESS_DAEMONS:
@@ -500,7 +546,7 @@ static int check_member(sd_bus_message *m, const BusMember *member, sd_bus_error
     case BUS_ACCESS_TASK:
         if (bus_sender_is_daemon(m, member->callers))
             return 0;
-        r = bus_authorize(m, (const char *const[]){member->task, NULL}, NULL, reterr_error);
+        r = authorize(m, tasks, NULL, member->asks, reterr_error);
         /* Granted: on to the handler. Being asked: the message is ours until the answer comes. */
         return r < 0 ? r : !r;
     default:

@@ -26,6 +26,7 @@ typedef struct BusMember {
     BusAccess access;
     const char *task;    /* "crypto.execute" or NULL */
     const char *callers; /* "enrolld dossierd" or NULL */
+    const char *asks;    /* a task that decides how much is shown, see bus_sender_may(); or NULL */
 } BusMember;
 
 typedef struct BusInterface {

@@ -18,8 +18,10 @@ TASK = "org.chancery.Task"
 CALLERS = "org.chancery.Callers"
 READ_TASK = "org.chancery.ReadTask"
 PLAIN = "org.chancery.Plain"  # there is a twin without descriptors
+ASKS = "org.chancery.Asks"  # a task without which the answer says less
 SENSITIVE = "org.chancery.Sensitive"  # messages may hold secrets, and are wiped
 DAEMONS = ("keyd", "enrolld", "poold", "dossierd", "policyd", "hostd")
+TASK_PATTERN = r"[a-z0-9-]+\.(read|write|execute|debug)"
 WORDS = {"open": "BUS_ACCESS_OPEN", "owner": "BUS_ACCESS_OWNER", "dynamic": "BUS_ACCESS_DYNAMIC"}
 
 
@@ -65,18 +67,20 @@ def all_interfaces(xml_file):
     return found
 
 
-def access(where, task, callers):
-    """The initializer of a BusMember's access, task and callers."""
+def access(where, task, callers, asks=None):
+    """The initializer of a BusMember's access, task, callers and asks."""
     if task is None and callers is None:
         raise ContractError(f"{where}: neither {TASK} nor {CALLERS}")
     quoted = lambda s: "NULL" if s is None else f'"{s}"'
+    if asks and (task == "dynamic" or not re.fullmatch(TASK_PATTERN, asks)):
+        raise ContractError(f"{where}: {ASKS} is for members whose access is known before the handler, and names a task")
     if task is None:
-        return f"BUS_ACCESS_DAEMONS, NULL, {quoted(callers)}"
+        return f"BUS_ACCESS_DAEMONS, NULL, {quoted(callers)}, NULL"
     if task in WORDS:
-        return f"{WORDS[task]}, NULL, {quoted(callers)}"
-    if not re.fullmatch(r"[a-z0-9-]+\.(read|write|execute|debug)", task):
+        return f"{WORDS[task]}, NULL, {quoted(callers)}, {quoted(asks)}"
+    if not re.fullmatch(TASK_PATTERN, task):
         raise ContractError(f"{where}: no such task: {task}")
-    return f"BUS_ACCESS_TASK, {quoted(task)}, {quoted(callers)}"
+    return f"BUS_ACCESS_TASK, {quoted(task)}, {quoted(callers)}, {quoted(asks)}"
 
 
 def names_string(arguments):
@@ -133,8 +137,8 @@ def generate_c(xml_file, header, source):
                 task, callers = annotation(member, TASK), annotation(member, CALLERS)
                 if kind == "property" and task is None and callers is None:
                     continue
-                c.append(f'    {{"{member.get("name")}", {access(where, task, callers)}}},')
-            c.append("    {NULL, BUS_ACCESS_DAEMONS, NULL, NULL},")
+                c.append(f'    {{"{member.get("name")}", {access(where, task, callers, annotation(member, ASKS))}}},')
+            c.append("    {NULL, BUS_ACCESS_DAEMONS, NULL, NULL, NULL},")
             c.append("};")
         read = access(iname, annotation(interface, READ_TASK), annotation(interface, "org.chancery.ReadCallers"))
         c.append(f"const BusInterface {base}_interface = {{")
@@ -252,7 +256,9 @@ def generate_man(bus_name, files):
                         head = f"*{name}*({escape(ins)})" + (f" -> {escape(outs)}" if outs else "")
                     out += [head, "", "\t" + escape(re.sub(rf"^{name}: ", "", comments.get((iname, name)) or ""))]
                     if kind == "method":
-                        out += ["", "\tFor: " + escape(who(annotation(member, TASK), annotation(member, CALLERS))) + "."]
+                        asks = annotation(member, ASKS)
+                        more = f"; all of it: task {asks.replace('.', ' ')}" if asks else ""
+                        out += ["", "\tFor: " + escape(who(annotation(member, TASK), annotation(member, CALLERS)) + more) + "."]
                     out += [""]
     print("\n".join(out))
 

@@ -70,6 +70,10 @@ bool bus_sender_is_daemon(sd_bus_message *m, const char *daemons);
 int bus_authorize(sd_bus_message *m, const char *const *tasks, const char *const *details,
                   sd_bus_error *reterr_error);
 
+/* For handlers of members with the annotation org.chancery.Asks: does the sender hold that task
+ * too? What is shown depends on it. False on any doubt. */
+bool bus_sender_may(sd_bus_message *m);
+
 /* --- Small conveniences ----------------------------------------------------------------------- */
 
 /* Object path of the child of prefix that stands for the given key: label or number, escaped as

@@ -10,6 +10,7 @@ typedef struct Diff {
     int depth;
     char mark; /* of everything, within what is wholly new or wholly gone; else ' ' */
     int marked_depth;
+    bool masked;
 } Diff;
 
 static int print_event(ConfigEvent event, const ConfigLine *line, void *userdata);
@@ -17,7 +18,7 @@ static int print_event(ConfigEvent event, const ConfigLine *line, void *userdata
 static void print(const Diff *d, char mark, ConfigEvent event, const ConfigLine *line)
 {
     fprintf(d->f, "%c  ", mark);
-    config_print_event(d->f, d->depth, event, line);
+    config_print_event(d->f, d->depth, event, line, d->masked);
 }
 
 /* The whole of an object that is there no more. */
@@ -102,11 +103,11 @@ static int print_event(ConfigEvent event, const ConfigLine *line, void *userdata
     return -EINVAL;
 }
 
-char *config_render_diff(json_object *old, json_object *new)
+char *config_render_diff(json_object *old, json_object *new, bool masked)
 {
     _cleanup_free_ char *text = NULL;
     size_t size;
-    Diff diff = {.f = open_memstream(&text, &size), .mark = ' '};
+    Diff diff = {.f = open_memstream(&text, &size), .mark = ' ', .masked = masked};
     int r;
 
     if (!diff.f)

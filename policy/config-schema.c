@@ -87,7 +87,7 @@ const ConfigRow config_rows[] = {
          HELP("What the user logs in with", "A hash of the secret follows",
               "Hash as crypt(5) describes it: yescrypt, scrypt, bcrypt or SHA-512"),
          "aaa", "secret", CONFIG_STRING),
-     .refuse = secret_refuse_hash},
+     .refuse = secret_refuse_hash, .is_secret = true},
 
     {TOP_ROW("crypto ca trustpoint", "<name:label>",
              HELP("Global crypto configuration commands", "Certification authority",

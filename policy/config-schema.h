@@ -4,7 +4,11 @@
  * in the JSON of its section, and the task that a change needs. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
+
+/* What stands in the place of a secret, as the router writes it. */
+#define CONFIG_MASK "<removed>"
 
 /* The order is that of the rows' parents: a mode comes after the one it is entered from. */
 typedef enum ConfigMode {
@@ -52,6 +56,8 @@ typedef struct ConfigRow {
     /* Why a name or value is not possible although it fits the argument's type; NULL when it is.
      * May be NULL. */
     const char *(*refuse)(const char *value);
+    /* The value is for those only who may read the task; others see CONFIG_MASK. */
+    bool is_secret;
 } ConfigRow;
 
 extern const ConfigRow config_rows[];

@@ -78,17 +78,20 @@ static void print_value(FILE *f, const ConfigRow *row, json_object *value)
     }
 }
 
-static void print_line(FILE *f, const ConfigLine *line)
+static void print_line(FILE *f, const ConfigLine *line, bool masked)
 {
     const ConfigRow *row = line->row;
 
     fprintf(f, "%s%s", line->remove ? "no " : "", row->head);
-    if (line->value &&
-        (!line->remove || row->kind == CONFIG_ENTER || config_row_is_one_of_many(row)))
+    if (masked && row->is_secret && !line->remove)
+        (void)fputs(" " CONFIG_MASK, f);
+    else if (line->value &&
+             (!line->remove || row->kind == CONFIG_ENTER || config_row_is_one_of_many(row)))
         print_value(f, row, line->value);
 }
 
-static char *print_to_text(void (*print)(FILE *f, const ConfigLine *line), const ConfigLine *line)
+static char *print_to_text(void (*print)(FILE *f, const ConfigLine *line, bool masked),
+                           const ConfigLine *line)
 {
     _cleanup_free_ char *text = NULL;
     size_t size;
@@ -96,7 +99,7 @@ static char *print_to_text(void (*print)(FILE *f, const ConfigLine *line), const
 
     if (!f)
         return NULL;
-    print(f, line);
+    print(f, line, false);
     return fclose(f) == 0 ? TAKE_PTR(text) : NULL;
 }
 
@@ -105,7 +108,7 @@ char *config_line_text(const ConfigLine *line)
     return print_to_text(print_line, line);
 }
 
-static void print_absolute_line(FILE *f, const ConfigLine *line)
+static void print_absolute_line(FILE *f, const ConfigLine *line, bool masked)
 {
     const ConfigRow *enter = config_mode_row(line->row->mode);
     ConfigLine relative = *line;
@@ -119,7 +122,7 @@ static void print_absolute_line(FILE *f, const ConfigLine *line)
         if (line->remove && line->row->kind != CONFIG_ITEM)
             relative.value = NULL;
     }
-    print_line(f, &relative);
+    print_line(f, &relative, masked);
 }
 
 char *config_line_absolute_text(const ConfigLine *line)
@@ -130,15 +133,16 @@ char *config_line_absolute_text(const ConfigLine *line)
 typedef struct Rendering {
     FILE *f;
     int depth;
+    bool masked;
 } Rendering;
 
-void config_print_event(FILE *f, int depth, ConfigEvent event, const ConfigLine *line)
+void config_print_event(FILE *f, int depth, ConfigEvent event, const ConfigLine *line, bool masked)
 {
     fprintf(f, "%*s", depth, "");
     if (event == CONFIG_EVENT_END)
         fputc('!', f);
     else
-        print_line(f, line);
+        print_line(f, line, masked);
     fputc('\n', f);
 }
 
@@ -148,17 +152,17 @@ static int render_event(ConfigEvent event, const ConfigLine *line, void *userdat
 
     if (event == CONFIG_EVENT_END)
         rendering->depth--;
-    config_print_event(rendering->f, rendering->depth, event, line);
+    config_print_event(rendering->f, rendering->depth, event, line, rendering->masked);
     if (event == CONFIG_EVENT_NEW || event == CONFIG_EVENT_CONTEXT)
         rendering->depth++;
     return 0;
 }
 
-char *config_render(json_object *old, json_object *new)
+char *config_render(json_object *old, json_object *new, bool masked)
 {
     _cleanup_free_ char *text = NULL;
     size_t size;
-    Rendering rendering = {.f = open_memstream(&text, &size)};
+    Rendering rendering = {.f = open_memstream(&text, &size), .masked = masked};
     int r;
 
     if (!rendering.f)
@@ -167,4 +171,22 @@ char *config_render(json_object *old, json_object *new)
     if (fclose(rendering.f) != 0 || r < 0)
         return NULL;
     return TAKE_PTR(text);
+}
+
+static int mask_event(ConfigEvent event, const ConfigLine *line, void *userdata)
+{
+    _cleanup_json_ json_object *mask = NULL;
+    ConfigLine masked = *line;
+
+    if (event != CONFIG_EVENT_LINE || !line->row->is_secret)
+        return 0;
+    masked.value = mask = json_object_new_string(CONFIG_MASK);
+    return mask ? config_apply(userdata, &masked) : -ENOMEM;
+}
+
+json_object *config_masked(json_object *root)
+{
+    _cleanup_json_ json_object *copy = config_canonical(root);
+
+    return copy && config_compare(NULL, root, mask_event, copy) >= 0 ? TAKE_PTR(copy) : NULL;
 }

@@ -152,8 +152,9 @@ int policy1_method_get_running_configuration(sd_bus_message *m, void *userdata,
 {
     Policy *policy = userdata;
     _cleanup_(strings_freep) char **words = NULL;
-    _cleanup_json_ json_object *part = NULL;
+    _cleanup_json_ json_object *part = NULL, *masked = NULL;
     _cleanup_free_ char *text = NULL;
+    bool may = bus_sender_may(m);
     const char *format;
     size_t n = 0;
     int r;
@@ -173,7 +174,12 @@ int policy1_method_get_running_configuration(sd_bus_message *m, void *userdata,
     r = find_part(commit_store_running(policy->store), words, &part, reterr_error);
     if (r < 0)
         return r;
-    text = streq(format, "text") ? config_render(NULL, part) : config_canonical_text(part);
+    if (!may)
+        masked = config_masked(part);
+    if (!may && !masked)
+        return -ENOMEM;
+    text = streq(format, "text") ? config_render(NULL, part, !may)
+                                 : config_canonical_text(may ? part : masked);
     return reply_memfd(m, "running-configuration", text);
 }
 
@@ -266,9 +272,9 @@ static int reply_difference(sd_bus_message *m, json_object *old, json_object *ne
     _cleanup_free_ char *text = NULL;
 
     if (streq(format, "text"))
-        text = config_render(old, new);
+        text = config_render(old, new, !bus_sender_may(m));
     else if (streq(format, "diff"))
-        text = config_render_diff(old, new);
+        text = config_render_diff(old, new, !bus_sender_may(m));
     else
         return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
                                  "The format is 'text' or 'diff'");
@@ -378,6 +384,5 @@ int policy_bus_init(Policy *policy)
 {
     int r = transfers_init(policy->server);
 
-    return r < 0 ? r
-                 : server_add_object(policy->server, POLICY_PATH, &policy1_interface, policy);
+    return r < 0 ? r : server_add_object(policy->server, POLICY_PATH, &policy1_interface, policy);
 }

@@ -318,7 +318,8 @@ int policy1_session_method_get_changes(sd_bus_message *m, void *userdata,
                                        sd_bus_error *reterr_error)
 {
     const Session *session = userdata;
-    _cleanup_free_ char *text = config_render(session->base, session_view(session));
+    _cleanup_free_ char *text =
+        config_render(session->base, session_view(session), !bus_sender_may(m));
 
     return reply_text(m, "changes", text);
 }
@@ -327,31 +328,22 @@ int policy1_session_method_get_difference(sd_bus_message *m, void *userdata,
                                           sd_bus_error *reterr_error)
 {
     const Session *session = userdata;
-    _cleanup_free_ char *text = config_render_diff(session->base, session_view(session));
+    _cleanup_free_ char *text =
+        config_render_diff(session->base, session_view(session), !bus_sender_may(m));
 
     return reply_text(m, "difference", text);
 }
 
 int policy1_session_method_get_merged(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
 {
-    Session *session = userdata;
+    const Session *session = userdata;
     const Policy *policy = session->policy;
     _cleanup_json_ json_object *merged = NULL;
     _cleanup_free_ char *text = NULL;
-    bool resumed;
-    int r;
+    int r = session_rebase(session, commit_store_running(policy->store), &merged);
 
-    if (session->closed)
-        return session_end_closed(session, m, reterr_error);
-    r = session_check_asked(session, m, &resumed, reterr_error);
-    if (r >= 0)
-        r = session_ask(session, m, (const char *const[]){HISTORY_TASK ".read", NULL}, NULL,
-                        reterr_error);
-    if (r <= 0)
-        return r < 0 ? r : 1;
-    r = session_rebase(session, commit_store_running(policy->store), &merged);
     if (r < 0)
         return r;
-    text = config_render(NULL, merged);
+    text = config_render(NULL, merged, !bus_sender_may(m));
     return reply_text(m, "merged", text);
 }

@@ -75,10 +75,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         parser = config_parser_new();
     assert(parser && text && root && copy);
     (void)enter(root, text);
-    rendered = config_render(NULL, root);
+    rendered = config_render(NULL, root, false);
     assert(rendered);
     assert(enter(copy, rendered));
-    again = config_render(NULL, copy);
+    again = config_render(NULL, copy, false);
     assert(again && streq(rendered, again));
     check_aaa(root);
     return 0;

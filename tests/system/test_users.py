@@ -203,6 +203,29 @@ def test_hash_can_be_copied(passwords):
     assert result.returncode != 0 and "A text has no secret in clear" in result.stdout + result.stderr
 
 
+def test_hashes_need_the_task(passwords):
+    """Who may read the configuration but no aaa sees that there is a secret, wherever lines are shown, and cannot load what he sees."""
+    made = hash_of(passwords, "alice")
+    commands = ["show running-config", "show running-config | json", "show running-config username alice", "show configuration commit changes all",
+                "show configuration commit changes all diff"]
+    configure(passwords, ["username alice", "no secret"])
+    back = passwords.chancery("show configuration rollback changes last 1", "alice").stdout
+    assert "$y$" not in back and "secret 10 <removed>" in back
+    configure(passwords, ["username alice", f"secret 10 {made}"])
+    for command in commands:
+        shown = passwords.chancery(command, "alice").stdout
+        assert "$y$" not in shown and "<removed>" in shown, command
+        assert made in passwords.chancery(command, "admin").stdout, command
+    merged = "configure\nshow configuration merge\n"
+    shown = passwords.run(["chancery"], "alice", stdin=merged).stdout
+    assert "$y$" not in shown and "secret 10 <removed>" in shown
+    assert made in passwords.run(["chancery"], "admin", stdin=merged).stdout
+    seen = passwords.chancery("show running-config", "alice").stdout
+    passwords.write("/srv/seen", seen)
+    result = passwords.run(["chancery"], "admin", stdin="configure\nload /srv/seen\n", check=False)
+    assert result.returncode != 0 and "Nothing was loaded" in result.stderr and hash_of(passwords, "alice") == made
+
+
 def test_clear_text_is_nowhere(passwords):
     """Not where the configuration is shown or kept, in no journal, no history, no message."""
     with passwords.console("admin") as console:

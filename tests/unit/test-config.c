@@ -113,7 +113,7 @@ static const char sample[] =
 static void test_sample(void **state)
 {
     _cleanup_json_ json_object *root = tree_of(sample);
-    _cleanup_free_ char *text = config_render(NULL, root);
+    _cleanup_free_ char *text = config_render(NULL, root, false);
 
     assert_string_equal(text, sample);
     assert_tree(
@@ -477,11 +477,38 @@ static void test_parse_inverts_render(void **state)
 {
     for (unsigned i = 0; i < 500; i++) {
         _cleanup_json_ json_object *tree = random_tree(), *parsed = NULL;
-        _cleanup_free_ char *text = config_render(NULL, tree);
+        _cleanup_free_ char *text = config_render(NULL, tree, false);
 
         parsed = tree_of(text);
         assert_same(tree, parsed, text);
     }
+}
+
+#define HASH "$y$j9T$L48uA6BUg9a3re9BWD6hV.$Iz90y/OUq31JQ4kPDgzWxi4Ukb8AQIkzsEpxOoEJdH"
+
+/* Who may not see secrets sees that there is one, and that it changed, and cannot enter what he
+ * sees. */
+static void test_masked(void **state)
+{
+    _cleanup_json_ json_object *old = tree_of("username alice\n secret 10 " HASH "1\n"),
+                               *new = tree_of("username alice\n secret 10 " HASH
+                                              "2\n group root-lr\n"),
+                               *masked = config_masked(new);
+    _cleanup_free_ char *whole = config_render(NULL, new, true),
+                        *change = config_render(old, new, true),
+                        *marked = config_render_diff(old, new, true),
+                        *gone = config_render(new, NULL, true),
+                        *json = masked ? config_canonical_text(masked) : NULL;
+
+    assert_string_equal(whole, "username alice\n group root-lr\n secret 10 <removed>\n!\n");
+    assert_string_equal(change, "username alice\n group root-lr\n secret 10 <removed>\n!\n");
+    assert_string_equal(marked, "   username alice\n+   group root-lr\n-   secret 10 <removed>\n"
+                                "+   secret 10 <removed>\n   !\n");
+    assert_string_equal(gone, "no username alice\n");
+    assert_string_equal(json,
+                        "{\"aaa\":{\"username\":{\"alice\":{\"group\":[\"root-lr\"],\"secret\":"
+                        "\"<removed>\"}}}}");
+    assert_non_null(secret_refuse_hash(CONFIG_MASK));
 }
 
 /* The difference of two configurations, entered into the first, gives the second. */
@@ -490,7 +517,8 @@ static void test_compare_inverts_enter(void **state)
     for (unsigned i = 0; i < 500; i++) {
         _cleanup_json_ json_object *old = random_tree(), *new = random_tree(),
                                    *copy = config_canonical(old);
-        _cleanup_free_ char *text = config_render(old, new), *none = config_render(new, new);
+        _cleanup_free_ char *text = config_render(old, new, false),
+                            *none = config_render(new, new, false);
 
         enter_text(copy, text);
         assert_same(new, copy, text);
@@ -560,7 +588,7 @@ static int filter(json_object *root, const char *words, char **ret)
         list[i] = strsep(&rest, " ");
     r = config_filter(root, list, &part);
     if (r >= 0)
-        *ret = config_render(NULL, part);
+        *ret = config_render(NULL, part, false);
     return r;
 }
 
@@ -631,6 +659,7 @@ int main(void)
         cmocka_unit_test(test_column_in_mode),
         cmocka_unit_test(test_parse_inverts_render),
         cmocka_unit_test(test_compare_inverts_enter),
+        cmocka_unit_test(test_masked),
         cmocka_unit_test(test_absolute_lines),
         cmocka_unit_test(test_hash),
         cmocka_unit_test(test_set_is_bounded),
