@@ -6,6 +6,7 @@
 /* keyd */
 #define LOG_KEY_GENERATED                                                                          \
     "0363c07ad55846bf8df86d71c0f44a14", "SECURITY-CEPKI-6-KEY_GENERATED", LOG_INFO
+#define LOG_KEY_ROTATED "06d2cf86ca7c4e3f86f1676184eb1ee9", "SECURITY-CEPKI-6-KEY_ROTATED", LOG_INFO
 #define LOG_KEY_DELETED                                                                            \
     "54e20beee7d74fe1b83e226a691c0ca0", "SECURITY-CEPKI-6-KEY_DELETED", LOG_NOTICE
 #define LOG_KEY_INFO "e3f2c5d5cbc74c2bb998617fc22233a3", "SECURITY-CEPKI-6-KEY_INFO", LOG_INFO
@@ -29,6 +30,8 @@
     "6e3103362e46493b9acf1e025e61ad68", "SECURITY-CEPKI-1-CERT_EXPIRED", LOG_ALERT
 #define LOG_REQUEST_ENDED                                                                          \
     "39152f5d40a14901aaa94fb195e511e9", "SECURITY-CEPKI-4-REQUEST_ENDED", LOG_WARNING
+#define LOG_RENEWAL_UNDONE                                                                         \
+    "795c7dd2a891427ca14995eb9d2af1fc", "SECURITY-CEPKI-3-RENEWAL_UNDONE", LOG_ERR
 /* poold */
 #define LOG_POOL_UPDATED                                                                           \
     "0a15cd9c56984ea4b6c4601e14079fbc", "SECURITY-CEPKI-6-TRUSTPOOL_UPDATED", LOG_INFO

@@ -18,6 +18,8 @@
 
 /* keyd hashes up to 1 GiB before it answers. */
 #define CALL_TIMEOUT_USEC (UINT64_C(120) * 1000000)
+/* RSA keys of 4096 bits take their time on small routers. */
+#define GENERATION_TIMEOUT_USEC (UINT64_C(900) * 1000000)
 #define PUBLIC_KEY_SIZE_MAX 8192U
 #define SIGNATURE_SIZE_MAX 8192U
 
@@ -46,7 +48,8 @@ static int keyd_failed(int r, const sd_bus_error *error)
     return r;
 }
 
-static int call_new(sd_bus **ret_bus, sd_bus_message **ret_call, const char *member)
+static int call_new_of(sd_bus **ret_bus, sd_bus_message **ret_call, const char *interface,
+                       const char *member)
 {
     _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
     int r;
@@ -55,12 +58,16 @@ static int call_new(sd_bus **ret_bus, sd_bus_message **ret_call, const char *mem
     last_errno = 0;
     r = sd_bus_open_system_with_description(&bus, "keyd-client");
     if (r >= 0)
-        r = sd_bus_message_new_method_call(bus, ret_call, KEYS_NAME, KEYS_PATH,
-                                           KEYS_SIGNING_INTERFACE, member);
+        r = sd_bus_message_new_method_call(bus, ret_call, KEYS_NAME, KEYS_PATH, interface, member);
     if (r < 0)
         return keyd_failed(r, NULL);
     *ret_bus = TAKE_PTR(bus);
     return 0;
+}
+
+static int call_new(sd_bus **ret_bus, sd_bus_message **ret_call, const char *member)
+{
+    return call_new_of(ret_bus, ret_call, KEYS_SIGNING_INTERFACE, member);
 }
 
 /* Sends the call and copies the byte array that is the whole answer. */
@@ -312,14 +319,94 @@ int keyd_pair_new(OSSL_LIB_CTX *context, const char *algorithm, const char *labe
     return key_new(context, &reference, ret);
 }
 
-int keyd_unwrapper_new(OSSL_LIB_CTX *context, const char *label, const char *purpose,
-                       size_t key_size, EVP_PKEY **ret)
+int keyd_pair_unwrapper_new(OSSL_LIB_CTX *context, const char *label, const char *pair,
+                            const char *purpose, size_t key_size, EVP_PKEY **ret)
 {
     const KeydReference reference = {.algorithm = borrow("rsa"),
                                      .label = borrow(label),
                                      .purpose = borrow(purpose),
-                                     .pair = borrow("encryption"),
+                                     .pair = borrow(pair),
                                      .key_size = key_size};
 
     return key_new(context, &reference, ret);
+}
+
+int keyd_unwrapper_new(OSSL_LIB_CTX *context, const char *label, const char *purpose,
+                       size_t key_size, EVP_PKEY **ret)
+{
+    return keyd_pair_unwrapper_new(context, label, "encryption", purpose, key_size, ret);
+}
+
+/* --- Rotation --------------------------------------------------------------------------------- */
+
+static int call_rotation(sd_bus_message **ret_call, sd_bus **ret_bus, const char *member,
+                         const char *algorithm, const char *label)
+{
+    _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+    int r;
+
+    r = call_new_of(&bus, &call, KEYS_ROTATION_INTERFACE, member);
+    if (r >= 0)
+        r = sd_bus_message_append(call, "ss", algorithm, label);
+    if (r < 0)
+        return keyd_failed(r, NULL);
+    *ret_call = TAKE_PTR(call);
+    *ret_bus = TAKE_PTR(bus);
+    return 0;
+}
+
+static int send_rotation(sd_bus *bus, sd_bus_message *call)
+{
+    _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+    int r = sd_bus_call(bus, call, GENERATION_TIMEOUT_USEC, &error, NULL);
+
+    if (r < 0)
+        return keyd_failed(sd_bus_error_has_name(&error, ERROR_NO_SUCH_OBJECT) ? -ENOENT : r,
+                           &error);
+    return 0;
+}
+
+int keyd_rotation_stage(const char *algorithm, const char *label)
+{
+    _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+    int r = call_rotation(&call, &bus, "Stage", algorithm, label);
+
+    return r < 0 ? r : send_rotation(bus, call);
+}
+
+static int exchange(const char *member, const char *algorithm, const char *label,
+                    const void *public_key, size_t size)
+{
+    _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+    int r = call_rotation(&call, &bus, member, algorithm, label);
+
+    if (r >= 0)
+        r = sd_bus_message_append_array(call, 'y', public_key, size);
+    return r < 0 ? r : send_rotation(bus, call);
+}
+
+int keyd_rotation_commit(const char *algorithm, const char *label, const void *public_key,
+                         size_t size)
+{
+    return exchange("Commit", algorithm, label, public_key, size);
+}
+
+int keyd_rotation_undo(const char *algorithm, const char *label, const void *public_key,
+                       size_t size)
+{
+    return exchange("Undo", algorithm, label, public_key, size);
+}
+
+int keyd_rotation_forget(const char *algorithm, const char *label, const char *which)
+{
+    _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+    int r = call_rotation(&call, &bus, "Forget", algorithm, label);
+
+    if (r >= 0)
+        r = sd_bus_message_append(call, "s", which);
+    return r < 0 ? r : send_rotation(bus, call);
 }

@@ -34,6 +34,20 @@ int keyd_pair_new(OSSL_LIB_CTX *context, const char *algorithm, const char *labe
 int keyd_unwrapper_new(OSSL_LIB_CTX *context, const char *label, const char *purpose,
                        size_t key_size, EVP_PKEY **ret);
 
+/* The same with one pair: "next" or "encryption". */
+int keyd_pair_unwrapper_new(OSSL_LIB_CTX *context, const char *label, const char *pair,
+                            const char *purpose, size_t key_size, EVP_PKEY **ret);
+
+/* The interface Rotation: makes the next key of a name; puts it in place, or the previous one back
+ * (public_key: DER, the one that is to be current); forgets "next" or "previous". -ENOENT when
+ * there is no such key (any more). */
+int keyd_rotation_stage(const char *algorithm, const char *label);
+int keyd_rotation_commit(const char *algorithm, const char *label, const void *public_key,
+                         size_t size);
+int keyd_rotation_undo(const char *algorithm, const char *label, const void *public_key,
+                       size_t size);
+int keyd_rotation_forget(const char *algorithm, const char *label, const char *which);
+
 /* What keyd said when the last operation of this thread failed; "" when nothing. */
 const char *keyd_last_error(void);
 /* The negative errno of it; 0 when nothing. */

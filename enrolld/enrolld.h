@@ -39,6 +39,10 @@ int enrollment_check(Manager *m, const char *trustpoint, CertificateRole role, T
 int enrollment_start_self(Manager *m, Trustpoint *t, CertificateRole role, const char *fqdn,
                           const EnrollOptions *options, sd_bus_message *message,
                           sd_bus_error *reterr_error);
+/* Nobody asked: an enrolment anew under the router's own root. */
+int enrollment_renew_self(Manager *m, Trustpoint *t);
+/* A renewal came to nothing. */
+void enrollment_renewal_failed(Manager *m, Trustpoint *t, const char *reason);
 /* The router's own subject, as configured and as answered. -EINVAL with *ret_reason. */
 int enrollment_subject_new(const Manager *m, const TrustpointConfig *config, CertificateRole role,
                            const char *fqdn, const EnrollOptions *options, X509_NAME **ret,
@@ -50,6 +54,8 @@ int enrollment_load_key(Job *job, const Manager *m, const KeyName *name, const c
  * them. */
 int enrollment_pairs(Job *job, const Manager *m, const KeyName *name, KeyName ret[REQUESTS_MAX],
                      size_t *ret_n);
+/* The same for a new key that is made for it, beside the one of that name. */
+int enrollment_next_pair(Job *job, const KeyName *name, KeyName ret[REQUESTS_MAX], size_t *ret_n);
 int enrollment_sign_failed(Job *job, int r, const char *what);
 /* Afterwards, when a certificate is in place: journal, signals. existed: it replaces another one.
  */
@@ -75,7 +81,8 @@ int external_enroll(Manager *m, Trustpoint *t, const char *fqdn, const EnrollOpt
 /* The end of a job: the trustpoint, which stays as long as a job works for it; NULL when it is gone
  * now. */
 Trustpoint *external_end_work(Manager *m, const char *name);
-/* Checks what has come for one of the open requests against it, and installs it. */
+/* Checks what has come for one of the open requests against it, and installs it. Returns 1 when it
+ * is a renewal, which takes its place in a job of its own. */
 int external_take_answer(Manager *m, Trustpoint *t, const Request *request,
                          const ReceivedList *list, const char **ret_reason);
 /* Handlers */
@@ -91,6 +98,9 @@ int scep_enroll(Manager *m, Trustpoint *t, const char *fqdn, const EnrollOptions
                 sd_bus_message *message, sd_bus_error *reterr_error);
 /* To be called when there are other requests, or other configurations, than before. */
 void scep_schedule(Manager *m);
+
+/* replacement.c: a renewed certificate takes its place; or goes on to, after a restart. */
+int replacement_start(Manager *m, Trustpoint *t);
 
 /* key-watch.c: are the keys in keyd still those of the certificates? */
 

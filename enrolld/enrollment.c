@@ -33,6 +33,7 @@ typedef struct Enrollment {
     char *serial;
     const char *digest;
     unsigned key_usages[_PAIR_MAX];
+    bool renew, regenerate;
     int64_t not_before, not_after;
     Record written; /* borrows all; for a second serial number */
     Leaf leaves[REQUESTS_MAX];
@@ -79,7 +80,7 @@ int enrollment_load_key(Job *job, const Manager *m, const KeyName *name, const c
     const char *ecdsa = generate_words(name->algorithm);
     int r;
 
-    r = name->pair == PAIR_ENCRYPTION
+    r = name->pair == PAIR_ENCRYPTION || name->pair == PAIR_NEXT
             ? keyd_pair_new(m->context, name->algorithm, name->label, key_pair_name(name->pair),
                             purpose, ret)
             : keyd_key_new(m->context, name->algorithm, name->label, purpose, NULL, 0, ret);
@@ -121,6 +122,22 @@ int enrollment_pairs(Job *job, const Manager *m, const KeyName *name, KeyName re
     if (r >= 0)
         *ret_n = two ? 2 : 1;
     return r;
+}
+
+int enrollment_next_pair(Job *job, const KeyName *name, KeyName ret[REQUESTS_MAX], size_t *ret_n)
+{
+    int r;
+
+    job_progress(job, 5, "Making a new key");
+    r = keyd_rotation_stage(name->algorithm, name->label);
+    if (r < 0)
+        return job_fail(job, error_name_from_errno(r), "%s", keyd_last_error());
+    r = key_name_copy(name, &ret[0]);
+    if (r < 0)
+        return r;
+    ret[0].pair = PAIR_NEXT;
+    *ret_n = 1;
+    return 0;
 }
 
 /* Signing went through OpenSSL, which knows only that it failed: keyd's own words are better. */
@@ -168,8 +185,11 @@ static int prepare_leaves(Job *job, Enrollment *e)
     size_t n = 1;
     int r;
 
-    r = e->role == ROLE_CA ? key_name_copy(&e->ca_key, &keys[0])
-                           : enrollment_pairs(job, e->manager, &e->key, keys, &n);
+    if (e->role == ROLE_CA)
+        r = key_name_copy(&e->ca_key, &keys[0]);
+    else
+        r = e->regenerate ? enrollment_next_pair(job, &e->key, keys, &n)
+                          : enrollment_pairs(job, e->manager, &e->key, keys, &n);
     if (r < 0)
         return r;
     e->n_leaves = n;
@@ -332,12 +352,61 @@ static void adopt_second_serial(Enrollment *e, Trustpoint *t)
     t->record.serial = copy;
 }
 
+void enrollment_renewal_failed(Manager *m, Trustpoint *t, const char *reason)
+{
+    static const LogEvent event = {LOG_REQUEST_ENDED};
+    int r = trustpoint_renewal_failed(&m->trustpoints, t);
+
+    if (r < 0)
+        log_warning_errno(r, "Failed to write down a failure of trustpoint %s, ignoring: %m",
+                          t->name);
+    log_event(&event, LOG_FIELDS("TRUSTPOINT", t->name, "REASON", reason),
+              "Request of trustpoint %s for renewal came to nothing: %s", t->name, reason);
+}
+
+/* Of one pair it takes its place in steps; of usage keys, at once. */
+static int keep_renewal(Job *job, Enrollment *e, Trustpoint *t)
+{
+    const Leaf *leaf = &e->leaves[0];
+    int r;
+
+    if (e->n_leaves > 1)
+        return install(job, e, t);
+    r = trustpoint_stage(&e->manager->trustpoints, t, leaf->der, leaf->der_size, &leaf->key);
+    if (r >= 0)
+        (void)replacement_start(e->manager, t); /* else by and by */
+    return r;
+}
+
+/* A renewal, which nobody waits for. */
+static int finish_renewal(Job *job, Enrollment *e, int r)
+{
+    Manager *m = e->manager;
+    Trustpoint *t = external_end_work(m, e->trustpoint);
+
+    if (!t)
+        return r < 0 ? r : -ESTALE;
+    adopt_second_serial(e, t);
+    if (r >= 0 && !(t->config && streq(t->config->json, e->configuration)))
+        r = job_fail(job, ERROR_CONFLICT, "The configuration of %s has changed meanwhile", t->name);
+    if (r >= 0)
+        r = keep_renewal(job, e, t);
+    if (r < 0)
+        enrollment_renewal_failed(m, t, job_error(job) ? job_error(job) : strerror(-r));
+    t->renew_at = 0;
+    announce_trustpoint_changed(m, t);
+    scep_schedule(m);
+    return r;
+}
+
 static int done(Job *job, void *data, int r)
 {
     Enrollment *e = data;
     Manager *m = e->manager;
     Trustpoint *t = trustpoint_find(&m->trustpoints, e->trustpoint);
 
+    if (e->renew)
+        return finish_renewal(job, e, r);
     /* A trustpoint stays as long as a job works for it. */
     t->busy = false;
     adopt_second_serial(e, t);
@@ -349,7 +418,9 @@ static int done(Job *job, void *data, int r)
     if (!t->config && !t->record.name) {
         announce_trustpoint_removed(m, t);
         (void)trustpoint_collect(&m->trustpoints, t);
-    }
+    } else
+        t->renew_at = 0;
+    scep_schedule(m);
     return r;
 }
 
@@ -529,6 +600,35 @@ int enrollment_start_self(Manager *m, Trustpoint *t, CertificateRole role, const
                              .free_data = enrollment_free,
                              .data = TAKE_PTR(e)},
                   reterr_error);
+    if (r >= 0)
+        t->busy = true;
+    return r;
+}
+
+/* The subject is that of the certificate that is there: nobody is asked again. */
+int enrollment_renew_self(Manager *m, Trustpoint *t)
+{
+    const StoredCertificate *old = trustpoint_certificate(t, ROLE_ROUTER);
+    _cleanup_(enrollment_freep) Enrollment *e = NULL;
+    int r;
+
+    r = enrollment_new(m, t, ROLE_ROUTER, &e);
+    if (r < 0)
+        return r;
+    e->renew = true;
+    e->regenerate = t->config->regenerate && key_name_equal(&old->key, &e->key);
+    e->subject = X509_NAME_dup(X509_get_subject_name(old->x509));
+    if (!e->subject)
+        return -ENOMEM;
+    r = trustpoint_take_serial(&m->trustpoints, t, &e->serial);
+    if (r < 0)
+        return r;
+    e->written = t->record;
+    r = job_start_internal(m->server, &(JobWork){.kind = "renew",
+                                                 .run = run,
+                                                 .done = done,
+                                                 .free_data = enrollment_free,
+                                                 .data = TAKE_PTR(e)});
     if (r >= 0)
         t->busy = true;
     return r;

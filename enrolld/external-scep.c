@@ -29,7 +29,7 @@ typedef struct ScepJob {
     char *trustpoint;
     char *configuration;
     char *url;
-    bool renew, legacy;
+    bool renew, regenerate, legacy;
     bool by_certificate; /* what is there signs the request for what comes */
     int64_t now;
     RequestRetry retry;
@@ -160,6 +160,7 @@ static int prepare_one(Job *job, ScepJob *j, const KeyName *name, Request **ret)
     if (r < 0)
         return r;
     ask->request = *ret;
+    ask->request->renewal = j->renew;
     r = make_signer(job, j, ask->request);
     return r < 0 ? r : build_request(job, j, name, j->challenge, &ask->sent, &ask->sent_size);
 }
@@ -172,7 +173,8 @@ static int prepare(Job *job, ScepJob *j, bool server_renews)
     int r;
 
     job_progress(job, 10, "Making the certificate request");
-    r = enrollment_pairs(job, j->manager, &j->key, keys, &n);
+    r = j->regenerate ? enrollment_next_pair(job, &j->key, keys, &n)
+                      : enrollment_pairs(job, j->manager, &j->key, keys, &n);
     /* As at the first time, where the server knows nothing else; and with usage keys, of which the
      * one that asks has no certificate for signatures. */
     j->by_certificate = j->by_certificate && server_renews && n == 1;
@@ -203,20 +205,34 @@ static int write_ahead(Job *job, ScepJob *j)
     return 0;
 }
 
+/* The pair that signs all messages of the transaction, and opens the answers: that of the
+ * certificate that is renewed, or the one that asks for itself. */
+static KeyPair signing_pair(const Ask *ask)
+{
+    const Request *request = ask->request;
+
+    if (request->key.pair == PAIR_NEXT &&
+        EVP_PKEY_eq(X509_get0_pubkey(ask->signer), X509_REQ_get0_pubkey(request->x509)) != 1)
+        return PAIR_GENERAL;
+    return asking_key(&request->key).pair;
+}
+
 static int exchange(const ScepJob *j, Ask *ask, const ScepServer *server,
                     const ScepCapabilities *capabilities, ScepType type, const void *content,
                     size_t size)
 {
     const Request *request = ask->request;
-    const KeyName name = asking_key(&request->key);
     _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
+    KeyPair pair = PAIR_GENERAL;
     ScepPeers peers;
     int r;
 
     r = certificate_parse(request->signer, request->signer_size, &ask->signer);
-    if (r >= 0)
-        r = keyd_pair_new(j->manager->context, name.algorithm, name.label,
-                          name.pair == PAIR_ENCRYPTION ? "encryption" : "signature", "scep", &key);
+    if (r >= 0) {
+        pair = signing_pair(ask);
+        r = keyd_pair_new(j->manager->context, request->key.algorithm, request->key.label,
+                          pair == PAIR_GENERAL ? "signature" : key_pair_name(pair), "scep", &key);
+    }
     if (r < 0) {
         (void)snprintf(ask->reason, sizeof(ask->reason), "the %s key '%s' cannot be used: %s",
                        request->key.algorithm, request->key.label,
@@ -234,6 +250,7 @@ static int exchange(const ScepJob *j, Ask *ask, const ScepServer *server,
                                          .signer = ask->signer,
                                          .key = key,
                                          .label = request->key.label,
+                                         .next_key = pair == PAIR_NEXT,
                                          .digest = j->digest},
                          &ask->result, &ask->certificates, ask->reason);
 }
@@ -321,7 +338,8 @@ static int install(Manager *m, Trustpoint *t, const Ask *ask, const char *user,
     r = external_take_answer(m, t, ask->request, &ask->certificates, ret_reason);
     if (r < 0)
         return r;
-    enrollment_installed(m, t, role, existed[role], user);
+    if (r == 0)
+        enrollment_installed(m, t, role, existed[role], user);
     enrollment_announce_gone(m, t, existed);
     return 0;
 }
@@ -405,17 +423,6 @@ static int enroll_finish(Job *job, ScepJob *j, Trustpoint *t)
     return error < 0 ? restore(j, t, error) : 0;
 }
 
-/* The old certificate stays, and it is tried again, later and later. */
-static void count_failure(Manager *m, Trustpoint *t, const char *reason)
-{
-    int r = trustpoint_renewal_failed(&m->trustpoints, t);
-
-    if (r < 0)
-        log_warning_errno(r, "Failed to write down a failure of trustpoint %s, ignoring: %m",
-                          t->name);
-    log_ended(t, "for renewal came to nothing", reason);
-}
-
 static int enroll_done(Job *job, void *data, int r)
 {
     ScepJob *j = data;
@@ -428,8 +435,9 @@ static int enroll_done(Job *job, void *data, int r)
         r = job_fail(job, ERROR_CONFLICT,
                      "The configuration of %s has changed meanwhile: try again", j->trustpoint);
     r = r < 0 ? restore(j, t, r) : enroll_finish(job, j, t);
+    /* The old certificate stays, and it is tried again, later and later. */
     if (r < 0 && j->renew)
-        count_failure(m, t, j->reason[0] ? j->reason : strerror(-r));
+        enrollment_renewal_failed(m, t, j->reason[0] ? j->reason : strerror(-r));
     t->poll_at = t->renew_at = 0;
     announce_trustpoint_changed(m, t);
     scep_schedule(m);
@@ -591,6 +599,7 @@ static int start_renewal(Manager *m, Trustpoint *t)
     j->renew = true;
     /* Only with the key that it was made for. */
     j->by_certificate = t->config->renew_by_certificate && key_name_equal(&old->key, &j->key);
+    j->regenerate = t->config->regenerate && key_name_equal(&old->key, &j->key);
     j->subject = X509_NAME_dup(X509_get_subject_name(old->x509));
     if (!j->subject)
         return -ENOMEM;
@@ -613,6 +622,23 @@ static bool is_polling(const Trustpoint *t)
     return request && t->config->method == METHOD_SCEP && request->transaction;
 }
 
+/* What has begun is brought to its end at once. */
+static int64_t renewal_wait_of(const Trustpoint *t, int64_t now)
+{
+    return t->config && trustpoint_replacement(t) != REPLACEMENT_NONE
+               ? 0
+               : trustpoint_renewal_wait(t, now);
+}
+
+static int start_job(Manager *m, Trustpoint *t)
+{
+    if (is_polling(t))
+        return start_poll(m, t);
+    if (trustpoint_replacement(t) != REPLACEMENT_NONE)
+        return replacement_start(m, t);
+    return t->config->method == METHOD_SELF ? enrollment_renew_self(m, t) : start_renewal(m, t);
+}
+
 /* On a clock that nobody sets, so that a jump of the other delays nothing twice. */
 static uint64_t next_time(Manager *m, Trustpoint *t, uint64_t now)
 {
@@ -620,7 +646,7 @@ static uint64_t next_time(Manager *m, Trustpoint *t, uint64_t now)
     uint64_t *at = is_polling(t) ? &t->poll_at : &t->renew_at;
     int64_t wait = is_polling(t) ? lifecycle_wait(&trustpoint_polled_request(t, time)->lifecycle,
                                                   &t->config->retry, time)
-                                 : trustpoint_renewal_wait(t, time);
+                                 : renewal_wait_of(t, time);
 
     if (t->busy || wait < 0)
         return UINT64_MAX;
@@ -638,11 +664,11 @@ static int start_due(Manager *m, Trustpoint *t, uint64_t now)
     if (next_time(m, t, now) > now)
         return 0;
     /* A long wait is measured in pieces, because clocks are set. */
-    if (!poll && trustpoint_renewal_wait(t, trustpoints_now(&m->trustpoints)) > 0) {
+    if (!poll && renewal_wait_of(t, trustpoints_now(&m->trustpoints)) > 0) {
         t->renew_at = 0;
         return 0;
     }
-    r = poll ? start_poll(m, t) : start_renewal(m, t);
+    r = start_job(m, t);
     if (r < 0)
         log_warning_errno(r, "Failed to ask the CA of trustpoint %s, ignoring: %m", t->name);
     *(poll ? &t->poll_at : &t->renew_at) = now + USEC_PER_SEC;

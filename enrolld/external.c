@@ -525,6 +525,7 @@ int external_take_answer(Manager *m, Trustpoint *t, const Request *request,
     const StoredCertificate *before =
         trustpoint_certificate(t, certificate_role_of_pair(request->key.pair));
     const Received *found = find_answer(list, request->x509);
+    bool staged;
     int r;
 
     if (!found)
@@ -539,10 +540,16 @@ int external_take_answer(Manager *m, Trustpoint *t, const Request *request,
         *ret_reason = "it is the one that is there already";
         return -EKEYREJECTED;
     }
-    r = trustpoint_install_answer(&m->trustpoints, t, request, found->der, found->size);
-    return r < 0
-               ? log_error_errno(r, "Failed to keep the certificate of trustpoint %s: %m", t->name)
-               : 0;
+    staged = before && request->renewal &&
+             (request->key.pair == PAIR_GENERAL || request->key.pair == PAIR_NEXT);
+    r = staged ? trustpoint_stage(&m->trustpoints, t, found->der, found->size, &request->key)
+               : trustpoint_install_answer(&m->trustpoints, t, request, found->der, found->size);
+    /* It is written down: what cannot be started now is started by and by. */
+    if (r >= 0 && staged)
+        (void)replacement_start(m, t);
+    if (r < 0)
+        return log_error_errno(r, "Failed to keep the certificate of trustpoint %s: %m", t->name);
+    return staged;
 }
 
 int external_import(Manager *m, const char *trustpoint, const void *data, size_t size,
@@ -577,7 +584,8 @@ int external_import(Manager *m, const char *trustpoint, const void *data, size_t
     if (r < 0)
         return r;
     user = sender(message);
-    enrollment_installed(m, t, role, existed[role], user ? user : "?");
+    if (r == 0)
+        enrollment_installed(m, t, role, existed[role], user ? user : "?");
     enrollment_announce_gone(m, t, existed);
     r = certificate_path(t, role, &path);
     return r < 0 ? r : sd_bus_reply_method_return(message, "o", path);

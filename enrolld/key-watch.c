@@ -34,7 +34,15 @@ static bool is_key_of(const StoredCertificate *c, const void *der, size_t size)
     return n > 0 && (size_t)n == size && memcmp(expected, der, size) == 0;
 }
 
-static KeyState read_answer(sd_bus_message *reply, const StoredCertificate *c, KeyState before)
+/* While a renewal takes its place, keyd may be a step ahead. */
+static bool is_key_of_replacement(const Record *record, const void *der, size_t size)
+{
+    return (record->staged && is_key_of(record->staged, der, size)) ||
+           (record->undo && is_key_of(record->previous, der, size));
+}
+
+static KeyState read_answer(sd_bus_message *reply, const Record *record, const StoredCertificate *c,
+                            KeyState before)
 {
     const void *der;
     size_t size;
@@ -45,7 +53,8 @@ static KeyState read_answer(sd_bus_message *reply, const StoredCertificate *c, K
     if (sd_bus_message_is_method_error(reply, NULL) ||
         sd_bus_message_read_array(reply, 'y', &der, &size) < 0)
         return before;
-    return is_key_of(c, der, size) ? KEY_SAME : KEY_REPLACED;
+    return is_key_of(c, der, size) || is_key_of_replacement(record, der, size) ? KEY_SAME
+                                                                               : KEY_REPLACED;
 }
 
 static int on_public_key(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error)
@@ -59,7 +68,7 @@ static int on_public_key(sd_bus_message *reply, void *userdata, sd_bus_error *re
     if (!c || !key_name_equal(&c->key, &check->key) || c->key.pair != check->key.pair)
         return 0;
     before = t->key_states[check->role];
-    now = read_answer(reply, c, before);
+    now = read_answer(reply, &t->record, c, before);
     t->key_states[check->role] = now;
     if (now != before && !(before == KEY_UNKNOWN && now == KEY_SAME)) {
         announce_certificate_changed(check->manager, t, check->role, false);

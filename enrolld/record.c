@@ -78,6 +78,8 @@ void record_done(Record *record)
         stored_certificate_free(record->certificates[i]);
     for (size_t i = 0; i < record->n_chain; i++)
         stored_certificate_free(record->chain[i]);
+    stored_certificate_free(record->staged);
+    stored_certificate_free(record->previous);
     request_free(record->request);
     *record = (Record){};
 }
@@ -213,6 +215,18 @@ static int failures_to_json(const Record *record, json_object *o)
     return r < 0 || json_object_object_add(o, "renewal", renewal) == 0 ? r : -ENOMEM;
 }
 
+static int replacement_to_json(const Record *record, json_object *o)
+{
+    int r = record->staged ? certificate_to_json(record->staged, o, "staged") : 0;
+
+    if (r >= 0 && record->previous)
+        r = certificate_to_json(record->previous, o, "previous");
+    if (r >= 0 && record->undo &&
+        json_object_object_add(o, "undo", json_object_new_boolean(true)) != 0)
+        r = -ENOMEM;
+    return r;
+}
+
 int record_write_at(int dirfd, const Record *record)
 {
     _cleanup_json_ json_object *o = json_object_new_object();
@@ -228,6 +242,8 @@ int record_write_at(int dirfd, const Record *record)
     for (size_t i = 0; r >= 0 && i < ROLE_MAX; i++)
         if (record->certificates[i])
             r = certificate_to_json(record->certificates[i], o, certificate_role_name(i));
+    if (r >= 0)
+        r = replacement_to_json(record, o);
     if (r >= 0)
         r = chain_to_json(record, o);
     if (r >= 0)
@@ -340,6 +356,18 @@ static int open_requests_from_json(json_object *o, Record *record)
 }
 
 /* One of the router's: for a key that is known, of the pair that belongs there, and by the CA. */
+static int replacement_from_json(json_object *o, Record *record)
+{
+    int r = certificate_from_json(o, "staged", &record->staged);
+
+    if (r >= 0 || r == -ENOENT)
+        r = certificate_from_json(o, "previous", &record->previous);
+    if (r < 0 && r != -ENOENT)
+        return r;
+    (void)json_get_bool(o, "undo", &record->undo);
+    return 0;
+}
+
 static bool is_own(const StoredCertificate *c, CertificateRole role, const X509 *ca)
 {
     return c->key.algorithm && certificate_role_of_pair(c->key.pair) == role &&
@@ -365,15 +393,20 @@ static int record_check(const Record *record, const char *file)
     for (CertificateRole role = ROLE_ROUTER; role < ROLE_MAX; role++)
         if (record->certificates[role] && !is_own(record->certificates[role], role, ca))
             r = -EBADMSG;
+    if ((record->staged && !is_own(record->staged, ROLE_ROUTER, ca)) ||
+        (record->previous &&
+         (!is_own(record->previous, ROLE_ROUTER, ca) || !record->certificates[ROLE_ROUTER])) ||
+        (record->undo && !record->previous))
+        r = -EBADMSG;
     ERR_clear_error();
     return r;
 }
 
 static int record_parse(const char *file, const char *text, size_t size, Record *record)
 {
-    static const char *const members[] = {"version",        "trustpoint", "serial", "ca",
-                                          "router",         "encryption", "chain",  "request",
-                                          "second-request", "renewal",    NULL};
+    static const char *const members[] = {
+        "version", "trustpoint",     "serial",  "ca",     "router",   "encryption", "chain",
+        "request", "second-request", "renewal", "staged", "previous", "undo",       NULL};
     _cleanup_json_ json_object *o = NULL;
     const char *name, *serial = NULL;
     uint64_t version;
@@ -400,7 +433,9 @@ static int record_parse(const char *file, const char *text, size_t size, Record 
         if (r < 0 && r != -ENOENT)
             return r;
     }
-    r = chain_from_json(o, record);
+    r = replacement_from_json(o, record);
+    if (r >= 0)
+        r = chain_from_json(o, record);
     if (r >= 0)
         r = open_requests_from_json(o, record);
     if (r >= 0)

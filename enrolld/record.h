@@ -45,6 +45,10 @@ typedef struct Record {
     StoredCertificate *chain[RECORD_CHAIN_MAX];
     size_t n_chain;
     Request *request; /* NULL when none waits */
+    /* A renewal that is being put in place: what is to replace the router's certificate, with the
+     * next key or with the same; then what it has replaced, until the new one has proved itself. */
+    StoredCertificate *staged, *previous;
+    bool undo; /* it has not, and they have changed places again: the key is to go back as well */
     Renewal renewal;
 } Record;
 

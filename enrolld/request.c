@@ -120,6 +120,9 @@ int request_to_json(const Request *request, json_object **ret)
         r = add_string(o, "transaction", request->transaction);
     if (r >= 0 && request->signer)
         r = add_bytes(o, "signer", request->signer, request->signer_size);
+    if (r >= 0 && request->renewal &&
+        json_object_object_add(o, "renewal", json_object_new_boolean(true)) != 0)
+        r = -ENOMEM;
     if (r >= 0 && request->reason)
         r = add_string(o, "reason", request->reason);
     if (r < 0)
@@ -198,7 +201,7 @@ int request_from_json(json_object *o, Request **ret)
 {
     static const char *const members[] = {"state",  "polls",  "next",    "algorithm",
                                           "label",  "pair",   "request", "transaction",
-                                          "signer", "reason", NULL};
+                                          "signer", "reason", "renewal", NULL};
     _cleanup_(request_freep) Request *request = NULL;
     _cleanup_free_ void *der = NULL;
     Lifecycle lifecycle;
@@ -220,6 +223,7 @@ int request_from_json(json_object *o, Request **ret)
     if (r < 0)
         return r == -ENOENT ? -EBADMSG : r;
     request->lifecycle = lifecycle;
+    (void)json_get_bool(o, "renewal", &request->renewal);
     *ret = TAKE_PTR(request);
     return 0;
 }

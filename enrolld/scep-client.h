@@ -52,6 +52,7 @@ typedef struct ScepExchange {
     X509 *signer;
     EVP_PKEY *key;
     const char *label;
+    bool next_key; /* the next one of that label */
     const char *digest;
 } ScepExchange;
 

@@ -36,7 +36,9 @@ const char *trustpoint_state(const Trustpoint *t)
     const Request *request = t->record.request;
 
     if (trustpoint_is_enrolled(t))
-        return trustpoint_is_asking(t) ? "renewing" : "enrolled";
+        return trustpoint_is_asking(t) || trustpoint_replacement(t) != REPLACEMENT_NONE
+                   ? "renewing"
+                   : "enrolled";
     if (!t->record.certificates[ROLE_CA])
         return "none";
     if (!request)
@@ -121,6 +123,7 @@ static const char *pair_words(const Request *request)
         [PAIR_GENERAL] = "",
         [PAIR_SIGNATURE] = " for the signature key",
         [PAIR_ENCRYPTION] = " for the encryption key",
+        [PAIR_NEXT] = " for the next key",
     };
 
     return words[request->key.pair];
@@ -181,6 +184,21 @@ static int request_problem(const Trustpoint *t, char **ret)
     return n < 0 ? -ENOMEM : 1;
 }
 
+static const char *replacement_text(const Trustpoint *t)
+{
+    switch (trustpoint_replacement(t)) {
+    case REPLACEMENT_STAGED:
+        return "The renewed certificate is put in place.";
+    case REPLACEMENT_TRIAL:
+        return "The renewed certificate has yet to prove itself.";
+    case REPLACEMENT_UNDO:
+        return "The renewed certificate has not proved itself: the previous one goes back.";
+    case REPLACEMENT_NONE:
+    default:
+        return "";
+    }
+}
+
 char *trustpoint_detail(const Trustpoint *t, int64_t now)
 {
     char *text = NULL;
@@ -196,6 +214,8 @@ char *trustpoint_detail(const Trustpoint *t, int64_t now)
     r = request_problem(t, &text);
     if (r != 0)
         return r < 0 ? NULL : text;
+    if (trustpoint_replacement(t) != REPLACEMENT_NONE)
+        return strdup(replacement_text(t));
     r = certificate_problem(t, ROLE_CA, now, "clear the certificates, then authenticate and enroll",
                             &text);
     for (CertificateRole role = ROLE_ROUTER; r == 0 && role < ROLE_MAX; role++)

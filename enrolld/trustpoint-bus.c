@@ -218,7 +218,8 @@ int enrollment1_certificate_get_key_usage(sd_bus *bus, const char *path, const c
 {
     static const char *const words[_PAIR_MAX] = {[PAIR_GENERAL] = "General Purpose",
                                                  [PAIR_SIGNATURE] = "Signature",
-                                                 [PAIR_ENCRYPTION] = "Encryption"};
+                                                 [PAIR_ENCRYPTION] = "Encryption",
+                                                 [PAIR_NEXT] = "General Purpose"};
     const StoredCertificate *c = trustpoint_certificate(userdata, role_of_path(path));
 
     return sd_bus_message_append(reply, "s", words[c->key.pair]);

@@ -43,8 +43,10 @@ const char *enrollment_method_name(EnrollmentMethod method)
 
 /* --- Keys and usages -------------------------------------------------------------------------- */
 
-static const char *const pair_names[_PAIR_MAX] = {
-    [PAIR_GENERAL] = "general", [PAIR_SIGNATURE] = "signature", [PAIR_ENCRYPTION] = "encryption"};
+static const char *const pair_names[_PAIR_MAX] = {[PAIR_GENERAL] = "general",
+                                                  [PAIR_SIGNATURE] = "signature",
+                                                  [PAIR_ENCRYPTION] = "encryption",
+                                                  [PAIR_NEXT] = "next"};
 
 const char *key_pair_name(KeyPair pair)
 {
@@ -434,19 +436,31 @@ static void read_lifetimes(Reader *reader, json_object *o, TrustpointConfig *con
                 config->lifetime, config->ca_lifetime);
 }
 
+/* 80, or "80" with a new key. */
+static void read_percent(Reader *reader, json_object *o, TrustpointConfig *config)
+{
+    json_object *value;
+    int64_t percent;
+
+    if (!json_object_object_get_ex(o, "auto-enroll", &value))
+        return;
+    percent = json_object_get_int64(value);
+    config->regenerate = json_object_is_type(value, json_type_string);
+    if (percent < 1 || percent > 99 ||
+        (!config->regenerate && !json_object_is_type(value, json_type_int)) ||
+        (config->regenerate && strspn(json_object_get_string(value), "0123456789") !=
+                                   strlen(json_object_get_string(value))))
+        problem(reader, "auto-enroll", NULL, "must be 1 to 99 percent");
+    else
+        config->auto_enroll = (unsigned)percent;
+}
+
 static void read_renewal(Reader *reader, json_object *o, TrustpointConfig *config)
 {
     static const char words[] = "renewal-message-type";
     const char *type = read_string(reader, o, words, words, LABEL_MAX);
-    uint64_t percent;
-    int r = json_get_uint64(o, "auto-enroll", &percent);
 
-    if (r != -ENOENT) {
-        if (r < 0 || percent < 1 || percent > 99)
-            problem(reader, "auto-enroll", NULL, "must be 1 to 99 percent");
-        else
-            config->auto_enroll = (unsigned)percent;
-    }
+    read_percent(reader, o, config);
     if (!type)
         return;
     config->renew_by_certificate = streq(type, "renewalreq");
@@ -545,8 +559,12 @@ static void check_scep(Reader *reader, json_object *o, const TrustpointConfig *c
     for (size_t i = 0; i < ELEMENTSOF(lines); i++)
         if (json_object_object_get_ex(enrollment, lines[i][0], NULL))
             problem(reader, lines[i][1], NULL, "has an effect only with the URL of a server");
-    if (config->auto_enroll > 0)
-        problem(reader, "auto-enroll", NULL, "has an effect only with the URL of a server");
+    if (config->auto_enroll > 0 && config->method != METHOD_SELF)
+        problem(reader, "auto-enroll", NULL,
+                "has an effect only with the URL of a server, or with 'enrollment url self'");
+    if (config->renew_by_certificate)
+        problem(reader, "renewal-message-type", NULL,
+                "has an effect only with the URL of a server");
     if (config->skip_challenge)
         problem(reader, "skip-challenge-password", NULL,
                 "has an effect only with the URL of a server");

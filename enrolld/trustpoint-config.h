@@ -15,10 +15,12 @@ typedef enum KeyPair {
     PAIR_GENERAL, /* one pair for everything */
     PAIR_SIGNATURE,
     PAIR_ENCRYPTION,
+    PAIR_NEXT, /* for everything, and to come with its certificate: see the bus interface Rotation
+                */
     _PAIR_MAX,
 } KeyPair;
 
-/* "general", "signature", "encryption" */
+/* "general", "signature", "encryption", "next" */
 const char *key_pair_name(KeyPair pair);
 /* -EINVAL for what is none. */
 int key_pair_from_name(const char *name, KeyPair *ret);
@@ -65,6 +67,7 @@ typedef struct TrustpointConfig {
     bool legacy; /* SHA-1, Triple DES and DES pass */
     bool skip_challenge;
     unsigned auto_enroll;      /* percent of the lifetime; 0: not renewed by itself */
+    bool regenerate;           /* with a new key */
     bool renew_by_certificate; /* the certificate that is there signs the request for the next */
     RequestRetry retry;
     KeyName keypair, ca_keypair;          /* without a line, of the one: the default RSA key */

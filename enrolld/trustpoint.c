@@ -244,6 +244,7 @@ int trustpoint_install_router(Trustpoints *t, Trustpoint *trustpoint, StoredCert
 
     for (CertificateRole role = ROLE_ROUTER; role < ROLE_MAX; role++)
         record.certificates[role] = new[role];
+    record.renewal = (Renewal){0};
     r = record_write_at(t->state_fd, &record);
     if (r < 0)
         return r;
@@ -373,12 +374,22 @@ static RenewalTimes renewal_times(const Trustpoint *t)
                           t->config ? t->config->auto_enroll : 0};
 }
 
+/* A root that ends with the router's certificate makes no better one. */
+static bool renews_itself(const Trustpoint *t)
+{
+    if (t->config->method == METHOD_SELF)
+        return t->record.serial && t->record.certificates[ROLE_CA]->summary.not_after >
+                                       t->record.certificates[ROLE_ROUTER]->summary.not_after;
+    return t->config->method == METHOD_SCEP && !t->record.serial;
+}
+
 int64_t trustpoint_renewal_wait(const Trustpoint *t, int64_t now)
 {
     RenewalTimes times;
 
-    if (!t->config || t->config->auto_enroll == 0 || t->config->method != METHOD_SCEP ||
-        t->record.serial || !t->record.certificates[ROLE_ROUTER] || trustpoint_is_asking(t))
+    if (!t->config || t->config->auto_enroll == 0 || !t->record.certificates[ROLE_ROUTER] ||
+        !renews_itself(t) || trustpoint_replacement(t) != REPLACEMENT_NONE ||
+        trustpoint_is_asking(t))
         return -ENODATA;
     times = renewal_times(t);
     return renewal_wait(&times, &t->record.renewal, now);
@@ -454,4 +465,141 @@ int trustpoint_install_answer(Trustpoints *t, Trustpoint *trustpoint, const Requ
     trustpoint->key_states[role] = KEY_SAME;
     floor_by_certificates(t);
     return 0;
+}
+
+/* --- A renewal takes its place ---------------------------------------------------------------- */
+
+Replacement trustpoint_replacement(const Trustpoint *t)
+{
+    if (t->record.staged)
+        return REPLACEMENT_STAGED;
+    if (t->record.previous)
+        return t->record.undo ? REPLACEMENT_UNDO : REPLACEMENT_TRIAL;
+    return REPLACEMENT_NONE;
+}
+
+bool trustpoint_replaces_key(const Trustpoint *t)
+{
+    const StoredCertificate *now = t->record.certificates[ROLE_ROUTER],
+                            *other = t->record.staged ? t->record.staged : t->record.previous;
+
+    return now && other &&
+           EVP_PKEY_eq(X509_get0_pubkey(now->x509), X509_get0_pubkey(other->x509)) != 1;
+}
+
+/* Takes over the record on success. */
+static int change(Trustpoints *t, Trustpoint *trustpoint, const Record *record)
+{
+    int r = record_write_at(t->state_fd, record);
+
+    if (r < 0)
+        return r;
+    trustpoint->record = *record;
+    floor_by_certificates(t);
+    return 0;
+}
+
+int trustpoint_stage(Trustpoints *t, Trustpoint *trustpoint, const void *der, size_t size,
+                     const KeyName *key)
+{
+    const KeyName general = {key->algorithm, key->label, PAIR_GENERAL};
+    Request *request = trustpoint->record.request;
+    Record record = trustpoint->record;
+    StoredCertificate *old = record.staged;
+    int r;
+
+    r = stored_certificate_new(der, size, &general, &record.staged);
+    if (r < 0)
+        return r;
+    record.request = NULL;
+    r = change(t, trustpoint, &record);
+    if (r < 0) {
+        stored_certificate_free(record.staged);
+        return r;
+    }
+    stored_certificate_free(old);
+    request_free(request);
+    return 0;
+}
+
+int trustpoint_replaced(Trustpoints *t, Trustpoint *trustpoint)
+{
+    StoredCertificate *old = trustpoint->record.previous;
+    Record record = trustpoint->record;
+    int r;
+
+    record.previous = record.certificates[ROLE_ROUTER];
+    record.certificates[ROLE_ROUTER] = TAKE_PTR(record.staged);
+    r = change(t, trustpoint, &record);
+    if (r < 0)
+        return r;
+    stored_certificate_free(old);
+    trustpoint->key_states[ROLE_ROUTER] = KEY_SAME;
+    return 0;
+}
+
+int trustpoint_finalized(Trustpoints *t, Trustpoint *trustpoint)
+{
+    StoredCertificate *old = trustpoint->record.previous;
+    Record record = trustpoint->record;
+    int r;
+
+    record.previous = NULL;
+    record.undo = false;
+    record.renewal = (Renewal){0};
+    r = change(t, trustpoint, &record);
+    if (r >= 0)
+        stored_certificate_free(old);
+    return r;
+}
+
+static void swap_previous(Record *record)
+{
+    StoredCertificate *c = record->previous;
+
+    record->previous = record->certificates[ROLE_ROUTER];
+    record->certificates[ROLE_ROUTER] = c;
+}
+
+int trustpoint_undo(Trustpoints *t, Trustpoint *trustpoint)
+{
+    Record record = trustpoint->record;
+    RenewalTimes times;
+
+    swap_previous(&record);
+    record.undo = true;
+    times = renewal_times(&(Trustpoint){.record = record, .config = trustpoint->config});
+    renewal_failed(&times, &record.renewal, trustpoints_now(t));
+    return change(t, trustpoint, &record);
+}
+
+int trustpoint_restored(Trustpoints *t, Trustpoint *trustpoint, bool keep_new)
+{
+    Record record = trustpoint->record;
+    StoredCertificate *dropped;
+    int r;
+
+    if (keep_new)
+        swap_previous(&record);
+    dropped = TAKE_PTR(record.previous);
+    record.undo = false;
+    r = change(t, trustpoint, &record);
+    if (r < 0)
+        return r;
+    stored_certificate_free(dropped);
+    trustpoint->key_states[ROLE_ROUTER] = KEY_SAME;
+    return 0;
+}
+
+int trustpoint_unstage(Trustpoints *t, Trustpoint *trustpoint)
+{
+    StoredCertificate *old = trustpoint->record.staged;
+    Record record = trustpoint->record;
+    int r;
+
+    record.staged = NULL;
+    r = change(t, trustpoint, &record);
+    if (r >= 0)
+        stored_certificate_free(old);
+    return r;
 }

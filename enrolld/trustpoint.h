@@ -96,6 +96,34 @@ void trustpoint_drop_request(Trustpoint *trustpoint, Request *request);
  * step. Only that for a general pair takes the place of those for usage keys. */
 int trustpoint_install_answer(Trustpoints *t, Trustpoint *trustpoint, const Request *request,
                               const void *der, size_t size);
+/* --- A renewal takes its place ---------------------------------------------------------------- */
+
+/* The router's certificate and its key change together, although the one is here and the other in
+ * keyd: what is to come is written down here first, then keyd changes the key, then what was is
+ * kept here as the previous one; whoever is killed in between finds in the record how to go on. */
+typedef enum Replacement {
+    REPLACEMENT_NONE,
+    REPLACEMENT_STAGED, /* the key is to be changed, then trustpoint_replaced() */
+    REPLACEMENT_TRIAL,  /* the new one has to prove itself, then one of the other two */
+    REPLACEMENT_UNDO,   /* the key is to be changed back, then trustpoint_restored() */
+} Replacement;
+
+Replacement trustpoint_replacement(const Trustpoint *t);
+/* Does the key change with the certificate? */
+bool trustpoint_replaces_key(const Trustpoint *t);
+/* The certificate that was asked for, for a general pair: the request, if any, is over. */
+int trustpoint_stage(Trustpoints *t, Trustpoint *trustpoint, const void *der, size_t size,
+                     const KeyName *key);
+int trustpoint_replaced(Trustpoints *t, Trustpoint *trustpoint);
+/* It has proved itself: nothing is kept. */
+int trustpoint_finalized(Trustpoints *t, Trustpoint *trustpoint);
+/* It has not: the previous one is the router's again at once, the key follows. keep_new: it does
+ * not, the previous key is no longer there. */
+int trustpoint_undo(Trustpoints *t, Trustpoint *trustpoint);
+int trustpoint_restored(Trustpoints *t, Trustpoint *trustpoint, bool keep_new);
+/* Nothing comes of what was staged. */
+int trustpoint_unstage(Trustpoints *t, Trustpoint *trustpoint);
+
 /* Forgets all certificates, and the request. */
 int trustpoint_clear(Trustpoints *t, Trustpoint *trustpoint);
 /* Frees a trustpoint that is neither configured nor has certificates; true when it is gone. */

@@ -137,7 +137,10 @@ static int restoration_open(Job *job, void *data)
 static int restoration_write(Job *job, void *data)
 {
     Restoration *i = data;
-    int r = store_write(i->keyd->store, i->key);
+    int r = store_erase_aside(i->keyd->store, i->key->algorithm, i->key->label);
+
+    if (r >= 0)
+        r = store_write(i->keyd->store, i->key);
 
     if (r < 0)
         return job_fail(job, ERROR_FAILED, "The key could not be written: %s", strerror(-r));

@@ -17,6 +17,11 @@
 #define USAGE_MAX 32U
 #define PUBLIC_KEY_MAX 1024U
 #define FLAG_EXPORTABLE 1U
+#define FLAG_NEXT 2U
+#define FLAG_PREVIOUS 4U
+#define FLAGS_SLOT (FLAG_NEXT | FLAG_PREVIOUS)
+
+static const uint32_t slot_flags[] = {[KEY_NEXT] = FLAG_NEXT, [KEY_PREVIOUS] = FLAG_PREVIOUS};
 
 typedef struct Header {
     uint8_t kek_id[KEK_ID_SIZE];
@@ -59,7 +64,7 @@ static void put_sized(Output *o, const void *data, size_t size)
 static void put_header(Output *o, const uint8_t kek_id[static KEK_ID_SIZE], const Key *key)
 {
     const uint8_t version = FORMAT;
-    uint32_t flags = htobe32(key->exportable ? FLAG_EXPORTABLE : 0);
+    uint32_t flags = htobe32((key->exportable ? FLAG_EXPORTABLE : 0U) | slot_flags[key->slot]);
     uint64_t created = htobe64(key->created);
 
     put(o, MAGIC, MAGIC_SIZE);
@@ -213,7 +218,8 @@ static int take_flags(DerSpan *input, uint32_t *ret)
         return r;
     memcpy(&flags, span.data, sizeof flags);
     *ret = be32toh(flags);
-    return *ret & ~FLAG_EXPORTABLE ? -EBADMSG : 0;
+    return *ret & ~(FLAG_EXPORTABLE | FLAGS_SLOT) || (*ret & FLAGS_SLOT) == FLAGS_SLOT ? -EBADMSG
+                                                                                       : 0;
 }
 
 static int take_header(DerSpan *input, Header *ret)
@@ -310,6 +316,9 @@ static int pair_assemble(const Header *header, const char *usage, DerSpan public
     if (!der_equal(public_key, key->public_key, key->public_key_size))
         return -EBADMSG;
     key->exportable = header->flags & FLAG_EXPORTABLE;
+    key->slot = header->flags & FLAG_NEXT       ? KEY_NEXT
+                : header->flags & FLAG_PREVIOUS ? KEY_PREVIOUS
+                                                : KEY_CURRENT;
     *ret = TAKE_PTR(key);
     return 0;
 }
@@ -363,7 +372,8 @@ int key_file_assemble(DerSpan description, DerSpan private_keys, Key **ret)
     r = take_header(&description, &header);
     if (r < 0)
         return r;
-    if (description.size > 0 || memcmp(header.kek_id, no_kek, KEK_ID_SIZE) != 0)
+    if (description.size > 0 || memcmp(header.kek_id, no_kek, KEK_ID_SIZE) != 0 ||
+        header.flags & FLAGS_SLOT)
         return -EBADMSG;
     return key_assemble(&header, private_keys, ret);
 }

@@ -6,7 +6,8 @@
  *     2, n      algorithm
  *     2, n      label
  *     2, n      usage: general, or signature: then two pairs, the second is for encryption
- *     4         flags: 1 the key is exportable; the others are 0
+ *     4         flags: 1 the key is exportable, 2 it is a name's next key, 4 its previous one (not
+ *               both); the others are 0
  *     8         creation, microseconds since the epoch
  *     2, n      public key, DER SubjectPublicKeyInfo
  *     2, n      the second pair's, else empty

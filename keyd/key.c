@@ -114,6 +114,28 @@ bool key_is(const Key *k, const char *algorithm, const char *label)
     return streq(k->algorithm->name, algorithm) && streq(k->label, label);
 }
 
+int key_move(const Key *k, KeySlot slot, Key **ret)
+{
+    Key *moved;
+    int r;
+
+    if (k->encryption)
+        return -EOPNOTSUPP;
+    (void)EVP_PKEY_up_ref(k->pkey);
+    r = key_new(k->algorithm, k->label, k->usage, k->created, k->pkey, &moved);
+    if (r < 0)
+        return r;
+    moved->slot = slot;
+    moved->exportable = k->exportable;
+    *ret = moved;
+    return 0;
+}
+
+bool key_is_same_pair(const Key *a, const Key *b)
+{
+    return der_equal(key_public_key(a), b->public_key, b->public_key_size);
+}
+
 DerSpan key_public_key(const Key *k)
 {
     return (DerSpan){k->public_key, k->public_key_size};

@@ -19,13 +19,22 @@
 #define KEY_USAGE_SIGNATURE "signature"
 #define KEY_USAGE_ENCRYPTION "encryption"
 
+/* While a key is renewed there are up to three of one name; nobody but the renewal sees the other
+ * two. */
+typedef enum KeySlot {
+    KEY_CURRENT,
+    KEY_NEXT,     /* made, not yet used */
+    KEY_PREVIOUS, /* replaced, until its successor has proved itself */
+} KeySlot;
+
 typedef struct Key {
     atomic_uint references;
     const KeyAlgorithm *algorithm;
     char *label;
     const char *usage; /* static */
-    uint64_t created;  /* microseconds since the epoch */
-    bool exportable;   /* as backup.h says; as it was made */
+    KeySlot slot;
+    uint64_t created; /* microseconds since the epoch */
+    bool exportable;  /* as backup.h says; as it was made */
     unsigned bits;
     uint8_t *public_key; /* DER SubjectPublicKeyInfo; of OpenSSL's memory */
     size_t public_key_size;
@@ -49,6 +58,9 @@ Key *key_unref(Key *k);
 DEFINE_TRIVIAL_CLEANUP_FUNC(Key *, key_unref);
 
 bool key_is(const Key *k, const char *algorithm, const char *label);
+/* The same key pair in another slot. -EOPNOTSUPP for usage keys. */
+int key_move(const Key *k, KeySlot slot, Key **ret);
+bool key_is_same_pair(const Key *a, const Key *b);
 DerSpan key_public_key(const Key *k);
 
 /* Makes a pair; may take minutes. is_cancelled is polled meanwhile (may be NULL): -ECANCELED. bits

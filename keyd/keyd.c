@@ -112,6 +112,8 @@ static int start(Server *server, void **ret)
     if (r >= 0)
         r = signing_bus_init(&keyd);
     if (r >= 0)
+        r = rotation_bus_init(&keyd);
+    if (r >= 0)
         r = user_keys_bus_init(&keyd);
     if (r >= 0)
         r = rights_config_init(&keyd);

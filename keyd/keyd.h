@@ -44,5 +44,7 @@ void user_keys_bus_done(Keyd *k);
 /* host-keys.c: makes the keys of the first boot; after user_keys_bus_init(), which opens the
  * folders */
 void host_keys_init(Keyd *k);
+/* rotation-bus.c: org.chancery.Keys1.Rotation */
+int rotation_bus_init(Keyd *k);
 /* rights-config.c: the sections "trustpoints" and "grants" */
 int rights_config_init(Keyd *k);

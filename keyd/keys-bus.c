@@ -300,7 +300,10 @@ static int generation_run(Job *job, void *data)
     if (g->key->encryption)
         g->key->encryption->exportable = g->exportable;
     job_progress(job, 90, "Storing the key pair");
-    r = store_write(g->keyd->store, g->key);
+    /* What a renewal had made belongs to the key that goes. */
+    r = store_erase_aside(g->keyd->store, g->algorithm, g->label);
+    if (r >= 0)
+        r = store_write(g->keyd->store, g->key);
     if (r < 0)
         return job_fail(job, ERROR_FAILED, "The key could not be written: %s", strerror(-r));
     return 0;
@@ -326,6 +329,8 @@ int key_publish(Keyd *k, Job *job, Key *key, const char *how)
     old = store_find(k->store, key->algorithm->name, key->label);
     if (old)
         key_ref(old);
+    store_forget_slot(k->store, key->algorithm, key->label, KEY_NEXT);
+    store_forget_slot(k->store, key->algorithm, key->label, KEY_PREVIOUS);
     replaced = store_publish(k->store, key);
     if (replaced < 0)
         return replaced;

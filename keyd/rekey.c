@@ -56,7 +56,7 @@ static int rekey_file(int dirfd, const char *name, const Kek *from, const Kek *t
 /* Writing adds names, so that they are read first. */
 static int list_files(int dirfd, char (**ret)[LABEL_FILE_NAME_SIZE], size_t *ret_n)
 {
-    _cleanup_free_ char(*names)[LABEL_FILE_NAME_SIZE] = calloc(STORE_KEYS_MAX, sizeof *names);
+    _cleanup_free_ char(*names)[LABEL_FILE_NAME_SIZE] = calloc(STORE_FILES_MAX, sizeof *names);
     _cleanup_closedir_ DIR *dir = NULL;
     int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     struct dirent *entry;
@@ -75,7 +75,7 @@ static int list_files(int dirfd, char (**ret)[LABEL_FILE_NAME_SIZE], size_t *ret
     while (errno = 0, (entry = readdir(dir))) {
         if (!store_is_file_name(entry->d_name))
             continue;
-        if (n >= STORE_KEYS_MAX)
+        if (n >= STORE_FILES_MAX)
             return -EDQUOT;
         memcpy(names[n++], entry->d_name, sizeof *names);
     }

@@ -81,9 +81,24 @@ static Key *pair_find(Keyd *k, const char *algorithm, const char *label, const c
 
     if (!key || streq(pair, KEY_USAGE_SIGNATURE))
         return key;
+    if (streq(pair, "next"))
+        return store_find_slot(k->store, algorithm, label, KEY_NEXT);
     if (!streq(pair, KEY_USAGE_ENCRYPTION))
         return NULL;
     return key->encryption ? key->encryption : key;
+}
+
+/* Who still has the certificate of the previous key gets its signature: in the moment of a renewal
+ * as well a certificate and its key go together. */
+static Key *key_of_certificate(Keyd *k, Key *current, const struct iovec *certificate)
+{
+    Key *previous =
+        store_find_slot(k->store, current->algorithm->name, current->label, KEY_PREVIOUS);
+
+    return previous && certificate->iov_len <= CERTIFICATE_SIZE_MAX &&
+                   key_has_certificate(previous, certificate->iov_base, certificate->iov_len)
+               ? previous
+               : current;
 }
 
 typedef enum Use {
@@ -132,6 +147,8 @@ static int work_prepare(sd_bus_message *m, Keyd *k, const SignCall *c, Use use, 
                                : KEY_USAGE_SIGNATURE);
     if (!key)
         return no_such_key(reterr_error);
+    if (t->purpose == PURPOSE_ENVELOPE && c->certificate.iov_len > 0 && !c->pair)
+        key = key_of_certificate(k, key, &c->certificate);
     t->key = key_ref(key);
     if (typed_sign_permitted(t, k->store, k->rights, &reason) < 0)
         return refuse(m, c, reason, reterr_error);
@@ -357,14 +374,25 @@ static bool is_same_permission(const TypedSign *a, const TypedSign *b)
            memcmp(a->subjects, b->subjects, a->n_subjects * sizeof a->subjects[0]) == 0;
 }
 
+/* The key that it had, or has had until its successor has proved itself. */
+static bool is_in_use(Keyd *k, const Key *key)
+{
+    const char *algorithm = key->algorithm->name;
+    const Key *current = store_find(k->store, algorithm, key->label),
+              *previous = store_find_slot(k->store, algorithm, key->label, KEY_PREVIOUS);
+
+    return current &&
+           (current == key || current->encryption == key || key_is_same_pair(current, key) ||
+            (previous && key_is_same_pair(previous, key)));
+}
+
 static bool channel_is_valid(const TypedSign *t, void *userdata)
 {
     _cleanup_(typed_sign_done) TypedSign now = {.purpose = t->purpose};
     const char *reason;
     Keyd *k = userdata;
-    Key *key = store_find(k->store, t->key->algorithm->name, t->key->label);
 
-    if (!key || (key != t->key && key->encryption != t->key))
+    if (!is_in_use(k, t->key))
         return false;
     if (!purpose_caller(t->purpose) &&
         !is_granted(k, t->granted_to, t->key->algorithm->name, t->key->label, t->purpose))

@@ -20,6 +20,8 @@ struct Store {
     Kek *kek;
     Key *keys[STORE_KEYS_MAX];
     size_t n_keys;
+    Key *aside[STORE_ASIDE_MAX]; /* not current */
+    size_t n_aside;
     Claim *claims;
     size_t n_claims;
 };
@@ -30,6 +32,18 @@ bool store_is_file_name(const char *name)
 {
     return strlen(name) == LABEL_FILE_NAME_SIZE - 1 &&
            strspn(name, "0123456789abcdef") == LABEL_FILE_NAME_SIZE - 1;
+}
+
+/* A kind of its own for each slot, so that no file is overwritten by another slot's. */
+static int file_name(const KeyAlgorithm *algorithm, const char *label, KeySlot slot,
+                     char ret[LABEL_FILE_NAME_SIZE])
+{
+    static const char *const suffixes[] = {
+        [KEY_CURRENT] = "", [KEY_NEXT] = ":next", [KEY_PREVIOUS] = ":previous"};
+    char kind[64];
+
+    (void)snprintf(kind, sizeof kind, "%s%s", algorithm->name, suffixes[slot]);
+    return label_file_name(kind, label, ret);
 }
 
 static int load_file(Store *s, const char *name, Key **ret)
@@ -46,7 +60,7 @@ static int load_file(Store *s, const char *name, Key **ret)
     r = s->kek ? key_file_open(s->kek, data, size, &key) : -ENOKEY;
     if (r < 0)
         return r;
-    r = label_file_name(key->algorithm->name, key->label, expected);
+    r = file_name(key->algorithm, key->label, key->slot, expected);
     if (r < 0)
         return r;
     /* A good file under the name of another. */
@@ -97,6 +111,38 @@ static void report_file(Store *s, const char *name, int error)
               name, damage, name);
 }
 
+/* What is left when a rotation, or its undoing, was killed after it had taken effect. */
+static void drop_copies(Store *s)
+{
+    for (size_t i = 0; i < s->n_aside;) {
+        Key *key = s->aside[i];
+        const Key *current = store_find(s, key->algorithm->name, key->label);
+
+        if (current && key_is_same_pair(current, key) && store_erase(s, key) >= 0) {
+            s->aside[i] = s->aside[--s->n_aside];
+            key_unref(key);
+        } else
+            i++;
+    }
+}
+
+static int load_one(Store *s, const char *name)
+{
+    Key *key;
+    int r = load_file(s, name, &key);
+
+    if (r < 0)
+        return r;
+    if (key->slot == KEY_CURRENT ? s->n_keys >= STORE_KEYS_MAX : s->n_aside >= STORE_ASIDE_MAX) {
+        log_error("More than %u keys, ignoring the key file %s", STORE_KEYS_MAX, name);
+        key_unref(key);
+    } else if (key->slot == KEY_CURRENT)
+        s->keys[s->n_keys++] = key;
+    else
+        s->aside[s->n_aside++] = key;
+    return 0;
+}
+
 static int store_load(Store *s)
 {
     _cleanup_closedir_ DIR *dir = NULL;
@@ -114,17 +160,13 @@ static int store_load(Store *s)
     while (errno = 0, (entry = readdir(dir))) {
         if (!store_is_file_name(entry->d_name))
             continue;
-        if (s->n_keys >= STORE_KEYS_MAX) {
-            log_error("More than %u keys, ignoring the key file %s", STORE_KEYS_MAX, entry->d_name);
-            continue;
-        }
-        r = load_file(s, entry->d_name, &s->keys[s->n_keys]);
-        if (r >= 0)
-            s->n_keys++;
-        else if (s->kek || r != -ENOKEY) /* without any, it has been said already */
+        r = load_one(s, entry->d_name);
+        if (r < 0 && (s->kek || r != -ENOKEY)) /* without any, it has been said already */
             report_file(s, entry->d_name, r);
     }
-    return -errno;
+    r = -errno;
+    drop_copies(s);
+    return r;
 }
 
 int store_open(int dirfd, Kek *kek, Store **ret)
@@ -155,6 +197,8 @@ Store *store_free(Store *s)
         return NULL;
     for (size_t i = 0; i < s->n_keys; i++)
         key_unref(s->keys[i]);
+    for (size_t i = 0; i < s->n_aside; i++)
+        key_unref(s->aside[i]);
     while (s->claims) {
         Claim *next = s->claims->next;
 
@@ -169,11 +213,14 @@ Store *store_free(Store *s)
 
 /* --- Access ----------------------------------------------------------------------------------- */
 
-static Key **store_slot(Store *s, const char *algorithm, const char *label)
+static Key **store_slot(Store *s, const char *algorithm, const char *label, KeySlot slot)
 {
-    for (size_t i = 0; i < s->n_keys; i++)
-        if (key_is(s->keys[i], algorithm, label))
-            return &s->keys[i];
+    Key **keys = slot == KEY_CURRENT ? s->keys : s->aside;
+    size_t n = slot == KEY_CURRENT ? s->n_keys : s->n_aside;
+
+    for (size_t i = 0; i < n; i++)
+        if (keys[i]->slot == slot && key_is(keys[i], algorithm, label))
+            return &keys[i];
     return NULL;
 }
 
@@ -182,11 +229,16 @@ bool store_is_open(const Store *s)
     return s->kek;
 }
 
+Key *store_find_slot(Store *s, const char *algorithm, const char *label, KeySlot slot)
+{
+    Key **found = store_slot(s, algorithm, label, slot);
+
+    return found ? *found : NULL;
+}
+
 Key *store_find(Store *s, const char *algorithm, const char *label)
 {
-    Key **slot = store_slot(s, algorithm, label);
-
-    return slot ? *slot : NULL;
+    return store_find_slot(s, algorithm, label, KEY_CURRENT);
 }
 
 size_t store_count(Store *s)
@@ -262,7 +314,7 @@ int store_write(Store *s, const Key *key)
     size_t size;
     int r;
 
-    r = label_file_name(key->algorithm->name, key->label, name);
+    r = file_name(key->algorithm, key->label, key->slot, name);
     if (r < 0)
         return r;
     r = s->kek ? key_file_seal(s->kek, key, &data, &size) : -ENOKEY;
@@ -273,7 +325,7 @@ int store_write(Store *s, const Key *key)
 
 int store_publish(Store *s, Key *key)
 {
-    Key **slot = store_slot(s, key->algorithm->name, key->label);
+    Key **slot = store_slot(s, key->algorithm->name, key->label, key->slot);
 
     if (slot) {
         Key *old = *slot;
@@ -282,27 +334,54 @@ int store_publish(Store *s, Key *key)
         key_unref(old);
         return 1;
     }
-    if (s->n_keys >= STORE_KEYS_MAX)
+    if (key->slot == KEY_CURRENT ? s->n_keys >= STORE_KEYS_MAX : s->n_aside >= STORE_ASIDE_MAX)
         return -EDQUOT;
-    s->keys[s->n_keys++] = key_ref(key);
+    if (key->slot == KEY_CURRENT)
+        s->keys[s->n_keys++] = key_ref(key);
+    else
+        s->aside[s->n_aside++] = key_ref(key);
     return 0;
+}
+
+static int erase_slot(Store *s, const KeyAlgorithm *algorithm, const char *label, KeySlot slot)
+{
+    char name[LABEL_FILE_NAME_SIZE];
+    int r = file_name(algorithm, label, slot, name);
+
+    return r < 0 ? r : atomic_erase_at(s->dirfd, name);
 }
 
 int store_erase(Store *s, const Key *key)
 {
-    char name[LABEL_FILE_NAME_SIZE];
-    int r;
+    return erase_slot(s, key->algorithm, key->label, key->slot);
+}
 
-    r = label_file_name(key->algorithm->name, key->label, name);
-    return r < 0 ? r : atomic_erase_at(s->dirfd, name);
+int store_erase_aside(Store *s, const KeyAlgorithm *algorithm, const char *label)
+{
+    static const KeySlot slots[] = {KEY_NEXT, KEY_PREVIOUS};
+
+    for (size_t i = 0; i < ELEMENTSOF(slots); i++) {
+        int r = erase_slot(s, algorithm, label, slots[i]);
+
+        if (r < 0 && r != -ENOENT)
+            return r;
+    }
+    return 0;
+}
+
+void store_forget_slot(Store *s, const KeyAlgorithm *algorithm, const char *label, KeySlot slot)
+{
+    Key **found = store_slot(s, algorithm->name, label, slot);
+
+    if (!found)
+        return;
+    key_unref(*found);
+    *found = slot == KEY_CURRENT ? s->keys[--s->n_keys] : s->aside[--s->n_aside];
 }
 
 void store_forget(Store *s, const KeyAlgorithm *algorithm, const char *label)
 {
-    Key **slot = store_slot(s, algorithm->name, label);
-
-    if (!slot)
-        return;
-    key_unref(*slot);
-    *slot = s->keys[--s->n_keys];
+    store_forget_slot(s, algorithm, label, KEY_CURRENT);
+    store_forget_slot(s, algorithm, label, KEY_NEXT);
+    store_forget_slot(s, algorithm, label, KEY_PREVIOUS);
 }

@@ -7,6 +7,9 @@
 #include "key.h"
 
 #define STORE_KEYS_MAX 1024U
+/* Keys that are next or previous, besides. */
+#define STORE_ASIDE_MAX 512U
+#define STORE_FILES_MAX (STORE_KEYS_MAX + STORE_ASIDE_MAX)
 
 typedef struct Store Store;
 
@@ -24,8 +27,9 @@ DEFINE_TRIVIAL_CLEANUP_FUNC(Store *, store_free);
 /* Is there a key-encryption key? */
 bool store_is_open(const Store *s);
 
-/* Borrowed; NULL when there is none. */
+/* Borrowed; NULL when there is none. Only current keys are found, counted and got. */
 Key *store_find(Store *s, const char *algorithm, const char *label);
+Key *store_find_slot(Store *s, const char *algorithm, const char *label, KeySlot slot);
 size_t store_count(Store *s);
 Key *store_get(Store *s, size_t i);
 
@@ -39,8 +43,12 @@ void store_unclaim(Store *s, const KeyAlgorithm *algorithm, const char *label);
 int store_write(Store *s, const Key *key);
 /* Removes the key's file for good. From any thread; blocks. -ENOENT. */
 int store_erase(Store *s, const Key *key);
-/* The key, whose file has been erased, is known no more. */
+/* Removes the files of the next and the previous key of that name, if there are any: before the
+ * current one is replaced or removed by somebody. The same. */
+int store_erase_aside(Store *s, const KeyAlgorithm *algorithm, const char *label);
+/* The key, whose file has been erased, is known no more; nor are the next and the previous one. */
 void store_forget(Store *s, const KeyAlgorithm *algorithm, const char *label);
-/* The key, which has been written, becomes visible, replacing what was there. Returns 1 when it
- * replaced one. */
+void store_forget_slot(Store *s, const KeyAlgorithm *algorithm, const char *label, KeySlot slot);
+/* The key, which has been written, becomes visible in its slot, replacing what was there. Returns 1
+ * when it replaced one. */
 int store_publish(Store *s, Key *key);

@@ -101,6 +101,9 @@ static void collect_subjects(TypedSign *t, Store *store, const KeyRights *rights
                 t->subjects[t->n_subjects++] = key_ref(subject);
             if (subject && subject->encryption && t->n_subjects < TYPED_SIGN_SUBJECTS_MAX)
                 t->subjects[t->n_subjects++] = key_ref(subject->encryption);
+            subject = store_find_slot(store, pair->algorithm, pair->label, KEY_NEXT);
+            if (subject && t->n_subjects < TYPED_SIGN_SUBJECTS_MAX)
+                t->subjects[t->n_subjects++] = key_ref(subject);
         }
     }
 }
@@ -254,21 +257,35 @@ static int check_scep(const TypedSign *t, const char **ret_reason)
                                  ret_reason);
 }
 
-/* The certificate that the header speaks of has to carry this very key. */
-static int check_context_certificate(const TypedSign *t, const char **ret_reason)
+/* 1 when it is. */
+static int compare_certificate(const Key *key, const void *der, size_t der_size)
 {
     _cleanup_(X509_freep) X509 *certificate = NULL;
     _cleanup_openssl_free_ uint8_t *public_key = NULL;
     int size;
 
-    if (!t->certificate || certificate_parse(t->certificate, t->certificate_size, &certificate) < 0)
-        return refuse(-EBADMSG, ret_reason, "the context has no DER certificate");
+    if (!der || certificate_parse(der, der_size, &certificate) < 0)
+        return -EBADMSG;
     size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &public_key);
     if (size <= 0)
         return -ENOMEM;
-    if (!is_public_key_of((DerSpan){public_key, (size_t)size}, t->key))
-        return refuse(-EPERM, ret_reason, "the certificate is not one of this key");
-    return 0;
+    return is_public_key_of((DerSpan){public_key, (size_t)size}, key);
+}
+
+bool key_has_certificate(const Key *key, const void *der, size_t size)
+{
+    return compare_certificate(key, der, size) > 0;
+}
+
+/* The certificate that the header speaks of has to carry this very key. */
+static int check_context_certificate(const TypedSign *t, const char **ret_reason)
+{
+    int r = compare_certificate(t->key, t->certificate, t->certificate_size);
+
+    if (r == -EBADMSG)
+        return refuse(r, ret_reason, "the context has no DER certificate");
+    return r == 0 ? refuse(-EPERM, ret_reason, "the certificate is not one of this key")
+                  : (r < 0 ? r : 0);
 }
 
 static int check_envelope(const TypedSign *t, DerSpan *ret_payload, const char **ret_reason)

@@ -53,6 +53,9 @@ typedef struct TypedSign {
     const atomic_bool *cancelled; /* may be NULL */
 } TypedSign;
 
+/* Is it a certificate of this key? */
+bool key_has_certificate(const Key *key, const void *der, size_t size);
+
 /* Does configuration let the key be used for that? Fills in the subjects. -EPERM with a static
  * reason. */
 int typed_sign_permitted(TypedSign *t, Store *store, const KeyRights *rights,

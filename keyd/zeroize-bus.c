@@ -100,7 +100,9 @@ static int zeroization_run(Job *job, void *data)
 
     if (job_is_cancelled(job))
         return -ECANCELED;
-    r = store_erase(z->keyd->store, z->key);
+    r = store_erase_aside(z->keyd->store, z->key->algorithm, z->key->label);
+    if (r >= 0)
+        r = store_erase(z->keyd->store, z->key);
     if (r < 0 && r != -ENOENT)
         return job_fail(job, ERROR_FAILED, "The key's file could not be removed: %s", strerror(-r));
     return 0;

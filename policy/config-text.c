@@ -58,6 +58,12 @@ static void print_value(FILE *f, const ConfigRow *row, json_object *value)
         print_named(f, row, value);
         break;
     case CONFIG_STRING:
+        if (strchr(row->tail, ' ')) {
+            print_tail(f, row, NULL, value);
+            break;
+        }
+        fprintf(f, " %s", json_object_get_string(value));
+        break;
     case CONFIG_ENTER:
         fprintf(f, " %s", json_object_get_string(value));
         break;

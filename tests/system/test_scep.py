@@ -242,7 +242,7 @@ def usages(machine, name):
 def make_due(machine):
     """As after a long time switched off: the file is changed while nobody has it open."""
     machine.run(["systemctl", "stop", "chancery-enrolld"])
-    machine.run(["sh", "-c", "sed -i 's/\"next\":[0-9]*/\"next\":1/' /var/lib/chancery/enrolld/*.json"])
+    machine.run(["sh", "-c", "sed -i 's/\"next\":[0-9]*/\"next\":1/g' /var/lib/chancery/enrolld/*.json"])
     machine.run(["systemctl", "start", "chancery-enrolld"])
     machine.wait_daemons()
 
@@ -267,6 +267,46 @@ def test_renewal(machine, authority):
     wait_for(lambda: serial(machine, "agent") not in ([], first), "the renewal")
     assert "\n17 " in authority.log()
     assert state(machine, "agent")["next-step"] == "Ready." and state(machine, "agent")["next-attempt"] > 0
+
+
+def public_key(machine):
+    shown = machine.chancery("show crypto key mypubkey rsa | json").stdout
+    return next(k["public-key"] for k in json.loads(shown[shown.index("["):]) if k["label"] == "scep-key")
+
+
+def test_renewal_with_a_new_key(machine, authority):
+    """Asked for with the certificate of the old key; the CA takes its time, and enrolld is killed meanwhile. Until then the old pair is what there is."""
+    configure(machine, "crypto ca trustpoint agent", "no auto-enroll", "no renewal-message-type")
+    authority.set("old")
+    assert enroll(machine, "agent")[0] == 0
+    first, key = serial(machine, "agent"), public_key(machine)
+    authority.set("pending")
+    configure(machine, "crypto ca trustpoint agent", "auto-enroll 10 regenerate", "renewal-message-type renewalreq")
+    wait_for(lambda: state(machine, "agent")["state"] == "renewing", "the renewal")
+    assert serial(machine, "agent") == first and public_key(machine) == key
+    machine.kill("enrolld", 9)
+    machine.wait_daemons()
+    assert state(machine, "agent")["state"] == "renewing"
+    authority.set("grant")
+    make_due(machine)
+    wait_for(lambda: state(machine, "agent")["next-step"] == "Ready.", "the poll")
+    assert serial(machine, "agent") not in ([], first) and public_key(machine) != key
+
+
+def test_renewal_as_a_first_request(machine, authority):
+    """The new key asks for itself."""
+    configure(machine, "crypto ca trustpoint agent", "no auto-enroll", "no renewal-message-type")
+    authority.set("old")
+    assert enroll(machine, "agent")[0] == 0
+    first, key = serial(machine, "agent"), public_key(machine)
+    authority.set("fail 2")
+    configure(machine, "crypto ca trustpoint agent", "auto-enroll 10 regenerate")
+    wait_for(lambda: state(machine, "agent")["next-attempt"] > 0 and "rejected" in state(machine, "agent")["next-step"], "the renewal that is rejected")
+    assert serial(machine, "agent") == first and public_key(machine) == key
+    authority.set("grant")
+    make_due(machine)
+    wait_for(lambda: serial(machine, "agent") not in ([], first), "the renewal")
+    assert public_key(machine) != key
 
 
 def test_scepserver(machine):

@@ -257,7 +257,12 @@ static void test_flag_in_the_file(void **state)
     assert_int_equal(*flag, 1);
     *flag = 0;
     assert_int_equal(key_file_open(kek, data, size, &back), -EKEYREJECTED);
+    /* Another slot, both at once, one that nobody knows. */
     *flag = 3;
+    assert_int_equal(key_file_open(kek, data, size, &back), -EKEYREJECTED);
+    *flag = 7;
+    assert_int_equal(key_file_open(kek, data, size, &back), -EBADMSG);
+    *flag = 9;
     assert_int_equal(key_file_open(kek, data, size, &back), -EBADMSG);
     *flag = 1;
     assert_int_equal(key_file_open(kek, data, size, &back), 0);

@@ -415,6 +415,8 @@ static json_object *random_value(const ConfigRow *row)
     case CONFIG_ITEM:
         break;
     }
+    if (strstr(values, ":number"))
+        return json_object_new_string((const char *[]){"1", "80"}[roll(2)]);
     if (strstr(values, ":line"))
         return json_object_new_string(lines[roll(ELEMENTSOF(lines))]);
     if (strstr(values, ":url"))

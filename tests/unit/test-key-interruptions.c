@@ -7,6 +7,7 @@
 #include "interruptions.h"
 #include "key-file.h"
 #include "rekey.h"
+#include "rotation.h"
 #include "secure-memory.h"
 #include "store.h"
 #include "user-keys.h"
@@ -278,6 +279,97 @@ static void test_zeroize(void **state)
     assert_atomic(&(const Operation){prepare_one, begin, zeroize, inspect_zeroized, *state}, 7);
 }
 
+/* --- A renewal -------------------------------------------------------------------------------- */
+
+/* An old key and, in the other slot, one that is to take its place. */
+static int prepare_pair(void *userdata, KeySlot slot)
+{
+    _cleanup_(key_unrefp) Key *key = NULL;
+    int r = prepare_one(userdata);
+
+    if (r >= 0)
+        r = pair_new("ed25519", LABEL, KEY_USAGE_GENERAL, TIME_NEW, &key);
+    if (r < 0)
+        return r;
+    key->slot = slot;
+    return store_write(begun, key);
+}
+
+static int prepare_next(void *userdata)
+{
+    return prepare_pair(userdata, KEY_NEXT);
+}
+
+static int prepare_previous(void *userdata)
+{
+    return prepare_pair(userdata, KEY_PREVIOUS);
+}
+
+static int commit(void *userdata)
+{
+    const Key *next = store_find_slot(begun, "ed25519", LABEL, KEY_NEXT);
+    _cleanup_(key_unrefp) Key *current = NULL, *previous = NULL;
+
+    return next ? rotation_commit(begun, store_find(begun, "ed25519", LABEL), next, &current,
+                                  &previous)
+                : -ENOENT;
+}
+
+static int undo(void *userdata)
+{
+    const Key *previous = store_find_slot(begun, "ed25519", LABEL, KEY_PREVIOUS);
+    _cleanup_(key_unrefp) Key *current = NULL;
+
+    return previous ? rotation_undo(begun, previous, &current) : -ENOENT;
+}
+
+/* The key's time in that slot, 0 for none. */
+static uint64_t created_in(KeySlot slot)
+{
+    const Key *key = store_find_slot(begun, "ed25519", LABEL, slot);
+
+    return key ? key->created : 0;
+}
+
+/* The current key with the other one in its slot, or the other one in its place; once it is, only
+ * the old key is kept, as the previous one. */
+static int inspect_rotated(void *userdata, KeySlot slot, bool keeps)
+{
+    uint64_t current, other;
+    int r = begin(userdata);
+
+    if (r < 0)
+        return r;
+    current = created_in(KEY_CURRENT);
+    other = created_in(slot);
+    if (current == TIME_OLD && other == TIME_NEW && folder_count(userdata) == 3)
+        return STATE_OLD;
+    if (current != TIME_NEW || other != 0 || folder_count(userdata) != (keeps ? 3 : 2) ||
+        created_in(KEY_PREVIOUS) != (keeps ? TIME_OLD : 0))
+        return -EBADMSG;
+    return STATE_NEW;
+}
+
+static int inspect_committed(void *userdata)
+{
+    return inspect_rotated(userdata, KEY_NEXT, true);
+}
+
+static int inspect_undone(void *userdata)
+{
+    return inspect_rotated(userdata, KEY_PREVIOUS, false);
+}
+
+static void test_commit(void **state)
+{
+    assert_atomic(&(const Operation){prepare_next, begin, commit, inspect_committed, *state}, 19);
+}
+
+static void test_undo(void **state)
+{
+    assert_atomic(&(const Operation){prepare_previous, begin, undo, inspect_undone, *state}, 13);
+}
+
 /* --- Another key-encryption key --------------------------------------------------------------- */
 
 static int rekey(const Folder *f, RekeyCount *ret)
@@ -437,8 +529,14 @@ static void test_user_keys(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FOLDER_TEST(test_generate), FOLDER_TEST(test_replace), FOLDER_TEST(test_replace_usage_keys),
-        FOLDER_TEST(test_zeroize),  FOLDER_TEST(test_rekey),   FOLDER_TEST(test_user_keys),
+        FOLDER_TEST(test_generate),
+        FOLDER_TEST(test_replace),
+        FOLDER_TEST(test_replace_usage_keys),
+        FOLDER_TEST(test_commit),
+        FOLDER_TEST(test_undo),
+        FOLDER_TEST(test_zeroize),
+        FOLDER_TEST(test_rekey),
+        FOLDER_TEST(test_user_keys),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
