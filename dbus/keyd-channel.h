@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define CHANNEL_HEADER_SIZE 8U
 #define CHANNEL_INLINE_MAX 8192U
@@ -35,6 +36,18 @@ static inline void channel_header(uint8_t header[static CHANNEL_HEADER_SIZE], un
     header[5] = (uint8_t)(id >> 16);
     header[6] = (uint8_t)(id >> 8);
     header[7] = (uint8_t)id;
+}
+
+/* The byte that stands for a digest in a request; -1 for what is none. */
+static inline int channel_digest(const char *name)
+{
+    static const char *const names[] = {"",           "sha256",     "sha384",    "sha512",
+                                        "sha256-pss", "sha384-pss", "sha512-pss"};
+
+    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(names[i], name) == 0)
+            return (int)i;
+    return -1;
 }
 
 static inline uint32_t channel_id(const uint8_t header[static CHANNEL_HEADER_SIZE])

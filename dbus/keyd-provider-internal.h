@@ -23,6 +23,8 @@ typedef struct KeydKey {
 
 KeydKey *keyd_key_ref(KeydKey *key);
 void keyd_key_unref(void *data);
+/* What KEYD_PARAM_... say, as a key of a type, "RSA", "EC" or "ED25519"; NULL. */
+KeydKey *keyd_key_from_params(OSSL_LIB_CTX *context, const char *type, const OSSL_PARAM params[]);
 /* OSSL_FUNC_keymgmt_has */
 int keyd_key_has(const void *data, int selection);
 

@@ -138,6 +138,32 @@ static int key_import(void *data, int selection, const OSSL_PARAM params[])
                              (OSSL_PARAM *)(uintptr_t)params) == 1;
 }
 
+KeydKey *keyd_key_from_params(OSSL_LIB_CTX *context, const char *type, const OSSL_PARAM params[])
+{
+    const OSSL_PARAM *algorithm = OSSL_PARAM_locate_const(params, KEYD_PARAM_ALGORITHM);
+    KeydKey *key = key_new(context, type);
+
+    if (!key)
+        return NULL;
+    if (!algorithm || key_import_reference(key, params, algorithm) != 1) {
+        keyd_key_unref(key);
+        return NULL;
+    }
+    return key;
+}
+
+/* A reference is the address of a pointer to a key, which changes hands. */
+static void *key_load(const void *reference, size_t size)
+{
+    KeydKey **holder = (KeydKey **)(uintptr_t)reference, *key;
+
+    if (size != sizeof key)
+        return NULL;
+    key = *holder;
+    *holder = NULL;
+    return key;
+}
+
 static int key_export(void *data, int selection, OSSL_CALLBACK *callback, void *userdata)
 {
     const KeydKey *key = data;
@@ -197,6 +223,7 @@ static const char *ec_operation_name(int operation)
 
 #define KEY_FUNCTIONS(new)                                                                         \
     {OSSL_FUNC_KEYMGMT_NEW, FUNCTION(new)}, {OSSL_FUNC_KEYMGMT_FREE, FUNCTION(keyd_key_unref)},    \
+        {OSSL_FUNC_KEYMGMT_LOAD, FUNCTION(key_load)},                                              \
         {OSSL_FUNC_KEYMGMT_HAS, FUNCTION(keyd_key_has)},                                           \
         {OSSL_FUNC_KEYMGMT_MATCH, FUNCTION(key_match)},                                            \
         {OSSL_FUNC_KEYMGMT_IMPORT, FUNCTION(key_import)},                                          \

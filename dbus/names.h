@@ -6,6 +6,7 @@
 #define KEYS_PATH "/org/chancery/Keys1"
 #define KEYS_SIGNING_INTERFACE "org.chancery.Keys1.Signing"
 #define KEYS_ROTATION_INTERFACE "org.chancery.Keys1.Rotation"
+#define KEYS_GRANTED_INTERFACE "org.chancery.Keys1.Granted"
 #define KEYS_KEY_INTERFACE "org.chancery.Keys1.Key"
 #define KEYS_USER_KEYS_INTERFACE "org.chancery.Keys1.UserKeys"
 

@@ -35,8 +35,7 @@ int claim_error(int error, const char *algorithm, const char *label, sd_bus_erro
 /* signing-bus.c: org.chancery.Keys1.Signing */
 int signing_bus_init(Keyd *k);
 void signing_bus_answer(sd_bus_message *m, const TypedSign *t, const SignOutcome *outcome);
-/* After a key was replaced or removed, or the configuration changed: ends the channels that would
- * not be opened now. */
+/* Ends the channels that would not be opened now. */
 void signing_bus_check_channels(Keyd *k);
 /* user-keys-bus.c: org.chancery.Keys1.UserKeys */
 int user_keys_bus_init(Keyd *k);
@@ -48,3 +47,7 @@ void host_keys_init(Keyd *k);
 int rotation_bus_init(Keyd *k);
 /* rights-config.c: the sections "trustpoints" and "grants" */
 int rights_config_init(Keyd *k);
+/* After a key was replaced or removed, or the configuration changed. */
+void rights_changed(Keyd *k);
+/* grant-references.c: the files that stand for granted keys, as they have to be now */
+void grant_references_update(const Keyd *k);

@@ -334,7 +334,7 @@ int key_publish(Keyd *k, Job *job, Key *key, const char *how)
     replaced = store_publish(k->store, key);
     if (replaced < 0)
         return replaced;
-    signing_bus_check_channels(k);
+    rights_changed(k);
     log_event(
         &event,
         LOG_FIELDS("ALGORITHM", key->algorithm->name, "LABEL", key->label, "USER", job_user(job)),

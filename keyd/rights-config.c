@@ -80,6 +80,12 @@ static int check(void *userdata, json_object *section, ConfigProblems *problems)
     return check_roles(problems, rights);
 }
 
+void rights_changed(Keyd *k)
+{
+    signing_bus_check_channels(k);
+    grant_references_update(k);
+}
+
 static int apply(void *userdata, uint64_t commit, json_object *section)
 {
     KeyRights *rights = NULL;
@@ -91,7 +97,7 @@ static int apply(void *userdata, uint64_t commit, json_object *section)
         return r;
     key_rights_free(k->rights);
     k->rights = rights;
-    signing_bus_check_channels(k);
+    rights_changed(k);
     log_debug("Trustpoints name %zu keys", key_rights_count(rights));
     return 0;
 }
@@ -172,7 +178,7 @@ static int apply_grants(void *userdata, uint64_t commit, json_object *section)
         return r;
     grants_free(k->grants);
     k->grants = grants;
-    signing_bus_check_channels(k);
+    rights_changed(k);
     return 0;
 }
 

@@ -111,7 +111,7 @@ static void announce(const Rotation *r, const char *what)
     _cleanup_free_ char *path = NULL;
     int q;
 
-    signing_bus_check_channels(r->keyd);
+    rights_changed(r->keyd);
     log_event(&event, LOG_FIELDS("ALGORITHM", r->algorithm->name, "LABEL", r->label),
               "The %s key %s %s", r->algorithm->name, r->label, what);
     q = key_path(r->current, &path);
@@ -294,7 +294,7 @@ static int forget_done(Job *job, void *data, int result)
     if (result < 0)
         return answered(result, answer(r, "removed", result));
     store_forget_slot(r->keyd->store, r->algorithm, r->label, r->to->slot);
-    signing_bus_check_channels(r->keyd);
+    rights_changed(r->keyd);
     return answered(0, sd_bus_reply_method_return(r->call, NULL));
 }
 

@@ -117,7 +117,7 @@ static int zeroization_done(Job *job, void *data, int result)
     if (result < 0)
         return result;
     store_forget(z->keyd->store, z->key->algorithm, z->key->label);
-    signing_bus_check_channels(z->keyd);
+    rights_changed(z->keyd);
     log_event(&event,
               LOG_FIELDS("ALGORITHM", z->key->algorithm->name, "LABEL", z->key->label, "USER",
                          job_user(job)),
