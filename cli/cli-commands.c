@@ -28,7 +28,7 @@
 #define SLOTS "The second key (the first)", "The third key", "The fourth key"
 #define TRUSTPOINT "Name of the trustpoint"
 #define CRL_MODES                                                                                  \
-    "There has to be one for each certificate|One that is there counts|They are not looked at"
+    "Each certificate needs one|One that cannot be had is no reason|They are not looked at"
 #define CERTIFICATES "Certificates of trustpoints"
 #define TRUSTPOOL "The pool of trusted CA certificates"
 #define FORCE "Also when many certificates would go"
@@ -56,6 +56,8 @@ const GrammarCommand cli_commands[] = {
      ACTION(cli_config_clear, CLI_CONFIG | CLI_QUIET)},
     {"clear crypto ca certificates <trustpoint:label>",
      HELP("Remove data", CRYPTO, CA, CERTIFICATES, TRUSTPOINT), 0, ACTION(cli_ca_clear, CLI_EXEC)},
+    {"clear crypto ca crl", HELP("Remove data", CRYPTO, CA, "The cached revocation lists"), 0,
+     ACTION(cli_crl_clear, CLI_EXEC)},
     {"commit [{label <label:label>|confirmed [<seconds:number(30-65535)>|minutes "
      "<minutes:number(1-1024)>]|best-effort|force|replace|save-running filename "
      "<file:word(1-1024)>|show-error|comment <comment:line(1-256)>}]",
@@ -87,6 +89,10 @@ const GrammarCommand cli_commands[] = {
      HELP(CRYPTO, CA, "Take in the certificate that a CA made of the request", TRUSTPOINT,
           "The router certificate", "File with the certificate (pasted here)"),
      0, ACTION(cli_ca_import, CLI_EXEC)},
+    {"crypto ca crl request (<what:label>|<what:url(1-2048)>)",
+     HELP(CRYPTO, CA, "Revocation lists", "Fetch one, or those of a trustpoint", TRUSTPOINT,
+          "http:// or ldap:// URL of the list"),
+     0, ACTION(cli_crl_request, CLI_EXEC)},
     {"crypto ca trustpool diff url <url:url(1-800)>",
      HELP(CRYPTO, CA, TRUSTPOOL, "Show what an import would change", "From a server",
           "URL of the bundle: http, https, ftp or tftp"),
@@ -237,6 +243,9 @@ const GrammarCommand cli_commands[] = {
     {"show crypto ca certificates [<trustpoint:label> [detail]]",
      HELP(SHOW, CRYPTO, CA, CERTIFICATES, TRUSTPOINT, "With SHA-256 fingerprints and PEM"), 0,
      ACTION(cli_show_ca_certificates, BOTH | CLI_JSON)},
+    {"show crypto ca crls [detail]",
+     HELP(SHOW, CRYPTO, CA, "The cached revocation lists", "Number, kind and size too"),
+     0, ACTION(cli_show_crls, BOTH | CLI_JSON)},
     {"show crypto ca trustpoints [<trustpoint:label>]",
      HELP(SHOW, CRYPTO, CA, "How far trustpoints are, and what comes next", TRUSTPOINT), 0,
      ACTION(cli_show_ca_trustpoints, BOTH | CLI_JSON)},

@@ -315,43 +315,58 @@ static int append_verify(sd_bus_message *call, const GrammarMatch *m)
     return r < 0 ? r : sd_bus_message_close_container(call);
 }
 
-static json_object *verdict_to_json(bool valid, const char *reason, uint32_t depth,
-                                    const char *path)
+typedef struct Verdict {
+    int valid;
+    uint32_t depth;
+    const char *reason, *path, *trustpoint, *problem;
+} Verdict;
+
+static json_object *verdict_to_json(const Verdict *v)
 {
     json_object *o = json_object_new_object();
 
-    json_object_object_add(o, "valid", json_object_new_boolean(valid));
-    json_object_object_add(o, "reason", json_object_new_string(reason));
-    json_object_object_add(o, "depth", json_object_new_int64(depth));
-    json_object_object_add(o, "path", json_object_new_string(path));
+    json_object_object_add(o, "valid", json_object_new_boolean(v->valid));
+    json_object_object_add(o, "reason", json_object_new_string(v->reason));
+    json_object_object_add(o, "depth", json_object_new_int64(v->depth));
+    json_object_object_add(o, "trustpoint", json_object_new_string(v->trustpoint));
+    json_object_object_add(o, "path", json_object_new_string(v->path));
+    if (*v->problem)
+        json_object_object_add(o, "problem", json_object_new_string(v->problem));
     return o;
 }
 
-static int print_verdict(Cli *cli, sd_bus_message *result)
+static void print_path(Cli *cli, const char *path)
 {
-    const char *reason = "", *path = "";
-    uint32_t depth = 0;
-    int valid = 0, r;
-
-    r = cli_read_entries(result, (const CliEntry[]){{"valid", 'b', &valid},
-                                                    {"reason", 's', &reason},
-                                                    {"depth", 'u', &depth},
-                                                    {"path", 's', &path},
-                                                    {0}});
-    if (r < 0)
-        return cli_error(cli, r, "The answer cannot be read: %s", strerror(-r));
-    if (cli->json)
-        return cli_print_json(cli, verdict_to_json(valid, reason, depth, path));
-    if (!valid)
-        return cli_error(cli, EKEYREJECTED,
-                         "The certificate is not valid: %s (certificate %u of its path)", reason,
-                         depth);
-    fprintf(cli->out, "The certificate is valid. SHA-256 fingerprints of its path:\n");
     for (size_t n; (n = strcspn(path, " ")) > 0; path += n, path += *path == ' ') {
         fputs("    ", cli->out);
         fwrite(path, 1, n, cli->out);
         fputc('\n', cli->out);
     }
+}
+
+static int print_verdict(Cli *cli, sd_bus_message *result)
+{
+    Verdict v = {.reason = "", .path = "", .trustpoint = "", .problem = ""};
+    int r = cli_read_entries(result, (const CliEntry[]){{"valid", 'b', &v.valid},
+                                                        {"reason", 's', &v.reason},
+                                                        {"depth", 'u', &v.depth},
+                                                        {"path", 's', &v.path},
+                                                        {"trustpoint", 's', &v.trustpoint},
+                                                        {"problem", 's', &v.problem},
+                                                        {0}});
+
+    if (r < 0)
+        return cli_error(cli, r, "The answer cannot be read: %s", strerror(-r));
+    if (cli->json)
+        return cli_print_json(cli, verdict_to_json(&v));
+    if (!v.valid)
+        return cli_error(cli, EKEYREJECTED,
+                         "The certificate is not valid: %s (certificate %u of its path)%s%s",
+                         v.reason, v.depth, *v.problem ? ": " : "", v.problem);
+    if (*v.trustpoint)
+        fprintf(cli->out, "Trustpoint : %s\n", v.trustpoint);
+    fprintf(cli->out, "The certificate is valid. SHA-256 fingerprints of its path:\n");
+    print_path(cli, v.path);
     return 0;
 }
 

@@ -320,6 +320,13 @@ static int64_t member_time(json_object *o, const char *name)
     return json_object_object_get_ex(o, name, &value) ? json_object_get_int64(value) : 0;
 }
 
+static bool member_bool(json_object *o, const char *name)
+{
+    bool value;
+
+    return json_get_bool(o, name, &value) >= 0 && value;
+}
+
 static const char *pool_state(json_object *certificate)
 {
     const char *state = member_string(certificate, "state");
@@ -430,6 +437,28 @@ void render_pool_policy(FILE *f, const PoolPolicyView *view)
     }
     if (view->next_update != 0)
         utc_field(f, "Next Update At ", view->next_update);
+}
+
+void render_crl(FILE *f, json_object *crl, bool detail)
+{
+    const char *number = member_string(crl, "number");
+
+    (void)fputs("CRL Entry\n=====\n", f);
+    field(f, "Issuer : ", member_string(crl, "issuer"));
+    utc_field(f, "Last Update : ", member_time(crl, "this-update"));
+    utc_field(f, "Next Update : ", member_time(crl, "next-update"));
+    field(f, "CRL Distribution Point :\n    ", member_string(crl, "url"));
+    if (!detail)
+        return;
+    field(f, "CRL Number : ", *number ? number : "none");
+    fprintf(f, "Kind : %s%s\n", member_bool(crl, "indirect") ? "indirect, " : "",
+            member_bool(crl, "delta") ? "delta" : "complete");
+    fprintf(f, "Entries : %" PRId64 "\n", member_time(crl, "entries"));
+    fprintf(f, "Size : %" PRId64 " bytes\n", member_time(crl, "size"));
+    utc_field(f, "Fetched : ", member_time(crl, "fetched"));
+    if (member_time(crl, "failures") > 0)
+        fprintf(f, "Failed Tries Since : %" PRId64 "\n", member_time(crl, "failures"));
+    field(f, "SHA256 Fingerprint:\n    ", member_string(crl, "sha256-fingerprint"));
 }
 
 json_object *render_pool_policy_json(const PoolPolicyView *view)

@@ -74,6 +74,9 @@ void render_pool_rejection(FILE *f, json_object *entry);
 /* An element of the report of a comparison. */
 void render_pool_change(FILE *f, json_object *entry);
 
+/* One element of the JSON array of cached CRLs. */
+void render_crl(FILE *f, json_object *crl, bool detail);
+
 /* The policy of the trustpool, and what follows from it. */
 typedef struct PoolPolicyView {
     const char *url, *signer, *description, *source;

@@ -48,6 +48,8 @@ static const char *skip_scheme(const char *url, const char *const *schemes)
 static const char *const schemes_http[] = {"http://", "https://", NULL};
 static const char *const schemes_file[] = {"http://", "https://", "ftp://", "tftp://", NULL};
 
+static const char *const schemes_crl[] = {"http://", "ldap://", NULL};
+
 static const char *find_fault(const char *url, const char *host)
 {
     size_t authority = strcspn(host, "/?#");
@@ -79,6 +81,20 @@ int fetch_url_check_file(const char *url, const char **ret_reason)
     *ret_reason = host ? find_fault(url, host)
                        : "the URL does not begin with http://, https://, ftp:// or tftp://";
     return *ret_reason ? -EINVAL : 0;
+}
+
+int fetch_url_check_crl(const char *url, const char **ret_reason)
+{
+    const char *host = skip_scheme(url, schemes_crl);
+
+    *ret_reason = host ? find_fault(url, host) : "the URL does not begin with http:// or ldap://";
+    return *ret_reason ? -EINVAL : 0;
+}
+
+int fetch_url_check_any(const char *url, const char **ret_reason)
+{
+    return skip_scheme(url, schemes_crl) ? fetch_url_check_crl(url, ret_reason)
+                                         : fetch_url_check_file(url, ret_reason);
 }
 
 bool fetch_url_is_http(const char *url)
@@ -409,7 +425,7 @@ int fetch_exchange(int fd, const FetchRequest *request, int cancel_fd, FetchRepl
     size_t n_fds;
 
     *reply = (FetchReply){0};
-    r = fetch_url_check_file(request->url, &reason);
+    r = fetch_url_check_any(request->url, &reason);
     if (r < 0)
         return fail(reply, EINVAL, "Cannot fetch: %s", reason);
     r = send_request(fd, request);

@@ -29,7 +29,8 @@
 #define FETCH_TIMEOUT_MAX 300U
 
 typedef struct FetchRequest {
-    const char *url;  /* http:// or https://; for a GET also ftp:// (as anonymous) or tftp:// */
+    const char *url;  /* http:// or https://; for a GET also ftp:// (as anonymous),
+                         tftp:// or ldap:// */
     const void *body; /* POST when there is one, else GET */
     size_t body_size;
     const char *content_type;  /* of the body */
@@ -64,6 +65,10 @@ int fetch_exchange(int fd, const FetchRequest *request, int cancel_fd, FetchRepl
 int fetch_url_check(const char *url, const char **ret_reason);
 /* The same for a file that is only read: ftp and tftp too. */
 int fetch_url_check_file(const char *url, const char **ret_reason);
+/* The same for where CRLs come from: http or ldap. */
+int fetch_url_check_crl(const char *url, const char **ret_reason);
+/* Does the network worker take it? One of those above. */
+int fetch_url_check_any(const char *url, const char **ret_reason);
 /* Is its scheme http or https? */
 bool fetch_url_is_http(const char *url);
 bool fetch_url_is_https(const char *url); /* needs trust anchors */

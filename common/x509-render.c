@@ -75,7 +75,7 @@ static char *printable_new(const unsigned char *text, size_t size)
     return result;
 }
 
-static int name_render(const X509_NAME *name, char **ret)
+int x509_name_render(const X509_NAME *name, char **ret)
 {
     _cleanup_(BIO_free_allp) BIO *bio = BIO_new(BIO_s_mem());
     char *text, *result;
@@ -93,7 +93,7 @@ static int name_render(const X509_NAME *name, char **ret)
     return 0;
 }
 
-static int serial_render(const ASN1_INTEGER *serial, char **ret)
+int x509_serial_render(const ASN1_INTEGER *serial, char **ret)
 {
     _cleanup_(BN_freep) BIGNUM *number = ASN1_INTEGER_to_BN(serial, NULL);
     _cleanup_openssl_free_ char *hex = NULL;
@@ -122,7 +122,7 @@ static int serial_render(const ASN1_INTEGER *serial, char **ret)
     return 0;
 }
 
-static int time_read(const ASN1_TIME *when, int64_t *ret)
+int x509_time_read(const ASN1_TIME *when, int64_t *ret)
 {
     struct tm tm;
 
@@ -157,15 +157,15 @@ int certificate_summarize(X509 *certificate, CertificateSummary *ret)
     if (r >= 0)
         r = fingerprint(der, size, EVP_sha256(), s.sha256_fingerprint);
     if (r >= 0)
-        r = time_read(X509_get0_notBefore(certificate), &s.not_before);
+        r = x509_time_read(X509_get0_notBefore(certificate), &s.not_before);
     if (r >= 0)
-        r = time_read(X509_get0_notAfter(certificate), &s.not_after);
+        r = x509_time_read(X509_get0_notAfter(certificate), &s.not_after);
     if (r >= 0)
-        r = serial_render(X509_get0_serialNumber(certificate), &s.serial_number);
+        r = x509_serial_render(X509_get0_serialNumber(certificate), &s.serial_number);
     if (r >= 0)
-        r = name_render(X509_get_subject_name(certificate), &s.subject);
+        r = x509_name_render(X509_get_subject_name(certificate), &s.subject);
     if (r >= 0)
-        r = name_render(X509_get_issuer_name(certificate), &s.issuer);
+        r = x509_name_render(X509_get_issuer_name(certificate), &s.issuer);
     if (r < 0) {
         certificate_summary_done(&s);
         return r;

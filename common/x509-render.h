@@ -18,6 +18,11 @@ typedef struct CertificateSummary {
 int certificate_summarize(X509 *certificate, CertificateSummary *ret);
 void certificate_summary_done(CertificateSummary *s);
 
+/* The parts of it, for what is no certificate. The caller owns the texts. */
+int x509_name_render(const X509_NAME *name, char **ret);
+int x509_serial_render(const ASN1_INTEGER *serial, char **ret);
+int x509_time_read(const ASN1_TIME *when, int64_t *ret);
+
 /* Exactly one DER certificate of at most max bytes, nothing after it. -EBADMSG, -EMSGSIZE. */
 #define CERTIFICATE_SIZE_MAX 65536U
 int certificate_parse(const void *der, size_t size, X509 **ret);

@@ -4,8 +4,10 @@
 #include <arpa/inet.h>
 #include <openssl/x509v3.h>
 #include <stdarg.h>
+#include <strings.h>
 
 #include "csr.h"
+#include "fetch-client.h"
 #include "json-util.h"
 #include "label.h"
 #include "names.h"
@@ -18,6 +20,7 @@
 #define LINE_SIZE 1100U
 #define DESCRIPTION_MAX 80U
 #define SUBJECT_MAX 800U
+#define QUERY_URL_MAX 800U
 
 #define MINUTE 60U
 #define RETRY_COUNT_MAX 100U
@@ -470,6 +473,21 @@ static void read_renewal(Reader *reader, json_object *o, TrustpointConfig *confi
         problem(reader, words, type, "has an effect only with 'auto-enroll'");
 }
 
+static void read_revocation(Reader *reader, json_object *o, TrustpointConfig *config)
+{
+    const char *url = read_string(reader, o, "query-url", "query url", QUERY_URL_MAX), *reason;
+
+    (void)json_get_bool(o, "crl-optional", &config->crl_optional);
+    if (!url)
+        return;
+    if (strncasecmp(url, "ldap://", STRLEN("ldap://")) != 0)
+        problem(reader, "query url", url, "must begin with ldap://");
+    else if (fetch_url_check_crl(url, &reason) < 0)
+        problem(reader, "query url", url, "cannot be asked: %s", reason);
+    else
+        copy_string(reader, url, &config->query_url);
+}
+
 static void read_digest(Reader *reader, json_object *o, TrustpointConfig *config)
 {
     static const char *const digests[] = {"sha256", "sha384", "sha512"};
@@ -615,6 +633,8 @@ static void read_all(Reader *reader, json_object *o, TrustpointConfig *config)
         "skip-challenge-password",
         "auto-enroll",
         "renewal-message-type",
+        "crl-optional",
+        "query-url",
         NULL,
     };
 
@@ -635,6 +655,7 @@ static void read_all(Reader *reader, json_object *o, TrustpointConfig *config)
     read_alternative_names(reader, o, config);
     (void)json_get_bool(o, "skip-challenge-password", &config->skip_challenge);
     read_renewal(reader, o, config);
+    read_revocation(reader, o, config);
     check_self(reader, config);
     check_external(reader, o, config);
 }
@@ -719,6 +740,7 @@ TrustpointConfig *trustpoint_config_free(TrustpointConfig *config)
     free(config->url);
     free(config->address);
     free(config->alternative_names);
+    free(config->query_url);
     free(config);
     return NULL;
 }

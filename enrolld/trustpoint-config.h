@@ -79,6 +79,8 @@ typedef struct TrustpointConfig {
     char *address;           /* with SUBJECT_INCLUDE */
     char *alternative_names; /* "DNS:a,IP:192.0.2.1,email:c@d"; NULL when not configured */
     bool key_usage_given;
+    bool crl_optional; /* what its CA has issued is good without a CRL when none can be had */
+    char *query_url;   /* the LDAP server that has its CRLs; NULL when not configured */
     struct TrustpointConfig *next;
 } TrustpointConfig;
 

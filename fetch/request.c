@@ -29,7 +29,7 @@ static int parse_url(json_object *o, Request *request, const char **ret_reason)
 
     if (json_get_string(o, "url", &url) < 0)
         return refuse(ret_reason, "\"url\" is missing or no string");
-    if (fetch_url_check_file(url, ret_reason) < 0)
+    if (fetch_url_check_any(url, ret_reason) < 0)
         return -EINVAL;
     request->url = strdup(url);
     return request->url ? 0 : -ENOMEM;

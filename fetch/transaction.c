@@ -56,6 +56,9 @@ int transaction_prepare(void)
 
     if (__nss_configure_lookup("hosts", configured ? "files chancery dns" : "files dns") < 0)
         return -errno;
+    /* The directory's library looks for no file of its own. */
+    if (setenv("LDAPNOINIT", "1", 1) < 0)
+        return -errno;
     return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? 0 : -EIO;
 }
 
@@ -122,10 +125,16 @@ static int on_progress(void *userdata, curl_off_t down_total, curl_off_t down, c
             return -EIO;                                                                           \
     } while (0)
 
+static bool is_directory(const char *url)
+{
+    return strncasecmp(url, "ldap:", STRLEN("ldap:")) == 0;
+}
+
 static int set_protocol(CURL *curl, Transaction *t)
 {
     SET(CURLOPT_URL, t->request->url);
-    SET(CURLOPT_PROTOCOLS_STR, "http,https,ftp,tftp");
+    /* By its own, so that a libcurl without one of them does all the others. */
+    SET(CURLOPT_PROTOCOLS_STR, is_directory(t->request->url) ? "ldap" : "http,https,ftp,tftp");
     SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     SET(CURLOPT_HTTP09_ALLOWED, 0L);
     SET(CURLOPT_FOLLOWLOCATION, 0L);

@@ -143,14 +143,16 @@ static int parse_revocation(const char *word, VerifyRevocation *ret)
 
 int trust_pool1_method_verify(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
 {
-    const Poold *poold = userdata;
-    VerifyRequest request = {.purpose = "any"};
-    const char *revocation = poold->policy->crl_optional ? "optional" : "required";
+    VerifyOrder order = {.request.purpose = "any"};
+    VerifyRequest *request = &order.request;
     uint64_t now = (uint64_t)time(NULL);
-    const BusOption options[] = {{"purpose", 's', &request.purpose, NULL},
-                                 {"name", 's', &request.name, NULL},
-                                 {"time", 't', &now, NULL},
-                                 {"revocation", 's', &revocation, NULL}};
+    const char *revocation = "required";
+    bool other_time = false, offline = false;
+    const BusOption options[] = {{"purpose", 's', &request->purpose, NULL},
+                                 {"name", 's', &request->name, NULL},
+                                 {"time", 't', &now, &other_time},
+                                 {"offline", 'b', &offline, NULL},
+                                 {"revocation", 's', &revocation, &order.revocation_given}};
     _cleanup_free_ void *data = NULL;
     _cleanup_close_ int fd = -EBADF;
     int r;
@@ -160,18 +162,19 @@ int trust_pool1_method_verify(sd_bus_message *m, void *userdata, sd_bus_error *r
         r = bus_read_options(m, options, ELEMENTSOF(options), reterr_error);
     if (r < 0)
         return r;
-    if (parse_revocation(revocation, &request.revocation) < 0 || now > TIME_MAX)
+    if (parse_revocation(revocation, &request->revocation) < 0 || now > TIME_MAX)
         return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
                                  "The revocation is required, optional or none, and the time in "
                                  "seconds before the year 10000");
-    r = memfd_read(fd, VERIFY_SIZE_MAX, &data, &request.size);
+    r = memfd_read(fd, VERIFY_SIZE_MAX, &data, &request->size);
     if (r < 0)
         return sd_bus_error_setf(
             reterr_error, r == -EMSGSIZE ? ERROR_TOO_LARGE : ERROR_INVALID_ARGUMENT,
             "The certificates have to come as a sealed memory file of at most 4 MiB");
-    request.time = (int64_t)now;
-    request.data = data;
-    return poold_verify(userdata, m, &request, reterr_error);
+    request->time = (int64_t)now;
+    request->data = data;
+    order.may_fetch = !other_time && !offline;
+    return poold_verify(userdata, m, &order, reterr_error);
 }
 
 typedef struct Cleaning {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "config-owner.h"
+#include "crl-jobs.h"
 #include "job.h"
 #include "policy.h"
 #include "pool.h"
@@ -34,6 +35,8 @@ struct Poold {
     StoreOrigin origin;            /* of its downloaded part */
     Policy *policy;                /* never NULL after start */
     Update *update;                /* never NULL after start */
+    CrlCache *crls;                /* never NULL after start */
+    CrlRefresh *crl_refresh;       /* never NULL after start */
     bool importing;                /* a job is about to replace the pool and owns the state file */
 };
 
@@ -72,8 +75,14 @@ int poold_import(Poold *poold, sd_bus_message *m, const ImportOrder *order,
 /* Starts one from the configured URL, for the pool's own sake. */
 int poold_update(Poold *poold);
 
+/* One verification. */
+typedef struct VerifyOrder {
+    VerifyRequest request;
+    bool revocation_given; /* else that of the trustpoint's, or the pool's, policy */
+    bool may_fetch;
+} VerifyOrder;
 /* Starts the job of org.chancery.TrustPool1.Verify and answers m. */
-int poold_verify(Poold *poold, sd_bus_message *m, const VerifyRequest *request,
+int poold_verify(Poold *poold, sd_bus_message *m, const VerifyOrder *order,
                  sd_bus_error *reterr_error);
 
 /* Registers the bus objects. */

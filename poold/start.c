@@ -104,6 +104,25 @@ int poold_apply(Poold *poold, Policy *policy)
     return 0;
 }
 
+static void crl_corrupt(const char *file, int error)
+{
+    static const LogEvent event = {LOG_STATE_CORRUPT};
+
+    log_event(&event, LOG_FIELDS("FILE", file),
+              "The CRL in %s cannot be read; moved to %s.corrupt, it is fetched again when it is "
+              "needed",
+              file, file);
+}
+
+static int load_crls(Poold *poold)
+{
+    int r = crl_cache_new(poold->state_fd, crl_corrupt, &poold->crls);
+
+    if (r < 0)
+        return log_error_errno(r, "Failed to read the CRLs: %m");
+    return crl_refresh_new(poold, &poold->crl_refresh);
+}
+
 static int poold_load(Poold *poold)
 {
     AuthorityList *downloaded, *built_in = authority_list_new();
@@ -127,6 +146,8 @@ static int poold_load(Poold *poold)
     r = pool_new(built_in, downloaded, poold->policy->refuse_weak, &poold->pool);
     if (r >= 0)
         r = update_new(poold, &poold->update);
+    if (r >= 0)
+        r = load_crls(poold);
     if (r < 0)
         return r;
     publisher_write(&poold->publisher, pool_get_active(poold->pool), ++poold->publisher.drawn);
@@ -160,6 +181,8 @@ void poold_stop(void *userdata)
     Poold *poold = userdata;
     AuthorityList *built_in;
 
+    crl_refresh_free(poold->crl_refresh);
+    crl_cache_free(poold->crls);
     update_free(poold->update);
     pool_free(poold->pool);
     memcpy(&built_in, &poold->built_in, sizeof built_in); /* const for everybody else */

@@ -16,6 +16,18 @@ typedef struct Input {
     STACK_OF(X509_CRL) * crls;
 } Input;
 
+/* A certificate, by its digest, that needs no CRL. */
+typedef uint8_t Exemption[AUTHORITY_DIGEST_SIZE];
+
+struct Verifier {
+    VerifyRequest request;
+    Input input;
+    STACK_OF(X509) * path;
+    Exemption exempt[VERIFY_DEPTH_MAX + 2];
+    size_t n_exempt;
+    bool optional; /* no certificate needs one, in this run */
+};
+
 static void input_done(Input *input)
 {
     X509_free(input->target);
@@ -126,30 +138,38 @@ static int set_purpose(X509_VERIFY_PARAM *param, const char *purpose, const char
     return fail(ret_reason, EINVAL, "the purpose is neither tls-server nor tls-client nor any");
 }
 
-static int set_name(X509_VERIFY_PARAM *param, const char *name, const char **ret_reason)
+static bool is_address(const char *name)
 {
     uint8_t address[16];
 
-    if (!name)
-        return 0;
-    if (inet_pton(AF_INET, name, address) == 1 || inet_pton(AF_INET6, name, address) == 1)
-        return X509_VERIFY_PARAM_set1_ip_asc(param, name) == 1 ? 0 : -ENOMEM;
-    if (!*name || strlen(name) > 253 || name[0] == '.')
+    return inet_pton(AF_INET, name, address) == 1 || inet_pton(AF_INET6, name, address) == 1;
+}
+
+static int check_name(const char *name, const char **ret_reason)
+{
+    if (name && !is_address(name) && (!*name || strlen(name) > 253 || name[0] == '.'))
         return fail(ret_reason, EINVAL, "the name is neither a host name nor an address");
-    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    return X509_VERIFY_PARAM_set1_host(param, name, 0) == 1 ? 0 : -ENOMEM;
+    return 0;
+}
+
+/* Here and not in OpenSSL's parameters, which would have the signers of CRLs be named so too. */
+static bool is_named_so(X509 *certificate, const char *name)
+{
+    return is_address(name) ? X509_check_ip_asc(certificate, name, 0) == 1
+                            : X509_check_host(certificate, name, 0,
+                                              X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL) == 1;
 }
 
 static int set_parameters(X509_VERIFY_PARAM *param, const VerifyRequest *request,
-                          const char **ret_reason)
+                          VerifyRevocation revocation)
 {
     unsigned long flags = X509_V_FLAG_X509_STRICT | X509_V_FLAG_TRUSTED_FIRST |
                           X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_POLICY_CHECK |
                           X509_V_FLAG_EXTENDED_CRL_SUPPORT | X509_V_FLAG_USE_DELTAS;
     ASN1_OBJECT *any_policy;
-    int r;
+    const char *reason;
 
-    if (request->revocation != VERIFY_REVOCATION_NONE)
+    if (revocation != VERIFY_REVOCATION_NONE)
         flags |= X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL;
     if (X509_VERIFY_PARAM_set_flags(param, flags) != 1)
         return -ENOMEM;
@@ -161,8 +181,7 @@ static int set_parameters(X509_VERIFY_PARAM *param, const VerifyRequest *request
     X509_VERIFY_PARAM_set_depth(param, VERIFY_DEPTH_MAX);
     X509_VERIFY_PARAM_set_auth_level(param, AUTH_LEVEL);
     X509_VERIFY_PARAM_set_time(param, (time_t)request->time);
-    r = set_purpose(param, request->purpose, ret_reason);
-    return r < 0 ? r : set_name(param, request->name, ret_reason);
+    return set_purpose(param, request->purpose, &reason);
 }
 
 /* --- Anchors ---------------------------------------------------------------------------------- */
@@ -195,7 +214,7 @@ static int add_for(X509_STORE *store, const AuthorityList *authorities, X509 *ce
     return r < 0 ? r : add_named(store, authorities, X509_get_subject_name(certificate));
 }
 
-/* A path ends at the first certificate of the pool, so that only those count that one of the given
+/* A path ends at the first of the authorities, so that only those count that one of the given
  * certificates names, as its issuer or as itself. The others need not be parsed. */
 static int add_anchors(X509_STORE *store, const AuthorityList *authorities, const Input *input)
 {
@@ -208,25 +227,66 @@ static int add_anchors(X509_STORE *store, const AuthorityList *authorities, cons
 
 /* --- Verdict ---------------------------------------------------------------------------------- */
 
-/* For VERIFY_REVOCATION_OPTIONAL: no CRL is no reason; a wrong or an old one is. */
+static bool lacks_crl(int error)
+{
+    return error == X509_V_ERR_UNABLE_TO_GET_CRL || error == X509_V_ERR_CRL_HAS_EXPIRED ||
+           error == X509_V_ERR_DIFFERENT_CRL_SCOPE;
+}
+
+bool verify_lacks_crl(const VerifyVerdict *verdict)
+{
+    return !verdict->valid && lacks_crl(verdict->error);
+}
+
+static bool is_exempt(const Verifier *v, const X509 *certificate)
+{
+    uint8_t digest[EVP_MAX_MD_SIZE];
+    unsigned n;
+
+    if (v->optional)
+        return true;
+    if (!certificate || X509_digest(certificate, EVP_sha256(), digest, &n) != 1)
+        return false;
+    for (size_t i = 0; i < v->n_exempt; i++)
+        if (memcmp(v->exempt[i], digest, sizeof v->exempt[i]) == 0)
+            return true;
+    return false;
+}
+
+/* The last of the path is trusted because somebody says so, and not because of a CRL (RFC 5280
+ * section 6.1): that none is there for it is no reason. That it is on one is. */
+static bool is_last(X509_STORE_CTX *context)
+{
+    return X509_STORE_CTX_get_error_depth(context) ==
+           sk_X509_num(X509_STORE_CTX_get0_chain(context)) - 1;
+}
+
+/* No CRL, or none of today, is no reason for some; that a certificate is on an old one is. */
 static int forgive_missing_crl(int ok, X509_STORE_CTX *context)
 {
-    if (!ok && X509_STORE_CTX_get_error(context) == X509_V_ERR_UNABLE_TO_GET_CRL) {
+    const Verifier *v = X509_STORE_CTX_get_app_data(context);
+    int error = X509_STORE_CTX_get_error(context);
+
+    if (ok || X509_STORE_CTX_get0_parent_ctx(context))
+        return ok;
+    if ((lacks_crl(error) && is_exempt(v, X509_STORE_CTX_get_current_cert(context))) ||
+        ((error == X509_V_ERR_UNABLE_TO_GET_CRL || error == X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER) &&
+         is_last(context))) {
         X509_STORE_CTX_set_error(context, X509_V_OK);
         return 1;
     }
     return ok;
 }
 
-static void take_path(X509_STORE_CTX *context, VerifyVerdict *verdict)
+static void take_path(X509_STORE_CTX *context, Verifier *v, VerifyVerdict *verdict)
 {
-    const STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(context);
-
-    for (int i = 0; i < sk_X509_num(chain) && verdict->n < ELEMENTSOF(verdict->path); i++) {
+    sk_X509_pop_free(v->path, X509_free);
+    v->path = X509_STORE_CTX_get1_chain(context);
+    for (int i = 0; i < sk_X509_num(v->path) && verdict->n < ELEMENTSOF(verdict->path); i++) {
         uint8_t digest[EVP_MAX_MD_SIZE];
         unsigned n = 0;
 
-        if (X509_digest(sk_X509_value(chain, i), EVP_sha256(), digest, &n) != 1)
+        if (X509_digest(sk_X509_value(v->path, i), EVP_sha256(), digest, &n) != 1)
             return;
         for (unsigned k = 0; k < n && 2 * k + 2 < sizeof verdict->path[0]; k++)
             (void)snprintf(verdict->path[verdict->n] + 2 * (size_t)k, 3, "%02X",
@@ -236,46 +296,158 @@ static void take_path(X509_STORE_CTX *context, VerifyVerdict *verdict)
 }
 
 /* Only a whole success is one: OpenSSL's result and its error have to agree. */
-static void judge(X509_STORE_CTX *context, VerifyVerdict *verdict)
+static void judge(X509_STORE_CTX *context, Verifier *v, VerifyVerdict *verdict)
 {
     int ok = X509_verify_cert(context), error = X509_STORE_CTX_get_error(context),
         depth = X509_STORE_CTX_get_error_depth(context);
 
-    verdict->valid = ok == 1 && error == X509_V_OK;
     if (ok != 1 && error == X509_V_OK)
         error = X509_V_ERR_UNSPECIFIED;
-    verdict->reason = X509_verify_cert_error_string(error);
+    verdict->valid = ok == 1 && error == X509_V_OK;
     verdict->depth = !verdict->valid && depth > 0 ? (unsigned)depth : 0;
-    take_path(context, verdict);
+    if (verdict->valid && v->request.name && !is_named_so(v->input.target, v->request.name)) {
+        verdict->valid = false;
+        error = is_address(v->request.name) ? X509_V_ERR_IP_ADDRESS_MISMATCH
+                                            : X509_V_ERR_HOSTNAME_MISMATCH;
+    }
+    verdict->error = error;
+    verdict->reason = X509_verify_cert_error_string(error);
+    take_path(context, v, verdict);
 }
 
-int verify_chain(const VerifyRequest *request, const AuthorityList *authorities, VerifyVerdict *ret,
-                 const char **ret_reason)
+static int add_crls(STACK_OF(X509_CRL) * to, const STACK_OF(X509_CRL) * from)
 {
+    for (int i = 0; i < sk_X509_CRL_num(from); i++)
+        if (sk_X509_CRL_push(to, sk_X509_CRL_value(from, i)) <= 0)
+            return -ENOMEM;
+    return 0;
+}
+
+static int add_others(STACK_OF(X509) * to, const STACK_OF(X509) * from)
+{
+    for (int i = 0; i < sk_X509_num(from); i++)
+        if (sk_X509_push(to, sk_X509_value(from, i)) <= 0)
+            return -ENOMEM;
+    return 0;
+}
+
+/* Stacks of what is others'. */
+static void crls_releasep(STACK_OF(X509_CRL) * *stack)
+{
+    sk_X509_CRL_free(*stack);
+}
+
+static void others_releasep(STACK_OF(X509) * *stack)
+{
+    sk_X509_free(*stack);
+}
+
+int verifier_run(Verifier *v, const AuthorityList *authorities, VerifyRevocation revocation,
+                 const VerifyMore *more, VerifyVerdict *ret)
+{
+    _cleanup_(others_releasep) STACK_OF(X509) *others = sk_X509_new_null();
+    _cleanup_(crls_releasep) STACK_OF(X509_CRL) *crls = sk_X509_CRL_new_null();
     _cleanup_(X509_STORE_CTX_freep) X509_STORE_CTX *context = X509_STORE_CTX_new();
     _cleanup_(X509_STORE_freep) X509_STORE *store = X509_STORE_new();
-    _cleanup_(input_done) Input input = {0};
     VerifyVerdict verdict = {0};
-    int r;
+    int r = context && store && others && crls ? 0 : -ENOMEM;
 
-    if (!context || !store)
-        return -ENOMEM;
-    r = read_input(request, &input, ret_reason);
     if (r >= 0)
-        r = add_anchors(store, authorities, &input);
-    if (r >= 0 && X509_STORE_CTX_init(context, store, input.target, input.others) != 1)
+        r = add_anchors(store, authorities, &v->input);
+    if (r >= 0)
+        r = add_others(others, v->input.others);
+    if (r >= 0)
+        r = add_crls(crls, v->input.crls);
+    if (r >= 0 && more)
+        r = add_others(others, more->others);
+    if (r >= 0 && more)
+        r = add_crls(crls, more->crls);
+    if (r >= 0 && X509_STORE_CTX_init(context, store, v->input.target, others) != 1)
         r = -ENOMEM;
     if (r >= 0)
-        r = set_parameters(X509_STORE_CTX_get0_param(context), request, ret_reason);
+        r = set_parameters(X509_STORE_CTX_get0_param(context), &v->request, revocation);
+    if (r >= 0 && X509_STORE_CTX_set_app_data(context, v) != 1)
+        r = -ENOMEM;
     if (r >= 0) {
-        X509_STORE_CTX_set0_crls(context, input.crls);
-        if (request->revocation == VERIFY_REVOCATION_OPTIONAL)
-            X509_STORE_CTX_set_verify_cb(context, forgive_missing_crl);
-        judge(context, &verdict);
+        v->optional = revocation == VERIFY_REVOCATION_OPTIONAL;
+        X509_STORE_CTX_set0_crls(context, crls);
+        X509_STORE_CTX_set_verify_cb(context, forgive_missing_crl);
+        judge(context, v, &verdict);
     }
     ERR_clear_error();
     if (r < 0)
         return r;
     *ret = verdict;
     return 0;
+}
+
+STACK_OF(X509) * verifier_path(const Verifier *v)
+{
+    return v->path;
+}
+
+const STACK_OF(X509) * verifier_others(const Verifier *v)
+{
+    return v->input.others;
+}
+
+int verifier_exempt(Verifier *v, const X509 *certificate)
+{
+    uint8_t digest[EVP_MAX_MD_SIZE];
+    unsigned n;
+
+    if (v->n_exempt == ELEMENTSOF(v->exempt))
+        return -E2BIG;
+    if (X509_digest(certificate, EVP_sha256(), digest, &n) != 1)
+        return -ENOMEM;
+    memcpy(v->exempt[v->n_exempt++], digest, sizeof v->exempt[0]);
+    return 0;
+}
+
+Verifier *verifier_free(Verifier *v)
+{
+    if (v) {
+        input_done(&v->input);
+        sk_X509_pop_free(v->path, X509_free);
+        free(v);
+    }
+    return NULL;
+}
+
+static int check_purpose(const char *purpose, const char **ret_reason)
+{
+    X509_VERIFY_PARAM *scratch = X509_VERIFY_PARAM_new();
+    int r = scratch ? set_purpose(scratch, purpose, ret_reason) : -ENOMEM;
+
+    X509_VERIFY_PARAM_free(scratch);
+    return r;
+}
+
+int verifier_new(const VerifyRequest *request, Verifier **ret, const char **ret_reason)
+{
+    _cleanup_(verifier_freep) Verifier *v = calloc(1, sizeof *v);
+    int r;
+
+    if (!v)
+        return -ENOMEM;
+    v->request = *request;
+    r = read_input(request, &v->input, ret_reason);
+    if (r >= 0)
+        r = check_purpose(request->purpose, ret_reason);
+    if (r >= 0)
+        r = check_name(request->name, ret_reason);
+    ERR_clear_error();
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(v);
+    return 0;
+}
+
+int verify_chain(const VerifyRequest *request, const AuthorityList *authorities, VerifyVerdict *ret,
+                 const char **ret_reason)
+{
+    _cleanup_(verifier_freep) Verifier *v = NULL;
+    int r = verifier_new(request, &v, ret_reason);
+
+    return r < 0 ? r : verifier_run(v, authorities, request->revocation, NULL, ret);
 }

@@ -30,6 +30,7 @@ typedef struct VerifyRequest {
 typedef struct VerifyVerdict {
     bool valid;
     const char *reason; /* static, OpenSSL's sentence; "ok" when it is valid */
+    int error;          /* OpenSSL's number of it */
     unsigned depth; /* of the certificate in the path that the reason is about; 0 is the first */
     size_t n;       /* of the path, as far as it was built */
     char path[VERIFY_DEPTH_MAX + 2][65]; /* SHA-256 fingerprints, the certificate's own first */
@@ -39,3 +40,30 @@ typedef struct VerifyVerdict {
  * purpose or name that is none, both with *ret_reason (static), or -ENOMEM. */
 int verify_chain(const VerifyRequest *request, const AuthorityList *authorities, VerifyVerdict *ret,
                  const char **ret_reason);
+
+/* --- Step by step, for whoever has more CRLs to give ------------------------------------------ */
+
+typedef struct Verifier Verifier;
+
+/* Reads the request, which has to stay. Errors as above. */
+int verifier_new(const VerifyRequest *request, Verifier **ret, const char **ret_reason);
+Verifier *verifier_free(Verifier *v);
+DEFINE_TRIVIAL_CLEANUP_FUNC(Verifier *, verifier_free);
+
+/* A verdict with these authorities; more may be NULL: CRLs and certificates besides those of the
+ * request. */
+typedef struct VerifyMore {
+    STACK_OF(X509_CRL) * crls;
+    STACK_OF(X509) * others;
+} VerifyMore;
+int verifier_run(Verifier *v, const AuthorityList *authorities, VerifyRevocation revocation,
+                 const VerifyMore *more, VerifyVerdict *ret);
+
+/* The path of the last run. Borrowed. */
+STACK_OF(X509) * verifier_path(const Verifier *v);
+/* The certificates that were brought along, without the first. Borrowed. */
+const STACK_OF(X509) * verifier_others(const Verifier *v);
+/* From now on nothing is missed when this certificate has no current CRL. */
+int verifier_exempt(Verifier *v, const X509 *certificate);
+/* Is it the reason that a certificate has no current CRL? */
+bool verify_lacks_crl(const VerifyVerdict *verdict);

@@ -105,6 +105,18 @@ static void test_subject_parts(void **state)
     assert_int_equal(none->ip_address, SUBJECT_OMIT);
 }
 
+static void test_revocation(void **state)
+{
+    _cleanup_(trustpoint_config_freep) TrustpointConfig *c = NULL, *none = NULL;
+
+    assert_int_equal(parse("'crl-optional':true,'query-url':'ldap://192.0.2.1'", "core", &c), 0);
+    assert_true(c->crl_optional);
+    assert_string_equal(c->query_url, "ldap://192.0.2.1");
+    assert_int_equal(parse("'description':'x'", "core", &none), 0);
+    assert_false(none->crl_optional);
+    assert_null(none->query_url);
+}
+
 static void test_empty(void **state)
 {
     TrustpointConfig *c;
@@ -191,7 +203,9 @@ static void test_refused(void **state)
         {"'serial-number':'some'", "serial-number", "none"},
         {"'serial-number':false", "serial-number", "none"},
         {"'ip-address':'10.1.1'", "ip-address", "IPv4"},
-        {"'query-url':'ldap://x'", "", "does not know"},
+        {"'query-uri':'ldap://x'", "", "does not know"},
+        {"'query-url':'http://x'", "query url http://x", "must begin with ldap://"},
+        {"'query-url':'ldap:///x'", "query url ldap:///x", "no host"},
     };
 
     for (size_t i = 0; i < ELEMENTSOF(cases); i++)
@@ -287,6 +301,7 @@ int main(void)
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_subject_parts),
         cmocka_unit_test(test_external),
+        cmocka_unit_test(test_revocation),
         cmocka_unit_test(test_empty),
         cmocka_unit_test(test_several),
         cmocka_unit_test(test_refused),

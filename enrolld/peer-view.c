@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What poold is told of trustpoints: whom they trust, and how their CA's certificates are checked
+ * for revocation. */
+#include "enrolld.h"
+#include "json-util.h"
+#include "memfd.h"
+#include "org.chancery.Enrollment1.h"
+
+static int write_certificate(JsonWriter *w, const StoredCertificate *c)
+{
+    _cleanup_free_ char *text = c ? base64_encode(c->der, c->size) : NULL;
+
+    if (c && !text)
+        return -ENOMEM;
+    if (text)
+        json_write_string(w, NULL, text);
+    return 0;
+}
+
+static int write_trustpoint(JsonWriter *w, const Trustpoint *t)
+{
+    int r = 0;
+
+    json_begin_object(w, NULL);
+    json_write_string(w, "name", t->name);
+    json_write_bool(w, "crl-optional", t->config->crl_optional);
+    if (t->config->query_url)
+        json_write_string(w, "query-url", t->config->query_url);
+    json_begin_array(w, "certificates");
+    if (trustpoint_certificate(t, ROLE_CA)) {
+        r = write_certificate(w, trustpoint_certificate(t, ROLE_CA));
+        for (size_t i = 0; r >= 0 && i < t->record.n_chain; i++)
+            r = write_certificate(w, t->record.chain[i]);
+        for (size_t role = ROLE_CA + 1; r >= 0 && role < ROLE_MAX; role++)
+            r = write_certificate(w, trustpoint_certificate(t, (CertificateRole)role));
+    }
+    json_end_array(w);
+    json_end_object(w);
+    return r;
+}
+
+static int write_trustpoints(const Trustpoints *trustpoints, int fd)
+{
+    _cleanup_(json_writer_freep) JsonWriter *w = json_writer_new(fd);
+    int r = w ? 0 : -ENOMEM, e;
+
+    if (r < 0)
+        return r;
+    json_begin_array(w, NULL);
+    for (const Trustpoint *t = trustpoints->first; r >= 0 && t; t = t->next)
+        if (t->config)
+            r = write_trustpoint(w, t);
+    json_end_array(w);
+    e = json_writer_finish(w);
+    return r < 0 ? r : e;
+}
+
+int enrollment1_method_get_trustpoints(sd_bus_message *m, void *userdata,
+                                       sd_bus_error *reterr_error)
+{
+    _cleanup_close_ int fd = memfd_new("trustpoints");
+    const Manager *manager = userdata;
+    int r;
+
+    if (fd < 0)
+        return fd;
+    r = write_trustpoints(&manager->trustpoints, fd);
+    if (r < 0)
+        return r;
+    if (lseek(fd, 0, SEEK_SET) < 0)
+        return -errno;
+    r = memfd_seal(fd);
+    return r < 0 ? r : sd_bus_reply_method_return(m, "h", fd);
+}

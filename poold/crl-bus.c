@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The members of org.chancery.TrustPool1 that are about CRLs. */
+#include "errors.h"
+#include "json-util.h"
+#include "label.h"
+#include "log.h"
+#include "memfd.h"
+#include "org.chancery.TrustPool1.h"
+#include "poold.h"
+
+static void write_crl(JsonWriter *w, const CrlEntry *entry)
+{
+    const Crl *crl = entry->crl;
+
+    json_begin_object(w, NULL);
+    json_write_string(w, "issuer", crl->issuer);
+    json_write_int64(w, "this-update", crl->this_update);
+    json_write_int64(w, "next-update", crl->next_update);
+    json_write_string(w, "number", crl->number);
+    json_write_bool(w, "delta", crl->delta);
+    json_write_bool(w, "indirect", crl->indirect);
+    json_write_uint64(w, "entries", crl->entries);
+    json_write_uint64(w, "size", crl->der_size);
+    json_write_string(w, "url", crl->url);
+    json_write_int64(w, "fetched", entry->times.fetched);
+    json_write_uint64(w, "failures", entry->times.failures);
+    json_write_hex(w, "sha256-fingerprint", crl->digest, sizeof crl->digest);
+    json_end_object(w);
+}
+
+static int list_to_memfd(const CrlCache *cache)
+{
+    _cleanup_(json_writer_freep) JsonWriter *w = NULL;
+    _cleanup_close_ int fd = memfd_new("crls");
+    int r;
+
+    if (fd < 0)
+        return fd;
+    w = json_writer_new(fd);
+    if (!w)
+        return -ENOMEM;
+    json_begin_array(w, NULL);
+    for (size_t i = 0; i < cache->n; i++)
+        write_crl(w, &cache->entries[i]);
+    json_end_array(w);
+    r = json_writer_finish(w);
+    if (r < 0)
+        return r;
+    if (lseek(fd, 0, SEEK_SET) < 0)
+        return -errno;
+    r = memfd_seal(fd);
+    return r < 0 ? r : TAKE_FD(fd);
+}
+
+int trust_pool1_method_list_crls(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    const Poold *poold = userdata;
+    _cleanup_close_ int fd = list_to_memfd(poold->crls);
+
+    return fd < 0 ? fd : sd_bus_reply_method_return(m, "h", fd);
+}
+
+int trust_pool1_method_request_crl(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    const char *what, *reason;
+    int r = sd_bus_message_read(m, "s", &what);
+
+    if (r < 0)
+        return r;
+    if (!label_is_valid(what) &&
+        (strlen(what) > CRL_URL_MAX || fetch_url_check_crl(what, &reason) < 0))
+        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
+                                 "A CRL is requested by the name of a trustpoint or by a URL that "
+                                 "begins with http:// or ldap://");
+    return crl_jobs_request(userdata, m, what, reterr_error);
+}
+
+int trust_pool1_method_clear_crls(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    static const LogEvent event = {LOG_CRL_UPDATED};
+    _cleanup_free_ char *user = NULL;
+    Poold *poold = userdata;
+    int removed, r = bus_sender_name(m, &user);
+
+    if (r < 0)
+        return r;
+    removed = crl_cache_clear(poold->crls);
+    crl_refresh_arm(poold->crl_refresh);
+    if (removed < 0)
+        return log_error_errno(removed, "Failed to remove the CRLs: %m");
+    log_event(&event, LOG_FIELDS("USER", user), "CRLs cleared by %s: %d removed", user, removed);
+    return sd_bus_reply_method_return(m, "u", (uint32_t)removed);
+}

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "crl-work.h"
+
+#include <stdarg.h>
+#include <time.h>
+
+#include "crl-reply.h"
+
+#define URL_SHOWN 200
+#define USEC_PER_SEC 1000000ULL
+
+static uint64_t clock_usec(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_BOOTTIME, &t);
+    return (uint64_t)t.tv_sec * USEC_PER_SEC + (uint64_t)t.tv_nsec / 1000;
+}
+
+void crl_work_begin(CrlWork *work, int cancel_fd)
+{
+    work->fetch = fetch;
+    work->cancel_fd = cancel_fd;
+    work->now = time(NULL);
+    work->deadline = clock_usec() + CRL_WORK_SECONDS * USEC_PER_SEC;
+}
+
+void crl_work_done(CrlWork *work)
+{
+    crl_list_done(&work->known);
+    crl_list_done(&work->fetched);
+    crl_list_done(&work->relied);
+    for (char **p = work->paused; p && *p; p++)
+        free(*p);
+    free(work->paused);
+    for (size_t i = 0; i < work->n_attempts; i++)
+        free(work->attempts[i].url);
+    free(work->problem);
+    *work = (CrlWork){0};
+}
+
+static int miss(CrlWork *work, const char *url, const char *format, ...) _printf_(3, 4);
+
+/* Returns 0: it is not there, and others may be. */
+static int miss(CrlWork *work, const char *url, const char *format, ...)
+{
+    _cleanup_free_ char *why = NULL;
+    char *problem;
+    va_list ap;
+    int n;
+
+    va_start(ap, format);
+    n = vasprintf(&why, format, ap);
+    va_end(ap);
+    if (n < 0 || asprintf(&problem, "%.*s: %s", URL_SHOWN, url, why) < 0)
+        return -ENOMEM;
+    free(work->problem);
+    work->problem = problem;
+    return 0;
+}
+
+/* --- Whose it is ------------------------------------------------------------------------------ */
+
+static int try_authority(const Authority *authority, X509_CRL *list, X509 **ret)
+{
+    _cleanup_(x509_stack_freep) STACK_OF(X509) *one = sk_X509_new_null();
+    X509 *certificate = NULL;
+    int r = one ? certificate_parse(authority->der, authority->der_size, &certificate) : -ENOMEM;
+
+    if (r < 0)
+        return r;
+    if (sk_X509_push(one, certificate) <= 0) {
+        X509_free(certificate);
+        return -ENOMEM;
+    }
+    if (!crl_find_signer(list, one))
+        return 0;
+    *ret = sk_X509_shift(one);
+    return 1;
+}
+
+static int find_authority(const AuthorityList *authorities, X509_CRL *list, X509 **ret)
+{
+    const X509_NAME *name = X509_CRL_get_issuer(list);
+    const Authority *authority;
+    unsigned long hash;
+    size_t at = 0;
+    int r = authority_hash_name(name, &hash);
+
+    while (r == 0 && (authority = authority_list_next_named(authorities, name, hash, &at)))
+        r = try_authority(authority, list, ret);
+    return r;
+}
+
+/* The caller frees the certificate; NULL when nobody has signed it who is trusted. */
+static int find_signer(const CrlWork *work, X509_CRL *list, X509 **ret)
+{
+    X509 *signer = crl_find_signer(list, work->signers);
+
+    if (signer) {
+        if (!X509_up_ref(signer))
+            return -ENOMEM;
+        *ret = signer;
+        return 0;
+    }
+    for (size_t i = 0; i < ELEMENTSOF(work->authorities); i++) {
+        int r = work->authorities[i] ? find_authority(work->authorities[i], list, ret) : 0;
+
+        if (r != 0)
+            return r < 0 ? r : 0;
+    }
+    *ret = NULL;
+    return 0;
+}
+
+/* --- What is taken ---------------------------------------------------------------------------- */
+
+static Crl **find_slot(const CrlList *list, const Crl *crl)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (memcmp(list->items[i]->slot, crl->slot, sizeof crl->slot) == 0)
+            return &list->items[i];
+    return NULL;
+}
+
+static int keep(CrlWork *work, const char *url, Crl *crl)
+{
+    Crl **fetched = find_slot(&work->fetched, crl), **known = find_slot(&work->known, crl);
+
+    if ((fetched && crl_compare(crl, *fetched) < 0) || (known && crl_compare(crl, *known) < 0)) {
+        crl_free(crl);
+        return miss(work, url, "it is older than the CRL that is there");
+    }
+    if (fetched) {
+        crl_free(*fetched);
+        *fetched = crl;
+        return 1;
+    }
+    if (crl_list_append(&work->fetched, crl) < 0) {
+        crl_free(crl);
+        return -ENOMEM;
+    }
+    return 1;
+}
+
+static int take(CrlWork *work, const char *url, DerSpan der)
+{
+    _cleanup_(X509_CRL_freep) X509_CRL *list = NULL;
+    _cleanup_(X509_freep) X509 *signer = NULL;
+    _cleanup_(crl_freep) Crl *crl = NULL;
+    const char *reason = "";
+    int r;
+
+    r = crl_parse(der, &list, &reason);
+    if (r == -EBADMSG)
+        return miss(work, url, "%s", reason);
+    if (r >= 0)
+        r = find_signer(work, list, &signer);
+    if (r < 0)
+        return r;
+    if (!signer)
+        return miss(work, url, "nobody has signed it who is trusted to");
+    r = crl_new(der, signer, url, &crl, &reason);
+    if (r >= 0)
+        r = crl_check_time(crl, work->now, &reason);
+    if (r < 0)
+        return r == -ENOMEM ? r : miss(work, url, "%s", reason);
+    return keep(work, url, TAKE_PTR(crl));
+}
+
+static int take_all(CrlWork *work, const char *url, const FetchReply *reply)
+{
+    _cleanup_(crl_reply_done) CrlReply lists = {0};
+    const char *reason = "";
+    int r, taken = 0;
+
+    r = crl_reply_read((DerSpan){reply->body, reply->body_size}, &lists, &reason);
+    if (r < 0)
+        return r == -EBADMSG ? miss(work, url, "%s", reason) : r;
+    for (size_t i = 0; i < lists.n; i++) {
+        r = take(work, url, (DerSpan){lists.data[i], lists.size[i]});
+        if (r < 0)
+            return r;
+        taken += r;
+    }
+    return taken;
+}
+
+/* --- Fetching --------------------------------------------------------------------------------- */
+
+static unsigned seconds_left(const CrlWork *work)
+{
+    uint64_t now = clock_usec(),
+             left = now < work->deadline ? (work->deadline - now) / USEC_PER_SEC : 0;
+
+    return left < CRL_FETCH_SECONDS ? (unsigned)left : CRL_FETCH_SECONDS;
+}
+
+static bool is_paused(const CrlWork *work, const char *url)
+{
+    for (char **p = work->paused; p && *p; p++)
+        if (streq(*p, url))
+            return true;
+    return false;
+}
+
+static CrlAttempt *find_attempt(CrlWork *work, const char *url)
+{
+    for (size_t i = 0; i < work->n_attempts; i++)
+        if (streq(work->attempts[i].url, url))
+            return &work->attempts[i];
+    return NULL;
+}
+
+static int download(CrlWork *work, const char *url, unsigned seconds)
+{
+    const FetchRequest request = {
+        .url = url, .size_max = CRL_SIZE_MAX * 3 / 2, .timeout_seconds = seconds};
+    _cleanup_(fetch_reply_done) FetchReply reply = {0};
+    int r = work->fetch(&request, work->cancel_fd, &reply);
+
+    if (r == -EMSGSIZE)
+        return miss(work, url, "it is too large");
+    if (r == -EHOSTUNREACH)
+        return miss(work, url, "%s", reply.error);
+    if (r < 0)
+        return r == -ENOMEM || r == -ECANCELED ? r : miss(work, url, "%s", strerror(-r));
+    if (reply.status != 200)
+        return miss(work, url, "the server answered with HTTP status %u", reply.status);
+    return take_all(work, url, &reply);
+}
+
+int crl_work_fetch(CrlWork *work, const char *url)
+{
+    unsigned seconds = seconds_left(work);
+    CrlAttempt *attempt;
+    int r;
+
+    if (!work->fetch || find_attempt(work, url))
+        return 0;
+    if (is_paused(work, url))
+        return miss(work, url, "it has failed a short while ago");
+    if (seconds < FETCH_TIMEOUT_MIN || work->n_attempts == CRL_URLS_MAX)
+        return miss(work, url, "there was no time left for it");
+    attempt = &work->attempts[work->n_attempts];
+    *attempt = (CrlAttempt){.url = strdup(url)};
+    if (!attempt->url)
+        return -ENOMEM;
+    work->n_attempts++;
+    r = download(work, url, seconds);
+    attempt->good = r > 0;
+    return r;
+}
+
+int crl_work_fetch_point(CrlWork *work, const CrlPoint *point)
+{
+    for (size_t i = 0; i < point->n; i++) {
+        const CrlAttempt *attempt = find_attempt(work, point->urls[i]);
+
+        if (attempt && attempt->good)
+            return 0;
+    }
+    for (size_t i = 0; i < point->n; i++) {
+        int r = crl_work_fetch(work, point->urls[i]);
+
+        if (r != 0)
+            return r;
+    }
+    return 0;
+}
+
+int crl_work_lists(const CrlWork *work, Crl ***ret, size_t *ret_n)
+{
+    Crl **all = calloc(work->known.n + work->fetched.n + 1, sizeof(Crl *));
+    size_t n = 0;
+
+    if (!all)
+        return -ENOMEM;
+    for (size_t i = 0; i < work->fetched.n; i++)
+        all[n++] = work->fetched.items[i];
+    for (size_t i = 0; i < work->known.n; i++)
+        if (!find_slot(&work->fetched, work->known.items[i]))
+            all[n++] = work->known.items[i];
+    *ret = all;
+    *ret_n = n;
+    return 0;
+}
+
+int crl_work_rely(CrlWork *work, Crl *crl)
+{
+    if (find_slot(&work->relied, crl))
+        return 0;
+    if (crl_list_append(&work->relied, crl_ref(crl)) < 0) {
+        crl_free(crl);
+        return -ENOMEM;
+    }
+    return 0;
+}

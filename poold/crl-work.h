@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Fetching CRLs, in a worker: what it was handed when it began, and what it brings back. A list is
+ * taken only when somebody has signed it who is trusted, when it is current, and when it is not
+ * older than the one that is there. */
+#pragma once
+
+#include "authority.h"
+#include "crl-points.h"
+#include "crl.h"
+#include "fetch-client.h"
+
+#define CRL_URLS_MAX 32U      /* that one worker tries */
+#define CRL_FETCH_SECONDS 20U /* for each */
+#define CRL_WORK_SECONDS 60U  /* for all of them */
+
+typedef int (*crl_fetch_t)(const FetchRequest *request, int cancel_fd, FetchReply *reply);
+
+typedef struct CrlAttempt {
+    char *url;
+    bool good;
+} CrlAttempt;
+
+typedef struct CrlWork {
+    crl_fetch_t fetch; /* NULL: nothing is fetched */
+    int cancel_fd;     /* or -1 */
+    int64_t now;
+    uint64_t deadline; /* of CLOCK_BOOTTIME, in microseconds */
+    CrlList known;     /* what was there */
+    char **paused;     /* URLs that are left alone; ends with NULL; may be NULL */
+    /* Who may sign: these, and whoever in the lists has the name. */
+    const STACK_OF(X509) * signers;
+    const AuthorityList *authorities[2];
+
+    CrlList fetched; /* to be kept */
+    CrlList relied;  /* what a verdict has come from */
+    CrlAttempt attempts[CRL_URLS_MAX];
+    size_t n_attempts;
+    char *problem; /* why the last one is not there, one sentence without its end; may be NULL */
+} CrlWork;
+
+void crl_work_begin(CrlWork *work, int cancel_fd);
+void crl_work_done(CrlWork *work);
+
+/* Fetches what is at a URL, unless that was tried already. Returns how many lists were taken, or a
+ * negative errno when it makes no sense to go on. */
+int crl_work_fetch(CrlWork *work, const char *url);
+/* The first URL of the point that has anything counts. 0 when it was fetched already. */
+int crl_work_fetch_point(CrlWork *work, const CrlPoint *point);
+/* The newest lists, in which fetched ones take the place of known ones. Borrowed; the caller frees
+ * the array. */
+int crl_work_lists(const CrlWork *work, Crl ***ret, size_t *ret_n);
+/* Has it been looked at by the verdict? Kept once. */
+int crl_work_rely(CrlWork *work, Crl *crl);

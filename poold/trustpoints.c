@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "trustpoints.h"
+
+#include <systemd/sd-bus.h>
+
+#include "json-util.h"
+#include "memfd.h"
+#include "names.h"
+#include "pem.h"
+
+#define DOCUMENT_SIZE_MAX (64U << 20)
+#define CALL_TIMEOUT_USEC (60 * 1000000ULL)
+
+static const AuthorityRules any = {.allow_v1 = true, .allow_expired = true};
+
+Trustpoints *trustpoints_free(Trustpoints *trustpoints)
+{
+    if (!trustpoints)
+        return NULL;
+    for (size_t i = 0; i < trustpoints->n; i++) {
+        PeerTrustpoint *t = &trustpoints->items[i];
+
+        free(t->name);
+        free(t->query_url);
+        sk_X509_pop_free(t->certificates, X509_free);
+    }
+    free(trustpoints->items);
+    authority_list_free(trustpoints->authorities);
+    free(trustpoints);
+    return NULL;
+}
+
+/* --- Reading ---------------------------------------------------------------------------------- */
+
+static int read_certificate(json_object *o, X509 **ret, void **ret_der, size_t *ret_size)
+{
+    _cleanup_free_ void *der = NULL;
+    const char *text;
+    size_t size;
+    int r;
+
+    if (!json_object_is_type(o, json_type_string))
+        return -EBADMSG;
+    text = json_object_get_string(o);
+    r = pem_decode((DerSpan){(const uint8_t *)text, strlen(text)}, &der, &size);
+    if (r >= 0)
+        r = certificate_parse(der, size, ret);
+    if (r < 0)
+        return r;
+    *ret_der = TAKE_PTR(der);
+    *ret_size = size;
+    return 0;
+}
+
+static int add_ca(Trustpoints *trustpoints, PeerTrustpoint *t, const void *der, size_t size)
+{
+    if (EVP_Digest(der, size, t->ca, NULL, EVP_sha256(), NULL) != 1)
+        return -ENOMEM;
+    t->has_ca = true;
+    return authority_list_add(trustpoints->authorities, der, size, &any);
+}
+
+static int read_certificates(Trustpoints *trustpoints, PeerTrustpoint *t, json_object *array)
+{
+    for (size_t i = 0; i < json_object_array_length(array); i++) {
+        _cleanup_(X509_freep) X509 *certificate = NULL;
+        _cleanup_free_ void *der = NULL;
+        size_t size;
+        int r = read_certificate(json_object_array_get_idx(array, i), &certificate, &der, &size);
+
+        if (r >= 0 && i == 0)
+            r = add_ca(trustpoints, t, der, size);
+        if (r < 0)
+            return r;
+        if (sk_X509_push(t->certificates, certificate) <= 0)
+            return -ENOMEM;
+        (void)TAKE_PTR(certificate);
+    }
+    return 0;
+}
+
+static int read_trustpoint(Trustpoints *trustpoints, PeerTrustpoint *t, json_object *o)
+{
+    static const char *const members[] = {"name", "crl-optional", "query-url", "certificates",
+                                          NULL};
+    const char *name, *query = NULL;
+    json_object *certificates;
+
+    if (!json_object_is_type(o, json_type_object) || json_only_members(o, members) < 0 ||
+        json_get_string(o, "name", &name) < 0 ||
+        json_get_bool(o, "crl-optional", &t->crl_optional) < 0 ||
+        json_get_string(o, "query-url", &query) == -EBADMSG ||
+        json_get_array(o, "certificates", &certificates) < 0)
+        return -EBADMSG;
+    t->name = strdup(name);
+    t->query_url = query ? strdup(query) : NULL;
+    t->certificates = sk_X509_new_null();
+    if (!t->name || (query && !t->query_url) || !t->certificates)
+        return -ENOMEM;
+    return read_certificates(trustpoints, t, certificates);
+}
+
+int trustpoints_parse(const char *text, size_t size, Trustpoints **ret)
+{
+    _cleanup_(trustpoints_freep) Trustpoints *trustpoints = calloc(1, sizeof *trustpoints);
+    _cleanup_json_ json_object *array = NULL;
+    int r;
+
+    if (!trustpoints)
+        return -ENOMEM;
+    trustpoints->authorities = authority_list_new();
+    r = trustpoints->authorities ? json_parse(text, size, &array) : -ENOMEM;
+    if (r < 0)
+        return r;
+    if (!json_object_is_type(array, json_type_array) ||
+        json_object_array_length(array) > TRUSTPOINTS_MAX)
+        return -EBADMSG;
+    trustpoints->items = calloc(json_object_array_length(array) + 1, sizeof trustpoints->items[0]);
+    if (!trustpoints->items)
+        return -ENOMEM;
+    for (size_t i = 0; r >= 0 && i < json_object_array_length(array); i++) {
+        trustpoints->n++;
+        r = read_trustpoint(trustpoints, &trustpoints->items[i],
+                            json_object_array_get_idx(array, i));
+    }
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(trustpoints);
+    return 0;
+}
+
+/* --- Asking ----------------------------------------------------------------------------------- */
+
+int trustpoints_ask(Trustpoints **ret)
+{
+    _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    _cleanup_free_ void *text = NULL;
+    size_t size;
+    int fd, r;
+
+    r = sd_bus_open_system_with_description(&bus, "trustpoints");
+    if (r < 0)
+        return r;
+    (void)sd_bus_set_method_call_timeout(bus, CALL_TIMEOUT_USEC);
+    r = sd_bus_call_method(bus, ENROLLMENT_NAME, ENROLLMENT_PATH, ENROLLMENT_NAME, "GetTrustpoints",
+                           NULL, &reply, NULL);
+    if (r >= 0)
+        r = sd_bus_message_read(reply, "h", &fd);
+    if (r >= 0)
+        r = memfd_read(fd, DOCUMENT_SIZE_MAX, &text, &size);
+    return r < 0 ? r : trustpoints_parse(text, size, ret);
+}
+
+const PeerTrustpoint *trustpoints_find(const Trustpoints *trustpoints, const char *name)
+{
+    for (size_t i = 0; i < trustpoints->n; i++)
+        if (streq(trustpoints->items[i].name, name))
+            return &trustpoints->items[i];
+    return NULL;
+}
+
+const PeerTrustpoint *trustpoints_of(const Trustpoints *trustpoints,
+                                     const uint8_t ca[AUTHORITY_DIGEST_SIZE])
+{
+    for (size_t i = 0; i < trustpoints->n; i++)
+        if (trustpoints->items[i].has_ca &&
+            memcmp(trustpoints->items[i].ca, ca, AUTHORITY_DIGEST_SIZE) == 0)
+            return &trustpoints->items[i];
+    return NULL;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The trustpoints as enrolld knows them, as far as verification goes: whose CA is trusted, and what
+ * their policy is. */
+#pragma once
+
+#include "authority.h"
+
+#define TRUSTPOINTS_MAX 1024U
+/* "crypto ca trustpoint Trustpool" says how the pool is used, and has no CA of its own. */
+#define TRUSTPOINT_OF_POOL "Trustpool"
+
+typedef struct PeerTrustpoint {
+    char *name;
+    char *query_url; /* the directory that has CRLs; may be NULL */
+    bool crl_optional, has_ca;
+    uint8_t ca[AUTHORITY_DIGEST_SIZE];
+    STACK_OF(X509) * certificates; /* the CA's, what it came with, the router's */
+} PeerTrustpoint;
+
+typedef struct Trustpoints {
+    PeerTrustpoint *items;
+    size_t n;
+    AuthorityList *authorities; /* their CAs */
+} Trustpoints;
+
+/* The document of org.chancery.Enrollment1.GetTrustpoints. */
+int trustpoints_parse(const char *text, size_t size, Trustpoints **ret);
+/* Asks enrolld, and waits for the answer: for worker threads only. */
+int trustpoints_ask(Trustpoints **ret);
+Trustpoints *trustpoints_free(Trustpoints *trustpoints);
+DEFINE_TRIVIAL_CLEANUP_FUNC(Trustpoints *, trustpoints_free);
+
+const PeerTrustpoint *trustpoints_find(const Trustpoints *trustpoints, const char *name);
+/* The first one with this CA, which is one in the combined list. */
+const PeerTrustpoint *trustpoints_of(const Trustpoints *trustpoints,
+                                     const uint8_t ca[AUTHORITY_DIGEST_SIZE]);

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Certificates, CRLs and the servers that have them, for the tests of revocation."""
+
+import contextlib
+import datetime
+import socket
+import subprocess
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+DAY = datetime.timedelta(days=1)
+LOG = "/srv/revocation.log"
+FOLDER = "/srv/revocation"
+
+# Files, and what servers do that are no good: /stall never ends, /large is without end, /error has none. Whoever asks is written down.
+SERVER = """
+import functools, http.server, sys, time
+class Handler(http.server.SimpleHTTPRequestHandler):
+    def do_GET(self):
+        with open(sys.argv[2], "a") as log:
+            log.write(self.path + "\\n")
+        if self.path == "/stall":
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"0")
+            time.sleep(3600)
+        elif self.path == "/large":
+            self.send_response(200)
+            self.end_headers()
+            while True:
+                self.wfile.write(bytes(65536))
+        elif self.path == "/redirect":
+            self.send_response(302)
+            self.send_header("Location", "/sub.crl")
+            self.end_headers()
+        else:
+            super().do_GET()
+    def log_message(self, *words):
+        pass
+handler = functools.partial(Handler, directory=sys.argv[1])
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+server.daemon_threads = True
+print(server.server_port, flush=True)
+server.serve_forever()
+"""
+
+SLAPD = """
+include /etc/ldap/schema/core.schema
+modulepath /usr/lib/ldap
+moduleload back_ldif
+pidfile /srv/slapd/pid
+database ldif
+suffix "o=Directory"
+rootdn "cn=admin,o=Directory"
+directory /srv/slapd/data
+"""
+
+
+@contextlib.contextmanager
+def served(machine):
+    """A web server inside the machine; gives its port."""
+    machine.run(["mkdir", "-p", FOLDER])
+    machine.write(LOG, "")
+    server = machine.popen(["/usr/bin/python3", "-c", SERVER, FOLDER, LOG], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                           text=True)
+    try:
+        yield int(server.stdout.readline())
+    finally:
+        server.kill()
+        server.wait()
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+@contextlib.contextmanager
+def directory(machine, ldif, wait_for):
+    """slapd inside the machine, with these entries; gives its port."""
+    machine.run(["mkdir", "-p", "/srv/slapd/data"])
+    machine.write("/srv/slapd/conf", SLAPD)
+    machine.write("/srv/slapd/ldif", ldif)
+    machine.run(["slapadd", "-f", "/srv/slapd/conf", "-l", "/srv/slapd/ldif"])
+    port = free_port()
+    server = machine.popen(["slapd", "-f", "/srv/slapd/conf", "-h", f"ldap://127.0.0.1:{port}", "-d", "0"], stdin=subprocess.DEVNULL,
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: machine.run(["ldapsearch", "-x", "-H", f"ldap://127.0.0.1:{port}", "-b", "", "-s", "base"], check=False).returncode == 0,
+                 "slapd to answer")
+        yield port
+    finally:
+        machine.run(["sh", "-c", "kill $(cat /srv/slapd/pid)"])
+        server.wait()
+
+
+def point(*urls, **more):
+    names = [x509.UniformResourceIdentifier(url) for url in urls]
+    return x509.DistributionPoint(names, None, more.get("reasons"), more.get("issuer"))
+
+
+def now():
+    return datetime.datetime.utcnow().replace(microsecond=0)
+
+
+class Party:
+    """A name and a key."""
+
+    serial = 5000
+
+    def __init__(self, *names):
+        organisation = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Directory")] if len(names) > 1 else []
+        self.name = x509.Name(organisation + [x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
+        self.key = ec.generate_private_key(ec.SECP256R1())
+
+    def certify(self, subject, *extensions, ca=True, serial=None):
+        Party.serial += 1
+        usage = {"digital_signature": not ca, "key_cert_sign": ca, "crl_sign": ca}
+        names = ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "key_cert_sign", "crl_sign",
+                 "encipher_only", "decipher_only")
+        builder = x509.CertificateBuilder().subject_name(subject.name).issuer_name(self.name).public_key(subject.key.public_key())
+        builder = builder.serial_number(serial or Party.serial).not_valid_before(now() - 10 * DAY).not_valid_after(now() + 100 * DAY)
+        builder = builder.add_extension(x509.BasicConstraints(ca, None), True)
+        builder = builder.add_extension(x509.KeyUsage(**{name: usage.get(name, False) for name in names}), True)
+        builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(subject.key.public_key()), False)
+        builder = builder.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), False)
+        for extension in extensions:
+            builder = builder.add_extension(extension, False)
+        return builder.sign(self.key, hashes.SHA256())
+
+    def revoke(self, *certificates, number=1, begin=-DAY, end=10 * DAY, by=None, extensions=()):
+        """A CRL in DER."""
+        builder = x509.CertificateRevocationListBuilder().issuer_name(self.name).last_update(now() + begin).next_update(now() + end)
+        builder = builder.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key((by or self).key.public_key()), False)
+        builder = builder.add_extension(x509.CRLNumber(number), False)
+        for extension, critical in extensions:
+            builder = builder.add_extension(extension, critical)
+        for certificate in certificates:
+            builder = builder.add_revoked_certificate(
+                x509.RevokedCertificateBuilder().serial_number(certificate.serial_number).revocation_date(now() - DAY).build())
+        return builder.sign((by or self).key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+
+
+def pem(*certificates):
+    return b"".join(c.public_bytes(serialization.Encoding.PEM) for c in certificates).decode()
