@@ -103,20 +103,21 @@ static int ask_modulus(Cli *cli, bool usage_keys, uint32_t *ret)
 
 static int ask_dsa_modulus(Cli *cli, uint32_t *ret)
 {
-    cli_say(cli, "  Choose the size of your DSA key modulus. Modulus size can be 512, 768, or 1024 "
-                 "bits. Choosing a key modulus greater than 512 may take a few minutes.\n\n");
+    cli_say(cli, "  Choose the size of your DSA key modulus. Modulus size can be 512, 768, 1024, or "
+                 "2048 bits. Choosing a key modulus greater than 512 may take a few minutes.\n\n");
     for (;;) {
         _cleanup_free_ char *answer = NULL;
         int r = cli_ask(cli, "How many bits in the modulus [1024]: ", "1024", &answer);
 
         if (r < 0)
             return r;
-        if (streq(answer, "512") || streq(answer, "768") || streq(answer, "1024")) {
+        if (streq(answer, "512") || streq(answer, "768") || streq(answer, "1024") ||
+            streq(answer, "2048")) {
             *ret = (uint32_t)strtoul(answer, NULL, 10);
             cli_say(cli, "%% DSA is weak: use another algorithm unless a peer cannot.\n");
             return 0;
         }
-        r = cli_error(cli, EINVAL, "The modulus is 512, 768 or 1024.");
+        r = cli_error(cli, EINVAL, "The modulus is 512, 768, 1024 or 2048.");
         if (!cli->answers_typed)
             return r;
     }

@@ -227,6 +227,8 @@ static const char *key_type(const char *algorithm)
 {
     if (streq(algorithm, "rsa"))
         return "RSA";
+    if (streq(algorithm, "dsa"))
+        return "DSA";
     if (streq(algorithm, "ed25519"))
         return "ED25519";
     if (strncmp(algorithm, "ecdsanistp", STRLEN("ecdsanistp")) == 0)

@@ -16,7 +16,7 @@
 typedef struct KeydKey {
     atomic_uint references;
     OSSL_LIB_CTX *context;
-    const char *type;        /* "RSA", "EC", "ED25519" */
+    const char *type;        /* "RSA", "EC", "ED25519", "DSA" */
     EVP_PKEY *public_key;    /* of the default provider */
     KeydReference reference; /* algorithm is NULL for a key that is a public half only */
 } KeydKey;
@@ -32,5 +32,5 @@ int keyd_key_has(const void *data, int selection);
 bool keyd_is_pkcs1_padding(const OSSL_PARAM *p);
 
 extern const OSSL_DISPATCH keyd_rsa_key_functions[], keyd_ec_key_functions[],
-    keyd_ed25519_key_functions[];
+    keyd_ed25519_key_functions[], keyd_dsa_key_functions[];
 extern const OSSL_DISPATCH keyd_signature_functions[];

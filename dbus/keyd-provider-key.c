@@ -56,6 +56,11 @@ static void *key_new_ed25519(void *provctx)
     return key_new(provctx, "ED25519");
 }
 
+static void *key_new_dsa(void *provctx)
+{
+    return key_new(provctx, "DSA");
+}
+
 int keyd_key_has(const void *data, int selection)
 {
     const KeydKey *key = data;
@@ -190,6 +195,19 @@ static const OSSL_PARAM *key_types(int selection)
     return selection & OSSL_KEYMGMT_SELECT_PUBLIC_KEY ? public_params : NULL;
 }
 
+static const OSSL_PARAM *dsa_key_types(int selection)
+{
+    static const OSSL_PARAM public_params[] = {
+        OSSL_PARAM_BN(OSSL_PKEY_PARAM_FFC_P, NULL, 0),
+        OSSL_PARAM_BN(OSSL_PKEY_PARAM_FFC_Q, NULL, 0),
+        OSSL_PARAM_BN(OSSL_PKEY_PARAM_FFC_G, NULL, 0),
+        OSSL_PARAM_BN(OSSL_PKEY_PARAM_PUB_KEY, NULL, 0),
+        OSSL_PARAM_END,
+    };
+
+    return selection & OSSL_KEYMGMT_SELECT_PUBLIC_KEY ? public_params : NULL;
+}
+
 static int key_get_params(void *data, OSSL_PARAM params[])
 {
     const KeydKey *key = data;
@@ -221,24 +239,27 @@ static const char *ec_operation_name(int operation)
     return operation == OSSL_OP_SIGNATURE ? "ECDSA" : NULL;
 }
 
-#define KEY_FUNCTIONS(new)                                                                         \
+#define KEY_FUNCTIONS(new, types)                                                                  \
     {OSSL_FUNC_KEYMGMT_NEW, FUNCTION(new)}, {OSSL_FUNC_KEYMGMT_FREE, FUNCTION(keyd_key_unref)},    \
         {OSSL_FUNC_KEYMGMT_LOAD, FUNCTION(key_load)},                                              \
         {OSSL_FUNC_KEYMGMT_HAS, FUNCTION(keyd_key_has)},                                           \
         {OSSL_FUNC_KEYMGMT_MATCH, FUNCTION(key_match)},                                            \
         {OSSL_FUNC_KEYMGMT_IMPORT, FUNCTION(key_import)},                                          \
-        {OSSL_FUNC_KEYMGMT_IMPORT_TYPES, FUNCTION(key_types)},                                     \
+        {OSSL_FUNC_KEYMGMT_IMPORT_TYPES, FUNCTION(types)},                                         \
         {OSSL_FUNC_KEYMGMT_EXPORT, FUNCTION(key_export)},                                          \
-        {OSSL_FUNC_KEYMGMT_EXPORT_TYPES, FUNCTION(key_types)},                                     \
+        {OSSL_FUNC_KEYMGMT_EXPORT_TYPES, FUNCTION(types)},                                         \
         {OSSL_FUNC_KEYMGMT_GET_PARAMS, FUNCTION(key_get_params)},                                  \
     {                                                                                              \
         OSSL_FUNC_KEYMGMT_GETTABLE_PARAMS, FUNCTION(key_gettable_params)                           \
     }
 
-const OSSL_DISPATCH keyd_rsa_key_functions[] = {KEY_FUNCTIONS(key_new_rsa), {0, NULL}};
-const OSSL_DISPATCH keyd_ed25519_key_functions[] = {KEY_FUNCTIONS(key_new_ed25519), {0, NULL}};
+const OSSL_DISPATCH keyd_rsa_key_functions[] = {KEY_FUNCTIONS(key_new_rsa, key_types), {0, NULL}};
+const OSSL_DISPATCH keyd_ed25519_key_functions[] = {KEY_FUNCTIONS(key_new_ed25519, key_types),
+                                                    {0, NULL}};
+const OSSL_DISPATCH keyd_dsa_key_functions[] = {KEY_FUNCTIONS(key_new_dsa, dsa_key_types),
+                                                {0, NULL}};
 const OSSL_DISPATCH keyd_ec_key_functions[] = {
-    KEY_FUNCTIONS(key_new_ec),
+    KEY_FUNCTIONS(key_new_ec, key_types),
     {OSSL_FUNC_KEYMGMT_QUERY_OPERATION_NAME, FUNCTION(ec_operation_name)},
     {0, NULL},
 };

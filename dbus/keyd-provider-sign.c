@@ -294,6 +294,8 @@ static int algorithm_identifier(const SignContext *c, OSSL_PARAM *p)
         nid = NID_undef;
     else if (streq(c->key->type, "RSA"))
         (void)OBJ_find_sigid_by_algs(&nid, c->digest_nid, NID_rsaEncryption);
+    else if (streq(c->key->type, "DSA"))
+        (void)OBJ_find_sigid_by_algs(&nid, c->digest_nid, NID_dsa);
     else if (streq(c->key->type, "EC"))
         (void)OBJ_find_sigid_by_algs(&nid, c->digest_nid, NID_X9_62_id_ecPublicKey);
     if (algorithm &&

@@ -111,6 +111,7 @@ static const OSSL_ALGORITHM key_algorithms[] = {
      "RSA keys in keyd"},
     {"EC:id-ecPublicKey:1.2.840.10045.2.1", PROPERTIES, keyd_ec_key_functions, "EC keys in keyd"},
     {"ED25519:1.3.101.112", PROPERTIES, keyd_ed25519_key_functions, "Ed25519 keys in keyd"},
+    {"DSA:dsaEncryption:1.2.840.10040.4.1", PROPERTIES, keyd_dsa_key_functions, "DSA keys in keyd"},
     {NULL, NULL, NULL, NULL},
 };
 
@@ -119,6 +120,8 @@ static const OSSL_ALGORITHM signature_algorithms[] = {
      "RSA signatures by keyd"},
     {"ECDSA", PROPERTIES, keyd_signature_functions, "ECDSA signatures by keyd"},
     {"ED25519:1.3.101.112", PROPERTIES, keyd_signature_functions, "Ed25519 signatures by keyd"},
+    {"DSA:dsaEncryption:1.2.840.10040.4.1", PROPERTIES, keyd_signature_functions,
+     "DSA signatures by keyd"},
     {NULL, NULL, NULL, NULL},
 };
 

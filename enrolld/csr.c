@@ -172,8 +172,13 @@ static int add_challenge(X509_REQ *request, const char *challenge)
 static int sign(X509_REQ *request, const CsrSpec *spec)
 {
     _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *md = EVP_MD_CTX_new();
-    const char *digest = EVP_PKEY_is_a(spec->key, "ED25519") ? NULL : spec->digest;
+    const char *digest = spec->digest;
 
+    /* ed25519 has its digest built in, dsa has room for one only. */
+    if (EVP_PKEY_is_a(spec->key, "ED25519"))
+        digest = NULL;
+    else if (EVP_PKEY_is_a(spec->key, "DSA"))
+        digest = "SHA256";
     if (!md)
         return -ENOMEM;
     if (EVP_DigestSignInit_ex(md, NULL, digest, spec->context, NULL, spec->key, NULL) != 1 ||

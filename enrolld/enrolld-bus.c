@@ -289,8 +289,8 @@ static int append_chain(sd_bus_message *reply, const Trustpoint *t)
     return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-/* Envelopes are JWS, which has one digest for each curve (RFC 7518 section 3.4); for RSA it is the
- * configured one. */
+/* Envelopes are JWS, which has one digest for each curve (RFC 7518 section 3.4), and DSA one that
+ * its q has room for; for RSA it is the configured one. */
 static const char *envelope_digest(const Trustpoint *t, const char *algorithm)
 {
     static const struct {
@@ -298,7 +298,8 @@ static const char *envelope_digest(const Trustpoint *t, const char *algorithm)
     } digests[] = {{"ecdsanistp256", "sha256"},
                    {"ecdsanistp384", "sha384"},
                    {"ecdsanistp521", "sha512"},
-                   {"ed25519", ""}};
+                   {"ed25519", ""},
+                   {"dsa", "sha256"}};
 
     for (size_t i = 0; i < ELEMENTSOF(digests); i++)
         if (streq(digests[i].algorithm, algorithm))

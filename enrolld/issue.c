@@ -159,13 +159,16 @@ static int add_extensions(X509 *certificate, const Issue *issue)
     return r;
 }
 
-/* A context that signs with the key: ed25519 has its digest built in. */
+/* A context that signs with the key: ed25519 has its digest built in, dsa has room for one only. */
 static EVP_MD_CTX *signer_new(OSSL_LIB_CTX *context, EVP_PKEY *key, const char *digest)
 {
     _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *md = EVP_MD_CTX_new();
 
-    if (!md || EVP_DigestSignInit_ex(md, NULL, EVP_PKEY_is_a(key, "ED25519") ? NULL : digest,
-                                     context, NULL, key, NULL) != 1)
+    if (EVP_PKEY_is_a(key, "ED25519"))
+        digest = NULL;
+    else if (EVP_PKEY_is_a(key, "DSA"))
+        digest = "SHA256";
+    if (!md || EVP_DigestSignInit_ex(md, NULL, digest, context, NULL, key, NULL) != 1)
         return NULL;
     return TAKE_PTR(md);
 }

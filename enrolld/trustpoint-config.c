@@ -97,7 +97,7 @@ uint32_t key_algorithm_code(const char *algorithm)
         uint32_t code;
     } algorithms[] = {
         {"rsa", 1},           {"ecdsanistp256", 2}, {"ecdsanistp384", 4},
-        {"ecdsanistp521", 8}, {"ed25519", 32},
+        {"ecdsanistp521", 8}, {"dsa", 16},          {"ed25519", 32},
     };
 
     for (size_t i = 0; i < ELEMENTSOF(algorithms); i++)
@@ -290,6 +290,8 @@ static void read_key(Reader *reader, json_object *o, const char *member, KeyName
     }
     if (key_algorithm_code(algorithm) == 0)
         problem(reader, member, algorithm, "there is no key algorithm '%.32s'", algorithm);
+    else if (streq(algorithm, "dsa") && streq(member, "ca-keypair"))
+        problem(reader, member, algorithm, "no certificate is signed with a dsa key");
     else if (!label_is_valid(label))
         problem(reader, member, algorithm,
                 "a label has letters, digits, '.', '_' and '-', and begins with a letter or digit");

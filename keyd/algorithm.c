@@ -11,7 +11,7 @@ static const KeyAlgorithm algorithms[] = {
     {"ecdsanistp384", KEY_FAMILY_ECDSA, "P-384", 384, "sha384", false},
     {"ecdsanistp521", KEY_FAMILY_ECDSA, "P-521", 521, "sha512", false},
     {"ed25519", KEY_FAMILY_ED25519, NULL, 256, "", true},
-    {"dsa", KEY_FAMILY_DSA, NULL, 0, "", false},
+    {"dsa", KEY_FAMILY_DSA, NULL, 0, "sha256", false},
     {KEY_AUTHENTICATION_SSH, KEY_FAMILY_RSA, NULL, 0, NULL, false},
 };
 
@@ -33,11 +33,14 @@ typedef struct SignatureNames {
     uint8_t identifier_size;
 } SignatureNames;
 
-/* 1.2.840.113549.1.1.n with NULL parameters, 1.2.840.10045.4.3.n and 1.3.101.112 without. */
+/* 1.2.840.113549.1.1.n with NULL parameters; 1.2.840.10045.4.3.n, 2.16.840.1.101.3.4.3.n and
+ * 1.3.101.112 without. */
 #define RSA_IDENTIFIER(n)                                                                          \
     {0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, n, 0x05, 0x00}, 15
 #define ECDSA_IDENTIFIER(n)                                                                        \
     {0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, n}, 12
+#define DSA_IDENTIFIER(n)                                                                          \
+    {0x30, 0x0b, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03, n}, 13
 #define ED25519_IDENTIFIER {0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70}, 7
 
 static const SignatureNames signatures[] = {
@@ -48,6 +51,8 @@ static const SignatureNames signatures[] = {
     {KEY_FAMILY_ECDSA, DIGEST_SHA384, "ES384", ECDSA_IDENTIFIER(3)},
     {KEY_FAMILY_ECDSA, DIGEST_SHA512, "ES512", ECDSA_IDENTIFIER(4)},
     {KEY_FAMILY_ED25519, DIGEST_NONE, "EdDSA", ED25519_IDENTIFIER},
+    /* JOSE knows no DSA: the name is our own. */
+    {KEY_FAMILY_DSA, DIGEST_SHA256, "DSA256", DSA_IDENTIFIER(2)},
 };
 
 const KeyAlgorithm *key_algorithm_find(const char *name)
@@ -63,7 +68,7 @@ bool key_algorithm_takes_bits(const KeyAlgorithm *algorithm, unsigned bits)
     if (algorithm->family == KEY_FAMILY_RSA)
         return bits >= RSA_BITS_MIN && bits <= RSA_BITS_MAX;
     if (algorithm->family == KEY_FAMILY_DSA)
-        return bits == 512 || bits == 768 || bits == 1024;
+        return bits == 512 || bits == 768 || bits == 1024 || bits == DSA_BITS_SIGNING;
     return bits == algorithm->bits;
 }
 
@@ -71,9 +76,14 @@ const KeyAlgorithm *key_algorithm_find_signing(const char *name)
 {
     const KeyAlgorithm *algorithm = key_algorithm_find(name);
 
-    return algorithm && algorithm->family != KEY_FAMILY_DSA && !streq(name, KEY_AUTHENTICATION_SSH)
-               ? algorithm
-               : NULL;
+    return algorithm && !streq(name, KEY_AUTHENTICATION_SSH) ? algorithm : NULL;
+}
+
+const KeyAlgorithm *key_algorithm_find_certifying(const char *name)
+{
+    const KeyAlgorithm *algorithm = key_algorithm_find_signing(name);
+
+    return algorithm && algorithm->family != KEY_FAMILY_DSA ? algorithm : NULL;
 }
 
 int digest_from_string(const char *name, Digest *ret)

@@ -13,7 +13,7 @@ typedef enum KeyFamily {
     KEY_FAMILY_RSA,
     KEY_FAMILY_ECDSA,
     KEY_FAMILY_ED25519,
-    KEY_FAMILY_DSA, /* made and shown; nothing is signed with it */
+    KEY_FAMILY_DSA, /* the smaller ones sign nothing, those of 2048 bits envelopes */
 } KeyFamily;
 
 typedef struct KeyAlgorithm {
@@ -42,11 +42,14 @@ typedef enum Digest {
 #define RSA_BITS_MAX 4096U
 #define RSA_BITS_DEFAULT 2048U
 #define DSA_BITS_DEFAULT 1024U
+#define DSA_BITS_SIGNING 2048U /* with a q of 256 bits, which is what SHA-256 needs */
 
 /* NULL when there is no such algorithm. */
 const KeyAlgorithm *key_algorithm_find(const char *name);
-/* The same among those that trustpoints may name. */
+/* The same among those that trustpoints may name as their keypair. */
 const KeyAlgorithm *key_algorithm_find_signing(const char *name);
+/* The same among those that sign certificates, and for users to whom they are granted. */
+const KeyAlgorithm *key_algorithm_find_certifying(const char *name);
 
 /* May a key have that size? Of a fixed size only that one. */
 bool key_algorithm_takes_bits(const KeyAlgorithm *algorithm, unsigned bits);
@@ -65,5 +68,6 @@ bool key_algorithm_takes_digest(const KeyAlgorithm *algorithm, Digest digest);
 /* The DER AlgorithmIdentifier (RFC 4055, 5758, 8410) of a signature. */
 DerSpan signature_algorithm_identifier(const KeyAlgorithm *algorithm, Digest digest);
 
-/* The "alg" of a JWS (RFC 7518, 8037), or NULL when JOSE has no name for the pair. */
+/* The "alg" of a JWS (RFC 7518, 8037; DSA256 is our own), or NULL when there is no name for the
+ * pair. */
 const char *signature_jose_name(const KeyAlgorithm *algorithm, Digest digest);

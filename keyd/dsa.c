@@ -5,27 +5,28 @@
 #include <openssl/core_names.h>
 #include <openssl/dsa.h>
 #include <openssl/param_build.h>
+#include <stdbool.h>
 
 #include "openssl-util.h"
 
-#define Q_BITS 160
 
 DEFINE_TRIVIAL_CLEANUP_FUNC(BIGNUM *, BN_clear_free);
 DEFINE_TRIVIAL_CLEANUP_FUNC(BN_CTX *, BN_CTX_free);
 DEFINE_TRIVIAL_CLEANUP_FUNC(OSSL_PARAM *, OSSL_PARAM_free);
 DEFINE_TRIVIAL_CLEANUP_FUNC(OSSL_PARAM_BLD *, OSSL_PARAM_BLD_free);
 
-/* FIPS 186-2, since later editions have nothing below 1024 bits. */
+/* Below 2048 bits as FIPS 186-2 has it, since later editions have nothing below 1024. */
 static int parameters_generate(unsigned bits, EVP_PKEY_gen_cb *callback, void *app_data,
                                EVP_PKEY **ret)
 {
     _cleanup_(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *context =
         EVP_PKEY_CTX_new_from_name(NULL, "DSA", NULL);
+    bool is_old = bits < 2048;
 
     if (!context || EVP_PKEY_paramgen_init(context) != 1 ||
         EVP_PKEY_CTX_set_dsa_paramgen_bits(context, (int)bits) != 1 ||
-        EVP_PKEY_CTX_set_dsa_paramgen_q_bits(context, Q_BITS) != 1 ||
-        EVP_PKEY_CTX_set_dsa_paramgen_type(context, "fips186_2") != 1)
+        EVP_PKEY_CTX_set_dsa_paramgen_q_bits(context, is_old ? 160 : 256) != 1 ||
+        EVP_PKEY_CTX_set_dsa_paramgen_type(context, is_old ? "fips186_2" : "fips186_4") != 1)
         return -EIO;
     EVP_PKEY_CTX_set_app_data(context, app_data);
     EVP_PKEY_CTX_set_cb(context, callback);

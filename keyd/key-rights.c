@@ -17,7 +17,9 @@ static int add_key(KeyRights *r, const char *trustpoint, const char *algorithm, 
 {
     TrustpointKey *grown;
 
-    if (!key_algorithm_find_signing(algorithm) || !label_is_valid(label))
+    if (!(is_ca ? key_algorithm_find_certifying(algorithm)
+                : key_algorithm_find_signing(algorithm)) ||
+        !label_is_valid(label))
         return 0;
     grown = reallocarray(r->keys, r->n_keys + 1, sizeof *grown);
     if (!grown)

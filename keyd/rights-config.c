@@ -23,7 +23,8 @@ static int check_pair(ConfigProblems *problems, const char *trustpoint, json_obj
     if (json_get_string(pair, "algorithm", &algorithm) < 0 ||
         json_get_string(pair, "label", &label) < 0)
         return config_problem(problems, line, "It has to have an algorithm and a label");
-    if (!key_algorithm_find_signing(algorithm))
+    if (!(streq(name, "ca-keypair") ? key_algorithm_find_certifying(algorithm)
+                                    : key_algorithm_find_signing(algorithm)))
         return config_problem(problems, line, "Nothing is signed with %.32s keys here", algorithm);
     if (!label_is_valid(label))
         return config_problem(problems, line, "The label is not one");
@@ -142,7 +143,7 @@ static int check_grant(ConfigProblems *problems, const Grants *grants, size_t i)
 
     if (!g->algorithm || !g->label || !label_is_valid(g->label))
         return grant_problem(problems, g, "It has to name a keypair");
-    if (!key_algorithm_find_signing(g->algorithm))
+    if (!key_algorithm_find_certifying(g->algorithm))
         return grant_problem(problems, g, "Nothing is signed with such keys here");
     if (!g->purpose || (!streq(g->purpose, "tls") && !streq(g->purpose, "ssh")))
         return grant_problem(problems, g, "It has to have the purpose tls or ssh");

@@ -118,6 +118,12 @@ static int check_usage(const TypedSign *t, const char **ret_reason)
                           "it lacks the usage encryption; its usage is signature");
         return 0;
     }
+    if (t->key->algorithm->family == KEY_FAMILY_DSA) {
+        if (t->purpose != PURPOSE_ENVELOPE && t->purpose != PURPOSE_CERTIFICATE_REQUEST)
+            return refuse(-EPERM, ret_reason, "dsa keys sign certificate requests and envelopes");
+        if (t->key->bits < DSA_BITS_SIGNING)
+            return refuse(-EPERM, ret_reason, "a dsa key of less than 2048 bits signs nothing");
+    }
     if (!key_signs(t->key) && !purposes[t->purpose].enrols)
         return refuse(-EPERM, ret_reason, "it lacks the usage signature; its usage is encryption");
     return 0;

@@ -11,6 +11,8 @@
 
 #define ALGORITHMS "rsa|ecdsanistp256|ecdsanistp384|ecdsanistp521|ed25519"
 #define ALGORITHMS_HELP "RSA|ECDSA, NIST P-256|ECDSA, NIST P-384|ECDSA, NIST P-521|Ed25519"
+#define LEAF_ALGORITHMS ALGORITHMS "|dsa"
+#define LEAF_ALGORITHMS_HELP ALGORITHMS_HELP "|DSA, of 2048 bits"
 
 #define TOP_ROW(head, tail, help, task, section, path, kind)                                       \
     CONFIG_MODE_TOP, head, tail, help, task, section, path, kind
@@ -97,8 +99,8 @@ const ConfigRow config_rows[] = {
     {ROW(TRUSTPOINT, "description", "<value:line(1-80)>",
          HELP("Description of the trustpoint", "The description"), "crypto", "description",
          CONFIG_STRING)},
-    {ROW(TRUSTPOINT, "keypair", "<algorithm:" ALGORITHMS "> <label:label>",
-         HELP("Key pair of the leaf certificate", ALGORITHMS_HELP, "Label of the key pair"),
+    {ROW(TRUSTPOINT, "keypair", "<algorithm:" LEAF_ALGORITHMS "> <label:label>",
+         HELP("Key pair of the leaf certificate", LEAF_ALGORITHMS_HELP, "Label of the key pair"),
          "crypto", "keypair", CONFIG_KEY)},
     {ROW(TRUSTPOINT, "rsakeypair", "<value:label>",
          HELP("RSA key pair of the certificate", "Label of the key pair"), "crypto", "rsakeypair",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "signature-check.h"
 
+#include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/rsa.h>
 
@@ -10,6 +11,9 @@ DEFINE_TRIVIAL_CLEANUP_FUNC(ECDSA_SIG *, ECDSA_SIG_free);
 
 #define RSA_BITS_MIN 2048
 #define RSA_BITS_MAX 8192
+#define DSA_BITS_MIN 2048
+#define DSA_BITS_MAX 3072
+#define DSA_Q_BITS 256
 
 typedef struct Algorithm {
     const char *name, *key_type, *digest, *curve;
@@ -29,6 +33,8 @@ static const Algorithm algorithms[] = {
     {"ES384", "EC", "SHA384", "secp384r1", 48, false},
     {"ES512", "EC", "SHA512", "secp521r1", 66, false},
     {"EdDSA", "ED25519", NULL, NULL, 0, false},
+    /* A name of Chancery's own. */
+    {"DSA256", "DSA", "SHA256", NULL, 32, false},
 };
 
 static const Algorithm *find_algorithm(const char *name)
@@ -39,6 +45,16 @@ static const Algorithm *find_algorithm(const char *name)
     return NULL;
 }
 
+static bool is_strong_dsa(EVP_PKEY *key)
+{
+    _cleanup_(BN_freep) BIGNUM *q = NULL;
+    int bits = EVP_PKEY_get_bits(key);
+
+    return bits >= DSA_BITS_MIN && bits <= DSA_BITS_MAX &&
+           EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_FFC_Q, &q) == 1 &&
+           BN_num_bits(q) == DSA_Q_BITS;
+}
+
 static bool key_fits(const Algorithm *a, EVP_PKEY *key)
 {
     char curve[64];
@@ -47,14 +63,16 @@ static bool key_fits(const Algorithm *a, EVP_PKEY *key)
         return false;
     if (streq(a->key_type, "RSA"))
         return EVP_PKEY_get_bits(key) >= RSA_BITS_MIN && EVP_PKEY_get_bits(key) <= RSA_BITS_MAX;
+    if (streq(a->key_type, "DSA"))
+        return is_strong_dsa(key);
     if (a->curve)
         return EVP_PKEY_get_group_name(key, curve, sizeof curve, NULL) == 1 &&
                streq(curve, a->curve);
     return true;
 }
 
-/* r||s of fixed size to DER. */
-static int encode_ecdsa(const Envelope *e, size_t coordinate_size, uint8_t **ret, size_t *ret_size)
+/* r||s of fixed size to DER, which DSA and ECDSA have in common. */
+static int encode_pair(const Envelope *e, size_t coordinate_size, uint8_t **ret, size_t *ret_size)
 {
     _cleanup_(ECDSA_SIG_freep) ECDSA_SIG *sig = ECDSA_SIG_new();
     BIGNUM *r, *s;
@@ -127,7 +145,7 @@ static int verify(const Algorithm *a, const Envelope *e, EVP_PKEY *key)
             return r;
     }
     if (a->coordinate_size > 0) {
-        r = encode_ecdsa(e, a->coordinate_size, &der, &size);
+        r = encode_pair(e, a->coordinate_size, &der, &size);
         if (r < 0)
             return r;
         signature = der;

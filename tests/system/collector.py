@@ -64,9 +64,11 @@ class Collector:
         envelope = envelope if isinstance(envelope, Envelope) else Envelope(envelope)
         (self.folder / "leaf.pem").write_text(pem(envelope.chain[0]))
         (self.folder / "leaf.pub").write_bytes(self.openssl("x509", "-in", "leaf.pem", "-noout", "-pubkey"))
-        (self.folder / "leaf.jwk").write_text(json.dumps(self.jwk()))
+        if envelope.header["alg"] != "DSA256":  # there is no such JWK
+            (self.folder / "leaf.jwk").write_text(json.dumps(self.jwk()))
         (self.folder / "signed.txt").write_text(f"{envelope.members['protected']}.{envelope.members['payload']}")
-        signature = ecdsa_der(envelope.signature) if envelope.header["alg"].startswith("ES") else envelope.signature
+        pair = envelope.header["alg"].startswith(("ES", "DSA"))
+        signature = ecdsa_der(envelope.signature) if pair else envelope.signature
         (self.folder / "signature.bin").write_bytes(signature)
 
     def jwk(self):

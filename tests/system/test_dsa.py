@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""DSA: made, shown, kept over a restart, removed; and good for nothing that keyd signs."""
+"""DSA: made, shown, kept over a restart, removed; of 2048 bits it enrolls and seals, smaller it signs nothing."""
 
 import base64
 import json
 import subprocess
 
 import pytest
+
+import workflow
+from collector import Collector, root_certificate
+from envelope import Envelope
+from machine import ADMIN
 
 
 def generate(machine, label, text, **options):
@@ -17,7 +22,7 @@ def listed(machine):
     return json.loads(text[text.index("["):])
 
 
-@pytest.mark.parametrize("bits", ["2048", "511", "x", "-1024"])
+@pytest.mark.parametrize("bits", ["3072", "511", "x", "-1024"])
 def test_other_sizes(bits, machine):
     assert generate(machine, "bad", f"{bits}\n", check=False).returncode != 0
     assert listed(machine) == []
@@ -26,7 +31,7 @@ def test_other_sizes(bits, machine):
 @pytest.mark.parametrize("bits", ["512", "768", "1024"])
 def test_sizes(bits, machine):
     text = generate(machine, f"d{bits}", f"{bits}\n").stdout
-    assert "Modulus size can be 512, 768, or 1024 bits." in text and "Generating DSA keys ...\nDone w/" in text
+    assert "Modulus size can be 512, 768, 1024, or 2048 bits." in text and "Generating DSA keys ...\nDone w/" in text
 
 
 def test_default_and_layout(machine):
@@ -50,3 +55,42 @@ def test_are_public_keys_and_stay(machine, tmp_path):
 def test_all_removed(machine):
     machine.run(["chancery", "-c", "crypto key zeroize dsa"], "admin", stdin="yes\n")
     assert listed(machine) == []
+
+
+def configure(machine):
+    with machine.console(ADMIN) as console:
+        console.prompt()
+        for lines in workflow.COMMITS[:4]:
+            workflow.commit(console, lines)
+        dsa = {"keypair rsa system-enroll-key": "keypair dsa system-enroll-key"}
+        assert "Invalid input" in console.command("configure") + console.command("crypto ca trustpoint probe ca-keypair dsa x")
+        console.command("end")
+        workflow.commit(console, [dsa.get(line, line) for line in workflow.TRUSTPOINT])
+        workflow.generate_rsa(console, "system-root-key")
+
+
+def test_enrolls_and_seals(machine, build, tmp_path):
+    """Refused for a key of 1024 bits; with one of 2048 bits openssl and chancery-verify take the envelope, whatever digest the trustpoint has."""
+    configure(machine)
+    generate(machine, "system-enroll-key", "1024\n")
+    with machine.console(ADMIN) as console:
+        console.prompt()
+        workflow.authenticate(console)
+        refusal = console.command("crypto ca enroll system-trustpoint", [workflow.SERIAL, workflow.ADDRESS])
+    assert "less than 2048 bits" in refusal, refusal
+    assert machine.chancery("show version | utility sign nonce 1580", check=False).returncode != 0
+    generate(machine, "system-enroll-key", "yes\n2048\n", timeout=300)
+    with machine.console(ADMIN) as console:
+        console.prompt()
+        workflow.commit(console, ["crypto ca trustpoint system-trustpoint", "message-digest sha512"])
+        workflow.enroll(console)
+    collector = Collector(tmp_path, root_certificate(machine), build / "cli/verify")
+    envelope = Envelope(workflow.collect(machine, f"show version | {workflow.SIGN}"))
+    assert envelope.header["alg"] == "DSA256"
+    collector.take_apart(envelope)
+    (collector.folder / "good.json").write_text(envelope.text())
+    (collector.folder / "bad.json").write_text(envelope.signature_flipped())
+    judge = ["chancery-verify", "--root", "root.pem", "--nonce", workflow.NONCE]
+    assert collector.run([*judge, "bad.json"]).returncode == 3
+    assert collector.run([*judge, "good.json"]).returncode == 0
+    collector.openssl("dgst", "-sha256", "-verify", "leaf.pub", "-signature", "signature.bin", "signed.txt")

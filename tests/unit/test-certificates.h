@@ -9,6 +9,7 @@
 #include <openssl/x509v3.h>
 #include <stdbool.h>
 
+#include "dsa-key.h"
 #include "openssl-util.h"
 
 typedef struct TestCertificate {
@@ -25,6 +26,8 @@ static inline EVP_PKEY *pki_key(const char *algorithm)
         return EVP_RSA_gen(2048);
     if (streq(algorithm, "rsa1024"))
         return EVP_RSA_gen(1024);
+    if (streq(algorithm, "dsa"))
+        return dsa_test_key();
     if (streq(algorithm, "ed25519"))
         return EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
     return EVP_EC_gen(streq(algorithm, "ecdsanistp256")   ? "P-256"

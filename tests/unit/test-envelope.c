@@ -10,7 +10,8 @@ static void test_algorithms(void **state)
     assert_null(envelope_algorithm("rsa", "sha1"));
     assert_null(envelope_algorithm("rsa", ""));
     assert_null(envelope_algorithm("ed25519", "sha256"));
-    assert_null(envelope_algorithm("dsa", "sha256"));
+    assert_string_equal(envelope_algorithm("dsa", "sha256"), "DSA256");
+    assert_null(envelope_algorithm("dsa", "sha384"));
     assert_string_equal(envelope_algorithm("rsa", "sha256"), "RS256");
     assert_string_equal(envelope_algorithm("ecdsanistp384", "sha384"), "ES384");
     assert_string_equal(envelope_algorithm("ecdsanistp521", "sha512"), "ES512");

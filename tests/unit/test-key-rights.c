@@ -26,7 +26,7 @@ static void test_nothing_is_named(void **state)
         "{}",
         "{\"trustpoint\": {}}",
         "{\"trustpoint\": {\"a\": {}}}",
-        "{\"trustpoint\": {\"a\": {\"keypair\": {\"algorithm\": \"dsa\", \"label\": \"x\"}}}}",
+        "{\"trustpoint\": {\"a\": {\"ca-keypair\": {\"algorithm\": \"dsa\", \"label\": \"x\"}}}}",
         "{\"trustpoint\": {\"a\": {\"keypair\": {\"algorithm\": \"rsa\", \"label\": \"../x\"}}}}",
         "{\"trustpoint\": {\"a\": {\"keypair\": {\"algorithm\": \"rsa\"}}}}",
         "{\"trustpoint\": {\"a\": {\"keypair\": \"rsa\", \"rsakeypair\": \"x\"}}}",

@@ -510,7 +510,7 @@ static void test_generation_bounds_and_cancel(void **state)
                      -EINVAL);
     assert_int_equal(key_generate(key_algorithm_find("rsa"), RSA_BITS_MAX, yes, NULL, &pkey),
                      -ECANCELED);
-    assert_int_equal(key_generate(key_algorithm_find("dsa"), 2048, NULL, NULL, &pkey), -EINVAL);
+    assert_int_equal(key_generate(key_algorithm_find("dsa"), 3072, NULL, NULL, &pkey), -EINVAL);
     assert_null(key_algorithm_find("RSA"));
 }
 

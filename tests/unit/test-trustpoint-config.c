@@ -180,7 +180,8 @@ static void test_refused(void **state)
         {SEED_KEYS
          "'enrollment':{'url':'self'},'subject-name':'CN=a','subject-name-ca-certificate':'CN=a'",
          "subject-name ca-certificate", "different subject names"},
-        {"'keypair':{'algorithm':'dsa','label':'a'}", "keypair", "no key algorithm 'dsa'"},
+        {"'keypair':{'algorithm':'dss','label':'a'}", "keypair", "no key algorithm 'dss'"},
+        {"'ca-keypair':{'algorithm':'dsa','label':'a'}", "ca-keypair", "signed with a dsa key"},
         {"'keypair':{'algorithm':'rsa','label':'../a'}", "keypair", "letters, digits"},
         {"'keypair':{'algorithm':'rsa'}", "keypair", "label"},
         {"'keypair':'rsa a'", "keypair", "not known"},

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "dsa-key.h"
 #include "envelope-input.h"
 #include "json-util.h"
 #include "secure-memory.h"
@@ -20,6 +21,7 @@ typedef struct Fixture {
     Store *store;
     KeyRights *rights;
     Key *root, *leaf, *other, *pairs;
+    Key *small, *old; /* dsa, of 1024 and of 2048 bits */
 } Fixture;
 
 typedef struct Bytes {
@@ -33,17 +35,23 @@ static void bytes_done(Bytes *b)
 }
 #define _cleanup_bytes_ _cleanup_(bytes_done)
 
-static Key *add_key(Store *store, const char *algorithm, const char *label)
+static Key *add_pair(Store *store, const char *algorithm, const char *label, EVP_PKEY *pkey)
 {
     const KeyAlgorithm *a = key_algorithm_find(algorithm);
-    EVP_PKEY *pkey = NULL;
     Key *key = NULL;
 
-    assert_int_equal(key_generate(a, 1024, NULL, NULL, &pkey), 0);
     assert_int_equal(key_new(a, label, KEY_USAGE_GENERAL, 0, pkey, &key), 0);
     assert_true(store_publish(store, key) >= 0);
     key_unref(key);
     return store_find(store, algorithm, label);
+}
+
+static Key *add_key(Store *store, const char *algorithm, const char *label)
+{
+    EVP_PKEY *pkey = NULL;
+
+    assert_int_equal(key_generate(key_algorithm_find(algorithm), 1024, NULL, NULL, &pkey), 0);
+    return add_pair(store, algorithm, label, pkey);
 }
 
 static Key *add_usage_keys(Store *store, const char *label)
@@ -73,7 +81,10 @@ static int setup(void **state)
         "\"leaf\"},"
         " \"ca-keypair\": {\"algorithm\": \"rsa\", \"label\": \"root\"}},"
         "\"core\": {\"keypair\": {\"algorithm\": \"ed25519\", \"label\": \"other\"}},"
-        "\"usage\": {\"keypair\": {\"algorithm\": \"rsa\", \"label\": \"pairs\"}}}}";
+        "\"usage\": {\"keypair\": {\"algorithm\": \"rsa\", \"label\": \"pairs\"}},"
+        "\"small\": {\"keypair\": {\"algorithm\": \"dsa\", \"label\": \"small\"}},"
+        "\"old\": {\"keypair\": {\"algorithm\": \"dsa\", \"label\": \"old\"},"
+        " \"ca-keypair\": {\"algorithm\": \"dsa\", \"label\": \"old\"}}}}";
     _cleanup_json_ json_object *o = NULL;
     static Fixture f;
     Kek *kek = NULL;
@@ -86,6 +97,8 @@ static int setup(void **state)
     f.root = add_key(f.store, "rsa", "root");
     f.leaf = add_key(f.store, "ecdsanistp256", "leaf");
     f.other = add_key(f.store, "ed25519", "other");
+    f.small = add_key(f.store, "dsa", "small");
+    f.old = add_pair(f.store, "dsa", "old", dsa_test_key());
     f.pairs = add_usage_keys(f.store, "pairs");
     assert_int_equal(json_parse(section, STRLEN(section), &o), 0);
     assert_int_equal(key_rights_new(o, &f.rights), 0);
@@ -248,6 +261,31 @@ static void test_request(void **state)
                                good.size, NULL, NULL),
                      0);
     assert_int_equal(sign(f, f->other, PURPOSE_CERTIFICATE_REQUEST, &ed25519), 0);
+}
+
+/* DSA is for envelopes and what leads to them: of 2048 bits, over SHA-256. */
+static void test_dsa(void **state)
+{
+    static const Purpose others[] = {PURPOSE_CERTIFICATE, PURPOSE_SCEP_CERTIFICATE,
+                                     PURPOSE_SCEP,        PURPOSE_TLS_CLIENT,
+                                     PURPOSE_TLS,         PURPOSE_SSH,
+                                     PURPOSE_SCEP_DECRYPT};
+    Fixture *f = *state;
+    _cleanup_bytes_ Bytes small = request_finish(request_new(f->small)),
+                          good = request_finish(request_new(f->old));
+    const char *reason = NULL;
+
+    assert_int_equal(sign_full(f, f->small, PURPOSE_CERTIFICATE_REQUEST, DIGEST_SHA256, small.data,
+                               small.size, NULL, &reason),
+                     -EPERM);
+    assert_string_equal(reason, "a dsa key of less than 2048 bits signs nothing");
+    for (size_t i = 0; i < ELEMENTSOF(others); i++)
+        assert_int_equal(sign(f, f->old, others[i], &good), -EPERM);
+    assert_int_equal(sign_full(f, f->old, PURPOSE_CERTIFICATE_REQUEST, DIGEST_SHA512, good.data,
+                               good.size, NULL, NULL),
+                     -EINVAL);
+    assert_int_equal(sign(f, f->old, PURPOSE_CERTIFICATE_REQUEST, &small), -EPERM);
+    assert_int_equal(sign(f, f->old, PURPOSE_CERTIFICATE_REQUEST, &good), 0);
 }
 
 static void test_request_damaged(void **state)
@@ -775,6 +813,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_request),
         cmocka_unit_test(test_usage_keys),
+        cmocka_unit_test(test_dsa),
         cmocka_unit_test(test_request_damaged),
         cmocka_unit_test(test_request_content),
         cmocka_unit_test(test_request_attribute_twice),

@@ -93,6 +93,7 @@ static void test_good(void **state)
         {"ecdsanistp384", "sha384"},
         {"ecdsanistp521", "sha512"},
         {"ed25519", ""},
+        {"dsa", "sha256"},
     };
 
     for (size_t i = 0; i < ELEMENTSOF(algorithms); i++) {
@@ -222,8 +223,8 @@ static void test_header(void **state)
 /* The header says what it likes about the algorithm; the key decides. */
 static void test_algorithm(void **state)
 {
-    static const char *const wrong[] = {"none",  "HS256", "HS384", "RS256", "PS384",
-                                        "ES256", "ES512", "EdDSA", "es384", ""};
+    static const char *const wrong[] = {"none",  "HS256", "HS384", "RS256",  "PS384", "ES256",
+                                        "ES512", "EdDSA", "es384", "DSA256", ""};
     uint8_t digest[32];
     _cleanup_free_ char *thumbprint = NULL,
                         *certificate = base64_encode(leaf.der, (size_t)leaf.der_size);
