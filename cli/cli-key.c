@@ -103,8 +103,9 @@ static int ask_modulus(Cli *cli, bool usage_keys, uint32_t *ret)
 
 static int ask_dsa_modulus(Cli *cli, uint32_t *ret)
 {
-    cli_say(cli, "  Choose the size of your DSA key modulus. Modulus size can be 512, 768, 1024, or "
-                 "2048 bits. Choosing a key modulus greater than 512 may take a few minutes.\n\n");
+    cli_say(cli,
+            "  Choose the size of your DSA key modulus. Modulus size can be 512, 768, 1024, "
+            "or 2048 bits. Choosing a key modulus greater than 512 may take a few minutes.\n\n");
     for (;;) {
         _cleanup_free_ char *answer = NULL;
         int r = cli_ask(cli, "How many bits in the modulus [1024]: ", "1024", &answer);
