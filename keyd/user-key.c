@@ -9,6 +9,7 @@
 #include "der.h"
 #include "json-util.h"
 #include "openssl-util.h"
+#include "ssh-wire.h"
 
 #define SSH_RSA "ssh-rsa"
 #define SSH_RSA_SIZE STRLEN(SSH_RSA)
@@ -78,21 +79,13 @@ static int blob_read(DerSpan blob, BIGNUM **ret_n, BIGNUM **ret_e)
     return 0;
 }
 
-static uint8_t *put_string(uint8_t *p, const void *data, size_t size)
-{
-    const uint8_t length[4] = {(uint8_t)(size >> 24), (uint8_t)(size >> 16), (uint8_t)(size >> 8),
-                               (uint8_t)size};
-
-    return mempcpy(mempcpy(p, length, sizeof length), data, size);
-}
-
 static uint8_t *put_number(uint8_t *p, const BIGNUM *n)
 {
     uint8_t bytes[USER_KEY_BITS_MAX / 8 + 1] = {0};
     int size = BN_bn2bin(n, bytes + 1);
 
-    return bytes[1] & 0x80 ? put_string(p, bytes, (size_t)size + 1)
-                           : put_string(p, bytes + 1, (size_t)size);
+    return bytes[1] & 0x80 ? ssh_put_string(p, bytes, (size_t)size + 1)
+                           : ssh_put_string(p, bytes + 1, (size_t)size);
 }
 
 static int blob_write(const BIGNUM *n, const BIGNUM *e, UserKey *k)
@@ -101,7 +94,7 @@ static int blob_write(const BIGNUM *n, const BIGNUM *e, UserKey *k)
     if (!k->blob)
         return -ENOMEM;
     k->blob_size =
-        (size_t)(put_number(put_number(put_string(k->blob, SSH_RSA, SSH_RSA_SIZE), e), n) -
+        (size_t)(put_number(put_number(ssh_put_string(k->blob, SSH_RSA, SSH_RSA_SIZE), e), n) -
                  k->blob);
     return 0;
 }

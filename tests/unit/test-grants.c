@@ -15,6 +15,7 @@
 #include "json-util.h"
 #include "secure-memory.h"
 #include "ssh-input.h"
+#include "ssh-wire.h"
 #include "tls-input.h"
 #include "typed-sign.h"
 
@@ -223,7 +224,7 @@ static void request(Output *o, const Key *key, const char *method, const char *a
     put_text(o, method);
     o->data[o->size++] = 1;
     put_text(o, algorithm);
-    assert_int_equal(ssh_blob(key, blob, &size), 0);
+    assert_int_equal(ssh_public_blob(key->pkey, blob, &size), 0);
     put(o, blob, size);
 }
 
