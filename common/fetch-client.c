@@ -314,6 +314,8 @@ static int request_to_json(const FetchRequest *request, json_object **ret)
         r = add(o, "trust-anchors", json_object_new_boolean(1));
     if (r >= 0 && request->etag)
         r = add(o, "etag", json_object_new_string(request->etag));
+    if (r >= 0 && request->probe)
+        r = add(o, "probe", json_object_new_boolean(true));
     if (r < 0)
         return r;
     *ret = TAKE_PTR(o);

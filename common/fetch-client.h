@@ -8,8 +8,8 @@
  * object, and with a sealed memory file that holds the body when there is one, and ends.
  *
  * Request: "url", "size-max", "timeout-seconds", and where needed "body" with "content-type",
- * "trust-anchors", and "etag". Reply: "status", "body", and "content-type" and "etag" when the
- * server sent them; or "error" (invalid, unreachable, too-large, failed) and "message". */
+ * "trust-anchors", "probe", and "etag". Reply: "status", "body", and "content-type" and "etag" when
+ * the server sent them; or "error" (invalid, unreachable, too-large, failed) and "message". */
 #pragma once
 
 #include <json-c/json.h>
@@ -37,6 +37,9 @@ typedef struct FetchRequest {
     const char *trust_anchors; /* PEM; needed for https */
     size_t size_max;           /* of the reply's body; at most 64 MiB */
     unsigned timeout_seconds;  /* for the whole transaction; 5 to 300 */
+    bool probe; /* nothing is sent: the answer's body is what the https server shows, PEM, leaf
+                   first, which has proved that it has the leaf's key; nothing is verified, and no
+                   trust anchors are needed */
     const char *etag; /* of what the caller has: status 304 and no body when it is still that; http
                          and https only; may be NULL */
 } FetchRequest;

@@ -261,6 +261,7 @@ int enrollment1_method_clear(sd_bus_message *m, void *userdata, sd_bus_error *re
     if (r < 0)
         return log_error_errno(r, "Failed to remove the certificates of trustpoint %s: %m",
                                t->name);
+    export_certificates(manager, t);
     if (any)
         log_removed(m, t);
     for (size_t role = 0; role < ROLE_MAX; role++)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* chancery-enrolld: trustpoints and their certificates. */
+#include <fcntl.h>
 #include <openssl/crypto.h>
 #include <time.h>
 
@@ -80,6 +81,16 @@ static int open_state(Manager *m)
     return 0;
 }
 
+/* Without it no service finds anything, and everything else goes on. */
+static void open_runtime(Manager *m)
+{
+    const char *path = getenv("RUNTIME_DIRECTORY");
+
+    m->runtime_fd = path ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW) : -1;
+    if (m->runtime_fd < 0)
+        log_warning("There is no runtime folder: certificates are in no files");
+}
+
 static void stop(void *userdata)
 {
     Manager *m = userdata;
@@ -90,6 +101,8 @@ static void stop(void *userdata)
     sd_event_source_disable_unref(m->recheck);
     sd_event_source_disable_unref(m->polls);
     sd_bus_slot_unref(m->keys_changed);
+    if (m->runtime_fd >= 0)
+        (void)close(m->runtime_fd);
     expiry_notices_done(&m->notices);
     trustpoints_done(&m->trustpoints);
     keyd_provider_context_free(m->context);
@@ -113,6 +126,7 @@ static int start(Server *server, void **ret)
         return -ENOMEM;
     m->server = server;
     m->trustpoints.state_fd = -EBADF;
+    m->runtime_fd = -EBADF;
     /* No configuration of the system's OpenSSL: what is accepted here does not depend on it. */
     if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
         return -EIO;
@@ -125,6 +139,7 @@ static int start(Server *server, void **ret)
     r = open_state(m);
     if (r < 0)
         return r;
+    open_runtime(m);
     r = jobs_init(server);
     if (r >= 0)
         r = manager_bus_init(m);
@@ -143,6 +158,10 @@ static int start(Server *server, void **ret)
 
 static int ready(Server *server, void *userdata)
 {
+    const Manager *m = userdata;
+
+    for (const Trustpoint *t = m->trustpoints.first; t; t = t->next)
+        export_certificates(userdata, t);
     key_watch_check(userdata);
     expiry_watch_run(userdata);
     return config_owner_fetch(server);
@@ -150,6 +169,7 @@ static int ready(Server *server, void *userdata)
 
 static const SandboxPath paths[] = {
     {"$STATE_DIRECTORY", SANDBOX_READ_WRITE},
+    {"$RUNTIME_DIRECTORY", SANDBOX_READ_WRITE},
     SANDBOX_USER_NAMES,
     {NULL, SANDBOX_READ},
 };

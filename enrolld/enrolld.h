@@ -16,6 +16,7 @@ typedef struct Manager {
     OSSL_LIB_CTX *context; /* has keyd's provider */
     Trustpoints trustpoints;
     ExpiryNotices notices;
+    int runtime_fd;          /* where services find certificates; negative: nowhere */
     char *serial_number;     /* the router's */
     char *hostname, *domain; /* NULL when not configured */
     sd_event_source *tick, *recheck;
@@ -59,7 +60,8 @@ int enrollment_next_pair(Job *job, const KeyName *name, KeyName ret[REQUESTS_MAX
 int enrollment_sign_failed(Job *job, int r, const char *what);
 /* Afterwards, when a certificate is in place: journal, signals. existed: it replaces another one.
  */
-void enrollment_installed(Manager *m, const Trustpoint *t, CertificateRole role, bool existed,
+#define ENROLLMENT_RENEWER "enrolld"
+void enrollment_installed(Manager *m, Trustpoint *t, CertificateRole role, bool existed,
                           const char *user);
 
 /* Into the result of a job. */
@@ -98,6 +100,12 @@ int scep_enroll(Manager *m, Trustpoint *t, const char *fqdn, const EnrollOptions
                 sd_bus_message *message, sd_bus_error *reterr_error);
 /* To be called when there are other requests, or other configurations, than before. */
 void scep_schedule(Manager *m);
+
+/* For the services that use it: writes the files that they read. After each change. */
+void export_certificates(Manager *m, const Trustpoint *t);
+/* The same, and they are reloaded and looked at, when the router's certificate has come in another
+ * way than by renewal. */
+void replacement_tell(Manager *m, Trustpoint *t);
 
 /* replacement.c: a renewed certificate takes its place; or goes on to, after a restart. */
 int replacement_start(Manager *m, Trustpoint *t);

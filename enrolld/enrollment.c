@@ -254,7 +254,7 @@ static int run(Job *job, void *data)
 
 /* --- Afterwards ------------------------------------------------------------------------------- */
 
-void enrollment_installed(Manager *m, const Trustpoint *t, CertificateRole role, bool existed,
+void enrollment_installed(Manager *m, Trustpoint *t, CertificateRole role, bool existed,
                           const char *user)
 {
     static const LogEvent event = {LOG_CERT_INSTALLED};
@@ -271,7 +271,11 @@ void enrollment_installed(Manager *m, const Trustpoint *t, CertificateRole role,
     else
         announce_certificate_added(m, t, role);
     announce_trustpoint_changed(m, t);
+    export_certificates(m, t);
     expiry_watch_run(m);
+    /* What was renewed is told to the services in steps. */
+    if (role == ROLE_ROUTER && !streq(user, ENROLLMENT_RENEWER))
+        replacement_tell(m, t);
 }
 
 int enrollment_report(Job *job, const Trustpoint *t, CertificateRole role)

@@ -2,6 +2,8 @@
 /* A renewed certificate takes the place of the one before, together with its key when it is for a
  * new one. The job goes from one step to the next, each of which may be repeated: what a process
  * that was killed has left undone, the next one finds in the record and goes on with. */
+#include "consumer-names.h"
+#include "consumers.h"
 #include "enrolld.h"
 #include "errors.h"
 #include "job.h"
@@ -15,12 +17,16 @@ typedef struct ReplacementJob {
     char *trustpoint;
     Replacement step;
     bool finalizing; /* of a trial: it has proved itself */
+    bool tell_only;  /* there is nothing to go back to */
+    char **reload, **probe;
+    void *der; /* what has to be shown */
+    size_t size;
     KeyName key;
     bool changes_key;
     unsigned char *public_key; /* of the key that is to be the current one */
     int public_key_size;
     int result; /* of what the worker did */
-    char reason[512];
+    char reason[CONSUMER_REASON_SIZE];
 } ReplacementJob;
 
 static void replacement_job_free(void *data)
@@ -32,6 +38,9 @@ static void replacement_job_free(void *data)
     free(j->trustpoint);
     key_name_done(&j->key);
     OPENSSL_free(j->public_key);
+    consumers_free(j->reload);
+    consumers_free(j->probe);
+    free(j->der);
     free(j);
 }
 
@@ -63,6 +72,50 @@ static int change_run(Job *job, void *data)
         r = keyd_rotation_undo(j->key.algorithm, j->key.label, j->public_key,
                                (size_t)j->public_key_size);
     return failed(j, r);
+}
+
+/* Everybody is told, even when somebody cannot be. */
+static int reload_all(ReplacementJob *j)
+{
+    char reason[CONSUMER_REASON_SIZE];
+    int error = 0;
+
+    for (char **unit = j->reload; unit && *unit; unit++) {
+        int r = consumer_reload(*unit, error < 0 ? reason : j->reason);
+
+        error = error < 0 ? error : r;
+    }
+    return error;
+}
+
+/* The services are told, and have to show it. */
+static int trial_run(Job *job, void *data)
+{
+    ReplacementJob *j = data;
+    int r = reload_all(j);
+
+    for (char **address = j->probe; r >= 0 && address && *address; address++)
+        r = consumer_probe(*address, j->der, j->size, job_cancel_fd(job), j->reason);
+    if (r == -ECANCELED)
+        return r;
+    j->result = r;
+    if (r >= 0)
+        j->reason[0] = '\0';
+    return 0;
+}
+
+/* The previous one is back, as far as they are concerned as well. What they say to that is of no
+ * consequence. */
+static int tell_run(Job *job, void *data)
+{
+    ReplacementJob *j = data;
+    char why[CONSUMER_REASON_SIZE];
+
+    (void)snprintf(why, sizeof(why), "%s", j->reason);
+    (void)reload_all(j);
+    (void)snprintf(j->reason, sizeof(j->reason), "%s", why);
+    j->result = 0;
+    return 0;
 }
 
 static int finalize_run(Job *job, void *data)
@@ -100,7 +153,7 @@ static int write_down(ReplacementJob *j, Trustpoint *t)
         return j->result < 0 ? j->result : trustpoint_replaced(set, t);
     case REPLACEMENT_TRIAL:
         if (!j->finalizing)
-            return 0;
+            return j->result < 0 ? trustpoint_undo(set, t) : 0;
         return j->result < 0 ? j->result : trustpoint_finalized(set, t);
     case REPLACEMENT_UNDO:
         /* There is no way back: what is there stays. */
@@ -137,16 +190,66 @@ static int set_step(ReplacementJob *j, const Trustpoint *t)
         t->record.staged ? t->record.staged : t->record.certificates[ROLE_ROUTER];
 
     j->step = trustpoint_replacement(t);
-    j->finalizing = false;
     j->changes_key = trustpoint_replaces_key(t);
-    j->reason[0] = '\0';
     if (j->step == REPLACEMENT_NONE)
         return 0;
     OPENSSL_free(j->public_key);
     j->public_key = NULL;
     key_name_done(&j->key);
     j->public_key_size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(to->x509), &j->public_key);
-    return j->public_key_size <= 0 ? -ENOMEM : key_name_copy(&to->key, &j->key);
+    if (j->public_key_size <= 0)
+        return -ENOMEM;
+    free(j->der);
+    j->size = to->size;
+    j->der = malloc(to->size);
+    if (!j->der)
+        return -ENOMEM;
+    memcpy(j->der, to->der, to->size);
+    return key_name_copy(&to->key, &j->key);
+}
+
+typedef int (*run_t)(Job *job, void *data);
+
+/* A trial has two parts: first it is one, then what is no longer needed goes. */
+static run_t run_of(const ReplacementJob *j)
+{
+    if (j->step == REPLACEMENT_TRIAL)
+        return j->finalizing ? finalize_run : trial_run;
+    return change_run;
+}
+
+static void log_installed(Manager *m, Trustpoint *t, Replacement step, const char *reason)
+{
+    if (step == REPLACEMENT_STAGED)
+        enrollment_installed(m, t, ROLE_ROUTER, true, ENROLLMENT_RENEWER);
+    else if (step == REPLACEMENT_TRIAL && reason[0]) {
+        log_undone(t, reason);
+        announce_certificate_changed(m, t, ROLE_ROUTER, true);
+        announce_trustpoint_changed(m, t);
+        export_certificates(m, t);
+    }
+}
+
+static int give_up(ReplacementJob *j, Trustpoint *t, int error)
+{
+    t->renew_at = 0;
+    later(j, t, error);
+    end(j, t);
+    return error;
+}
+
+static int finish(ReplacementJob *j, Trustpoint *t)
+{
+    t->poll_at = t->renew_at = 0;
+    end(j, t);
+    return 0;
+}
+
+static int tell_done(ReplacementJob *j, Trustpoint *t, int r)
+{
+    if (r >= 0 && j->result < 0)
+        log_warning("Trustpoint %s has another certificate: %s", t->name, j->reason);
+    return finish(j, t);
 }
 
 static int done(Job *job, void *data, int r)
@@ -154,34 +257,35 @@ static int done(Job *job, void *data, int r)
     ReplacementJob *j = data;
     Manager *m = j->manager;
     Trustpoint *t = trustpoint_find(&m->trustpoints, j->trustpoint);
+    bool succeeded = j->result >= 0, finalized = j->finalizing;
     Replacement step = j->step;
 
+    if (j->tell_only)
+        return tell_done(j, t, r);
     if (r >= 0)
         r = write_down(j, t);
-    if (r < 0) {
-        t->renew_at = 0;
-        later(j, t, r);
-        end(j, t);
-        return r;
-    }
-    if (step == REPLACEMENT_STAGED && j->result >= 0)
-        enrollment_installed(m, t, ROLE_ROUTER, true, "enrolld");
-    else if (step == REPLACEMENT_UNDO) {
-        log_undone(t, j->reason);
-        announce_certificate_changed(m, t, ROLE_ROUTER, true);
-    }
+    if (r < 0)
+        return give_up(j, t, r);
+    if (succeeded || step == REPLACEMENT_TRIAL)
+        log_installed(m, t, step, j->reason);
     r = set_step(j, t);
-    if (r < 0 || j->step == REPLACEMENT_NONE) {
-        t->poll_at = t->renew_at = 0;
-        end(j, t);
-        return r;
+    if (r < 0)
+        return give_up(j, t, r);
+    j->finalizing = step == REPLACEMENT_TRIAL && !finalized && succeeded;
+    j->result = 0;
+    if (j->step != REPLACEMENT_NONE) {
+        job_then(job, run_of(j));
+        return 0;
     }
-    j->finalizing = j->step == REPLACEMENT_TRIAL;
-    job_then(job, j->finalizing ? finalize_run : change_run);
+    if (step != REPLACEMENT_UNDO)
+        return finish(j, t);
+    /* With its key back, the services can have the previous one again. */
+    j->tell_only = true;
+    job_then(job, tell_run);
     return 0;
 }
 
-int replacement_start(Manager *m, Trustpoint *t)
+static int job_new(Manager *m, Trustpoint *t, ReplacementJob **ret)
 {
     _cleanup_(replacement_job_freep) ReplacementJob *j = calloc(1, sizeof(*j));
     int r;
@@ -191,16 +295,67 @@ int replacement_start(Manager *m, Trustpoint *t)
     j->manager = m;
     j->trustpoint = strdup(t->name);
     r = j->trustpoint ? set_step(j, t) : -ENOMEM;
-    if (r < 0 || j->step == REPLACEMENT_NONE)
+    if (r >= 0)
+        r = consumers_copy(t->config ? t->config->reload : NULL, &j->reload);
+    if (r >= 0)
+        r = consumers_copy(t->config ? t->config->probe : NULL, &j->probe);
+    if (r < 0)
         return r;
-    j->finalizing = j->step == REPLACEMENT_TRIAL;
-    r = job_start_internal(m->server, &(JobWork){.kind = "replace",
-                                                 .run = j->finalizing ? finalize_run : change_run,
-                                                 .done = done,
-                                                 .free_data = replacement_job_free,
-                                                 .data = j});
-    TAKE_PTR(j);
+    *ret = TAKE_PTR(j);
+    return 0;
+}
+
+/* Takes over the job. */
+static int start(Manager *m, Trustpoint *t, ReplacementJob *j, run_t run)
+{
+    int r = job_start_internal(m->server, &(JobWork){.kind = "replace",
+                                                     .run = run,
+                                                     .done = done,
+                                                     .free_data = replacement_job_free,
+                                                     .data = j});
+
     if (r >= 0)
         t->busy = true;
     return r;
+}
+
+int replacement_start(Manager *m, Trustpoint *t)
+{
+    ReplacementJob *j;
+    int r = job_new(m, t, &j);
+
+    return r < 0 ? r : start(m, t, j, run_of(j));
+}
+
+void replacement_tell(Manager *m, Trustpoint *t)
+{
+    const StoredCertificate *c = trustpoint_certificate(t, ROLE_ROUTER);
+    ReplacementJob *j;
+    int r;
+
+    if (!c || t->busy || !t->config || (!t->config->reload && !t->config->probe))
+        return;
+    r = job_new(m, t, &j);
+    if (r >= 0) {
+        j->tell_only = true;
+        j->size = c->size;
+        free(j->der);
+        j->der = malloc(c->size);
+        if (j->der)
+            memcpy(j->der, c->der, c->size);
+        r = start(m, t, j, trial_run);
+    }
+    if (r < 0)
+        log_warning_errno(r, "Failed to tell the services of trustpoint %s, ignoring: %m", t->name);
+}
+
+void export_certificates(Manager *m, const Trustpoint *t)
+{
+    int r = m->runtime_fd < 0 ? 0 : consumers_export(m->runtime_fd, t);
+
+    if (r < 0)
+        log_warning_errno(r,
+                          "Failed to write the certificates of trustpoint %s for services, "
+                          "ignoring: %m",
+                          t->name);
 }

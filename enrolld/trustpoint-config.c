@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <strings.h>
 
+#include "consumer-names.h"
 #include "csr.h"
 #include "fetch-client.h"
 #include "json-util.h"
@@ -490,6 +491,34 @@ static void read_revocation(Reader *reader, json_object *o, TrustpointConfig *co
         copy_string(reader, url, &config->query_url);
 }
 
+static void read_consumers(Reader *reader, json_object *o, const char *member,
+                           bool (*is_valid)(const char *text), const char *words, const char *wrong,
+                           char ***ret)
+{
+    json_object *renewal, *list;
+    char **strings;
+    size_t n = 0;
+
+    if (json_get_object(o, "renewal", &renewal) < 0 || json_get_array(renewal, member, &list) < 0)
+        return;
+    if (json_object_array_length(list) > CONSUMERS_MAX) {
+        problem(reader, words, NULL, "can be there %u times at most", CONSUMERS_MAX);
+        return;
+    }
+    strings = *ret = calloc(CONSUMERS_MAX + 1, sizeof(*strings));
+    for (size_t i = 0; strings && reader->error >= 0 && i < json_object_array_length(list); i++) {
+        json_object *item = json_object_array_get_idx(list, i);
+        const char *text = json_object_get_string(item);
+
+        if (!json_object_is_type(item, json_type_string) || !is_valid(text))
+            problem(reader, words, text, "%s", wrong);
+        else if (!(strings[n++] = strdup(text)))
+            reader->error = -ENOMEM;
+    }
+    if (!strings)
+        reader->error = -ENOMEM;
+}
+
 static void read_digest(Reader *reader, json_object *o, TrustpointConfig *config)
 {
     static const char *const digests[] = {"sha256", "sha384", "sha512"};
@@ -637,6 +666,7 @@ static void read_all(Reader *reader, json_object *o, TrustpointConfig *config)
         "renewal-message-type",
         "crl-optional",
         "query-url",
+        "renewal",
         NULL,
     };
 
@@ -658,6 +688,11 @@ static void read_all(Reader *reader, json_object *o, TrustpointConfig *config)
     (void)json_get_bool(o, "skip-challenge-password", &config->skip_challenge);
     read_renewal(reader, o, config);
     read_revocation(reader, o, config);
+    read_consumers(reader, o, "reload", consumer_unit_is_valid, "renewal reload",
+                   "is not the name of a service, such as nginx.service", &config->reload);
+    read_consumers(reader, o, "probe", consumer_address_is_valid, "renewal probe",
+                   "is not HOST:PORT, such as www.example.com:443 or [2001:db8::1]:443",
+                   &config->probe);
     check_self(reader, config);
     check_external(reader, o, config);
 }
@@ -743,6 +778,8 @@ TrustpointConfig *trustpoint_config_free(TrustpointConfig *config)
     free(config->address);
     free(config->alternative_names);
     free(config->query_url);
+    consumers_free(config->reload);
+    consumers_free(config->probe);
     free(config);
     return NULL;
 }

@@ -68,6 +68,8 @@ typedef struct TrustpointConfig {
     bool skip_challenge;
     unsigned auto_enroll;      /* percent of the lifetime; 0: not renewed by itself */
     bool regenerate;           /* with a new key */
+    char **reload, **probe;    /* units, and HOST:PORT, when there is another certificate; NULL or
+                                  ended    by NULL */
     bool renew_by_certificate; /* the certificate that is there signs the request for the next */
     RequestRetry retry;
     KeyName keypair, ca_keypair;          /* without a line, of the one: the default RSA key */

@@ -125,9 +125,9 @@ static int read_descriptors(const int *fds, bool has_body, bool has_anchors, Req
 int request_parse(json_object *o, const int *fds, size_t n_fds, Request **ret,
                   const char **ret_reason)
 {
-    static const char *const members[] = {
-        "url",  "size-max", "timeout-seconds", "body", "content-type", "trust-anchors",
-        "etag", NULL};
+    static const char *const members[] = {"url",  "size-max",     "timeout-seconds",
+                                          "body", "content-type", "trust-anchors",
+                                          "etag", "probe",        NULL};
     _cleanup_(request_freep) Request *request = calloc(1, sizeof *request);
     bool has_body, has_anchors;
     int r;
@@ -138,6 +138,8 @@ int request_parse(json_object *o, const int *fds, size_t n_fds, Request **ret,
         return refuse(ret_reason, "it has members that are not known");
     if (parse_flag(o, "body", &has_body) < 0 || parse_flag(o, "trust-anchors", &has_anchors) < 0)
         return refuse(ret_reason, "\"body\" or \"trust-anchors\" is there and not true");
+    if (parse_flag(o, "probe", &request->probe) < 0 || (request->probe && n_fds > 0))
+        return refuse(ret_reason, "\"probe\" is there and not true, or something comes with it");
     if (n_fds != (size_t)has_body + (size_t)has_anchors)
         return refuse(ret_reason, "the number of descriptors does not match");
     r = parse_url(o, request, ret_reason);
@@ -151,7 +153,9 @@ int request_parse(json_object *o, const int *fds, size_t n_fds, Request **ret,
         r = read_descriptors(fds, has_body, has_anchors, request, ret_reason);
     if (r < 0)
         return r;
-    if (fetch_url_is_https(request->url) && request->trust_anchors_size == 0)
+    if (request->probe && !fetch_url_is_https(request->url))
+        return refuse(ret_reason, "only https servers show a certificate");
+    if (fetch_url_is_https(request->url) && request->trust_anchors_size == 0 && !request->probe)
         return refuse(ret_reason, "https needs trust anchors");
     if (has_body && !fetch_url_is_http(request->url))
         return refuse(ret_reason, "only http and https have a body to send");

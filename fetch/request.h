@@ -14,6 +14,7 @@ typedef struct Request {
     char *etag;
     void *trust_anchors;
     size_t trust_anchors_size;
+    bool probe;
     size_t size_max;
     unsigned timeout_seconds;
 } Request;

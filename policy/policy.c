@@ -132,8 +132,36 @@ int policy_compile_aaa(const Policy *policy, json_object **ret_section, Aaa **re
     return r;
 }
 
+/* Every "renewal reload" of the trustpoints, as an array; NULL when out of memory, which grants
+ * nothing. */
+static json_object *reload_units(json_object *running)
+{
+    _cleanup_json_ json_object *section = config_section(running, SECTION_TRUSTPOINTS);
+    json_object *trustpoints, *units = json_object_new_array();
+
+    if (!section || !units || json_get_object(section, "trustpoint", &trustpoints) < 0)
+        return units;
+    json_object_object_foreach(trustpoints, name, settings)
+    {
+        json_object *renewal, *list;
+
+        (void)name;
+        if (json_get_object(settings, "renewal", &renewal) < 0 ||
+            json_get_array(renewal, "reload", &list) < 0)
+            continue;
+        for (size_t i = 0; i < json_object_array_length(list); i++) {
+            json_object *unit = json_object_array_get_idx(list, i);
+
+            if (json_object_is_type(unit, json_type_string))
+                (void)json_object_array_add(units, json_object_get(unit));
+        }
+    }
+    return units;
+}
+
 int policy_apply_aaa(Policy *policy, rules_effective_t effective, void *userdata)
 {
+    _cleanup_json_ json_object *units = reload_units(commit_store_running(policy->store));
     _cleanup_(aaa_freep) Aaa *aaa = NULL;
     int r = policy_compile_aaa(policy, NULL, &aaa);
 
@@ -143,7 +171,7 @@ int policy_apply_aaa(Policy *policy, rules_effective_t effective, void *userdata
     r = accounts_apply(policy->accounts, aaa);
     if (r < 0)
         log_error_errno(r, "Failed to write the records of users, some have no account: %m");
-    return rules_update(policy->rules, aaa, effective, userdata);
+    return rules_update(policy->rules, aaa, units, effective, userdata);
 }
 
 static int note_startup(const char *line, const char *reason, void *userdata)

@@ -113,7 +113,30 @@ static void put_grants(FILE *f, const Grants *grants)
             }
 }
 
-char *polkit_rules_render(const Aaa *aaa)
+static const char rules_units_tail[] =
+    "];\n"
+    "    return function(action, subject) {\n"
+    "        if (action.id !== \"org.freedesktop.systemd1.manage-units\" || subject.user !== "
+    "\"" USER_PREFIX "enrolld\")\n"
+    "            return polkit.Result.NOT_HANDLED;\n"
+    "        return action.lookup(\"verb\") === \"reload-or-try-restart\" && "
+    "units.indexOf(action.lookup(\"unit\")) >= 0\n"
+    "            ? polkit.Result.YES : polkit.Result.NO;\n"
+    "    };\n"
+    "})());\n";
+
+/* Services that use a trustpoint's certificate: to be reloaded, and nothing else. */
+static void put_units(FILE *f, json_object *units)
+{
+    fputs("polkit.addRule((function() {\n    var units = [", f);
+    for (size_t i = 0; i < (units ? json_object_array_length(units) : 0); i++) {
+        fputs(i > 0 ? ", " : "", f);
+        put_quoted(f, json_object_get_string(json_object_array_get_idx(units, i)));
+    }
+    fputs(rules_units_tail, f);
+}
+
+char *polkit_rules_render(const Aaa *aaa, json_object *units)
 {
     _cleanup_free_ char *text = NULL;
     size_t size;
@@ -147,6 +170,7 @@ char *polkit_rules_render(const Aaa *aaa)
     fputs("    ];\n", f);
     fputs(rules_hostname, f);
     fputs(rules_tail, f);
+    put_units(f, units);
     return fclose(f) == 0 ? TAKE_PTR(text) : NULL;
 }
 

@@ -5,7 +5,9 @@
 #include "aaa.h"
 
 /* The file's content; the caller frees. */
-char *polkit_rules_render(const Aaa *aaa);
+/* units: names that chancery-enrolld may have systemd reload, an array of strings; NULL for none.
+ */
+char *polkit_rules_render(const Aaa *aaa, json_object *units);
 
 /* A JSON string that is a string of ECMAScript 5 too, quotes included: nothing but printable ASCII,
  * and nothing that a parser of either could take for its end. text is valid UTF-8. */

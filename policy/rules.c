@@ -123,14 +123,15 @@ Rules *rules_free(Rules *rules)
     return NULL;
 }
 
-int rules_update(Rules *rules, const Aaa *aaa, rules_effective_t effective, void *userdata)
+int rules_update(Rules *rules, const Aaa *aaa, json_object *units, rules_effective_t effective,
+                 void *userdata)
 {
     _cleanup_free_ char *content = NULL;
     int r;
 
     if (!rules->path)
         return 0;
-    content = polkit_rules_render(aaa);
+    content = polkit_rules_render(aaa, units);
     r = content ? polkit_rules_write(rules->path, content) : -ENOMEM;
     if (r < 0)
         log_error_errno(r, "Failed to write %s, users do not hold what is configured: %m",

@@ -331,7 +331,8 @@ static void transaction_apply(Transaction *t, json_object *before)
     int r = 0;
 
     t->pending = 1;
-    if (section_differs(before, t->candidate, SECTION_AAA))
+    if (section_differs(before, t->candidate, SECTION_AAA) ||
+        section_differs(before, t->candidate, SECTION_TRUSTPOINTS))
         r = policy_apply_aaa(policy, on_effective, t);
     if (r > 0)
         t->pending++;

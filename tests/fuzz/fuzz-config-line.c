@@ -61,7 +61,7 @@ static void check_aaa(json_object *root)
 
     assert(r == 0 || r == -EINVAL);
     if (r == 0) {
-        rules = polkit_rules_render(aaa);
+        rules = polkit_rules_render(aaa, NULL);
         assert(rules);
     }
 }

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Renewal with a new key: certificate and key change together, whoever is killed meanwhile; what was sealed before verifies under the one root; nothing
-changes when the new certificate is none. The clock of enrolld goes ahead, so that certificates are due. Each test is one step and needs those before it."""
+"""Renewal with a new key: certificate and key change together, whoever is killed meanwhile; what was sealed before verifies under the one root. Services
+are reloaded, and have to show the new certificate, or the previous pair goes back. The clocks of daemons go ahead, so that certificates are due. Each test is
+one step and needs those before it."""
 
 import json
 import signal
+import subprocess
 import time
 
 import pytest
@@ -23,7 +25,7 @@ def machine(routers, build):
     one.wait_daemons()
     lifetimes = {"lifetime certificate 300": "lifetime certificate 30", "lifetime ca-certificate 367": "lifetime ca-certificate 5000"}
     configure(one, [*workflow.NAMES, *(lifetimes.get(line, line) for line in workflow.TRUSTPOINT)])
-    for label in ("system-root-key", "system-enroll-key"):
+    for label in ("system-root-key", "system-enroll-key exportable"):
         one.chancery(f"crypto key generate rsa {label}", stdin="2048\n")
     one.chancery("crypto ca authenticate system-trustpoint")
     one.run(["chancery", "-c", "crypto ca enroll system-trustpoint"], ADMIN, stdin="yes\nno\n")
@@ -116,3 +118,91 @@ def test_killed_meanwhile(machine):
         assert shown(machine)["router"]["status"] == "Available"
         assert verify(machine, sealed(machine), machine.day).returncode == 0
         wait_for(lambda f=files: key_files(machine) == f, "the other keys to be gone")
+
+
+UNIT = """[Service]
+ExecStart=/usr/bin/openssl s_server -accept 127.0.0.1:8443 -cert {certificate} -key /tmp/front-key.pem -www
+Restart=always
+RestartSec=100ms
+"""
+EXPORTED = "/run/chancery-certificates/system-trustpoint.pem"
+
+
+def private_key(machine, tmp_path):
+    """The service's copy of the exportable key: as CMS for a recipient who is us."""
+    openssl = lambda *words, data=None: subprocess.run(["openssl", *map(str, words)], input=data, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True).stdout  # noqa: E731
+    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=us", "-days", "3650", "-keyout", tmp_path / "k.pem", "-out", tmp_path / "c.pem")
+    text = machine.run(["chancery", "-c", "crypto key export system-enroll-key wrapped"], ADMIN, stdin=(tmp_path / "c.pem").read_text()).stdout
+    cms = text[text.index("-----BEGIN CMS-----"):]
+    plain = openssl("cms", "-decrypt", "-inform", "PEM", "-inkey", tmp_path / "k.pem", data=cms.encode())
+    return openssl("pkey", "-inform", "DER", data=plain) if not plain.startswith(b"-----") else plain
+
+
+def serve(machine, certificate):
+    machine.write("/run/systemd/system/front.service", UNIT.format(certificate=certificate))
+    machine.run("systemctl daemon-reload && systemctl restart front.service")
+    wait_for(lambda: served(machine), "the service")
+
+
+def served(machine):
+    """The serial number that the service shows."""
+    text = machine.run("openssl s_client -connect 127.0.0.1:8443 </dev/null 2>/dev/null | openssl x509 -noout -serial", check=False).stdout
+    return text.strip().partition("=")[2]
+
+
+def serial(machine):
+    return shown(machine)["router"]["serial-number"].replace(":", "")
+
+
+def exported(machine):
+    return machine.output(["openssl", "x509", "-in", EXPORTED, "-noout", "-serial"]).strip().partition("=")[2]
+
+
+def test_lines_that_are_refused(machine):
+    for line, words in (("renewal reload chancery-keyd.service", "not the name of a service"), ("renewal reload front.socket", "not the name of a service"),
+                        ("renewal probe 127.0.0.1", "not HOST:PORT"), ("renewal probe user@host:1", "not HOST:PORT")):
+        with machine.console(ADMIN) as console:
+            console.prompt()
+            for each in ("configure", "crypto ca trustpoint system-trustpoint", line, "commit"):
+                console.command(each)
+            assert words in console.command("show configuration failed"), line
+            console.command("abort")
+
+
+def reload_as_enrolld(machine, unit):
+    words = ["busctl", "call", "org.freedesktop.systemd1", "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager", "ReloadOrTryRestartUnit", "ss",
+             unit, "replace"]
+    return machine.run(words, "chancery-enrolld", check=False).returncode == 0
+
+
+def test_a_service_shows_the_new_one(machine, tmp_path):
+    machine.write("/tmp/front-key.pem", private_key(machine, tmp_path), 0o600)
+    serve(machine, EXPORTED)
+    before = serial(machine)
+    assert served(machine) == exported(machine) == before
+    assert not reload_as_enrolld(machine, "front.service")
+    configure(machine, ["crypto ca trustpoint system-trustpoint", "no auto-enroll", "auto-enroll 50", "renewal reload front.service",
+                        "renewal probe 127.0.0.1:8443"])
+    assert reload_as_enrolld(machine, "front.service") and not reload_as_enrolld(machine, "systemd-journald.service")
+    advance(machine, 18)
+    wait_for(lambda: settled(machine, shown_as(before)), "the renewal")
+    assert served(machine) == exported(machine) == serial(machine) != before
+    assert machine.run(["openssl", "verify", "-partial_chain", "-no_check_time", "-CAfile", EXPORTED.replace(".pem", ".ca"), EXPORTED]).returncode == 0
+
+
+def shown_as(digits):
+    return ":".join(digits[i:i + 2] for i in range(0, len(digits), 2))
+
+
+def test_a_service_does_not(machine):
+    """It goes on with what it has: the previous pair goes back, and the operator is told."""
+    machine.run(["cp", EXPORTED, "/tmp/old.pem"])
+    serve(machine, "/tmp/old.pem")
+    configure(machine, ["crypto ca trustpoint system-trustpoint", "no auto-enroll", "auto-enroll 50 regenerate"])
+    before, key, files = serial(machine), public_key(machine), key_files(machine)
+    advance(machine, 18)
+    wait_for(lambda: "RENEWAL_UNDONE" in machine.journal("enrolld"), "the renewal to be undone")
+    wait_for(lambda: "has failed 1 times" in state(machine)["next-step"], "the previous pair to be back")
+    assert "127.0.0.1:8443 still shows another certificate" in machine.journal("enrolld")
+    assert serial(machine) == exported(machine) == before and public_key(machine) == key and key_files(machine) == files
+    assert verify(machine, sealed(machine), machine.day).returncode == 0

@@ -203,6 +203,7 @@ static void test_quote(void **state)
 static void test_render(void **state)
 {
     _cleanup_(aaa_freep) Aaa *aaa = NULL;
+    _cleanup_json_ json_object *units = NULL;
     _cleanup_free_ char *text = NULL;
     Problems problems = {""};
 
@@ -212,7 +213,11 @@ static void test_render(void **state)
                              "\"constructor\",\"operator\"]}}}",
                              &problems, &aaa),
                      0);
-    text = polkit_rules_render(aaa);
+    units = json_object_new_array();
+    json_object_array_add(units, json_object_new_string("nginx.service"));
+    json_object_array_add(units, json_object_new_string("a\"];x=[\"b"));
+    text = polkit_rules_render(aaa, units);
+    assert_non_null(strstr(text, "var units = [\"nginx.service\", \"a\\u0022];x=[\\u0022b\"];\n"));
     assert_non_null(strstr(text, "[\"constructor\", [\"crypto.execute\"]]\n"));
     assert_non_null(strstr(text, "[\"ann\", [\"constructor\", \"operator\"]]\n"));
     assert_null(strstr(text, "Result.NO "));

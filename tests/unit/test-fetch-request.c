@@ -60,6 +60,10 @@ static void test_refused(void **state)
         "{\"url\":\"http://host/\"," LIMITS ",\"trust-anchors\":1}",
         "{\"url\":\"http://host/\"," LIMITS ",\"content-type\":\"text/plain\"}",
         "{\"url\":\"https://host/\"," LIMITS "}",
+        "{\"url\":\"https://host/\"," LIMITS ",\"probe\":false}",
+        "{\"url\":\"https://host/\"," LIMITS ",\"probe\":1}",
+        "{\"url\":\"http://host/\"," LIMITS ",\"probe\":true}",
+        "{\"url\":\"https://host/\"," LIMITS ",\"probe\":true,\"body\":true}",
     };
     Request *request;
 
@@ -112,6 +116,10 @@ static void test_taken(void **state)
     _cleanup_(request_freep) Request *request = NULL;
     int fds[] = {body, anchors};
 
+    assert_int_equal(
+        parse("{\"url\":\"https://host:443/\"," LIMITS ",\"probe\":true}", NULL, 0, &request), 0);
+    assert_true(request->probe);
+    request = request_free(request);
     assert_int_equal(parse("{\"url\":\"HTTPS://Host:8443/p?q#f\"," LIMITS
                            ",\"body\":true,\"content-type\":\"a/b; c=d\",\"trust-anchors\":true}",
                            fds, 2, &request),
