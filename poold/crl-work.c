@@ -212,45 +212,106 @@ static CrlAttempt *find_attempt(CrlWork *work, const char *url)
     return NULL;
 }
 
-static int download(CrlWork *work, const char *url, unsigned seconds)
+/* Returns 1 with what the server has. name: of the attempt. */
+static int download(CrlWork *work, const char *name, FetchRequest *request, FetchReply *reply,
+                    CrlAttempt **ret_attempt)
 {
-    const FetchRequest request = {
-        .url = url, .size_max = CRL_SIZE_MAX * 3 / 2, .timeout_seconds = seconds};
-    _cleanup_(fetch_reply_done) FetchReply reply = {0};
-    int r = work->fetch(&request, work->cancel_fd, &reply);
+    CrlAttempt *attempt;
+    int r;
 
+    request->timeout_seconds = seconds_left(work);
+    if (!work->fetch || find_attempt(work, name))
+        return 0;
+    if (is_paused(work, name))
+        return miss(work, request->url, "it has failed a short while ago");
+    if (request->timeout_seconds < FETCH_TIMEOUT_MIN || work->n_attempts == CRL_URLS_MAX)
+        return miss(work, request->url, "there was no time left for it");
+    attempt = &work->attempts[work->n_attempts];
+    *attempt = (CrlAttempt){.url = strdup(name)};
+    if (!attempt->url)
+        return -ENOMEM;
+    work->n_attempts++;
+    *ret_attempt = attempt;
+    r = work->fetch(request, work->cancel_fd, reply);
     if (r == -EMSGSIZE)
-        return miss(work, url, "it is too large");
+        return miss(work, request->url, "it is too large");
     if (r == -EHOSTUNREACH)
-        return miss(work, url, "%s", reply.error);
+        return miss(work, request->url, "%s", reply->error);
     if (r < 0)
-        return r == -ENOMEM || r == -ECANCELED ? r : miss(work, url, "%s", strerror(-r));
-    if (reply.status != 200)
-        return miss(work, url, "the server answered with HTTP status %u", reply.status);
-    return take_all(work, url, &reply);
+        return r == -ENOMEM || r == -ECANCELED ? r : miss(work, request->url, "%s", strerror(-r));
+    if (reply->status != 200)
+        return miss(work, request->url, "the server answered with HTTP status %u", reply->status);
+    return 1;
 }
 
 int crl_work_fetch(CrlWork *work, const char *url)
 {
-    unsigned seconds = seconds_left(work);
+    FetchRequest request = {.url = url, .size_max = CRL_SIZE_MAX * 3 / 2};
+    _cleanup_(fetch_reply_done) FetchReply reply = {0};
     CrlAttempt *attempt;
-    int r;
+    int r = download(work, url, &request, &reply, &attempt);
 
-    if (!work->fetch || find_attempt(work, url))
-        return 0;
-    if (is_paused(work, url))
-        return miss(work, url, "it has failed a short while ago");
-    if (seconds < FETCH_TIMEOUT_MIN || work->n_attempts == CRL_URLS_MAX)
-        return miss(work, url, "there was no time left for it");
-    attempt = &work->attempts[work->n_attempts];
-    *attempt = (CrlAttempt){.url = strdup(url)};
-    if (!attempt->url)
-        return -ENOMEM;
-    work->n_attempts++;
-    r = download(work, url, seconds);
+    if (r <= 0)
+        return r;
+    r = take_all(work, url, &reply);
     attempt->good = r > 0;
     return r;
 }
+
+/* --- OCSP ------------------------------------------------------------------------------------- */
+
+static int ask(CrlWork *work, const char *url, const char *name, const OcspQuery *query,
+               OcspAnswer *ret)
+{
+    FetchRequest request = {.url = url,
+                            .body = query->der,
+                            .body_size = query->size,
+                            .content_type = "application/ocsp-request",
+                            .size_max = OCSP_SIZE_MAX};
+    _cleanup_(fetch_reply_done) FetchReply reply = {0};
+    const char *reason = "";
+    CrlAttempt *attempt;
+    int r = download(work, name, &request, &reply, &attempt);
+
+    if (r <= 0)
+        return r;
+    r = ocsp_answer_read(query, (DerSpan){reply.body, reply.body_size}, work->now, ret, &reason);
+    if (r < 0)
+        return r == -EBADMSG ? miss(work, url, "%s", reason) : r;
+    attempt->good = true;
+    return 1;
+}
+
+static char *name_question(const char *url, const uint8_t key[OCSP_KEY_SIZE])
+{
+    char hex[2 * OCSP_KEY_SIZE + 1], *name;
+
+    for (size_t i = 0; i < OCSP_KEY_SIZE; i++)
+        (void)snprintf(hex + 2 * i, 3, "%02x", (unsigned)key[i]);
+    return asprintf(&name, "%s#%s", url, hex) < 0 ? NULL : name;
+}
+
+int crl_work_ask(CrlWork *work, const char *url, X509 *certificate, X509 *issuer, OcspAnswer *ret)
+{
+    _cleanup_(ocsp_query_done) OcspQuery query = {0};
+    _cleanup_free_ char *name = NULL;
+    uint8_t key[OCSP_KEY_SIZE];
+    int r = ocsp_cache_key(certificate, issuer, key);
+
+    if (r < 0)
+        return r;
+    if (work->answers && ocsp_cache_get(work->answers, key, work->now, ret))
+        return 1;
+    name = name_question(url, key);
+    r = name ? ocsp_query_new(certificate, issuer, &query) : -ENOMEM;
+    if (r >= 0)
+        r = ask(work, url, name, &query, ret);
+    if (r > 0 && work->answers)
+        ocsp_cache_put(work->answers, key, ret);
+    return r;
+}
+
+/* --- Points and lists ------------------------------------------------------------------------- */
 
 int crl_work_fetch_point(CrlWork *work, const CrlPoint *point)
 {

@@ -8,6 +8,7 @@
 #include "crl-points.h"
 #include "crl.h"
 #include "fetch-client.h"
+#include "ocsp.h"
 
 #define CRL_URLS_MAX 32U      /* that one worker tries */
 #define CRL_FETCH_SECONDS 20U /* for each */
@@ -16,7 +17,7 @@
 typedef int (*crl_fetch_t)(const FetchRequest *request, int cancel_fd, FetchReply *reply);
 
 typedef struct CrlAttempt {
-    char *url;
+    char *url; /* of a question to a responder: with '#' and what it is about behind it */
     bool good;
 } CrlAttempt;
 
@@ -30,6 +31,8 @@ typedef struct CrlWork {
     /* Who may sign: these, and whoever in the lists has the name. */
     const STACK_OF(X509) * signers;
     const AuthorityList *authorities[2];
+
+    OcspCache *answers; /* of OCSP; NULL: none are kept */
 
     CrlList fetched; /* to be kept */
     CrlList relied;  /* what a verdict has come from */
@@ -46,6 +49,9 @@ void crl_work_done(CrlWork *work);
 int crl_work_fetch(CrlWork *work, const char *url);
 /* The first URL of the point that has anything counts. 0 when it was fetched already. */
 int crl_work_fetch_point(CrlWork *work, const CrlPoint *point);
+/* The answer to one question: asks the responder, unless that was done already or answers are in
+ * the cache. Returns 1 with the answer, 0 when there is none. */
+int crl_work_ask(CrlWork *work, const char *url, X509 *certificate, X509 *issuer, OcspAnswer *ret);
 /* The newest lists, in which fetched ones take the place of known ones. Borrowed; the caller frees
  * the array. */
 int crl_work_lists(const CrlWork *work, Crl ***ret, size_t *ret_n);

@@ -75,10 +75,10 @@ static bool extension_is_readable(X509_CRL *crl, int nid, const ASN1_ITEM *item)
     return value || critical == -1;
 }
 
-static bool digest_is_strong(const X509_CRL *crl)
+bool crl_digest_is_strong(int nid)
 {
-    int digest, nid = X509_CRL_get_signature_nid(crl);
     const EVP_MD *md;
+    int digest;
 
     if (!OBJ_find_sigid_algs(nid, &digest, NULL))
         return false;
@@ -94,7 +94,7 @@ static int check(X509_CRL *crl, DerSpan der, const char **ret_reason)
         return fail(ret_reason, "it is not of version 2");
     if (!algorithms_agree(der))
         return fail(ret_reason, "its signature algorithm is not the one that was signed");
-    if (!digest_is_strong(crl))
+    if (!crl_digest_is_strong(X509_CRL_get_signature_nid(crl)))
         return fail(ret_reason, "it is signed with a digest that is no longer safe");
     if (!X509_CRL_get0_nextUpdate(crl))
         return fail(ret_reason, "it does not say when the next one comes");

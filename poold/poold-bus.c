@@ -173,6 +173,7 @@ int trust_pool1_method_verify(sd_bus_message *m, void *userdata, sd_bus_error *r
             "The certificates have to come as a sealed memory file of at most 4 MiB");
     request->time = (int64_t)now;
     request->data = data;
+    order.of_now = !other_time;
     order.may_fetch = !other_time && !offline;
     return poold_verify(userdata, m, &order, reterr_error);
 }

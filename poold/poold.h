@@ -35,6 +35,7 @@ struct Poold {
     StoreOrigin origin;            /* of its downloaded part */
     Policy *policy;                /* never NULL after start */
     Update *update;                /* never NULL after start */
+    OcspCache *answers;            /* never NULL after start */
     CrlCache *crls;                /* never NULL after start */
     CrlRefresh *crl_refresh;       /* never NULL after start */
     bool importing;                /* a job is about to replace the pool and owns the state file */
@@ -79,6 +80,7 @@ int poold_update(Poold *poold);
 typedef struct VerifyOrder {
     VerifyRequest request;
     bool revocation_given; /* else that of the trustpoint's, or the pool's, policy */
+    bool of_now;           /* what is known of today counts */
     bool may_fetch;
 } VerifyOrder;
 /* Starts the job of org.chancery.TrustPool1.Verify and answers m. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "revocation.h"
 
+#include <strings.h>
+
 #include "x509-render.h"
 
 /* As often as a run may say what it lacks: for each certificate each of its points. */
@@ -160,10 +162,65 @@ static int fetch_deltas(Search *s)
     return r < 0 ? r : n;
 }
 
+/* --- Responders ------------------------------------------------------------------------------- */
+
+static void strings_releasep(STACK_OF(OPENSSL_STRING) * *list)
+{
+    X509_email_free(*list);
+}
+
+static int ask_one(Search *s, const char *url, X509 *certificate, X509 *issuer, OcspAnswer *ret)
+{
+    const char *reason;
+
+    if (strlen(url) > CRL_URL_MAX || fetch_url_check(url, &reason) < 0 ||
+        strncasecmp(url, "http://", STRLEN("http://")) != 0)
+        return 0;
+    return crl_work_ask(s->work, url, certificate, issuer, ret);
+}
+
+/* What its issuer says about it. Returns 1 with the answer, 0 when there is none. */
+static int ask_responders(Search *s, X509 *certificate, X509 *issuer, OcspAnswer *ret)
+{
+    _cleanup_(strings_releasep) STACK_OF(OPENSSL_STRING) *urls = X509_get1_ocsp(certificate);
+    int r = 0;
+
+    for (int i = 0; r == 0 && i < sk_OPENSSL_STRING_num(urls) && i < (int)OCSP_URLS_MAX; i++)
+        r = ask_one(s, sk_OPENSSL_STRING_value(urls, i), certificate, issuer, ret);
+    ERR_clear_error();
+    return r;
+}
+
+static void set_revoked(VerifyVerdict *verdict)
+{
+    verdict->error = X509_V_ERR_CERT_REVOKED;
+    verdict->reason = X509_verify_cert_error_string(verdict->error);
+}
+
 /* --- Search ----------------------------------------------------------------------------------- */
 
+/* There is no CRL of today for this certificate: a responder may know, and it may not matter. */
+static int look_elsewhere(Search *s, VerifyVerdict *verdict)
+{
+    X509 *certificate = sk_X509_value(s->path, (int)verdict->depth),
+         *issuer = sk_X509_value(s->path, (int)verdict->depth + 1);
+    OcspAnswer answer = {0};
+    int r = issuer ? ask_responders(s, certificate, issuer, &answer) : 0;
+
+    if (r < 0)
+        return r;
+    if (r > 0 && answer.revoked) {
+        set_revoked(verdict);
+        return 0;
+    }
+    if (r == 0 && s->policy->revocation != VERIFY_REVOCATION_OPTIONAL)
+        return 0;
+    r = verifier_exempt(s->v, certificate);
+    return r < 0 ? r : 1;
+}
+
 /* Returns 1 when there is more than before, 0 when the verdict is the last one. */
-static int look_further(Search *s, const VerifyVerdict *verdict)
+static int look_further(Search *s, VerifyVerdict *verdict)
 {
     X509 *certificate = sk_X509_value(s->path, (int)verdict->depth);
     int r;
@@ -178,12 +235,7 @@ static int look_further(Search *s, const VerifyVerdict *verdict)
     if (!verify_lacks_crl(verdict) || !certificate)
         return 0;
     r = fetch_next(s, certificate);
-    if (r != 0)
-        return r > 0 ? 1 : r;
-    if (s->policy->revocation != VERIFY_REVOCATION_OPTIONAL)
-        return 0;
-    r = verifier_exempt(s->v, certificate);
-    return r < 0 ? r : 1;
+    return r == 0 ? look_elsewhere(s, verdict) : r < 0 ? r : 1;
 }
 
 int revocation_check(Verifier *v, const AuthorityList *authorities, const RevocationPolicy *policy,

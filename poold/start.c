@@ -116,7 +116,12 @@ static void crl_corrupt(const char *file, int error)
 
 static int load_crls(Poold *poold)
 {
-    int r = crl_cache_new(poold->state_fd, crl_corrupt, &poold->crls);
+    int r;
+
+    poold->answers = ocsp_cache_new();
+    if (!poold->answers)
+        return -ENOMEM;
+    r = crl_cache_new(poold->state_fd, crl_corrupt, &poold->crls);
 
     if (r < 0)
         return log_error_errno(r, "Failed to read the CRLs: %m");
@@ -183,6 +188,7 @@ void poold_stop(void *userdata)
 
     crl_refresh_free(poold->crl_refresh);
     crl_cache_free(poold->crls);
+    ocsp_cache_free(poold->answers);
     update_free(poold->update);
     pool_free(poold->pool);
     memcpy(&built_in, &poold->built_in, sizeof built_in); /* const for everybody else */

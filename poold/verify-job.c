@@ -106,6 +106,7 @@ static int verify(Job *job, Check *check, Verifier *v)
     crl_work_begin(&check->work, job_cancel_fd(job));
     check->work.authorities[0] = check->trustpoints->authorities;
     check->work.authorities[1] = check->authorities;
+    check->work.answers = check->order.of_now ? check->poold->answers : NULL;
     if (!check->order.may_fetch)
         check->work.fetch = NULL;
     return revocation_check(v, authorities, &policy, &check->work, &check->verdict);

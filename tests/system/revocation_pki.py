@@ -98,6 +98,32 @@ def directory(machine, ldif, wait_for):
         server.wait()
 
 
+@contextlib.contextmanager
+def responder(machine, port, signer, issuer, revoked, wait_for):
+    """openssl's OCSP responder inside the machine: what of the issuer is in revoked is revoked, what is not is good. signer: certificate and key."""
+    lines = [f"{'R' if bad else 'V'}\t491231235959Z\t{'250101000000Z' if bad else ''}\t{format(certificate.serial_number, 'X').zfill(4)}\tunknown\t/CN=leaf\n"
+             for certificate, bad in revoked.items()]
+    key = signer[1].private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()).decode()
+    machine.run(["mkdir", "-p", "/srv/ocsp"])
+    for name, content in (("index", "".join(lines)), ("log", ""), ("signer.pem", pem(signer[0])), ("signer.key", key), ("ca.pem", pem(issuer))):
+        machine.write(f"/srv/ocsp/{name}", content)
+    words = f"openssl ocsp -index index -port {port} -rsigner signer.pem -rkey signer.key -CA ca.pem -ndays 5"
+    server = machine.popen(["sh", "-c", f"cd /srv/ocsp && echo $$ > pid && exec {words} > log 2>&1"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                           stderr=subprocess.DEVNULL)
+    try:
+        # A connection that asks nothing is more than it can stand.
+        wait_for(lambda: machine.run(["grep", "--quiet", "waiting for OCSP client", "/srv/ocsp/log"], check=False).returncode == 0, "the responder to listen")
+        yield
+    finally:
+        machine.run(["sh", "-c", "kill $(cat /srv/ocsp/pid)"])
+        server.wait()
+
+
+def responder_at(port):
+    where = x509.UniformResourceIdentifier(f"http://127.0.0.1:{port}")
+    return x509.AuthorityInformationAccess([x509.AccessDescription(x509.oid.AuthorityInformationAccessOID.OCSP, where)])
+
+
 def point(*urls, **more):
     names = [x509.UniformResourceIdentifier(url) for url in urls]
     return x509.DistributionPoint(names, None, more.get("reasons"), more.get("issuer"))

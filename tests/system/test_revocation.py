@@ -213,6 +213,35 @@ def test_refreshed_in_time(world, build):
     assert status and "certificate revoked" in said
 
 
+def test_ocsp(world):
+    """Where there is no CRL, the responder that the certificate names is asked."""
+    port = pki.free_port()
+    good, bad, unknown = (world.issue(pki.responder_at(port)) for _ in range(3))
+    world.run("clear crypto ca crl")
+    status, said = world.verify(good, world.sub_cert)
+    assert status and "unable to get certificate CRL" in said and "127.0.0.1" in said
+    index = {good: False, bad: True}
+    world.clear()
+    with pki.responder(world.machine, port, (world.root.certify(world.stranger, ca=False), world.stranger.key), world.sub_cert, index, wait_for):
+        status, said = world.verify(good, world.sub_cert)
+        assert status and "signed by nobody who may speak for the CA" in said, said
+    world.clear()
+    with pki.responder(world.machine, port, (world.sub_cert, world.sub.key), world.sub_cert, index, wait_for):
+        assert world.verify(good, world.sub_cert)[0] == 0
+        status, said = world.verify(bad, world.sub_cert)
+        assert status and "certificate revoked" in said
+        status, said = world.verify(unknown, world.sub_cert)
+        assert status and "does not know the certificate" in said
+        status, said = world.verify(bad, world.sub_cert, words="revocation optional")
+        assert status and "certificate revoked" in said
+    # The answers are good for a while.
+    assert world.verify(good, world.sub_cert)[0] == 0
+    status, said = world.verify(bad, world.sub_cert)
+    assert status and "certificate revoked" in said
+    world.clear()
+    assert world.verify(good, world.sub_cert)[0]
+
+
 def test_trustpoint_and_directory(world):
     crl = base64.b64encode(world.directory.revoke()).decode()
     certificate = base64.b64encode(world.directory_cert.public_bytes(pki.serialization.Encoding.DER)).decode()
