@@ -22,10 +22,13 @@ void collect_integrity(Collect *c)
         integrity_kernel_taint,
         integrity_kernel_lockdown,
         integrity_secure_boot,
+        integrity_secure_boot_databases,
         integrity_platform_config_registers,
         integrity_boot_event_log,
         integrity_ima_event_log,
         integrity_kernel_modules,
+        integrity_module_signatures,
+        integrity_verity_roots,
         integrity_cpu_vulnerabilities,
     };
 

@@ -5,6 +5,7 @@
 #include <utmp.h>
 
 #include "boots.h"
+#include "reboot-traces.h"
 
 #define WTMP_PATH "var/log/wtmp"
 #define WTMP_RECORDS_MAX 100000U
@@ -146,4 +147,6 @@ void collect_reboots(Collect *c)
         check_running_boot(c, boots, n);
     }
     write_wtmp(c);
+    reboot_write_watchdogs(c);
+    reboot_write_crash_records(c);
 }

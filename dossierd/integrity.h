@@ -7,6 +7,10 @@
 /* integrity-boot.c */
 void integrity_secure_boot(Collect *c);
 void integrity_boot_event_log(Collect *c);
+/* integrity-keys.c */
+void integrity_secure_boot_databases(Collect *c);
+void integrity_module_signatures(Collect *c);
+void integrity_verity_roots(Collect *c);
 /* integrity-tpm.c */
 void integrity_platform_config_registers(Collect *c);
 /* integrity-ima.c */

@@ -152,7 +152,7 @@ static void test_integrity_missing(void **state)
     json_object *facts = json_at(o, "facts");
 
     assert_int_equal(c.result, RESULT_NOT_AVAILABLE);
-    assert_int_equal(json_object_array_length(facts), 12);
+    assert_int_equal(json_object_array_length(facts), 15);
     for (size_t i = 0; i < json_object_array_length(facts); i++) {
         json_object *fact = json_object_array_get_idx(facts, i);
 
@@ -234,6 +234,80 @@ static void test_secure_boot(void **state)
     assert_string_equal(json_text_at(json_fact(o, "secure-boot"), "result-code"), "Success");
     assert_true(json_object_get_boolean(json_at(json_fact(o, "secure-boot"), "value/secure-boot")));
     assert_false(json_object_get_boolean(json_at(json_fact(o, "secure-boot"), "value/setup-mode")));
+}
+
+static void test_module_signatures(void **state)
+{
+    const FixtureTree *t = *state;
+    _cleanup_json_ json_object *o = NULL;
+    json_object *fact;
+    Collect c;
+
+    tree_file(t, "sys/module/module/parameters/sig_enforce", "x\n");
+    tree_file(t, "proc/modules",
+              "loop 40960 0 - Live 0x0\nbad 1 0 - Live 0x0 (OE)\nown 1 0 - Live 0x0 (O)\n");
+    o = tree_collect(t, collect_integrity, &c);
+    assert_string_equal(json_text_at(json_fact(o, "module-signatures"), "result-code"), "Failed");
+    json_object_put(o);
+    tree_file(t, "sys/module/module/parameters/sig_enforce", "N\n");
+    o = tree_collect(t, collect_integrity, &c);
+    fact = json_fact(o, "module-signatures");
+    assert_string_equal(json_text_at(fact, "result-code"), "Success");
+    assert_false(json_object_get_boolean(json_at(fact, "value/enforced")));
+    assert_int_equal(json_object_array_length(json_at(fact, "value/unsigned-modules")), 1);
+    assert_string_equal(json_text_at(fact, "value/unsigned-modules/0/name"), "bad");
+}
+
+static void test_verity(void **state)
+{
+    const FixtureTree *t = *state;
+    _cleanup_json_ json_object *o = NULL;
+    json_object *fact;
+    Collect c;
+
+    tree_file(t, "proc/cmdline", "quiet root=/dev/sda1 ro\n");
+    tree_file(t, "sys/block/sda/size", "1\n");
+    tree_file(t, "sys/block/dm-0/dm/uuid", "LVM-x\n");
+    o = tree_collect(t, collect_integrity, &c);
+    assert_string_equal(json_text_at(json_fact(o, "verity-roots"), "result-code"), "Not available");
+    json_object_put(o);
+    tree_file(t, "proc/cmdline", "quiet roothash=00ff usrhash\n");
+    tree_file(t, "sys/block/dm-1/dm/uuid", "CRYPT-VERITY-1234-usr\n");
+    tree_file(t, "sys/block/dm-1/dm/name", "usr\n");
+    o = tree_collect(t, collect_integrity, &c);
+    fact = json_fact(o, "verity-roots");
+    assert_string_equal(json_text_at(fact, "result-code"), "Success");
+    assert_int_equal(json_object_array_length(json_at(fact, "value/devices")), 1);
+    assert_string_equal(json_text_at(fact, "value/devices/0/device"), "dm-1");
+    assert_string_equal(json_text_at(fact, "value/devices/0/name"), "usr");
+    assert_int_equal(json_object_array_length(json_at(fact, "value/root-hashes")), 1);
+    assert_string_equal(json_text_at(fact, "value/root-hashes/0/value"), "00ff");
+}
+
+static void test_reboot_traces(void **state)
+{
+    const FixtureTree *t = *state;
+    _cleanup_json_ json_object *o = tree_collect(t, collect_reboots, &(Collect){0});
+    Collect c;
+
+    assert_string_equal(json_text_at(o, "watchdogs/result-code"), "Not available");
+    assert_string_equal(json_text_at(o, "crash-records/result-code"), "Not available");
+    json_object_put(o);
+    tree_file(t, "sys/class/watchdog/watchdog0/bootstatus", "32\n");
+    tree_file(t, "sys/class/watchdog/watchdog0/identity", "iTCO_wdt\n");
+    tree_file(t, "sys/class/watchdog/watchdog1/identity", "Software Watchdog\n");
+    tree_file(t, "var/lib/systemd/pstore/dmesg-efi-1700000000", "x");
+    o = tree_collect(t, collect_reboots, &c);
+    assert_string_equal(json_text_at(o, "watchdogs/result-code"), "Success");
+    assert_string_equal(json_text_at(o, "watchdogs/watchdogs/0/identity"), "iTCO_wdt");
+    assert_int_equal(json_object_array_length(json_at(o, "watchdogs/watchdogs/0/reset-reasons")),
+                     1);
+    assert_string_equal(json_text_at(o, "watchdogs/watchdogs/0/reset-reasons/0"), "watchdog");
+    assert_string_equal(json_text_at(o, "watchdogs/watchdogs/1/unavailable/0/id"), "boot-status");
+    assert_string_equal(json_text_at(o, "crash-records/result-code"), "Success");
+    assert_string_equal(json_text_at(o, "crash-records/records/0/name"), "dmesg-efi-1700000000");
+    assert_string_equal(json_text_at(o, "crash-records/records/0/folder"),
+                        "/var/lib/systemd/pstore");
 }
 
 static void test_registers(void **state)
@@ -433,6 +507,9 @@ int main(void)
         TEST(test_kernel_facts),
         TEST(test_wrong_kernel_facts),
         TEST(test_secure_boot),
+        TEST(test_module_signatures),
+        TEST(test_verity),
+        TEST(test_reboot_traces),
         TEST(test_registers),
         TEST(test_measurements),
         TEST(test_inventory_missing),
