@@ -247,9 +247,11 @@ void integrity_verity_roots(Collect *c)
     hashes = write_root_hashes(c, &n);
     json_end_object(c->writer);
     if (devices < 0)
-        fact_end(c, RESULT_PARTIAL, "/sys/block: %s", strerror(-devices));
+        fact_end(c, n > 0 ? RESULT_PARTIAL : result_code_from_errno(devices), "/sys/block: %s",
+                 strerror(-devices));
     else if (hashes < 0)
-        fact_end(c, RESULT_PARTIAL, "/proc/cmdline: %s", strerror(-hashes));
+        fact_end(c, n > 0 ? RESULT_PARTIAL : result_code_from_errno(hashes), "/proc/cmdline: %s",
+                 strerror(-hashes));
     else if (n == 0)
         fact_end(c, RESULT_NOT_AVAILABLE, "No file system is verified while it is read");
     else
