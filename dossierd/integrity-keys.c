@@ -164,95 +164,127 @@ void integrity_module_signatures(Collect *c)
 
 /* --- Verified file systems -------------------------------------------------------------------- */
 
-/* Returns 1 for a device whose blocks are checked against a hash tree. */
-static int write_verity_device(Collect *c, const char *device)
+#define VERITY_PREFIX "CRYPT-VERITY-"
+#define ROOT_HASHES_MAX 2U
+
+typedef struct Verity {
+    NameList devices; /* all block devices */
+    bool *is_verified;
+    size_t n_verified;
+    char line[COLLECT_VALUE_SIZE]; /* the kernel's command line */
+    const char *names[ROOT_HASHES_MAX], *hashes[ROOT_HASHES_MAX];
+    size_t n_hashes;
+    int error; /* of what could not be read */
+} Verity;
+
+static void verity_done(Verity *v)
 {
-    char path[512], uuid[256];
-    Object o;
-    int r;
+    name_list_free(&v->devices);
+    free(v->is_verified);
+}
+
+static int read_uuid(Collect *c, const char *device, char uuid[256])
+{
+    char path[512];
 
     if ((size_t)snprintf(path, sizeof path, "sys/block/%s/dm/uuid", device) >= sizeof path)
         return -ENAMETOOLONG;
-    r = collect_read(c->root_fd, path, uuid, sizeof uuid);
-    if (r < 0)
-        return r == -ENOENT ? 0 : r;
-    if (strncmp(uuid, "CRYPT-VERITY-", STRLEN("CRYPT-VERITY-")) != 0)
-        return 0;
-    object_begin(&o, c, NULL);
-    json_write_bytes(c->writer, "device", device, strlen(device));
-    json_write_bytes(c->writer, "uuid", uuid, strlen(uuid));
-    (void)snprintf(path, sizeof path, "sys/block/%s/dm/name", device);
-    object_file(&o, "name", c->root_fd, path);
-    object_end(&o);
-    return 1;
+    return collect_read(c->root_fd, path, uuid, 256);
 }
 
-static int write_verity_devices(Collect *c, unsigned *n)
+static void find_devices(Collect *c, Verity *v)
 {
-    _cleanup_(name_list_free) NameList devices = {NULL, 0};
-    int r, error = 0;
+    int r = collect_list(c->root_fd, "sys/block", BLOCK_DEVICES_MAX, &v->devices);
 
-    r = collect_list(c->root_fd, "sys/block", BLOCK_DEVICES_MAX, &devices);
-    json_begin_array(c->writer, "devices");
-    for (size_t i = 0; r >= 0 && i < devices.n; i++) {
-        int q;
-
-        if (strncmp(devices.names[i], "dm-", 3) != 0)
-            continue;
-        q = write_verity_device(c, devices.names[i]);
-        *n += q > 0;
-        if (q < 0)
-            error = q;
+    if (r >= 0)
+        v->is_verified = calloc(v->devices.n + 1, sizeof *v->is_verified);
+    if (r < 0 || !v->is_verified) {
+        v->error = r < 0 ? r : -ENOMEM;
+        return;
     }
-    json_end_array(c->writer);
-    return r < 0 && r != -ENOENT ? r : error;
+    for (size_t i = 0; i < v->devices.n; i++) {
+        char uuid[256];
+
+        r = read_uuid(c, v->devices.names[i], uuid);
+        if (r < 0 && r != -ENOENT)
+            v->error = r;
+        v->is_verified[i] = r >= 0 && strncmp(uuid, VERITY_PREFIX, STRLEN(VERITY_PREFIX)) == 0;
+        v->n_verified += v->is_verified[i];
+    }
 }
 
-/* What the kernel was told that the file systems have to be: roothash=, usrhash=. */
-static int write_root_hashes(Collect *c, unsigned *n)
+/* What the kernel was told that the file systems have to be. */
+static void find_root_hashes(Collect *c, Verity *v)
 {
     static const char *const names[] = {"roothash", "usrhash"};
-    char line[COLLECT_VALUE_SIZE], *save = NULL;
-    int r = collect_read(c->root_fd, "proc/cmdline", line, sizeof line);
+    char *save = NULL;
+    int r = collect_read(c->root_fd, "proc/cmdline", v->line, sizeof v->line);
 
-    json_begin_array(c->writer, "root-hashes");
-    for (char *word = r < 0 ? NULL : strtok_r(line, " ", &save); word;
-         word = strtok_r(NULL, " ", &save)) {
+    if (r < 0) {
+        v->error = r;
+        return;
+    }
+    for (char *word = strtok_r(v->line, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
         char *value = strchr(word, '=');
 
         if (!value)
             continue;
         *value++ = 0;
         for (size_t i = 0; i < ELEMENTSOF(names); i++)
-            if (streq(word, names[i])) {
-                json_begin_object(c->writer, NULL);
-                json_write_string(c->writer, "name", names[i]);
-                json_write_bytes(c->writer, "value", value, strlen(value));
-                json_end_object(c->writer);
-                (*n)++;
+            if (streq(word, names[i]) && v->n_hashes < ROOT_HASHES_MAX) {
+                v->names[v->n_hashes] = names[i];
+                v->hashes[v->n_hashes++] = value;
             }
     }
-    json_end_array(c->writer);
-    return r < 0 ? r : 0;
+}
+
+static void write_verified(Collect *c, const Verity *v)
+{
+    JsonWriter *w = c->writer;
+
+    json_begin_object(w, "value");
+    json_begin_array(w, "devices");
+    for (size_t i = 0; v->n_verified > 0 && i < v->devices.n; i++) {
+        char path[512], uuid[256];
+        Object o;
+
+        if (!v->is_verified[i])
+            continue;
+        object_begin(&o, c, NULL);
+        json_write_bytes(w, "device", v->devices.names[i], strlen(v->devices.names[i]));
+        if (read_uuid(c, v->devices.names[i], uuid) >= 0)
+            json_write_bytes(w, "uuid", uuid, strlen(uuid));
+        (void)snprintf(path, sizeof path, "sys/block/%s/dm/name", v->devices.names[i]);
+        object_file(&o, "name", c->root_fd, path);
+        object_end(&o);
+    }
+    json_end_array(w);
+    json_begin_array(w, "root-hashes");
+    for (size_t i = 0; i < v->n_hashes; i++) {
+        json_begin_object(w, NULL);
+        json_write_string(w, "name", v->names[i]);
+        json_write_bytes(w, "value", v->hashes[i], strlen(v->hashes[i]));
+        json_end_object(w);
+    }
+    json_end_array(w);
+    json_end_object(w);
 }
 
 void integrity_verity_roots(Collect *c)
 {
-    unsigned n = 0;
-    int devices, hashes;
+    _cleanup_(verity_done) Verity v = {.error = 0};
+    bool any;
 
     fact_begin(c, "verity-roots");
-    json_begin_object(c->writer, "value");
-    devices = write_verity_devices(c, &n);
-    hashes = write_root_hashes(c, &n);
-    json_end_object(c->writer);
-    if (devices < 0)
-        fact_end(c, n > 0 ? RESULT_PARTIAL : result_code_from_errno(devices), "/sys/block: %s",
-                 strerror(-devices));
-    else if (hashes < 0)
-        fact_end(c, n > 0 ? RESULT_PARTIAL : result_code_from_errno(hashes), "/proc/cmdline: %s",
-                 strerror(-hashes));
-    else if (n == 0)
+    find_devices(c, &v);
+    find_root_hashes(c, &v);
+    any = v.n_verified > 0 || v.n_hashes > 0;
+    if (any)
+        write_verified(c, &v);
+    if (v.error < 0)
+        fact_end(c, any ? RESULT_PARTIAL : result_code_from_errno(v.error),
+                 "The block devices or the command line of the kernel: %s", strerror(-v.error));
+    else if (!any)
         fact_end(c, RESULT_NOT_AVAILABLE, "No file system is verified while it is read");
     else
         fact_end(c, RESULT_SUCCESS, "%s", "");
