@@ -26,7 +26,10 @@ int cli_error(Cli *cli, int error, const char *format, ...)
     if (cli->out)
         (void)fflush(cli->out);
     cli_progress_clear(cli);
-    (void)dprintf(STDERR_FILENO, "%% %s\n", escaped);
+    if (cli->complaints)
+        fprintf(cli->complaints, "%% %s\n", escaped);
+    else
+        (void)dprintf(STDERR_FILENO, "%% %s\n", escaped);
     return error > 0 ? -error : error < 0 ? error : -EIO;
 }
 

@@ -45,6 +45,15 @@ static const char dossier[] = "show platform security integrity dossier [include
                               "packages|reboot-history|rollback-history|"
                               "system-integrity-snapshot|system-inventory>}] "
                               "[nonce <nonce:word(1-130)>]";
+#define MONTHS                                                                                     \
+    "january|february|march|april|may|june|july|august|september|october|november|december"
+#define MONTHS_HELP "|||||||||||"
+static const char logging[] =
+    "show logging [{last <n:number(1-100000)>|process <name:word(1-64)>|string <text:word(1-128)>|"
+    "severity <level:emergencies|alerts|critical|errors|warnings|notifications|informational|"
+    "debugging>|start <from-month:" MONTHS "> <from-day:number(1-31)> <from-time:word(5-8)>|"
+    "end <to-month:" MONTHS "> <to-day:number(1-31)> <to-time:word(5-8)>}]";
+
 static const char selectors_help[] =
     "Installed software|Starts of the system|Commits of the configuration|"
     "Boot, kernel and measurement facts|Hardware and its parts";
@@ -273,11 +282,22 @@ const GrammarCommand cli_commands[] = {
           "Collect evidence as JSON", "Only these parts (all)", selectors_help,
           "Repeat a nonce in the dossier", "Decimal digits, or 0x and hexadecimal digits"),
      0, ACTION(cli_show_dossier, BOTH)},
+    {logging,
+     HELP(SHOW, "Messages of this subsystem", "The newest ones", HOW_MANY, "Of one process",
+          "Name: policyd, keyd, enrolld, poold, dossierd, hostd, ...", "With this text in them",
+          "The text", "Of a severity and of worse ones",
+          "The system cannot be used|Something has to be done at once|Critical|Errors|Warnings|"
+          "What is notable|What is normal|What helps to find faults",
+          "From a time on", MONTHS_HELP, "Day of the month", "Time, hh:mm or hh:mm:ss",
+          "Up to a time", MONTHS_HELP, "Day of the month", "Time, hh:mm or hh:mm:ss"),
+     0, ACTION(cli_show_logging, BOTH | CLI_JSON)},
     {"show running-config [{<section:word>}]",
      HELP(SHOW, "The running configuration", "Words of a section"), 0,
      ACTION(cli_show_running, BOTH | CLI_JSON)},
     {"show task supported", HELP(SHOW, "Task IDs", "All that there are"), 0,
      ACTION(cli_show_tasks, BOTH)},
+    {"show tech-support", HELP(SHOW, "All that an engineer asks for, without secrets"), 0,
+     ACTION(cli_show_tech_support, BOTH)},
     {"show user [all|group|tasks]",
      HELP(SHOW, "You", "Name, groups and tasks", "Your user groups", "The tasks that you hold"), 0,
      ACTION(cli_show_user, BOTH | CLI_JSON)},

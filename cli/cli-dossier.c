@@ -38,25 +38,6 @@ static int start_collect(Cli *cli, const GrammarMatch *m, CliPipe *output, CliJo
     return cli_job_start(cli, call, true, ret);
 }
 
-/* Waits for the job and for what it wrote. */
-static int carry(Cli *cli, CliJob *job, const Pump *pump)
-{
-    int r = cli_job_wait(cli, job);
-
-    if (cli_pump_state(pump) == -ECANCELED)
-        return 0; /* no more is wanted, and the job may complain about that */
-    if (r < 0)
-        return cli_job_finish(cli, job, NULL);
-    while (r >= 0 && cli_pump_state(pump) == 0)
-        r = cli_wait(cli);
-    if (r == -EINTR)
-        return cli_error(cli, r, "Interrupted.");
-    r = cli_pump_state(pump);
-    if (r == -EPIPE || r == -ECANCELED || r >= 0)
-        return r == -EPIPE ? r : 0;
-    return cli_error(cli, r, "The output cannot be written: %s", strerror(-r));
-}
-
 static int collect_through_pipe(Cli *cli, const GrammarMatch *m)
 {
     _cleanup_(cli_pump_freep) Pump *pump = NULL;
@@ -71,7 +52,7 @@ static int collect_through_pipe(Cli *cli, const GrammarMatch *m)
     if (r >= 0) {
         r = cli_pipe_pump(cli, &pipe, cli->sink, &pump);
         r = r < 0 ? cli_error(cli, r, "The pipe cannot be watched: %s", strerror(-r))
-                  : carry(cli, job, pump);
+                  : cli_carry(cli, job, pump);
     }
     cli_pipe_done(cli, &pipe);
     return r;

@@ -101,6 +101,16 @@ int cli_show_running(Cli *cli, const GrammarMatch *m)
                                : print_document(cli, cli->out, reply);
 }
 
+int cli_show_sanitized(Cli *cli)
+{
+    _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+    _cleanup_message_ sd_bus_message *reply = NULL;
+    int r = cli_call(cli, POLICY_NAME, POLICY_PATH, cli_documents(cli, POLICY_NAME),
+                     "GetRunningConfiguration", &error, &reply, "ass", 0, "sanitized");
+
+    return r < 0 ? cli_bus_error(cli, &error, r) : print_whole(cli, cli->out, reply);
+}
+
 int cli_running_text(Cli *cli, char **ret, size_t *ret_size)
 {
     _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;

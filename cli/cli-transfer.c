@@ -271,6 +271,24 @@ int cli_pipe_pump(Cli *cli, CliPipe *p, Sink *to, Pump **ret)
     return cli_pump_new(cli, TAKE_FD(p->read_fd), to, ret);
 }
 
+int cli_carry(Cli *cli, CliJob *job, const Pump *pump)
+{
+    int r = cli_job_wait(cli, job);
+
+    if (cli_pump_state(pump) == -ECANCELED)
+        return 0; /* no more is wanted, and the job may complain about that */
+    if (r < 0)
+        return cli_job_finish(cli, job, NULL);
+    while (r >= 0 && cli_pump_state(pump) == 0)
+        r = cli_wait(cli);
+    if (r == -EINTR)
+        return cli_error(cli, r, "Interrupted.");
+    r = cli_pump_state(pump);
+    if (r == -EPIPE || r == -ECANCELED || r >= 0)
+        return r == -EPIPE ? r : 0;
+    return cli_error(cli, r, "The output cannot be written: %s", strerror(-r));
+}
+
 /* The rest is not wanted; also by whoever writes or reads at the other end. */
 void cli_pipe_done(Cli *cli, CliPipe *p)
 {

@@ -54,6 +54,7 @@ typedef struct Cli {
     bool json;             /* the command is asked for JSON */
     size_t progress_shown; /* columns */
     bool said;             /* an error has been printed */
+    FILE *complaints;      /* where errors go; NULL: standard error */
 
     /* Settings of the session */
     bool timestamps;
@@ -259,6 +260,8 @@ typedef struct Pump Pump;
 int cli_pump_new(Cli *cli, int fd, Sink *to, Pump **ret);
 int cli_pump_transfer(Cli *cli, const char *name, const char *path, Sink *to, Pump **ret);
 int cli_pipe_pump(Cli *cli, CliPipe *p, Sink *to, Pump **ret);
+/* Waits for the job and for what it wrote. Said when it fails. */
+int cli_carry(Cli *cli, CliJob *job, const Pump *pump);
 /* 0 while it runs, 1 at the end of the input, or the error of reading or writing. */
 int cli_pump_state(const Pump *p);
 Pump *cli_pump_free(Pump *p);
@@ -331,6 +334,8 @@ COMMAND(show_aaa);
 COMMAND(show_tasks);
 COMMAND(show_user);
 COMMAND(show_users);
+COMMAND(show_logging);
+COMMAND(show_tech_support);
 COMMAND(describe);
 COMMAND(show_version);
 COMMAND(show_clock);
@@ -368,6 +373,8 @@ COMMAND(exec_end);
 
 /* --- cli-running.c: the text in a reply, between the usual head and "end". */
 int cli_print_configuration(Cli *cli, sd_bus_message *reply);
+/* The running configuration without anything secret, whoever asks. Said. */
+int cli_show_sanitized(Cli *cli);
 /* What show running-config prints. Said. */
 int cli_running_text(Cli *cli, char **ret, size_t *ret_size);
 

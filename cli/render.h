@@ -87,6 +87,9 @@ typedef struct PoolPolicyView {
 void render_pool_policy(FILE *f, const PoolPolicyView *view);
 json_object *render_pool_policy_json(const PoolPolicyView *view);
 
+/* A message of the log, as dossierd gives it. */
+void render_log(FILE *f, json_object *message);
+
 typedef struct SessionView {
     uint64_t number, time; /* microseconds */
     const char *user, *line, *client, *process;

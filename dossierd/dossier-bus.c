@@ -22,6 +22,7 @@
 
 DEFINE_TRIVIAL_CLEANUP_FUNC(CollectWork *, collect_work_free);
 DEFINE_TRIVIAL_CLEANUP_FUNC(SignWork *, sign_work_free);
+DEFINE_TRIVIAL_CLEANUP_FUNC(LogWork *, log_work_free);
 
 static int read_selectors(sd_bus_message *m, uint32_t *ret, sd_bus_error *reterr_error)
 {
@@ -188,6 +189,47 @@ int dossier1_method_sign(sd_bus_message *m, void *userdata, sd_bus_error *reterr
     data->nonce = nonce ? strdup(nonce) : NULL;
     if (nonce && !data->nonce)
         return -ENOMEM;
+    work.data = TAKE_PTR(data);
+    return job_start(m, &work, reterr_error);
+}
+
+static int keep_text(const char *text, char **ret)
+{
+    *ret = text ? strdup(text) : NULL;
+    return text && !*ret ? -ENOMEM : 0;
+}
+
+int dossier1_method_read_log(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    _cleanup_(log_work_freep) LogWork *data = log_work_new();
+    const char *process = NULL, *text = NULL;
+    JobWork work = log_job;
+    int r;
+
+    if (!data)
+        return -ENOMEM;
+    {
+        const BusOption options[] = {{"last", 'u', &data->query.last, NULL},
+                                     {"since", 't', &data->query.since, NULL},
+                                     {"until", 't', &data->query.until, NULL},
+                                     {"severity", 'u', &data->query.priority, NULL},
+                                     {"process", 's', &process, NULL},
+                                     {"text", 's', &text, NULL}};
+
+        r = bus_read_options(m, options, ELEMENTSOF(options), reterr_error);
+    }
+    if (r >= 0 && data->query.priority > 7)
+        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
+                                 "A severity is between 0 and 7");
+    if (r >= 0)
+        r = read_descriptor(m, O_WRONLY, "The output", &data->output, reterr_error);
+    if (r >= 0)
+        r = keep_text(process, &data->process);
+    if (r >= 0)
+        r = keep_text(text, &data->text);
+    if (r < 0)
+        return r;
+    data->manager = userdata;
     work.data = TAKE_PTR(data);
     return job_start(m, &work, reterr_error);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The two kinds of work, each done by a thread of its own that shares nothing with the others. */
+/* The kinds of work, each done by a thread of its own that shares nothing with the others. */
 #pragma once
 
 #include "dossier-bus.h"
 #include "job.h"
+#include "log-read.h"
 
 typedef struct CollectWork {
     Manager *manager;
@@ -24,9 +25,20 @@ typedef struct SignWork {
     bool nonce_seen; /* signed for before */
 } SignWork;
 
+typedef struct LogWork {
+    Manager *manager;
+    LogQuery query; /* without its strings */
+    char *process, *text;
+    int output;
+    uint64_t messages;
+} LogWork;
+
+extern const JobWork log_job;
 extern const JobWork collect_job;
 extern const JobWork sign_job;
 
+LogWork *log_work_new(void);
+void log_work_free(void *data);
 CollectWork *collect_work_new(void);
 void collect_work_free(void *data);
 SignWork *sign_work_new(void);

@@ -10,7 +10,7 @@ typedef struct Diff {
     int depth;
     char mark; /* of everything, within what is wholly new or wholly gone; else ' ' */
     int marked_depth;
-    bool masked;
+    ConfigSecret masked;
 } Diff;
 
 static int print_event(ConfigEvent event, const ConfigLine *line, void *userdata);
@@ -103,7 +103,7 @@ static int print_event(ConfigEvent event, const ConfigLine *line, void *userdata
     return -EINVAL;
 }
 
-char *config_render_diff(json_object *old, json_object *new, bool masked)
+char *config_render_diff(json_object *old, json_object *new, ConfigSecret masked)
 {
     _cleanup_free_ char *text = NULL;
     size_t size;

@@ -4,7 +4,6 @@
  * in the JSON of its section, and the task that a change needs. */
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 
 /* What stands in the place of a secret, as the router writes it. */
@@ -41,6 +40,13 @@ typedef enum ConfigKind {
     CONFIG_NAMED_LIST, /* the same with an array of all arguments "value", in their order */
 } ConfigKind;
 
+/* How much is hidden, and what hides a row's value: all that is equal or more. */
+typedef enum ConfigSecret {
+    CONFIG_OPEN,    /* nothing is hidden; no secret */
+    CONFIG_HASHES,  /* from those who may not read the row's task */
+    CONFIG_WHATEVER /* from everybody, in what is made to be passed on */
+} ConfigSecret;
+
 typedef struct ConfigRow {
     ConfigMode mode;
     const char *head;        /* the line's keywords */
@@ -56,8 +62,8 @@ typedef struct ConfigRow {
     /* Why a name or value is not possible although it fits the argument's type; NULL when it is.
      * May be NULL. */
     const char *(*refuse)(const char *value);
-    /* The value is for those only who may read the task; others see CONFIG_MASK. */
-    bool is_secret;
+    /* Where CONFIG_MASK stands in the place of the value. */
+    ConfigSecret secret;
 } ConfigRow;
 
 extern const ConfigRow config_rows[];

@@ -20,7 +20,8 @@ static void print_list(FILE *f, json_object *list)
 }
 
 /* The row's arguments as they were given, its keywords between them. */
-static void print_tail(FILE *f, const ConfigRow *row, const char *name, json_object *value)
+static void print_tail(FILE *f, const ConfigRow *row, const char *name, json_object *value,
+                       bool is_hidden)
 {
     for (const char *at = row->tail; *at; at += strspn(at, " ")) {
         size_t length = strcspn(at, " ");
@@ -29,6 +30,8 @@ static void print_tail(FILE *f, const ConfigRow *row, const char *name, json_obj
             fprintf(f, " %s", name);
         else if (!value)
             break;
+        else if (is_hidden && (*at == '{' || *at == '<'))
+            (void)fputs(" " CONFIG_MASK, f);
         else if (*at == '{')
             print_list(f, value);
         else if (*at == '<')
@@ -39,23 +42,23 @@ static void print_tail(FILE *f, const ConfigRow *row, const char *name, json_obj
     }
 }
 
-static void print_named(FILE *f, const ConfigRow *row, json_object *named)
+static void print_named(FILE *f, const ConfigRow *row, json_object *named, bool is_hidden)
 {
     json_object_object_foreach(named, name, value)
     {
-        print_tail(f, row, name, value);
+        print_tail(f, row, name, value, is_hidden);
     }
 }
 
-static void print_value(FILE *f, const ConfigRow *row, json_object *value)
+static void print_value(FILE *f, const ConfigRow *row, json_object *value, bool is_hidden)
 {
     switch (row->kind) {
     case CONFIG_ITEM:
-        print_tail(f, row, NULL, value);
+        print_tail(f, row, NULL, value, is_hidden);
         break;
     case CONFIG_NAMED:
     case CONFIG_NAMED_LIST:
-        print_named(f, row, value);
+        print_named(f, row, value, is_hidden);
         break;
     case CONFIG_STRING:
         if (strchr(row->tail, ' ')) {
@@ -65,7 +68,7 @@ static void print_value(FILE *f, const ConfigRow *row, json_object *value)
         fprintf(f, " %s", json_object_get_string(value));
         break;
     case CONFIG_ENTER:
-        fprintf(f, " %s", json_object_get_string(value));
+        fprintf(f, " %s", is_hidden ? CONFIG_MASK : json_object_get_string(value));
         break;
     case CONFIG_NUMBER:
         fprintf(f, " %" PRId64, json_object_get_int64(value));
@@ -84,19 +87,17 @@ static void print_value(FILE *f, const ConfigRow *row, json_object *value)
     }
 }
 
-static void print_line(FILE *f, const ConfigLine *line, bool masked)
+static void print_line(FILE *f, const ConfigLine *line, ConfigSecret masked)
 {
     const ConfigRow *row = line->row;
 
     fprintf(f, "%s%s", line->remove ? "no " : "", row->head);
-    if (masked && row->is_secret && !line->remove)
-        (void)fputs(" " CONFIG_MASK, f);
-    else if (line->value &&
-             (!line->remove || row->kind == CONFIG_ENTER || config_row_is_one_of_many(row)))
-        print_value(f, row, line->value);
+    if (line->value &&
+        (!line->remove || row->kind == CONFIG_ENTER || config_row_is_one_of_many(row)))
+        print_value(f, row, line->value, row->secret != CONFIG_OPEN && masked >= row->secret);
 }
 
-static char *print_to_text(void (*print)(FILE *f, const ConfigLine *line, bool masked),
+static char *print_to_text(void (*print)(FILE *f, const ConfigLine *line, ConfigSecret masked),
                            const ConfigLine *line)
 {
     _cleanup_free_ char *text = NULL;
@@ -105,7 +106,7 @@ static char *print_to_text(void (*print)(FILE *f, const ConfigLine *line, bool m
 
     if (!f)
         return NULL;
-    print(f, line, false);
+    print(f, line, CONFIG_OPEN);
     return fclose(f) == 0 ? TAKE_PTR(text) : NULL;
 }
 
@@ -114,7 +115,7 @@ char *config_line_text(const ConfigLine *line)
     return print_to_text(print_line, line);
 }
 
-static void print_absolute_line(FILE *f, const ConfigLine *line, bool masked)
+static void print_absolute_line(FILE *f, const ConfigLine *line, ConfigSecret masked)
 {
     const ConfigRow *enter = config_mode_row(line->row->mode);
     ConfigLine relative = *line;
@@ -139,10 +140,11 @@ char *config_line_absolute_text(const ConfigLine *line)
 typedef struct Rendering {
     FILE *f;
     int depth;
-    bool masked;
+    ConfigSecret masked;
 } Rendering;
 
-void config_print_event(FILE *f, int depth, ConfigEvent event, const ConfigLine *line, bool masked)
+void config_print_event(FILE *f, int depth, ConfigEvent event, const ConfigLine *line,
+                        ConfigSecret masked)
 {
     fprintf(f, "%*s", depth, "");
     if (event == CONFIG_EVENT_END)
@@ -164,7 +166,7 @@ static int render_event(ConfigEvent event, const ConfigLine *line, void *userdat
     return 0;
 }
 
-char *config_render(json_object *old, json_object *new, bool masked)
+char *config_render(json_object *old, json_object *new, ConfigSecret masked)
 {
     _cleanup_free_ char *text = NULL;
     size_t size;
@@ -184,7 +186,7 @@ static int mask_event(ConfigEvent event, const ConfigLine *line, void *userdata)
     _cleanup_json_ json_object *mask = NULL;
     ConfigLine masked = *line;
 
-    if (event != CONFIG_EVENT_LINE || !line->row->is_secret)
+    if (event != CONFIG_EVENT_LINE || line->row->secret != CONFIG_HASHES)
         return 0;
     masked.value = mask = json_object_new_string(CONFIG_MASK);
     return mask ? config_apply(userdata, &masked) : -ENOMEM;

@@ -66,16 +66,17 @@ char *config_line_absolute_text(const ConfigLine *line);
 
 /* What is to be entered to get from old to new, one line each, submodes indented by a blank and
  * closed with "!". old NULL: the whole of new, as show running-config prints it.
- * masked: with CONFIG_MASK in the place of secrets. */
-char *config_render(json_object *old, json_object *new, bool masked);
+ * masked: what is hidden. */
+char *config_render(json_object *old, json_object *new, ConfigSecret masked);
 /* One line of a text: indented by depth, "!" where a mode ends. */
-void config_print_event(FILE *f, int depth, ConfigEvent event, const ConfigLine *line, bool masked);
-/* A new tree, with CONFIG_MASK in the place of secrets. */
+void config_print_event(FILE *f, int depth, ConfigEvent event, const ConfigLine *line,
+                        ConfigSecret masked);
+/* A new tree, with CONFIG_MASK in the place of hashes. */
 json_object *config_masked(json_object *root);
 
 /* Old and new lines side by side: "-" in front of what goes, "+" in front of what comes, modes that
  * stay without a mark. */
-char *config_render_diff(json_object *old, json_object *new, bool masked);
+char *config_render_diff(json_object *old, json_object *new, ConfigSecret masked);
 
 /* The changes from old to new, made to a third tree: a new tree, in canonical form. */
 int config_replay(json_object *old, json_object *new, json_object *onto, json_object **ret);

@@ -147,14 +147,25 @@ static char **strings_free(char **strings)
 }
 DEFINE_TRIVIAL_CLEANUP_FUNC(char **, strings_free);
 
+static char *running_text(json_object *part, const char *format, bool may)
+{
+    _cleanup_json_ json_object *masked = NULL;
+
+    if (streq(format, "sanitized"))
+        return config_render(NULL, part, CONFIG_WHATEVER);
+    if (streq(format, "text"))
+        return config_render(NULL, part, may ? CONFIG_OPEN : CONFIG_HASHES);
+    masked = may ? json_object_get(part) : config_masked(part);
+    return masked ? config_canonical_text(masked) : NULL;
+}
+
 int policy1_method_get_running_configuration(sd_bus_message *m, void *userdata,
                                              sd_bus_error *reterr_error)
 {
     Policy *policy = userdata;
     _cleanup_(strings_freep) char **words = NULL;
-    _cleanup_json_ json_object *part = NULL, *masked = NULL;
+    _cleanup_json_ json_object *part = NULL;
     _cleanup_free_ char *text = NULL;
-    bool may = bus_sender_may(m);
     const char *format;
     size_t n = 0;
     int r;
@@ -168,18 +179,13 @@ int policy1_method_get_running_configuration(sd_bus_message *m, void *userdata,
         if (++n > SECTION_WORDS_MAX)
             return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
                                      "A section has at most %u words", SECTION_WORDS_MAX);
-    if (!streq(format, "text") && !streq(format, "json"))
+    if (!streq(format, "text") && !streq(format, "json") && !streq(format, "sanitized"))
         return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
-                                 "The format is 'text' or 'json'");
+                                 "The format is 'text', 'sanitized' or 'json'");
     r = find_part(commit_store_running(policy->store), words, &part, reterr_error);
     if (r < 0)
         return r;
-    if (!may)
-        masked = config_masked(part);
-    if (!may && !masked)
-        return -ENOMEM;
-    text = streq(format, "text") ? config_render(NULL, part, !may)
-                                 : config_canonical_text(may ? part : masked);
+    text = running_text(part, format, bus_sender_may(m));
     return reply_memfd(m, "running-configuration", text);
 }
 
@@ -272,9 +278,9 @@ static int reply_difference(sd_bus_message *m, json_object *old, json_object *ne
     _cleanup_free_ char *text = NULL;
 
     if (streq(format, "text"))
-        text = config_render(old, new, !bus_sender_may(m));
+        text = config_render(old, new, bus_sender_may(m) ? CONFIG_OPEN : CONFIG_HASHES);
     else if (streq(format, "diff"))
-        text = config_render_diff(old, new, !bus_sender_may(m));
+        text = config_render_diff(old, new, bus_sender_may(m) ? CONFIG_OPEN : CONFIG_HASHES);
     else
         return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
                                  "The format is 'text' or 'diff'");

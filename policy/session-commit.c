@@ -318,8 +318,8 @@ int policy1_session_method_get_changes(sd_bus_message *m, void *userdata,
                                        sd_bus_error *reterr_error)
 {
     const Session *session = userdata;
-    _cleanup_free_ char *text =
-        config_render(session->base, session_view(session), !bus_sender_may(m));
+    _cleanup_free_ char *text = config_render(session->base, session_view(session),
+                                              bus_sender_may(m) ? CONFIG_OPEN : CONFIG_HASHES);
 
     return reply_text(m, "changes", text);
 }
@@ -328,8 +328,8 @@ int policy1_session_method_get_difference(sd_bus_message *m, void *userdata,
                                           sd_bus_error *reterr_error)
 {
     const Session *session = userdata;
-    _cleanup_free_ char *text =
-        config_render_diff(session->base, session_view(session), !bus_sender_may(m));
+    _cleanup_free_ char *text = config_render_diff(session->base, session_view(session),
+                                                   bus_sender_may(m) ? CONFIG_OPEN : CONFIG_HASHES);
 
     return reply_text(m, "difference", text);
 }
@@ -344,6 +344,6 @@ int policy1_session_method_get_merged(sd_bus_message *m, void *userdata, sd_bus_
 
     if (r < 0)
         return r;
-    text = config_render(NULL, merged, !bus_sender_may(m));
+    text = config_render(NULL, merged, bus_sender_may(m) ? CONFIG_OPEN : CONFIG_HASHES);
     return reply_text(m, "merged", text);
 }

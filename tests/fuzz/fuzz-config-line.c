@@ -75,10 +75,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         parser = config_parser_new();
     assert(parser && text && root && copy);
     (void)enter(root, text);
-    rendered = config_render(NULL, root, false);
+    rendered = config_render(NULL, root, CONFIG_OPEN);
     assert(rendered);
     assert(enter(copy, rendered));
-    again = config_render(NULL, copy, false);
+    again = config_render(NULL, copy, CONFIG_OPEN);
     assert(again && streq(rendered, again));
     check_aaa(root);
     return 0;

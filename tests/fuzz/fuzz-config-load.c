@@ -34,13 +34,13 @@ static bool load(json_object *root, const char *text, size_t size)
 /* Loading the difference of two configurations on the first gives the second. */
 static void check_difference(json_object *from, json_object *to)
 {
-    _cleanup_free_ char *text = config_render(from, to, false),
-                        *wanted = config_render(NULL, to, false), *got = NULL;
+    _cleanup_free_ char *text = config_render(from, to, CONFIG_OPEN),
+                        *wanted = config_render(NULL, to, CONFIG_OPEN), *got = NULL;
     _cleanup_json_ json_object *root = config_canonical(from);
 
     assert(text && wanted && root);
     assert(load(root, text, strlen(text)));
-    got = config_render(NULL, root, false);
+    got = config_render(NULL, root, CONFIG_OPEN);
     assert(got && streq(got, wanted));
 }
 

@@ -370,6 +370,32 @@ static void test_json(void **state)
     assert_int_equal(json_get_string(m, "label", &s), -ENOENT);
 }
 
+static void expect_log(const char *message, const char *expected)
+{
+    json_object *o = json_tokener_parse(message);
+    FILE *f = begin();
+
+    render_log(f, o);
+    json_object_put(o);
+    expect(f, expected);
+}
+
+/* With a mnemonic of its own, with that of its severity, and with what would be another line. */
+static void test_log(void **state)
+{
+    expect_log(
+        "{\"time\":1569453930.045123,\"process\":\"keyd\",\"pid\":\"363\",\"severity\":6,"
+        "\"mnemonic\":\"SECURITY-CEPKI-6-KEY_INFO\",\"text\":\"One\",\"details\":{}}",
+        "RP/0/RP0/CPU0:Sep 25 23:25:30.045 UTC: keyd[363]: %SECURITY-CEPKI-6-KEY_INFO : One\n");
+    expect_log(
+        "{\"time\":1569453930.9,\"process\":\"systemd\",\"pid\":\"1\",\"severity\":3,\"text\":"
+        "\"a\\nRP/0/RP0/CPU0:\"}",
+        "RP/0/RP0/CPU0:Sep 25 23:25:30.900 UTC: systemd[1]: %OS-SYSLOG-3-LOG_ERR : "
+        "a\\x0aRP/0/RP0/CPU0:\n");
+    expect_log("{}",
+               "RP/0/RP0/CPU0:Jan  1 00:00:00.000 UTC: unknown[0]: %OS-SYSLOG-0-LOG_EMERG : \n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -385,6 +411,7 @@ int main(void)
         cmocka_unit_test(test_events),
         cmocka_unit_test(test_values_stay_on_their_line),
         cmocka_unit_test(test_json),
+        cmocka_unit_test(test_log),
     };
 
     /* The layouts show local time. */

@@ -33,7 +33,7 @@ static int load_bytes(const char *text, size_t size, json_object *root, ConfigLo
 
 static void assert_rendered(json_object *root, const char *expected)
 {
-    _cleanup_free_ char *text = config_render(NULL, root, false);
+    _cleanup_free_ char *text = config_render(NULL, root, CONFIG_OPEN);
 
     assert_string_equal(text, expected);
 }

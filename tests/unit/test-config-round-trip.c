@@ -113,7 +113,7 @@ static int count_row(ConfigEvent event, const ConfigLine *line, void *userdata)
 
 static void check_whole(json_object *root)
 {
-    _cleanup_free_ char *text = config_render(NULL, root, false);
+    _cleanup_free_ char *text = config_render(NULL, root, CONFIG_OPEN);
     _cleanup_json_ json_object *loaded = json_object_new_object(),
                                *entered = json_object_new_object();
 
@@ -129,8 +129,8 @@ static void check_whole(json_object *root)
  */
 static void check_change(json_object *from, json_object *to)
 {
-    _cleanup_free_ char *text = config_render(from, to, false),
-                        *diff = config_render_diff(from, to, false);
+    _cleanup_free_ char *text = config_render(from, to, CONFIG_OPEN),
+                        *diff = config_render_diff(from, to, CONFIG_OPEN);
     _cleanup_json_ json_object *loaded = config_canonical(from), *replayed = NULL;
 
     assert_non_null(text);
@@ -154,7 +154,7 @@ static size_t count_lines(const char *text)
 /* The parts by their first words are, in all, the whole; and each can be loaded. */
 static void check_parts(json_object *root)
 {
-    _cleanup_free_ char *text = config_render(NULL, root, false);
+    _cleanup_free_ char *text = config_render(NULL, root, CONFIG_OPEN);
     _cleanup_json_ json_object *together = json_object_new_object();
     size_t n = 0;
 
@@ -170,7 +170,7 @@ static void check_parts(json_object *root)
                     strncmp(config_rows[j].head, config_rows[i].head, length + 1) == 0;
         if (known || config_filter(root, (char *[]){word, NULL}, &part) == -ENOENT)
             continue;
-        shown = config_render(NULL, part, false);
+        shown = config_render(NULL, part, CONFIG_OPEN);
         assert_non_null(shown);
         (void)load(together, shown, true);
         n += count_lines(shown);

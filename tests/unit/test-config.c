@@ -113,7 +113,7 @@ static const char sample[] =
 static void test_sample(void **state)
 {
     _cleanup_json_ json_object *root = tree_of(sample);
-    _cleanup_free_ char *text = config_render(NULL, root, false);
+    _cleanup_free_ char *text = config_render(NULL, root, CONFIG_OPEN);
 
     assert_string_equal(text, sample);
     assert_tree(
@@ -480,7 +480,7 @@ static void test_parse_inverts_render(void **state)
 {
     for (unsigned i = 0; i < 500; i++) {
         _cleanup_json_ json_object *tree = random_tree(), *parsed = NULL;
-        _cleanup_free_ char *text = config_render(NULL, tree, false);
+        _cleanup_free_ char *text = config_render(NULL, tree, CONFIG_OPEN);
 
         parsed = tree_of(text);
         assert_same(tree, parsed, text);
@@ -497,10 +497,10 @@ static void test_masked(void **state)
                                *new = tree_of("username alice\n secret 10 " HASH
                                               "2\n group root-lr\n"),
                                *masked = config_masked(new);
-    _cleanup_free_ char *whole = config_render(NULL, new, true),
-                        *change = config_render(old, new, true),
-                        *marked = config_render_diff(old, new, true),
-                        *gone = config_render(new, NULL, true),
+    _cleanup_free_ char *whole = config_render(NULL, new, CONFIG_HASHES),
+                        *change = config_render(old, new, CONFIG_HASHES),
+                        *marked = config_render_diff(old, new, CONFIG_HASHES),
+                        *gone = config_render(new, NULL, CONFIG_HASHES),
                         *json = masked ? config_canonical_text(masked) : NULL;
 
     assert_string_equal(whole, "username alice\n group root-lr\n secret 10 <removed>\n!\n");
@@ -514,14 +514,29 @@ static void test_masked(void **state)
     assert_non_null(secret_refuse_hash(CONFIG_MASK));
 }
 
+/* What is passed on has no communities either; a look at one's own router has. */
+static void test_sanitized(void **state)
+{
+    _cleanup_json_ json_object *root =
+        tree_of("username alice\n secret 10 " HASH "1\n!\nsnmp-server community one RO\n"
+                "snmp-server host 192.0.2.1 traps version 2c two\n");
+    _cleanup_free_ char *masked = config_render(NULL, root, CONFIG_HASHES),
+                        *all = config_render(NULL, root, CONFIG_WHATEVER);
+
+    assert_non_null(strstr(masked, "snmp-server community one RO\n"));
+    assert_string_equal(
+        all, "username alice\n secret 10 <removed>\n!\nsnmp-server community <removed> RO\n"
+             "snmp-server host 192.0.2.1 traps version 2c <removed>\n");
+}
+
 /* The difference of two configurations, entered into the first, gives the second. */
 static void test_compare_inverts_enter(void **state)
 {
     for (unsigned i = 0; i < 500; i++) {
         _cleanup_json_ json_object *old = random_tree(), *new = random_tree(),
                                    *copy = config_canonical(old);
-        _cleanup_free_ char *text = config_render(old, new, false),
-                            *none = config_render(new, new, false);
+        _cleanup_free_ char *text = config_render(old, new, CONFIG_OPEN),
+                            *none = config_render(new, new, CONFIG_OPEN);
 
         enter_text(copy, text);
         assert_same(new, copy, text);
@@ -591,7 +606,7 @@ static int filter(json_object *root, const char *words, char **ret)
         list[i] = strsep(&rest, " ");
     r = config_filter(root, list, &part);
     if (r >= 0)
-        *ret = config_render(NULL, part, false);
+        *ret = config_render(NULL, part, CONFIG_OPEN);
     return r;
 }
 
@@ -663,6 +678,7 @@ int main(void)
         cmocka_unit_test(test_parse_inverts_render),
         cmocka_unit_test(test_compare_inverts_enter),
         cmocka_unit_test(test_masked),
+        cmocka_unit_test(test_sanitized),
         cmocka_unit_test(test_absolute_lines),
         cmocka_unit_test(test_hash),
         cmocka_unit_test(test_set_is_bounded),

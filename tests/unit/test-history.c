@@ -83,7 +83,7 @@ static void assert_changes(const Scratch *s, const char *kind, const char *which
     _cleanup_free_ char *text = NULL;
 
     assert_int_equal(history_changes(s->store, kind, which, &old, &new, NULL), 0);
-    text = config_render(old, new, false);
+    text = config_render(old, new, CONFIG_OPEN);
     assert_string_equal(text, expected);
 }
 
@@ -94,7 +94,7 @@ static void assert_rollback(const Scratch *s, const char *kind, const char *whic
     _cleanup_free_ char *text = NULL;
 
     assert_int_equal(history_rollback(s->store, kind, which, &new, NULL), 0);
-    text = config_render(NULL, new, false);
+    text = config_render(NULL, new, CONFIG_OPEN);
     assert_string_equal(text, expected);
 }
 
@@ -155,7 +155,7 @@ static void assert_diff(const Scratch *s, const char *old, const char *new, cons
 
     enter(s->parser, a, old);
     enter(s->parser, b, new);
-    text = config_render_diff(a, b, false);
+    text = config_render_diff(a, b, CONFIG_OPEN);
     assert_string_equal(text, expected);
 }
 

@@ -42,7 +42,7 @@ static json_object *tree_of(const char *line)
 
 static void assert_text(json_object *old, json_object *new, const char *expected)
 {
-    _cleanup_free_ char *text = config_render(old, new, false);
+    _cleanup_free_ char *text = config_render(old, new, CONFIG_OPEN);
 
     assert_string_equal(text, expected);
 }
