@@ -62,10 +62,10 @@ static void print_value(FILE *f, const ConfigRow *row, json_object *value, bool 
         break;
     case CONFIG_STRING:
         if (strchr(row->tail, ' ')) {
-            print_tail(f, row, NULL, value);
+            print_tail(f, row, NULL, value, is_hidden);
             break;
         }
-        fprintf(f, " %s", json_object_get_string(value));
+        fprintf(f, " %s", is_hidden ? CONFIG_MASK : json_object_get_string(value));
         break;
     case CONFIG_ENTER:
         fprintf(f, " %s", is_hidden ? CONFIG_MASK : json_object_get_string(value));
