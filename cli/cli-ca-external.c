@@ -248,6 +248,7 @@ static int collect_trustpoint(sd_bus_message *m, void *userdata)
                                                {"State", 's', &view.state},
                                                {"Detail", 's', &view.detail},
                                                {"Method", 's', &view.method},
+                                               {"Warning", 's', &view.warning},
                                                {"NextAttempt", 'x', &view.next_attempt},
                                                {0}});
     if (r >= 0)

@@ -103,6 +103,20 @@ static unsigned failed_lines(Cli *cli, const char *session, bool say)
     return n;
 }
 
+void cli_session_say_warnings(Cli *cli, const char *session)
+{
+    _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+    _cleanup_message_ sd_bus_message *reply = NULL;
+    const char *line, *reason;
+
+    if (cli_call(cli, POLICY_NAME, session, POLICY_SESSION_INTERFACE, "GetWarnings", &error, &reply,
+                 NULL) < 0 ||
+        sd_bus_message_enter_container(reply, 'a', "(ss)") < 0)
+        return;
+    while (sd_bus_message_read(reply, "(ss)", &line, &reason) > 0)
+        cli_warn(cli, "%% Warning: %s: %s\n", line, reason);
+}
+
 void cli_session_say_failed(Cli *cli, const char *session)
 {
     (void)failed_lines(cli, session, true);
@@ -171,8 +185,10 @@ static int after_commit(Cli *cli, const GrammarMatch *m, uint64_t id, CliSave *s
 
     if (id == 0)
         cli_say(cli, "%% No configuration changes to commit.\n");
-    else
+    else {
+        cli_session_say_warnings(cli, cli->session);
         cli_update_hostname(cli);
+    }
     if (m && grammar_has(m, "best-effort") && failed_lines(cli, cli->session, false) > 0)
         r = say_refused(cli, m, COMMIT_PARTLY);
     if (save->fd >= 0) {

@@ -18,6 +18,7 @@ static int read_commit(sd_bus_message *reply, CommitView *ret)
                                                       {"time", 't', &ret->time},
                                                       {"label", 's', &ret->label},
                                                       {"comment", 's', &ret->comment},
+                                                      {"warnings", 's', &ret->warnings},
                                                       {0}});
 }
 
@@ -213,6 +214,8 @@ int cli_rollback(Cli *cli, const GrammarMatch *m)
     if (r < 0)
         return r;
     r = rollback(cli, session, &s);
+    if (r >= 0)
+        cli_session_say_warnings(cli, session);
     (void)cli_call(cli, POLICY_NAME, session, POLICY_SESSION_INTERFACE, "Close", &error, NULL,
                    NULL);
     return r;

@@ -409,6 +409,8 @@ int cli_session_error(Cli *cli, const sd_bus_error *error, int r);
 int cli_session_open(Cli *cli, bool exclusive, char **ret);
 /* The lines that a commit failed on, each with its reason, as errors. */
 void cli_session_say_failed(Cli *cli, const char *session);
+/* What owners said about lines that were committed all the same. */
+void cli_session_say_warnings(Cli *cli, const char *session);
 /* Says so, and fails, when the session has changes that nobody committed. */
 int cli_config_check_dropped(Cli *cli);
 /* Leaves configuration mode; the changes are dropped. */

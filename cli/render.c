@@ -289,6 +289,8 @@ void render_trustpoint(FILE *f, const TrustpointView *t)
     field(f, "Enrollment     : ", t->method);
     field(f, "State          : ", t->state);
     field(f, "Next step      : ", t->detail);
+    if (t->warning && *t->warning)
+        field(f, "Warning        : ", t->warning);
     if (t->next_attempt > 0)
         time_field(f, "Next attempt   : ", t->next_attempt);
 }
@@ -301,6 +303,8 @@ json_object *render_trustpoint_json(const TrustpointView *t)
     json_add_string(o, "enrollment", t->method);
     json_add_string(o, "state", t->state);
     json_add_string(o, "next-step", t->detail);
+    if (t->warning && *t->warning)
+        json_add_string(o, "warning", t->warning);
     if (t->next_attempt > 0)
         json_object_object_add(o, "next-attempt", json_object_new_int64(t->next_attempt));
     return o;
@@ -532,6 +536,20 @@ void render_commit(FILE *f, unsigned number, const CommitView *commit)
     fprintf(f, "%s\n", when);
 }
 
+/* Each on a line of its own, behind a heading. */
+static void print_warnings(FILE *f, const char *warnings)
+{
+    for (const char *at = warnings; at && *at;) {
+        size_t length = strcspn(at, "\n");
+        _cleanup_free_ char *one = strndup(at, length);
+
+        (void)fputs("      Warning:  ", f);
+        render_text(f, one ? one : "");
+        (void)fputc('\n', f);
+        at += length + (at[length] == '\n');
+    }
+}
+
 void render_commit_detail(FILE *f, unsigned number, const CommitView *commit)
 {
     char when[TIME_TEXT_SIZE], id[24];
@@ -551,6 +569,7 @@ void render_commit_detail(FILE *f, unsigned number, const CommitView *commit)
     fprintf(f, "Time:  %s\n      Comment:  ", when);
     render_text(f, commit->comment ? commit->comment : "NONE");
     (void)fputc('\n', f);
+    print_warnings(f, commit->warnings);
 }
 
 void render_event_head(FILE *f)
@@ -655,6 +674,8 @@ json_object *render_commit_json(const CommitView *commit)
         json_add_string(o, "label", commit->label);
     if (commit->comment)
         json_add_string(o, "comment", commit->comment);
+    if (commit->warnings)
+        json_add_string(o, "warnings", commit->warnings);
     return o;
 }
 

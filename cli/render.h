@@ -37,6 +37,7 @@ typedef struct CertificateView {
 typedef struct CommitView {
     uint64_t id, time; /* microseconds */
     const char *user, *line, *client, *label, *comment;
+    const char *warnings; /* a line each; NULL for none */
 } CommitView;
 
 void render_text(FILE *f, const char *text);
@@ -60,7 +61,7 @@ json_object *render_certificate_json(const CertificateView *c);
 void render_certificate_detail(FILE *f, const CertificateView *c);
 
 typedef struct TrustpointView {
-    const char *name, *method, *state, *detail;
+    const char *name, *method, *state, *detail, *warning;
     int64_t next_attempt; /* seconds; 0 for none */
 } TrustpointView;
 void render_trustpoint(FILE *f, const TrustpointView *t);

@@ -14,6 +14,7 @@
 
 #define SECTION_SIZE_MAX (4U * 1024 * 1024)
 #define PROBLEMS_MAX 100U
+#define WARNINGS_MAX 32U
 #define FETCH_TIMEOUT_USEC (10 * 1000000ULL)
 #define RETRY_MIN_USEC (1 * 1000000ULL)
 #define RETRY_MAX_USEC (60 * 1000000ULL)
@@ -36,10 +37,17 @@ typedef struct ConfigOwner {
     sd_bus_message *applying; /* the call that has yet to be answered, while a section is applied */
 } ConfigOwner;
 
+typedef struct ConfigWarning {
+    char *line, *reason;
+} ConfigWarning;
+
 struct ConfigProblems {
     sd_bus_message *call, *reply;
     unsigned count;
     bool later;
+    /* They come behind all problems. */
+    ConfigWarning warnings[WARNINGS_MAX];
+    unsigned n_warnings;
 };
 
 struct ConfigApplied {
@@ -62,10 +70,38 @@ int config_problem(ConfigProblems *problems, const char *line, const char *forma
     return sd_bus_message_append(problems->reply, "(ss)", line, reason);
 }
 
+int config_warning(ConfigProblems *problems, const char *line, const char *format, ...)
+{
+    ConfigWarning *w = &problems->warnings[problems->n_warnings];
+    va_list ap;
+    int r;
+
+    if (problems->n_warnings == WARNINGS_MAX)
+        return 0;
+    va_start(ap, format);
+    r = vasprintf(&w->reason, format, ap);
+    va_end(ap);
+    if (r < 0) {
+        w->reason = NULL;
+        return -ENOMEM;
+    }
+    w->line = strdup(line);
+    if (!w->line) {
+        free(w->reason);
+        return -ENOMEM;
+    }
+    problems->n_warnings++;
+    return 0;
+}
+
 static ConfigProblems *problems_free(ConfigProblems *problems)
 {
     if (!problems)
         return NULL;
+    for (unsigned i = 0; i < problems->n_warnings; i++) {
+        free(problems->warnings[i].line);
+        free(problems->warnings[i].reason);
+    }
     sd_bus_message_unref(problems->reply);
     sd_bus_message_unref(problems->call);
     free(problems);
@@ -97,6 +133,13 @@ void config_problems_later(ConfigProblems *problems)
 
 void config_problems_answer(ConfigProblems *problems, int r)
 {
+    if (r >= 0)
+        r = sd_bus_message_close_container(problems->reply);
+    if (r >= 0)
+        r = sd_bus_message_open_container(problems->reply, 'a', "(ss)");
+    for (unsigned i = 0; r >= 0 && i < problems->n_warnings; i++)
+        r = sd_bus_message_append(problems->reply, "(ss)", problems->warnings[i].line,
+                                  problems->warnings[i].reason);
     if (r >= 0)
         r = sd_bus_message_close_container(problems->reply);
     if (r >= 0)

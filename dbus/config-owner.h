@@ -13,6 +13,10 @@ typedef struct ConfigProblems ConfigProblems;
 int config_problem(ConfigProblems *problems, const char *line, const char *format, ...)
     _printf_(3, 4);
 
+/* Collects what is accepted, and said to be better otherwise: line as it is entered from the top. */
+int config_warning(ConfigProblems *problems, const char *line, const char *format, ...)
+    _printf_(3, 4);
+
 /* Not everything can be answered at once: what check() has said this about stays, and is to be
  * answered when others have been asked. Answering takes it over; r < 0: it could not be checked. */
 void config_problems_later(ConfigProblems *problems);

@@ -344,6 +344,17 @@ static int check_trustpoints(void *userdata, json_object *section, ConfigProblem
     _cleanup_(trustpoint_config_list_freep) TrustpointConfig *list = NULL;
     int r = trustpoint_config_parse(section, report_problem, problems, &list);
 
+    for (const TrustpointConfig *c = list; c && r >= 0; c = c->next) {
+        _cleanup_free_ char *line = NULL;
+
+        if (!trustpoint_config_warning(c))
+            continue;
+        if (asprintf(&line, "crypto ca trustpoint %s enrollment legacy", c->name) < 0) {
+            line = NULL;
+            return -ENOMEM;
+        }
+        r = config_warning(problems, line, "%s", trustpoint_config_warning(c));
+    }
     return r < 0 ? r : 0;
 }
 

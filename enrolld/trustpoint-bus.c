@@ -157,6 +157,16 @@ int enrollment1_trustpoint_get_method(sd_bus *bus, const char *path, const char 
         reply, "s", enrollment_method_name(t->config ? t->config->method : METHOD_NONE));
 }
 
+int enrollment1_trustpoint_get_warning(sd_bus *bus, const char *path, const char *interface,
+                                       const char *property, sd_bus_message *reply, void *userdata,
+                                       sd_bus_error *reterr_error)
+{
+    const Trustpoint *t = userdata;
+    const char *warning = t->config ? trustpoint_config_warning(t->config) : NULL;
+
+    return sd_bus_message_append(reply, "s", warning ? warning : "");
+}
+
 int enrollment1_trustpoint_get_request(sd_bus *bus, const char *path, const char *interface,
                                        const char *property, sd_bus_message *reply, void *userdata,
                                        sd_bus_error *reterr_error)

@@ -93,6 +93,8 @@ typedef int (*config_report_t)(void *userdata, const char *line, const char *rea
  * in the order of the section. Returns the number of problems or a negative errno. */
 int trustpoint_config_parse(json_object *section, config_report_t report, void *userdata,
                             TrustpointConfig **ret);
+/* What is to be said about it, at each commit and wherever it is shown; NULL: nothing. */
+const char *trustpoint_config_warning(const TrustpointConfig *config);
 TrustpointConfig *trustpoint_config_free(TrustpointConfig *config);      /* one */
 TrustpointConfig *trustpoint_config_list_free(TrustpointConfig *config); /* and those after it */
 DEFINE_TRIVIAL_CLEANUP_FUNC(TrustpointConfig *, trustpoint_config_free);

@@ -32,6 +32,7 @@ void commit_done(Commit *commit)
     free(commit->client);
     free(commit->label);
     free(commit->comment);
+    free(commit->warnings);
     memset(commit, 0, sizeof(*commit));
 }
 
@@ -43,8 +44,9 @@ int commit_copy(const Commit *from, Commit *to)
     to->client = strdup(from->client);
     to->label = from->label ? strdup(from->label) : NULL;
     to->comment = from->comment ? strdup(from->comment) : NULL;
+    to->warnings = from->warnings ? strdup(from->warnings) : NULL;
     if (to->user && to->line && to->client && (to->label || !from->label) &&
-        (to->comment || !from->comment))
+        (to->comment || !from->comment) && (to->warnings || !from->warnings))
         return 0;
     commit_done(to);
     return -ENOMEM;
@@ -108,7 +110,8 @@ static int record_encode(const Commit *info, json_object *configuration, char **
         (r = add_string(record, "line", info->line)) < 0 ||
         (r = add_string(record, "client", info->client)) < 0 ||
         (r = add_string(record, "label", info->label)) < 0 ||
-        (r = add_string(record, "comment", info->comment)) < 0)
+        (r = add_string(record, "comment", info->comment)) < 0 ||
+        (r = add_string(record, "warnings", info->warnings)) < 0)
         return r;
     if (json_object_object_add(record, "configuration", json_object_get(configuration)) < 0) {
         json_object_put(configuration);
@@ -169,6 +172,7 @@ static int record_decode(const char *text, size_t size, Commit *ret,
         (r = copy_string(record, "client", &ret->client)) < 0 ||
         (r = copy_string(record, "label", &ret->label)) < 0 ||
         (r = copy_string(record, "comment", &ret->comment)) < 0 ||
+        (r = copy_string(record, "warnings", &ret->warnings)) < 0 ||
         (r = json_get_object(record, "configuration", &configuration)) < 0)
         return r == -ENOENT ? -EBADMSG : r;
     if (version != 1 || !ret->user || !ret->line || !ret->client)

@@ -19,6 +19,7 @@ typedef struct Commit {
     uint64_t time; /* microseconds since the epoch */
     char *user, *line, *client;
     char *label, *comment; /* NULL when not given */
+    char *warnings; /* what the owners had to say, a line each: "LINE: REASON"; NULL for nothing */
 } Commit;
 void commit_done(Commit *commit);
 int commit_copy(const Commit *from, Commit *to);

@@ -243,7 +243,8 @@ static int append_commit(sd_bus_message *reply, const Commit *commit)
         (r = bus_append_entry(reply, "client", "s", commit->client)) < 0 ||
         (r = bus_append_entry(reply, "time", "t", commit->time)) < 0 ||
         (commit->label && (r = bus_append_entry(reply, "label", "s", commit->label)) < 0) ||
-        (commit->comment && (r = bus_append_entry(reply, "comment", "s", commit->comment)) < 0))
+        (commit->comment && (r = bus_append_entry(reply, "comment", "s", commit->comment)) < 0) ||
+        (commit->warnings && (r = bus_append_entry(reply, "warnings", "s", commit->warnings)) < 0))
         return r;
     return sd_bus_message_close_container(reply);
 }

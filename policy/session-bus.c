@@ -452,6 +452,14 @@ int policy1_session_method_get_failed(sd_bus_message *m, void *userdata, sd_bus_
     return policy_bus_reply_failures(m, &session->failures);
 }
 
+int policy1_session_method_get_warnings(sd_bus_message *m, void *userdata,
+                                        sd_bus_error *reterr_error)
+{
+    const Session *session = userdata;
+
+    return policy_bus_reply_failures(m, &session->warnings);
+}
+
 int policy1_session_method_clear(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
 {
     Session *session = userdata;

@@ -20,6 +20,7 @@ Session *session_free(Session *session)
     if (!session)
         return NULL;
     failures_clear(&session->failures);
+    failures_clear(&session->warnings);
     config_place_done(&session->place);
     json_object_put(session->base);
     json_object_put(session->candidate);

@@ -33,6 +33,7 @@ typedef struct Session {
     bool exclusive;       /* nobody else may commit */
     uint64_t opened;      /* microseconds since the epoch */
     FailureList failures; /* of the last commit */
+    FailureList warnings; /* of the same */
 
     /* the wire's */
     void *policy;

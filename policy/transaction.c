@@ -40,6 +40,7 @@ struct Transaction {
     const char *unreachable; /* the daemon that did not answer */
     char *unreachable_text;
     bool failed;
+    FailureList warnings; /* of the candidate as it is now */
     unsigned rounds;
     size_t n_failures; /* of the session, in the rounds before this one */
     struct Transaction *next;
@@ -57,6 +58,7 @@ static Transaction *transaction_free(Transaction *t)
     json_object_put(t->candidate);
     commit_done(&t->info);
     aaa_free(t->aaa);
+    failures_clear(&t->warnings);
     free(t->unreachable_text);
     free(t);
     return NULL;
@@ -195,6 +197,12 @@ static int take_check_answer(Transaction *t, const Owner *owner, sd_bus_message 
     r = sd_bus_message_enter_container(reply, 'a', "(ss)");
     while (r >= 0 && (r = sd_bus_message_read(reply, "(ss)", &line, &reason)) > 0)
         r = add_problem(line, reason, t);
+    if (r >= 0)
+        r = sd_bus_message_exit_container(reply);
+    if (r >= 0)
+        r = sd_bus_message_enter_container(reply, 'a', "(ss)");
+    while (r >= 0 && (r = sd_bus_message_read(reply, "(ss)", &line, &reason)) > 0)
+        r = failures_add(&t->warnings, line, reason);
     return r;
 }
 
@@ -274,6 +282,7 @@ static void check_candidate(Transaction *t)
     int r;
 
     t->pending = 1;
+    failures_clear(&t->warnings);
     r = check_own_sections(t);
     if (r >= 0)
         r = call_owners(t, commit_store_running(t->policy->store), "Check", CHECK_TIMEOUT_USEC);
@@ -290,8 +299,10 @@ static void transaction_begin(Transaction *t)
     const Policy *policy = t->policy;
 
     t->running = true;
-    if (t->session)
+    if (t->session) {
         failures_clear(&t->session->failures);
+        failures_clear(&t->session->warnings);
+    }
     if (t->base_id != commit_store_last_id(policy->store)) {
         fail(t, ERROR_CONFLICT, "Another session has committed in the meantime; commit again");
         return;
@@ -363,6 +374,27 @@ static void announce(Transaction *t)
                                          "ExecTimeout", "SessionTimeout", NULL);
 }
 
+/* Kept with the commit, for whoever looks later. */
+static int keep_warnings(Transaction *t)
+{
+    _cleanup_free_ char *text = NULL;
+    size_t size;
+    FILE *f;
+
+    if (t->warnings.n == 0)
+        return 0;
+    f = open_memstream(&text, &size);
+    if (!f)
+        return -ENOMEM;
+    for (size_t i = 0; i < t->warnings.n; i++)
+        fprintf(f, "%s%s: %s", i > 0 ? "\n" : "", t->warnings.items[i].line,
+                t->warnings.items[i].reason);
+    if (fclose(f) != 0)
+        return -ENOMEM;
+    t->info.warnings = TAKE_PTR(text);
+    return 0;
+}
+
 static int write_commit(Transaction *t)
 {
     Policy *policy = t->policy;
@@ -391,6 +423,8 @@ static void transaction_write(Transaction *t)
         return;
     }
     if (r >= 0)
+        r = keep_warnings(t);
+    if (r >= 0)
         r = write_commit(t);
     if (r < 0) {
         log_error_errno(r, "Failed to write a commit: %m");
@@ -400,8 +434,11 @@ static void transaction_write(Transaction *t)
     }
     t->written = true;
     trial_committed(policy->trial, &t->info, t->session, t->trial_seconds);
-    if (t->session)
+    if (t->session) {
         session_reset(t->session, t->candidate, t->info.id);
+        t->session->warnings = t->warnings;
+        t->warnings = (FailureList){.n = 0};
+    }
     announce(t);
     transaction_apply(t, before);
 }
