@@ -2,6 +2,7 @@
 """One commit, several owners: whoever refuses, hangs, is down or dies, all of it happens or nothing, and it is said which line and why."""
 
 import contextlib
+import json
 import os
 import signal
 import time
@@ -16,7 +17,8 @@ FAILED = ("% Failed to commit one or more configuration items during a pseudo-at
 # Sections of three owners, and of policyd itself.
 LINES = ("hostname {name}", "domain name {name}.example", "taskgroup {name}", "task read bgp", "crypto ca trustpoint {name}", "description {name}",
          "crypto ca trustpool policy", "description {name}")
-OWNERS = {"enrolld": ("domain name", "crypto ca trustpoint"), "keyd": ("crypto ca trustpoint",), "poold": ("crypto ca trustpool policy",)}
+OWNERS = {"enrolld": ("domain name", "crypto ca trustpoint"), "keyd": ("crypto ca trustpoint",), "poold": ("crypto ca trustpool policy",),
+          "hostd": ("domain name",)}
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +86,29 @@ def test_owner_that_refuses(owned, session):
     session.command("no enrollment url self")
     assert "% " not in session.command("commit")
     assert all_or_nothing(owned, "refused", before)
+
+
+def test_owner_that_warns(owned, session):
+    """What is accepted all the same: told at the commit, kept with it, and shown with the trustpoint; not at commits that do not touch it."""
+    warning = "crypto ca trustpoint warned enrollment legacy: SHA-1, Triple DES and DES protect nothing any more"
+    for line in ("crypto ca trustpoint warned", "enrollment url http://192.0.2.1/scep", "enrollment legacy", "keypair ed25519 none"):
+        session.command(line)
+    refused = session.command("commit")
+    assert FAILED in refused and "% Warning: " not in refused
+    session.command("keypair rsa some")
+    assert f"% Warning: {warning}" in session.command("commit label warned")
+    assert "Warning" not in session.command("hostname warned") + session.command("commit")
+    owned.restart("policyd")
+    owned.wait_daemons(["policyd"])
+    listed = owned.chancery("show configuration commit list 2 detail").stdout
+    assert listed.count("Warning:  ") == 1 and f"      Warning:  {warning}" in listed.split("   2) ")[1]
+    assert warning in json.loads(owned.chancery("show configuration commit list 2 | json").stdout)[1]["warnings"]
+    assert "Warning        : SHA-1" in owned.chancery("show crypto ca trustpoints warned").stdout
+    session.command("end")
+    session.command("configure")
+    assert "Warning" not in session.command("no crypto ca trustpoint warned") + session.command("commit")
+    assert f"% Warning: {warning}" in owned.chancery("rollback configuration last 1").stderr
+    owned.chancery("rollback configuration last 1")
 
 
 @pytest.mark.parametrize("owner", OWNERS)

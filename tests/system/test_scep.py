@@ -318,7 +318,10 @@ def test_scepserver(machine):
         status, said = enroll(machine, "peer", "secret")
         assert status != 0 and "SHA-1, which only 'enrollment legacy' admits" in said, said
         assert state(machine, "peer")["state"] == "authenticated"
-        configure(machine, "crypto ca trustpoint peer", "enrollment legacy")
+        with machine.console(ADMIN) as console:
+            console.prompt()
+            printed = workflow.commit(console, ("crypto ca trustpoint peer", "enrollment legacy"))
+        assert [line for line in printed.splitlines() if "%" in line] == [line for line in printed.splitlines() if "% Warning: " in line] != []
         status, said = enroll(machine, "peer", "wrong")
         assert status != 0, said
         status, said = enroll(machine, "peer", "secret")
