@@ -13,7 +13,8 @@ typedef struct ConfigProblems ConfigProblems;
 int config_problem(ConfigProblems *problems, const char *line, const char *format, ...)
     _printf_(3, 4);
 
-/* Collects what is accepted, and said to be better otherwise: line as it is entered from the top. */
+/* Collects what is accepted, and said to be better otherwise: line as it is entered from the top.
+ */
 int config_warning(ConfigProblems *problems, const char *line, const char *format, ...)
     _printf_(3, 4);
 
