@@ -794,11 +794,3 @@ TrustpointConfig *trustpoint_config_list_free(TrustpointConfig *config)
     }
     return NULL;
 }
-
-const char *trustpoint_config_warning(const TrustpointConfig *config)
-{
-    return config->legacy
-               ? "SHA-1, Triple DES and DES protect nothing any more; remove it as soon as "
-                 "the server can do better"
-               : NULL;
-}

@@ -94,7 +94,14 @@ typedef int (*config_report_t)(void *userdata, const char *line, const char *rea
 int trustpoint_config_parse(json_object *section, config_report_t report, void *userdata,
                             TrustpointConfig **ret);
 /* What is to be said about it, at each commit and wherever it is shown; NULL: nothing. */
-const char *trustpoint_config_warning(const TrustpointConfig *config);
+static inline const char *trustpoint_config_warning(const TrustpointConfig *config)
+{
+    return config->legacy
+               ? "SHA-1, Triple DES and DES protect nothing any more; remove it as soon as "
+                 "the server can do better"
+               : NULL;
+}
+
 TrustpointConfig *trustpoint_config_free(TrustpointConfig *config);      /* one */
 TrustpointConfig *trustpoint_config_list_free(TrustpointConfig *config); /* and those after it */
 DEFINE_TRIVIAL_CLEANUP_FUNC(TrustpointConfig *, trustpoint_config_free);
