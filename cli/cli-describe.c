@@ -85,6 +85,7 @@ static const Need needs[] = {
     {cli_trustpool_diff, NULL, CRYPTO_READ, false},
     {cli_trustpool_import, NULL, CRYPTO_EXECUTE, false},
     {cli_trustpool_import_terminal, NULL, CRYPTO_EXECUTE, false},
+    {cli_foresee, NULL, CRYPTO_READ, false},
     {cli_trustpool_verify, NULL, CRYPTO_READ, false},
     {cli_user_key_import, NULL, CRYPTO_EXECUTE, false},
     {cli_user_key_import, "username", AAA_WRITE, false},

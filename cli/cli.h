@@ -326,6 +326,7 @@ COMMAND(trustpool_import);
 COMMAND(trustpool_diff);
 COMMAND(trustpool_import_terminal);
 COMMAND(trustpool_verify);
+COMMAND(foresee);
 COMMAND(trustpool_clean);
 COMMAND(show_trustpool);
 COMMAND(show_trustpool_policy);

@@ -80,6 +80,34 @@ def settled(machine, before):
     return now if now["serial-number"] != before and state(machine)["state"] == "enrolled" and state(machine)["next-step"] == "Ready." else None
 
 
+def foresee(machine, days, *options):
+    when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + (machine.day + days) * DAY))
+    return said(machine, f"{when}{''.join(options)}")
+
+
+def said(machine, words, user=ADMIN):
+    result = machine.run(["chancery", "-c", f"test crypto ca at {words}"], user, check=False)
+    return result.stdout + result.stderr
+
+
+def test_what_will_be(machine):
+    """Without a renewal it ends; with one it does not, until the root does."""
+    assert "not authorized" in said(machine, "2090-01-01", "nobody")
+    assert "not before now" in foresee(machine, -3) and "The date is like" in said(machine, "yesterday!")
+    assert "alert    system-trustpoint: It is said weekly that the router certificate ends." in foresee(machine, 2)
+    text = foresee(machine, 31)
+    assert "BREAKS   system-trustpoint: The router certificate has expired: enroll again." in text and "1 thing breaks until" in text, text
+    configure(machine, ["crypto ca trustpoint system-trustpoint", "auto-enroll 50"])
+    assert "BREAKS" not in foresee(machine, 300) and foresee(machine, 300).count("renewal  system-trustpoint: ") >= 15
+    text = foresee(machine, 5001, " | json")
+    events = json.loads(text[text.index("["):])
+    broken = [e for e in events if e["kind"] == "break"]
+    root = shown(machine)["ca"]
+    assert {e["text"] for e in broken} == {"The CA certificate has expired: clear the certificates, then authenticate and enroll."}
+    assert broken[0]["time"] == root["not-after"] + 1 and broken[0]["trustpoint"] == "system-trustpoint", (broken, root)
+    configure(machine, ["crypto ca trustpoint system-trustpoint", "no auto-enroll"])
+
+
 def test_not_before_its_time(machine):
     configure(machine, ["crypto ca trustpoint system-trustpoint", "auto-enroll 50 regenerate"])
     assert " auto-enroll 50 regenerate\n" in machine.chancery("show running-config").stdout
