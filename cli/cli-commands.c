@@ -43,8 +43,9 @@
 
 static const char dossier[] = "show platform security integrity dossier [include {<selector:"
                               "packages|reboot-history|rollback-history|"
-                              "system-integrity-snapshot|system-inventory>}] "
-                              "[nonce <nonce:word(1-130)>]";
+                              "system-integrity-snapshot|system-inventory|filesystem-inventory>}] "
+                              "[{nonce <nonce:word(1-130)>|"
+                              "filesystem-inventory-options <files:quoted(1-2048)>}]";
 #define MONTHS                                                                                     \
     "january|february|march|april|may|june|july|august|september|october|november|december"
 #define MONTHS_HELP "|||||||||||"
@@ -56,7 +57,7 @@ static const char logging[] =
 
 static const char selectors_help[] =
     "Installed software|Starts of the system|Commits of the configuration|"
-    "Boot, kernel and measurement facts|Hardware and its parts";
+    "Boot, kernel and measurement facts|Hardware and its parts|Files, as the snapshots have them";
 
 const GrammarCommand cli_commands[] = {
     {"abort", HELP("Leave configuration mode, drop the changes"), 0,
@@ -190,6 +191,10 @@ const GrammarCommand cli_commands[] = {
     {"end", HELP("Leave configuration mode"), 0, ACTION(cli_config_end, CLI_CONFIG | CLI_QUIET)},
     {"exit", HELP("Leave the shell"), 0, ACTION(cli_exec_exit, CLI_EXEC | CLI_QUIET)},
     {"exit", HELP("Leave this mode"), 0, ACTION(cli_config_exit, CLI_CONFIG | CLI_QUIET)},
+    {"filesystem-inventory snapshot [{full|dir-set <set:number(1-5)>}]",
+     HELP("Snapshots of all files", "Take one now", "Of all files, changed or not",
+          "Of a set of folders only", "Number of the set in the configuration"),
+     0, ACTION(cli_inventory_snapshot, CLI_EXEC)},
     {"load <file:word(1-1024)>", HELP(LOAD, "Path of the file"), 0, ACTION(cli_load, CLI_CONFIG)},
     {"load commit changes (all|last <which:number(1-1000)>|since <which:label>|<which:label>)",
      HELP(LOAD, "Commits", "What they changed", "All that are kept", "The last ones", HOW_MANY,
@@ -257,8 +262,8 @@ const GrammarCommand cli_commands[] = {
      HELP(SHOW, CRYPTO, CA, CERTIFICATES, TRUSTPOINT, "With SHA-256 fingerprints and PEM"), 0,
      ACTION(cli_show_ca_certificates, BOTH | CLI_JSON)},
     {"show crypto ca crls [detail]",
-     HELP(SHOW, CRYPTO, CA, "The cached revocation lists", "Number, kind and size too"),
-     0, ACTION(cli_show_crls, BOTH | CLI_JSON)},
+     HELP(SHOW, CRYPTO, CA, "The cached revocation lists", "Number, kind and size too"), 0,
+     ACTION(cli_show_crls, BOTH | CLI_JSON)},
     {"show crypto ca trustpoints [<trustpoint:label>]",
      HELP(SHOW, CRYPTO, CA, "How far trustpoints are, and what comes next", TRUSTPOINT), 0,
      ACTION(cli_show_ca_trustpoints, BOTH | CLI_JSON)},
@@ -283,8 +288,10 @@ const GrammarCommand cli_commands[] = {
      0, ACTION(cli_show_key, BOTH | CLI_JSON)},
     {dossier,
      HELP(SHOW, "The platform", "Security of the platform", "Integrity of the platform",
-          "Collect evidence as JSON", "Only these parts (all)", selectors_help,
-          "Repeat a nonce in the dossier", "Decimal digits, or 0x and hexadecimal digits"),
+          "Collect evidence as JSON", "Only these parts (all but filesystem-inventory)",
+          selectors_help, "Repeat a nonce in the dossier",
+          "Decimal digits, or 0x and hexadecimal digits", "Which blocks of the inventory",
+          "JSON: {\"0/RP0/CPU0\": {\"block_start\": 0, \"count\": 1}}"),
      0, ACTION(cli_show_dossier, BOTH)},
     {logging,
      HELP(SHOW, "Messages of this subsystem", "The newest ones", HOW_MANY, "Of one process",
@@ -295,6 +302,9 @@ const GrammarCommand cli_commands[] = {
           "From a time on", MONTHS_HELP, "Day of the month", "Time, hh:mm or hh:mm:ss",
           "Up to a time", MONTHS_HELP, "Day of the month", "Time, hh:mm or hh:mm:ss"),
      0, ACTION(cli_show_logging, BOTH | CLI_JSON)},
+    {"show filesystem-inventory [detail]",
+     HELP(SHOW, "Snapshots of all files", "What was left out, and digests of blocks too"), 0,
+     ACTION(cli_show_inventory, BOTH | CLI_JSON)},
     {"show running-config [{<section:word>}]",
      HELP(SHOW, "The running configuration", "Words of a section"), 0,
      ACTION(cli_show_running, BOTH | CLI_JSON)},

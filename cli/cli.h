@@ -331,6 +331,8 @@ COMMAND(trustpool_clean);
 COMMAND(show_trustpool);
 COMMAND(show_trustpool_policy);
 COMMAND(show_dossier);
+COMMAND(show_inventory);
+COMMAND(inventory_snapshot);
 COMMAND(show_aaa);
 COMMAND(show_tasks);
 COMMAND(show_user);

@@ -133,6 +133,27 @@ int atomic_write_at(int dirfd, const char *name, const void *data, size_t size, 
     return fsync(dirfd) < 0 ? -errno : 0;
 }
 
+int partial_open_at(int dirfd, const char *partial, mode_t mode)
+{
+    _cleanup_close_ int fd = -EBADF;
+
+    if (unlinkat(dirfd, partial, 0) < 0 && errno != ENOENT)
+        return -errno;
+    fd = openat(dirfd, partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+    if (fd < 0 || fchmod(fd, mode) < 0)
+        return -errno;
+    return TAKE_FD(fd);
+}
+
+int partial_commit_at(int dirfd, int fd, const char *partial, const char *name)
+{
+    if (fsync(fd) < 0)
+        return -errno;
+    if (renameat(dirfd, partial, dirfd, name) < 0)
+        return -errno;
+    return fsync(dirfd) < 0 ? -errno : 0;
+}
+
 int atomic_unlink_at(int dirfd, const char *name)
 {
     if (unlinkat(dirfd, name, 0) < 0)

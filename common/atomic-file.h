@@ -20,6 +20,12 @@ int directory_open_at(int dirfd, const char *name);
  * fsync of the folder. The old content stays visible until the new one is complete. */
 int atomic_write_at(int dirfd, const char *name, const void *data, size_t size, mode_t mode);
 
+/* The same for what is too large to be held in memory: a new file under a name of its own, where a
+ * process that is killed leaves it for the next; written by the caller, and then, complete, under
+ * its final name. The descriptor stays the caller's. */
+int partial_open_at(int dirfd, const char *partial, mode_t mode);
+int partial_commit_at(int dirfd, int fd, const char *partial, const char *name);
+
 /* Removes a file and syncs the folder. -ENOENT when it is not there. */
 int atomic_unlink_at(int dirfd, const char *name);
 

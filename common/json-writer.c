@@ -206,20 +206,29 @@ static void put_raw(JsonWriter *w, const char *name, const char *text)
     puts_to(w, text);
 }
 
-void json_write_uint64(JsonWriter *w, const char *name, uint64_t value)
+/* A dossier with an inventory has tens of millions of numbers. */
+static void put_number(JsonWriter *w, const char *name, uint64_t value, bool negative)
 {
     char text[24];
+    size_t at = sizeof text;
 
-    (void)snprintf(text, sizeof text, "%llu", (unsigned long long)value);
-    put_raw(w, name, text);
+    do
+        text[--at] = (char)('0' + value % 10);
+    while ((value /= 10) > 0);
+    if (negative)
+        text[--at] = '-';
+    member(w, name);
+    put(w, text + at, sizeof text - at);
+}
+
+void json_write_uint64(JsonWriter *w, const char *name, uint64_t value)
+{
+    put_number(w, name, value, false);
 }
 
 void json_write_int64(JsonWriter *w, const char *name, int64_t value)
 {
-    char text[24];
-
-    (void)snprintf(text, sizeof text, "%lld", (long long)value);
-    put_raw(w, name, text);
+    put_number(w, name, value < 0 ? -(uint64_t)value : (uint64_t)value, value < 0);
 }
 
 void json_write_bool(JsonWriter *w, const char *name, bool value)

@@ -47,6 +47,10 @@
     "29d4c313184b4e5487f0b2773fb58675", "SECURITY-DOSSIER-6-COLLECTED", LOG_INFO
 #define LOG_ENVELOPE_SIGNED                                                                        \
     "48b6e78c2e9341b2bb044cc278987815", "SECURITY-DOSSIER-6-SIGNED", LOG_INFO
+#define LOG_SNAPSHOT_TAKEN                                                                         \
+    "69d815c58e414513aced32ae63d6faca", "SECURITY-DOSSIER-6-SNAPSHOT_TAKEN", LOG_INFO
+#define LOG_SNAPSHOT_FAILED                                                                        \
+    "bd70fc2ef1014446a0badaaa12b833b7", "SECURITY-DOSSIER-4-SNAPSHOT_FAILED", LOG_WARNING
 /* policyd */
 #define LOG_CONFIG_COMMIT "8ab6b4a34edf45f0bbb3a182197ff6ae", "MGBL-CONFIG-6-DB_COMMIT", LOG_INFO
 #define LOG_CONFIG_FAILURE                                                                         \

@@ -47,7 +47,7 @@
 #define SECTION_GRANTS "grants" /* crypto key grant; owner keyd */
 #define SECTION_TRUSTPOOL "trustpool" /* crypto ca trustpool policy; owner poold */
 #define SECTION_SERVICES "services"   /* ssh server, netconf-yang agent, snmp-server; owner hostd */
-#define SECTION_DOSSIER "dossier"     /* crypto envelope; owner dossierd */
+#define SECTION_DOSSIER "dossier"     /* crypto envelope, filesystem-inventory; owner dossierd */
 #define SECTION_LINE "line"           /* line default; owner policyd */
 
 #define SYSTEM_TRUSTPOINT "system-trustpoint"

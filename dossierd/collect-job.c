@@ -48,6 +48,8 @@ static int run_collect(Job *job, void *data)
         .selectors = work->selectors,
         .nonce = work->nonce,
         .root_fd = work->manager->root_fd,
+        .snapshots_fd = snapshots_fd(work->manager->snapshots),
+        .files = &work->files,
         .host = &host,
         .progress = run_progress,
     };
@@ -91,8 +93,10 @@ CollectWork *collect_work_new(void)
 {
     CollectWork *work = calloc(1, sizeof *work);
 
-    if (work)
+    if (work) {
         work->output = -EBADF;
+        work->files.count = UINT64_MAX;
+    }
     return work;
 }
 

@@ -36,10 +36,12 @@ typedef struct Collect {
     JsonWriter *writer;
     int root_fd;
     const CollectHost *host;
-    const char *nonce;      /* the collector's; NULL when none was given */
-    uint64_t deadline_usec; /* CLOCK_MONOTONIC, without the time that the reader took */
-    unsigned n_good, n_bad; /* facts so far */
-    bool is_fixed;          /* result was set by collect_result() */
+    const char *nonce;                /* the collector's; NULL when none was given */
+    int snapshots_fd;                 /* folder of the filesystem inventory (snapshot-store.h) */
+    const struct FilesOptions *files; /* which of it; NULL for all */
+    uint64_t deadline_usec;           /* CLOCK_MONOTONIC, without the time that the reader took */
+    unsigned n_good, n_bad;           /* facts so far */
+    bool is_fixed;                    /* result was set by collect_result() */
     ResultCode result;
     char reason[COLLECT_REASON_SIZE];
 } Collect;
@@ -130,3 +132,4 @@ void collect_reboots(Collect *c);
 void collect_rollbacks(Collect *c);
 void collect_integrity(Collect *c);
 void collect_inventory(Collect *c);
+void collect_filesystem(Collect *c);

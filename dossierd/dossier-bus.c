@@ -46,7 +46,7 @@ static int read_selectors(sd_bus_message *m, uint32_t *ret, sd_bus_error *reterr
     }
     if (r < 0)
         return r;
-    *ret = set ? set : selectors_all();
+    *ret = set ? set : selectors_default();
     return sd_bus_message_exit_container(m);
 }
 
@@ -70,6 +70,23 @@ static int check_nonce_length(const Manager *manager, const char *nonce, sd_bus_
                              "The configuration wants a nonce of at least %u bytes: %u "
                              "hexadecimal digits after 0x, or %u decimal digits",
                              minimum, 2 * minimum, (minimum * 100000 + 41523) / 41524);
+}
+
+/* Options for a selector that is not wanted are a mistake. */
+static int read_files_options(const char *text, uint32_t set, FilesOptions *ret,
+                              sd_bus_error *reterr_error)
+{
+    char reason[FILES_REASON_SIZE];
+
+    if (!text)
+        return 0;
+    if (!(set & selector_bit(FILESYSTEM_SELECTOR)))
+        return sd_bus_error_setf(
+            reterr_error, ERROR_INVALID_ARGUMENT,
+            "filesystem-inventory-options need the selector " FILESYSTEM_SELECTOR);
+    if (files_options_parse(text, ret, reason) < 0)
+        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT, "%s", reason);
+    return 0;
 }
 
 static int read_descriptor(sd_bus_message *m, int access_mode, const char *what, int *ret,
@@ -130,8 +147,9 @@ static int authorize_collect(sd_bus_message *m, uint32_t set, const char *nonce,
 int dossier1_method_collect(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
 {
     _cleanup_(collect_work_freep) CollectWork *data = collect_work_new();
-    const char *nonce = NULL;
-    const BusOption options[] = {{"nonce", 's', &nonce, NULL}};
+    const char *nonce = NULL, *files = NULL;
+    const BusOption options[] = {{"nonce", 's', &nonce, NULL},
+                                 {"filesystem-inventory-options", 's', &files, NULL}};
     JobWork work = collect_job;
     uint32_t set;
     int r;
@@ -143,6 +161,8 @@ int dossier1_method_collect(sd_bus_message *m, void *userdata, sd_bus_error *ret
         r = bus_read_options(m, options, ELEMENTSOF(options), reterr_error);
     if (r >= 0)
         r = check_nonce(nonce, reterr_error);
+    if (r >= 0)
+        r = read_files_options(files, set, &data->files, reterr_error);
     if (r < 0)
         return r;
     r = authorize_collect(m, set, nonce, reterr_error);
@@ -249,6 +269,24 @@ int dossier1_method_selectors(sd_bus_message *m, void *userdata, sd_bus_error *r
     return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
 }
 
+int dossier1_method_take_snapshot(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    const Manager *manager = userdata;
+    uint32_t dir_set = 0;
+    bool full = false;
+    const BusOption options[] = {{"full", 'b', &full, NULL}, {"dir-set", 'u', &dir_set, NULL}};
+    int r = bus_read_options(m, options, ELEMENTSOF(options), reterr_error);
+
+    return r < 0 ? r : snapshots_take(manager->snapshots, m, full, dir_set, reterr_error);
+}
+
+int dossier1_method_snapshots(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    const Manager *manager = userdata;
+
+    return snapshots_describe(manager->snapshots, m, reterr_error);
+}
+
 int manager_start(Server *server, void **ret)
 {
     Manager *manager = calloc(1, sizeof *manager);
@@ -270,6 +308,8 @@ int manager_start(Server *server, void **ret)
     if (r >= 0)
         r = transfers_init(server);
     if (r >= 0)
+        r = snapshots_new(server, manager->root_fd, &manager->snapshots);
+    if (r >= 0)
         r = server_add_object(server, DOSSIER_PATH, &dossier1_interface, manager);
     if (r >= 0)
         r = config_owner_init(server, dossier_config_sections, manager);
@@ -280,6 +320,7 @@ void manager_stop(void *userdata)
 {
     Manager *manager = userdata;
 
+    snapshots_free(manager->snapshots);
     closep(&manager->root_fd);
     OSSL_LIB_CTX_free(manager->context);
     quota_done(&manager->quota);

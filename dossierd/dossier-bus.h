@@ -9,6 +9,7 @@
 #include "provenance.h"
 #include "quota.h"
 #include "server.h"
+#include "snapshots.h"
 
 typedef struct Manager {
     int root_fd;
@@ -16,6 +17,7 @@ typedef struct Manager {
     Quota quota;            /* of payloads that are being signed */
     Provenance provenance;  /* of dossiers that were collected here */
     NonceLog nonces;        /* that envelopes were signed for */
+    Snapshots *snapshots;   /* of the filesystem */
     unsigned nonce_minimum; /* bytes; of the main loop only */
 } Manager;
 

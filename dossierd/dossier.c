@@ -11,6 +11,8 @@ const Selector selectors[] = {
     {"system-integrity-snapshot", "basic-services.read",
      "Measured boot, kernel and runtime integrity", 60, collect_integrity},
     {"system-inventory", "sysmgr.read", "Hardware of the system", 60, collect_inventory},
+    {FILESYSTEM_SELECTOR, "dossier.read", "Files, as the snapshots have them", 3600,
+     collect_filesystem},
     {NULL, NULL, NULL, 0, NULL},
 };
 
@@ -22,13 +24,13 @@ uint32_t selector_bit(const char *name)
     return 0;
 }
 
-uint32_t selectors_all(void)
+uint32_t selectors_default(void)
 {
     uint32_t all = 0;
 
     for (unsigned i = 0; selectors[i].name; i++)
         all |= UINT32_C(1) << i;
-    return all;
+    return all & ~selector_bit(FILESYSTEM_SELECTOR);
 }
 
 static uint64_t realtime_usec(void)
@@ -50,6 +52,8 @@ static void write_selector(const DossierRequest *request, const Selector *select
         .root_fd = request->root_fd,
         .host = host,
         .nonce = request->nonce,
+        .snapshots_fd = request->snapshots_fd,
+        .files = request->files,
         .deadline_usec = monotonic_usec() - stalled + UINT64_C(1000000) * selector->timeout_seconds,
     };
     ResultCode code;

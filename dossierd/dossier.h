@@ -6,6 +6,7 @@
 #include "collect.h"
 
 #define DOSSIER_MODEL_NAME "urn:chancery:dossier"
+#define FILESYSTEM_SELECTOR "filesystem-inventory"
 #define DOSSIER_MODEL_REVISION "2026-11-22"
 
 typedef struct Selector {
@@ -21,12 +22,15 @@ extern const Selector selectors[];
 
 /* The bit of a selector in a set, 0 when there is none of that name. */
 uint32_t selector_bit(const char *name);
-uint32_t selectors_all(void);
+/* Those of a dossier for which none is named: all but what may be very large. */
+uint32_t selectors_default(void);
 
 typedef struct DossierRequest {
     uint32_t selectors; /* set of bits */
     const char *nonce;  /* NULL for none */
     int root_fd;
+    int snapshots_fd;                 /* -1 for none */
+    const struct FilesOptions *files; /* NULL for none */
     const CollectHost *host;
     /* Told before each selector; may be NULL. */
     void (*progress)(void *userdata, unsigned percent, const char *selector);

@@ -32,12 +32,13 @@ static const SandboxPath paths[] = {
     {"/usr/lib/sysimage/rpm", SANDBOX_READ},
     {"/sys/fs/pstore", SANDBOX_READ},
     {"/var/lib/systemd/pstore", SANDBOX_READ},
+    {"$STATE_DIRECTORY", SANDBOX_READ_WRITE},
     {NULL, SANDBOX_READ},
 };
 
 static const Sandbox sandbox = {
     .name = "dossierd",
-    .calls = SANDBOX_CALLS_FILES_READ | SANDBOX_CALLS_MEMFD | SANDBOX_CALLS_UNIX_SOCKET,
+    .calls = SANDBOX_CALLS_FILES_WRITE | SANDBOX_CALLS_MEMFD | SANDBOX_CALLS_UNIX_SOCKET,
     .paths = paths,
     .files_max = 4096,
 };

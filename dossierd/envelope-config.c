@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The configuration section "dossier", all of it optional: {"nonce-minimum-length": bytes}. */
+/* The configuration section "dossier", all of it optional: {"nonce-minimum-length": bytes,
+ * "filesystem-inventory": see snapshot-config.h}. */
 #include "dossier-bus.h"
 #include "json-util.h"
 #include "names.h"
 #include "nonce.h"
+#include "snapshots.h"
 
 #define LINE "crypto envelope nonce minimum-length"
 
@@ -17,12 +19,12 @@ static int problem(ConfigProblems *problems, const char *line, const char *reaso
 
 static int read_section(json_object *section, unsigned *ret_minimum, ConfigProblems *problems)
 {
-    static const char *const members[] = {"nonce-minimum-length", NULL};
+    static const char *const members[] = {"nonce-minimum-length", "filesystem-inventory", NULL};
     uint64_t minimum = 0;
     int r;
 
     if (json_only_members(section, members) < 0)
-        return problem(problems, "crypto envelope", "there is only the nonce's length here");
+        return problem(problems, LINE, "there is something unknown beside it");
     r = json_get_uint64(section, "nonce-minimum-length", &minimum);
     if (r < 0 && r != -ENOENT)
         return problem(problems, LINE, "it is not a number");
@@ -32,18 +34,28 @@ static int read_section(json_object *section, unsigned *ret_minimum, ConfigProbl
     return 0;
 }
 
+static json_object *inventory_of(json_object *section)
+{
+    json_object *o;
+
+    return json_get_object(section, "filesystem-inventory", &o) < 0 ? NULL : o;
+}
+
 static int check(void *userdata, json_object *section, ConfigProblems *problems)
 {
     unsigned minimum = 0;
+    int r;
 
-    return read_section(section, &minimum, problems);
+    r = read_section(section, &minimum, problems);
+    return r < 0 ? r : snapshots_check(inventory_of(section), problems);
 }
 
 static int apply(void *userdata, uint64_t commit, json_object *section)
 {
     Manager *manager = userdata;
+    int r = read_section(section, &manager->nonce_minimum, NULL);
 
-    return read_section(section, &manager->nonce_minimum, NULL);
+    return r < 0 ? r : snapshots_apply(manager->snapshots, inventory_of(section));
 }
 
 const ConfigSection dossier_config_sections[] = {{SECTION_DOSSIER, check, apply},

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "dossier-bus.h"
+#include "files-options.h"
 #include "job.h"
 #include "log-read.h"
 
@@ -10,6 +11,7 @@ typedef struct CollectWork {
     Manager *manager;
     uint32_t selectors;
     char *nonce;
+    FilesOptions files;
     int output;
     uint64_t bytes;
 } CollectWork;

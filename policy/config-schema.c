@@ -25,6 +25,14 @@
             CONFIG_ITEM)                                                                           \
     }
 
+#define DIR_SET_ROW(number)                                                                        \
+    {                                                                                              \
+        ROW(INVENTORY, "on-demand dir-set " number, "<value:line(1-800)>",                         \
+            HELP("Snapshots on demand", "Of some folders only", "Number of the set",               \
+                 "Absolute paths, with blanks between them"),                                      \
+            "dossier", "on-demand/dir-set/" number, CONFIG_STRING)                                 \
+    }
+
 /* The order is the order of show running-config; within a trustpoint, that of the router's
  * sample. */
 const ConfigRow config_rows[] = {
@@ -253,6 +261,34 @@ const ConfigRow config_rows[] = {
     {ROW(GRANT, "group", "<value:label>", HELP("Group of the system", "Name of the group"),
          "crypto", "group", CONFIG_ITEM)},
 
+    {TOP_ROW("filesystem-inventory", "", HELP("Snapshots of all files, for the dossier"), "dossier",
+             SECTION_DOSSIER, "filesystem-inventory", CONFIG_ENTER),
+     .enters = CONFIG_MODE_INVENTORY},
+    {ROW(INVENTORY, "snapshot-interval", "<value:number(1-96)>",
+         HELP("Time between two snapshots", "Quarters of an hour (4)"), "dossier",
+         "snapshot-interval", CONFIG_NUMBER)},
+    {ROW(INVENTORY, "snapshot-type", "<value:full|incremental>",
+         HELP("What a snapshot says", "All files|What has changed since the last one (default)"),
+         "dossier", "snapshot-type", CONFIG_STRING)},
+    DIR_SET_ROW("1"),
+    DIR_SET_ROW("2"),
+    DIR_SET_ROW("3"),
+    DIR_SET_ROW("4"),
+    DIR_SET_ROW("5"),
+    {ROW(INVENTORY, "skip-list", "<value:line(1-800)>",
+         HELP("Folders that are left out", "Absolute paths, with blanks between them"), "dossier",
+         "skip-list", CONFIG_STRING)},
+    {ROW(INVENTORY, "skip-files", "<value:line(1-800)>",
+         HELP("Files that are left out", "Absolute paths, with blanks between them"), "dossier",
+         "skip-files", CONFIG_STRING)},
+    {ROW(INVENTORY, "scan-rate", "<value:number(1-10000)>",
+         HELP("How fast files are read", "MiB in a second; without this line there is no limit"),
+         "dossier", "scan-rate", CONFIG_NUMBER)},
+    {ROW(INVENTORY, "digest none", "",
+         HELP("Digests of files", "Do not read them: their metadata only"), "dossier", "digest",
+         CONFIG_CONSTANT),
+     .constant = "none"},
+
     {TOP_ROW("snmp-server community", "<value:label> RO",
              HELP("SNMP agent", "Community that may ask the agent", "The community", "Read only"),
              "snmp", SECTION_SERVICES, "snmp/community", CONFIG_ITEM),
@@ -311,6 +347,7 @@ const char *config_mode_name(ConfigMode mode)
         [CONFIG_MODE_GRANT] = "config-grant",
         [CONFIG_MODE_LINE] = "config-line",
         [CONFIG_MODE_NETCONF] = "config-ncy-agent",
+        [CONFIG_MODE_INVENTORY] = "config-filesystem-inventory",
     };
 
     return names[mode];

@@ -20,6 +20,7 @@ typedef enum ConfigMode {
     CONFIG_MODE_GRANT,
     CONFIG_MODE_LINE,
     CONFIG_MODE_NETCONF,
+    CONFIG_MODE_INVENTORY,
     _CONFIG_MODE_MAX,
 } ConfigMode;
 

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which mounts belong to the inventory. */
+#include "scan.h"
+
+#define MOUNTS_MAX 4096U
+
+typedef struct Mount {
+    uint64_t id, parent;
+    unsigned major, minor;
+    char *root, *point; /* what of the file system is where; escaped as the kernel does */
+    char type[32];
+    bool is_entered;
+} Mount;
+
+struct Mounts {
+    Mount *mounts;
+    size_t n;
+};
+
+/* Kept over a reboot, and this router's own. */
+static const char *const kept_types[] = {
+    "bcachefs", "btrfs", "erofs", "exfat", "ext2",   "ext3",  "ext4",    "f2fs",
+    "iso9660",  "jffs2", "jfs",   "msdos", "nilfs2", "ntfs3", "overlay", "reiserfs",
+    "squashfs", "ubifs", "udf",   "vfat",  "xfs",    "zfs",
+};
+
+Mounts *mounts_free(Mounts *m)
+{
+    if (!m)
+        return NULL;
+    for (size_t i = 0; i < m->n; i++) {
+        free(m->mounts[i].root);
+        free(m->mounts[i].point);
+    }
+    free(m->mounts);
+    free(m);
+    return NULL;
+}
+
+static bool is_kept(const char *type)
+{
+    for (size_t i = 0; i < ELEMENTSOF(kept_types); i++)
+        if (streq(type, kept_types[i]))
+            return true;
+    return false;
+}
+
+static Mount *find(const Mounts *m, uint64_t id)
+{
+    for (size_t i = 0; i < m->n; i++)
+        if (m->mounts[i].id == id)
+            return &m->mounts[i];
+    return NULL;
+}
+
+static bool is_prefix(const char *folder, const char *path)
+{
+    size_t n = strlen(folder);
+
+    if (streq(folder, "/"))
+        return true;
+    return strncmp(folder, path, n) == 0 && (path[n] == 0 || path[n] == '/');
+}
+
+/* Does it show what would be there without it? Sandboxes bind folders over themselves. */
+static bool is_transparent(const Mount *mount, const Mount *parent)
+{
+    const char *rest;
+    size_t n = streq(parent->root, "/") ? 0 : strlen(parent->root);
+
+    if (mount->major != parent->major || mount->minor != parent->minor ||
+        !is_prefix(parent->point, mount->point))
+        return false;
+    rest = mount->point + (streq(parent->point, "/") ? 0 : strlen(parent->point));
+    if (n == 0 && rest[0] == 0)
+        return streq(mount->root, "/");
+    return strncmp(mount->root, parent->root, n) == 0 && streq(mount->root + n, rest);
+}
+
+static bool is_shown_already(const Mounts *m, const Mount *mount)
+{
+    for (const Mount *other = m->mounts; other < mount; other++)
+        if (other->is_entered && other->major == mount->major && other->minor == mount->minor &&
+            (is_prefix(other->root, mount->root) || is_prefix(mount->root, other->root)))
+            return true;
+    return false;
+}
+
+static void decide(const Mounts *m, Mount *mount)
+{
+    const Mount *parent = find(m, mount->parent);
+
+    if (parent && parent < mount && is_transparent(mount, parent))
+        mount->is_entered = parent->is_entered;
+    else if (streq(mount->point, "/"))
+        mount->is_entered = true;
+    else
+        mount->is_entered = is_kept(mount->type) && !is_shown_already(m, mount);
+}
+
+static int read_line(const char *line, Mount *ret)
+{
+    unsigned long long id, parent;
+    const char *rest = strstr(line, " - ");
+
+    if (!rest ||
+        sscanf(line, "%llu %llu %u:%u %ms %ms", &id, &parent, &ret->major, &ret->minor, &ret->root,
+               &ret->point) != 6 ||
+        sscanf(rest, " - %31s", ret->type) != 1)
+        return -EBADMSG;
+    ret->id = id;
+    ret->parent = parent;
+    return 0;
+}
+
+static int add(Mounts *m, const char *line)
+{
+    int r;
+
+    if (m->n == MOUNTS_MAX)
+        return -E2BIG;
+    if (m->n % 64 == 0) {
+        Mount *larger = reallocarray(m->mounts, m->n + 64, sizeof *larger);
+
+        if (!larger)
+            return -ENOMEM;
+        m->mounts = larger;
+    }
+    m->mounts[m->n] = (Mount){0};
+    r = read_line(line, &m->mounts[m->n]);
+    m->n++;
+    return r;
+}
+
+int mounts_new(FILE *f, Mounts **ret)
+{
+    _cleanup_(mounts_freep) Mounts *m = calloc(1, sizeof *m);
+    _cleanup_free_ char *line = NULL;
+    size_t room = 0;
+
+    if (!m)
+        return -ENOMEM;
+    while (getline(&line, &room, f) > 0) {
+        int r = add(m, line);
+
+        if (r < 0)
+            return r;
+    }
+    if (ferror(f))
+        return -EIO;
+    for (size_t i = 0; i < m->n; i++)
+        decide(m, &m->mounts[i]);
+    *ret = TAKE_PTR(m);
+    return 0;
+}
+
+bool mounts_enter(const Mounts *m, uint64_t mount_id)
+{
+    const Mount *mount = m ? find(m, mount_id) : NULL;
+
+    return mount && mount->is_entered;
+}

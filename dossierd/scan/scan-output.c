@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Records on their way out. They are put into chunks as they will be sent; threads fill in the
+ * digests of a chunk's files, and a chunk is sent when it is the first and complete. */
+#include <endian.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "atomic-file.h"
+#include "scan-internal.h"
+
+#define CHUNK_SIZE (256U << 10)
+#define CHUNKS 8U
+#define TASKS_MAX 256U
+#define TASKS_AT_ONCE 8U
+
+struct Folder {
+    atomic_uint n_refs;
+    int fd;
+};
+
+typedef struct Task {
+    size_t record; /* where in the chunk */
+    Folder *folder;
+    bool has_base;
+    uint8_t base_algorithm, otherwise;
+    uint16_t base_error;
+    uint64_t base_size;
+    uint8_t base_digest[INVENTORY_DIGEST_SIZE];
+} Task;
+
+typedef struct Chunk {
+    uint8_t *data;
+    size_t used;
+    Task *tasks;
+    size_t n_tasks, next_task, n_done;
+} Chunk;
+
+struct Output {
+    int fd, error;
+    Pace *pace;
+    pthread_mutex_t lock;
+    pthread_cond_t work, done;
+    pthread_t threads[SCAN_THREADS_MAX];
+    unsigned n_threads;
+    bool stop;
+    Chunk chunks[CHUNKS]; /* a ring: those on their way, then the one that is filled */
+    size_t first, n_queued;
+    ScanEnd end;
+};
+
+Folder *folder_new(int fd)
+{
+    Folder *f = malloc(sizeof *f);
+
+    if (!f) {
+        closep(&fd);
+        return NULL;
+    }
+    f->n_refs = 1;
+    f->fd = fd;
+    return f;
+}
+
+Folder *folder_ref(Folder *f)
+{
+    (void)atomic_fetch_add(&f->n_refs, 1);
+    return f;
+}
+
+Folder *folder_unref(Folder *f)
+{
+    if (f && atomic_fetch_sub(&f->n_refs, 1) == 1) {
+        (void)close(f->fd);
+        free(f);
+    }
+    return NULL;
+}
+
+int folder_fd(const Folder *f)
+{
+    return f->fd;
+}
+
+/* --- The threads ------------------------------------------------------------------------------ */
+
+/* With the digest, or without one, it is known what changed. */
+static InventoryChange settle(const Task *task, const InventoryRecord *r)
+{
+    if (!task->has_base)
+        return INVENTORY_CREATED;
+    if (r->algorithm == task->base_algorithm && r->algorithm != INVENTORY_NO_DIGEST)
+        return memcmp(r->digest, task->base_digest, sizeof r->digest) == 0
+                   ? task->otherwise
+                   : INVENTORY_CONTENTS_MODIFIED;
+    if (r->size != task->base_size)
+        return INVENTORY_CONTENTS_MODIFIED;
+    if (task->otherwise != INVENTORY_AS_IT_IS)
+        return task->otherwise;
+    return r->algorithm == task->base_algorithm && r->error == task->base_error
+               ? INVENTORY_AS_IT_IS
+               : INVENTORY_METADATA_MODIFIED;
+}
+
+/* Returns the bytes that were read. */
+static uint64_t run_task(Digester *digester, Chunk *chunk, Task *task)
+{
+    InventoryAlgorithm algorithm = INVENTORY_NO_DIGEST;
+    uint8_t *data = chunk->data + task->record;
+    char name[NAME_MAX + 1];
+    const char *slash;
+    InventoryRecord r;
+    int64_t n;
+
+    if (inventory_record_decode(data, chunk->used - task->record, &r) <= 0)
+        return 0;
+    slash = memrchr(r.path.data, '/', r.path.size);
+    (void)snprintf(name, sizeof name, "%.*s", (int)(r.path.data + r.path.size - slash - 1),
+                   slash + 1);
+    n = digester_run(digester, task->folder->fd, name, &r, &algorithm, r.digest);
+    task->folder = folder_unref(task->folder);
+    if (n < 0) {
+        r.error = (uint16_t)-n;
+        inventory_record_set_error(data, r.error);
+    } else {
+        r.algorithm = (uint8_t)algorithm;
+        inventory_record_set_digest(data, algorithm, r.digest);
+    }
+    inventory_record_set_change(data, settle(task, &r));
+    return n < 0 ? 0 : (uint64_t)n;
+}
+
+/* Called with the lock. */
+static Chunk *find_work(Output *o)
+{
+    for (size_t i = 0; i < o->n_queued; i++) {
+        Chunk *chunk = &o->chunks[(o->first + i) % CHUNKS];
+
+        if (chunk->next_task < chunk->n_tasks)
+            return chunk;
+    }
+    return NULL;
+}
+
+/* Called with the lock, which is released meanwhile. */
+static void do_work(Output *o, Digester *digester, Chunk *chunk)
+{
+    size_t begin = chunk->next_task, n = chunk->n_tasks - begin;
+    uint64_t bytes = 0;
+
+    if (n > TASKS_AT_ONCE)
+        n = TASKS_AT_ONCE;
+    chunk->next_task += n;
+    (void)pthread_mutex_unlock(&o->lock);
+    for (size_t i = begin; i < begin + n; i++)
+        bytes += run_task(digester, chunk, &chunk->tasks[i]);
+    (void)pthread_mutex_lock(&o->lock);
+    o->end.n_bytes += bytes;
+    chunk->n_done += n;
+    if (chunk->n_done == chunk->n_tasks)
+        (void)pthread_cond_signal(&o->done);
+}
+
+static void *work(void *userdata)
+{
+    Output *o = userdata;
+    Digester *digester = digester_new(o->pace);
+
+    (void)pthread_mutex_lock(&o->lock);
+    if (!digester) {
+        o->error = -ENOMEM;
+        (void)pthread_cond_signal(&o->done);
+    }
+    while (digester && !o->stop) {
+        Chunk *chunk = find_work(o);
+
+        if (chunk)
+            do_work(o, digester, chunk);
+        else
+            (void)pthread_cond_wait(&o->work, &o->lock);
+    }
+    (void)pthread_mutex_unlock(&o->lock);
+    digester_free(digester);
+    return NULL;
+}
+
+/* --- The walker's side ------------------------------------------------------------------------ */
+
+Output *output_free(Output *o)
+{
+    if (!o)
+        return NULL;
+    (void)pthread_mutex_lock(&o->lock);
+    o->stop = true;
+    (void)pthread_cond_broadcast(&o->work);
+    (void)pthread_mutex_unlock(&o->lock);
+    for (unsigned i = 0; i < o->n_threads; i++)
+        (void)pthread_join(o->threads[i], NULL);
+    for (size_t i = 0; i < CHUNKS; i++) {
+        for (size_t k = 0; k < o->chunks[i].n_tasks; k++)
+            folder_unref(o->chunks[i].tasks[k].folder);
+        free(o->chunks[i].tasks);
+        free(o->chunks[i].data);
+    }
+    (void)pthread_cond_destroy(&o->work);
+    (void)pthread_cond_destroy(&o->done);
+    (void)pthread_mutex_destroy(&o->lock);
+    pace_free(o->pace);
+    free(o);
+    return NULL;
+}
+
+int output_new(int fd, unsigned threads, uint64_t rate, Output **ret)
+{
+    _cleanup_(output_freep) Output *o = calloc(1, sizeof *o);
+
+    if (!o)
+        return -ENOMEM;
+    o->fd = fd;
+    (void)pthread_mutex_init(&o->lock, NULL);
+    (void)pthread_cond_init(&o->work, NULL);
+    (void)pthread_cond_init(&o->done, NULL);
+    o->pace = pace_new(rate);
+    if (!o->pace)
+        return -ENOMEM;
+    for (size_t i = 0; i < CHUNKS; i++) {
+        o->chunks[i].data = malloc(CHUNK_SIZE);
+        o->chunks[i].tasks = calloc(TASKS_MAX, sizeof(Task));
+        if (!o->chunks[i].data || !o->chunks[i].tasks)
+            return -ENOMEM;
+    }
+    for (unsigned i = 0; i < threads && i < SCAN_THREADS_MAX; i++) {
+        int r = pthread_create(&o->threads[i], NULL, work, o);
+
+        if (r != 0 && i == 0)
+            return -r;
+        if (r != 0)
+            break;
+        o->n_threads++;
+    }
+    *ret = TAKE_PTR(o);
+    return 0;
+}
+
+/* Waits for the first chunk, and sends it. */
+static int send_first(Output *o)
+{
+    Chunk *chunk = &o->chunks[o->first];
+    int r;
+
+    (void)pthread_mutex_lock(&o->lock);
+    while (chunk->n_done < chunk->n_tasks && o->error >= 0)
+        (void)pthread_cond_wait(&o->done, &o->lock);
+    r = o->error;
+    (void)pthread_mutex_unlock(&o->lock);
+    if (r >= 0)
+        r = write_full(o->fd, chunk->data, chunk->used);
+    (void)pthread_mutex_lock(&o->lock);
+    if (r >= 0) {
+        chunk->used = chunk->n_tasks = chunk->next_task = chunk->n_done = 0;
+        o->first = (o->first + 1) % CHUNKS;
+        o->n_queued--;
+    } else if (o->error >= 0)
+        o->error = r;
+    (void)pthread_mutex_unlock(&o->lock);
+    return r;
+}
+
+static bool first_is_done(Output *o)
+{
+    bool done;
+
+    (void)pthread_mutex_lock(&o->lock);
+    done = o->n_queued > 0 && o->chunks[o->first].n_done == o->chunks[o->first].n_tasks;
+    (void)pthread_mutex_unlock(&o->lock);
+    return done;
+}
+
+/* The chunk that is filled goes on its way. */
+static int queue(Output *o)
+{
+    int r = 0;
+
+    (void)pthread_mutex_lock(&o->lock);
+    if (o->error < 0) {
+        r = o->error;
+        (void)pthread_mutex_unlock(&o->lock);
+        return r;
+    }
+    o->n_queued++;
+    (void)pthread_cond_broadcast(&o->work);
+    (void)pthread_mutex_unlock(&o->lock);
+    while (r >= 0 && (o->n_queued == CHUNKS || first_is_done(o)))
+        r = send_first(o);
+    return r;
+}
+
+/* n_queued and first are changed by the walker only, which may read them without the lock. */
+static Chunk *filled(Output *o)
+{
+    return &o->chunks[(o->first + o->n_queued) % CHUNKS];
+}
+
+static int make_room(Output *o, size_t size, bool is_task)
+{
+    Chunk *chunk = filled(o);
+
+    if (chunk->used + size <= CHUNK_SIZE && (!is_task || chunk->n_tasks < TASKS_MAX))
+        return 0;
+    return queue(o);
+}
+
+int output_put(Output *o, const InventoryRecord *r)
+{
+    size_t size = inventory_record_size(r);
+    int k = make_room(o, size, false);
+    Chunk *chunk;
+
+    if (k < 0)
+        return k;
+    chunk = filled(o);
+    inventory_record_encode(r, chunk->data + chunk->used);
+    chunk->used += size;
+    o->end.n_records++;
+    return 0;
+}
+
+int output_put_file(Output *o, const InventoryRecord *r, Folder *folder,
+                    const InventoryRecord *base, InventoryChange otherwise)
+{
+    int k = make_room(o, inventory_record_size(r), true);
+    Chunk *chunk;
+    Task *task;
+
+    if (k < 0)
+        return k;
+    chunk = filled(o);
+    task = &chunk->tasks[chunk->n_tasks++];
+    *task = (Task){.record = chunk->used,
+                   .folder = folder_ref(folder),
+                   .has_base = base != NULL,
+                   .otherwise = (uint8_t)otherwise};
+    if (base) {
+        task->base_algorithm = base->algorithm;
+        task->base_error = base->error;
+        task->base_size = base->size;
+        memcpy(task->base_digest, base->digest, sizeof task->base_digest);
+    }
+    o->end.n_digests++;
+    return output_put(o, r);
+}
+
+int output_finish(Output *o, int error)
+{
+    const uint32_t mark = 0;
+    ScanEnd end;
+    int r = queue(o);
+
+    while (r >= 0 && o->n_queued > 0)
+        r = send_first(o);
+    if (r < 0)
+        return r;
+    end = (ScanEnd){htole64((uint64_t)-error), htole64(o->end.n_records), htole64(o->end.n_digests),
+                    htole64(o->end.n_bytes)};
+    r = write_full(o->fd, &mark, sizeof mark);
+    return r < 0 ? r : write_full(o->fd, &end, sizeof end);
+}
