@@ -105,6 +105,17 @@ bool cli_is_described(cli_handler_t run)
     return false;
 }
 
+bool cli_task_of(cli_handler_t run, size_t i, const char **ret_task, const char **ret_keyword)
+{
+    for (const Need *need = needs; need < needs + ELEMENTSOF(needs); need++)
+        if (need->run == run && i-- == 0) {
+            *ret_task = need->task;
+            *ret_keyword = need->keyword;
+            return true;
+        }
+    return false;
+}
+
 /* As a keyword, or as one of the words that an argument may be. */
 static bool is_given(const GrammarMatch *m, const char *word)
 {
