@@ -84,10 +84,10 @@ def test_every_line_of_the_configuration(build):
     lines = synopses(plain(build, "chancery-configuration"))
     assert len(lines) > 60
     heads = re.findall(r'ROW\(\s*(?:[A-Z]+,\s*)?"([a-z0-9 -]+)"', (ROOT / "policy/config-schema.c").read_text())
-    for head in map(str.strip, heads):
-        assert any(line == head or line.startswith(head + " ") for line in lines), head
+    for head in heads:
+        assert any(head.strip() in line for line in lines), head
     for line in lines:
-        assert any(line == head or line.startswith(head.strip() + " ") for head in heads), line
+        assert any(line.startswith(head.strip()) for head in heads), line
 
 
 def test_configuration_as_policyd_completes_it(build, enrolled):
