@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 
+#include "atomic-file.h"
 #include "dossier.h"
 #include "errors.h"
 #include "jobs.h"
@@ -287,6 +288,20 @@ int dossier1_method_snapshots(sd_bus_message *m, void *userdata, sd_bus_error *r
     return snapshots_describe(manager->snapshots, m, reterr_error);
 }
 
+static int load_nonces(Manager *manager)
+{
+    int r;
+
+    manager->state_fd = state_directory_open();
+    if (manager->state_fd < 0)
+        return log_error_errno(manager->state_fd, "Failed to open the state directory: %m");
+    (void)remove_leftovers_at(manager->state_fd);
+    r = nonce_log_load(&manager->nonces, manager->state_fd);
+    if (r < 0)
+        (void)log_warning_errno(r, "Failed to read which nonces were signed for, ignoring: %m");
+    return 0;
+}
+
 int manager_start(Server *server, void **ret)
 {
     Manager *manager = calloc(1, sizeof *manager);
@@ -297,10 +312,14 @@ int manager_start(Server *server, void **ret)
     quota_init(&manager->quota);
     provenance_init(&manager->provenance);
     nonce_log_init(&manager->nonces);
+    manager->state_fd = -EBADF;
     *ret = manager;
     manager->root_fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (manager->root_fd < 0)
         return -errno;
+    r = load_nonces(manager);
+    if (r < 0)
+        return r;
     manager->context = keyd_provider_context();
     if (!manager->context)
         return log_error_errno(-EIO, "Failed to set up OpenSSL: %m");
@@ -322,6 +341,7 @@ void manager_stop(void *userdata)
 
     snapshots_free(manager->snapshots);
     closep(&manager->root_fd);
+    closep(&manager->state_fd);
     OSSL_LIB_CTX_free(manager->context);
     quota_done(&manager->quota);
     provenance_done(&manager->provenance);

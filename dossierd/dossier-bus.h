@@ -12,7 +12,7 @@
 #include "snapshots.h"
 
 typedef struct Manager {
-    int root_fd;
+    int root_fd, state_fd;
     OSSL_LIB_CTX *context;  /* with the keys of keyd */
     Quota quota;            /* of payloads that are being signed */
     Provenance provenance;  /* of dossiers that were collected here */

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "nonce-log.h"
 
-#include <errno.h>
 #include <openssl/evp.h>
-#include <string.h>
+
+#include "atomic-file.h"
+#include "cleanup.h"
+
+#define FILE_NAME "nonces"
 
 void nonce_log_init(NonceLog *l)
 {
@@ -32,5 +35,48 @@ int nonce_log_add(NonceLog *l, const char *nonce, bool *ret)
     }
     (void)pthread_mutex_unlock(&l->lock);
     *ret = found;
+    return 0;
+}
+
+/* The digests one after the other, the oldest first. */
+int nonce_log_save(NonceLog *l, int dirfd)
+{
+    _cleanup_free_ uint8_t *data = malloc(sizeof l->digests);
+    unsigned first;
+    int r;
+
+    if (!data)
+        return -ENOMEM;
+    (void)pthread_mutex_lock(&l->lock);
+    first = l->n == NONCE_LOG_MAX ? l->next : 0;
+    for (unsigned i = 0; i < l->n; i++)
+        memcpy(data + (size_t)i * NONCE_LOG_DIGEST_SIZE, l->digests[(first + i) % NONCE_LOG_MAX],
+               NONCE_LOG_DIGEST_SIZE);
+    /* With the lock: who saves later has more to save. */
+    r = atomic_write_at(dirfd, FILE_NAME, data, (size_t)l->n * NONCE_LOG_DIGEST_SIZE, 0600);
+    (void)pthread_mutex_unlock(&l->lock);
+    return r;
+}
+
+int nonce_log_load(NonceLog *l, int dirfd)
+{
+    _cleanup_free_ void *data = NULL;
+    size_t size;
+    int r;
+
+    r = read_file_at(dirfd, FILE_NAME, sizeof l->digests, &data, &size);
+    if (r == -ENOENT)
+        return 0;
+    if (r == -EFBIG || (r >= 0 && size % NONCE_LOG_DIGEST_SIZE != 0)) {
+        (void)quarantine_at(dirfd, FILE_NAME);
+        return -EBADMSG;
+    }
+    if (r < 0)
+        return r;
+    (void)pthread_mutex_lock(&l->lock);
+    memcpy(l->digests, data, size);
+    l->n = (unsigned)(size / NONCE_LOG_DIGEST_SIZE);
+    l->next = l->n;
+    (void)pthread_mutex_unlock(&l->lock);
     return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which nonces have been signed for since this process started. A nonce that comes again lets an
+/* Which nonces have been signed for, the last ones of them, over restarts too. A nonce that comes again lets an
  * old envelope pass for a new one: it is the collector's to choose, so that is said, to the caller
  * and in the journal, and not refused. */
 #pragma once
@@ -23,3 +23,8 @@ void nonce_log_done(NonceLog *l);
 /* Notes a nonce, and says in *ret whether it was there already. Thread-safe. Returns 0 or -ENOMEM.
  */
 int nonce_log_add(NonceLog *l, const char *nonce, bool *ret);
+
+/* From and to a file of the folder; thread-safe. Loading returns -EBADMSG, and nothing is known
+ * then, for what is no such file. */
+int nonce_log_load(NonceLog *l, int dirfd);
+int nonce_log_save(NonceLog *l, int dirfd);

@@ -166,6 +166,22 @@ static int make_header(Job *job, const SignWork *work, const Signer *signer, con
     return 0;
 }
 
+/* Before the envelope is out: after whatever happens, a nonce that comes again is known. */
+static int note_nonce(SignWork *work)
+{
+    int r;
+
+    if (!work->nonce)
+        return 0;
+    r = nonce_log_add(&work->manager->nonces, work->nonce, &work->nonce_seen);
+    if (r < 0 || work->nonce_seen)
+        return r;
+    r = nonce_log_save(&work->manager->nonces, work->manager->state_fd);
+    if (r < 0)
+        (void)log_warning_errno(r, "Failed to write which nonces were signed for, ignoring: %m");
+    return 0;
+}
+
 static int run_sign(Job *job, void *data)
 {
     SignWork *work = data;
@@ -196,8 +212,7 @@ static int run_sign(Job *job, void *data)
     r = sign(job, work, &signer, header, text, size, &signature);
     if (r < 0)
         return r;
-    if (work->nonce)
-        r = nonce_log_add(&work->manager->nonces, work->nonce, &work->nonce_seen);
+    r = note_nonce(work);
     if (r < 0)
         return r;
     job_progress(job, 75, "Writing");

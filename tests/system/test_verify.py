@@ -199,12 +199,16 @@ def test_nonce_that_comes_again_is_said(enrolled, collector, verdict):
     first, second = (enrolled.ssh("dossier-user", command) for _ in range(2))
     assert first.returncode == second.returncode == 0
     assert b"signed for before" not in first.stderr and second.stderr.startswith(b"% This nonce has been signed for before")
+    assert enrolled.kill("dossierd", 9)
+    enrolled.wait_daemons(["dossierd"])
+    third = enrolled.ssh("dossier-user", command)
+    assert third.returncode == 0 and third.stderr.startswith(b"% This nonce has been signed for before"), third.stderr
     for answer in (first, second):
         assert verdict(answer.stdout.decode(), nonce="0xfeedbeef")[0] == GOOD
     if enrolled.can_reboot:
         enrolled.run(["journalctl", "--sync"])
         said = enrolled.output(["journalctl", "--output=json", "--unit=chancery-dossierd.service", "CHANCERY_NONCE=0xfeedbeef"]).splitlines()
-        assert [json.loads(line)["CHANCERY_NONCE_SEEN"] for line in said] == ["no", "yes"]
+        assert [json.loads(line)["CHANCERY_NONCE_SEEN"] for line in said] == ["no", "yes", "yes"]
 
 
 def test_short_nonces(enrolled, verdict):

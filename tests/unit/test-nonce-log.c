@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "test-common.h"
 
+#include "atomic-file.h"
+#include "cleanup.h"
 #include "nonce-log.h"
 
 static bool add(NonceLog *l, const char *nonce)
@@ -42,11 +44,49 @@ static void test_oldest_goes_first(void **state)
     nonce_log_done(&l);
 }
 
+static NonceLog *fresh(NonceLog *l, int dirfd, int expected)
+{
+    nonce_log_init(l);
+    assert_int_equal(nonce_log_load(l, dirfd), expected);
+    return l;
+}
+
+/* A restart forgets nothing, and keeps the order; what is no list is moved aside. */
+static void test_saved(void **state)
+{
+    static NonceLog l, again;
+    char path[32], nonce[16];
+    _cleanup_close_ int fd = scratch_open(path);
+
+    (void)fresh(&l, fd, 0);
+    assert_false(add(&l, "1580"));
+    assert_int_equal(nonce_log_save(&l, fd), 0);
+    assert_true(add(fresh(&again, fd, 0), "1580"));
+    for (unsigned i = 0; i < NONCE_LOG_MAX; i++) {
+        (void)snprintf(nonce, sizeof nonce, "0x%x", i);
+        assert_false(add(&l, nonce));
+    }
+    assert_int_equal(nonce_log_save(&l, fd), 0);
+    (void)fresh(&again, fd, 0);
+    assert_true(add(&again, "0x0"));
+    assert_true(add(&again, nonce));
+    assert_false(add(&again, "1580"));
+    assert_false(add(&again, "0x0")); /* the oldest, for which that one came */
+    assert_true(add(&again, "0x2"));
+    assert_int_equal(atomic_write_at(fd, "nonces", "short", 5, 0600), 0);
+    assert_false(add(fresh(&again, fd, -EBADMSG), "0x2"));
+    assert_int_equal(faccessat(fd, "nonces.corrupt", F_OK, 0), 0);
+    (void)fresh(&again, fd, 0);
+    assert_int_equal(unlinkat(fd, "nonces.corrupt", 0), 0);
+    assert_int_equal(rmdir(path), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_known_and_unknown),
         cmocka_unit_test(test_oldest_goes_first),
+        cmocka_unit_test(test_saved),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
