@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which nonces have been signed for, the last ones of them, over restarts too. A nonce that comes again lets an
- * old envelope pass for a new one: it is the collector's to choose, so that is said, to the caller
- * and in the journal, and not refused. */
+/* Which nonces have been signed for, the last ones of them, over restarts too. A nonce that comes
+ * again lets an old envelope pass for a new one: it is the collector's to choose, so that is said,
+ * to the caller and in the journal, and not refused. */
 #pragma once
 
 #include <pthread.h>

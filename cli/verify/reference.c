@@ -5,6 +5,7 @@
 
 #define KEY_SIZE 1024U
 #define SHA256_HEX 64U
+#define SHA256_BASE64 44
 
 static const char *const managers[] = {"dpkg", "rpm"};
 
@@ -389,6 +390,125 @@ static void check_measured(Findings *f, const Reference *r, json_object *reporte
     }
 }
 
+/* --- The filesystem inventory ----------------------------------------------------------------- */
+
+/* One block: what it says of a file counts from there on. */
+static int apply_block(json_object *block, json_object *files)
+{
+    json_object *list;
+
+    if (!json_object_object_get_ex(block, "files", &list) ||
+        !json_object_is_type(list, json_type_array))
+        return 0;
+    for (size_t i = 0; i < json_object_array_length(list); i++) {
+        json_object *file = json_object_array_get_idx(list, i);
+        const char *path, *change;
+        int r;
+
+        if (json_get_string(file, "name", &path) < 0)
+            continue; /* a name that is no text is in no list */
+        if (json_get_string(file, "change-kind", &change) >= 0 && streq(change, "deleted")) {
+            json_object_object_del(files, path);
+            continue;
+        }
+        r = add(files, path, json_object_get(file));
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* The state after the last block that is there: a full one begins anew. */
+static int build_state(json_object *blocks, json_object **ret)
+{
+    _cleanup_json_ json_object *files = json_object_new_object();
+    int r = files ? 0 : -ENOMEM;
+
+    for (size_t i = 0; r >= 0 && i < json_object_array_length(blocks); i++) {
+        json_object *block = json_object_array_get_idx(blocks, i);
+        const char *type;
+
+        if (json_get_string(block, "snapshot-type", &type) >= 0 && streq(type, "full")) {
+            json_object_put(files);
+            files = json_object_new_object();
+            if (!files)
+                return -ENOMEM;
+        }
+        r = apply_block(block, files);
+    }
+    if (r >= 0)
+        *ret = TAKE_PTR(files);
+    return r;
+}
+
+/* A file that is not there is missing when the folder that it would be in was looked at. */
+static void check_missing(Findings *f, const Reference *r, json_object *files)
+{
+    json_object_object_foreach(r->files, path, digest)
+    {
+        char folder[4096];
+        char *slash;
+
+        if (json_object_object_get_ex(files, path, NULL) ||
+            (size_t)snprintf(folder, sizeof folder, "%s", path) >= sizeof folder)
+            continue;
+        slash = strrchr(folder, '/');
+        slash[slash == folder ? 1 : 0] = 0;
+        if (json_object_object_get_ex(files, folder, NULL))
+            find(f, "file", path, "missing", json_object_get_string(digest), NULL);
+    }
+}
+
+/* The inventory has its digests in base64, as the public models of such inventories do. */
+static bool hex_from_base64(const char *text, char hex[SHA256_HEX + 1])
+{
+    uint8_t digest[SHA256_BASE64 / 4 * 3];
+
+    if (strlen(text) != SHA256_BASE64 ||
+        EVP_DecodeBlock(digest, (const uint8_t *)text, SHA256_BASE64) != (int)sizeof digest)
+        return false;
+    for (size_t i = 0; i < SHA256_HEX / 2; i++)
+        (void)snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+    return true;
+}
+
+static void check_node(Findings *f, const Reference *r, json_object *reported, json_object *blocks)
+{
+    _cleanup_json_ json_object *files = NULL;
+    int q = build_state(blocks, &files);
+
+    if (q < 0) {
+        f->error = q;
+        return;
+    }
+    json_object_object_foreach(files, path, file)
+    {
+        const char *algorithm, *digest;
+        char hex[SHA256_HEX + 1];
+        json_object *o;
+
+        if (json_get_object(file, "digest", &o) >= 0 &&
+            json_get_string(o, "algorithm", &algorithm) >= 0 && streq(algorithm, "sha256") &&
+            json_get_string(o, "digest-value", &digest) >= 0 && hex_from_base64(digest, hex))
+            check_file(f, r, reported, path, hex);
+    }
+    check_missing(f, r, files);
+}
+
+static void check_inventory(Findings *f, const Reference *r, json_object *reported,
+                            json_object *dossier)
+{
+    static const char *const path[] = {"filesystem-inventory", "filesystem-inventory", "nodes",
+                                       NULL};
+    json_object *nodes = descend(dossier, path), *blocks;
+
+    for (size_t i = 0;
+         json_object_is_type(nodes, json_type_array) && i < json_object_array_length(nodes); i++)
+        if (json_object_object_get_ex(json_object_array_get_idx(nodes, i), "snapshots", &blocks) &&
+            json_object_is_type(blocks, json_type_array))
+            check_node(f, r, reported, blocks);
+}
+
 int reference_check(const Reference *r, const void *payload, size_t size, json_object **ret)
 {
     _cleanup_json_ json_object *dossier = NULL, *reported = json_object_new_object();
@@ -400,8 +520,10 @@ int reference_check(const Reference *r, const void *payload, size_t size, json_o
     for (size_t i = 0; q >= 0 && i < ELEMENTSOF(managers); i++)
         if (r->packages[i])
             check_manager(&f, r->packages[i], managers[i], dossier);
-    if (q >= 0 && r->files)
+    if (q >= 0 && r->files) {
         check_measured(&f, r, reported, dossier);
+        check_inventory(&f, r, reported, dossier);
+    }
     if (q >= 0)
         q = f.error;
     if (q < 0) {
