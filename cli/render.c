@@ -360,6 +360,8 @@ void render_pool_certificate(FILE *f, json_object *certificate, bool detail)
     if (detail) {
         field(f, "SHA256 Fingerprint:\n    ", member_string(certificate, "sha256-fingerprint"));
         fprintf(f, "Key Strength : %" PRId64 " bits\n", member_time(certificate, "security-bits"));
+        if (member_time(certificate, "distrust-after") != 0)
+            time_field(f, "Distrusted After : ", member_time(certificate, "distrust-after"));
     }
 }
 

@@ -177,7 +177,10 @@ static CURLcode on_tls_context(CURL *curl, void *context, void *userdata)
     return anchors_use(context, &t->anchors) < 0 ? CURLE_OUT_OF_MEMORY : CURLE_OK;
 }
 
-/* The caller's trust anchors and nothing else: curl's built-in file and folder are taken away. */
+/* The caller's trust anchors and nothing else: curl's built-in file and folder are taken away. The
+ * server's certificate is not checked for revocation: its CRL would have to be fetched first, and
+ * this process asks nobody else. What has to be good whatever has happened to a server's
+ * certificate is signed itself (crypto ca trustpool policy cabundle signer). */
 static int set_tls(CURL *curl, Transaction *t)
 {
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);

@@ -21,6 +21,9 @@ typedef struct Authority {
     unsigned rsa_bits;          /* 0 when the key is of another kind */
     unsigned security_bits;     /* of the key, 0 when unknown */
     bool is_ca, is_v1_root;
+    /* What it has issued for servers after this moment is not believed; 0: all of it is. Set while
+     * the built-in ones are read, and never again. */
+    int64_t distrust_after;
     unsigned references; /* atomic */
 } Authority;
 

@@ -184,6 +184,8 @@ static void write_authority(JsonWriter *w, const Authority *authority, const cha
     json_write_string(w, "sha1-fingerprint", s->sha1_fingerprint);
     json_write_string(w, "sha256-fingerprint", s->sha256_fingerprint);
     json_write_uint64(w, "security-bits", authority->security_bits);
+    if (authority->distrust_after != 0)
+        json_write_int64(w, "distrust-after", authority->distrust_after);
     json_write_string(w, "certificate", der);
     json_end_object(w);
 }

@@ -7,7 +7,9 @@
 #include "atomic-file.h"
 #include "json-util.h"
 #include "pem.h"
+#include "trust-source.h"
 
+#define TRUST_SOURCE_SUFFIX ".p11-kit"
 #define FORMAT 1U
 /* The certificates of the largest bundle in base64, and what surrounds them. */
 #define STORE_SIZE_MAX (BUNDLE_SIZE_MAX * 2U)
@@ -38,11 +40,27 @@ int store_read_built_in(const char *path, AuthorityList *list)
     return authority_list_join(list, found);
 }
 
-static int is_pem_file(const struct dirent *entry)
+static bool has_suffix(const char *name, const char *suffix)
 {
-    const char *dot = strrchr(entry->d_name, '.');
+    const char *dot = strrchr(name, '.');
 
-    return entry->d_name[0] != '.' && dot && streq(dot, ".pem");
+    return name[0] != '.' && dot && streq(dot, suffix);
+}
+
+static int is_vendor_file(const struct dirent *entry)
+{
+    return has_suffix(entry->d_name, ".pem") || has_suffix(entry->d_name, TRUST_SOURCE_SUFFIX);
+}
+
+static int read_trust_source(const char *path, AuthorityList *list)
+{
+    _cleanup_free_ void *data = NULL;
+    size_t size;
+    int r = read_file_at(AT_FDCWD, path, BUNDLE_SIZE_MAX, &data, &size);
+
+    if (r < 0)
+        return r == -EFBIG ? -EMSGSIZE : r;
+    return trust_source_parse((DerSpan){data, size}, &built_in_rules, list);
 }
 
 static int read_folder_file(const char *folder, const char *name, AuthorityList *list)
@@ -51,13 +69,14 @@ static int read_folder_file(const char *folder, const char *name, AuthorityList 
 
     if (snprintf(path, sizeof path, "%s/%s", folder, name) >= (int)sizeof path)
         return -ENAMETOOLONG;
-    return store_read_built_in(path, list);
+    return has_suffix(name, TRUST_SOURCE_SUFFIX) ? read_trust_source(path, list)
+                                                 : store_read_built_in(path, list);
 }
 
 int store_read_built_in_folder(const char *path, AuthorityList *list, char **ret_name)
 {
     struct dirent **entries = NULL;
-    int n = scandir(path, &entries, is_pem_file, alphasort), result = 0;
+    int n = scandir(path, &entries, is_vendor_file, alphasort), result = 0;
 
     if (n < 0)
         return errno == ENOENT ? 0 : -errno;

@@ -295,8 +295,30 @@ static void take_path(X509_STORE_CTX *context, Verifier *v, VerifyVerdict *verdi
     }
 }
 
+/* Is the path's CA one that is no longer believed about certificates of that age? NSS and those who
+ * follow it look at the root, and at certificates for servers only. */
+static bool is_distrusted(const Verifier *v, const AuthorityList *authorities,
+                          X509_STORE_CTX *context)
+{
+    const STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(context);
+    X509 *last = sk_X509_value(chain, sk_X509_num(chain) - 1);
+    uint8_t digest[EVP_MAX_MD_SIZE];
+    const Authority *authority;
+    int64_t issued;
+    unsigned n;
+
+    if (!streq(v->request.purpose, "tls-server"))
+        return false;
+    if (!last || X509_digest(last, EVP_sha256(), digest, &n) != 1 ||
+        x509_time_read(X509_get0_notBefore(v->input.target), &issued) < 0)
+        return true;
+    authority = authority_list_find(authorities, digest);
+    return authority && authority->distrust_after != 0 && issued > authority->distrust_after;
+}
+
 /* Only a whole success is one: OpenSSL's result and its error have to agree. */
-static void judge(X509_STORE_CTX *context, Verifier *v, VerifyVerdict *verdict)
+static void judge(X509_STORE_CTX *context, Verifier *v, const AuthorityList *authorities,
+                  VerifyVerdict *verdict)
 {
     int ok = X509_verify_cert(context), error = X509_STORE_CTX_get_error(context),
         depth = X509_STORE_CTX_get_error_depth(context);
@@ -312,6 +334,11 @@ static void judge(X509_STORE_CTX *context, Verifier *v, VerifyVerdict *verdict)
     }
     verdict->error = error;
     verdict->reason = X509_verify_cert_error_string(error);
+    if (verdict->valid && is_distrusted(v, authorities, context)) {
+        verdict->valid = false;
+        verdict->error = X509_V_ERR_CERT_REJECTED;
+        verdict->reason = "issued after the date from which on its CA is distrusted";
+    }
     take_path(context, v, verdict);
 }
 
@@ -372,7 +399,7 @@ int verifier_run(Verifier *v, const AuthorityList *authorities, VerifyRevocation
         v->optional = revocation == VERIFY_REVOCATION_OPTIONAL;
         X509_STORE_CTX_set0_crls(context, crls);
         X509_STORE_CTX_set_verify_cb(context, forgive_missing_crl);
-        judge(context, v, &verdict);
+        judge(context, v, authorities, &verdict);
     }
     ERR_clear_error();
     if (r < 0)

@@ -29,7 +29,7 @@ typedef struct VerifyRequest {
 
 typedef struct VerifyVerdict {
     bool valid;
-    const char *reason; /* static, OpenSSL's sentence; "ok" when it is valid */
+    const char *reason; /* static, mostly OpenSSL's sentence; "ok" when it is valid */
     int error;          /* OpenSSL's number of it */
     unsigned depth; /* of the certificate in the path that the reason is about; 0 is the first */
     size_t n;       /* of the path, as far as it was built */

@@ -286,6 +286,30 @@ def describe_optional_revocation():
     case("optional: expired", False, end_entity(end=-1), SUB_CERT, **may)
 
 
+class Dated:
+    """A CA that is not believed about servers' certificates that are newer, as p11-kit writes it down."""
+
+    def __init__(self, certificate, moment, trusted=True):
+        self.certificate, self.moment, self.trusted = certificate, moment, trusted
+
+    def public_bytes(self, encoding):
+        date = "".join(f"%{c:02x}" for c in self.moment.strftime("%y%m%d%H%M%SZ").encode()) if self.moment else "%00"
+        head = f"[p11-kit-object-v1]\nlabel: \"CA\"\ntrusted: {str(self.trusted).lower()}\nnss-server-distrust-after: \"{date}\"\n"
+        return head.encode() + self.certificate.public_bytes(encoding) + b"\n"
+
+
+def describe_distrust():
+    """LEAF_CERT is a hundred days old."""
+    before, after = NOW - 101 * DAY, NOW - 99 * DAY
+    case("distrusted before it was issued", False, LEAF_CERT, SUB_CERT, anchors=(Dated(ROOT_CERT, before),))
+    case("distrusted after it was issued", True, LEAF_CERT, SUB_CERT, anchors=(Dated(ROOT_CERT, after),))
+    case("no date", True, LEAF_CERT, SUB_CERT, anchors=(Dated(ROOT_CERT, None),))
+    client = end_entity(SUB, *leaf_extensions(eku=Eku.CLIENT_AUTH))
+    case("distrusted for servers, client's certificate", True, client, SUB_CERT, anchors=(Dated(ROOT_CERT, before),), purpose="tls-client")
+    case("another root is distrusted", True, LEAF_CERT, SUB_CERT, anchors=(Dated(OTHER_CERT, before), Dated(ROOT_CERT, None)))
+    case("not trusted at all", False, LEAF_CERT, SUB_CERT, anchors=(Dated(ROOT_CERT, None, False),))
+
+
 def pem(*things):
     return b"".join(thing.public_bytes(serialization.Encoding.PEM) for thing in things)
 
@@ -323,12 +347,12 @@ def seconds(moment):
 
 
 # openssl takes "ho*.net.example" for host.net.example; the pool follows RFC 6125 section 6.4.3, which leaves that open, and takes whole labels only. It also
-# wants the signer of an indirect CRL to have the name that the certificate is for. And it cannot be told that CRLs are optional.
-DIFFERS = {"wildcard within a label", "indirect CRL, and a name"}
+# wants the signer of an indirect CRL to have the name that the certificate is for. And it cannot be told that CRLs are optional, and knows nothing of p11-kit's attributes.
+DIFFERS = {"wildcard within a label", "indirect CRL, and a name", "distrusted before it was issued", "not trusted at all"}
 
 
 def main(argv):
-    for describe in (describe_plain, describe_constraints, describe_purpose_and_name, describe_crossing, describe_revocation, describe_deltas, describe_scopes, describe_optional_revocation):
+    for describe in (describe_plain, describe_constraints, describe_purpose_and_name, describe_crossing, describe_revocation, describe_deltas, describe_scopes, describe_distrust, describe_optional_revocation):
         describe()
     failed = 0
     print(f"1..{len(CASES)}")

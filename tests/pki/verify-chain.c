@@ -5,6 +5,7 @@
 
 #include "atomic-file.h"
 #include "bundle.h"
+#include "trust-source.h"
 #include "verify.h"
 
 #include <fcntl.h>
@@ -21,9 +22,21 @@ static void *read_all(const char *path, size_t *ret_size)
     return data;
 }
 
-int main(int argc, char *argv[])
+/* PEM, or a trust source of p11-kit. */
+static AuthorityList *read_anchors(const void *data, size_t size)
 {
     static const AuthorityRules any = {.allow_v1 = true, .allow_expired = true};
+    AuthorityList *list = authority_list_new();
+    const char *reason;
+
+    if (list && trust_source_parse((DerSpan){data, size}, &any, list) >= 0)
+        return list;
+    authority_list_free(list);
+    return bundle_parse(data, size, &any, &list, &reason) < 0 ? NULL : list;
+}
+
+int main(int argc, char *argv[])
+{
     _cleanup_(authority_list_freep) AuthorityList *list = NULL;
     _cleanup_free_ void *anchors = NULL, *data = NULL;
     VerifyRequest request = {0};
@@ -34,7 +47,8 @@ int main(int argc, char *argv[])
     if (argc != 7)
         return 2;
     anchors = read_all(argv[1], &size);
-    if (bundle_parse(anchors, size, &any, &list, &reason) < 0)
+    list = read_anchors(anchors, size);
+    if (!list)
         return 2;
     request.data = data = read_all(argv[2], &request.size);
     request.purpose = argv[3];

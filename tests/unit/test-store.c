@@ -10,6 +10,7 @@
 #include "interruptions.h"
 #include "make-certificate.h"
 #include "store.h"
+#include "trust-source.h"
 
 typedef struct Folder {
     char path[32];
@@ -206,6 +207,53 @@ static void test_built_in(void **state)
     assert_string_equal(list->items[1]->summary.subject, "CN=two");
 }
 
+/* p11-kit's form, which has dates: of a CA of its own, and of one that is there already. */
+static void test_trust_source(void **state)
+{
+    static const struct {
+        const char *date;
+        int64_t expected; /* -1: left out */
+    } dates[] = {
+        {"false", 0},
+        {"\"\"", 0},
+        {"\"%00\"", 0},
+        {"\"250101000000Z\"", 1735689600},
+        {"\"%32%35%30%31%30%31%30%30%30%30%30%30%5a\"", 1735689600},
+        {"\"250101000000\"", -1},
+        {"\"2501010000000Z\"", -1},
+        {"\"251301000000Z\"", -1},
+        {"\"%3\"", -1},
+        {"\"%zz\"", -1},
+        {"\"", -1},
+        {"soon", -1},
+    };
+    const CertificateRecipe recipe = {.name = "CA"};
+    size_t size;
+    void *der = make_certificate_der(&recipe, &size);
+
+    for (size_t i = 0; i < ELEMENTSOF(dates); i++) {
+        static const AuthorityRules any = {.allow_v1 = true};
+        _cleanup_(authority_list_freep) AuthorityList *list = authority_list_new();
+        Buffer b = {0};
+
+        buffer_add_text(&b, "# CAs\n[p11-kit-object-v1]\nclass: nss-trust\nfoo: bar\n"
+                            "[p11-kit-object-v1]\ntrusted: true\nnss-server-distrust-after: ");
+        buffer_add_text(&b, dates[i].date);
+        buffer_add_text(&b, "\r\n");
+        buffer_add_pem(&b, "CERTIFICATE", der, size);
+        if (i % 2 > 0)
+            assert_int_equal(authority_list_add(list, der, size, &any), 0);
+        assert_int_equal(trust_source_parse((DerSpan){b.data, b.size}, &any, list), 0);
+        assert_int_equal(list->n, i % 2 > 0 || dates[i].expected >= 0 ? 1 : 0);
+        assert_int_equal(list->rejected[AUTHORITY_MALFORMED], dates[i].expected < 0);
+        if (dates[i].expected >= 0)
+            assert_int_equal(list->items[0]->distrust_after, dates[i].expected);
+        assert_int_equal(trust_source_parse((DerSpan){der, size}, &any, list), -EBADMSG);
+        buffer_done(&b);
+    }
+    free(der);
+}
+
 /* --- Killed, and failed, at each system call -------------------------------------------------- */
 
 static int count_files(const Folder *folder)
@@ -289,6 +337,7 @@ static void test_interrupted_everywhere(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_trust_source),
         cmocka_unit_test_setup_teardown(test_save_and_load, setup, teardown),
         cmocka_unit_test_setup_teardown(test_corrupt, setup, teardown),
         cmocka_unit_test_setup_teardown(test_not_ours, setup, teardown),
