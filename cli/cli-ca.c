@@ -10,7 +10,7 @@
 /* What Enrollment1.Describe says. */
 typedef struct Description {
     sd_bus_message *message;
-    const char *method, *subject_name, *fqdn, *serial_number, *key_label, *key_usage;
+    const char *method, *credentials, *subject_name, *fqdn, *serial_number, *key_label, *key_usage;
     int ask_serial_number, ask_ip_address, ask_challenge;
     uint32_t key_type;
 } Description;
@@ -25,6 +25,7 @@ static int describe(Cli *cli, const char *trustpoint, const char *operation, Des
         return cli_bus_error(cli, &error, r);
     r = cli_read_entries(d->message,
                          (const CliEntry[]){{"method", 's', &d->method},
+                                            {"ask-credentials", 's', &d->credentials},
                                             {"subject-name", 's', &d->subject_name},
                                             {"fqdn", 's', &d->fqdn},
                                             {"serial-number", 's', &d->serial_number},
@@ -179,14 +180,15 @@ typedef struct EnrollAnswers {
     int serial_number;
     char *ip_address;
     char *challenge;
+    char *identity, *secret;
 } EnrollAnswers;
 
 static void answers_done(EnrollAnswers *a)
 {
     free(a->ip_address);
-    if (a->challenge)
-        explicit_bzero(a->challenge, strlen(a->challenge));
-    free(a->challenge);
+    free(a->identity);
+    cli_secret_free(a->secret);
+    cli_secret_free(a->challenge);
 }
 
 static int ask_ip_address(Cli *cli, char **ret)
@@ -238,6 +240,17 @@ static int ask_challenge(Cli *cli, char **ret)
     }
 }
 
+/* An empty name is nobody. */
+static int ask_credentials(Cli *cli, EnrollAnswers *a)
+{
+    int r;
+
+    cli_say(cli, "%% If the server asks for a user name and a password, enter them now; otherwise "
+                 "press\nreturn. They are kept nowhere once the certificate is there.\n\n");
+    r = cli_ask(cli, "Username: ", "", &a->identity);
+    return r < 0 || !a->identity[0] ? r : cli_ask_secret(cli, "Password:", &a->secret);
+}
+
 static int ask_enroll(Cli *cli, const Description *d, EnrollAnswers *a)
 {
     int r;
@@ -262,7 +275,7 @@ static int ask_enroll(Cli *cli, const Description *d, EnrollAnswers *a)
     }
     if (d->ask_challenge)
         return ask_challenge(cli, &a->challenge);
-    return 0;
+    return d->credentials ? ask_credentials(cli, a) : 0;
 }
 
 static int append_enroll(sd_bus_message *call, const char *trustpoint, const EnrollAnswers *a)
@@ -275,6 +288,10 @@ static int append_enroll(sd_bus_message *call, const char *trustpoint, const Enr
         r = sd_bus_message_append(call, "{sv}", "include-serial-number", "b", a->serial_number);
     if (r >= 0 && a->challenge && a->challenge[0])
         r = sd_bus_message_append(call, "{sv}", "challenge-password", "s", a->challenge);
+    if (r >= 0 && a->identity && a->identity[0])
+        r = sd_bus_message_append(call, "{sv}", "identity", "s", a->identity);
+    if (r >= 0 && a->secret)
+        r = sd_bus_message_append(call, "{sv}", "secret", "s", a->secret);
     if (r >= 0)
         r = sd_bus_message_sensitive(call);
     if (r >= 0 && a->ip_address)
@@ -292,7 +309,7 @@ int cli_ca_enroll(Cli *cli, const GrammarMatch *m)
 
     if (r < 0)
         return r;
-    if (d.ask_challenge)
+    if (d.ask_challenge || d.credentials)
         cli_say(cli, "%% Start certificate enrollment ...\n");
     say_subject(cli, &d);
     r = ask_enroll(cli, &d, &answers);

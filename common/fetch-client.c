@@ -312,6 +312,12 @@ static int request_to_json(const FetchRequest *request, json_object **ret)
         r = add(o, "content-type", json_object_new_string(request->content_type));
     if (r >= 0 && request->trust_anchors)
         r = add(o, "trust-anchors", json_object_new_boolean(1));
+    if (r >= 0 && request->unverified)
+        r = add(o, "unverified", json_object_new_boolean(1));
+    if (r >= 0 && request->user)
+        r = add(o, "credentials", json_object_new_boolean(1));
+    if (r >= 0 && request->client_certificates)
+        r = add(o, "client-certificate", json_object_new_boolean(1));
     if (r >= 0 && request->etag)
         r = add(o, "etag", json_object_new_string(request->etag));
     if (r >= 0 && request->probe)
@@ -322,30 +328,76 @@ static int request_to_json(const FetchRequest *request, json_object **ret)
     return 0;
 }
 
+/* Descriptors of a request, and which of them are ours to close. */
+typedef struct Attachments {
+    int fds[FETCH_DESCRIPTORS_MAX];
+    size_t n, n_own;
+} Attachments;
+
+static void attachments_done(Attachments *a)
+{
+    close_all(a->fds, a->n_own);
+}
+
+static int attach(Attachments *a, const char *name, const void *data, size_t size)
+{
+    int fd;
+
+    if (!data)
+        return 0;
+    fd = memfd_new_sealed(name, data, size);
+    if (fd < 0)
+        return fd;
+    a->fds[a->n++] = fd;
+    a->n_own = a->n;
+    return 0;
+}
+
+static int attach_credentials(Attachments *a, const FetchRequest *request)
+{
+    char text[FETCH_CREDENTIALS_MAX];
+    size_t user, password;
+    int r;
+
+    if (!request->user)
+        return 0;
+    user = strlen(request->user) + 1;
+    password = request->password ? strlen(request->password) : 0;
+    if (user + password > sizeof(text))
+        return -EMSGSIZE;
+    memcpy(text, request->user, user);
+    if (password > 0)
+        memcpy(text + user, request->password, password);
+    r = attach(a, "fetch-credentials", text, user + password);
+    explicit_bzero(text, sizeof(text));
+    return r;
+}
+
+static int attach_text(Attachments *a, const char *name, const char *text)
+{
+    return text ? attach(a, name, text, strlen(text)) : 0;
+}
+
 static int send_request(int fd, const FetchRequest *request)
 {
     _cleanup_json_ json_object *o = NULL;
-    _cleanup_close_ int body = -EBADF, anchors = -EBADF;
-    int fds[FETCH_DESCRIPTORS_MAX], r;
-    size_t n = 0;
+    _cleanup_(attachments_done) Attachments a = {.n = 0};
+    int r;
 
-    if (request->body) {
-        body = memfd_new_sealed("fetch-request", request->body, request->body_size);
-        if (body < 0)
-            return body;
-        fds[n++] = body;
-    }
-    if (request->trust_anchors) {
-        anchors = memfd_new_sealed("fetch-anchors", request->trust_anchors,
-                                   strlen(request->trust_anchors));
-        if (anchors < 0)
-            return anchors;
-        fds[n++] = anchors;
-    }
-    r = request_to_json(request, &o);
+    r = attach(&a, "fetch-request", request->body, request->body_size);
+    if (r >= 0)
+        r = attach_text(&a, "fetch-anchors", request->trust_anchors);
+    if (r >= 0)
+        r = attach_credentials(&a, request);
+    if (r >= 0)
+        r = attach_text(&a, "fetch-certificates", request->client_certificates);
+    if (r >= 0 && request->client_certificates)
+        a.fds[a.n++] = request->client_key;
+    if (r >= 0)
+        r = request_to_json(request, &o);
     if (r < 0)
         return r;
-    return fetch_send(fd, o, fds, n);
+    return fetch_send(fd, o, a.fds, a.n);
 }
 
 static int parse_error(json_object *o, FetchReply *reply)
@@ -393,8 +445,9 @@ static int parse_header(json_object *o, const char *name, char **ret)
 static int parse_reply(json_object *o, const int *fds, size_t n_fds, size_t size_max,
                        FetchReply *reply)
 {
-    static const char *const members[] = {"status", "content-type", "etag", "body", NULL};
-    uint64_t status;
+    static const char *const members[] = {"status", "content-type", "etag",
+                                          "body",   "retry-after",  NULL};
+    uint64_t status, retry_after = 0;
     bool body;
     int r;
 
@@ -403,6 +456,9 @@ static int parse_reply(json_object *o, const int *fds, size_t n_fds, size_t size
     if (json_only_members(o, members) < 0 || json_get_uint64(o, "status", &status) < 0 ||
         status < 100 || status > 599 || json_get_bool(o, "body", &body) < 0 ||
         n_fds != (body ? 1 : 0))
+        return -EBADMSG;
+    r = json_get_uint64(o, "retry-after", &retry_after);
+    if ((r < 0 && r != -ENOENT) || retry_after > FETCH_RETRY_AFTER_MAX)
         return -EBADMSG;
     r = parse_header(o, "content-type", &reply->content_type);
     if (r >= 0)
@@ -415,6 +471,7 @@ static int parse_reply(json_object *o, const int *fds, size_t n_fds, size_t size
             return r == -ENOMEM ? r : -EBADMSG;
     }
     reply->status = (unsigned)status;
+    reply->retry_after = (unsigned)retry_after;
     return 0;
 }
 

@@ -3,13 +3,18 @@
  * for worker threads only.
  *
  * The protocol on the socket FETCH_SOCKET (AF_UNIX, SOCK_SEQPACKET): the client sends one JSON
- * object of at most 16 KiB with up to two descriptors (request body, trust anchors: sealed memory
- * files, named by "body": true, "trust-anchors": true, in this order); fetch answers with one JSON
- * object, and with a sealed memory file that holds the body when there is one, and ends.
+ * object of at most 16 KiB with up to five descriptors: sealed memory files with the request body,
+ * the trust anchors (PEM), the credentials (user, a zero byte, password), the client's certificates
+ * (PEM, its own first), and the channel of keyd/PROTOCOL.md that signs for the latter; named by
+ * "body", "trust-anchors", "credentials" and "client-certificate" (the last two): true, in this
+ * order. fetch answers with one JSON object, and with a sealed memory file that holds the body when
+ * there is one, and ends.
  *
  * Request: "url", "size-max", "timeout-seconds", and where needed "body" with "content-type",
- * "trust-anchors", "probe", and "etag". Reply: "status", "body", and "content-type" and "etag" when
- * the server sent them; or "error" (invalid, unreachable, too-large, failed) and "message". */
+ * "trust-anchors", "unverified": true (https without them), "credentials", "client-certificate",
+ * "probe" and "etag". Reply: "status", "body", and "content-type", "etag" and "retry-after"
+ * (seconds) when the server sent them; or "error" (invalid, unreachable, too-large, failed) and
+ * "message". */
 #pragma once
 
 #include <json-c/json.h>
@@ -18,13 +23,16 @@
 #include <stdint.h>
 
 #define FETCH_MESSAGE_MAX (16U << 10)
-#define FETCH_DESCRIPTORS_MAX 2U
+#define FETCH_DESCRIPTORS_MAX 5U
 #define FETCH_URL_MAX 8192U /* a SCEP message may be in it */
 #define FETCH_CONTENT_TYPE_MAX 127U
 #define FETCH_ETAG_MAX 127U
 #define FETCH_REQUEST_BODY_MAX (4U << 20)
 #define FETCH_TRUST_ANCHORS_MAX (96U << 20) /* of the largest trustpool */
 #define FETCH_REPLY_BODY_MAX (64U << 20)
+#define FETCH_CREDENTIALS_MAX 1024U
+#define FETCH_CERTIFICATES_MAX (256U << 10)
+#define FETCH_RETRY_AFTER_MAX 86400U
 #define FETCH_TIMEOUT_MIN 5U
 #define FETCH_TIMEOUT_MAX 300U
 
@@ -35,8 +43,13 @@ typedef struct FetchRequest {
     size_t body_size;
     const char *content_type;  /* of the body */
     const char *trust_anchors; /* PEM; needed for https */
-    size_t size_max;           /* of the reply's body; at most 64 MiB */
-    unsigned timeout_seconds;  /* for the whole transaction; 5 to 300 */
+    bool unverified;           /* https without them: whoever answers is believed nothing */
+    const char *user;     /* for HTTP authentication, when the server asks for it; may be NULL */
+    const char *password; /* the same; wiped by the caller */
+    const char *client_certificates; /* PEM, the client's own first; NULL: none is shown */
+    int client_key;                  /* the channel of keyd that signs for it */
+    size_t size_max;                 /* of the reply's body; at most 64 MiB */
+    unsigned timeout_seconds;        /* for the whole transaction; 5 to 300 */
     bool probe; /* nothing is sent: the answer's body is what the https server shows, PEM, leaf
                    first, which has proved that it has the leaf's key; nothing is verified, and no
                    trust anchors are needed */
@@ -48,7 +61,9 @@ typedef struct FetchReply {
     unsigned status;    /* HTTP status code; 200 for what came by another protocol */
     char *content_type; /* NULL when the server sent none; printable ASCII */
     char *etag;         /* the same */
-    void *body;         /* one zero byte, not counted, follows it */
+    unsigned
+        retry_after; /* seconds, at most FETCH_RETRY_AFTER_MAX; 0 when the server said nothing */
+    void *body;      /* one zero byte, not counted, follows it */
     size_t body_size;
     char *error; /* one sentence when fetch() failed with -EHOSTUNREACH; printable ASCII */
 } FetchReply;

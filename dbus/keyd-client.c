@@ -5,6 +5,7 @@
  * call too. */
 #include "keyd-client.h"
 
+#include <fcntl.h>
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/provider.h>
@@ -191,6 +192,31 @@ int keyd_sign(const KeydReference *reference, const char *digest, int to_be_sign
     if (r < 0)
         return keyd_failed(r, NULL);
     return call_for_bytes(bus, call, SIGNATURE_SIZE_MAX, ret_signature, ret_size);
+}
+
+int keyd_channel_open(const char *algorithm, const char *label, const char *purpose, int *ret_fd)
+{
+    _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
+    _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+    int fd, r;
+
+    r = call_new(&bus, &call, "OpenChannel");
+    if (r < 0)
+        return r;
+    r = sd_bus_message_append(call, "sssa{sv}", algorithm, label, purpose, 0);
+    if (r >= 0)
+        r = sd_bus_call(bus, call, CALL_TIMEOUT_USEC, &error, &reply);
+    if (r >= 0)
+        r = sd_bus_message_read(reply, "h", &fd);
+    if (r < 0)
+        return keyd_failed(r, &error);
+    /* The message's own is closed with it. */
+    fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    if (fd < 0)
+        return keyd_failed(-errno, NULL);
+    *ret_fd = fd;
+    return 0;
 }
 
 static OSSL_PROVIDER *default_provider, *keyd_provider;

@@ -48,6 +48,10 @@ int keyd_rotation_undo(const char *algorithm, const char *label, const void *pub
                        size_t size);
 int keyd_rotation_forget(const char *algorithm, const char *label, const char *which);
 
+/* Opens a channel (keyd/PROTOCOL.md) that signs with one key for one purpose, to hand it to a
+ * process that cannot ask for it. */
+int keyd_channel_open(const char *algorithm, const char *label, const char *purpose, int *ret_fd);
+
 /* What keyd said when the last operation of this thread failed; "" when nothing. */
 const char *keyd_last_error(void);
 /* The negative errno of it; 0 when nothing. */

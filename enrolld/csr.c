@@ -142,6 +142,20 @@ static int push_alternative_names(STACK_OF(X509_EXTENSION) * extensions, const c
     return r < 0 ? r : push_extension(extensions, NID_subject_alt_name, names, 0);
 }
 
+static int push_copies(STACK_OF(X509_EXTENSION) * extensions,
+                       const STACK_OF(X509_EXTENSION) * further)
+{
+    for (int i = 0; i < sk_X509_EXTENSION_num(further); i++) {
+        X509_EXTENSION *copy = X509_EXTENSION_dup(sk_X509_EXTENSION_value(further, i));
+
+        if (!copy || sk_X509_EXTENSION_push(extensions, copy) <= 0) {
+            X509_EXTENSION_free(copy);
+            return -ENOMEM;
+        }
+    }
+    return 0;
+}
+
 static int add_extensions(X509_REQ *request, const CsrSpec *spec)
 {
     STACK_OF(X509_EXTENSION) *extensions = sk_X509_EXTENSION_new_null();
@@ -151,6 +165,8 @@ static int add_extensions(X509_REQ *request, const CsrSpec *spec)
         r = push_key_usage(extensions, spec->key_usage);
     if (r >= 0 && spec->alternative_names)
         r = push_alternative_names(extensions, spec->alternative_names);
+    if (r >= 0)
+        r = push_copies(extensions, spec->extensions);
     if (r >= 0 && sk_X509_EXTENSION_num(extensions) > 0 &&
         X509_REQ_add_extensions(request, extensions) != 1)
         r = -ENOMEM;

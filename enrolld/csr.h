@@ -14,10 +14,11 @@ typedef struct CsrSpec {
     OSSL_LIB_CTX *context;
     const X509_NAME *subject;
     EVP_PKEY *key;
-    const char *digest;            /* ignored for ed25519 */
-    const char *alternative_names; /* NULL for none */
-    unsigned key_usage;            /* KU_*; 0: left to the CA */
-    const char *challenge;         /* NULL for none */
+    const char *digest;                          /* ignored for ed25519 */
+    const char *alternative_names;               /* NULL for none */
+    unsigned key_usage;                          /* KU_*; 0: left to the CA */
+    const STACK_OF(X509_EXTENSION) * extensions; /* further ones; NULL for none */
+    const char *challenge;                       /* NULL for none */
 } CsrSpec;
 
 /* Makes the request and verifies it. -EIO when signing failed, -EKEYREJECTED when what was signed

@@ -52,6 +52,8 @@ static int append_description(const Manager *m, const Trustpoint *t, Certificate
         r = bus_append_entry(reply, "ask-challenge-password", "b",
                              role == ROLE_ROUTER && config->method == METHOD_SCEP &&
                                  !config->skip_challenge);
+    if (r >= 0 && role == ROLE_ROUTER && config->method == METHOD_EST)
+        r = bus_append_entry(reply, "ask-credentials", "s", "user");
     if (r >= 0)
         r = bus_append_entry(reply, "ask-ip-address", "b",
                              role == ROLE_ROUTER && config->ip_address == SUBJECT_ASK);
@@ -179,6 +181,44 @@ static int normalize_address(const char *text, char buffer[INET6_ADDRSTRLEN])
                : -EINVAL;
 }
 
+static bool is_plain(const char *text)
+{
+    for (; text && *text; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            return false;
+    return true;
+}
+
+static int check_secrets(const Trustpoint *t, const EnrollOptions *options,
+                         sd_bus_error *reterr_error)
+{
+    bool known = t->config->method == METHOD_EST;
+
+    if (options->challenge && (t->config->method != METHOD_SCEP || t->config->skip_challenge))
+        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
+                                 "%s has no use for a challenge password", t->name);
+    if (options->challenge && strlen(options->challenge) > CHALLENGE_MAX)
+        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
+                                 "A challenge password has at most %u characters", CHALLENGE_MAX);
+    if ((options->identity || options->secret) && !known)
+        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
+                                 "%s has no use for a user name and a password", t->name);
+    if (options->secret && !(options->identity && options->identity[0]))
+        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
+                                 "A password belongs to a user name");
+    if ((options->identity && strlen(options->identity) > CHALLENGE_MAX) ||
+        (options->secret && strlen(options->secret) > CHALLENGE_MAX))
+        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
+                                 "User name and password have at most %u characters",
+                                 CHALLENGE_MAX);
+    if (!is_plain(options->identity) || !is_plain(options->secret) ||
+        (options->identity && strchr(options->identity, ':')))
+        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
+                                 "User name and password have no control characters, and a user "
+                                 "name has no colon");
+    return 0;
+}
+
 int enrollment1_method_enroll(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
 {
     EnrollOptions options = {};
@@ -186,6 +226,8 @@ int enrollment1_method_enroll(sd_bus_message *m, void *userdata, sd_bus_error *r
         {"include-serial-number", 'b', &options.include_serial_number, NULL},
         {"ip-address", 's', &options.address, NULL},
         {"challenge-password", 's', &options.challenge, NULL},
+        {"identity", 's', &options.identity, NULL},
+        {"secret", 's', &options.secret, NULL},
     };
     _cleanup_free_ char *fqdn = NULL;
     char address[INET6_ADDRSTRLEN];
@@ -211,17 +253,13 @@ int enrollment1_method_enroll(sd_bus_message *m, void *userdata, sd_bus_error *r
     r = find_for(manager, name, ROLE_ROUTER, &t, &fqdn, reterr_error);
     if (r < 0)
         return r;
-    if (options.challenge && (t->config->method != METHOD_SCEP || t->config->skip_challenge))
-        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
-                                 "%s has no use for a challenge password", t->name);
-    if (options.challenge && strlen(options.challenge) > CHALLENGE_MAX)
-        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
-                                 "A challenge password has at most %u characters", CHALLENGE_MAX);
+    r = check_secrets(t, &options, reterr_error);
+    if (r < 0)
+        return r;
     if (t->config->method == METHOD_SELF)
         return enrollment_start_self(manager, t, ROLE_ROUTER, fqdn, &options, m, reterr_error);
-    return t->config->method == METHOD_SCEP
-               ? scep_enroll(manager, t, fqdn, &options, m, reterr_error)
-               : external_enroll(manager, t, fqdn, &options, m, reterr_error);
+    return t->config->url ? server_enroll(manager, t, fqdn, &options, m, reterr_error)
+                          : external_enroll(manager, t, fqdn, &options, m, reterr_error);
 }
 
 static void log_removed(sd_bus_message *m, const Trustpoint *t)
@@ -393,7 +431,7 @@ static int apply_trustpoints(void *userdata, uint64_t commit, json_object *secti
     if (r < 0)
         return r;
     r = trustpoints_configure(&m->trustpoints, list, on_trustpoint_change, m);
-    scep_schedule(m);
+    server_schedule(m);
     return r;
 }
 

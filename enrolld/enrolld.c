@@ -170,6 +170,7 @@ static int ready(Server *server, void *userdata)
 static const SandboxPath paths[] = {
     {"$STATE_DIRECTORY", SANDBOX_READ_WRITE},
     {"$RUNTIME_DIRECTORY", SANDBOX_READ_WRITE},
+    {"/run/chancery-trust", SANDBOX_READ}, /* the trustpool */
     SANDBOX_USER_NAMES,
     {NULL, SANDBOX_READ},
 };

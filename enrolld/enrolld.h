@@ -30,6 +30,8 @@ typedef struct EnrollOptions {
     bool include_serial_number;
     const char *address;   /* NULL for none */
     const char *challenge; /* the same */
+    const char *identity;  /* with what the CA knows the operator, or the router; the same */
+    const char *secret;    /* the same */
 } EnrollOptions;
 
 /* Would it work, as far as is known without asking keyd? Fills reterr_error. The FQDN is the
@@ -95,11 +97,11 @@ int external_import(Manager *m, const char *trustpoint, const void *data, size_t
 int external_cancel(Manager *m, const char *trustpoint, sd_bus_message *message,
                     sd_bus_error *reterr_error);
 
-/* external-scep.c: SCEP. Starts a job. */
-int scep_enroll(Manager *m, Trustpoint *t, const char *fqdn, const EnrollOptions *options,
-                sd_bus_message *message, sd_bus_error *reterr_error);
+/* server-enroll.c: a CA with a server. Starts a job. */
+int server_enroll(Manager *m, Trustpoint *t, const char *fqdn, const EnrollOptions *options,
+                  sd_bus_message *message, sd_bus_error *reterr_error);
 /* To be called when there are other requests, or other configurations, than before. */
-void scep_schedule(Manager *m);
+void server_schedule(Manager *m);
 
 /* For the services that use it: writes the files that they read. After each change. */
 void export_certificates(Manager *m, const Trustpoint *t);

@@ -399,7 +399,7 @@ static int finish_renewal(Job *job, Enrollment *e, int r)
         enrollment_renewal_failed(m, t, job_error(job) ? job_error(job) : strerror(-r));
     t->renew_at = 0;
     announce_trustpoint_changed(m, t);
-    scep_schedule(m);
+    server_schedule(m);
     return r;
 }
 
@@ -424,7 +424,7 @@ static int done(Job *job, void *data, int r)
         (void)trustpoint_collect(&m->trustpoints, t);
     } else
         t->renew_at = 0;
-    scep_schedule(m);
+    server_schedule(m);
     return r;
 }
 

@@ -6,7 +6,7 @@
 #include "enrolld.h"
 #include "errors.h"
 #include "log.h"
-#include "scep-client.h"
+#include "server-method.h"
 
 /* --- Authenticate ----------------------------------------------------------------------------- */
 
@@ -17,7 +17,8 @@ typedef struct Authentication {
     void *input;         /* what was pasted */
     size_t input_size;
     char *fingerprint; /* NULL: the answer is an offer */
-    char *url;         /* of a SCEP server, which is asked; NULL: the input is it */
+    char *url;         /* of a server, which is asked; NULL: the input is it */
+    EnrollmentMethod method;
     ReceivedRules rules;
     AuthorityOffer *offer; /* the result */
 } Authentication;
@@ -44,15 +45,15 @@ static void authentication_freep(Authentication **a)
 
 static int ask_server(Job *job, Authentication *a)
 {
-    const ScepServer server = {.context = a->manager->context,
-                               .url = a->url,
-                               .name = a->trustpoint,
-                               .cancel_fd = job_cancel_fd(job)};
-    char reason[SCEP_REASON_SIZE] = "";
+    const ServerAddress server = {.context = a->manager->context,
+                                  .url = a->url,
+                                  .name = a->trustpoint,
+                                  .cancel_fd = job_cancel_fd(job)};
+    char reason[SERVER_REASON_SIZE] = "";
     int r;
 
     job_progress(job, 20, "Asking for the CA certificate");
-    r = scep_get_authorities(&server, &a->offer->list, reason);
+    r = server_method_get(a->method)->get_authorities(&server, &a->offer->list, reason);
     return r < 0 && reason[0] ? job_fail(job, error_name_from_errno(r),
                                          "%s cannot be authenticated: %s", a->trustpoint, reason)
                               : r;
@@ -83,7 +84,7 @@ static int authenticate_run(Job *job, void *data)
                         "The CA certificate of %s cannot be used: %s", a->trustpoint, reason);
     if (r < 0)
         return r;
-    received_drop_strangers(&a->offer->list, &a->rules, n_path, a->url != NULL);
+    received_drop_strangers(&a->offer->list, &a->rules, n_path, a->method == METHOD_SCEP);
     return 0;
 }
 
@@ -209,7 +210,7 @@ int external_authenticate(Manager *m, Trustpoint *t, const AuthenticateOptions *
     _cleanup_(authentication_freep) Authentication *a = NULL;
     int r;
 
-    if (t->config->method == METHOD_SCEP && options->certificates.iov_len > 0)
+    if (t->config->url && options->certificates.iov_len > 0)
         return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
                                  "%s asks its server for the CA certificate: none can be given",
                                  t->name);
@@ -225,6 +226,7 @@ int external_authenticate(Manager *m, Trustpoint *t, const AuthenticateOptions *
     if (!a)
         return -ENOMEM;
     a->manager = m;
+    a->method = t->config->method;
     a->rules =
         (ReceivedRules){.now = trustpoints_now(&m->trustpoints), .legacy = t->config->legacy};
     a->trustpoint = strdup(t->name);
@@ -354,7 +356,7 @@ static int make_request(Job *job, const Enrollment *e, const KeyName *name, Requ
                   &der, &size);
     if (r < 0)
         return enrollment_sign_failed(job, r, "certificate request");
-    return request_new(der, size, name, ret);
+    return request_new(METHOD_TERMINAL, der, size, name, ret);
 }
 
 static int enroll_run(Job *job, void *data)

@@ -38,6 +38,7 @@ bool lifecycle_is_open(const Lifecycle *l)
 static void asked(Lifecycle *l, RequestState state, const RequestRetry *retry, int64_t now)
 {
     l->polls++;
+    l->pause = 0;
     l->state = l->polls > retry->count ? REQUEST_TIMED_OUT : state;
     l->next = l->state == REQUEST_TIMED_OUT ? 0 : now + retry->period;
 }
@@ -77,9 +78,19 @@ int lifecycle_apply(Lifecycle *l, RequestEvent event, const RequestRetry *retry,
     }
 }
 
+void lifecycle_postpone(Lifecycle *l, uint32_t seconds, int64_t now)
+{
+    if (l->state != REQUEST_PENDING || seconds == 0)
+        return;
+    l->pause = seconds < LIFECYCLE_PAUSE_MAX ? seconds : LIFECYCLE_PAUSE_MAX;
+    l->next = now + l->pause;
+}
+
 int64_t lifecycle_wait(const Lifecycle *l, const RequestRetry *retry, int64_t now)
 {
+    int64_t longest = l->pause > 0 ? l->pause : retry->period;
+
     if (l->next <= now)
         return 0;
-    return l->next - now > retry->period ? retry->period : l->next - now;
+    return l->next - now > longest ? longest : l->next - now;
 }

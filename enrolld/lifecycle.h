@@ -41,16 +41,22 @@ typedef struct Lifecycle {
     RequestState state;
     uint32_t polls; /* how often the CA was asked without a decision */
     int64_t next;   /* when it is asked again, in seconds since the epoch; 0 when it isn't */
+    uint32_t pause; /* that the CA has wished for, in seconds; 0: the configured one */
 } Lifecycle;
 
 /* -EINVAL, with nothing changed, when the event cannot happen in this state. */
 int lifecycle_apply(Lifecycle *l, RequestEvent event, const RequestRetry *retry, int64_t now);
+
+/* The CA, which has not decided, wishes to be left alone for so long, within reason. */
+#define LIFECYCLE_PAUSE_MAX 86400U
+void lifecycle_postpone(Lifecycle *l, uint32_t seconds, int64_t now);
 
 /* Is the CA asked again, by and by? */
 bool lifecycle_is_polling(const Lifecycle *l);
 /* Does somebody still wait for a certificate? */
 bool lifecycle_is_open(const Lifecycle *l);
 
-/* Seconds until the CA is to be asked again: never less than none, never more than a period,
+/* Seconds until the CA is to be asked again: never less than none, never more than a period
+ * or pause,
  * however far the clock has jumped either way since. Only while polling. */
 int64_t lifecycle_wait(const Lifecycle *l, const RequestRetry *retry, int64_t now);

@@ -181,7 +181,7 @@ static void end(ReplacementJob *j, Trustpoint *t)
     t = external_end_work(j->manager, j->trustpoint);
     if (t)
         announce_trustpoint_changed(j->manager, t);
-    scep_schedule(j->manager);
+    server_schedule(j->manager);
 }
 
 static int set_step(ReplacementJob *j, const Trustpoint *t)

@@ -25,13 +25,15 @@ static int parse(const void *der, size_t size, X509_REQ **ret)
     return -EBADMSG;
 }
 
-int request_new(const void *der, size_t size, const KeyName *key, Request **ret)
+int request_new(EnrollmentMethod method, const void *der, size_t size, const KeyName *key,
+                Request **ret)
 {
     _cleanup_(request_freep) Request *request = calloc(1, sizeof(*request));
     int r;
 
     if (!request)
         return -ENOMEM;
+    request->method = method;
     r = parse(der, size, &request->x509);
     if (r >= 0)
         r = key_name_copy(key, &request->key);
@@ -108,6 +110,10 @@ int request_to_json(const Request *request, json_object **ret)
         r = add_number(o, "polls", request->lifecycle.polls);
     if (r >= 0)
         r = add_number(o, "next", request->lifecycle.next);
+    if (r >= 0 && request->lifecycle.pause > 0)
+        r = add_number(o, "pause", request->lifecycle.pause);
+    if (r >= 0)
+        r = add_string(o, "method", enrollment_method_name(request->method));
     if (r >= 0)
         r = add_string(o, "algorithm", request->key.algorithm);
     if (r >= 0)
@@ -141,8 +147,12 @@ static int get_bytes(json_object *o, const char *name, void **ret, size_t *ret_s
 
 static int read_lifecycle(json_object *o, Lifecycle *ret)
 {
-    uint64_t polls, next;
+    uint64_t polls, next, pause = 0;
     const char *state;
+    int r = json_get_uint64(o, "pause", &pause);
+
+    if ((r < 0 && r != -ENOENT) || pause > LIFECYCLE_PAUSE_MAX)
+        return -EBADMSG;
 
     if (json_get_string(o, "state", &state) < 0 || json_get_uint64(o, "polls", &polls) < 0 ||
         json_get_uint64(o, "next", &next) < 0 || polls > UINT32_MAX || next > INT64_MAX / 2 ||
@@ -150,6 +160,7 @@ static int read_lifecycle(json_object *o, Lifecycle *ret)
         return -EBADMSG;
     ret->polls = (uint32_t)polls;
     ret->next = (int64_t)next;
+    ret->pause = (uint32_t)pause;
     return 0;
 }
 
@@ -169,6 +180,22 @@ static int read_scep(json_object *o, Request *request)
         return -ENOMEM;
     r = get_bytes(o, "signer", &request->signer, &request->signer_size);
     return r == -ENOENT ? -EBADMSG : r;
+}
+
+/* What was written before requests said it is at the terminal or SCEP. */
+static int read_method(json_object *o, Request *request)
+{
+    const char *name;
+    int r = json_get_string(o, "method", &name);
+
+    if (r == -ENOENT) {
+        request->method = request->transaction ? METHOD_SCEP : METHOD_TERMINAL;
+        return 0;
+    }
+    if (r < 0 || enrollment_method_from_name(name, &request->method) < 0 ||
+        (request->method == METHOD_SCEP && !request->transaction))
+        return -EBADMSG;
+    return 0;
 }
 
 static int read_reason(json_object *o, Request *request)
@@ -199,9 +226,9 @@ static int read_key(json_object *o, KeyName *ret)
 
 int request_from_json(json_object *o, Request **ret)
 {
-    static const char *const members[] = {"state",  "polls",  "next",    "algorithm",
-                                          "label",  "pair",   "request", "transaction",
-                                          "signer", "reason", "renewal", NULL};
+    static const char *const members[] = {
+        "state", "polls",   "pause",       "next",   "method", "algorithm", "label",
+        "pair",  "request", "transaction", "signer", "reason", "renewal",   NULL};
     _cleanup_(request_freep) Request *request = NULL;
     _cleanup_free_ void *der = NULL;
     Lifecycle lifecycle;
@@ -215,9 +242,11 @@ int request_from_json(json_object *o, Request **ret)
     if (r >= 0)
         r = get_bytes(o, "request", &der, &size);
     if (r >= 0)
-        r = request_new(der, size, &key, &request);
+        r = request_new(METHOD_TERMINAL, der, size, &key, &request);
     if (r >= 0)
         r = read_scep(o, request);
+    if (r >= 0)
+        r = read_method(o, request);
     if (r >= 0)
         r = read_reason(o, request);
     if (r < 0)

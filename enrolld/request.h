@@ -14,6 +14,7 @@
 
 typedef struct Request {
     Lifecycle lifecycle;
+    EnrollmentMethod method; /* how it went to the CA */
     KeyName key;
     void *der; /* CertificationRequest, without a challenge password */
     size_t size;
@@ -28,7 +29,8 @@ typedef struct Request {
 } Request;
 
 /* Copies the bytes. -EBADMSG for what is no request that its key has signed. */
-int request_new(const void *der, size_t size, const KeyName *key, Request **ret);
+int request_new(EnrollmentMethod method, const void *der, size_t size, const KeyName *key,
+                Request **ret);
 /* With those after it. */
 Request *request_free(Request *request);
 DEFINE_TRIVIAL_CLEANUP_FUNC(Request *, request_free);

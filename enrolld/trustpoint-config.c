@@ -8,6 +8,7 @@
 
 #include "consumer-names.h"
 #include "csr.h"
+#include "est-url.h"
 #include "fetch-client.h"
 #include "json-util.h"
 #include "label.h"
@@ -35,77 +36,7 @@
 #define LIFETIME_DEFAULT 200U
 #define CA_LIFETIME_DEFAULT 365U
 
-const char *enrollment_method_name(EnrollmentMethod method)
-{
-    static const char *const names[_METHOD_MAX] = {[METHOD_NONE] = "none",
-                                                   [METHOD_SELF] = "self",
-                                                   [METHOD_TERMINAL] = "terminal",
-                                                   [METHOD_SCEP] = "scep"};
-
-    return names[method];
-}
-
-/* --- Keys and usages -------------------------------------------------------------------------- */
-
-static const char *const pair_names[_PAIR_MAX] = {[PAIR_GENERAL] = "general",
-                                                  [PAIR_SIGNATURE] = "signature",
-                                                  [PAIR_ENCRYPTION] = "encryption",
-                                                  [PAIR_NEXT] = "next"};
-
-const char *key_pair_name(KeyPair pair)
-{
-    return pair_names[pair];
-}
-
-int key_pair_from_name(const char *name, KeyPair *ret)
-{
-    for (size_t i = 0; i < _PAIR_MAX; i++)
-        if (streq(pair_names[i], name)) {
-            *ret = (KeyPair)i;
-            return 0;
-        }
-    return -EINVAL;
-}
-
-void key_name_done(KeyName *key)
-{
-    free(key->algorithm);
-    free(key->label);
-    *key = (KeyName){};
-}
-
-int key_name_copy(const KeyName *from, KeyName *to)
-{
-    KeyName copy = {strdup(from->algorithm), strdup(from->label), from->pair};
-
-    if (!copy.algorithm || !copy.label) {
-        key_name_done(&copy);
-        return -ENOMEM;
-    }
-    *to = copy;
-    return 0;
-}
-
-bool key_name_equal(const KeyName *a, const KeyName *b)
-{
-    return streq_ptr(a->algorithm, b->algorithm) && streq_ptr(a->label, b->label);
-}
-
-uint32_t key_algorithm_code(const char *algorithm)
-{
-    static const struct {
-        const char *name;
-        uint32_t code;
-    } algorithms[] = {
-        {"rsa", 1},           {"ecdsanistp256", 2}, {"ecdsanistp384", 4},
-        {"ecdsanistp521", 8}, {"dsa", 16},          {"ed25519", 32},
-    };
-
-    for (size_t i = 0; i < ELEMENTSOF(algorithms); i++)
-        if (streq(algorithms[i].name, algorithm))
-            return algorithms[i].code;
-    return 0;
-}
+/* --- Usages ----------------------------------------------------------------------------------- */
 
 static const struct KeyUsageWord {
     const char *word; /* in the configuration */
@@ -247,6 +178,23 @@ static void read_retry(Reader *reader, json_object *o, const char *member, uint3
         *ret = (uint32_t)value * unit;
 }
 
+/* What is spoken with a server. */
+static EnrollmentMethod read_method(Reader *reader, json_object *o)
+{
+    const char *name = read_string(reader, o, "method", "method", LABEL_MAX);
+
+    if (!name)
+        return METHOD_SCEP;
+    if (!streq(name, "est"))
+        problem(reader, "method", name, "must be 'est'");
+    return METHOD_EST;
+}
+
+static int url_check(EnrollmentMethod method, const char *url, const char **ret_reason)
+{
+    return method == METHOD_EST ? est_url_check(url, ret_reason) : scep_url_check(url, ret_reason);
+}
+
 static void read_enrollment(Reader *reader, json_object *o, TrustpointConfig *config)
 {
     static const char *const known[] = {"url", "retry-count", "retry-period", "legacy", NULL};
@@ -264,8 +212,8 @@ static void read_enrollment(Reader *reader, json_object *o, TrustpointConfig *co
     if (streq(url, "terminal"))
         config->method = METHOD_TERMINAL;
     else if (!streq(url, "self")) {
-        config->method = METHOD_SCEP;
-        if (scep_url_check(url, &reason) < 0)
+        config->method = read_method(reader, o);
+        if (url_check(config->method, url, &reason) < 0)
             problem(reader, "enrollment url", url, "%s", reason);
         else
             copy_string(reader, url, &config->url);
@@ -313,7 +261,7 @@ static void read_rsa_key(Reader *reader, json_object *o, TrustpointConfig *confi
         problem(reader, "rsakeypair", NULL,
                 "a label has letters, digits, '.', '_' and '-', and begins with a letter or digit");
     else if (!config->keypair.label &&
-             (label || config->method == METHOD_TERMINAL || config->method == METHOD_SCEP)) {
+             (label || (config->method != METHOD_NONE && config->method != METHOD_SELF))) {
         copy_string(reader, "rsa", &config->keypair.algorithm);
         copy_string(reader, label ? label : DEFAULT_KEY_LABEL, &config->keypair.label);
     }
@@ -590,6 +538,21 @@ static void check_self(Reader *reader, const TrustpointConfig *config)
                 "has no effect with 'enrollment url self'");
 }
 
+/* What only SCEP has. */
+static void check_other_than_scep(Reader *reader, const TrustpointConfig *config)
+{
+    static const char reason[] = "has an effect only with a SCEP server";
+
+    if (config->method == METHOD_SCEP)
+        return;
+    if (config->legacy)
+        problem(reader, "enrollment legacy", NULL, "%s", reason);
+    if (config->skip_challenge)
+        problem(reader, "skip-challenge-password", NULL, "%s", reason);
+    if (config->renew_by_certificate)
+        problem(reader, "renewal-message-type", "renewalreq", "%s", reason);
+}
+
 /* What is there for a server only, and what a server needs. */
 static void check_scep(Reader *reader, json_object *o, const TrustpointConfig *config)
 {
@@ -603,7 +566,11 @@ static void check_scep(Reader *reader, json_object *o, const TrustpointConfig *c
     if (config->method == METHOD_SCEP && !streq(config->keypair.algorithm, "rsa"))
         problem(reader, "keypair", config->keypair.algorithm,
                 "SCEP servers encrypt their answers for RSA keys: keypair rsa LABEL");
-    if (config->method == METHOD_SCEP || !json_object_object_get_ex(o, "enrollment", &enrollment))
+    if (config->url)
+        check_other_than_scep(reader, config);
+    else if (json_object_object_get_ex(o, "method", NULL))
+        problem(reader, "method", NULL, "has an effect only with the URL of a server");
+    if (config->url || !json_object_object_get_ex(o, "enrollment", &enrollment))
         return;
     for (size_t i = 0; i < ELEMENTSOF(lines); i++)
         if (json_object_object_get_ex(enrollment, lines[i][0], NULL))
@@ -667,6 +634,7 @@ static void read_all(Reader *reader, json_object *o, TrustpointConfig *config)
         "crl-optional",
         "query-url",
         "renewal",
+        "method",
         NULL,
     };
 

@@ -46,11 +46,19 @@ typedef enum EnrollmentMethod {
     METHOD_SELF,
     METHOD_TERMINAL, /* the operator carries request and certificates */
     METHOD_SCEP,
+    METHOD_EST,
     _METHOD_MAX,
 } EnrollmentMethod;
 
-/* "none", "self", "terminal", "scep" */
+/* "none", "self", "terminal", "scep", "est" */
 const char *enrollment_method_name(EnrollmentMethod method);
+/* Is there a server that is asked? */
+static inline bool enrollment_method_has_server(EnrollmentMethod method)
+{
+    return method > METHOD_TERMINAL;
+}
+/* -EINVAL for what is none. */
+int enrollment_method_from_name(const char *name, EnrollmentMethod *ret);
 
 /* A part of the subject about which the operator may be asked. */
 typedef enum SubjectPart {
@@ -63,7 +71,7 @@ typedef struct TrustpointConfig {
     char *name;
     char *json; /* the configuration as it was, to see whether it changes */
     EnrollmentMethod method;
-    char *url;   /* of the SCEP server; NULL otherwise */
+    char *url;   /* of the server; NULL when the method has none */
     bool legacy; /* SHA-1, Triple DES and DES pass */
     bool skip_challenge;
     unsigned auto_enroll;      /* percent of the lifetime; 0: not renewed by itself */

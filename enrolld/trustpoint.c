@@ -49,11 +49,32 @@ static Trustpoint *trustpoint_add(Trustpoints *t, const char *name)
     return trustpoint;
 }
 
+static void forget(Trustpoint *trustpoint)
+{
+    free(trustpoint->identity);
+    if (trustpoint->secret)
+        explicit_bzero(trustpoint->secret, strlen(trustpoint->secret));
+    free(trustpoint->secret);
+    trustpoint->identity = trustpoint->secret = NULL;
+}
+
+int trustpoint_remember(Trustpoint *trustpoint, const char *identity, const char *secret)
+{
+    forget(trustpoint);
+    if ((identity && !(trustpoint->identity = strdup(identity))) ||
+        (secret && !(trustpoint->secret = strdup(secret)))) {
+        forget(trustpoint);
+        return -ENOMEM;
+    }
+    return 0;
+}
+
 static void trustpoint_free(Trustpoint *trustpoint)
 {
     trustpoint_config_free(trustpoint->config);
     record_done(&trustpoint->record);
     authority_offer_free(trustpoint->offer);
+    forget(trustpoint);
     free(trustpoint->name);
     free(trustpoint);
 }
@@ -283,6 +304,7 @@ int trustpoint_clear(Trustpoints *t, Trustpoint *trustpoint)
     if (r < 0 && r != -ENOENT)
         return r;
     record_done(&trustpoint->record);
+    forget(trustpoint);
     trustpoint_offer(trustpoint, NULL);
     for (size_t i = 0; i < ROLE_MAX; i++)
         trustpoint->key_states[i] = KEY_UNKNOWN;
@@ -342,14 +364,16 @@ int trustpoint_set_request(Trustpoints *t, Trustpoint *trustpoint, Request *requ
     r = record_write_at(t->state_fd, &record);
     if (r < 0)
         return r;
-    if (request != trustpoint->record.request)
+    if (request != trustpoint->record.request) {
         request_free(trustpoint->record.request);
+        forget(trustpoint);
+    }
     trustpoint->record.request = request;
     return 0;
 }
 
 int trustpoint_request_event(Trustpoints *t, Trustpoint *trustpoint, Request *request,
-                             RequestEvent event, const char *reason)
+                             RequestEvent event, const char *reason, uint32_t pause)
 {
     Lifecycle before = request->lifecycle;
     int r;
@@ -357,12 +381,16 @@ int trustpoint_request_event(Trustpoints *t, Trustpoint *trustpoint, Request *re
     if (!trustpoint->config)
         return -EINVAL;
     r = lifecycle_apply(&request->lifecycle, event, &trustpoint->config->retry, trustpoints_now(t));
+    if (r >= 0 && event == REQUEST_EVENT_WAIT)
+        lifecycle_postpone(&request->lifecycle, pause, trustpoints_now(t));
     if (r >= 0)
         r = request_set_reason(request, reason);
     if (r >= 0)
         r = record_write_at(t->state_fd, &trustpoint->record);
     if (r < 0)
         request->lifecycle = before;
+    else if (!trustpoint_is_asking(trustpoint))
+        forget(trustpoint);
     return r;
 }
 
@@ -380,7 +408,7 @@ static bool renews_itself(const Trustpoint *t)
     if (t->config->method == METHOD_SELF)
         return t->record.serial && t->record.certificates[ROLE_CA]->summary.not_after >
                                        t->record.certificates[ROLE_ROUTER]->summary.not_after;
-    return t->config->method == METHOD_SCEP && !t->record.serial;
+    return enrollment_method_has_server(t->config->method) && !t->record.serial;
 }
 
 int64_t trustpoint_renewal_wait(const Trustpoint *t, int64_t now)
@@ -462,6 +490,8 @@ int trustpoint_install_answer(Trustpoints *t, Trustpoint *trustpoint, const Requ
             stored_certificate_free(trustpoint->record.certificates[i]);
     request_free(over);
     trustpoint->record = record;
+    if (!trustpoint_is_asking(trustpoint))
+        forget(trustpoint);
     trustpoint->key_states[role] = KEY_SAME;
     floor_by_certificates(t);
     return 0;

@@ -31,8 +31,10 @@ typedef struct Trustpoint {
     bool busy; /* a job is making a certificate */
     bool announced_expired[ROLE_MAX];
     AuthorityOffer *offer; /* in memory only */
-    uint64_t poll_at;      /* microseconds of CLOCK_BOOTTIME; 0: to be set anew */
-    uint64_t renew_at;     /* the same */
+    /* With what the open request has been made known to the CA; in memory only, and wiped. */
+    char *identity, *secret;
+    uint64_t poll_at;  /* microseconds of CLOCK_BOOTTIME; 0: to be set anew */
+    uint64_t renew_at; /* the same */
     struct Trustpoint *next;
 } Trustpoint;
 
@@ -83,9 +85,11 @@ void trustpoint_offer(Trustpoint *trustpoint, AuthorityOffer *offer);
  * Takes it over on success. */
 int trustpoint_set_request(Trustpoints *t, Trustpoint *trustpoint, Request *request);
 /* Writes down what has become of one of its requests. reason: one sentence without its end, or
- * NULL. */
+ * NULL. pause: how many seconds the CA wishes to be left alone; 0 for none. */
 int trustpoint_request_event(Trustpoints *t, Trustpoint *trustpoint, Request *request,
-                             RequestEvent event, const char *reason);
+                             RequestEvent event, const char *reason, uint32_t pause);
+/* Keeps copies for the polls of what is open, until that is over; NULL for nothing. */
+int trustpoint_remember(Trustpoint *trustpoint, const char *identity, const char *secret);
 /* Is it renewed by itself, and when? Seconds; -ENODATA when it isn't, or has nothing to renew. */
 int64_t trustpoint_renewal_wait(const Trustpoint *t, int64_t now);
 /* Writes down that a renewal came to nothing. */

@@ -60,6 +60,8 @@ static int send_reply(int fd, const Reply *reply)
             r = add(o, "content-type", json_object_new_string(reply->content_type));
         if (r >= 0 && reply->etag)
             r = add(o, "etag", json_object_new_string(reply->etag));
+        if (r >= 0 && reply->retry_after > 0)
+            r = add(o, "retry-after", json_object_new_int64(reply->retry_after));
     }
     return r < 0 ? r : fetch_send(fd, o, &reply->body_fd, body ? 1 : 0);
 }
@@ -73,37 +75,35 @@ static int refuse(int fd, const char *reason)
     return send_reply(fd, &(Reply){.error = "invalid", .message = message, .body_fd = -EBADF});
 }
 
-static int receive_request(int fd, Request **ret, const char **ret_reason)
+/* fds and *n_fds: what came with it, which is needed until the end. */
+static int receive_request(int fd, int fds[FETCH_DESCRIPTORS_MAX], size_t *n_fds, Request **ret,
+                           const char **ret_reason)
 {
     struct pollfd p = {.fd = fd, .events = POLLIN};
     _cleanup_json_ json_object *o = NULL;
-    int fds[FETCH_DESCRIPTORS_MAX], r;
-    size_t n_fds;
+    int r;
 
     r = poll(&p, 1, REQUEST_TIMEOUT_MS);
     if (r <= 0)
         return r < 0 ? -errno : -ETIMEDOUT;
-    r = fetch_receive(fd, &o, fds, &n_fds);
+    r = fetch_receive(fd, &o, fds, n_fds);
     if (r == -EBADMSG) {
-        *ret_reason = "it is not one JSON object of at most 16 KiB with at most two descriptors";
+        *ret_reason = "it is not one JSON object of at most 16 KiB with at most five descriptors";
         return -EINVAL;
     }
-    if (r < 0)
-        return r;
-    r = request_parse(o, fds, n_fds, ret, ret_reason);
-    for (size_t i = 0; i < n_fds; i++)
-        (void)close(fds[i]);
-    return r;
+    return r < 0 ? r : request_parse(o, fds, *n_fds, ret, ret_reason);
 }
 
 static int serve(int fd)
 {
     _cleanup_(request_freep) Request *request = NULL;
     Reply reply = {.body_fd = -EBADF};
+    int fds[FETCH_DESCRIPTORS_MAX], r;
     const char *reason = NULL;
-    int r;
+    size_t n_fds = 0;
 
-    r = receive_request(fd, &request, &reason);
+    /* They are closed by the end of the process, which is the end of this. */
+    r = receive_request(fd, fds, &n_fds, &request, &reason);
     if (r == -EINVAL && reason)
         return refuse(fd, reason);
     if (r < 0)

@@ -12,6 +12,10 @@ Request *request_free(Request *request)
         free(request->content_type);
         free(request->etag);
         free(request->trust_anchors);
+        if (request->credentials)
+            explicit_bzero(request->credentials, request->credentials_size);
+        free(request->credentials);
+        free(request->certificates);
         free(request);
     }
     return NULL;
@@ -85,7 +89,7 @@ static int parse_etag(json_object *o, Request *request, const char **ret_reason)
     return request->etag ? 0 : -ENOMEM;
 }
 
-/* "body" and "trust-anchors" may be true or absent. */
+/* True or absent. */
 static int parse_flag(json_object *o, const char *name, bool *ret)
 {
     int r = json_get_bool(o, name, ret);
@@ -97,67 +101,110 @@ static int parse_flag(json_object *o, const char *name, bool *ret)
     return r < 0 || !*ret ? -EINVAL : 0;
 }
 
-static int read_descriptors(const int *fds, bool has_body, bool has_anchors, Request *request,
+/* What comes with a request, in the order of its descriptors. */
+typedef struct Attached {
+    bool body, anchors, credentials, certificate;
+} Attached;
+
+static int read_file(const int **fd, size_t max, void **ret, size_t *ret_size,
+                     const char **ret_reason, const char *reason)
+{
+    int r = memfd_read(*(*fd)++, max, ret, ret_size);
+
+    return r < 0 && r != -ENOMEM ? refuse(ret_reason, reason) : r;
+}
+
+static int read_credentials(const int **fd, Request *request, const char **ret_reason)
+{
+    static const char reason[] = "the credentials are no user and password in a sealed memory file";
+    void *text = NULL;
+    int r =
+        read_file(fd, FETCH_CREDENTIALS_MAX, &text, &request->credentials_size, ret_reason, reason);
+
+    if (r < 0)
+        return r;
+    request->credentials = text;
+    /* The user ends there, and the password with the file. */
+    return memchr(text, 0, request->credentials_size) ? 0 : refuse(ret_reason, reason);
+}
+
+static int read_descriptors(const int *fd, const Attached *has, Request *request,
                             const char **ret_reason)
 {
-    size_t i = 0;
-    int r;
+    int r = 0;
 
-    if (has_body) {
-        r = memfd_read(fds[i++], FETCH_REQUEST_BODY_MAX, &request->body, &request->body_size);
-        if (r < 0)
-            return r == -ENOMEM
-                       ? r
-                       : refuse(ret_reason, "the body is no sealed memory file or too large");
+    if (has->body)
+        r = read_file(&fd, FETCH_REQUEST_BODY_MAX, &request->body, &request->body_size, ret_reason,
+                      "the body is no sealed memory file or too large");
+    if (r >= 0 && has->anchors)
+        r = read_file(&fd, FETCH_TRUST_ANCHORS_MAX, &request->trust_anchors,
+                      &request->trust_anchors_size, ret_reason,
+                      "the trust anchors are no sealed memory file or too large");
+    if (r >= 0 && has->credentials)
+        r = read_credentials(&fd, request, ret_reason);
+    if (r >= 0 && has->certificate) {
+        r = read_file(&fd, FETCH_CERTIFICATES_MAX, &request->certificates,
+                      &request->certificates_size, ret_reason,
+                      "the client's certificates are no sealed memory file or too large");
+        request->key_fd = *fd;
     }
-    if (has_anchors) {
-        r = memfd_read(fds[i], FETCH_TRUST_ANCHORS_MAX, &request->trust_anchors,
-                       &request->trust_anchors_size);
-        if (r < 0)
-            return r == -ENOMEM
-                       ? r
-                       : refuse(ret_reason,
-                                "the trust anchors are no sealed memory file or too large");
-    }
+    return r;
+}
+
+/* Who is known to nobody is told nothing and asked nothing but what everybody may know. */
+static int check_https(const Request *request, const Attached *has, const char **ret_reason)
+{
+    bool https = strncasecmp(request->url, "https:", STRLEN("https:")) == 0;
+
+    if (https && request->trust_anchors_size == 0 && !request->unverified && !request->probe)
+        return refuse(ret_reason, "https needs trust anchors");
+    if (request->probe && !https)
+        return refuse(ret_reason, "only https servers show a certificate");
+    if (!https && (request->unverified || has->credentials || has->certificate))
+        return refuse(ret_reason, "only https has a server to verify, and clients with secrets");
+    if (request->unverified && (has->anchors || has->body || has->credentials || has->certificate))
+        return refuse(ret_reason, "a server that is not verified is sent nothing");
     return 0;
 }
 
 int request_parse(json_object *o, const int *fds, size_t n_fds, Request **ret,
                   const char **ret_reason)
 {
-    static const char *const members[] = {"url",  "size-max",     "timeout-seconds",
-                                          "body", "content-type", "trust-anchors",
-                                          "etag", "probe",        NULL};
+    static const char *const members[] = {
+        "url",  "size-max", "timeout-seconds", "body",        "content-type",       "trust-anchors",
+        "etag", "probe",    "unverified",      "credentials", "client-certificate", NULL};
     _cleanup_(request_freep) Request *request = calloc(1, sizeof *request);
-    bool has_body, has_anchors;
+    Attached has;
     int r;
 
     if (!request)
         return -ENOMEM;
     if (json_only_members(o, members) < 0)
         return refuse(ret_reason, "it has members that are not known");
-    if (parse_flag(o, "body", &has_body) < 0 || parse_flag(o, "trust-anchors", &has_anchors) < 0)
-        return refuse(ret_reason, "\"body\" or \"trust-anchors\" is there and not true");
+    request->key_fd = -EBADF;
+    if (parse_flag(o, "body", &has.body) < 0 || parse_flag(o, "trust-anchors", &has.anchors) < 0 ||
+        parse_flag(o, "unverified", &request->unverified) < 0 ||
+        parse_flag(o, "credentials", &has.credentials) < 0 ||
+        parse_flag(o, "client-certificate", &has.certificate) < 0)
+        return refuse(ret_reason, "something that may be true is there and not true");
     if (parse_flag(o, "probe", &request->probe) < 0 || (request->probe && n_fds > 0))
         return refuse(ret_reason, "\"probe\" is there and not true, or something comes with it");
-    if (n_fds != (size_t)has_body + (size_t)has_anchors)
+    if (n_fds != (size_t)has.body + has.anchors + has.credentials + 2U * has.certificate)
         return refuse(ret_reason, "the number of descriptors does not match");
     r = parse_url(o, request, ret_reason);
     if (r >= 0)
         r = parse_limits(o, request, ret_reason);
     if (r >= 0)
-        r = parse_content_type(o, has_body, request, ret_reason);
+        r = parse_content_type(o, has.body, request, ret_reason);
     if (r >= 0)
         r = parse_etag(o, request, ret_reason);
     if (r >= 0)
-        r = read_descriptors(fds, has_body, has_anchors, request, ret_reason);
+        r = read_descriptors(fds, &has, request, ret_reason);
     if (r < 0)
         return r;
-    if (request->probe && !fetch_url_is_https(request->url))
-        return refuse(ret_reason, "only https servers show a certificate");
-    if (fetch_url_is_https(request->url) && request->trust_anchors_size == 0 && !request->probe)
-        return refuse(ret_reason, "https needs trust anchors");
-    if (has_body && !fetch_url_is_http(request->url))
+    if (check_https(request, &has, ret_reason) < 0)
+        return -EINVAL;
+    if (has.body && !fetch_url_is_http(request->url))
         return refuse(ret_reason, "only http and https have a body to send");
     *ret = TAKE_PTR(request);
     return 0;

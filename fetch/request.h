@@ -15,12 +15,18 @@ typedef struct Request {
     void *trust_anchors;
     size_t trust_anchors_size;
     bool probe;
+    bool unverified;
+    char *credentials; /* user, a zero byte, password, a zero byte; wiped */
+    size_t credentials_size;
+    void *certificates; /* PEM; NULL: the client shows none */
+    size_t certificates_size;
+    int key_fd; /* signs for the first of them */
     size_t size_max;
     unsigned timeout_seconds;
 } Request;
 
-/* The descriptors remain the caller's. Returns 0, -ENOMEM, or -EINVAL with *ret_reason (static),
- * half a sentence. */
+/* The descriptors remain the caller's, and key_fd is one of them. Returns 0, -ENOMEM, or -EINVAL
+ * with *ret_reason (static), half a sentence. */
 int request_parse(json_object *o, const int *fds, size_t n_fds, Request **ret,
                   const char **ret_reason);
 Request *request_free(Request *request);

@@ -10,6 +10,7 @@
 
 #include "anchors.h"
 #include "atomic-file.h"
+#include "client-key.h"
 #include "memfd.h"
 
 #define CONNECT_TIMEOUT_SECONDS 30U
@@ -36,6 +37,7 @@ typedef struct Transaction {
     bool too_large;
     bool address_refused;
     bool client_gone;
+    ClientKey *key; /* NULL: the client shows no certificate */
     char curl_error[CURL_ERROR_SIZE];
 } Transaction;
 
@@ -174,6 +176,8 @@ static CURLcode on_tls_context(CURL *curl, void *context, void *userdata)
 {
     const Transaction *t = userdata;
 
+    if (t->key && client_key_use(t->key, context) < 0)
+        return CURLE_SSL_CERTPROBLEM;
     return anchors_use(context, &t->anchors) < 0 ? CURLE_OUT_OF_MEMORY : CURLE_OK;
 }
 
@@ -184,12 +188,25 @@ static CURLcode on_tls_context(CURL *curl, void *context, void *userdata)
 static int set_tls(CURL *curl, Transaction *t)
 {
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    SET(CURLOPT_SSL_VERIFYPEER, 1L);
-    SET(CURLOPT_SSL_VERIFYHOST, 2L);
+    SET(CURLOPT_SSL_VERIFYPEER, t->request->unverified ? 0L : 1L);
+    SET(CURLOPT_SSL_VERIFYHOST, t->request->unverified ? 0L : 2L);
     SET(CURLOPT_CAINFO, NULL);
     SET(CURLOPT_CAPATH, NULL);
     SET(CURLOPT_SSL_CTX_FUNCTION, on_tls_context);
     SET(CURLOPT_SSL_CTX_DATA, t);
+    return 0;
+}
+
+/* Only when the server asks for them, and as it asks. */
+static int set_credentials(CURL *curl, Transaction *t)
+{
+    const char *user = t->request->credentials;
+
+    if (!user)
+        return 0;
+    SET(CURLOPT_HTTPAUTH, (long)(CURLAUTH_BASIC | CURLAUTH_DIGEST));
+    SET(CURLOPT_USERNAME, user);
+    SET(CURLOPT_PASSWORD, user + strlen(user) + 1);
     return 0;
 }
 
@@ -266,6 +283,9 @@ static int explain_failure(Transaction *t, CURLcode code, Reply *reply)
 
     if (t->client_gone)
         return -ECANCELED;
+    if (t->key && client_key_error(t->key))
+        return reply_error(reply, "failed", "The certificate cannot be shown to the server: %s",
+                           client_key_error(t->key));
     if (t->error < 0)
         return reply_error(reply, "failed", "The reply cannot be kept: %s", strerror(-t->error));
     if (t->too_large || code == CURLE_FILESIZE_EXCEEDED)
@@ -305,6 +325,16 @@ static int copy_etag(CURL *curl, Reply *reply)
     return reply->etag ? 0 : -ENOMEM;
 }
 
+/* Seconds or a date: curl knows both. */
+static void copy_retry_after(CURL *curl, Reply *reply)
+{
+    curl_off_t seconds = 0;
+
+    if (curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &seconds) == CURLE_OK && seconds > 0)
+        reply->retry_after =
+            seconds < FETCH_RETRY_AFTER_MAX ? (unsigned)seconds : FETCH_RETRY_AFTER_MAX;
+}
+
 static int take_answer(CURL *curl, Transaction *t, Reply *reply)
 {
     long status = 0;
@@ -320,6 +350,7 @@ static int take_answer(CURL *curl, Transaction *t, Reply *reply)
         r = copy_etag(curl, reply);
     if (r < 0)
         return r;
+    copy_retry_after(curl, reply);
     r = memfd_seal(t->body_fd);
     if (r < 0)
         return r;
@@ -379,6 +410,8 @@ static int run(CURL *curl, Transaction *t, Reply *reply)
     if (r >= 0)
         r = set_tls(curl, t);
     if (r >= 0)
+        r = set_credentials(curl, t);
+    if (r >= 0)
         r = set_body(curl, t, &headers);
     if (r >= 0)
         r = set_etag(t, &headers);
@@ -400,13 +433,20 @@ int transaction_run(const Request *request, int client_fd, Reply *ret)
                      .client_fd = client_fd,
                      .body_fd = body_fd};
     Reply reply = {.body_fd = -EBADF};
-    int r;
+    int r = 0;
 
     if (body_fd < 0)
         return body_fd;
     if (!curl)
         return -ENOMEM;
-    r = run(curl, &t, &reply);
+    if (request->certificates)
+        r = client_key_new(request, &t.key);
+    if (r == -EBADMSG)
+        return reply_error(ret, "invalid",
+                           "The request is refused: the client's certificates are malformed");
+    if (r >= 0)
+        r = run(curl, &t, &reply);
+    client_key_free(t.key);
     body_fd = t.body_fd; /* taken when it is part of the reply */
     if (r < 0) {
         reply_done(&reply);

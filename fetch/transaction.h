@@ -13,6 +13,7 @@ typedef struct Reply {
     char *message;     /* one sentence for error */
     long status;
     char *content_type, *etag; /* NULL when the server sent none that is fit to be handed on */
+    unsigned retry_after;      /* seconds; 0: the server said nothing of it */
     int body_fd;               /* sealed; -EBADF when there is no body */
 } Reply;
 

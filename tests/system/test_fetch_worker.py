@@ -352,7 +352,7 @@ def test_unspecified_address_is_not_loopback(host):
         assert error_of(server.url(host=host))[0] == "unreachable" and server.requests == []
 
 
-@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://someone@127.0.0.1/", "sftp://127.0.0.1/a", "gopher://127.0.0.1/", "dict://127.0.0.1/", "ldap://127.0.0.1/", "127.0.0.1",
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://someone@127.0.0.1/", "sftp://127.0.0.1/a", "gopher://127.0.0.1/", "dict://127.0.0.1/", "ldaps://127.0.0.1/", "127.0.0.1",
                                  "http://someone:secret@127.0.0.1/", "http://127.0.0.1/a b", "http://127.0.0.1/\r\nX: y", "http://", ""])
 def test_refused_urls(url):
     assert error_of(url)[0] == "invalid"

@@ -192,7 +192,14 @@ static void test_cancel(void **state)
 
 static void test_what_is_sent(void **state)
 {
-    const FetchRequest request = {"https://h/", "body", 4, "a/b", "anchors", 8, 5, "\"7\""};
+    const FetchRequest request = {.url = "https://h/",
+                                  .body = "body",
+                                  .body_size = 4,
+                                  .content_type = "a/b",
+                                  .trust_anchors = "anchors",
+                                  .size_max = 8,
+                                  .timeout_seconds = 5,
+                                  .etag = "\"7\""};
     _cleanup_json_ json_object *o = NULL;
     int pair[2], fds[FETCH_DESCRIPTORS_MAX];
     FetchReply reply;

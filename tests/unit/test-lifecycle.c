@@ -45,6 +45,26 @@ static void test_impossible(void **state)
         }
 }
 
+/* What the CA wishes is kept to, within reason, until it is asked again. */
+static void test_postponed(void **state)
+{
+    Lifecycle l = after(REQUEST_EVENT_SENDING, 100);
+
+    lifecycle_postpone(&l, 600, 100);
+    assert_int_equal(l.pause, 0);
+    assert_int_equal(lifecycle_apply(&l, REQUEST_EVENT_WAIT, &retry, 100), 0);
+    lifecycle_postpone(&l, 0, 100);
+    assert_int_equal(lifecycle_wait(&l, &retry, 100), 60);
+    lifecycle_postpone(&l, 600, 100);
+    assert_int_equal(lifecycle_wait(&l, &retry, 100), 600);
+    assert_int_equal(lifecycle_wait(&l, &retry, 650), 50);
+    assert_int_equal(lifecycle_wait(&l, &retry, -1000000), 600);
+    lifecycle_postpone(&l, UINT32_MAX, 100);
+    assert_int_equal(lifecycle_wait(&l, &retry, 100), LIFECYCLE_PAUSE_MAX);
+    assert_int_equal(lifecycle_apply(&l, REQUEST_EVENT_WAIT, &retry, 1000), 0);
+    assert_int_equal(lifecycle_wait(&l, &retry, 1000), 60);
+}
+
 static void test_by_hand(void **state)
 {
     Lifecycle l = after(REQUEST_EVENT_MADE, 100);
@@ -113,9 +133,10 @@ static void test_clock_jumps(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),     cmocka_unit_test(test_impossible),
-        cmocka_unit_test(test_by_hand),   cmocka_unit_test(test_retries),
-        cmocka_unit_test(test_no_answer), cmocka_unit_test(test_clock_jumps),
+        cmocka_unit_test(test_names),       cmocka_unit_test(test_impossible),
+        cmocka_unit_test(test_postponed),   cmocka_unit_test(test_by_hand),
+        cmocka_unit_test(test_retries),     cmocka_unit_test(test_no_answer),
+        cmocka_unit_test(test_clock_jumps),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -295,6 +295,37 @@ static void test_external(void **state)
     assert_true(d->key_usage_given);
 }
 
+/* What is spoken with a server decides what its URL is like, and which lines have a meaning. */
+static void test_est(void **state)
+{
+    static const Refusal refusals[] = {
+        {"'enrollment':{'url':'http://ca/'}", "enrollment url http://ca/", "https://"},
+        {"'enrollment':{'url':'https://ca/?x'}", "enrollment url https://ca/?x", "query"},
+        {"'enrollment':{'url':'https://ca/','legacy':true}", "enrollment legacy", "SCEP"},
+        {"'enrollment':{'url':'https://ca/'},'skip-challenge-password':true",
+         "skip-challenge-password", "SCEP"},
+        {"'enrollment':{'url':'https://ca/'},'auto-enroll':50,'renewal-message-type':'renewalreq'",
+         "renewal-message-type", "SCEP"},
+        {"'enrollment':{'url':'terminal'}", "method", "URL of a server"},
+    };
+    _cleanup_(trustpoint_config_list_freep) TrustpointConfig *c = NULL, *none = NULL;
+    char members[256];
+
+    for (size_t i = 0; i < ELEMENTSOF(refusals); i++) {
+        (void)snprintf(members, sizeof(members), "'method':'est',%s", refusals[i].members);
+        check_refused(&(Refusal){members, refusals[i].words, refusals[i].reason});
+    }
+    assert_int_equal(
+        parse("'method':'telepathy','enrollment':{'url':'https://ca/'}", "core", &none), 1);
+    assert_int_equal(parse("'method':'est','enrollment':{'url':'https://ca/'},'keypair':{"
+                           "'algorithm':'ed25519','label':'k'},'auto-enroll':50",
+                           "core", &c),
+                     0);
+    assert_int_equal(c->method, METHOD_EST);
+    assert_string_equal(c->url, "https://ca/");
+    assert_string_equal(c->keypair.algorithm, "ed25519");
+}
+
 static void test_other_trustpoints(void **state)
 {
     TrustpointConfig *c;
@@ -319,6 +350,7 @@ int main(void)
         cmocka_unit_test(test_several),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_external_refused),
+        cmocka_unit_test(test_est),
         cmocka_unit_test(test_other_trustpoints),
     };
 

@@ -1,57 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Enrolment over SCEP: the job that asks, written down before anything goes out, and the jobs that
- * ask again while the CA has not decided. */
+/* Enrolment with a server, whatever the protocol: the job that asks, written down before anything
+ * goes out, and the jobs that ask again while the CA has not decided. */
 #include "csr.h"
 #include "enrolld.h"
 #include "errors.h"
-#include "keyd-client.h"
 #include "log.h"
-#include "scep-client.h"
+#include "server-method.h"
 
 #define POLLS_AT_ONCE 8U
 #define WAIT_MAX INT64_C(3600)
 #define USEC_PER_SEC UINT64_C(1000000)
 
-/* A request on its way, and what came of it. */
-typedef struct Ask {
-    Request *request; /* one of the job's, or, of a poll, of the trustpoint's */
-    void *sent;       /* the same with the challenge password; wiped */
-    size_t sent_size;
-    X509 *signer;
-    int error; /* 0: there is a result */
-    ScepResult result;
-    ReceivedList certificates;
-    char reason[SCEP_REASON_SIZE];
-} Ask;
+const ServerMethod *server_method_get(EnrollmentMethod method)
+{
+    static const ServerMethod *const methods[_METHOD_MAX] = {
+        [METHOD_SCEP] = &method_scep, [METHOD_EST] = &method_est};
 
-typedef struct ScepJob {
-    Manager *manager;
-    char *trustpoint;
-    char *configuration;
-    char *url;
-    bool renew, regenerate, legacy;
-    bool by_certificate; /* what is there signs the request for what comes */
-    int64_t now;
-    RequestRetry retry;
-    const char *digest;
-    X509 *authority;
-    X509 *renewed;                  /* the router certificate that is there; NULL for none */
-    X509 *others[RECORD_CHAIN_MAX]; /* what came with it */
-    size_t n_others;
-    /* Of a new request */
-    KeyName key;
-    X509_NAME *subject;
-    char *alternative_names;
-    char *challenge; /* NULL for none; wiped */
-    unsigned key_usages[_PAIR_MAX];
-    Record written; /* what is written down before sending; borrows all */
-    Request *requests;
-    bool is_written;
-    /* Of a poll it is about the trustpoint's request, which nobody touches while it is busy. */
-    Ask asks[REQUESTS_MAX];
-    size_t n_asks;
-    char reason[SCEP_REASON_SIZE]; /* why nothing was asked */
-} ScepJob;
+    return methods[method];
+}
 
 static void wipe(void *data, size_t size)
 {
@@ -60,41 +26,51 @@ static void wipe(void *data, size_t size)
     free(data);
 }
 
-static void scep_job_free(void *data)
+static void wipe_text(char *text)
 {
-    ScepJob *j = data;
+    wipe(text, text ? strlen(text) : 0);
+}
+
+static void server_job_free(void *data)
+{
+    ServerJob *j = data;
 
     if (!j)
         return;
+    if (j->method && j->method->free_private)
+        j->method->free_private(j->private);
     free(j->trustpoint);
     free(j->configuration);
     free(j->url);
     X509_free(j->authority);
     X509_free(j->renewed);
+    key_name_done(&j->renewed_key);
     for (size_t i = 0; i < j->n_others; i++)
         X509_free(j->others[i]);
     key_name_done(&j->key);
     X509_NAME_free(j->subject);
     free(j->alternative_names);
-    wipe(j->challenge, j->challenge ? strlen(j->challenge) : 0);
+    wipe_text(j->challenge);
+    free(j->identity);
+    wipe_text(j->secret);
     request_free(j->requests);
     for (size_t i = 0; i < j->n_asks; i++) {
         wipe(j->asks[i].sent, j->asks[i].sent_size);
-        X509_free(j->asks[i].signer);
         received_done(&j->asks[i].certificates);
     }
     free(j);
 }
 
-static void scep_job_freep(ScepJob **j)
+static void server_job_freep(ServerJob **j)
 {
-    scep_job_free(*j);
+    server_job_free(*j);
 }
 
 /* --- In the worker ---------------------------------------------------------------------------- */
 
-static int build_request(Job *job, const ScepJob *j, const KeyName *name, const char *challenge,
-                         void **ret, size_t *ret_size)
+int server_build_request(Job *job, const ServerJob *j, const KeyName *name,
+                         const ServerWishes *wishes, const char *challenge, void **ret,
+                         size_t *ret_size)
 {
     _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
     int r = enrollment_load_key(job, j->manager, name, "certificate-request", &key);
@@ -104,92 +80,41 @@ static int build_request(Job *job, const ScepJob *j, const KeyName *name, const 
     r = csr_build(&(CsrSpec){.context = j->manager->context,
                              .subject = j->subject,
                              .key = key,
-                             .digest = j->digest,
+                             .digest = wishes && wishes->digest ? wishes->digest : j->digest,
                              .alternative_names = j->alternative_names,
                              .key_usage = j->key_usages[name->pair],
+                             .extensions = wishes ? wishes->extensions : NULL,
                              .challenge = challenge},
                   ret, ret_size);
     return r < 0 ? enrollment_sign_failed(job, r, "certificate request") : 0;
 }
 
-/* Of usage keys the encryption pair asks for both: the answer is encrypted for whoever asks, and
- * the signature pair decrypts nothing. */
-static KeyName asking_key(const KeyName *key)
-{
-    KeyName asking = *key;
-
-    if (key->pair == PAIR_SIGNATURE)
-        asking.pair = PAIR_ENCRYPTION;
-    return asking;
-}
-
-/* What the key shows for itself in all messages of the transaction. */
-static int make_signer(Job *job, ScepJob *j, Request *request)
-{
-    const KeyName name = asking_key(&request->key);
-    _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
-    char transaction[SCEP_TRANSACTION_SIZE];
-    int r;
-
-    r = enrollment_load_key(job, j->manager, &name, "scep-certificate", &key);
-    if (r < 0)
-        return r;
-    r = scep_transaction(X509_REQ_get0_pubkey(request->x509), j->renewed, transaction);
-    if (r >= 0 && j->by_certificate)
-        r = certificate_encode(j->renewed, &request->signer, &request->signer_size);
-    else if (r >= 0)
-        r = scep_signer_certificate(j->manager->context, key, j->subject, transaction, j->now,
-                                    &request->signer, &request->signer_size);
-    if (r < 0)
-        return enrollment_sign_failed(job, r, "certificate for the SCEP request");
-    request->transaction = strdup(transaction);
-    return request->transaction ? 0 : -ENOMEM;
-}
-
-/* Two requests: with the challenge password to be sent, without it to be kept. */
-static int prepare_one(Job *job, ScepJob *j, const KeyName *name, Request **ret)
-{
-    Ask *ask = &j->asks[j->n_asks++];
-    _cleanup_free_ void *kept = NULL;
-    size_t size;
-    int r;
-
-    r = build_request(job, j, name, NULL, &kept, &size);
-    if (r >= 0)
-        r = request_new(kept, size, name, ret);
-    if (r < 0)
-        return r;
-    ask->request = *ret;
-    ask->request->renewal = j->renew;
-    r = make_signer(job, j, ask->request);
-    return r < 0 ? r : build_request(job, j, name, j->challenge, &ask->sent, &ask->sent_size);
-}
-
-static int prepare(Job *job, ScepJob *j, bool server_renews)
+static int prepare(Job *job, ServerJob *j)
 {
     KeyName keys[REQUESTS_MAX] = {{NULL}};
     Request **tail = &j->requests;
-    size_t n = 0;
     int r;
 
     job_progress(job, 10, "Making the certificate request");
-    r = j->regenerate ? enrollment_next_pair(job, &j->key, keys, &n)
-                      : enrollment_pairs(job, j->manager, &j->key, keys, &n);
-    /* As at the first time, where the server knows nothing else; and with usage keys, of which the
-     * one that asks has no certificate for signatures. */
-    j->by_certificate = j->by_certificate && server_renews && n == 1;
-    for (size_t i = 0; r >= 0 && i < n; i++) {
-        r = prepare_one(job, j, &keys[i], tail);
+    r = j->regenerate ? enrollment_next_pair(job, &j->key, keys, &j->n_keys)
+                      : enrollment_pairs(job, j->manager, &j->key, keys, &j->n_keys);
+    for (size_t i = 0; r >= 0 && i < j->n_keys; i++) {
+        ServerAsk *ask = &j->asks[j->n_asks++];
+
+        r = j->method->prepare(job, j, &keys[i], ask);
+        *tail = ask->request;
         if (r >= 0)
-            tail = &(*tail)->next;
+            tail = &ask->request->next;
+        else if (ask->reason[0])
+            (void)snprintf(j->reason, sizeof(j->reason), "%s", ask->reason);
     }
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < j->n_keys; i++)
         key_name_done(&keys[i]);
     return r;
 }
 
 /* From here on a process that is killed comes back and asks what has become of it. */
-static int write_ahead(Job *job, ScepJob *j)
+static int write_ahead(Job *job, ServerJob *j)
 {
     int r = 0;
 
@@ -205,114 +130,41 @@ static int write_ahead(Job *job, ScepJob *j)
     return 0;
 }
 
-/* The pair that signs all messages of the transaction, and opens the answers: that of the
- * certificate that is renewed, or the one that asks for itself. */
-static KeyPair signing_pair(const Ask *ask)
-{
-    const Request *request = ask->request;
-
-    if (request->key.pair == PAIR_NEXT &&
-        EVP_PKEY_eq(X509_get0_pubkey(ask->signer), X509_REQ_get0_pubkey(request->x509)) != 1)
-        return PAIR_GENERAL;
-    return asking_key(&request->key).pair;
-}
-
-static int exchange(const ScepJob *j, Ask *ask, const ScepServer *server,
-                    const ScepCapabilities *capabilities, ScepType type, const void *content,
-                    size_t size)
-{
-    const Request *request = ask->request;
-    _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
-    KeyPair pair = PAIR_GENERAL;
-    ScepPeers peers;
-    int r;
-
-    r = certificate_parse(request->signer, request->signer_size, &ask->signer);
-    if (r >= 0) {
-        pair = signing_pair(ask);
-        r = keyd_pair_new(j->manager->context, request->key.algorithm, request->key.label,
-                          pair == PAIR_GENERAL ? "signature" : key_pair_name(pair), "scep", &key);
-    }
-    if (r < 0) {
-        (void)snprintf(ask->reason, sizeof(ask->reason), "the %s key '%s' cannot be used: %s",
-                       request->key.algorithm, request->key.label,
-                       keyd_last_errno() < 0 ? keyd_last_error() : strerror(-r));
-        return r;
-    }
-    scep_peers_choose(j->authority, j->others, j->n_others, &peers);
-    return scep_exchange(&(ScepExchange){.server = server,
-                                         .capabilities = capabilities,
-                                         .peers = &peers,
-                                         .type = type,
-                                         .transaction = request->transaction,
-                                         .content = content,
-                                         .content_size = size,
-                                         .signer = ask->signer,
-                                         .key = key,
-                                         .label = request->key.label,
-                                         .next_key = pair == PAIR_NEXT,
-                                         .digest = j->digest},
-                         &ask->result, &ask->certificates, ask->reason);
-}
-
 static int cannot_enroll(Job *job, const char *trustpoint, int r, const char *reason)
 {
     return job_fail(job, error_name_from_errno(r), "%s cannot enroll: %s", trustpoint,
                     reason[0] ? reason : strerror(-r));
 }
 
-static ScepServer server_of(Job *job, const ScepJob *j)
-{
-    return (ScepServer){.context = j->manager->context,
-                        .url = j->url,
-                        .name = j->trustpoint,
-                        .legacy = j->legacy,
-                        .cancel_fd = job_cancel_fd(job)};
-}
-
 static int enroll_run(Job *job, void *data)
 {
-    ScepJob *j = data;
-    const ScepServer server = server_of(job, j);
-    ScepCapabilities capabilities;
+    ServerJob *j = data;
     int r;
 
     job_progress(job, 5, "Asking the server what it can");
-    r = scep_get_capabilities(&server, &capabilities, j->reason);
+    r = j->method->begin(job, j);
+    if (r >= 0)
+        r = prepare(job, j);
+    if (r >= 0)
+        r = write_ahead(job, j);
     if (r < 0)
         return cannot_enroll(job, j->trustpoint, r, j->reason);
-    r = prepare(job, j, capabilities.renewal);
-    if (r < 0)
-        return r;
-    r = write_ahead(job, j);
-    if (r < 0)
-        return r;
     job_progress(job, 50, "Sending the request");
-    for (size_t i = 0; i < j->n_asks; i++) {
-        Ask *ask = &j->asks[i];
-
-        ask->error =
-            exchange(j, ask, &server, &capabilities, j->by_certificate ? SCEP_RENEWAL : SCEP_ENROLL,
-                     ask->sent, ask->sent_size);
-    }
+    for (size_t i = 0; i < j->n_asks; i++)
+        j->asks[i].error = j->method->send(job, j, &j->asks[i]);
     return 0;
 }
 
 static int poll_run(Job *job, void *data)
 {
-    ScepJob *j = data;
-    Ask *ask = &j->asks[0];
-    const ScepServer server = server_of(job, j);
-    ScepCapabilities capabilities;
-    _cleanup_free_ void *content = NULL;
-    size_t size;
-    int r;
+    ServerJob *j = data;
+    ServerAsk *ask = &j->asks[0];
+    int r = j->method->begin(job, j);
 
-    r = scep_get_capabilities(&server, &capabilities, ask->reason);
-    if (r >= 0)
-        r = scep_issuer_and_subject(j->authority, ask->request->x509, &content, &size);
-    if (r >= 0)
-        r = exchange(j, ask, &server, &capabilities, SCEP_POLL, content, size);
+    if (r < 0)
+        (void)snprintf(ask->reason, sizeof(ask->reason), "%s", j->reason);
+    else
+        r = j->method->poll(job, j, ask);
     return r < 0 ? cannot_enroll(job, j->trustpoint, r, ask->reason) : 0;
 }
 
@@ -326,7 +178,7 @@ static void log_ended(const Trustpoint *t, const char *what, const char *reason)
               "Request of trustpoint %s %s: %s", t->name, what, reason);
 }
 
-static int install(Manager *m, Trustpoint *t, const Ask *ask, const char *user,
+static int install(Manager *m, Trustpoint *t, const ServerAsk *ask, const char *user,
                    const char **ret_reason)
 {
     CertificateRole role = certificate_role_of_pair(ask->request->key.pair);
@@ -345,7 +197,7 @@ static int install(Manager *m, Trustpoint *t, const Ask *ask, const char *user,
 }
 
 /* What was there before, when nothing came of the new request. */
-static int restore(const ScepJob *j, Trustpoint *t, int error)
+static int restore(const ServerJob *j, Trustpoint *t, int error)
 {
     int r;
 
@@ -357,7 +209,7 @@ static int restore(const ScepJob *j, Trustpoint *t, int error)
     return error;
 }
 
-static int grant(Job *job, ScepJob *j, Ask *ask, Trustpoint *t)
+static int grant(Job *job, ServerJob *j, ServerAsk *ask, Trustpoint *t)
 {
     CertificateRole role = certificate_role_of_pair(ask->request->key.pair);
     const char *reason = "";
@@ -372,7 +224,7 @@ static int grant(Job *job, ScepJob *j, Ask *ask, Trustpoint *t)
 }
 
 /* One of the requests, which are the trustpoint's by now. */
-static int settle(Job *job, ScepJob *j, Ask *ask, Trustpoint *t)
+static int settle(Job *job, ServerJob *j, ServerAsk *ask, Trustpoint *t)
 {
     Trustpoints *all = &j->manager->trustpoints;
     bool pending = true;
@@ -381,13 +233,15 @@ static int settle(Job *job, ScepJob *j, Ask *ask, Trustpoint *t)
     if (ask->error < 0)
         return cannot_enroll(job, t->name, ask->error, ask->reason);
     switch (ask->result) {
-    case SCEP_RESULT_GRANTED:
+    case SERVER_GRANTED:
         return grant(job, j, ask, t);
-    case SCEP_RESULT_PENDING:
-        r = trustpoint_request_event(all, t, ask->request, REQUEST_EVENT_WAIT, NULL);
+    case SERVER_PENDING:
+        r = trustpoint_request_event(all, t, ask->request, REQUEST_EVENT_WAIT, NULL, ask->pause);
+        if (r >= 0)
+            r = trustpoint_remember(t, j->identity, j->secret);
         return r < 0 ? r : job_result(job, "pending", 'b', &pending);
-    case SCEP_RESULT_REFUSED:
-        r = trustpoint_request_event(all, t, ask->request, REQUEST_EVENT_REFUSED, ask->reason);
+    case SERVER_REFUSED:
+        r = trustpoint_request_event(all, t, ask->request, REQUEST_EVENT_REFUSED, ask->reason, 0);
         log_ended(t, "was rejected", ask->reason);
         return r < 0 ? r
                      : job_fail(job, ERROR_FAILED, "The CA of %s rejected the request: %s", t->name,
@@ -397,7 +251,7 @@ static int settle(Job *job, ScepJob *j, Ask *ask, Trustpoint *t)
     }
 }
 
-static int enroll_finish(Job *job, ScepJob *j, Trustpoint *t)
+static int enroll_finish(Job *job, ServerJob *j, Trustpoint *t)
 {
     Request *before = t->record.request;
     bool any = false;
@@ -405,7 +259,7 @@ static int enroll_finish(Job *job, ScepJob *j, Trustpoint *t)
 
     t->record.request = TAKE_PTR(j->requests);
     for (size_t i = 0; i < j->n_asks; i++) {
-        Ask *ask = &j->asks[i];
+        ServerAsk *ask = &j->asks[i];
         int r = settle(job, j, ask, t);
 
         if (ask->error < 0)
@@ -425,7 +279,7 @@ static int enroll_finish(Job *job, ScepJob *j, Trustpoint *t)
 
 static int enroll_done(Job *job, void *data, int r)
 {
-    ScepJob *j = data;
+    ServerJob *j = data;
     Manager *m = j->manager;
     Trustpoint *t = external_end_work(m, j->trustpoint);
 
@@ -440,27 +294,27 @@ static int enroll_done(Job *job, void *data, int r)
         enrollment_renewal_failed(m, t, j->reason[0] ? j->reason : strerror(-r));
     t->poll_at = t->renew_at = 0;
     announce_trustpoint_changed(m, t);
-    scep_schedule(m);
+    server_schedule(m);
     return r;
 }
 
 /* What an answer to a poll, or none, means for the request. */
-static void poll_finish(Job *job, ScepJob *j, Trustpoint *t, int error)
+static void poll_finish(Job *job, ServerJob *j, Trustpoint *t, int error)
 {
     RequestEvent event = REQUEST_EVENT_NO_ANSWER;
-    const Ask *ask = &j->asks[0];
+    const ServerAsk *ask = &j->asks[0];
     Manager *m = j->manager;
     const char *why = ask->reason[0] ? ask->reason : NULL;
     RequestState state;
     int r;
 
-    if (error >= 0 && ask->result == SCEP_RESULT_GRANTED) {
+    if (error >= 0 && ask->result == SERVER_GRANTED) {
         if (install(m, t, ask, job_user(job), &why) >= 0)
             return;
     } else if (error >= 0)
-        event = ask->result == SCEP_RESULT_REFUSED ? REQUEST_EVENT_REFUSED : REQUEST_EVENT_WAIT;
+        event = ask->result == SERVER_REFUSED ? REQUEST_EVENT_REFUSED : REQUEST_EVENT_WAIT;
     r = trustpoint_request_event(&m->trustpoints, t, ask->request, event,
-                                 event == REQUEST_EVENT_WAIT ? NULL : why);
+                                 event == REQUEST_EVENT_WAIT ? NULL : why, ask->pause);
     if (r < 0)
         log_warning_errno(r, "Failed to write down the state of trustpoint %s, ignoring: %m",
                           t->name);
@@ -475,7 +329,7 @@ static void poll_finish(Job *job, ScepJob *j, Trustpoint *t, int error)
 
 static int poll_done(Job *job, void *data, int r)
 {
-    ScepJob *j = data;
+    ServerJob *j = data;
     Manager *m = j->manager;
     Trustpoint *t = external_end_work(m, j->trustpoint);
 
@@ -485,20 +339,21 @@ static int poll_done(Job *job, void *data, int r)
         t->poll_at = t->renew_at = 0;
         announce_trustpoint_changed(m, t);
     }
-    scep_schedule(m);
+    server_schedule(m);
     return r;
 }
 
 /* --- The start -------------------------------------------------------------------------------- */
 
-static int job_new(Manager *m, const Trustpoint *t, ScepJob **ret)
+static int job_new(Manager *m, const Trustpoint *t, ServerJob **ret)
 {
-    _cleanup_(scep_job_freep) ScepJob *j = calloc(1, sizeof(*j));
+    _cleanup_(server_job_freep) ServerJob *j = calloc(1, sizeof(*j));
     const TrustpointConfig *config = t->config;
 
     if (!j)
         return -ENOMEM;
     j->manager = m;
+    j->method = server_method_get(config->method);
     j->legacy = config->legacy;
     j->now = trustpoints_now(&m->trustpoints);
     j->retry = config->retry;
@@ -517,12 +372,22 @@ static int job_new(Manager *m, const Trustpoint *t, ScepJob **ret)
     if (trustpoint_certificate(t, ROLE_ROUTER)) {
         j->renewed = trustpoint_certificate(t, ROLE_ROUTER)->x509;
         (void)X509_up_ref(j->renewed);
+        if (key_name_copy(&trustpoint_certificate(t, ROLE_ROUTER)->key, &j->renewed_key) < 0)
+            return -ENOMEM;
     }
     *ret = TAKE_PTR(j);
     return 0;
 }
 
-static int add_new_request(ScepJob *j, const Trustpoint *t, const EnrollOptions *options)
+static int copy_text(const char *text, char **ret)
+{
+    if (!text || !text[0])
+        return 0;
+    *ret = strdup(text);
+    return *ret ? 0 : -ENOMEM;
+}
+
+static int add_new_request(ServerJob *j, const Trustpoint *t, const EnrollOptions *options)
 {
     const TrustpointConfig *config = t->config;
 
@@ -531,15 +396,17 @@ static int add_new_request(ScepJob *j, const Trustpoint *t, const EnrollOptions 
         j->key_usages[pair] = key_usage_of_pair(config, pair);
     if (config->alternative_names && !(j->alternative_names = strdup(config->alternative_names)))
         return -ENOMEM;
-    if (options->challenge && options->challenge[0] && !(j->challenge = strdup(options->challenge)))
+    if (copy_text(options->challenge, &j->challenge) < 0 ||
+        copy_text(options->identity, &j->identity) < 0 ||
+        copy_text(options->secret, &j->secret) < 0)
         return -ENOMEM;
     return key_name_copy(&config->keypair, &j->key);
 }
 
-int scep_enroll(Manager *m, Trustpoint *t, const char *fqdn, const EnrollOptions *options,
-                sd_bus_message *message, sd_bus_error *reterr_error)
+int server_enroll(Manager *m, Trustpoint *t, const char *fqdn, const EnrollOptions *options,
+                  sd_bus_message *message, sd_bus_error *reterr_error)
 {
-    _cleanup_(scep_job_freep) ScepJob *j = NULL;
+    _cleanup_(server_job_freep) ServerJob *j = NULL;
     const char *reason = NULL;
     int r;
 
@@ -557,7 +424,7 @@ int scep_enroll(Manager *m, Trustpoint *t, const char *fqdn, const EnrollOptions
                   &(JobWork){.kind = "enroll",
                              .run = enroll_run,
                              .done = enroll_done,
-                             .free_data = scep_job_free,
+                             .free_data = server_job_free,
                              .data = TAKE_PTR(j)},
                   reterr_error);
     if (r >= 0)
@@ -567,17 +434,21 @@ int scep_enroll(Manager *m, Trustpoint *t, const char *fqdn, const EnrollOptions
 
 static int start_poll(Manager *m, Trustpoint *t)
 {
-    ScepJob *j;
+    _cleanup_(server_job_freep) ServerJob *j = NULL;
     int r = job_new(m, t, &j);
 
+    if (r >= 0)
+        r = copy_text(t->identity, &j->identity);
+    if (r >= 0)
+        r = copy_text(t->secret, &j->secret);
     if (r < 0)
         return r;
     j->asks[j->n_asks++].request = trustpoint_polled_request(t, j->now);
     r = job_start_internal(m->server, &(JobWork){.kind = "poll",
                                                  .run = poll_run,
                                                  .done = poll_done,
-                                                 .free_data = scep_job_free,
-                                                 .data = j});
+                                                 .free_data = server_job_free,
+                                                 .data = TAKE_PTR(j)});
     if (r >= 0)
         t->busy = true;
     return r;
@@ -588,7 +459,7 @@ static int start_renewal(Manager *m, Trustpoint *t)
 {
     static const EnrollOptions nothing = {.challenge = NULL};
     const StoredCertificate *old = trustpoint_certificate(t, ROLE_ROUTER);
-    _cleanup_(scep_job_freep) ScepJob *j = NULL;
+    _cleanup_(server_job_freep) ServerJob *j = NULL;
     int r;
 
     r = job_new(m, t, &j);
@@ -606,7 +477,7 @@ static int start_renewal(Manager *m, Trustpoint *t)
     r = job_start_internal(m->server, &(JobWork){.kind = "renew",
                                                  .run = enroll_run,
                                                  .done = enroll_done,
-                                                 .free_data = scep_job_free,
+                                                 .free_data = server_job_free,
                                                  .data = TAKE_PTR(j)});
     if (r >= 0)
         t->busy = true;
@@ -619,7 +490,8 @@ static bool is_polling(const Trustpoint *t)
 {
     const Request *request = trustpoint_polled_request(t, 0);
 
-    return request && t->config->method == METHOD_SCEP && request->transaction;
+    return request && request->method == t->config->method &&
+           enrollment_method_has_server(t->config->method);
 }
 
 /* What has begun is brought to its end at once. */
@@ -685,11 +557,11 @@ static int on_time(sd_event_source *source, uint64_t usec, void *userdata)
         return 0;
     for (Trustpoint *t = m->trustpoints.first; t && started < POLLS_AT_ONCE; t = t->next)
         started += (unsigned)start_due(m, t, now);
-    scep_schedule(m);
+    server_schedule(m);
     return 0;
 }
 
-void scep_schedule(Manager *m)
+void server_schedule(Manager *m)
 {
     uint64_t now, first = UINT64_MAX;
     int r;

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Enrolment over EST. Whom the router talks to is decided by the certificates of the trustpoint and
+ * of the trustpool; who it is, by the certificate that it has, and by a user name and a password
+ * that somebody gives for the one request. */
+#include <fcntl.h>
+#include <openssl/pem.h>
+
+#include "atomic-file.h"
+#include "enrolld.h"
+#include "errors.h"
+#include "est-client.h"
+#include "keyd-client.h"
+#include "server-method.h"
+
+#define TRUSTPOOL_FOLDER "/run/chancery-trust"
+#define TRUSTPOOL_FILE "ca-bundle.pem"
+#define TRUSTPOOL_MAX (16U << 20)
+
+/* What a connection needs; made once for a job. */
+typedef struct Connection {
+    char *anchors, *certificates;
+    int key_fd;
+} Connection;
+
+static void connection_free(void *data)
+{
+    Connection *c = data;
+
+    if (!c)
+        return;
+    free(c->anchors);
+    free(c->certificates);
+    closep(&c->key_fd);
+    free(c);
+}
+
+static int append_certificate(BIO *bio, X509 *x)
+{
+    return PEM_write_bio_X509(bio, x) == 1 ? 0 : -ENOMEM;
+}
+
+static int take_text(BIO *bio, char **ret)
+{
+    char *data;
+    long size = BIO_get_mem_data(bio, &data);
+
+    *ret = strndup(data, (size_t)size);
+    return *ret ? 0 : -ENOMEM;
+}
+
+/* A pool that isn't there holds nobody. */
+static int append_trustpool(BIO *bio)
+{
+    _cleanup_close_ int fd = open(TRUSTPOOL_FOLDER, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    _cleanup_free_ void *text = NULL;
+    size_t size;
+    int r = fd < 0 ? -errno : read_file_at(fd, TRUSTPOOL_FILE, TRUSTPOOL_MAX, &text, &size);
+
+    if (r < 0)
+        return r == -ENOMEM ? r : 0;
+    return BIO_write(bio, text, (int)size) == (int)size ? 0 : -ENOMEM;
+}
+
+static int make_anchors(const ServerJob *j, char **ret)
+{
+    _cleanup_(BIO_free_allp) BIO *bio = BIO_new(BIO_s_mem());
+    int r = bio ? append_certificate(bio, j->authority) : -ENOMEM;
+
+    for (size_t i = 0; r >= 0 && i < j->n_others; i++)
+        r = append_certificate(bio, j->others[i]);
+    if (r >= 0)
+        r = append_trustpool(bio);
+    return r < 0 ? r : take_text(bio, ret);
+}
+
+/* Nobody believes one that has ended. */
+static bool has_certificate(const ServerJob *j)
+{
+    time_t now = (time_t)j->now;
+
+    return j->renewed && X509_cmp_time(X509_get0_notAfter(j->renewed), &now) > 0;
+}
+
+static int make_certificates(ServerJob *j, Connection *c)
+{
+    _cleanup_(BIO_free_allp) BIO *bio = BIO_new(BIO_s_mem());
+    int r;
+
+    r = keyd_channel_open(j->renewed_key.algorithm, j->renewed_key.label, "tls-client", &c->key_fd);
+    if (r < 0) {
+        (void)snprintf(j->reason, sizeof(j->reason), "the %s key '%s' cannot be used for TLS: %s",
+                       j->renewed_key.algorithm, j->renewed_key.label, keyd_last_error());
+        return r;
+    }
+    r = bio ? append_certificate(bio, j->renewed) : -ENOMEM;
+    if (r >= 0)
+        r = append_certificate(bio, j->authority);
+    return r < 0 ? r : take_text(bio, &c->certificates);
+}
+
+static int begin(Job *job, ServerJob *j)
+{
+    Connection *c = calloc(1, sizeof(*c));
+    int r;
+
+    if (!c)
+        return -ENOMEM;
+    c->key_fd = -EBADF;
+    j->private = c;
+    r = make_anchors(j, &c->anchors);
+    return r >= 0 && has_certificate(j) ? make_certificates(j, c) : r;
+}
+
+static EstServer server_of(Job *job, const ServerJob *j)
+{
+    const Connection *c = j->private;
+
+    return (EstServer){.url = j->url,
+                       .anchors = c->anchors,
+                       .user = j->identity,
+                       .password = j->secret,
+                       .certificates = c->certificates,
+                       .key_fd = c->key_fd,
+                       .cancel_fd = job_cancel_fd(job)};
+}
+
+/* RFC 7030 section 4.1.1: of a server that nobody has vouched for yet nothing but these is asked,
+ * and they are believed only when somebody has compared the fingerprint. */
+static int get_authorities(const ServerAddress *address, ReceivedList *ret,
+                           char reason[SERVER_REASON_SIZE])
+{
+    const EstServer server = {
+        .url = address->url, .key_fd = -EBADF, .cancel_fd = address->cancel_fd};
+
+    return est_get_authorities(&server, ret, reason);
+}
+
+static int key_bits(Job *job, const ServerJob *j, const KeyName *name, uint64_t *ret)
+{
+    _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
+    int r = enrollment_load_key(job, j->manager, name, "certificate-request", &key);
+
+    if (r >= 0)
+        *ret = (uint64_t)EVP_PKEY_get_bits(key);
+    return r;
+}
+
+/* What the configuration says goes before what the server wishes. */
+static void drop_key_usage(EstAttributes *attributes)
+{
+    int at = X509v3_get_ext_by_NID(attributes->extensions, NID_key_usage, -1);
+
+    if (at >= 0)
+        X509_EXTENSION_free(X509v3_delete_ext(attributes->extensions, at));
+}
+
+static int make_request(Job *job, ServerJob *j, const KeyName *name, EstAttributes *attributes,
+                        ServerAsk *ask)
+{
+    _cleanup_free_ void *der = NULL;
+    ServerWishes wishes = {.digest = NULL};
+    const char *why = "";
+    uint64_t bits;
+    size_t size;
+    int r;
+
+    r = key_bits(job, j, name, &bits);
+    if (r < 0)
+        return r;
+    r = est_attributes_check(attributes, name->algorithm, bits, j->digest, &wishes.digest, &why);
+    if (r < 0) {
+        (void)snprintf(ask->reason, sizeof(ask->reason), "%.200s cannot be served: %s", j->url,
+                       why);
+        return r;
+    }
+    if (j->key_usages[name->pair] != 0)
+        drop_key_usage(attributes);
+    wishes.extensions = attributes->extensions;
+    r = server_build_request(job, j, name, &wishes, NULL, &der, &size);
+    if (r >= 0)
+        r = request_new(METHOD_EST, der, size, name, &ask->request);
+    if (r >= 0)
+        ask->request->renewal = j->renew;
+    return r;
+}
+
+static int prepare(Job *job, ServerJob *j, const KeyName *name, ServerAsk *ask)
+{
+    const EstServer server = server_of(job, j);
+    EstAttributes attributes;
+    int r = est_get_attributes(&server, &attributes, ask->reason);
+
+    if (r < 0)
+        return r;
+    r = make_request(job, j, name, &attributes, ask);
+    est_attributes_done(&attributes);
+    return r;
+}
+
+/* RFC 7030 section 4.2.3: asking again is to send the same once more. */
+static int send_request(Job *job, ServerJob *j, ServerAsk *ask)
+{
+    const EstServer server = server_of(job, j);
+    const Request *request = ask->request;
+
+    return est_enroll(&server, request->renewal, request->der, request->size, &ask->result,
+                      &ask->pause, &ask->certificates, ask->reason);
+}
+
+const ServerMethod method_est = {
+    .get_authorities = get_authorities,
+    .begin = begin,
+    .prepare = prepare,
+    .send = send_request,
+    .poll = send_request,
+    .free_private = connection_free,
+};

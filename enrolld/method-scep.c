@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Enrolment over SCEP. */
+#include "enrolld.h"
+#include "errors.h"
+#include "keyd-client.h"
+#include "scep-client.h"
+#include "server-method.h"
+
+_Static_assert(SERVER_REASON_SIZE == SCEP_REASON_SIZE, "one is written into the other");
+
+static ScepServer server_of(Job *job, const ServerJob *j)
+{
+    return (ScepServer){.context = j->manager->context,
+                        .url = j->url,
+                        .name = j->trustpoint,
+                        .legacy = j->legacy,
+                        .cancel_fd = job_cancel_fd(job)};
+}
+
+static int get_authorities(const ServerAddress *server, ReceivedList *ret,
+                           char reason[SERVER_REASON_SIZE])
+{
+    const ScepServer scep = {.context = server->context,
+                             .url = server->url,
+                             .name = server->name,
+                             .cancel_fd = server->cancel_fd};
+
+    return scep_get_authorities(&scep, ret, reason);
+}
+
+/* Of usage keys the encryption pair asks for both: the answer is encrypted for whoever asks, and
+ * the signature pair decrypts nothing. */
+static KeyName asking_key(const KeyName *key)
+{
+    KeyName asking = *key;
+
+    if (key->pair == PAIR_SIGNATURE)
+        asking.pair = PAIR_ENCRYPTION;
+    return asking;
+}
+
+/* What the key shows for itself in all messages of the transaction. */
+static int make_signer(Job *job, ServerJob *j, Request *request)
+{
+    const KeyName name = asking_key(&request->key);
+    _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
+    char transaction[SCEP_TRANSACTION_SIZE];
+    int r;
+
+    r = enrollment_load_key(job, j->manager, &name, "scep-certificate", &key);
+    if (r < 0)
+        return r;
+    r = scep_transaction(X509_REQ_get0_pubkey(request->x509), j->renewed, transaction);
+    if (r >= 0 && j->by_certificate)
+        r = certificate_encode(j->renewed, &request->signer, &request->signer_size);
+    else if (r >= 0)
+        r = scep_signer_certificate(j->manager->context, key, j->subject, transaction, j->now,
+                                    &request->signer, &request->signer_size);
+    if (r < 0)
+        return enrollment_sign_failed(job, r, "certificate for the SCEP request");
+    request->transaction = strdup(transaction);
+    return request->transaction ? 0 : -ENOMEM;
+}
+
+static int begin(Job *job, ServerJob *j)
+{
+    const ScepServer server = server_of(job, j);
+
+    j->private = calloc(1, sizeof(ScepCapabilities));
+    return j->private ? scep_get_capabilities(&server, j->private, j->reason) : -ENOMEM;
+}
+
+/* Two requests: with the challenge password to be sent, without it to be kept. */
+static int prepare(Job *job, ServerJob *j, const KeyName *name, ServerAsk *ask)
+{
+    const ScepCapabilities *capabilities = j->private;
+    _cleanup_free_ void *kept = NULL;
+    size_t size;
+    int r;
+
+    /* As at the first time, where the server knows nothing else; and with usage keys, of which the
+     * one that asks has no certificate for signatures. */
+    j->by_certificate = j->by_certificate && capabilities->renewal && j->n_keys == 1;
+    r = server_build_request(job, j, name, NULL, NULL, &kept, &size);
+    if (r >= 0)
+        r = request_new(METHOD_SCEP, kept, size, name, &ask->request);
+    if (r >= 0)
+        ask->request->renewal = j->renew;
+    if (r >= 0)
+        r = make_signer(job, j, ask->request);
+    if (r >= 0)
+        r = server_build_request(job, j, name, NULL, j->challenge, &ask->sent, &ask->sent_size);
+    return r;
+}
+
+static void take_result(ServerAsk *ask, ScepResult result)
+{
+    ask->result = result == SCEP_RESULT_GRANTED   ? SERVER_GRANTED
+                  : result == SCEP_RESULT_PENDING ? SERVER_PENDING
+                                                  : SERVER_REFUSED;
+}
+
+/* The pair that signs all messages of the transaction, and opens the answers: that of the
+ * certificate that is renewed, or the one that asks for itself. */
+static KeyPair signing_pair(const Request *request, const X509 *signer)
+{
+    if (request->key.pair == PAIR_NEXT &&
+        EVP_PKEY_eq(X509_get0_pubkey(signer), X509_REQ_get0_pubkey(request->x509)) != 1)
+        return PAIR_GENERAL;
+    return asking_key(&request->key).pair;
+}
+
+static int load_keys(const ServerJob *j, ServerAsk *ask, KeyPair *ret_pair, X509 **ret_signer,
+                     EVP_PKEY **ret_key)
+{
+    const Request *request = ask->request;
+    KeyPair pair = PAIR_GENERAL;
+    int r;
+
+    r = certificate_parse(request->signer, request->signer_size, ret_signer);
+    if (r >= 0) {
+        pair = signing_pair(request, *ret_signer);
+        r = keyd_pair_new(j->manager->context, request->key.algorithm, request->key.label,
+                          pair == PAIR_GENERAL ? "signature" : key_pair_name(pair), "scep",
+                          ret_key);
+    }
+    *ret_pair = pair;
+    if (r < 0)
+        (void)snprintf(ask->reason, sizeof(ask->reason), "the %s key '%s' cannot be used: %s",
+                       request->key.algorithm, request->key.label,
+                       keyd_last_errno() < 0 ? keyd_last_error() : strerror(-r));
+    return r;
+}
+
+static int exchange(Job *job, const ServerJob *j, ServerAsk *ask, ScepType type,
+                    const void *content, size_t size)
+{
+    _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
+    _cleanup_(X509_freep) X509 *signer = NULL;
+    const ScepServer server = server_of(job, j);
+    ScepResult result;
+    ScepPeers peers;
+    KeyPair pair;
+    int r;
+
+    r = load_keys(j, ask, &pair, &signer, &key);
+    if (r < 0)
+        return r;
+    scep_peers_choose(j->authority, j->others, j->n_others, &peers);
+    r = scep_exchange(&(ScepExchange){.server = &server,
+                                      .capabilities = j->private,
+                                      .peers = &peers,
+                                      .type = type,
+                                      .transaction = ask->request->transaction,
+                                      .content = content,
+                                      .content_size = size,
+                                      .signer = signer,
+                                      .key = key,
+                                      .label = ask->request->key.label,
+                                      .next_key = pair == PAIR_NEXT,
+                                      .digest = j->digest},
+                      &result, &ask->certificates, ask->reason);
+    if (r >= 0)
+        take_result(ask, result);
+    return r;
+}
+
+static int send_request(Job *job, ServerJob *j, ServerAsk *ask)
+{
+    return exchange(job, j, ask, j->by_certificate ? SCEP_RENEWAL : SCEP_ENROLL, ask->sent,
+                    ask->sent_size);
+}
+
+static int poll_request(Job *job, ServerJob *j, ServerAsk *ask)
+{
+    _cleanup_free_ void *content = NULL;
+    size_t size;
+    int r = scep_issuer_and_subject(j->authority, ask->request->x509, &content, &size);
+
+    return r < 0 ? r : exchange(job, j, ask, SCEP_POLL, content, size);
+}
+
+const ServerMethod method_scep = {
+    .get_authorities = get_authorities,
+    .begin = begin,
+    .prepare = prepare,
+    .send = send_request,
+    .poll = poll_request,
+    .free_private = free,
+};

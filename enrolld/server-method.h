@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Enrolment with a server. What all protocols have in common (server-enroll.c): the request is
+ * written down before it goes out, what comes back is checked and installed, and while the CA has
+ * not decided it is asked again. What each of them does is a ServerMethod (method-*.c). */
+#pragma once
+
+#include "job.h"
+#include "received.h"
+#include "record.h"
+
+#define SERVER_REASON_SIZE 512U
+
+/* What the CA has said. */
+typedef enum ServerResult {
+    SERVER_GRANTED,
+    SERVER_PENDING,
+    SERVER_REFUSED, /* reason says why */
+} ServerResult;
+
+/* Where a server is. */
+typedef struct ServerAddress {
+    OSSL_LIB_CTX *context;
+    const char *url;
+    const char *name; /* of the trustpoint */
+    int cancel_fd;
+} ServerAddress;
+
+/* A request on its way, and what came of it. */
+typedef struct ServerAsk {
+    Request *request; /* one of the job's, or, of a poll, of the trustpoint's */
+    void *sent;       /* by prepare() for send(), where that differs; wiped */
+    size_t sent_size;
+    int error; /* 0: there is a result */
+    ServerResult result;
+    unsigned pause; /* of a pending one: seconds that the CA wants to be left alone; 0: no wish */
+    ReceivedList certificates;
+    char reason[SERVER_REASON_SIZE];
+} ServerAsk;
+
+/* One enrolment, renewal or poll; the worker has it alone. */
+typedef struct ServerJob {
+    struct Manager *manager;
+    const struct ServerMethod *method;
+    char *trustpoint;
+    char *configuration; /* as it was when the job started */
+    char *url;
+    bool renew, regenerate, legacy;
+    bool by_certificate; /* of SCEP: what is there signs the request for what comes */
+    int64_t now;
+    RequestRetry retry;
+    const char *digest;
+    X509 *authority;
+    X509 *renewed;                  /* the router certificate that is there; NULL for none */
+    KeyName renewed_key;            /* its key */
+    X509 *others[RECORD_CHAIN_MAX]; /* what came with the CA's certificate */
+    size_t n_others;
+    /* With what the operator makes himself known to the CA; NULL for nothing; wiped. */
+    char *identity, *secret;
+    /* Of a new request */
+    KeyName key;
+    X509_NAME *subject;
+    char *alternative_names;
+    char *challenge; /* NULL for none; wiped */
+    unsigned key_usages[_PAIR_MAX];
+    Record written; /* what is written down before sending; borrows all */
+    Request *requests;
+    size_t n_keys; /* two for usage keys */
+    bool is_written;
+    /* Of a poll it is about the trustpoint's request, which nobody touches while it is busy. */
+    ServerAsk asks[REQUESTS_MAX];
+    size_t n_asks;
+    void *private;                   /* the method's, between its functions */
+    char reason[SERVER_REASON_SIZE]; /* why nothing was asked */
+} ServerJob;
+
+/* All block and are called in the worker. They return 0 or a negative errno, with one sentence
+ * without its end in the reason (of begin(), the job's; else that of what was asked), or with what
+ * they have told the job. */
+typedef struct ServerMethod {
+    /* The certificates of the CA, for somebody to believe. */
+    int (*get_authorities)(const ServerAddress *server, ReceivedList *ret,
+                           char reason[SERVER_REASON_SIZE]);
+    /* Asks the server what it can and wants, before anything else of a job. */
+    int (*begin)(Job *job, ServerJob *j);
+    /* Makes the request for one key. */
+    int (*prepare)(Job *job, ServerJob *j, const KeyName *key, ServerAsk *ask);
+    /* Sends it, and asks again what has become of it. */
+    int (*send)(Job *job, ServerJob *j, ServerAsk *ask);
+    int (*poll)(Job *job, ServerJob *j, ServerAsk *ask);
+    void (*free_private)(void *data); /* may be NULL */
+} ServerMethod;
+
+extern const ServerMethod method_scep, method_est;
+
+/* NULL for methods without a server. */
+const ServerMethod *server_method_get(EnrollmentMethod method);
+
+/* What a server wants in a request beyond what is configured. */
+typedef struct ServerWishes {
+    const char *digest;                          /* NULL: the configured one */
+    const STACK_OF(X509_EXTENSION) * extensions; /* NULL for none */
+} ServerWishes;
+
+/* For methods: has the key sign a request. wishes and challenge may be NULL. What fails is said. */
+int server_build_request(Job *job, const ServerJob *j, const KeyName *name,
+                         const ServerWishes *wishes, const char *challenge, void **ret,
+                         size_t *ret_size);

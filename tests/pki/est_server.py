@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An EST server (RFC 7030, as RFC 8951 reads it) for tests, strict where it behaves, and wrong in one chosen thing where it doesn't.
+
+    est_server.py FOLDER
+
+keeps its certificates in FOLDER, writes root.pem there, prints its port, and does at each request what FOLDER/mode says: "grant", "old" (grant what began long ago),
+"pending", "refuse", "basic" and "digest" (HTTP authentication as USER), "attributes" (with wishes), "client" (wants a certificate), or the name of something to get wrong (see
+Handler). FOLDER/log has what it was asked.
+"""
+
+import base64
+import datetime
+import hashlib
+import http.server
+import ipaddress
+import pathlib
+import re
+import ssl
+import sys
+
+from asn1crypto import core
+from cryptography import x509 as cx509
+from cryptography.hazmat.primitives import serialization
+
+import scep_ca
+
+USER, PASSWORD = "router", "canary-3c8e"
+CERTIFICATES = "application/pkcs7-mime; smime-type=certs-only"
+CURVES = {"p256": "1.2.840.10045.3.1.7", "p384": "1.3.132.0.34"}
+
+
+class Attribute(core.Sequence):
+    _fields = [("type", core.ObjectIdentifier), ("values", core.SetOf, {"spec": core.Any})]
+
+
+def attribute(oid, *values):
+    return Attribute({"type": oid, "values": [core.Any.load(v.dump()) for v in values]}).dump()
+
+
+def attributes(*elements):
+    content = b"".join(e if isinstance(e, bytes) else core.ObjectIdentifier(e).dump() for e in elements)
+    return core.Sequence(contents=content).dump()
+
+
+EXTENDED = core.Sequence(contents=core.ObjectIdentifier("2.5.29.37").dump() + core.OctetString(
+    core.Sequence(contents=core.ObjectIdentifier("1.3.6.1.5.5.7.3.2").dump()).dump()).dump())
+WISHES = {
+    "attributes": attributes(attribute("1.2.840.10045.2.1", core.ObjectIdentifier(CURVES["p256"])), "1.2.840.10045.4.3.3",
+                             attribute("1.2.840.113549.1.9.14", core.Sequence(contents=EXTENDED.dump())), "1.3.6.1.1.1.1.22"),
+    "other-curve": attributes(attribute("1.2.840.10045.2.1", core.ObjectIdentifier(CURVES["p384"]))),
+    "rsa-only": attributes(attribute("1.2.840.113549.1.1.1", core.Integer(4096))),
+    "binding": attributes("1.2.840.113549.1.9.7"),
+    "bad-attributes": b"hello",
+}
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def reply(self, body=b"", status=200, kind=CERTIFICATES, **headers):
+        self.send_response(status)
+        if kind:
+            self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def is_known(self, mode):
+        given = self.headers.get("Authorization", "")
+        if mode == "basic":
+            return given == "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+        fields = dict(re.findall(r'(\w+)="?([^",]*)"?', given))
+
+        def md5(*parts):
+            return hashlib.md5(":".join(parts).encode()).hexdigest()
+        return given.startswith("Digest ") and fields["response"] == md5(md5(USER, "est", PASSWORD), fields["nonce"], fields["nc"], fields["cnonce"],
+                                                                         fields["qop"], md5(self.command, fields["uri"]))
+
+    def do_GET(self):
+        ca, mode = self.server.ca, self.server.ca.mode
+        operation = self.path.rpartition("/")[2]
+        ca.log(f"GET {self.path}")
+        if operation == "cacerts":
+            body = base64.b64encode(b"hello" if mode == "no-ca" else scep_ca.bag([ca.root.der]))
+            return self.reply(body, kind="text/html" if mode == "ca-type" else CERTIFICATES)
+        if operation != "csrattrs":
+            return self.reply(status=404, kind=None)
+        if mode in WISHES:
+            return self.reply(base64.encodebytes(WISHES[mode]), kind="application/csrattrs")
+        if mode == "attributes-type":
+            return self.reply(b"MAA=", kind="text/plain")
+        return self.reply(status=204, kind=None)
+
+    def do_POST(self):
+        ca, mode = self.server.ca, self.server.ca.mode
+        peer = self.connection.getpeercert()
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        subject = [value for rdn in (peer or {}).get("subject", ()) for key, value in rdn if key == "commonName"]
+        ca.log(f"POST {self.path} {self.headers['Content-Type']} client {subject}")
+        if mode in ("basic", "digest") and not self.is_known(mode):
+            realm = 'Basic realm="est"' if mode == "basic" else 'Digest realm="est", qop="auth", nonce="1f2e3d", algorithm=MD5'
+            return self.reply(status=401, kind=None, WWW_Authenticate=realm)
+        if mode == "client" and not peer:
+            return self.reply(b"show a certificate", 403, "text/plain")
+        if self.path.endswith("simplereenroll") and not peer:
+            return self.reply(b"nobody renews without a certificate", 403, "text/plain")
+        request = base64.b64decode(body, validate=True)
+        asked = cx509.load_der_x509_csr(request)
+        assert asked.is_signature_valid
+        ca.log(f"asked {asked.signature_hash_algorithm and asked.signature_hash_algorithm.name} {sorted(e.oid.dotted_string for e in asked.extensions)}")
+        return self.answer(ca, mode, request)
+
+    def answer(self, ca, mode, request):
+        if mode == "pending":
+            return self.reply(b"wait", 202, "text/plain", Retry_After="7200")
+        if mode == "refuse":
+            return self.reply(b"not\x07 today\r\nnor tomorrow", 400, "text/plain")
+        simple = {"redirect": (b"", 302), "status-500": (b"", 500), "no-content": (b"", 204)}
+        if mode in simple:
+            return self.reply(*simple[mode], Location="https://127.0.0.1:1/")
+        if mode == "cut-off":
+            self.send_response(200)
+            self.send_header("Content-Type", CERTIFICATES)
+            self.send_header("Content-Length", "100000")
+            self.end_headers()
+            return self.connection.close()
+        if mode != "echo":
+            ca.issued = ca.issue(request, mode)
+        text = base64.encodebytes(scep_ca.bag([] if mode == "nothing" else [ca.issued]))
+        text = {"not-base64": b"\x30\x80 hello", "truncated": base64.b64encode(base64.b64decode(text)[:-40]), "empty": b"", "oversized": text + b"A" * 500000,
+                "bare": base64.b64encode(ca.issued), "signed": base64.b64encode(scep_ca.sign(b"x", {}, ca.root)),
+                "trailing": base64.b64encode(base64.b64decode(text) + b"\0")}.get(mode, text)
+        return self.reply(text, kind={"type": "application/pkix-cert", "smime-type": "application/pkcs7-mime; smime-type=server-generated-key",
+                                      "multipart": "multipart/mixed; boundary=x"}.get(mode, CERTIFICATES))
+
+    def log_message(self, *_):
+        pass
+
+
+def main():
+    folder = pathlib.Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "mode").write_text("grant")
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.ca = scep_ca.Server(folder)
+    here = scep_ca.key_new()
+    now = datetime.datetime.utcnow()
+    leaf = scep_ca.certify(scep_ca.name_of("est"), here.public_key(), server.ca.root, None, False, ("digital_signature",),
+                           (now - scep_ca.DAY, now + 90 * scep_ca.DAY), cx509.SubjectAlternativeName([cx509.IPAddress(ipaddress.ip_address("127.0.0.1"))]))
+    (folder / "server.pem").write_bytes(here.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+                                        + leaf.public_bytes(serialization.Encoding.PEM))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "server.pem")
+    context.load_verify_locations(folder / "root.pem")
+    context.verify_mode = ssl.CERT_OPTIONAL
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    print(server.server_port, flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Enrolment over EST, against a strict server of our own that can be wrong in one thing at a time. It runs in the router. Each test is one step and needs those before
+it."""
+
+import contextlib
+import json
+import pathlib
+import subprocess
+
+import pytest
+
+import workflow
+from machine import ADMIN, wait_for
+from test_scep import QUESTION, configure, fingerprint, make_due, say, serial, state
+
+FOLDER = "/tmp/est-test"
+SOURCES = pathlib.Path(__file__).resolve().parent.parent / "pki"
+LINES = ("method est", "subject-name CN=core.example,O=Example", "keypair ecdsanistp256 est-key", "serial-number none", "ip-address none",
+         "subject-alternative-name DNS:core.example")
+CANARY = "canary-3c8e"
+# What the server gets wrong, and what is said about it.
+HOSTILE = {
+    "type": "content type is not application/pkcs7-mime", "multipart": "content type is not application/pkcs7-mime", "smime-type": "not certs-only",
+    "not-base64": "not base64", "truncated": "no CMS SignedData", "empty": "no CMS SignedData", "oversized": "larger than 384 KiB",
+    "bare": "no CMS SignedData", "signed": "no bag of certificates", "trailing": "no CMS SignedData", "nothing": "no certificate in it",
+    "other-key": "another key", "other-name": "common name", "extra-name": "was not asked for", "makes-a-ca": "a CA",
+    "other-ca": "signature on it is wrong", "expired": "expired", "not-yet": "not valid yet", "sha1-certificate": "SHA-1", "redirect": "not followed",
+    "status-500": "HTTP status 500", "no-content": "HTTP status 204", "cut-off": "cannot be reached", "attributes-type": "not application/csrattrs",
+    "bad-attributes": "no list of attributes", "other-curve": "another kind of key", "rsa-only": "another kind of key", "binding": "bound to their TLS",
+    "basic": "wants a user name and password", "digest": "wants a user name and password",
+}
+
+
+@pytest.fixture(scope="module")
+def machine(routers):
+    one = routers("est")
+    one.wait_daemons()
+    one.run(["chancery", "-c", "crypto key generate ecdsa nistp256 est-key"], ADMIN)
+    one.run(["chancery", "-c", "crypto key generate rsa est-rsa"], ADMIN, stdin="2048\n")
+    yield one
+    one.stop()
+
+
+class Server:
+    def __init__(self, machine, port):
+        self.machine, self.port = machine, port
+        self.url = f"https://127.0.0.1:{port}/"
+
+    def set(self, mode):
+        self.machine.write(f"{FOLDER}/mode", mode)
+
+    def log(self):
+        return self.machine.output(["cat", f"{FOLDER}/log"])
+
+
+@pytest.fixture(scope="module")
+def server(machine):
+    for name in ("scep_ca.py", "est_server.py"):
+        machine.write(f"/tmp/{name}", (SOURCES / name).read_text())
+    process = machine.popen(["/usr/bin/python3", "/tmp/est_server.py", FOLDER], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                            stderr=subprocess.DEVNULL, text=True)
+    try:
+        yield Server(machine, int(process.stdout.readline()))
+    finally:
+        process.kill()
+        process.wait()
+
+
+def enroll(machine, name, user="", password=""):
+    return say(machine, f"crypto ca enroll {name}", f"{user}\n{password}\n")
+
+
+def shown(console, name):
+    return console.command(f"show crypto ca trustpoints {name}").partition("Trustpoint")[2]
+
+
+def test_what_is_refused(machine):
+    for lines, words in ((("enrollment url http://ca/",), "begins with https://"), (("enrollment url https://ca/#x",), "nor a fragment"),
+                         (("enrollment url https://ca/", "enrollment legacy"), "only with a SCEP server"), (("enrollment terminal",), "URL of a server")):
+        with machine.console(ADMIN) as console:
+            console.prompt()
+            for line in ("configure", "crypto ca trustpoint core", "method est", *lines):
+                console.command(line)
+            console.command("commit")
+            assert words in console.command("show configuration failed"), lines
+            console.command("abort")
+
+
+def test_authenticate(machine, server):
+    configure(machine, "crypto ca trustpoint core", f"enrollment url {server.url}", *LINES)
+    good = fingerprint(machine, f"{FOLDER}/root.pem")
+    for mode, words in (("no-ca", "no CMS SignedData"), ("ca-type", "content type")):
+        server.set(mode)
+        status, said = say(machine, f"crypto ca authenticate core fingerprint {good}")
+        assert status != 0 and words in said, said
+    server.set("grant")
+    status, said = say(machine, f"crypto ca authenticate core fingerprint {64 * '0'}")
+    assert status != 0 and "not the expected one" in said, said
+    status, said = say(machine, "crypto ca authenticate core")
+    assert status != 0 and "fingerprint HEX" in said, said
+    assert state(machine, "core")["state"] == "none"
+    with machine.console(ADMIN) as console:
+        console.prompt()
+        assert good.replace(":", "") in console.command("crypto ca authenticate core", [QUESTION]).replace("\n", "")
+    assert state(machine, "core")["state"] == "authenticated"
+
+
+def test_stranger(machine, server):
+    """The server's name, or who vouches for it, is not the trustpoint's: nothing is sent."""
+    configure(machine, "crypto ca trustpoint away", f"enrollment url https://localhost:{server.port}", *LINES)
+    assert say(machine, f"crypto ca authenticate away fingerprint {fingerprint(machine, f'{FOLDER}/root.pem')}")[0] == 0
+    asked = server.log()
+    status, said = enroll(machine, "away", "router", CANARY)
+    assert status != 0 and "cannot be reached" in said and "localhost" in said, said
+    assert server.log() == asked
+    assert state(machine, "away")["state"] == "authenticated"
+    machine.chancery("clear crypto ca certificates away")
+    configure(machine, "no crypto ca trustpoint away")
+
+
+def test_hostile(machine, server):
+    """Each field of each answer wrong in turn: said what, and nothing has changed."""
+    with machine.console(ADMIN) as console:
+        console.prompt()
+        before = shown(console, "core")
+        assert "authenticated" in before
+        for mode, words in HOSTILE.items():
+            server.set(mode)
+            said = console.command("crypto ca enroll core", [("Username: ", "")])
+            assert words in said, (mode, said)
+            assert shown(console, "core") == before, mode
+
+
+def test_rejected(machine, server):
+    server.set("refuse")
+    status, said = enroll(machine, "core")
+    assert status != 0 and "rejected the request: HTTP status 400, not? today" in said, said
+    assert state(machine, "core")["state"] == "rejected" and "not? today" in state(machine, "core")["next-step"]
+
+
+def test_password(machine, server):
+    """Asked for, sent to who is verified, and nowhere afterwards."""
+    server.set("basic")
+    status, said = enroll(machine, "core", "router", "wrong")
+    assert status != 0 and "another user name and password" in said, said
+    status, said = enroll(machine, "core", "router", CANARY)
+    assert status == 0 and "CN=core.example" in said and "canary" not in said, said
+    assert state(machine, "core")["state"] == "enrolled"
+    machine.chancery("clear crypto ca certificates core")
+    assert say(machine, f"crypto ca authenticate core fingerprint {fingerprint(machine, f'{FOLDER}/root.pem')}")[0] == 0
+    server.set("digest")
+    status, said = enroll(machine, "core", "router", CANARY)
+    assert status == 0, said
+    found = machine.run(["grep", "-rl", CANARY, "/var/lib/chancery", "/var/log/journal", "/run/log/journal", "/etc"], check=False)
+    assert found.stdout == ""
+
+
+def test_attributes(machine, server):
+    """What the server wants is in the request, as far as it is known."""
+    server.set("attributes")
+    status, said = enroll(machine, "core")
+    assert status == 0, said
+    assert "asked sha384 ['2.5.29.17', '2.5.29.37']" in server.log()
+
+
+def test_with_certificate(machine, server):
+    """The key is in keyd; the worker that speaks TLS has a channel to it."""
+    server.set("client")
+    first = serial(machine, "core")
+    status, said = enroll(machine, "core")
+    assert status == 0, said
+    assert serial(machine, "core") != first
+    assert "client ['core.example']" in server.log()
+    machine.chancery("clear crypto ca certificates core")
+    assert say(machine, f"crypto ca authenticate core fingerprint {fingerprint(machine, f'{FOLDER}/root.pem')}")[0] == 0
+    status, said = enroll(machine, "core")
+    assert status != 0 and "show a certificate" in said, said
+
+
+@pytest.mark.parametrize("key", ["rsa est-rsa", "ed25519 est-edwards"])
+def test_with_other_keys(machine, server, key):
+    """What TLS 1.3 signs with them is made in keyd too."""
+    if key.startswith("ed25519"):
+        machine.chancery("crypto key generate ed25519 est-edwards")
+    configure(machine, "crypto ca trustpoint other", f"enrollment url {server.url}", *LINES, f"keypair {key}")
+    assert say(machine, f"crypto ca authenticate other fingerprint {fingerprint(machine, f'{FOLDER}/root.pem')}")[0] == 0
+    server.set("grant")
+    status, said = enroll(machine, "other")
+    assert status == 0, said
+    server.set("client")
+    status, said = enroll(machine, "other")
+    assert status == 0, said
+    machine.chancery("clear crypto ca certificates other")
+    configure(machine, "no crypto ca trustpoint other")
+
+
+def test_pending_survives(machine, server):
+    """kill -9 while the CA decides; it is asked when the CA has said, not before; then the certificate comes by itself."""
+    server.set("pending")
+    status, said = enroll(machine, "core")
+    assert status == 0 and "has not decided" in said, said
+    now = int(machine.output(["date", "+%s"]))
+    assert state(machine, "core")["state"] == "pending" and state(machine, "core")["next-attempt"] > now + 3600
+    machine.kill("enrolld", 9)
+    machine.wait_daemons()
+    assert state(machine, "core")["state"] == "pending" and state(machine, "core")["next-attempt"] > now + 3600
+    server.set("old")
+    make_due(machine)
+    wait_for(lambda: state(machine, "core")["state"] == "enrolled", "the poll")
+
+
+def test_renewal(machine, server):
+    """With the certificate that is there. The same once more is no renewal, and the old one stays; then a new one comes."""
+    first = serial(machine, "core")
+    server.set("echo")
+    configure(machine, "crypto ca trustpoint core", "auto-enroll 10")
+    wait_for(lambda: "has failed 1 times" in state(machine, "core")["next-step"], "the renewal that is none")
+    assert "it is the one that is there already" in machine.journal("enrolld")
+    assert serial(machine, "core") == first and state(machine, "core")["state"] == "enrolled"
+    server.set("grant")
+    make_due(machine)
+    wait_for(lambda: serial(machine, "core") not in ([], first), "the renewal")
+    assert "simplereenroll application/pkcs10 client ['core.example']" in server.log()
+    assert state(machine, "core")["next-step"] == "Ready."
