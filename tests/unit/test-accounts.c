@@ -7,6 +7,7 @@
 
 #include "accounts.h"
 #include "atomic-file.h"
+#include "interruptions.h"
 #include "json-util.h"
 
 typedef struct Scratch {
@@ -225,6 +226,64 @@ static void test_corrupt(void **state)
     }
 }
 
+/* --- Wherever giving out uids ends -------------------------------------------------------------
+ */
+
+static Uids *given; /* of the process that gives them out */
+
+static int prepare(void *userdata)
+{
+    static const char *const names[] = {"ann", NULL};
+    const Scratch *scratch = userdata;
+    _cleanup_(uids_freep) Uids *uids = NULL;
+    bool corrupt;
+    int r;
+
+    (void)unlinkat(scratch->fd, "uids.json", 0);
+    r = uids_open(scratch->fd, &corrupt, &uids);
+    return r < 0 ? r : uids_assign(uids, names, NULL, NULL);
+}
+
+static int begin(void *userdata)
+{
+    const Scratch *scratch = userdata;
+    bool corrupt;
+
+    return uids_open(scratch->fd, &corrupt, &given);
+}
+
+static int operate(void *userdata)
+{
+    static const char *const names[] = {"ann", "bob", NULL};
+
+    return uids_assign(given, names, NULL, NULL);
+}
+
+static int inspect(void *userdata)
+{
+    const Scratch *scratch = userdata;
+    _cleanup_(uids_freep) Uids *uids = NULL;
+    bool corrupt = false;
+    int r = uids_open(scratch->fd, &corrupt, &uids);
+
+    if (r < 0)
+        return r;
+    if (corrupt || uids_get(uids, "ann") != UID_FIRST)
+        return -EBADMSG;
+    if (uids_get(uids, "bob") == 0)
+        return STATE_OLD;
+    return uids_get(uids, "bob") == UID_FIRST + 1 ? STATE_NEW : -EBADMSG;
+}
+
+static void test_interrupted_everywhere(void **state)
+{
+    const Operation operation = {prepare, begin, operate, inspect, *state};
+    int calls = operation_kill_everywhere(&operation, NULL);
+
+    assert_true(calls > 0);
+    assert_int_equal(operation_fail_everywhere(&operation, ENOSPC, NULL), calls);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -234,6 +293,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_foreign_records_stay, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_too_many, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_corrupt, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_interrupted_everywhere, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
