@@ -9,7 +9,7 @@ packages_run="systemd systemd-container dbus dbus-broker polkitd libpam-systemd 
   ca-certificates openssl jose libsqlite3-0 libtss2-esys-3.0.2-0 libtss2-mu0 libsnmp40 libzstd1 zstd"
 packages_test="python3-pytest curl python3-pytest-xdist python3-netmiko ansible clang clang-tidy libclang-rt-14-dev cppcheck gdb git procps
   rpm scep python3-asn1crypto python3-cryptography nginx-light tftpd-hpa vsftpd gnutls-bin p11-kit p11-kit-modules
-  swtpm tpm2-tools snmp snmpd snmptrapd slapd ldap-utils"
+  libyang-tools swtpm tpm2-tools snmp snmpd snmptrapd slapd ldap-utils"
 
 # Programs that would start with the machine if Debian's packages had their way. The router in its box starts them; the
 # machine that the packages are installed on must not.

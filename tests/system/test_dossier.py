@@ -5,6 +5,7 @@ different ways, and callers that do not behave."""
 import base64
 import copy
 import json
+import subprocess
 
 import pytest
 
@@ -38,6 +39,39 @@ def test_schema(dossier):
     assert list(dossier)[:6] == ["collection-start-time", "model-name", "model-revision", "license-udi", "version", "platform"]
     assert list(dossier)[6:] == [*workflow.SELECTORS, "nonce", "collection-end-time"]
     assert 0 < dossier["collection-end-time"] - dossier["collection-start-time"] < 60
+
+
+def as_rfc7951(value):
+    """Numbers of 64 bits and decimal ones stand in quotes there, and a list without elements is not there."""
+    if isinstance(value, dict):
+        return {name: as_rfc7951(member) for name, member in value.items() if member != []}
+    if isinstance(value, list):
+        return [as_rfc7951(member) for member in value]
+    return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
+
+
+@pytest.fixture(scope="module")
+def yanglint(build, tmp_path_factory):
+    """A function that returns what yanglint has against a dossier."""
+    def lint(dossier):
+        path = tmp_path_factory.mktemp("yang") / "dossier.json"
+        path.write_text(json.dumps({"chancery-dossier:dossier": as_rfc7951(dossier)}))
+        result = subprocess.run(["yanglint", "-t", "data", build / "dossierd/chancery-dossier.yang", path], capture_output=True, text=True, check=False)
+        assert (result.returncode == 0) == (not result.stderr), result
+        return result.stderr
+    return lint
+
+
+def test_yang_refuses(dossier, yanglint):
+    for change in (lambda d: d.update(extra=1), lambda d: d["packages"].update({"result-code": "Good"}), lambda d: d.update(nonce="x"),
+                   lambda d: d.pop("collection-start-time"), lambda d: content(d, "packages")["dpkg"]["packages"][0].update(colour="red")):
+        changed = copy.deepcopy(dossier)
+        change(changed)
+        assert yanglint(changed)
+
+
+def test_yang(dossier, yanglint):
+    assert yanglint(dossier) == ""
 
 
 def test_packages(enrolled, dossier):
