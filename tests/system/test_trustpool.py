@@ -531,6 +531,37 @@ def test_kill_during_import_is_all_or_nothing(pool, certificates):
     assert names == ["downloaded.json", "update.json"]
 
 
+@contextlib.contextmanager
+def small_disk(machine, folder, size):
+    """The folder of the daemon, on a file system of its own that has no room for more."""
+    machine.run(["systemctl", "stop", "chancery-poold"])
+    machine.run(f"mkdir -p /srv/kept && cp -a {folder}/. /srv/kept/ && mount -t tmpfs -o size={size},mode=0700 tmpfs {folder} && "
+                f"cp -a /srv/kept/. {folder}/ && chown chancery-poold: {folder} && rm -r /srv/kept")
+    machine.run(["systemctl", "start", "chancery-poold"])
+    try:
+        yield
+    finally:
+        machine.run(["systemctl", "stop", "chancery-poold"])
+        machine.run(["umount", folder])
+        machine.run(["systemctl", "start", "chancery-poold"])
+
+
+def test_disk_full(pool):
+    """What cannot be stored is not imported: the old pool stays, also after a restart."""
+    import_bundle(pool, f"{pool.pool_url}/one.pem force")
+    pool.run(["cp", "/etc/ssl/certs/ca-certificates.crt", f"{FOLDER}/system.pem"])
+    folder = STATE.rsplit("/", 1)[0]
+    with small_disk(pool, folder, "64k"):
+        before = state_of(pool)
+        assert before[1] == 1
+        result = pool.chancery(f"crypto ca trustpool import url {pool.pool_url}/system.pem", check=False)
+        assert "cannot be stored, the trustpool stays as it is: No space left on device" in rendered(result.stdout + result.stderr)
+        assert state_of(pool) == before
+        assert pool.output(["ls", "-A", folder]).split() == ["downloaded.json", "update.json"]
+        kill_poold(pool)
+        assert state_of(pool) == before
+
+
 def test_corrupt_state_is_moved_aside(pool):
     cleaned(pool)
     import_bundle(pool, f"{pool.pool_url}/both.p7b")
