@@ -6,7 +6,7 @@
 
 typedef struct Mount {
     uint64_t id, parent;
-    unsigned major, minor;
+    char device[32];    /* "8:1" */
     char *root, *point; /* what of the file system is where; escaped as the kernel does */
     char type[32];
     bool is_entered;
@@ -68,8 +68,7 @@ static bool is_transparent(const Mount *mount, const Mount *parent)
     const char *rest;
     size_t n = streq(parent->root, "/") ? 0 : strlen(parent->root);
 
-    if (mount->major != parent->major || mount->minor != parent->minor ||
-        !is_prefix(parent->point, mount->point))
+    if (!streq(mount->device, parent->device) || !is_prefix(parent->point, mount->point))
         return false;
     rest = mount->point + (streq(parent->point, "/") ? 0 : strlen(parent->point));
     if (n == 0 && rest[0] == 0)
@@ -80,7 +79,7 @@ static bool is_transparent(const Mount *mount, const Mount *parent)
 static bool is_shown_already(const Mounts *m, const Mount *mount)
 {
     for (const Mount *other = m->mounts; other < mount; other++)
-        if (other->is_entered && other->major == mount->major && other->minor == mount->minor &&
+        if (other->is_entered && streq(other->device, mount->device) &&
             (is_prefix(other->root, mount->root) || is_prefix(mount->root, other->root)))
             return true;
     return false;
@@ -98,22 +97,55 @@ static void decide(const Mounts *m, Mount *mount)
         mount->is_entered = is_kept(mount->type) && !is_shown_already(m, mount);
 }
 
-static int read_line(const char *line, Mount *ret)
+/* The next field of a line, ended with a zero byte; NULL when there is none. */
+static char *next_field(char **rest)
 {
-    unsigned long long id, parent;
-    const char *rest = strstr(line, " - ");
+    char *field = strsep(rest, " \n");
 
-    if (!rest ||
-        sscanf(line, "%llu %llu %u:%u %ms %ms", &id, &parent, &ret->major, &ret->minor, &ret->root,
-               &ret->point) != 6 ||
-        sscanf(rest, " - %31s", ret->type) != 1)
-        return -EBADMSG;
-    ret->id = id;
-    ret->parent = parent;
-    return 0;
+    return field && *field ? field : NULL;
 }
 
-static int add(Mounts *m, const char *line)
+static int read_number(const char *field, uint64_t *ret)
+{
+    char *end;
+
+    if (!field || *field < '0' || *field > '9')
+        return -EBADMSG;
+    errno = 0;
+    *ret = strtoull(field, &end, 10);
+    return errno == 0 && *end == 0 ? 0 : -EBADMSG;
+}
+
+static int copy_fields(char **rest, char **type, Mount *ret)
+{
+    const char *device = next_field(rest), *root = next_field(rest), *point = next_field(rest);
+    const char *name = next_field(type);
+
+    if (!device || !root || !point || !name)
+        return -EBADMSG;
+    (void)snprintf(ret->device, sizeof ret->device, "%s", device);
+    (void)snprintf(ret->type, sizeof ret->type, "%s", name);
+    ret->root = strdup(root);
+    ret->point = strdup(point);
+    return ret->root && ret->point ? 0 : -ENOMEM;
+}
+
+/* "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw", see proc(5). */
+static int read_line(char *line, Mount *ret)
+{
+    char *rest = line, *separator = strstr(line, " - "), *type;
+
+    if (!separator)
+        return -EBADMSG;
+    *separator = 0;
+    type = separator + STRLEN(" - ");
+    if (read_number(next_field(&rest), &ret->id) < 0 ||
+        read_number(next_field(&rest), &ret->parent) < 0)
+        return -EBADMSG;
+    return copy_fields(&rest, &type, ret);
+}
+
+static int add(Mounts *m, char *line)
 {
     int r;
 

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the filesystem inventory is put together from: records, mounts, options, times, packages. */
+#include "fixture-tree.h"
+
+#include "files-options.h"
+#include "package-owners.h"
+#include "scan.h"
+#include "snapshot-schedule.h"
+
+static InventoryText text_of(const char *s)
+{
+    return (InventoryText){s, strlen(s)};
+}
+
+static void test_record(void **state)
+{
+    InventoryRecord r = {.mode = S_IFREG | 0644,
+                         .size = UINT64_MAX,
+                         .algorithm = INVENTORY_SHA256,
+                         .changed = {-1, 999999999},
+                         .path = {"/a\n\xff", 4}};
+    uint8_t data[512];
+    InventoryRecord again;
+    size_t size = inventory_record_size(&r);
+
+    inventory_record_encode(&r, data);
+    for (size_t i = 0; i < size; i++)
+        assert_int_equal(inventory_record_decode(data, i, &again), 0);
+    assert_int_equal(inventory_record_decode(data, size, &again), (int)size);
+    assert_int_equal(again.changed.seconds, -1);
+    assert_int_equal(again.size, UINT64_MAX);
+    assert_memory_equal(again.path.data, "/a\n\xff", 4);
+    data[4] = _INVENTORY_CHANGE_MAX;
+    assert_int_equal(inventory_record_decode(data, size, &again), -EBADMSG);
+    inventory_record_set_change(data, INVENTORY_DELETED);
+    assert_int_equal(inventory_record_decode(data, size, &again), (int)size);
+    data[size - 4] = 'a'; /* a path that is not absolute */
+    assert_int_equal(inventory_record_decode(data, size, &again), -EBADMSG);
+}
+
+static void test_order(void **state)
+{
+    static const char *const sorted[] = {"/", "/a", "/a/b", "/a/b/c", "/a!", "/a-b", "/ab", "/b"};
+
+    for (size_t i = 0; i < ELEMENTSOF(sorted); i++)
+        for (size_t k = 0; k < ELEMENTSOF(sorted); k++) {
+            int order = inventory_path_compare(text_of(sorted[i]), text_of(sorted[k]));
+
+            assert_int_equal(order, i < k ? -1 : i > k);
+        }
+    assert_true(inventory_path_is_below(text_of("/a/b"), "/a", 2));
+    assert_false(inventory_path_is_below(text_of("/ab"), "/a", 2));
+}
+
+static void test_classes(void **state)
+{
+    assert_string_equal(inventory_classify(text_of("/etc"), S_IFDIR | 0755), "directory");
+    assert_string_equal(inventory_classify(text_of("/etc/x"), S_IFREG | 0644), "config");
+    assert_string_equal(inventory_classify(text_of("/usr/bin/x"), S_IFREG | 0755), "executable");
+    assert_string_equal(inventory_classify(text_of("/usr/lib/libx.so.1"), S_IFREG | 0644),
+                        "library");
+    assert_string_equal(inventory_classify(text_of("/var/log/x"), S_IFREG | 0644), "volatile");
+    assert_string_equal(inventory_classify(text_of("/usr/share/x"), S_IFREG | 0644),
+                        "unclassified");
+}
+
+/* Pseudo file systems are not entered, nor what is shown a second time; what a sandbox binds over
+ * itself is. */
+static void test_mounts(void **state)
+{
+    static char text[] = "1 0 8:1 / / rw - ext4 /dev/a rw\n"
+                         "2 1 0:5 / /proc rw - proc proc rw\n"
+                         "3 1 0:6 / /tmp rw - tmpfs tmpfs rw\n"
+                         "4 1 8:1 /home /home ro shared:7 master:1 - ext4 /dev/a rw\n"
+                         "5 1 8:1 /usr /srv/usr rw - ext4 /dev/a rw\n"
+                         "6 1 8:2 / /var rw - xfs /dev/b rw\n"
+                         "7 6 8:2 / /var/again rw - xfs /dev/b rw\n"
+                         "8 1 0:9 / /mnt rw - nfs4 server:/x rw\n"
+                         "9 6 8:1 / /var/root rw - ext4 /dev/a rw\n"
+                         "10 4 8:1 /home/x /home/x ro - ext4 /dev/a rw\n"
+                         "11 1 0:30 /@a /a rw - btrfs /dev/c rw\n"
+                         "12 1 0:30 /@b /b rw - btrfs /dev/c rw\n";
+    static const bool wanted[] = {false, true,  false, false, true, false, true,
+                                  false, false, false, true,  true, true};
+    _cleanup_fclose_ FILE *f = fmemopen(text, STRLEN(text), "r");
+    _cleanup_(mounts_freep) Mounts *m = NULL;
+
+    assert_return_code(mounts_new(f, &m), 0);
+    for (size_t i = 1; i < ELEMENTSOF(wanted); i++)
+        if (mounts_enter(m, i) != wanted[i])
+            fail_msg("mount %zu", i);
+    assert_false(mounts_enter(m, 99));
+    assert_false(mounts_enter(NULL, 1));
+}
+
+static void test_options(void **state)
+{
+    char reason[FILES_REASON_SIZE];
+    FilesOptions o = {0};
+
+    assert_int_equal(files_options_parse("{\"0/RP0/CPU0\": {\"block_start\": 1.5}}", &o, reason),
+                     -EINVAL);
+    assert_non_null(strstr(reason, "$[\"0/RP0/CPU0\"].block_start: "));
+    assert_int_equal(files_options_parse("{\"0/RP0/CPU0\": {}", &o, reason), -EINVAL);
+    assert_int_equal(o.count, 0);
+    assert_return_code(files_options_parse("{\"0/RP0/CPU0\": {}}", &o, reason), 0);
+    assert_int_equal(o.block_start, 0);
+    assert_int_equal(o.count, UINT64_MAX);
+    assert_return_code(
+        files_options_parse("{\"0/RP0/CPU0\": {\"block_start\": 5, \"count\": 2}}", &o, reason), 0);
+    assert_int_equal(o.block_start, 5);
+    assert_int_equal(o.count, 2);
+}
+
+static void test_schedule(void **state)
+{
+    assert_int_equal(snapshot_delay(0, 1000, 60), 0);
+    assert_int_equal(snapshot_delay(990, 1000, 60), 50);
+    assert_int_equal(snapshot_delay(900, 1000, 60), 0);
+    assert_int_equal(snapshot_delay(2000, 1000, 60), 60); /* the clock was set back */
+}
+
+static const char *owner_of(const PackageOwners *o, const char *path)
+{
+    InventoryRecord r = {.path = text_of(path)};
+
+    package_owners_find(o, &r);
+    return r.package_kind == INVENTORY_DPKG ? r.package.data : NULL;
+}
+
+static void test_owners(void **state)
+{
+    _cleanup_(package_owners_freep) PackageOwners *o = NULL;
+    FixtureTree t;
+
+    tree_new(&t);
+    assert_return_code(package_owners_new(t.fd, &o), 0);
+    assert_null(owner_of(o, "/usr/bin/a"));
+    o = package_owners_free(o);
+    tree_link(&t, "bin", "usr/bin");
+    tree_file(&t, "var/lib/dpkg/status",
+              "Package: one\nStatus: install ok installed\nVersion: 1\nArchitecture: amd64\n\n"
+              "Package: two\nStatus: install ok installed\nVersion: 2\nArchitecture: amd64\n");
+    tree_file(&t, "var/lib/dpkg/info/one.list", "/.\n/usr\n/bin/a\n/usr/bin/diverted\n");
+    tree_file(&t, "var/lib/dpkg/info/two:amd64.list", "/.\n/usr\n/usr/bin/b\n");
+    tree_file(&t, "var/lib/dpkg/diversions", "/usr/bin/diverted\n/usr/bin/diverted.one\ntwo\n");
+    assert_return_code(package_owners_new(t.fd, &o), 0);
+    assert_string_equal(owner_of(o, "/usr/bin/a"), "one"); /* by where /bin leads */
+    assert_string_equal(owner_of(o, "/usr/bin/b"), "two");
+    assert_string_equal(owner_of(o, "/usr/bin/diverted.one"), "one");
+    assert_null(owner_of(o, "/usr/bin/diverted"));
+    assert_null(owner_of(o, "/usr")); /* of both */
+    assert_null(owner_of(o, "/usr/bin/c"));
+    tree_done(&t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_record),  cmocka_unit_test(test_order),
+        cmocka_unit_test(test_classes), cmocka_unit_test(test_mounts),
+        cmocka_unit_test(test_options), cmocka_unit_test(test_schedule),
+        cmocka_unit_test(test_owners),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
