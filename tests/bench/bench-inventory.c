@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What tests/bench/inventory measures: a bare walk over a tree (openat and statx, with or without
+ * SHA-256 of every file, one thread, nothing written), and a snapshot as the daemon takes it, with
+ * the scanner in a process of its own. Prints what it did as JSON. */
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "scan.h"
+#include "snapshot-take.h"
+
+typedef struct Walk {
+    EVP_MD_CTX *digest; /* NULL: metadata only */
+    uint64_t n;
+    uint8_t buffer[131072];
+} Walk;
+
+static double seconds(void)
+{
+    struct timespec ts;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+static int digest_file(Walk *w, int dirfd, const char *name)
+{
+    _cleanup_close_ int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    uint8_t digest[32];
+    ssize_t n;
+
+    if (fd < 0 || EVP_DigestInit_ex(w->digest, EVP_sha256(), NULL) != 1)
+        return -EIO;
+    while ((n = read(fd, w->buffer, sizeof w->buffer)) > 0)
+        if (EVP_DigestUpdate(w->digest, w->buffer, (size_t)n) != 1)
+            return -EIO;
+    return n < 0 || EVP_DigestFinal_ex(w->digest, digest, NULL) != 1 ? -EIO : 0;
+}
+
+static int walk(Walk *w, int fd)
+{
+    _Alignas(struct dirent64) char buffer[32768];
+    _cleanup_close_ int dirfd = fd;
+    ssize_t size;
+
+    while ((size = getdents64(dirfd, buffer, sizeof buffer)) > 0)
+        for (ssize_t at = 0; at < size;) {
+            const struct dirent64 *entry = (const struct dirent64 *)(const void *)(buffer + at);
+            const char *name = entry->d_name;
+            struct statx st;
+            int r = 0;
+
+            at += entry->d_reclen;
+            if (streq(name, ".") || streq(name, ".."))
+                continue;
+            if (statx(dirfd, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, &st) < 0)
+                return -errno;
+            w->n++;
+            if (S_ISDIR(st.stx_mode))
+                r = walk(w, openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+            else if (S_ISREG(st.stx_mode) && w->digest)
+                r = digest_file(w, dirfd, name);
+            if (r < 0)
+                return r;
+        }
+    return size < 0 ? -errno : 0;
+}
+
+static int run_walk(const char *tree, bool digests)
+{
+    _cleanup_free_ Walk *w = calloc(1, sizeof *w);
+    double begin = seconds();
+    int r;
+
+    if (!w)
+        return -ENOMEM;
+    w->digest = digests ? EVP_MD_CTX_new() : NULL;
+    r = walk(w, open(tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    (void)printf("{\"seconds\": %.6f, \"entries\": %llu}\n", seconds() - begin,
+                 (unsigned long long)w->n);
+    EVP_MD_CTX_free(w->digest);
+    return r;
+}
+
+static long peak_kib(int who)
+{
+    struct rusage usage;
+
+    return getrusage(who, &usage) < 0 ? 0 : usage.ru_maxrss;
+}
+
+static int run_take(const char *tree, const char *store, bool digests)
+{
+    _cleanup_close_ int tree_fd = open(tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    _cleanup_close_ int store_fd = open(store, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    SnapshotRequest request = {
+        .dirfd = store_fd, .root_fd = tree_fd, .cancel_fd = -1, .no_digests = !digests};
+    SnapshotResult result;
+    double begin = seconds();
+    int pair[2], status, r;
+    pid_t pid;
+
+    if (tree_fd < 0 || store_fd < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+        return -errno;
+    pid = fork();
+    if (pid == 0) {
+        (void)close(pair[0]);
+        _exit(scan_serve(pair[1], tree_fd, NULL) < 0);
+    }
+    (void)close(pair[1]);
+    request.socket = pair[0];
+    r = snapshot_take(&request, &result);
+    (void)close(pair[0]);
+    (void)waitpid(pid, &status, 0);
+    (void)printf("{\"seconds\": %.6f, \"entries\": %llu, \"records\": %llu, \"read\": %llu, "
+                 "\"daemon-kib\": %ld, \"scanner-kib\": %ld, \"block-bytes\": %llu}\n",
+                 seconds() - begin, (unsigned long long)result.n_files,
+                 (unsigned long long)result.n_records, (unsigned long long)result.n_digests,
+                 peak_kib(RUSAGE_SELF), peak_kib(RUSAGE_CHILDREN),
+                 (unsigned long long)result.bytes);
+    return r;
+}
+
+int main(int argc, char *argv[])
+{
+    int r = -EINVAL;
+
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (argc == 4 && streq(argv[1], "walk"))
+        r = run_walk(argv[2], streq(argv[3], "digests"));
+    else if (argc == 5 && streq(argv[1], "take"))
+        r = run_take(argv[2], argv[3], streq(argv[4], "digests"));
+    if (r < 0)
+        (void)fprintf(stderr, "bench-inventory: %s\n", strerror(-r));
+    return r < 0;
+}
