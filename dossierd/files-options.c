@@ -10,14 +10,14 @@
 static _printf_(3, 4) int refuse(char reason[static FILES_REASON_SIZE], const char *path,
                                  const char *format, ...)
 {
-    int n = snprintf(reason, FILES_REASON_SIZE, "filesystem-inventory-options: %s: ", path);
+    char why[FILES_REASON_SIZE / 2];
     va_list ap;
 
-    if (n > 0 && (size_t)n < FILES_REASON_SIZE) {
-        va_start(ap, format);
-        (void)vsnprintf(reason + n, FILES_REASON_SIZE - (size_t)n, format, ap);
-        va_end(ap);
-    }
+    va_start(ap, format);
+    (void)vsnprintf(why, sizeof why, format, ap);
+    va_end(ap);
+    (void)snprintf(reason, FILES_REASON_SIZE, "filesystem-inventory-options: %.90s: %.120s", path,
+                   why);
     return -EINVAL;
 }
 
