@@ -102,7 +102,11 @@ int expiry_notices_save_at(const ExpiryNotices *notices, int dirfd)
 
 bool expiry_is_watched(const Trustpoint *t, CertificateRole role)
 {
-    return trustpoint_certificate(t, role) &&
+    const StoredCertificate *c = trustpoint_certificate(t, role);
+
+    if (role != ROLE_CA)
+        return c && c->key.pair == PAIR_GENERAL;
+    return c &&
            (trustpoint_certificate(t, ROLE_ROUTER) || trustpoint_certificate(t, ROLE_ENCRYPTION));
 }
 

@@ -26,7 +26,8 @@ int expiry_notices_save_at(const ExpiryNotices *notices, int dirfd);
 void expiry_notices_done(ExpiryNotices *notices);
 
 /* A notice is about what the certificate is used for: a router certificate, and the CA's that it
- * hangs on. A CA certificate alone is none of the router's. */
+ * hangs on. A CA certificate alone is none of the router's; and, as on the router, nothing is said
+ * about certificates of usage keys. */
 bool expiry_is_watched(const Trustpoint *t, CertificateRole role);
 
 typedef void (*expiry_notice_t)(void *userdata, const Trustpoint *t, CertificateRole role,

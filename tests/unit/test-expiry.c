@@ -127,6 +127,15 @@ static void test_what_is_watched(void **state)
     assert_int_equal(expiry_notices_run(&notices, &f.all, END, take, &told), 0);
     assert_int_equal(told.n, 0);
     f.trustpoint.record.certificates[ROLE_ROUTER] = &f.router;
+    /* Of usage keys the CA's counts, and neither of theirs. */
+    f.router.key.pair = PAIR_SIGNATURE;
+    f.trustpoint.record.certificates[ROLE_ENCRYPTION] = &f.router;
+    assert_true(expiry_is_watched(&f.trustpoint, ROLE_CA));
+    assert_false(expiry_is_watched(&f.trustpoint, ROLE_ROUTER));
+    f.router.key.pair = PAIR_ENCRYPTION;
+    assert_false(expiry_is_watched(&f.trustpoint, ROLE_ENCRYPTION));
+    f.router.key.pair = PAIR_GENERAL;
+    f.trustpoint.record.certificates[ROLE_ENCRYPTION] = NULL;
     assert_true(expiry_notices_run(&notices, &f.all, END, take, &told) > 0);
     assert_int_equal(told.n, 2);
     /* The same certificates in another trustpoint are its own matter. */
