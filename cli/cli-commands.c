@@ -48,6 +48,9 @@ static const char dossier[] = "show platform security integrity dossier [include
                               "filesystem-inventory-options <files:quoted(1-2048)>}]";
 #define MONTHS                                                                                     \
     "january|february|march|april|may|june|july|august|september|october|november|december"
+#define SEVERITIES_HELP                                                                            \
+    "The system cannot be used|Something has to be done at once|Critical|Errors|Warnings|"         \
+    "What is notable|What is normal|What helps to find faults"
 #define MONTHS_HELP "|||||||||||"
 static const char logging[] =
     "show logging [{last <n:number(1-100000)>|process <name:word(1-64)>|string <text:word(1-128)>|"
@@ -296,11 +299,9 @@ const GrammarCommand cli_commands[] = {
     {logging,
      HELP(SHOW, "Messages of this subsystem", "The newest ones", HOW_MANY, "Of one process",
           "Name: policyd, keyd, enrolld, poold, dossierd, hostd, ...", "With this text in them",
-          "The text", "Of a severity and of worse ones",
-          "The system cannot be used|Something has to be done at once|Critical|Errors|Warnings|"
-          "What is notable|What is normal|What helps to find faults",
-          "From a time on", MONTHS_HELP, "Day of the month", "Time, hh:mm or hh:mm:ss",
-          "Up to a time", MONTHS_HELP, "Day of the month", "Time, hh:mm or hh:mm:ss"),
+          "The text", "Of a severity and of worse ones", SEVERITIES_HELP, "From a time on",
+          MONTHS_HELP, "Day of the month", "Time, hh:mm or hh:mm:ss", "Up to a time", MONTHS_HELP,
+          "Day of the month", "Time, hh:mm or hh:mm:ss"),
      0, ACTION(cli_show_logging, BOTH | CLI_JSON)},
     {"show filesystem-inventory [detail]",
      HELP(SHOW, "Snapshots of all files", "What was left out, and digests of blocks too"), 0,

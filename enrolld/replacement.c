@@ -77,7 +77,7 @@ static int change_run(Job *job, void *data)
 /* Everybody is told, even when somebody cannot be. */
 static int reload_all(ReplacementJob *j)
 {
-    char reason[CONSUMER_REASON_SIZE];
+    char reason[CONSUMER_REASON_SIZE] = "";
     int error = 0;
 
     for (char **unit = j->reload; unit && *unit; unit++) {

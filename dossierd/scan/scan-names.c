@@ -30,7 +30,8 @@ static int compare(const void *a, const void *b, void *data)
 
 static void sort(Names *names)
 {
-    qsort_r(names->offsets, names->n, sizeof names->offsets[0], compare, names->data);
+    if (names->n > 0)
+        qsort_r(names->offsets, names->n, sizeof names->offsets[0], compare, names->data);
 }
 
 /* Keeps the first half of the names. */
