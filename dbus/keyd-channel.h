@@ -10,6 +10,7 @@
 #define CHANNEL_INLINE_MAX 8192U
 #define CHANNEL_SIGNATURE_MAX 1024U
 #define CHANNEL_IN_FLIGHT_MAX 64U
+#define CHANNEL_REASON_SIZE 256U
 
 enum {
     CHANNEL_SIGN = 1,
@@ -55,3 +56,10 @@ static inline uint32_t channel_id(const uint8_t header[static CHANNEL_HEADER_SIZ
     return (uint32_t)header[4] << 24 | (uint32_t)header[5] << 16 | (uint32_t)header[6] << 8 |
            header[7];
 }
+
+/* For a client that has one request under way at a time: has the content of a memory file signed,
+ * and waits for it. digest: as on the bus. The caller owns *ret_signature. -ECONNRESET: the channel
+ * has ended; -EPERM: keyd refuses; -ETIMEDOUT, after which the channel is to be closed; -EINVAL,
+ * -EBADMSG, -ENOMEM. Then reason says why. */
+int channel_sign(int fd, const char *digest, int to_be_signed, void **ret_signature,
+                 size_t *ret_size, char reason[static CHANNEL_REASON_SIZE]);

@@ -5,17 +5,13 @@
 #include <openssl/pem.h>
 #include <openssl/provider.h>
 #include <openssl/ssl.h>
-#include <poll.h>
-#include <sys/socket.h>
 
 #include "keyd-channel.h"
 #include "keyd-client.h"
 #include "keyd-provider.h"
-#include "memfd.h"
 #include "openssl-util.h"
 
 #define CERTIFICATES_MAX 16
-#define ANSWER_TIMEOUT_MS 30000
 
 struct ClientKey {
     OSSL_LIB_CTX *context;
@@ -26,7 +22,7 @@ struct ClientKey {
 
 /* There is one transaction in a process, and so one channel. */
 static int channel_fd = -EBADF;
-static char last_error[256];
+static char last_error[CHANNEL_REASON_SIZE];
 
 const char *keyd_last_error(void)
 {
@@ -45,64 +41,10 @@ static int __attribute__((format(printf, 2, 3))) fail(int error, const char *for
 
 /* --- What the provider asks of keyd ----------------------------------------------------------- */
 
-static uint8_t digest_code(const char *digest)
-{
-    static const char *const names[] = {"",           "sha256",     "sha384",    "sha512",
-                                        "sha256-pss", "sha384-pss", "sha512-pss"};
-
-    for (size_t i = 0; i < ELEMENTSOF(names); i++)
-        if (streq(names[i], digest))
-            return (uint8_t)i;
-    return UINT8_MAX;
-}
-
-static int ask(const uint8_t *packet, size_t size, uint8_t *answer, size_t room)
-{
-    struct pollfd p = {.fd = channel_fd, .events = POLLIN};
-    ssize_t n;
-    int r;
-
-    if (send(channel_fd, packet, size, MSG_NOSIGNAL) < 0)
-        return fail(-errno, "the key daemon cannot be reached");
-    do
-        r = poll(&p, 1, ANSWER_TIMEOUT_MS);
-    while (r < 0 && errno == EINTR);
-    if (r <= 0)
-        return fail(-ETIMEDOUT, "the key daemon does not answer");
-    n = recv(channel_fd, answer, room, MSG_DONTWAIT);
-    if (n < (ssize_t)CHANNEL_HEADER_SIZE)
-        return fail(-ECONNRESET, "the key daemon has ended the channel");
-    return (int)n;
-}
-
 int keyd_sign(const KeydReference *reference, const char *digest, int to_be_signed,
               void **ret_signature, size_t *ret_size)
 {
-    uint8_t packet[CHANNEL_HEADER_SIZE + CHANNEL_INLINE_MAX];
-    uint8_t answer[CHANNEL_HEADER_SIZE + CHANNEL_SIGNATURE_MAX];
-    _cleanup_free_ void *input = NULL;
-    size_t size;
-    int r;
-
-    r = memfd_read(to_be_signed, CHANNEL_INLINE_MAX, &input, &size);
-    if (r < 0)
-        return fail(r, "what is to be signed is too large");
-    channel_header(packet, CHANNEL_SIGN, digest_code(digest), 1);
-    memcpy(packet + CHANNEL_HEADER_SIZE, input, size);
-    r = ask(packet, CHANNEL_HEADER_SIZE + size, answer, sizeof(answer));
-    if (r < 0)
-        return r;
-    size = (size_t)r - CHANNEL_HEADER_SIZE;
-    if (answer[0] == CHANNEL_REFUSAL)
-        return fail(-EPERM, "%.*s", (int)size, (const char *)answer + CHANNEL_HEADER_SIZE);
-    if (answer[0] != CHANNEL_SIGNATURE || channel_id(answer) != 1 || size == 0)
-        return fail(-EBADMSG, "the key daemon's answer is none");
-    *ret_signature = malloc(size);
-    if (!*ret_signature)
-        return -ENOMEM;
-    memcpy(*ret_signature, answer + CHANNEL_HEADER_SIZE, size);
-    *ret_size = size;
-    return 0;
+    return channel_sign(channel_fd, digest, to_be_signed, ret_signature, ret_size, last_error);
 }
 
 /* Nothing is decrypted here. */

@@ -3,20 +3,16 @@
  * (keyd/PROTOCOL.md), opened at the first signature and again when it has ended, because the key or
  * the grant has changed or keyd was restarted. A process that was forked opens its own. */
 #include <fcntl.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
-#include <sys/socket.h>
 #include <systemd/sd-bus.h>
 
 #include "cleanup.h"
 #include "keyd-channel.h"
 #include "keyd-client.h"
 #include "keyd-provider.h"
-#include "memfd.h"
 #include "names.h"
 
-#define ANSWER_TIMEOUT_MS 30000
 #define CHANNELS_MAX 16U
 
 typedef struct GrantedChannel {
@@ -28,9 +24,8 @@ typedef struct GrantedChannel {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of what follows */
 static GrantedChannel channels[CHANNELS_MAX];
 static unsigned next_channel;
-static uint32_t last_id;
 
-static _Thread_local char last_error[256];
+static _Thread_local char last_error[CHANNEL_REASON_SIZE];
 
 const char *keyd_last_error(void)
 {
@@ -121,81 +116,34 @@ static int channel_get(const KeydReference *reference, GrantedChannel **ret)
     return 0;
 }
 
-static ssize_t ask(const GrantedChannel *c, const uint8_t *packet, size_t size, uint8_t *answer,
-                   size_t room)
-{
-    struct pollfd p = {.fd = c->fd, .events = POLLIN};
-    int r;
-
-    if (send(c->fd, packet, size, MSG_NOSIGNAL) < 0)
-        return -ECONNRESET;
-    do
-        r = poll(&p, 1, ANSWER_TIMEOUT_MS);
-    while (r < 0 && errno == EINTR);
-    if (r <= 0)
-        return -ETIMEDOUT;
-    r = (int)recv(c->fd, answer, room, MSG_DONTWAIT);
-    return r < (int)CHANNEL_HEADER_SIZE ? -ECONNRESET : r;
-}
-
 /* With the lock held. A channel that was open may have ended since: then once more over a new one.
  */
-static ssize_t transact(const KeydReference *reference, uint8_t *packet, size_t size,
-                        uint8_t *answer, size_t room)
+static int sign(const KeydReference *reference, const char *digest, int to_be_signed,
+                void **ret_signature, size_t *ret_size)
 {
     GrantedChannel *c = NULL;
     bool is_new;
-    ssize_t n;
+    int r;
 
     do {
-        int r;
-
         is_new = channel_find(reference) == NULL;
         r = channel_get(reference, &c);
         if (r < 0)
             return r;
-        n = ask(c, packet, size, answer, room);
-        if (n < 0)
+        r = channel_sign(c->fd, digest, to_be_signed, ret_signature, ret_size, last_error);
+        if (r == -ECONNRESET || r == -ETIMEDOUT)
             channel_close(c);
-    } while (n == -ECONNRESET && !is_new);
-    if (n < 0)
-        return failed((int)n, "the key daemon does not answer: %s", strerror((int)-n));
-    return n;
-}
-
-static int read_answer(const uint8_t *answer, size_t size, void **ret_signature, size_t *ret_size)
-{
-    const uint8_t *content = answer + CHANNEL_HEADER_SIZE;
-
-    size -= CHANNEL_HEADER_SIZE;
-    if (answer[0] == CHANNEL_REFUSAL)
-        return failed(-EPERM, "%.*s", (int)size, (const char *)content);
-    if (answer[0] != CHANNEL_SIGNATURE || size == 0)
-        return failed(-EBADMSG, "the key daemon's answer is none");
-    *ret_signature = malloc(size);
-    if (!*ret_signature)
-        return failed(-ENOMEM, "%s", strerror(ENOMEM));
-    memcpy(*ret_signature, content, size);
-    *ret_size = size;
-    return 0;
+    } while (r == -ECONNRESET && !is_new);
+    return r;
 }
 
 int keyd_sign(const KeydReference *reference, const char *digest, int to_be_signed,
               void **ret_signature, size_t *ret_size)
 {
-    uint8_t packet[CHANNEL_HEADER_SIZE + CHANNEL_INLINE_MAX];
-    uint8_t answer[CHANNEL_HEADER_SIZE + CHANNEL_SIGNATURE_MAX];
-    _cleanup_free_ void *input = NULL;
-    int code = channel_digest(digest);
-    size_t size;
-    ssize_t n;
+    int r;
 
-    if (code < 0 || memfd_read(to_be_signed, CHANNEL_INLINE_MAX, &input, &size) < 0)
-        return failed(-EINVAL, "this is nothing that TLS signs");
-    memcpy(packet + CHANNEL_HEADER_SIZE, input, size);
     (void)pthread_mutex_lock(&lock);
-    channel_header(packet, CHANNEL_SIGN, (unsigned)code, ++last_id);
-    n = transact(reference, packet, CHANNEL_HEADER_SIZE + size, answer, sizeof answer);
+    r = sign(reference, digest, to_be_signed, ret_signature, ret_size);
     (void)pthread_mutex_unlock(&lock);
-    return n < 0 ? (int)n : read_answer(answer, (size_t)n, ret_signature, ret_size);
+    return r;
 }
