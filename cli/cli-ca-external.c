@@ -169,7 +169,7 @@ int cli_ca_authenticate_external(Cli *cli, const char *trustpoint, const char *m
                          "Nobody is here to compare the fingerprint of the CA certificate: crypto "
                          "ca authenticate %s fingerprint HEX",
                          trustpoint);
-    if (streq(method, "terminal")) {
+    if (streq(method, "terminal") || streq(method, "cmp")) {
         r = cli_paste(cli, "Enter the base 64 encoded CA certificate.", &paste);
         if (r < 0)
             return r;

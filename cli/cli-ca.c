@@ -241,14 +241,19 @@ static int ask_challenge(Cli *cli, char **ret)
 }
 
 /* An empty name is nobody. */
-static int ask_credentials(Cli *cli, EnrollAnswers *a)
+static int ask_credentials(Cli *cli, const char *kind, EnrollAnswers *a)
 {
+    bool reference = streq(kind, "reference");
     int r;
 
-    cli_say(cli, "%% If the server asks for a user name and a password, enter them now; otherwise "
-                 "press\nreturn. They are kept nowhere once the certificate is there.\n\n");
-    r = cli_ask(cli, "Username: ", "", &a->identity);
-    return r < 0 || !a->identity[0] ? r : cli_ask_secret(cli, "Password:", &a->secret);
+    cli_say(cli,
+            "%% If the CA knows you by a %s, enter them now; otherwise\n"
+            "press return. They are kept nowhere once the certificate is there.\n\n",
+            reference ? "reference and a shared secret" : "user name and a password");
+    r = cli_ask(cli, reference ? "Reference: " : "Username: ", "", &a->identity);
+    return r < 0 || !a->identity[0]
+               ? r
+               : cli_ask_secret(cli, reference ? "Shared secret:" : "Password:", &a->secret);
 }
 
 static int ask_enroll(Cli *cli, const Description *d, EnrollAnswers *a)
@@ -275,7 +280,7 @@ static int ask_enroll(Cli *cli, const Description *d, EnrollAnswers *a)
     }
     if (d->ask_challenge)
         return ask_challenge(cli, &a->challenge);
-    return d->credentials ? ask_credentials(cli, a) : 0;
+    return d->credentials ? ask_credentials(cli, d->credentials, a) : 0;
 }
 
 static int append_enroll(sd_bus_message *call, const char *trustpoint, const EnrollAnswers *a)

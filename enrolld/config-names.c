@@ -4,11 +4,9 @@
 
 const char *enrollment_method_name(EnrollmentMethod method)
 {
-    static const char *const names[_METHOD_MAX] = {[METHOD_NONE] = "none",
-                                                   [METHOD_SELF] = "self",
-                                                   [METHOD_TERMINAL] = "terminal",
-                                                   [METHOD_SCEP] = "scep",
-                                                   [METHOD_EST] = "est"};
+    static const char *const names[_METHOD_MAX] = {
+        [METHOD_NONE] = "none", [METHOD_SELF] = "self", [METHOD_TERMINAL] = "terminal",
+        [METHOD_SCEP] = "scep", [METHOD_EST] = "est",   [METHOD_CMP] = "cmp"};
 
     return names[method];
 }

@@ -52,8 +52,10 @@ static int append_description(const Manager *m, const Trustpoint *t, Certificate
         r = bus_append_entry(reply, "ask-challenge-password", "b",
                              role == ROLE_ROUTER && config->method == METHOD_SCEP &&
                                  !config->skip_challenge);
-    if (r >= 0 && role == ROLE_ROUTER && config->method == METHOD_EST)
-        r = bus_append_entry(reply, "ask-credentials", "s", "user");
+    if (r >= 0 && role == ROLE_ROUTER &&
+        (config->method == METHOD_EST || config->method == METHOD_CMP))
+        r = bus_append_entry(reply, "ask-credentials", "s",
+                             config->method == METHOD_EST ? "user" : "reference");
     if (r >= 0)
         r = bus_append_entry(reply, "ask-ip-address", "b",
                              role == ROLE_ROUTER && config->ip_address == SUBJECT_ASK);
@@ -192,7 +194,7 @@ static bool is_plain(const char *text)
 static int check_secrets(const Trustpoint *t, const EnrollOptions *options,
                          sd_bus_error *reterr_error)
 {
-    bool known = t->config->method == METHOD_EST;
+    bool known = t->config->method == METHOD_EST || t->config->method == METHOD_CMP;
 
     if (options->challenge && (t->config->method != METHOD_SCEP || t->config->skip_challenge))
         return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
@@ -202,20 +204,19 @@ static int check_secrets(const Trustpoint *t, const EnrollOptions *options,
                                  "A challenge password has at most %u characters", CHALLENGE_MAX);
     if ((options->identity || options->secret) && !known)
         return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
-                                 "%s has no use for a user name and a password", t->name);
+                                 "%s has no use for a name and a secret", t->name);
     if (options->secret && !(options->identity && options->identity[0]))
         return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
-                                 "A password belongs to a user name");
+                                 "A secret belongs to a name");
     if ((options->identity && strlen(options->identity) > CHALLENGE_MAX) ||
         (options->secret && strlen(options->secret) > CHALLENGE_MAX))
         return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
-                                 "User name and password have at most %u characters",
-                                 CHALLENGE_MAX);
+                                 "Name and secret have at most %u characters", CHALLENGE_MAX);
     if (!is_plain(options->identity) || !is_plain(options->secret) ||
-        (options->identity && strchr(options->identity, ':')))
+        (t->config->method == METHOD_EST && options->identity && strchr(options->identity, ':')))
         return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
-                                 "User name and password have no control characters, and a user "
-                                 "name has no colon");
+                                 "Name and secret have no control characters, and a user name has "
+                                 "no colon");
     return 0;
 }
 

@@ -188,10 +188,18 @@ static int authenticate_done(Job *job, void *data, int r)
     return r < 0 ? r : authenticate_finish(job, a, t);
 }
 
+/* Not every server is one that tells. */
+static bool asks_server(const TrustpointConfig *config)
+{
+    const ServerMethod *method = server_method_get(config->method);
+
+    return method && method->get_authorities;
+}
+
 static int copy_input(Authentication *a, const TrustpointConfig *config,
                       const AuthenticateOptions *options)
 {
-    if (config->url && !(a->url = strdup(config->url)))
+    if (asks_server(config) && !(a->url = strdup(config->url)))
         return -ENOMEM;
     a->input_size = options->certificates.iov_len;
     a->input = malloc(a->input_size + 1);
@@ -208,17 +216,17 @@ int external_authenticate(Manager *m, Trustpoint *t, const AuthenticateOptions *
                           sd_bus_message *message, sd_bus_error *reterr_error)
 {
     _cleanup_(authentication_freep) Authentication *a = NULL;
+    const bool asks = asks_server(t->config);
     int r;
 
-    if (t->config->url && options->certificates.iov_len > 0)
+    if (asks && options->certificates.iov_len > 0)
         return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
                                  "%s asks its server for the CA certificate: none can be given",
                                  t->name);
-    if (t->config->method == METHOD_TERMINAL && options->certificates.iov_len == 0)
-        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
-                                 "The CA certificate of %s has to be given: its enrollment is at "
-                                 "the terminal",
-                                 t->name);
+    if (!asks && options->certificates.iov_len == 0)
+        return sd_bus_error_setf(
+            reterr_error, ERROR_INVALID_ARGUMENT,
+            "The CA certificate of %s has to be given: no server is asked for it", t->name);
     if (options->certificates.iov_len > RECEIVED_SIZE_MAX)
         return sd_bus_error_setf(reterr_error, ERROR_TOO_LARGE,
                                  "A CA certificate has at most 256 KiB");

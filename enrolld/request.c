@@ -48,6 +48,14 @@ int request_new(EnrollmentMethod method, const void *der, size_t size, const Key
     return 0;
 }
 
+void request_set_session(Request *request, void *session, void (*session_free)(void *session))
+{
+    if (request->session)
+        request->session_free(request->session);
+    request->session = session;
+    request->session_free = session_free;
+}
+
 Request *request_free(Request *request)
 {
     if (!request)
@@ -58,6 +66,7 @@ Request *request_free(Request *request)
     free(request->der);
     free(request->transaction);
     free(request->signer);
+    request_set_session(request, NULL, NULL);
     free(request->reason);
     free(request);
     return NULL;

@@ -23,7 +23,9 @@ typedef struct Request {
     char *transaction;
     void *signer; /* DER: the certificate that the key made for itself */
     size_t signer_size;
-    bool renewal;         /* nobody asked for it: what is there is to be replaced */
+    bool renewal;  /* nobody asked for it: what is there is to be replaced */
+    void *session; /* of CMP: the transaction; in memory only */
+    void (*session_free)(void *session);
     char *reason;         /* why it is stuck, one sentence; NULL when it isn't */
     struct Request *next; /* of the other pair, asked for together with this one; NULL for none */
 } Request;
@@ -34,6 +36,9 @@ int request_new(EnrollmentMethod method, const void *der, size_t size, const Key
 /* With those after it. */
 Request *request_free(Request *request);
 DEFINE_TRIVIAL_CLEANUP_FUNC(Request *, request_free);
+
+/* Takes over the session in place of the one that was; NULL for none. */
+void request_set_session(Request *request, void *session, void (*session_free)(void *session));
 
 #define REQUEST_REASON_MAX 400U
 /* NULL takes it away. What a server wrote is cut and made printable. */

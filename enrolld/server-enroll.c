@@ -14,7 +14,7 @@
 const ServerMethod *server_method_get(EnrollmentMethod method)
 {
     static const ServerMethod *const methods[_METHOD_MAX] = {
-        [METHOD_SCEP] = &method_scep, [METHOD_EST] = &method_est};
+        [METHOD_SCEP] = &method_scep, [METHOD_EST] = &method_est, [METHOD_CMP] = &method_cmp};
 
     return methods[method];
 }

@@ -77,7 +77,7 @@ typedef struct ServerJob {
  * without its end in the reason (of begin(), the job's; else that of what was asked), or with what
  * they have told the job. */
 typedef struct ServerMethod {
-    /* The certificates of the CA, for somebody to believe. */
+    /* The certificates of the CA, for somebody to believe; NULL: he brings them himself. */
     int (*get_authorities)(const ServerAddress *server, ReceivedList *ret,
                            char reason[SERVER_REASON_SIZE]);
     /* Asks the server what it can and wants, before anything else of a job. */
@@ -90,7 +90,7 @@ typedef struct ServerMethod {
     void (*free_private)(void *data); /* may be NULL */
 } ServerMethod;
 
-extern const ServerMethod method_scep, method_est;
+extern const ServerMethod method_scep, method_est, method_cmp;
 
 /* NULL for methods without a server. */
 const ServerMethod *server_method_get(EnrollmentMethod method);

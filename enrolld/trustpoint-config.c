@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <strings.h>
 
+#include "cmp-message.h"
 #include "consumer-names.h"
 #include "csr.h"
 #include "est-url.h"
@@ -185,14 +186,18 @@ static EnrollmentMethod read_method(Reader *reader, json_object *o)
 
     if (!name)
         return METHOD_SCEP;
+    if (streq(name, "cmp"))
+        return METHOD_CMP;
     if (!streq(name, "est"))
-        problem(reader, "method", name, "must be 'est'");
+        problem(reader, "method", name, "must be 'est' or 'cmp'");
     return METHOD_EST;
 }
 
 static int url_check(EnrollmentMethod method, const char *url, const char **ret_reason)
 {
-    return method == METHOD_EST ? est_url_check(url, ret_reason) : scep_url_check(url, ret_reason);
+    return method == METHOD_EST   ? est_url_check(url, ret_reason)
+           : method == METHOD_CMP ? cmp_url_check(url, ret_reason)
+                                  : scep_url_check(url, ret_reason);
 }
 
 static void read_enrollment(Reader *reader, json_object *o, TrustpointConfig *config)
@@ -545,6 +550,9 @@ static void check_other_than_scep(Reader *reader, const TrustpointConfig *config
 
     if (config->method == METHOD_SCEP)
         return;
+    if (config->method == METHOD_CMP && !streq(config->keypair.algorithm, "rsa") &&
+        strncmp(config->keypair.algorithm, "ecdsa", 5) != 0)
+        problem(reader, "keypair", config->keypair.algorithm, "CMP is for rsa and ecdsa keys");
     if (config->legacy)
         problem(reader, "enrollment legacy", NULL, "%s", reason);
     if (config->skip_challenge)

@@ -47,10 +47,11 @@ typedef enum EnrollmentMethod {
     METHOD_TERMINAL, /* the operator carries request and certificates */
     METHOD_SCEP,
     METHOD_EST,
+    METHOD_CMP,
     _METHOD_MAX,
 } EnrollmentMethod;
 
-/* "none", "self", "terminal", "scep", "est" */
+/* "none", "self", "terminal", "scep", "est", "cmp" */
 const char *enrollment_method_name(EnrollmentMethod method);
 /* Is there a server that is asked? */
 static inline bool enrollment_method_has_server(EnrollmentMethod method)

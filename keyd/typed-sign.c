@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "cmp-input.h"
 #include "envelope-input.h"
 #include "memfd.h"
 #include "scep-input.h"
@@ -27,6 +28,7 @@ static const struct {
     [PURPOSE_SCEP_CERTIFICATE] = {"scep-certificate", "enrolld", TBS_SIZE_MAX, true, false, false},
     [PURPOSE_SCEP] = {"scep", "enrolld", SCEP_ATTRIBUTES_SIZE_MAX, true, false, false},
     [PURPOSE_SCEP_DECRYPT] = {"scep-decrypt", "enrolld", RSA_BITS_MAX / 8, false, true, false},
+    [PURPOSE_CMP] = {"cmp", "enrolld", CMP_INPUT_SIZE_MAX, true, false, false},
     [PURPOSE_TLS_CLIENT] = {"tls-client", "enrolld", TLS_INPUT_SIZE_MAX, false, false, true},
     [PURPOSE_TLS] = {"tls", NULL, TLS_INPUT_SIZE_MAX, false, false, true},
     [PURPOSE_SSH] = {"ssh", NULL, SSH_INPUT_SIZE_MAX, false, false, false},
@@ -108,6 +110,15 @@ static void collect_subjects(TypedSign *t, Store *store, const KeyRights *rights
     }
 }
 
+/* The key that is to take the place of this one. */
+static void add_successor(TypedSign *t, Store *store)
+{
+    Key *next = store_find_slot(store, t->key->algorithm->name, t->key->label, KEY_NEXT);
+
+    if (next)
+        t->subjects[t->n_subjects++] = key_ref(next);
+}
+
 static int check_usage(const TypedSign *t, const char **ret_reason)
 {
     if (purposes[t->purpose].decrypts) {
@@ -143,9 +154,12 @@ int typed_sign_permitted(TypedSign *t, Store *store, const KeyRights *rights,
     case PURPOSE_SCEP_CERTIFICATE:
     case PURPOSE_SCEP:
     case PURPOSE_SCEP_DECRYPT:
+    case PURPOSE_CMP:
     case PURPOSE_TLS_CLIENT:
         if (!key_rights_is_keypair(rights, algorithm, label))
             return refuse(-EPERM, ret_reason, "no trustpoint names it as its keypair");
+        if (t->purpose == PURPOSE_CMP)
+            add_successor(t, store);
         return 0;
     case PURPOSE_CERTIFICATE:
         if (!key_rights_is_ca(rights, algorithm, label))
@@ -283,6 +297,36 @@ bool key_has_certificate(const Key *key, const void *der, size_t size)
     return compare_certificate(key, der, size) > 0;
 }
 
+/* Is it what is in this key's SubjectPublicKeyInfo? In a template that has another tag. */
+static bool is_content_of_public_key(DerSpan content, const Key *key)
+{
+    DerSpan own;
+
+    return der_read_only((DerSpan){key->public_key, key->public_key_size}, DER_SEQUENCE, &own) >=
+               0 &&
+           der_equal(content, own.data, own.size);
+}
+
+/* Whoever asks proves with this key that it is his; and protects with it no request but for itself
+ * or for the key that is to take its place. */
+static int check_cmp(const TypedSign *t, const char **ret_reason)
+{
+    DerSpan algorithm = signature_algorithm_identifier(t->key->algorithm, t->digest);
+    CmpInput input;
+    int r = cmp_input_parse(input_of(t), &input, ret_reason);
+
+    if (r < 0)
+        return r;
+    if (input.protection.data && !der_equal(input.protection, algorithm.data, algorithm.size))
+        return refuse(-EBADMSG, ret_reason,
+                      "the protection algorithm is not that of the key and digest");
+    if (input.public_key.data && !is_content_of_public_key(input.public_key, t->key) &&
+        !(input.protection.data && t->n_subjects > 0 &&
+          is_content_of_public_key(input.public_key, t->subjects[0])))
+        return refuse(-EPERM, ret_reason, "the public key is not that of the key");
+    return 0;
+}
+
 /* The certificate that the header speaks of has to carry this very key. */
 static int check_context_certificate(const TypedSign *t, const char **ret_reason)
 {
@@ -383,6 +427,9 @@ int typed_sign(const TypedSign *t, uint8_t **ret, size_t *ret_size, const char *
         break;
     case PURPOSE_SCEP:
         r = check_scep(t, ret_reason);
+        break;
+    case PURPOSE_CMP:
+        r = check_cmp(t, ret_reason);
         break;
     case PURPOSE_TLS_CLIENT:
         r = check_tls(t, TLS_CLIENT, ret_reason);

@@ -19,6 +19,7 @@ typedef enum Purpose {
     PURPOSE_SCEP_CERTIFICATE,
     PURPOSE_SCEP,
     PURPOSE_SCEP_DECRYPT,
+    PURPOSE_CMP,
     PURPOSE_TLS_CLIENT,
     PURPOSE_TLS,
     PURPOSE_SSH,
@@ -45,8 +46,8 @@ typedef struct TypedSign {
     void *copy;        /* of the input; NULL: it is a mapping */
     void *certificate; /* for PURPOSE_ENVELOPE: DER */
     size_t certificate_size;
-    Key *subjects[TYPED_SIGN_SUBJECTS_MAX]; /* for PURPOSE_CERTIFICATE: whose public keys may be
-                                               certified, besides its own */
+    Key *subjects[TYPED_SIGN_SUBJECTS_MAX]; /* whose public keys, besides its own, it may
+                                               certify or ask for */
     size_t n_subjects;
     uid_t granted_to;             /* for purposes that grants are for */
     size_t unwrapped_size;        /* for purposes that decrypt: of the key that comes out */

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* CMP (RFC 4210, RFC 9483) over HTTP: where a server is, and which of its answers are handed to
+ * OpenSSL. No network, no state. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "der.h"
+
+#define CMP_URL_MAX 800U
+#define CMP_REPLY_MAX (256U << 10)
+
+/* Could that be a server? -EINVAL with *ret_reason (static). */
+int cmp_url_check(const char *url, const char **ret_reason);
+/* With a host only, the path is /.well-known/cmp. The caller frees. */
+int cmp_url_new(const char *url, char **ret);
+
+/* Is it one message, protected in a way that is good enough, that a CA sends to a client? type: the
+ * content type; NULL for none. -EBADMSG, -EMSGSIZE or -EKEYREJECTED with *ret_reason (static). */
+int cmp_reply_check(const char *type, const void *data, size_t size, const char **ret_reason);

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Enrolment over CMP with OpenSSL's client, which gets its answers from chancery-fetch and its
+ * signatures from keyd. The first certificate is asked for under a shared secret, any other with
+ * the one that is there. What a transaction has come to is in memory, beside the request: who comes
+ * back without it begins another one. */
+#include <openssl/cmp.h>
+
+#include "cmp-message.h"
+#include "enrolld.h"
+#include "errors.h"
+#include "fetch-client.h"
+#include "keyd-client.h"
+#include "server-method.h"
+
+#define TIMEOUT_SECONDS 60U
+
+typedef struct Session {
+    OSSL_CMP_CTX *cmp;
+    int type; /* OSSL_CMP_IR, ... */
+    /* Of the job that has it. */
+    const ServerJob *job;
+    ServerAsk *ask;
+    int cancel_fd;
+    int error; /* of our own; the reason says more */
+} Session;
+
+static void session_free(void *data)
+{
+    Session *s = data;
+
+    if (!s)
+        return;
+    OSSL_CMP_CTX_free(s->cmp);
+    free(s);
+}
+
+static void session_freep(Session **s)
+{
+    session_free(*s);
+}
+
+/* Remembers why, for after OpenSSL has given up. */
+static int _printf_(3, 4) explain(Session *s, int error, const char *format, ...)
+{
+    va_list ap;
+
+    va_start(ap, format);
+    (void)vsnprintf(s->ask->reason, sizeof(s->ask->reason), format, ap);
+    va_end(ap);
+    s->error = error;
+    return error;
+}
+
+/* --- Called by OpenSSL ------------------------------------------------------------------------ */
+
+static int post(Session *s, const void *data, size_t size, FetchReply *reply)
+{
+    _cleanup_free_ char *url = NULL;
+    FetchRequest request = {.body = data,
+                            .body_size = size,
+                            .content_type = "application/pkixcmp",
+                            .size_max = CMP_REPLY_MAX,
+                            .timeout_seconds = TIMEOUT_SECONDS};
+    const char *why = "";
+    int r = cmp_url_new(s->job->url, &url);
+
+    if (r < 0)
+        return r;
+    request.url = url;
+    r = fetch(&request, s->cancel_fd, reply);
+    if (r == -EMSGSIZE)
+        return explain(s, r, "the answer of %.200s is larger than %u KiB", url,
+                       CMP_REPLY_MAX >> 10);
+    if (r < 0)
+        return explain(s, r, "%.200s cannot be reached: %.200s", url,
+                       reply->error ? reply->error : strerror(-r));
+    if (reply->status != 200)
+        return explain(
+            s, -EHOSTUNREACH, "%.200s answered with HTTP status %u%s", url, reply->status,
+            reply->status >= 300 && reply->status < 400 ? ", a redirection, which is not followed"
+                                                        : "");
+    r = cmp_reply_check(reply->content_type, reply->body, reply->body_size, &why);
+    return r < 0 ? explain(s, r, "the answer cannot be used: %s", why) : 0;
+}
+
+static OSSL_CMP_MSG *transfer(OSSL_CMP_CTX *cmp, const OSSL_CMP_MSG *request)
+{
+    Session *s = OSSL_CMP_CTX_get_transfer_cb_arg(cmp);
+    _cleanup_(fetch_reply_done) FetchReply reply = {.status = 0};
+    _cleanup_openssl_free_ unsigned char *der = NULL;
+    OSSL_CMP_MSG *answer;
+    const unsigned char *p;
+    int size = i2d_OSSL_CMP_MSG(request, &der);
+
+    if (size <= 0 || post(s, der, (size_t)size, &reply) < 0)
+        return NULL;
+    p = reply.body;
+    answer = d2i_OSSL_CMP_MSG(NULL, &p, (long)reply.body_size);
+    if (answer && p == (const unsigned char *)reply.body + reply.body_size)
+        return answer;
+    OSSL_CMP_MSG_free(answer);
+    (void)explain(s, -EBADMSG, "the answer cannot be used: it is no CMP message");
+    return NULL;
+}
+
+/* The CA is told whether the certificate is taken. */
+static int confirm(OSSL_CMP_CTX *cmp, X509 *certificate, int fail_info, const char **ret_text)
+{
+    Session *s = OSSL_CMP_CTX_get_certConf_cb_arg(cmp);
+    const ReceivedRules rules = {.now = s->job->now};
+    const char *why = "";
+    int r =
+        received_check_answer(certificate, s->job->authority, s->ask->request->x509, &rules, &why);
+
+    if (r >= 0)
+        return fail_info;
+    (void)explain(s, r, "the certificate that came cannot be used: %s", why);
+    *ret_text = why;
+    return OSSL_CMP_CTX_FAILINFO_incorrectData;
+}
+
+static int say_nothing(const char *function, const char *file, int line, OSSL_CMP_severity level,
+                       const char *text)
+{
+    return 1;
+}
+
+/* --- Sessions --------------------------------------------------------------------------------- */
+
+/* Whose signatures are believed. */
+static int set_trust(Session *s)
+{
+    const ServerJob *j = s->job;
+    X509_STORE *store = X509_STORE_new();
+    bool ok = store && X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN) == 1 &&
+              X509_STORE_add_cert(store, j->authority) == 1;
+
+    for (size_t i = 0; ok && i < j->n_others; i++)
+        ok = X509_STORE_add_cert(store, j->others[i]) == 1;
+    if (ok && OSSL_CMP_CTX_set0_trustedStore(s->cmp, store) == 1)
+        return 0;
+    X509_STORE_free(store);
+    return -ENOMEM;
+}
+
+static int load_key(Session *s, const KeyName *name, EVP_PKEY **ret)
+{
+    const char *pair = name->pair == PAIR_GENERAL ? "signature" : key_pair_name(name->pair);
+    int r = keyd_pair_new(s->job->manager->context, name->algorithm, name->label, pair, "cmp", ret);
+
+    return r < 0 ? explain(s, r, "the %s key '%s' cannot be used: %s", name->algorithm, name->label,
+                           keyd_last_error())
+                 : 0;
+}
+
+/* RFC 9483: with the secret that somebody has given, or with the certificate that is there. */
+static int set_protection(Session *s)
+{
+    const ServerJob *j = s->job;
+    _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
+    time_t now = (time_t)j->now;
+    int r;
+
+    if (j->secret && !s->ask->request->renewal) {
+        s->type = OSSL_CMP_IR;
+        return OSSL_CMP_CTX_set1_referenceValue(s->cmp, (const unsigned char *)j->identity,
+                                                (int)strlen(j->identity)) == 1 &&
+                       OSSL_CMP_CTX_set1_secretValue(s->cmp, (const unsigned char *)j->secret,
+                                                     (int)strlen(j->secret)) == 1
+                   ? 0
+                   : -ENOMEM;
+    }
+    if (!j->renewed || X509_cmp_time(X509_get0_notAfter(j->renewed), &now) <= 0)
+        return explain(
+            s, -EACCES,
+            "without a certificate that is valid, the CA knows the router by a reference "
+            "and a shared secret only: crypto ca enroll %s",
+            j->trustpoint);
+    s->type = s->ask->request->renewal ? OSSL_CMP_KUR : OSSL_CMP_CR;
+    r = load_key(s, &j->renewed_key, &key);
+    if (r < 0)
+        return r;
+    if (OSSL_CMP_CTX_set1_cert(s->cmp, j->renewed) != 1 ||
+        OSSL_CMP_CTX_set1_pkey(s->cmp, key) != 1 ||
+        (s->type == OSSL_CMP_KUR && OSSL_CMP_CTX_set1_oldCert(s->cmp, j->renewed) != 1))
+        return -ENOMEM;
+    return 0;
+}
+
+static int set_template(Session *s)
+{
+    const Request *request = s->ask->request;
+    X509_EXTENSIONS *extensions = X509_REQ_get_extensions(request->x509);
+    EVP_PKEY *key = NULL;
+    int r = load_key(s, &request->key, &key);
+
+    if (r >= 0 && OSSL_CMP_CTX_set0_newPkey(s->cmp, 1, key) != 1) {
+        EVP_PKEY_free(key);
+        r = -ENOMEM;
+    }
+    if (r >= 0 &&
+        OSSL_CMP_CTX_set1_subjectName(s->cmp, X509_REQ_get_subject_name(request->x509)) != 1)
+        r = -ENOMEM;
+    if (r >= 0 && extensions && OSSL_CMP_CTX_set0_reqExtensions(s->cmp, extensions) == 1)
+        return 0;
+    sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
+    return r;
+}
+
+static bool set_options(Session *s)
+{
+    OSSL_CMP_CTX *cmp = s->cmp;
+
+    return OSSL_CMP_CTX_set_log_cb(cmp, say_nothing) == 1 &&
+           OSSL_CMP_CTX_set_transfer_cb(cmp, transfer) == 1 &&
+           OSSL_CMP_CTX_set_transfer_cb_arg(cmp, s) == 1 &&
+           OSSL_CMP_CTX_set_certConf_cb(cmp, confirm) == 1 &&
+           OSSL_CMP_CTX_set_certConf_cb_arg(cmp, s) == 1 &&
+           OSSL_CMP_CTX_set_option(cmp, OSSL_CMP_OPT_IMPLICIT_CONFIRM, 1) == 1 &&
+           OSSL_CMP_CTX_set_option(cmp, OSSL_CMP_OPT_DIGEST_ALGNID, OBJ_txt2nid(s->job->digest)) ==
+               1 &&
+           OSSL_CMP_CTX_set_option(cmp, OSSL_CMP_OPT_OWF_ALGNID, NID_sha256) == 1 &&
+           OSSL_CMP_CTX_set_option(cmp, OSSL_CMP_OPT_MAC_ALGNID, NID_hmacWithSHA256) == 1 &&
+           OSSL_CMP_CTX_set1_recipient(cmp, X509_get_subject_name(s->job->authority)) == 1;
+}
+
+static void session_take(Session *s, Job *job, const ServerJob *j, ServerAsk *ask)
+{
+    s->job = j;
+    s->ask = ask;
+    s->cancel_fd = job_cancel_fd(job);
+    s->error = 0;
+}
+
+static int session_new(Job *job, const ServerJob *j, ServerAsk *ask)
+{
+    _cleanup_(session_freep) Session *s = calloc(1, sizeof(*s));
+    int r;
+
+    if (!s)
+        return -ENOMEM;
+    session_take(s, job, j, ask);
+    s->cmp = OSSL_CMP_CTX_new(j->manager->context, NULL);
+    if (!s->cmp || !set_options(s))
+        return -ENOMEM;
+    r = set_trust(s);
+    if (r >= 0)
+        r = set_protection(s);
+    if (r >= 0)
+        r = set_template(s);
+    if (r < 0)
+        return r;
+    request_set_session(ask->request, TAKE_PTR(s), session_free);
+    return 0;
+}
+
+/* --- Transactions ----------------------------------------------------------------------------- */
+
+static int take_certificate(Session *s)
+{
+    _cleanup_free_ void *der = NULL;
+    const char *why = "";
+    size_t size;
+    int r = certificate_encode(OSSL_CMP_CTX_get0_newCert(s->cmp), &der, &size);
+
+    if (r >= 0)
+        r = received_add(&s->ask->certificates, der, size, &why);
+    s->ask->result = SERVER_GRANTED;
+    return r;
+}
+
+/* What OpenSSL, or the CA, says of it. */
+static int take_failure(Session *s)
+{
+    char text[SERVER_REASON_SIZE / 2] = "";
+    const char *why = ERR_reason_error_string(ERR_peek_last_error());
+
+    if (s->error < 0)
+        return s->error;
+    if (ERR_GET_LIB(ERR_peek_error()) == ERR_LIB_PROV && keyd_last_errno() < 0)
+        return explain(s, keyd_last_errno(), "the request cannot be signed: %s", keyd_last_error());
+    if (OSSL_CMP_CTX_get_status(s->cmp) == OSSL_CMP_PKISTATUS_rejection &&
+        OSSL_CMP_CTX_snprint_PKIStatus(s->cmp, text, sizeof(text))) {
+        s->ask->result = SERVER_REFUSED;
+        (void)explain(s, 0, "%s", fetch_clean_text(text));
+        return 0;
+    }
+    return explain(s, -EKEYREJECTED, "the answer cannot be used: %s", why ? why : "no reason");
+}
+
+static int exchange(Job *job, ServerJob *j, ServerAsk *ask)
+{
+    Session *s;
+    int wait = 0, r;
+
+    r = ask->request->session ? 0 : session_new(job, j, ask);
+    if (r < 0)
+        return r;
+    s = ask->request->session;
+    session_take(s, job, j, ask);
+    ERR_clear_error();
+    r = OSSL_CMP_try_certreq(s->cmp, s->type, NULL, &wait);
+    if (r < 0) {
+        ask->result = SERVER_PENDING;
+        ask->pause = wait > 0 ? (unsigned)wait : 0;
+        return 0;
+    }
+    r = r > 0 ? take_certificate(s) : take_failure(s);
+    ERR_clear_error();
+    request_set_session(ask->request, NULL, NULL);
+    return r;
+}
+
+static int begin(Job *job, ServerJob *j)
+{
+    return 0;
+}
+
+/* For what is checked of the answer; what goes out is made of it. */
+static int prepare(Job *job, ServerJob *j, const KeyName *name, ServerAsk *ask)
+{
+    _cleanup_free_ void *der = NULL;
+    size_t size;
+    int r;
+
+    if (j->n_keys > 1) {
+        (void)snprintf(ask->reason, sizeof(ask->reason),
+                       "usage keys are not enrolled over CMP: use a general purpose key");
+        return -EOPNOTSUPP;
+    }
+    r = server_build_request(job, j, name, NULL, NULL, &der, &size);
+    if (r >= 0)
+        r = request_new(METHOD_CMP, der, size, name, &ask->request);
+    if (r < 0)
+        return r;
+    ask->request->renewal = j->renew;
+    return session_new(job, j, ask);
+}
+
+const ServerMethod method_cmp = {
+    .begin = begin,
+    .prepare = prepare,
+    .send = exchange,
+    .poll = exchange,
+};

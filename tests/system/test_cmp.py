@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Enrolment over CMP, against OpenSSL's mock server behind a proxy that can be wrong in one thing at a time. Both run in the router. The server hands out the certificate
+that it was started with. Each test is one step and needs those before it."""
+
+import contextlib
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from machine import ADMIN, wait_for
+from test_scep import configure, say, serial, state
+
+PKI = pathlib.Path(__file__).resolve().parent.parent / "pki"
+sys.path.insert(0, str(PKI))
+import scep_ca  # noqa: E402
+
+FOLDER = "/tmp/cmp-test"
+LINES = ("subject-name CN=core.example,O=Example", "keypair ecdsanistp256 cmp-key", "serial-number none", "ip-address none")
+CANARY = "canary-51fb"
+PEM = scep_ca.serialization.Encoding.PEM
+# What the proxy makes of the server's answers, and what is said about it.
+HOSTILE = {
+    "type": "content type is not application/pkixcmp", "html": "no CMP message", "empty": "no CMP message", "truncated": "no CMP message",
+    "trailing": "no CMP message", "oversized": "larger than 256 KiB", "redirect": "not followed", "status-500": "HTTP status 500",
+    "cut-off": "cannot be reached", "echo": "no answer of a CA", "replay": "transactionid unmatched", "nonce": "cannot be used", "bit": "cannot be used",
+    "mac": "not good enough",
+}
+
+
+@pytest.fixture(scope="module")
+def machine(routers):
+    one = routers("cmp")
+    one.wait_daemons()
+    one.run(["chancery", "-c", "crypto key generate ecdsa nistp256 cmp-key"], ADMIN)
+    one.run(["mkdir", "-p", FOLDER])
+    yield one
+    one.stop()
+
+
+@pytest.fixture(scope="module")
+def root():
+    return scep_ca.Party("root", ca=True, usage=("key_cert_sign", "crl_sign", "digital_signature"))
+
+
+@pytest.fixture(scope="module")
+def proxy(machine):
+    """Prints its port; where the server is, is in the file port."""
+    machine.write("/tmp/cmp_proxy.py", (PKI / "cmp_proxy.py").read_text())
+    process = machine.popen(["/usr/bin/python3", "/tmp/cmp_proxy.py", FOLDER], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                            text=True)
+    try:
+        yield f"http://127.0.0.1:{int(process.stdout.readline())}/"
+    finally:
+        process.kill()
+        process.wait()
+
+
+def mode(machine, text):
+    machine.write(f"{FOLDER}/mode", text)
+
+
+@contextlib.contextmanager
+def server(machine, root, request, starts=-1, secret=True, again=False, **certify):
+    """Hands out a certificate for the key of a request. With a secret it protects all of its answers with that, and without one it signs them. again: the
+    certificate of the last one."""
+    asked = scep_ca.cx509.load_pem_x509_csr(request)
+    now = scep_ca.datetime.datetime.utcnow()
+    issued = scep_ca.certify(certify.pop("subject", asked.subject), certify.pop("key", asked.public_key()), certify.pop("issuer", root), None,
+                             certify.pop("ca", False), ("digital_signature",), (now + starts * scep_ca.DAY, now + 90 * scep_ca.DAY))
+    if not again:
+        machine.write(f"{FOLDER}/issued.pem", issued.public_bytes(PEM).decode())
+    protection = "-srv_cert root.pem -srv_key root.key -srv_trusted root.pem" + (f" -srv_ref 4711 -srv_secret pass:{CANARY}" if secret else "")
+    process = machine.popen(["sh", "-c", f"cd {FOLDER} && exec openssl cmp -config '' -port 0 {protection} -rsp_cert issued.pem {certify.pop('more', '')}"],
+                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        line = next(line for line in process.stdout if line.startswith("ACCEPT"))
+        machine.write(f"{FOLDER}/port", line.rpartition(":")[2].split()[0])
+        yield issued
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture(scope="module")
+def request_of_router(machine, root, proxy):
+    """A request for the key, over a trustpoint at the terminal."""
+    machine.write(f"{FOLDER}/root.pem", root.certificate.public_bytes(PEM).decode())
+    machine.write(f"{FOLDER}/root.key", root.key.private_bytes(PEM, scep_ca.serialization.PrivateFormat.PKCS8, scep_ca.serialization.NoEncryption()).decode())
+    configure(machine, "crypto ca trustpoint paper", "enrollment terminal", *LINES)
+    authenticate(machine, root, "paper")
+    said = say(machine, "crypto ca enroll paper")[1]
+    begin, end = "-----BEGIN CERTIFICATE REQUEST-----", "-----END CERTIFICATE REQUEST-----"
+    pem = said[said.index(begin):said.index(end) + len(end)]
+    configure(machine, "crypto ca trustpoint core", "method cmp", f"enrollment url {proxy}", *LINES)
+    return pem.encode()
+
+
+def authenticate(machine, root, name):
+    pem = root.certificate.public_bytes(PEM).decode()
+    fingerprint = root.certificate.fingerprint(scep_ca.hashes.SHA256()).hex()
+    status, said = say(machine, f"crypto ca authenticate {name} fingerprint {fingerprint}", pem + "\n")
+    assert status == 0, said
+
+
+def enroll(machine, reference="", secret=""):
+    return say(machine, "crypto ca enroll core", f"{reference}\n{secret}\n")
+
+
+def test_what_is_refused(machine, root, request_of_router):
+    for lines, words in ((("enrollment url https://ca/",), "begins with http://"), (("enrollment url http://ca/", "keypair ed25519 other"), "rsa and ecdsa"),
+                         (("enrollment url http://ca/", "enrollment legacy"), "only with a SCEP server")):
+        with machine.console(ADMIN) as console:
+            console.prompt()
+            for line in ("configure", "crypto ca trustpoint bad", "method cmp", *lines):
+                console.command(line)
+            console.command("commit")
+            assert words in console.command("show configuration failed"), lines
+            console.command("abort")
+    authenticate(machine, root, "core")
+    status, said = enroll(machine)
+    assert status != 0 and "reference and a shared secret" in said, said
+    assert state(machine, "core")["state"] == "authenticated"
+
+
+def test_hostile(machine, root, request_of_router):
+    """Each answer wrong in turn: said what, and nothing has changed."""
+    before = state(machine, "core")
+    with server(machine, root, request_of_router):
+        for wrong, words in HOSTILE.items():
+            mode(machine, wrong)
+            status, said = enroll(machine, "4711", CANARY)
+            assert status != 0 and words in said, (wrong, said)
+            assert state(machine, "core") == before, wrong
+        mode(machine, "pass")
+        status, said = enroll(machine, "4711", "wrong")
+        assert status != 0, said
+
+
+@pytest.mark.parametrize(("wrong", "words"), [
+    ({"key": "other"}, "another key"), ({"issuer": "other"}, "signature on it is wrong"), ({"ca": True}, "a CA"), ({"subject": "other"}, "common name")])
+def test_wrong_certificate(machine, root, request_of_router, wrong, words):
+    """The CA is told that it is not taken."""
+    other = scep_ca.Party("root", ca=True, usage=("key_cert_sign",))
+    wrong = {name: {"key": other.key.public_key(), "issuer": other, "subject": scep_ca.name_of("somebody")}.get(name, value) for name, value in wrong.items()}
+    mode(machine, "pass")
+    with server(machine, root, request_of_router, **wrong):
+        status, said = enroll(machine, "4711", CANARY)
+    assert status != 0 and words in said, said
+    assert state(machine, "core")["state"] in ("authenticated", "rejected")
+
+
+@pytest.mark.parametrize("more", ["", "-grant_implicitconf"])
+def test_with_secret(machine, root, request_of_router, more):
+    mode(machine, "pass")
+    with server(machine, root, request_of_router, starts=-30, more=more) as issued:
+        status, said = enroll(machine, "4711", CANARY)
+        assert status == 0 and "CN=core.example" in said and "canary" not in said, said
+        assert serial(machine, "core")[0].replace(":", "").lstrip("0").lower() == f"{issued.serial_number:x}"
+    found = machine.run(["grep", "-rl", CANARY, "/var/lib/chancery", "/var/log/journal", "/run/log/journal", "/etc"], check=False)
+    assert found.stdout == ""
+
+
+def test_with_certificate(machine, root, request_of_router):
+    """A cr, which keyd signs."""
+    before = serial(machine, "core")
+    with server(machine, root, request_of_router, secret=False, starts=-30):
+        status, said = enroll(machine)
+        assert status == 0, said
+    assert serial(machine, "core") != before
+
+
+def test_pending_survives(machine, root, request_of_router):
+    """kill -9 while the CA decides: the transaction is gone, and begins anew."""
+    before = serial(machine, "core")
+    with server(machine, root, request_of_router, secret=False, starts=-30, more="-poll_count 9 -check_after 3600"):
+        status, said = enroll(machine)
+        assert status == 0 and "has not decided" in said, said
+        now = int(machine.output(["date", "+%s"]))
+        assert state(machine, "core")["state"] == "renewing" and state(machine, "core")["next-attempt"] > now + 1800
+        machine.kill("enrolld", 9)
+        machine.wait_daemons()
+        assert state(machine, "core")["state"] == "renewing" and serial(machine, "core") == before
+    with server(machine, root, request_of_router, secret=False, starts=-30):
+        make_due(machine)
+        wait_for(lambda: serial(machine, "core") not in ([], before), "the poll")
+    assert state(machine, "core")["state"] == "enrolled"
+
+
+def make_due(machine):
+    machine.run(["systemctl", "stop", "chancery-enrolld"])
+    machine.run(["sh", "-c", "sed -i 's/\"next\":[0-9]*/\"next\":1/' /var/lib/chancery/enrolld/*.json"])
+    machine.run(["systemctl", "start", "chancery-enrolld"])
+    machine.wait_daemons()
+
+
+def test_renewal(machine, root, request_of_router):
+    """A kur, signed with the certificate that is there. The server hands out no other than that one for it: which is no renewal. With another it refuses."""
+    before = serial(machine, "core")
+    with server(machine, root, request_of_router, secret=False, again=True):
+        configure(machine, "crypto ca trustpoint core", "auto-enroll 10")
+        wait_for(lambda: "it is the one that is there already" in machine.journal("enrolld"), "the renewal that is none")
+    with server(machine, root, request_of_router, secret=False):
+        make_due(machine)
+        wait_for(lambda: "wrong certid" in state(machine, "core")["next-step"], "the refusal")
+    assert serial(machine, "core") == before and state(machine, "core")["state"] == "enrolled"
