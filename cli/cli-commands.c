@@ -32,6 +32,9 @@
 #define CERTIFICATES "Certificates of trustpoints"
 #define TRUSTPOOL "The pool of trusted CA certificates"
 #define FORCE "Also when many certificates would go"
+#define HOST_KEY                                                                                   \
+    "Key of the server, for sftp and scp (the configured one)",                                    \
+        "Its SHA-256 fingerprint, as ssh-keygen -l shows it"
 #define CONFIGURATION "The configuration"
 #define CHANGES "What is changed"
 #define COMMITS "Commits"
@@ -106,9 +109,9 @@ const GrammarCommand cli_commands[] = {
      HELP(CRYPTO, CA, "Revocation lists", "Fetch one, or those of a trustpoint", TRUSTPOINT,
           "http:// or ldap:// URL of the list"),
      0, ACTION(cli_crl_request, CLI_EXEC)},
-    {"crypto ca trustpool diff url <url:url(1-800)>",
+    {"crypto ca trustpool diff url <url:url(1-800)> [host-key <fingerprint:word(1-64)>]",
      HELP(CRYPTO, CA, TRUSTPOOL, "Show what an import would change", "From a server",
-          "URL of the bundle: http, https, ftp or tftp"),
+          "URL of the bundle: http, https, ftp, tftp, sftp or scp", HOST_KEY),
      0, ACTION(cli_trustpool_diff, CLI_EXEC | CLI_JSON)},
     {"crypto ca trustpool import url clean",
      HELP(CRYPTO, CA, TRUSTPOOL, "Replace the downloaded certificates", "From a server",
@@ -118,9 +121,10 @@ const GrammarCommand cli_commands[] = {
      HELP(CRYPTO, CA, TRUSTPOOL, "Replace the downloaded certificates", "From what is pasted",
           FORCE),
      0, ACTION(cli_trustpool_import_terminal, CLI_EXEC)},
-    {"crypto ca trustpool import url <url:url(1-800)> [force]",
+    {"crypto ca trustpool import url <url:url(1-800)> [host-key <fingerprint:word(1-64)>] [force]",
      HELP(CRYPTO, CA, TRUSTPOOL, "Replace the downloaded certificates", "From a server",
-          "URL of the bundle: http, https, ftp, tftp, or file for one of your own", FORCE),
+          "URL of the bundle: http, https, ftp, tftp, sftp, scp, or file for one of your own",
+          HOST_KEY, FORCE),
      0, ACTION(cli_trustpool_import, CLI_EXEC)},
     {"crypto key export <label:label> wrapped [algorithm "
      "<algorithm:rsa|ecdsanistp256|ecdsanistp384|ecdsanistp521|ed25519|dsa>] "

@@ -80,6 +80,7 @@ int cli_show_trustpool_policy(Cli *cli, const GrammarMatch *m)
     const CliEntry entries[] = {
         {"BundleUrl", 's', &view.url},
         {"BundleSigner", 's', &view.signer},
+        {"HostKey", 's', &view.host_key},
         {"ShrinkLimit", 'u', &view.shrink_limit},
         {"Description", 's', &view.description},
         {"WeakRefused", 'b', &weak_refused},
@@ -243,21 +244,61 @@ static const char *path_of(const char *url)
     return NULL;
 }
 
+static bool has_password(const char *url)
+{
+    return strncasecmp(url, "sftp:", STRLEN("sftp:")) == 0 ||
+           strncasecmp(url, "scp:", STRLEN("scp:")) == 0;
+}
+
+static int append_download(sd_bus_message *call, const GrammarMatch *m, const char *password)
+{
+    const char *host_key = grammar_argument(m, "fingerprint");
+    int r = sd_bus_message_append(call, "s", grammar_argument(m, "url"));
+
+    if (r >= 0 && password)
+        r = sd_bus_message_sensitive(call);
+    if (r >= 0)
+        r = sd_bus_message_open_container(call, 'a', "{sv}");
+    if (r >= 0 && grammar_has(m, "force"))
+        r = sd_bus_message_append(call, "{sv}", "force", "b", 1);
+    if (r >= 0 && host_key)
+        r = sd_bus_message_append(call, "{sv}", "host-key", "s", host_key);
+    if (r >= 0 && password)
+        r = sd_bus_message_append(call, "{sv}", "password", "s", password);
+    return r < 0 ? r : sd_bus_message_close_container(call);
+}
+
+/* A call of Import or Diff for a URL, with the password that its server asks for. */
+static int new_download(Cli *cli, const GrammarMatch *m, const char *member, sd_bus_message **ret)
+{
+    _cleanup_message_ sd_bus_message *call = NULL;
+    char *password = NULL;
+    int r = cli_new_call(cli, TRUSTPOOL_NAME, TRUSTPOOL_PATH, TRUSTPOOL_NAME, member, &call);
+
+    if (r >= 0 && has_password(grammar_argument(m, "url")))
+        r = cli_ask_secret(cli, "Password: ", &password);
+    if (r < 0)
+        return r;
+    r = append_download(call, m, password);
+    cli_secret_free(password);
+    if (r < 0)
+        return cli_error(cli, r, "The call cannot be made: %s", strerror(-r));
+    *ret = TAKE_PTR(call);
+    return 0;
+}
+
 int cli_trustpool_import(Cli *cli, const GrammarMatch *m)
 {
     const char *url = grammar_argument(m, "url"), *path = path_of(url);
     _cleanup_message_ sd_bus_message *call = NULL;
     int r;
 
+    if (path && grammar_argument(m, "fingerprint"))
+        return cli_error(cli, EINVAL, "Only sftp and scp have a host key.");
     if (path)
         return import_file(cli, m, url, path);
-    r = cli_new_call(cli, TRUSTPOOL_NAME, TRUSTPOOL_PATH, TRUSTPOOL_NAME, "Import", &call);
-    if (r < 0)
-        return r;
-    r = sd_bus_message_append(call, "sa{sv}", url, 1, "force", "b", grammar_has(m, "force"));
-    if (r < 0)
-        return cli_error(cli, r, "The call cannot be made: %s", strerror(-r));
-    return run_import(cli, call);
+    r = new_download(cli, m, "Import", &call);
+    return r < 0 ? r : run_import(cli, call);
 }
 
 /* --- Diff and verification -------------------------------------------------------------------- */
@@ -273,13 +314,10 @@ int cli_trustpool_diff(Cli *cli, const GrammarMatch *m)
                                 {"changes", 'u', &n},
                                 {"report", 's', &report},
                                 {0}};
-    int r = cli_new_call(cli, TRUSTPOOL_NAME, TRUSTPOOL_PATH, TRUSTPOOL_NAME, "Diff", &call);
+    int r = new_download(cli, m, "Diff", &call);
 
     if (r < 0)
         return r;
-    r = sd_bus_message_append(call, "sa{sv}", grammar_argument(m, "url"), 0);
-    if (r < 0)
-        return cli_error(cli, r, "The call cannot be made: %s", strerror(-r));
     r = cli_job_run(cli, call, &result);
     if (r < 0)
         return r;

@@ -430,6 +430,7 @@ void render_pool_policy(FILE *f, const PoolPolicyView *view)
         utc_field(f, "Trustpool CA certificates will expire ", view->earliest_expiry);
     given_field(f, "CA Bundle Location: ", view->url);
     given_field(f, "CA Bundle Signer: ", view->signer);
+    given_field(f, "CA Bundle Host Key: ", view->host_key);
     fprintf(f, "CA Bundle Shrink Limit: %" PRIu32 "%%\n", view->shrink_limit);
     fprintf(f, "RSA Keys of 1024 Bits or Less: %s\n", view->weak_refused ? "refused" : "accepted");
     fprintf(f, "Revocation: %s\n", view->crl_optional ? "CRL optional" : "CRL required");
@@ -473,6 +474,7 @@ json_object *render_pool_policy_json(const PoolPolicyView *view)
 
     json_add_string(o, "cabundle-url", view->url);
     json_add_string(o, "cabundle-signer", view->signer);
+    json_add_string(o, "cabundle-host-key", view->host_key);
     json_object_object_add(o, "cabundle-shrink-limit", json_object_new_int64(view->shrink_limit));
     json_object_object_add(o, "rsa-1024-disable", json_object_new_boolean(view->weak_refused));
     json_object_object_add(o, "crl-optional", json_object_new_boolean(view->crl_optional));

@@ -12,9 +12,9 @@
  *
  * Request: "url", "size-max", "timeout-seconds", and where needed "body" with "content-type",
  * "trust-anchors", "unverified": true (https without them), "credentials", "client-certificate",
- * "probe" and "etag". Reply: "status", "body", and "content-type", "etag" and "retry-after"
- * (seconds) when the server sent them; or "error" (invalid, unreachable, too-large, failed) and
- * "message". */
+ * "probe", "etag" and "host-key". Reply: "status", "body", and "content-type", "etag" and
+ * "retry-after" (seconds) when the server sent them; or "error" (invalid, unreachable, too-large,
+ * failed) and "message". */
 #pragma once
 
 #include <json-c/json.h>
@@ -33,18 +33,22 @@
 #define FETCH_CREDENTIALS_MAX 1024U
 #define FETCH_CERTIFICATES_MAX (256U << 10)
 #define FETCH_RETRY_AFTER_MAX 86400U
+#define FETCH_PASSWORD_MAX 256U
+#define FETCH_HOST_KEY_PREFIX "SHA256:" /* and 43 digits of base64, as OpenSSH writes it */
+#define FETCH_HOST_KEY_SIZE 51U
 #define FETCH_TIMEOUT_MIN 5U
 #define FETCH_TIMEOUT_MAX 300U
 
 typedef struct FetchRequest {
-    const char *url;  /* http:// or https://; for a GET also ftp:// (as anonymous),
-                         tftp:// or ldap:// */
+    const char *url; /* http:// or https://; for a GET also ftp:// (as anonymous), tftp://, ldap://,
+                        and with a user before the host sftp:// or scp:// */
     const void *body; /* POST when there is one, else GET */
     size_t body_size;
     const char *content_type;  /* of the body */
     const char *trust_anchors; /* PEM; needed for https */
     bool unverified;           /* https without them: whoever answers is believed nothing */
-    const char *user;     /* for HTTP authentication, when the server asks for it; may be NULL */
+    const char *user;     /* for HTTP authentication, when the server asks for it; may be NULL; with
+                             sftp and scp the one of the URL */
     const char *password; /* the same; wiped by the caller */
     const char *client_certificates; /* PEM, the client's own first; NULL: none is shown */
     int client_key;                  /* the channel of keyd that signs for it */
@@ -55,6 +59,7 @@ typedef struct FetchRequest {
                    trust anchors are needed */
     const char *etag; /* of what the caller has: status 304 and no body when it is still that; http
                          and https only; may be NULL */
+    const char *host_key; /* fingerprint; for sftp and scp only, and needed for them */
 } FetchRequest;
 
 typedef struct FetchReply {
@@ -81,8 +86,10 @@ int fetch_exchange(int fd, const FetchRequest *request, int cancel_fd, FetchRepl
  * no user or password. Returns 0, or -EINVAL with *ret_reason (static): "the URL ..." and how it is
  * wrong. */
 int fetch_url_check(const char *url, const char **ret_reason);
-/* The same for a file that is only read: ftp and tftp too. */
+/* The same for a file that is only read: ftp and tftp too, and sftp and scp, which have a user. */
 int fetch_url_check_file(const char *url, const char **ret_reason);
+/* The same where nobody is there to enter a password: without sftp and scp. */
+int fetch_url_check_unattended(const char *url, const char **ret_reason);
 /* The same for where CRLs come from: http or ldap. */
 int fetch_url_check_crl(const char *url, const char **ret_reason);
 /* Does the network worker take it? One of those above. */
@@ -90,6 +97,10 @@ int fetch_url_check_any(const char *url, const char **ret_reason);
 /* Is its scheme http or https? */
 bool fetch_url_is_http(const char *url);
 bool fetch_url_is_https(const char *url); /* needs trust anchors */
+bool fetch_url_is_ssh(const char *url);   /* needs a host key and a password */
+/* The user before the host of a URL of sftp or scp. NULL: no memory. */
+char *fetch_url_user(const char *url);
+bool fetch_host_key_is_valid(const char *text);
 /* May it stand in a header as the name of a version? Printable ASCII, 1 to FETCH_ETAG_MAX
  * characters. */
 bool fetch_etag_is_valid(const char *text);

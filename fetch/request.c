@@ -12,6 +12,7 @@ Request *request_free(Request *request)
         free(request->content_type);
         free(request->etag);
         free(request->trust_anchors);
+        free(request->host_key);
         if (request->credentials)
             explicit_bzero(request->credentials, request->credentials_size);
         free(request->credentials);
@@ -89,6 +90,21 @@ static int parse_etag(json_object *o, Request *request, const char **ret_reason)
     return request->etag ? 0 : -ENOMEM;
 }
 
+static int parse_host_key(json_object *o, Request *request, const char **ret_reason)
+{
+    const char *text;
+    int r = json_get_string(o, "host-key", &text);
+
+    if (r == -ENOENT)
+        return 0;
+    if (r < 0 || !fetch_host_key_is_valid(text) || !fetch_url_is_ssh(request->url))
+        return refuse(ret_reason,
+                      "\"host-key\" is no SHA-256 fingerprint, or the URL is not one of "
+                      "sftp or scp");
+    request->host_key = strdup(text);
+    return request->host_key ? 0 : -ENOMEM;
+}
+
 /* True or absent. */
 static int parse_flag(json_object *o, const char *name, bool *ret)
 {
@@ -160,19 +176,36 @@ static int check_https(const Request *request, const Attached *has, const char *
         return refuse(ret_reason, "https needs trust anchors");
     if (request->probe && !https)
         return refuse(ret_reason, "only https servers show a certificate");
-    if (!https && (request->unverified || has->credentials || has->certificate))
+    if (!https && (request->unverified || has->certificate ||
+                   (has->credentials && !fetch_url_is_ssh(request->url))))
         return refuse(ret_reason, "only https has a server to verify, and clients with secrets");
     if (request->unverified && (has->anchors || has->body || has->credentials || has->certificate))
         return refuse(ret_reason, "a server that is not verified is sent nothing");
     return 0;
 }
 
+/* The URL names the user; nobody else logs in. */
+static int check_ssh(const Request *request, const Attached *has, const char **ret_reason)
+{
+    _cleanup_free_ char *user = NULL;
+
+    if (!fetch_url_is_ssh(request->url))
+        return 0;
+    user = fetch_url_user(request->url);
+    if (!request->host_key || !has->credentials || !user || !streq(request->credentials, user))
+        return refuse(ret_reason, "sftp and scp need the fingerprint of the host key, and the "
+                                  "password of the user in the URL");
+    return 0;
+}
+
 int request_parse(json_object *o, const int *fds, size_t n_fds, Request **ret,
                   const char **ret_reason)
 {
-    static const char *const members[] = {
-        "url",  "size-max", "timeout-seconds", "body",        "content-type",       "trust-anchors",
-        "etag", "probe",    "unverified",      "credentials", "client-certificate", NULL};
+    static const char *const members[] = {"url",        "size-max",     "timeout-seconds",
+                                          "body",       "content-type", "trust-anchors",
+                                          "host-key",   "etag",         "probe",
+                                          "unverified", "credentials",  "client-certificate",
+                                          NULL};
     _cleanup_(request_freep) Request *request = calloc(1, sizeof *request);
     Attached has;
     int r;
@@ -199,10 +232,12 @@ int request_parse(json_object *o, const int *fds, size_t n_fds, Request **ret,
     if (r >= 0)
         r = parse_etag(o, request, ret_reason);
     if (r >= 0)
+        r = parse_host_key(o, request, ret_reason);
+    if (r >= 0)
         r = read_descriptors(fds, &has, request, ret_reason);
     if (r < 0)
         return r;
-    if (check_https(request, &has, ret_reason) < 0)
+    if (check_https(request, &has, ret_reason) < 0 || check_ssh(request, &has, ret_reason) < 0)
         return -EINVAL;
     if (has.body && !fetch_url_is_http(request->url))
         return refuse(ret_reason, "only http and https have a body to send");

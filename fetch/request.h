@@ -16,6 +16,7 @@ typedef struct Request {
     size_t trust_anchors_size;
     bool probe;
     bool unverified;
+    char *host_key;    /* of a server for sftp or scp */
     char *credentials; /* user, a zero byte, password, a zero byte; wiped */
     size_t credentials_size;
     void *certificates; /* PEM; NULL: the client shows none */

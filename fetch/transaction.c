@@ -12,6 +12,7 @@
 #include "atomic-file.h"
 #include "client-key.h"
 #include "memfd.h"
+#include "ssh.h"
 
 #define CONNECT_TIMEOUT_SECONDS 30U
 /* Slower than that over this time is no progress but somebody who keeps us waiting. */
@@ -29,6 +30,7 @@ DEFINE_TRIVIAL_CLEANUP_FUNC(HeaderList *, curl_slist_free_all);
 typedef struct Transaction {
     const Request *request;
     DerSpan anchors;
+    SshCheck ssh;
     int client_fd;
     int body_fd;
     size_t received;
@@ -132,11 +134,16 @@ static bool is_directory(const char *url)
     return strncasecmp(url, "ldap:", STRLEN("ldap:")) == 0;
 }
 
+/* By their own, so that a libcurl without one of them does all the others. */
+static const char *protocols_of(const char *url)
+{
+    return is_directory(url) ? "ldap" : fetch_url_is_ssh(url) ? "sftp,scp" : "http,https,ftp,tftp";
+}
+
 static int set_protocol(CURL *curl, Transaction *t)
 {
     SET(CURLOPT_URL, t->request->url);
-    /* By its own, so that a libcurl without one of them does all the others. */
-    SET(CURLOPT_PROTOCOLS_STR, is_directory(t->request->url) ? "ldap" : "http,https,ftp,tftp");
+    SET(CURLOPT_PROTOCOLS_STR, protocols_of(t->request->url));
     SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     SET(CURLOPT_HTTP09_ALLOWED, 0L);
     SET(CURLOPT_FOLLOWLOCATION, 0L);
@@ -197,7 +204,7 @@ static int set_tls(CURL *curl, Transaction *t)
     return 0;
 }
 
-/* Only when the server asks for them, and as it asks. */
+/* With HTTP only when the server asks for them, and as it asks. */
 static int set_credentials(CURL *curl, Transaction *t)
 {
     const char *user = t->request->credentials;
@@ -296,6 +303,11 @@ static int explain_failure(Transaction *t, CURLcode code, Reply *reply)
     if (t->address_refused)
         return reply_error(reply, "unreachable",
                            "The server's address is link-local, multicast or unspecified: refused");
+    if (t->ssh.refused)
+        return reply_error(
+            reply, "unreachable",
+            "The server's host key is %s, which is not the one that is known: refused",
+            t->ssh.presented);
     return reply_error(reply, "unreachable", "%s", text);
 }
 
@@ -412,6 +424,8 @@ static int run(CURL *curl, Transaction *t, Reply *reply)
     if (r >= 0)
         r = set_credentials(curl, t);
     if (r >= 0)
+        r = ssh_prepare(curl, &t->ssh);
+    if (r >= 0)
         r = set_body(curl, t, &headers);
     if (r >= 0)
         r = set_etag(t, &headers);
@@ -430,6 +444,7 @@ int transaction_run(const Request *request, int client_fd, Reply *ret)
     _cleanup_close_ int body_fd = memfd_new("fetch-reply");
     Transaction t = {.request = request,
                      .anchors = {request->trust_anchors, request->trust_anchors_size},
+                     .ssh = {.request = request},
                      .client_fd = client_fd,
                      .body_fd = body_fd};
     Reply reply = {.body_fd = -EBADF};

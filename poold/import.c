@@ -22,8 +22,9 @@ typedef struct Import {
     void *data;
     size_t size;
     char *signer;
-    AuthorityList *known;        /* parsed already */
-    const AuthorityList *active; /* before the import */
+    char *host_key, *user, *password; /* of sftp and scp */
+    AuthorityList *known;             /* parsed already */
+    const AuthorityList *active;      /* before the import */
     size_t n_before;
     unsigned shrink_limit;
     bool downloads, force, refuse_weak;
@@ -48,6 +49,11 @@ static void import_free(void *userdata)
     pool_free(import->pool);
     free(import->data);
     free(import->signer);
+    free(import->host_key);
+    free(import->user);
+    if (import->password)
+        explicit_bzero(import->password, strlen(import->password));
+    free(import->password);
     free(import->rejections);
     free(import->report);
     free(import);
@@ -63,6 +69,9 @@ static int download(Job *job, Import *import, FetchReply *reply)
         .size_max = BUNDLE_SIZE_MAX,
         .timeout_seconds = DOWNLOAD_SECONDS,
         .etag = import->newer_only ? import->origin.etag : NULL,
+        .host_key = import->host_key,
+        .user = import->user,
+        .password = import->password,
     };
     size_t size;
     int r;
@@ -289,6 +298,12 @@ static int import_fill(Import *import, const Poold *poold, const ImportOrder *or
     import->signer = policy->signer ? strdup(policy->signer) : NULL;
     import->data = order->data ? malloc(order->size + 1) : NULL;
     import->known = authority_list_new();
+    import->host_key = order->host_key ? strdup(order->host_key) : NULL;
+    import->password = order->password ? strdup(order->password) : NULL;
+    import->user = order->password ? fetch_url_user(order->url) : NULL;
+    if ((order->host_key && !import->host_key) ||
+        (order->password && (!import->password || !import->user)))
+        return -ENOMEM;
     if (!import->origin.url || (policy->signer && !import->signer) ||
         (order->data && !import->data) || !import->known)
         return -ENOMEM;

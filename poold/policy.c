@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The configuration section "trustpool", all of it optional: {"rsa-1024-disable": true, "policy":
  * {"description": text, "cabundle-url": URL, "cabundle-signer": fingerprint,
- * "cabundle-shrink-limit": per cent, "crl-optional": true}}. */
+ * "cabundle-host-key": fingerprint, "cabundle-shrink-limit": per cent, "crl-optional": true}}. */
 #include "policy.h"
 
 #include <ctype.h>
@@ -20,7 +20,7 @@ int poold_check_url(const char *url, const char **ret_reason)
         *ret_reason = "the URL is longer than 800 characters";
         return -EINVAL;
     }
-    return fetch_url_check_file(url, ret_reason);
+    return fetch_url_check_unattended(url, ret_reason);
 }
 
 Policy *policy_free(Policy *policy)
@@ -28,6 +28,7 @@ Policy *policy_free(Policy *policy)
     if (policy) {
         free(policy->url);
         free(policy->signer);
+        free(policy->host_key);
         free(policy->description);
         free(policy);
     }
@@ -110,14 +111,25 @@ static int read_cabundle(json_object *o, Policy *policy, ConfigProblems *problem
     if (r > 0 && !take_fingerprint(policy->signer))
         r = problem(problems, LINE_POLICY " cabundle signer",
                     "a SHA-256 fingerprint has 64 hex digits");
+    if (r >= 0)
+        r = get_text(o, "cabundle-host-key", LINE_POLICY " cabundle host-key", &policy->host_key,
+                     problems);
+    if (r > 0 && !fetch_host_key_is_valid(policy->host_key))
+        r = problem(problems, LINE_POLICY " cabundle host-key",
+                    "the fingerprint of a host key is SHA256: and 43 characters, as ssh-keygen -l "
+                    "shows it");
     return r < 0 ? r : read_shrink_limit(o, policy, problems);
 }
 
 static int read_policy(json_object *o, Policy *policy, ConfigProblems *problems)
 {
-    static const char *const members[] = {"cabundle-url",          "cabundle-signer",
-                                          "cabundle-shrink-limit", "crl-optional",
-                                          "description",           NULL};
+    static const char *const members[] = {"cabundle-url",
+                                          "cabundle-signer",
+                                          "cabundle-host-key",
+                                          "cabundle-shrink-limit",
+                                          "crl-optional",
+                                          "description",
+                                          NULL};
     int r;
 
     if (json_only_members(o, members) < 0)

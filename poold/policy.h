@@ -13,6 +13,7 @@
 typedef struct Policy {
     char *url;         /* where updates come from; may be NULL */
     char *signer;      /* SHA-256 fingerprint, upper-case hex; NULL: bundles need not be signed */
+    char *host_key;    /* of a server for sftp and scp; may be NULL */
     char *description; /* may be NULL */
     unsigned shrink_limit; /* per cent of the downloaded certificates that an import may take away
                               without force */

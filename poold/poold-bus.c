@@ -2,6 +2,7 @@
 /* org.chancery.TrustPool1. */
 #include "bundle.h"
 #include "errors.h"
+#include "fetch-client.h"
 #include "log.h"
 #include "memfd.h"
 #include "names.h"
@@ -53,18 +54,48 @@ int trust_pool1_method_list(sd_bus_message *m, void *userdata, sd_bus_error *ret
     return bus_reply_descriptor(m, fd);
 }
 
-static int import_from_url(sd_bus_message *m, Poold *poold, ImportOrder *order,
-                           const BusOption *options, size_t n, sd_bus_error *reterr_error)
+static int check_url(const ImportOrder *order, const char **ret_reason)
 {
+    bool ssh = fetch_url_is_ssh(order->url);
+
+    if (strlen(order->url) > URL_MAX) {
+        *ret_reason = "the URL is longer than 800 characters";
+        return -EINVAL;
+    }
+    if (fetch_url_check_file(order->url, ret_reason) < 0)
+        return -EINVAL;
+    *ret_reason = NULL;
+    if (!ssh && (order->host_key || order->password))
+        *ret_reason = "only sftp and scp have a host key and a password";
+    else if (ssh && !order->host_key)
+        *ret_reason = "the fingerprint of the server's host key is not known";
+    else if (ssh && !fetch_host_key_is_valid(order->host_key))
+        *ret_reason =
+            "the fingerprint of a host key is SHA256: and 43 characters, as ssh-keygen -l "
+            "shows it";
+    else if (ssh && (!order->password || strlen(order->password) > FETCH_PASSWORD_MAX))
+        *ret_reason = "sftp and scp need a password, of at most 256 bytes";
+    return *ret_reason ? -EINVAL : 0;
+}
+
+/* force: NULL when it is no option. */
+static int import_from_url(sd_bus_message *m, Poold *poold, ImportOrder *order, bool *force,
+                           sd_bus_error *reterr_error)
+{
+    const BusOption options[] = {{"host-key", 's', &order->host_key, NULL},
+                                 {"password", 's', &order->password, NULL},
+                                 {"force", 'b', force, NULL}};
     const char *reason;
     int r;
 
     r = sd_bus_message_read(m, "s", &order->url);
     if (r >= 0)
-        r = bus_read_options(m, options, n, reterr_error);
+        r = bus_read_options(m, options, force ? 3 : 2, reterr_error);
     if (r < 0)
         return r;
-    if (poold_check_url(order->url, &reason) < 0)
+    if (fetch_url_is_ssh(order->url) && !order->host_key)
+        order->host_key = poold->policy->host_key;
+    if (check_url(order, &reason) < 0)
         return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
                                  "Nothing can be imported: %s", reason);
     return poold_import(poold, m, order, reterr_error);
@@ -73,16 +104,15 @@ static int import_from_url(sd_bus_message *m, Poold *poold, ImportOrder *order,
 int trust_pool1_method_import(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
 {
     ImportOrder order = {0};
-    const BusOption options[] = {{"force", 'b', &order.force, NULL}};
 
-    return import_from_url(m, userdata, &order, options, ELEMENTSOF(options), reterr_error);
+    return import_from_url(m, userdata, &order, &order.force, reterr_error);
 }
 
 int trust_pool1_method_diff(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
 {
     ImportOrder order = {.force = true, .try_only = true};
 
-    return import_from_url(m, userdata, &order, NULL, 0, reterr_error);
+    return import_from_url(m, userdata, &order, NULL, reterr_error);
 }
 
 /* What stands in the journal and in the state file about data that came over the bus. */
@@ -255,6 +285,7 @@ GETTER(active, "u", (uint32_t)pool_active(poold->pool))
 GETTER(earliest_expiry, "x", pool_earliest_expiry(poold->pool))
 GETTER(bundle_url, "s", poold->policy->url ?: "")
 GETTER(bundle_signer, "s", poold->policy->signer ?: "")
+GETTER(host_key, "s", poold->policy->host_key ?: "")
 GETTER(shrink_limit, "u", (uint32_t)poold->policy->shrink_limit)
 GETTER(crl_optional, "b", poold->policy->crl_optional)
 GETTER(weak_refused, "b", poold->policy->refuse_weak)

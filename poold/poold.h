@@ -66,7 +66,9 @@ typedef struct ImportOrder {
     const char *url;  /* where from; of data: what is said about it */
     const void *data; /* NULL: download it */
     size_t size;
-    bool force;      /* also when many certificates would go */
+    const char *host_key; /* of sftp and scp, which need both */
+    const char *password; /* the copy is wiped */
+    bool force;           /* also when many certificates would go */
     bool newer_only; /* nothing to be done when the server still has the version that we have */
     bool try_only;   /* the result says what would change */
 } ImportOrder;
@@ -90,5 +92,5 @@ int poold_verify(Poold *poold, sd_bus_message *m, const VerifyOrder *order,
 /* Registers the bus objects. */
 int poold_bus_init(Poold *poold);
 extern const ConfigSection poold_config_sections[];
-/* Is it a URL that a bundle can be fetched from? -EINVAL with *ret_reason (static). */
+/* Is it a URL that a bundle can be fetched from by itself? -EINVAL with *ret_reason (static). */
 int poold_check_url(const char *url, const char **ret_reason);

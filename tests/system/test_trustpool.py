@@ -317,6 +317,58 @@ def test_ftp_and_tftp(pool, certificates):
         pool.run(["systemctl", "stop", f"test-{scheme}"])
 
 
+SSHD = ["/usr/sbin/sshd", "-D", "-f", "/dev/null", "-h", "/root/host_key", "-p", "2222", "-o", "ListenAddress=127.0.0.1", "-o", "UsePAM=no", "-o", "PidFile=none",
+        "-o", "Subsystem=sftp internal-sftp"]
+PASSWORD = "a secret%1"
+
+
+def test_sftp_and_scp(pool, certificates):
+    """By OpenSSH: a host key that is not the one that was named gets no password, and a wrong password no bundle."""
+    pool.run(["useradd", "--create-home", "--shell", "/bin/sh", "bundles"])
+    pool.run(["chpasswd"], stdin=f"bundles:{PASSWORD}\n")
+    pool.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "/root/host_key"])
+    right = pool.output(["ssh-keygen", "-l", "-f", "/root/host_key.pub"]).split()[1]
+    wrong = "SHA256:" + "A" * 43
+    pool.run(["chmod", "-R", "a+rX", FOLDER])
+    pool.run(["systemd-run", "--quiet", "--unit=test-sshd", *SSHD])
+    import_bundle(pool, f"{pool.pool_url}/one.pem force")
+    before = state_of(pool)
+
+    def command(words, password=PASSWORD):
+        result = pool.chancery(f"crypto ca trustpool {words}", check=False, stdin=password + "\n")
+        assert PASSWORD not in result.stdout + result.stderr
+        return rendered(result.stdout + result.stderr)
+
+    url = f"sftp://bundles@127.0.0.1:2222{FOLDER}/both.p7b"
+    wait_for(lambda: f"host key is {right}, which is not the one that is known: refused" in command(f"import url {url} host-key {wrong}"), "sshd")
+    assert "host key is not known" in command(f"import url {url}")
+    assert "as ssh-keygen -l shows it" in command(f"import url {url} host-key {right[:-1]}")
+    assert "Authentication failure" in command(f"import url {url} host-key {right}", "wrong")
+    assert "No such file" in command(f"import url {url}x host-key {right}")
+    assert "no user before the host" in command(f"import url {url.replace('bundles@', '')} host-key {right}")
+    assert "holds a password" in command(f"import url {url.replace('bundles', 'bundles:x')} host-key {right}")
+    assert "larger than 48 MiB" in command(f"import url sftp://bundles@127.0.0.1:2222{FOLDER}/large host-key {right}")
+    assert "only sftp and scp" in command(f"import url {pool.pool_url}/one.pem host-key {right}")
+    assert state_of(pool) == before
+    assert "2 certificates in the bundle" in command(f"diff url {url} host-key {right}")
+    assert "2 certificates imported" in command(f"import url {url} host-key {right}")
+    assert has(pool, certificates["two"])
+    # The configured one counts where none is named. Nobody could enter a password when the pool renews itself.
+    configured(pool, "crypto ca trustpool policy", f"cabundle host-key {right}", "exit")
+    assert "1 certificate imported" in command(f"import url scp://bundles@127.0.0.1:2222{FOLDER}/one.pem force")
+    assert f"CA Bundle Host Key: {right}" in rendered(pool.chancery("show crypto ca trustpool policy").stdout)
+    with pool.console(ADMIN) as console:
+        console.prompt()
+        for line in ("configure", "crypto ca trustpool policy", f"cabundle url {url}", "exit"):
+            console.command(line)
+        assert "Failed to commit" in console.command("commit")
+        assert "somebody has to be there to enter the password" in rendered(console.command("show configuration failed"))
+        console.command("end", [(r"\[cancel\]: ?", "no")])
+    configured(pool, "no crypto ca trustpool policy")
+    assert PASSWORD not in pool.output(["journalctl", "--boot", "--no-pager", "--output=verbose"])
+    pool.run(["systemctl", "stop", "test-sshd"])
+
+
 NGINX = """pid /run/test-nginx.pid; daemon off; error_log stderr;
 events {{}} http {{ access_log /srv/nginx.log; server {{ listen 127.0.0.1:8081; root {folder}; }} }}"""
 

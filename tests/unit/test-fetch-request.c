@@ -11,6 +11,7 @@
 #include "memfd.h"
 #include "request.h"
 
+#define HOST_KEY "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 #define LIMITS "\"size-max\":1024,\"timeout-seconds\":5"
 
 static int parse(const char *text, const int *fds, size_t n_fds, Request **ret)
@@ -35,6 +36,12 @@ static void test_refused(void **state)
         "{\"url\":\"\"," LIMITS "}",
         "{\"url\":\"file:///etc/passwd\"," LIMITS "}",
         "{\"url\":\"scp://host/\"," LIMITS "}",
+        "{\"url\":\"scp://user@host/\"," LIMITS "}",
+        "{\"url\":\"scp://user@host/\"," LIMITS ",\"host-key\":\"" HOST_KEY "\"}",
+        "{\"url\":\"scp://user@host/\"," LIMITS ",\"host-key\":\"SHA256:\"}",
+        "{\"url\":\"scp://user@host/\"," LIMITS ",\"host-key\":7}",
+        "{\"url\":\"scp://user@host/\"," LIMITS ",\"credentials\":true}",
+        "{\"url\":\"http://host/\"," LIMITS ",\"host-key\":\"" HOST_KEY "\"}",
         "{\"url\":\"ftp://user@host/\"," LIMITS "}",
         "{\"url\":\"ftp://host/\"," LIMITS ",\"etag\":\"x\"}",
         "{\"url\":\"http://host/\"," LIMITS ",\"etag\":\"\"}",
@@ -139,6 +146,25 @@ static void test_taken(void **state)
     assert_null(request->trust_anchors);
 }
 
+/* Who logs in is the user of the URL, on the server with that key. */
+static void test_ssh(void **state)
+{
+#define SFTP "{\"url\":\"sftp://user@host/\"," LIMITS
+    _cleanup_close_ int other = memfd_new_sealed("test", "use\0secret", 10),
+                        user = memfd_new_sealed("test", "user\0secret", 11);
+    static const char whole[] = SFTP ",\"host-key\":\"" HOST_KEY "\",\"credentials\":true}";
+    _cleanup_(request_freep) Request *request = NULL;
+
+    assert_int_equal(parse(SFTP ",\"credentials\":true}", &user, 1, &request), -EINVAL);
+    assert_int_equal(parse(whole, &other, 1, &request), -EINVAL);
+    assert_int_equal(
+        parse("{\"url\":\"ftp://host/\"," LIMITS ",\"credentials\":true}", &user, 1, &request),
+        -EINVAL);
+    assert_int_equal(parse(whole, &user, 1, &request), 0);
+    assert_string_equal(request->host_key, HOST_KEY);
+    assert_memory_equal(request->credentials, "user\0secret", 11);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -146,6 +172,7 @@ int main(void)
         cmocka_unit_test(test_descriptors_refused),
         cmocka_unit_test(test_content_type_refused),
         cmocka_unit_test(test_taken),
+        cmocka_unit_test(test_ssh),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
