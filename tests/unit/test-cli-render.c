@@ -223,6 +223,7 @@ static void test_trustpool_policy(void **state)
               "Trustpool CA certificates will expire [UTC] Mon May 14 20:25:42 2029\n"
               "CA Bundle Location: http://host/b.p7b\n"
               "CA Bundle Signer: not configured\n"
+              "CA Bundle Host Key: not configured\n"
               "CA Bundle Shrink Limit: 50%\n"
               "RSA Keys of 1024 Bits or Less: accepted\n"
               "Revocation: CRL required\n"
