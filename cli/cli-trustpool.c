@@ -75,24 +75,17 @@ int cli_show_trustpool_policy(Cli *cli, const GrammarMatch *m)
 {
     _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
     _cleanup_message_ sd_bus_message *reply = NULL;
-    int weak_refused = 0, crl_optional = 0;
+    int weak_refused = 0, crl_optional = 0, system_export = 0;
     PoolPolicyView view = {.url = ""};
     const CliEntry entries[] = {
-        {"BundleUrl", 's', &view.url},
-        {"BundleSigner", 's', &view.signer},
-        {"HostKey", 's', &view.host_key},
-        {"ShrinkLimit", 'u', &view.shrink_limit},
-        {"Description", 's', &view.description},
-        {"WeakRefused", 'b', &weak_refused},
-        {"CrlOptional", 'b', &crl_optional},
-        {"Source", 's', &view.source},
-        {"Imported", 'x', &view.imported},
-        {"NextUpdate", 'x', &view.next_update},
-        {"EarliestExpiry", 'x', &view.earliest_expiry},
-        {"BuiltIn", 'u', &view.built_in},
-        {"Downloaded", 'u', &view.downloaded},
-        {"Active", 'u', &view.active},
-        {0},
+        {"BundleUrl", 's', &view.url},           {"BundleSigner", 's', &view.signer},
+        {"HostKey", 's', &view.host_key},        {"ShrinkLimit", 'u', &view.shrink_limit},
+        {"Description", 's', &view.description}, {"WeakRefused", 'b', &weak_refused},
+        {"CrlOptional", 'b', &crl_optional},     {"SystemExport", 'b', &system_export},
+        {"Source", 's', &view.source},           {"Imported", 'x', &view.imported},
+        {"NextUpdate", 'x', &view.next_update},  {"EarliestExpiry", 'x', &view.earliest_expiry},
+        {"BuiltIn", 'u', &view.built_in},        {"Downloaded", 'u', &view.downloaded},
+        {"Active", 'u', &view.active},           {0},
     };
     int r = cli_get_properties(cli, TRUSTPOOL_NAME, TRUSTPOOL_PATH, TRUSTPOOL_NAME, entries, &error,
                                &reply);
@@ -101,6 +94,7 @@ int cli_show_trustpool_policy(Cli *cli, const GrammarMatch *m)
         return cli_bus_error(cli, &error, r);
     view.weak_refused = weak_refused;
     view.crl_optional = crl_optional;
+    view.system_export = system_export;
     if (cli->json)
         return cli_print_json(cli, render_pool_policy_json(&view));
     render_pool_policy(cli->out, &view);

@@ -83,7 +83,7 @@ typedef struct PoolPolicyView {
     const char *url, *signer, *host_key, *description, *source;
     uint32_t shrink_limit, built_in, downloaded, active;
     int64_t imported, earliest_expiry, next_update;
-    bool weak_refused, crl_optional;
+    bool weak_refused, crl_optional, system_export;
 } PoolPolicyView;
 void render_pool_policy(FILE *f, const PoolPolicyView *view);
 json_object *render_pool_policy_json(const PoolPolicyView *view);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The configuration section "trustpool", all of it optional: {"rsa-1024-disable": true, "policy":
  * {"description": text, "cabundle-url": URL, "cabundle-signer": fingerprint,
- * "cabundle-host-key": fingerprint, "cabundle-shrink-limit": per cent, "crl-optional": true}}. */
+ * "cabundle-host-key": fingerprint, "cabundle-shrink-limit": per cent, "crl-optional": true,
+ * "export-system": true}}. */
 #include "policy.h"
 
 #include <ctype.h>
@@ -10,6 +11,7 @@
 #include "json-util.h"
 #include "names.h"
 #include "poold.h"
+#include "system-trust.h"
 
 #define LINE_POLICY "crypto ca trustpool policy"
 #define FINGERPRINT_LENGTH 64U
@@ -123,13 +125,9 @@ static int read_cabundle(json_object *o, Policy *policy, ConfigProblems *problem
 
 static int read_policy(json_object *o, Policy *policy, ConfigProblems *problems)
 {
-    static const char *const members[] = {"cabundle-url",
-                                          "cabundle-signer",
-                                          "cabundle-host-key",
-                                          "cabundle-shrink-limit",
-                                          "crl-optional",
-                                          "description",
-                                          NULL};
+    static const char *const members[] = {
+        "cabundle-url", "cabundle-signer", "cabundle-host-key", "cabundle-shrink-limit",
+        "crl-optional", "export-system",   "description",       NULL};
     int r;
 
     if (json_only_members(o, members) < 0)
@@ -137,6 +135,12 @@ static int read_policy(json_object *o, Policy *policy, ConfigProblems *problems)
     r = json_get_bool(o, "crl-optional", &policy->crl_optional);
     if (r < 0 && r != -ENOENT)
         return problem(problems, LINE_POLICY " crl optional", "it is not true");
+    r = json_get_bool(o, "export-system", &policy->export_system);
+    if (r < 0 && r != -ENOENT)
+        return problem(problems, LINE_POLICY " export system", "it is not true");
+    if (policy->export_system && problems && access(SYSTEM_TRUST_TOOL, X_OK) < 0)
+        return problem(problems, LINE_POLICY " export system",
+                       "this system has no " SYSTEM_TRUST_TOOL);
     r = get_text(o, "description", LINE_POLICY " description", &policy->description, problems);
     if (r > 0 && !is_description(policy->description))
         r = problem(problems, LINE_POLICY " description",

@@ -18,7 +18,8 @@ typedef struct Policy {
     unsigned shrink_limit; /* per cent of the downloaded certificates that an import may take away
                               without force */
     bool refuse_weak;
-    bool crl_optional; /* verifications go without a CRL that is not there */
+    bool export_system; /* the downloaded certificates go into the system's own list */
+    bool crl_optional;  /* verifications go without a CRL that is not there */
 } Policy;
 
 /* What holds without configuration. */

@@ -20,7 +20,9 @@
 
 /* The files that other programs read, and who writes them. */
 typedef struct Publisher {
-    int dirfd;      /* never changes after start */
+    int dirfd;                     /* never changes after start */
+    const AuthorityList *built_in; /* the same */
+    bool system;    /* atomic: the downloaded ones are to be in the system's own list */
     uint64_t drawn; /* the main loop's: the number of the newest pool to be written */
     pthread_mutex_t lock;
     uint64_t written; /* under the lock */
@@ -34,6 +36,7 @@ struct Poold {
     Pool *pool;                    /* never NULL after start */
     StoreOrigin origin;            /* of its downloaded part */
     Policy *policy;                /* never NULL after start */
+    bool in_system;                /* some of them may be in the system's list */
     Update *update;                /* never NULL after start */
     OcspCache *answers;            /* never NULL after start */
     CrlCache *crls;                /* never NULL after start */
@@ -54,6 +57,8 @@ typedef void (*publish_then_t)(void *userdata);
 void poold_publish(Poold *poold, publish_then_t then, void *userdata);
 /* In a worker: writes the files, if they have not been written with a higher number. */
 void publisher_write(Publisher *publisher, const AuthorityList *active, uint64_t number);
+/* Has the system's own list made what the file for it says. */
+void poold_restart_system_trust(Poold *poold);
 /* Says on the bus that the pool, and the files, are others now. */
 void poold_announce(Poold *poold);
 /* The pool once more, as the policy has it. */

@@ -6,13 +6,35 @@
 
 #include "atomic-file.h"
 #include "log.h"
+#include "system-trust.h"
+
+/* The system's list without those that are in it for our sake: they are downloaded ones, and go
+ * with them. */
+static int read_system_list(AuthorityList *list)
+{
+    _cleanup_(authority_list_freep) AuthorityList *all = authority_list_new(),
+                                                  *own = authority_list_new();
+    _cleanup_free_ char *name = NULL;
+    int r = all && own ? store_read_built_in(BUILT_IN_FILE, all) : -ENOMEM;
+
+    if (r < 0)
+        return r;
+    r = store_read_built_in_folder(SYSTEM_TRUST_FOLDER, own, &name);
+    if (r < 0)
+        log_warning_errno(r, "%s/%s cannot be read, ignoring: %m", SYSTEM_TRUST_FOLDER, name ?: "");
+    r = 0;
+    for (size_t i = 0; r >= 0 && i < all->n; i++)
+        if (!authority_list_find(own, all->items[i]->digest))
+            r = authority_list_append(list, all->items[i]);
+    return r;
+}
 
 static void read_built_in(AuthorityList *list)
 {
     _cleanup_free_ char *name = NULL;
     int r;
 
-    r = store_read_built_in(BUILT_IN_FILE, list);
+    r = read_system_list(list);
     if (r < 0)
         log_warning_errno(r, "The system's CA certificates in %s cannot be read, ignoring: %m",
                           BUILT_IN_FILE);
@@ -84,12 +106,14 @@ static void on_applied(void *userdata)
 
 int poold_apply(Poold *poold, Policy *policy)
 {
-    bool changes = policy->refuse_weak != poold->policy->refuse_weak;
+    bool changes = policy->refuse_weak != poold->policy->refuse_weak ||
+                   policy->export_system != poold->in_system;
     Pool *pool;
     int r;
 
     policy_free(poold->policy);
     poold->policy = policy;
+    __atomic_store_n(&poold->publisher.system, policy->export_system, __ATOMIC_RELEASE);
     if (!changes) {
         update_arm(poold->update);
         return 0;
@@ -145,6 +169,9 @@ static int poold_load(Poold *poold)
         return log_error_errno(poold->publisher.dirfd, "Failed to open the runtime directory: %m");
     (void)remove_leftovers_at(poold->publisher.dirfd);
     read_built_in(built_in);
+    poold->publisher.built_in = built_in;
+    /* What the system's list is to hold is known when policyd has said it; until then, as it is. */
+    poold->in_system = poold->publisher.system = access(SYSTEM_TRUST_FOLDER, F_OK) == 0;
     r = read_downloaded(poold->state_fd, built_in, &downloaded, &poold->origin);
     if (r < 0)
         return log_error_errno(r, "Failed to read the downloaded CA certificates: %m");

@@ -514,6 +514,51 @@ def test_exports(pool, certificates):
         assert "label: one" in listed and "label: three" not in listed
 
 
+SYSTEM = "/etc/ssl/certs/ca-certificates.crt"
+OWN_FOLDER = "/usr/local/share/ca-certificates/chancery"
+
+
+def system_has(machine, certificate):
+    return certificate.split("-----")[2].replace("\n", "") in machine.read(SYSTEM).decode().replace("\n", "")
+
+
+def is_idle(machine):
+    return machine.output(["systemctl", "show", "--property=ActiveState", "--value", "chancery-system-trust"]).strip() in ("inactive", "failed")
+
+
+def test_system_trust(pool, certificates):
+    """With a line in the configuration, the downloaded certificates are in the system's own list, and go with the line."""
+    pool.write("/srv/trustpool-server.pem", certificates["server"])
+    pool.run(["chmod", "a+r", "/srv/trustpool-server.pem"])
+    verify = ["openssl", "verify", "-CApath", "/etc/ssl/certs", "/srv/trustpool-server.pem"]
+    import_bundle(pool, f"{pool.pool_url}/one.pem force")
+    built_in = number(pool, "BuiltIn")
+    assert pool.run(verify, check=False).returncode and not system_has(pool, certificates["one"])
+    # Nobody but the daemon has that unit started, and the daemon no other one.
+    assert pool.run(["systemctl", "restart", "chancery-system-trust"], user=ADMIN, check=False).returncode
+    for verb, unit in (("restart", "ssh.service"), ("stop", "chancery-system-trust.service")):
+        assert pool.run(["systemctl", "--no-ask-password", verb, unit], user="chancery-poold", check=False).returncode, (verb, unit)
+
+    configured(pool, "crypto ca trustpool policy", "export system", "exit")
+    wait_for(lambda: system_has(pool, certificates["one"]) and is_idle(pool), "the system's list to have the CA", 180)
+    assert pool.run(verify, user=ADMIN, check=False).returncode == 0
+    assert "Exported to the System: yes" in rendered(pool.chancery("show crypto ca trustpool policy").stdout)
+    # It follows the pool, and what is there for the pool's sake is not taken for built in.
+    import_bundle(pool, f"{pool.pool_url}/three.pem force")
+    wait_for(lambda: system_has(pool, certificates["three"]) and is_idle(pool), "the system's list to follow", 180)
+    assert not system_has(pool, certificates["one"]) and pool.run(verify, check=False).returncode
+    kill_poold(pool)
+    wait_for(lambda: number(pool, "SystemExport"), "the daemon to have its configuration")
+    assert number(pool, "BuiltIn") == built_in and number(pool, "Downloaded") == 1
+    wait_for(lambda: is_idle(pool), "the unit to end", 180)
+    assert system_has(pool, certificates["three"])
+
+    configured(pool, "no crypto ca trustpool policy")
+    wait_for(lambda: not system_has(pool, certificates["three"]) and is_idle(pool), "the system's list to be as it was", 180)
+    assert pool.run(["test", "-e", OWN_FOLDER], check=False).returncode
+    assert not pool.output("find /etc/ssl/certs -lname '*/ca-certificates/chancery/*'") and number(pool, "BuiltIn") == built_in
+
+
 RESOLVER = """
 import socket, struct
 answers = {b"good": "127.0.0.1", b"evil": "169.254.169.254"}

@@ -227,6 +227,7 @@ static void test_trustpool_policy(void **state)
               "CA Bundle Shrink Limit: 50%\n"
               "RSA Keys of 1024 Bits or Less: accepted\n"
               "Revocation: CRL required\n"
+              "Exported to the System: no\n"
               "Description: The pool\n"
               "Certificates: 3 built-in, 2 downloaded, 4 active\n"
               "Downloaded From: terminal\n"
