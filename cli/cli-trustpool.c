@@ -301,11 +301,14 @@ int cli_trustpool_diff(Cli *cli, const GrammarMatch *m)
 {
     _cleanup_message_ sd_bus_message *call = NULL, *result = NULL;
     _cleanup_json_ json_object *changes = NULL;
-    uint32_t imported = 0, rejected = 0, n = 0;
+    uint32_t imported = 0, rejected = 0, n = 0, lost = 0;
+    int needs_force = 0;
     const char *report = "";
     const CliEntry entries[] = {{"imported", 'u', &imported},
                                 {"rejected", 'u', &rejected},
                                 {"changes", 'u', &n},
+                                {"lost", 'u', &lost},
+                                {"needs-force", 'b', &needs_force},
                                 {"report", 's', &report},
                                 {0}};
     int r = new_download(cli, m, "Diff", &call);
@@ -326,6 +329,10 @@ int cli_trustpool_diff(Cli *cli, const GrammarMatch *m)
         render_pool_change(cli->out, json_object_array_get_idx(changes, i));
     fprintf(cli->out, "%u certificates in the bundle, %u rejected, %u change%s\n",
             imported + rejected, rejected, n, n == 1 ? "" : "s");
+    if (lost > 0)
+        fprintf(cli->out, "%u of the trustpoints and peers would stop validating\n", lost);
+    if (needs_force)
+        fprintf(cli->out, "So many certificates would go that the import needs force\n");
     return 0;
 }
 

@@ -386,14 +386,31 @@ void render_pool_rejection(FILE *f, json_object *entry)
 }
 
 /* "+" for what comes, "-" for what goes, "~" for what takes the place of another one. */
+static void render_loss(FILE *f, const char *what, const char *name, const char *reason)
+{
+    fprintf(f, "! %s", what);
+    render_text(f, name);
+    (void)fputs(" would stop validating: ", f);
+    render_text(f, reason);
+    (void)fputc('\n', f);
+}
+
 void render_pool_change(FILE *f, json_object *entry)
 {
     const char *change = member_string(entry, "change");
-    bool renewed = streq_ptr(change, "renewed"), same_key = false;
+    bool renewed = streq_ptr(change, "renewed") || streq_ptr(change, "weakened"), same_key = false;
     int64_t bits = member_time(entry, "security-bits");
     int64_t was = member_time(entry, "was-security-bits");
     char text[TIME_TEXT_SIZE];
 
+    if (streq_ptr(change, "trustpoint-lost") || streq_ptr(change, "peer-lost")) {
+        const char *trustpoint = member_string(entry, "trustpoint");
+
+        render_loss(f, trustpoint && *trustpoint ? "Trustpoint " : "",
+                    trustpoint && *trustpoint ? trustpoint : member_string(entry, "peer"),
+                    member_string(entry, "reason"));
+        return;
+    }
     (void)fputs(renewed ? "~ " : streq_ptr(change, "added") ? "+ " : "- ", f);
     render_text(f, member_string(entry, "subject"));
     fprintf(f, ", expires %s", time_render(member_time(entry, "not-after"), text));

@@ -80,7 +80,11 @@ static int compare(Diff *diff)
         if (authority_list_find(diff->before, authority->digest))
             continue;
         old = find_counterpart(diff->before, diff->after, authority);
-        r = note(diff, old ? "renewed" : "added", authority, old);
+        r = note(diff,
+                 !old                                            ? "added"
+                 : authority->security_bits < old->security_bits ? "weakened"
+                                                                 : "renewed",
+                 authority, old);
     }
     for (size_t i = 0; r >= 0 && i < diff->before->n; i++)
         if (!authority_list_find(diff->after, diff->before->items[i]->digest) &&
@@ -89,16 +93,13 @@ static int compare(Diff *diff)
     return r;
 }
 
-char *pool_diff(const AuthorityList *before, const AuthorityList *after, size_t *ret_n)
+int pool_diff(const AuthorityList *before, const AuthorityList *after, json_object *array,
+              size_t *ret_n)
 {
-    _cleanup_json_ json_object *array = json_object_new_array();
     Diff diff = {.before = before, .after = after, .array = array};
-    const char *text;
+    int r = compare(&diff);
 
-    if (!array || compare(&diff) < 0)
-        return NULL;
-    *ret_n = diff.n;
-    text = json_object_to_json_string_ext(array,
-                                          JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
-    return text ? strdup(text) : NULL;
+    if (r >= 0)
+        *ret_n = diff.n;
+    return r;
 }

@@ -7,6 +7,7 @@
 #include "errors.h"
 #include "export.h"
 #include "fetch-client.h"
+#include "impact.h"
 #include "log.h"
 #include "poold.h"
 #include "report.h"
@@ -29,7 +30,9 @@ typedef struct Import {
     unsigned shrink_limit;
     bool downloads, force, refuse_weak;
     bool newer_only, unchanged, try_only;
-    uint32_t changes;
+    char *peer; /* for try_only: where updates come from */
+    uint32_t changes, lost;
+    bool needs_force;
     uint64_t number; /* of what was exported */
 
     Pool *pool;
@@ -49,6 +52,7 @@ static void import_free(void *userdata)
     pool_free(import->pool);
     free(import->data);
     free(import->signer);
+    free(import->peer);
     free(import->host_key);
     free(import->user);
     if (import->password)
@@ -132,7 +136,7 @@ static int read_bundle(Job *job, const Import *import, const FetchReply *reply, 
 }
 
 /* PEERS F30: what is not plausible changes nothing. */
-static int check_plausible(Job *job, const Import *import, const AuthorityList *list)
+static int check_plausible(Job *job, Import *import, const AuthorityList *list)
 {
     size_t lost = list->n < import->n_before ? import->n_before - list->n : 0;
 
@@ -141,7 +145,8 @@ static int check_plausible(Job *job, const Import *import, const AuthorityList *
                         "Nothing in the bundle at %s is usable, the trustpool stays as it is: %s",
                         import->origin.url,
                         import->rejected > 0 ? import->rejections : "no certificates");
-    if (!import->force && lost * 100 > import->n_before * import->shrink_limit)
+    import->needs_force = lost * 100 > import->n_before * import->shrink_limit;
+    if (!import->force && import->needs_force)
         return job_fail(job, ERROR_CONFLICT,
                         "The bundle at %s would replace %zu CA certificates by %zu, a loss of more "
                         "than %u%%: the trustpool stays as it is; use force when "
@@ -170,16 +175,28 @@ static int take_bundle(Job *job, Import *import, const FetchReply *reply)
     return pool_new(import->poold->built_in, TAKE_PTR(list), import->refuse_weak, &import->pool);
 }
 
-static int tell_changes(Import *import)
+static int tell_changes(Job *job, Import *import)
 {
-    size_t n;
+    _cleanup_json_ json_object *array = json_object_new_array();
+    const AuthorityList *after = pool_get_active(import->pool);
+    const char *text;
+    size_t n, lost;
+    int r;
 
+    r = array ? pool_diff(import->active, after, array, &n) : -ENOMEM;
+    if (r >= 0) {
+        job_progress(job, 80, "Verifying trustpoints and peers");
+        r = impact_tell(import->active, after, import->peer, job_cancel_fd(job), array, &lost);
+    }
+    if (r < 0)
+        return r;
+    text = json_object_to_json_string_ext(array,
+                                          JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
     free(import->report);
-    import->report = pool_diff(import->active, pool_get_active(import->pool), &n);
-    if (!import->report)
-        return -ENOMEM;
+    import->report = text ? strdup(text) : NULL;
     import->changes = (uint32_t)n;
-    return 0;
+    import->lost = (uint32_t)lost;
+    return import->report ? 0 : -ENOMEM;
 }
 
 static int import_run(Job *job, void *userdata)
@@ -203,7 +220,7 @@ static int import_run(Job *job, void *userdata)
     if (job_is_cancelled(job))
         return -ECANCELED;
     if (import->try_only)
-        return tell_changes(import);
+        return tell_changes(job, import);
     job_progress(job, 90, "Storing the certificates");
     import->origin.imported = time(NULL);
     free(import->origin.etag);
@@ -265,6 +282,10 @@ static int diff_done(Job *job, void *userdata, int r)
         r = job_result(job, "rejected", 'u', &import->rejected);
     if (r >= 0)
         r = job_result(job, "changes", 'u', &import->changes);
+    if (r >= 0)
+        r = job_result(job, "lost", 'u', &import->lost);
+    if (r >= 0)
+        r = job_result(job, "needs-force", 'b', &import->needs_force);
     return r < 0 ? r : job_result(job, "report", 's', import->report);
 }
 
@@ -299,6 +320,9 @@ static int import_fill(Import *import, const Poold *poold, const ImportOrder *or
     import->data = order->data ? malloc(order->size + 1) : NULL;
     import->known = authority_list_new();
     import->host_key = order->host_key ? strdup(order->host_key) : NULL;
+    import->peer = order->try_only && policy->url ? strdup(policy->url) : NULL;
+    if (order->try_only && policy->url && !import->peer)
+        return -ENOMEM;
     import->password = order->password ? strdup(order->password) : NULL;
     import->user = order->password ? fetch_url_user(order->url) : NULL;
     if ((order->host_key && !import->host_key) ||

@@ -87,6 +87,7 @@ def certificates(tmp_path_factory):
     made["nested.p7b"] = openssl("cms", "-sign", "-binary", "-nodetach", "-in", folder / "both.p7b", "-signer", folder / "three.pem", "-inkey",
                                  folder / "three.key", "-outform", "PEM")
     made["renewed"] = new("two")
+    made["two, weaker"] = new("two", key=("rsa:1024",))
     made["soon"] = new("soon", "-days", 1)
     made["weak"] = new("weak", key=("rsa:1024",))
     made["signed.p7b"] = openssl("cms", "-sign", "-binary", "-nodetach", "-in", folder / "both", "-signer", folder / "one.pem", "-inkey",
@@ -441,6 +442,7 @@ def test_warning_without_url(pool, certificates):
 
 def test_diff_changes_nothing(pool, certificates):
     pool.write(f"{FOLDER}/next.pem", certificates["one"] + certificates["renewed"] + certificates["three"])
+    pool.write(f"{FOLDER}/weakened.pem", certificates["one"] + certificates["two, weaker"] + certificates["weak"])
     pool.write(f"{FOLDER}/three-and-two.pem", certificates["two"] + certificates["weak"] + certificates["one"])
     import_bundle(pool, f"{pool.pool_url}/three-and-two.pem force")
     before = state_of(pool)
@@ -450,7 +452,43 @@ def test_diff_changes_nothing(pool, certificates):
     assert [line[:2] for line in said[:3]] == ["~ ", "+ ", "- "]
     assert "CN=two" in said[0] and ", another key" in said[0] and "CN=three" in said[1] and "CN=weak" in said[2]
     assert said[3] == "3 certificates in the bundle, 0 rejected, 3 changes"
+    said = rendered(pool.chancery(f"crypto ca trustpool diff url {pool.pool_url}/weakened.pem").stdout).splitlines()
+    assert said[0].startswith("~ CN=two") and said[0].endswith(", another key, weaker: 80 bits instead of 128") and "1 change" in said[1], said
+    changes = json.loads(pool.chancery(f"crypto ca trustpool diff url {pool.pool_url}/weakened.pem | json").stdout)
+    assert [entry["change"] for entry in changes] == ["weakened"]
     assert state_of(pool) == before
+
+
+def test_diff_tells_who_would_be_lost(pool, certificates):
+    """A trustpoint whose CA leads to the pool, and the https server that updates come from."""
+    pool.write(f"{FOLDER}/one-and-two.pem", certificates["one"] + certificates["two"])
+    pool.write(f"{FOLDER}/all.pem", certificates["one"] + certificates["two"] + certificates["three"] + certificates["soon"])
+    der = subprocess.run(["openssl", "x509", "-outform", "DER"], input=certificates["one"].encode(), stdout=subprocess.PIPE, check=True).stdout
+    configured(pool, "crypto ca trustpoint lost", "enrollment terminal", "exit")
+    pool.chancery(f"crypto ca authenticate lost fingerprint {hashlib.sha256(der).hexdigest()}", stdin=certificates["one"] + "quit\n")
+    import_bundle(pool, f"{pool.pool_url}/all.pem force")
+    before = state_of(pool)
+    pool.write(f"{FOLDER}.tls/server.pem", certificates["server"])
+    pool.write(f"{FOLDER}.tls/server.key", certificates["server.key"])
+
+    def diff(name):
+        return rendered(pool.chancery(f"crypto ca trustpool diff url {pool.pool_url}/{name}").stdout)
+
+    with served(pool, f"{FOLDER}.tls/server.pem", f"{FOLDER}.tls/server.key") as port:
+        configured(pool, "crypto ca trustpool policy", f"cabundle url https://127.0.0.1:{port}/both.p7b", "exit")
+        said = diff("one-and-two.pem")
+        assert "would stop validating" not in said and "needs force" not in said and "2 changes" in said
+        said = diff("three.pem")
+        assert "! Trustpoint lost would stop validating: " in said
+        assert f"! https://127.0.0.1:{port}/both.p7b would stop validating: " in said
+        assert "2 of the trustpoints and peers would stop validating" in said and "the import needs force" in said
+        report = json.loads(pool.chancery(f"crypto ca trustpool diff url {pool.pool_url}/three.pem | json").stdout)
+        assert [entry["change"] for entry in report] == ["removed"] * 3 + ["trustpoint-lost", "peer-lost"]
+    # A server that is not to be reached anyway is not lost by an import.
+    configured(pool, "crypto ca trustpool policy", "cabundle url https://127.0.0.1:1/both.p7b", "exit")
+    assert "1 of the trustpoints and peers" in diff("three.pem")
+    assert state_of(pool) == before
+    configured(pool, "no crypto ca trustpool policy", "no crypto ca trustpoint lost")
 
 
 def test_verify(pool, certificates):
