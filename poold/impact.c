@@ -104,15 +104,16 @@ static int note_trustpoint(Impact *impact, const PeerTrustpoint *t)
 
         if (r == 0)
             continue;
-        return r < 0 || !reason ? r : note(impact, "trustpoint-lost", "trustpoint", t->name, reason);
+        return r < 0 || !reason ? r
+                                : note(impact, "trustpoint-lost", "trustpoint", t->name, reason);
     }
     return 0;
 }
 
 /* --- Peers ------------------------------------------------------------------------------------ */
 
-/* Not to be had in one byte: it is the handshake that counts. Returns 1 when it succeeds, and 0 with
- * *ret_reason when not. */
+/* Not to be had in one byte: it is the handshake that counts. Returns 1 when it succeeds, and 0
+ * with *ret_reason when not. */
 static int shakes_hands(const char *url, const AuthorityList *authorities, int cancel_fd,
                         char **ret_reason)
 {
