@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The trustpool on a booted router: bundles from servers inside it, imports that fail, kill -9, corrupt state, the exported file."""
 
+import base64
 import contextlib
 import hashlib
 import json
@@ -24,7 +25,19 @@ P11_LIST = ["trust", "list", "--filter=ca-anchors"]
 FOLDER = "/srv/trustpool-test"
 SERVER = """
 import functools, http.server, ssl, sys
-handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=sys.argv[1])
+class Handler(http.server.SimpleHTTPRequestHandler):
+    def do_GET(self):
+        length = {"/short": 1000, "/huge": 1 << 30, "/endless": 0}.get(self.path)
+        if length is None:
+            return super().do_GET()
+        self.send_response(200)
+        if length:
+            self.send_header("Content-Length", str(length))
+        self.end_headers()
+        self.wfile.write(b"-----BEGIN CERTIFICATE-----\\n")
+        while not length:
+            self.wfile.write(bytes(1 << 16))
+handler = functools.partial(Handler, directory=sys.argv[1])
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
 if len(sys.argv) > 2:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -54,6 +67,22 @@ def machine(routers):
     one.wait_daemons()
     yield one
     one.stop()
+
+
+def certificate_der(pem):
+    return base64.b64decode("".join(pem.split("-----")[2].split()))
+
+
+def element(tag, content):
+    size = len(content).to_bytes(4, "big").lstrip(b"\0")
+    return bytes([tag]) + (bytes([len(content)]) if len(content) < 0x80 else bytes([0x80 | len(size)]) + size) + content
+
+
+def container_of(certificates):
+    """PKCS#7, certificates only."""
+    signed_data, data = (element(0x06, bytes.fromhex("2a864886f70d0107") + bytes([n])) for n in (2, 1))
+    content = element(0x02, b"\1") + element(0x31, b"") + element(0x30, data) + element(0xa0, certificates) + element(0x31, b"")
+    return element(0x30, signed_data + element(0xa0, element(0x30, content)))
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +115,14 @@ def certificates(tmp_path_factory):
     (folder / "both.p7b").write_bytes(made["both.p7b"])
     made["nested.p7b"] = openssl("cms", "-sign", "-binary", "-nodetach", "-in", folder / "both.p7b", "-signer", folder / "three.pem", "-inkey",
                                  folder / "three.key", "-outform", "PEM")
+    (folder / "deep.p7b").write_bytes(made["both.p7b"])
+    for _ in range(4):
+        (folder / "content").write_bytes((folder / "deep.p7b").read_bytes())
+        openssl("cms", "-sign", "-binary", "-nodetach", "-nocerts", "-in", folder / "content", "-signer", folder / "three.pem", "-inkey", folder / "three.key",
+                "-outform", "DER", "-out", folder / "deep.p7b")
+    made["deep.p7b"] = (folder / "deep.p7b").read_bytes()
+    made["many.p7b"] = container_of(certificate_der(made["one"]) * 40000)
+    made["three.key"] = (folder / "three.key").read_text()
     made["renewed"] = new("two")
     made["two, weaker"] = new("two", key=("rsa:1024",))
     made["soon"] = new("soon", "-days", 1)
@@ -146,6 +183,11 @@ REFUSED = {
     "{http}/cut.p7b": "DER",
     "{http}/signed-text.p7b": "content of the PKCS#7 container is neither",
     "{http}/large": "larger than 48 MiB",
+    "{http}/huge": "larger than 48 MiB",
+    "{http}/endless": "larger than 48 MiB",
+    "{http}/short": "cannot be downloaded",
+    "{http}/deep.p7b": "nested too deeply",
+    "{http}/many.p7b": "more than 32768 certificates",
     "{http}/missing": "404",
     "{http}": "neither PEM nor PKCS#7",
     "http://127.0.0.1:1/": "cannot be downloaded",
@@ -285,6 +327,25 @@ def test_same_subject_is_inactive_until_clean(pool):
     assert pool.run(["test", "-e", STATE], check=False).returncode
 
 
+def test_mozilla_bundle_in_every_form(pool, certificates):
+    """The certificates of Debian's ca-certificates: as they are, as PKCS#7, and as vendors publish theirs, signed around another PKCS#7."""
+    pool.write(f"{FOLDER}.tls/three.pem", certificates["three"])
+    pool.write(f"{FOLDER}.tls/three.key", certificates["three.key"])
+    pool.run(f"""cd {FOLDER} && cp /etc/ssl/certs/ca-certificates.crt mozilla.pem &&
+        openssl crl2pkcs7 -nocrl -certfile mozilla.pem -outform DER -out mozilla.der.p7b && openssl crl2pkcs7 -nocrl -certfile mozilla.pem -out mozilla.pem.p7b &&
+        openssl cms -sign -binary -nodetach -in mozilla.der.p7b -signer ../trustpool-test.tls/three.pem -inkey ../trustpool-test.tls/three.key -outform DER \
+            -out mozilla.nested.p7b""")
+    results = {}
+    for form in ("pem", "der.p7b", "pem.p7b", "nested.p7b"):
+        import_bundle(pool, f"{pool.pool_url}/one.pem force")
+        said = import_bundle(pool, f"{pool.pool_url}/mozilla.{form}").splitlines()[-1]
+        blocks = re.findall("-----BEGIN.*?-----END", exported(pool), re.S)
+        results[form] = (said, number(pool, "Downloaded"), sorted(blocks))
+        assert number(pool, "Downloaded") > 100 and not has(pool, certificates["three"])
+    assert all(result == results["pem"] for result in results.values())
+    pool.chancery("crypto ca trustpool import url clean")
+
+
 def test_https_needs_a_ca_of_the_pool(pool, certificates):
     pool.write(f"{FOLDER}.tls/server.pem", certificates["server"])
     pool.write(f"{FOLDER}.tls/server.key", certificates["server.key"])
@@ -371,7 +432,11 @@ def test_sftp_and_scp(pool, certificates):
 
 
 NGINX = """pid /run/test-nginx.pid; daemon off; error_log stderr;
-events {{}} http {{ access_log /srv/nginx.log; server {{ listen 127.0.0.1:8081; root {folder}; }} }}"""
+events {{}} http {{ access_log /srv/nginx.log; server {{ listen 127.0.0.1:8081; listen 127.0.0.1:8443 ssl; root {folder};
+ssl_certificate {folder}.tls/server.pem; ssl_certificate_key {folder}.tls/server.key; }} }}"""
+
+
+HTTPS = "https://127.0.0.1:8443/current.p7b"
 
 
 def renewals(machine):
@@ -392,6 +457,8 @@ def test_renewal(pool, certificates):
     pool.write("/root/nginx.conf", NGINX.format(folder=FOLDER))
     pool.run(["cp", f"{FOLDER}/both.p7b", f"{FOLDER}/current.p7b"])
     pool.run(["chmod", "-R", "a+rX", FOLDER])
+    pool.write(f"{FOLDER}.tls/server.pem", certificates["server"])
+    pool.write(f"{FOLDER}.tls/server.key", certificates["server.key"])
     pool.run(["systemd-run", "--quiet", "--unit=test-nginx", "nginx", "-c", "/root/nginx.conf"])
     configured(pool, "crypto ca trustpool policy", "cabundle url http://127.0.0.1:8081/current.p7b", "exit")
     wait_for(lambda: "2 certificates imported" in import_bundle(pool, "http://127.0.0.1:8081/current.p7b", check=False), "nginx")
@@ -414,6 +481,12 @@ def test_renewal(pool, certificates):
     make_due(pool)
     wait_for(lambda: "is still the one that was imported" in renewals(pool), "an answer that nothing is new")
     assert " 304 " in pool.read("/srv/nginx.log").decode() and has(pool, certificates["soon"])
+    # And over https, by a CA of the pool.
+    configured(pool, "crypto ca trustpool policy", f"cabundle url {HTTPS}", "exit")
+    import_bundle(pool, HTTPS)
+    make_due(pool)
+    wait_for(lambda: f"{HTTPS} is still the one that was imported" in renewals(pool), "the same over https")
+    assert has(pool, certificates["soon"])
 
     # A server that is gone: said, and tried again in an hour.
     pool.run(["systemctl", "stop", "test-nginx"])
