@@ -18,24 +18,24 @@ typedef struct Impact {
     size_t n;
 } Impact;
 
-static int put_text(json_object *o, const char *name, const char *text)
+static int put_text(json_object *o, const char *member, const char *text)
 {
     json_object *value = json_object_new_string(text);
 
-    if (value && json_object_object_add(o, name, value) >= 0)
+    if (value && json_object_object_add(o, member, value) >= 0)
         return 0;
     json_object_put(value);
     return -ENOMEM;
 }
 
-static int note(Impact *impact, const char *change, const char *what, const char *name,
+static int note(Impact *impact, const char *change, const char *member, const char *name,
                 const char *reason)
 {
     _cleanup_json_ json_object *o = json_object_new_object();
     int r = o ? put_text(o, "change", change) : -ENOMEM;
 
     if (r >= 0)
-        r = put_text(o, what, name);
+        r = put_text(o, member, name);
     if (r >= 0)
         r = put_text(o, "reason", reason);
     if (r < 0)
