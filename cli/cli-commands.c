@@ -51,9 +51,6 @@ static const char dossier[] = "show platform security integrity dossier [include
                               "filesystem-inventory-options <files:quoted(1-2048)>}]";
 #define MONTHS                                                                                     \
     "january|february|march|april|may|june|july|august|september|october|november|december"
-#define SEVERITIES_HELP                                                                            \
-    "The system cannot be used|Something has to be done at once|Critical|Errors|Warnings|"         \
-    "What is notable|What is normal|What helps to find faults"
 #define MONTHS_HELP "|||||||||||"
 static const char logging[] =
     "show logging [{last <n:number(1-100000)>|process <name:word(1-64)>|string <text:word(1-128)>|"
@@ -64,6 +61,10 @@ static const char logging[] =
 static const char selectors_help[] =
     "Installed software|Starts of the system|Commits of the configuration|"
     "Boot, kernel and measurement facts|Hardware and its parts|Files, as the snapshots have them";
+
+static const char severities_help[] =
+    "The system cannot be used|Something has to be done at once|Critical|Errors|Warnings|"
+    "What is notable|What is normal|What helps to find faults";
 
 const GrammarCommand cli_commands[] = {
     {"abort", HELP("Leave configuration mode, drop the changes"), 0,
@@ -303,7 +304,7 @@ const GrammarCommand cli_commands[] = {
     {logging,
      HELP(SHOW, "Messages of this subsystem", "The newest ones", HOW_MANY, "Of one process",
           "Name: policyd, keyd, enrolld, poold, dossierd, hostd, ...", "With this text in them",
-          "The text", "Of a severity and of worse ones", SEVERITIES_HELP, "From a time on",
+          "The text", "Of a severity and of worse ones", severities_help, "From a time on",
           MONTHS_HELP, "Day of the month", "Time, hh:mm or hh:mm:ss", "Up to a time", MONTHS_HELP,
           "Day of the month", "Time, hh:mm or hh:mm:ss"),
      0, ACTION(cli_show_logging, BOTH | CLI_JSON)},
