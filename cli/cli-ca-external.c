@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Trustpoints of a CA elsewhere: pasting its certificates and the router's, believing them; what is
  * shown of all trustpoints. */
-#include <fcntl.h>
-#include <sys/stat.h>
-
 #include "cli.h"
 #include "json-util.h"
 #include "names.h"
@@ -63,22 +60,9 @@ void cli_paste_done(CliPaste *paste)
 /* The caller's file, opened as the caller. */
 static int read_path(Cli *cli, const char *path, CliPaste *ret)
 {
-    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    struct stat st;
-    ssize_t n;
-
-    if (fd < 0)
-        return cli_error(cli, errno, "%s cannot be opened: %s", path, strerror(errno));
-    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > (off_t)PASTE_MAX)
-        return cli_error(cli, EINVAL, "%s is no file of at most %u KiB.", path, PASTE_MAX >> 10);
-    ret->data = malloc((size_t)st.st_size + 1);
-    if (!ret->data)
-        return cli_error(cli, ENOMEM, "Out of memory");
-    n = read(fd, ret->data, (size_t)st.st_size);
-    if (n < 0)
-        return cli_error(cli, errno, "%s cannot be read: %s", path, strerror(errno));
-    ret->size = (size_t)n;
-    return 0;
+    ret->data = malloc(PASTE_MAX);
+    return ret->data ? cli_read_file(cli, path, ret->data, PASTE_MAX, &ret->size)
+                     : cli_error(cli, ENOMEM, "Out of memory");
 }
 
 /* --- crypto ca authenticate ------------------------------------------------------------------- */
@@ -156,8 +140,27 @@ static int append_options(sd_bus_message *call, const char *trustpoint, const Cl
     return r < 0 ? r : sd_bus_message_close_container(call);
 }
 
+/* What the CA certificate is read from. */
+static int read_authority(Cli *cli, const char *trustpoint, const char *method, const char *path,
+                          CliPaste *ret)
+{
+    bool local = streq(method, "local"), pasted = streq(method, "terminal") || streq(method, "cmp");
+
+    if (path && !local)
+        return cli_error(cli, EINVAL, "%s does not enroll by files: 'enrollment local' does.",
+                         trustpoint);
+    if (local && !path)
+        return cli_error(cli, EINVAL,
+                         "%s enrolls by files: crypto ca authenticate %s FILE, with the CA "
+                         "certificate.",
+                         trustpoint, trustpoint);
+    if (path)
+        return read_path(cli, path, ret);
+    return pasted ? cli_paste(cli, "Enter the base 64 encoded CA certificate.", ret) : 0;
+}
+
 int cli_ca_authenticate_external(Cli *cli, const char *trustpoint, const char *method,
-                                 const char *fingerprint)
+                                 const char *path, const char *fingerprint)
 {
     _cleanup_message_ sd_bus_message *call = NULL, *result = NULL;
     _cleanup_(cli_paste_done) CliPaste paste = {0};
@@ -169,11 +172,9 @@ int cli_ca_authenticate_external(Cli *cli, const char *trustpoint, const char *m
                          "Nobody is here to compare the fingerprint of the CA certificate: crypto "
                          "ca authenticate %s fingerprint HEX",
                          trustpoint);
-    if (streq(method, "terminal") || streq(method, "cmp")) {
-        r = cli_paste(cli, "Enter the base 64 encoded CA certificate.", &paste);
-        if (r < 0)
-            return r;
-    }
+    r = read_authority(cli, trustpoint, method, path, &paste);
+    if (r < 0)
+        return r;
     r = cli_new_call(cli, ENROLLMENT_NAME, ENROLLMENT_PATH, ENROLLMENT_NAME, "Authenticate", &call);
     if (r < 0)
         return r;
@@ -190,23 +191,32 @@ int cli_ca_authenticate_external(Cli *cli, const char *trustpoint, const char *m
 
 /* --- crypto ca import, cancel-enroll ---------------------------------------------------------- */
 
-int cli_ca_import(Cli *cli, const GrammarMatch *m)
+static int retrieve(Cli *cli, const char *trustpoint)
 {
-    const char *path = grammar_argument(m, "path"), *installed;
-    _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
-    _cleanup_message_ sd_bus_message *call = NULL, *reply = NULL;
-    _cleanup_(cli_paste_done) CliPaste paste = {0};
-    int r = path ? read_path(cli, path, &paste)
-                 : cli_paste(cli, "Enter the base 64 encoded certificate.", &paste);
+    _cleanup_message_ sd_bus_message *call = NULL, *result = NULL;
+    int r = cli_new_call(cli, ENROLLMENT_NAME, ENROLLMENT_PATH, ENROLLMENT_NAME, "Retrieve", &call);
 
     if (r < 0)
         return r;
-    r = cli_new_call(cli, ENROLLMENT_NAME, ENROLLMENT_PATH, ENROLLMENT_NAME, "Import", &call);
+    r = sd_bus_message_append(call, "s", trustpoint);
+    if (r < 0)
+        return cli_error(cli, r, "The call cannot be made: %s", strerror(-r));
+    r = cli_job_run(cli, call, &result);
+    return r < 0 ? r : cli_ca_show_result(cli, result, NULL);
+}
+
+static int import(Cli *cli, const char *trustpoint, const CliPaste *paste)
+{
+    _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+    _cleanup_message_ sd_bus_message *call = NULL, *reply = NULL;
+    const char *installed;
+    int r = cli_new_call(cli, ENROLLMENT_NAME, ENROLLMENT_PATH, ENROLLMENT_NAME, "Import", &call);
+
     if (r < 0)
         return r;
-    r = sd_bus_message_append(call, "s", grammar_argument(m, "trustpoint"));
+    r = sd_bus_message_append(call, "s", trustpoint);
     if (r >= 0)
-        r = sd_bus_message_append_array(call, 'y', paste.data, paste.size);
+        r = sd_bus_message_append_array(call, 'y', paste->data, paste->size);
     if (r < 0)
         return cli_error(cli, r, "The call cannot be made: %s", strerror(-r));
     r = cli_call_message(cli, call, &error, &reply);
@@ -216,6 +226,29 @@ int cli_ca_import(Cli *cli, const GrammarMatch *m)
     if (r < 0)
         return cli_error(cli, r, "The answer cannot be read: %s", strerror(-r));
     return cli_ca_show_new(cli, installed);
+}
+
+int cli_ca_import(Cli *cli, const GrammarMatch *m)
+{
+    const char *path = grammar_argument(m, "path"), *trustpoint = grammar_argument(m, "trustpoint");
+    _cleanup_(cli_paste_done) CliPaste paste = {0};
+    _cleanup_free_ char *method = NULL;
+    int r;
+
+    if (path) {
+        r = read_path(cli, path, &paste);
+        return r < 0 ? r : import(cli, trustpoint, &paste);
+    }
+    r = cli_ca_method(cli, trustpoint, &method);
+    if (r < 0)
+        return r;
+    if (streq(method, "tftp"))
+        return retrieve(cli, trustpoint);
+    if (streq(method, "local"))
+        return cli_error(cli, EINVAL, "%s enrolls by files: crypto ca import %s certificate FILE.",
+                         trustpoint, trustpoint);
+    r = cli_paste(cli, "Enter the base 64 encoded certificate.", &paste);
+    return r < 0 ? r : import(cli, trustpoint, &paste);
 }
 
 int cli_ca_cancel(Cli *cli, const GrammarMatch *m)

@@ -119,18 +119,34 @@ static void show_request(Cli *cli, const char *usage, const char *request)
             request);
 }
 
-/* The result of a job: the certificates that are there now, or the requests that wait for them. */
-static int show_result(Cli *cli, sd_bus_message *result)
+static int save_requests(Cli *cli, const char *path, const char *request, const char *second)
+{
+    _cleanup_(cli_save_done) CliSave save = {.fd = -EBADF};
+    _cleanup_free_ char *text = NULL;
+    int r;
+
+    if (asprintf(&text, "%s%s", request ? request : "", second ? second : "") < 0) {
+        text = NULL;
+        return cli_error(cli, ENOMEM, "Out of memory");
+    }
+    r = cli_save_open(cli, path, &save);
+    if (r >= 0)
+        r = cli_save_text(cli, &save, text);
+    if (r >= 0)
+        cli_say(cli, "%% The certificate request is in %s\n", path);
+    return r;
+}
+
+/* The certificates that are there now, or the requests that wait for them. */
+int cli_ca_show_result(Cli *cli, sd_bus_message *result, const char *file)
 {
     const char *path = NULL, *second_path = NULL, *request = NULL, *second_request = NULL;
     int pending = 0;
-    int r =
-        cli_read_entries(result, (const CliEntry[]){{"certificate", 'o', &path},
-                                                    {"encryption-certificate", 'o', &second_path},
-                                                    {"request", 's', &request},
-                                                    {"encryption-request", 's', &second_request},
-                                                    {"pending", 'b', &pending},
-                                                    {0}});
+    const CliEntry entries[] = {
+        {"certificate", 'o', &path}, {"encryption-certificate", 'o', &second_path},
+        {"request", 's', &request},  {"encryption-request", 's', &second_request},
+        {"pending", 'b', &pending},  {0}};
+    int r = cli_read_entries(result, entries);
 
     if (r < 0 || !(path || second_path || request || pending))
         return cli_error(cli, EPROTO, "The answer names no certificate.");
@@ -141,9 +157,22 @@ static int show_result(Cli *cli, sd_bus_message *result)
     if (pending)
         cli_say(cli,
                 "%% The CA has not decided yet and is asked again: show crypto ca trustpoints\n");
+    if (r >= 0 && file && request)
+        return save_requests(cli, file, request, second_request);
     show_request(cli, second_request ? "Signature" : NULL, request);
     show_request(cli, "Encryption", second_request);
     return r;
+}
+
+int cli_ca_method(Cli *cli, const char *trustpoint, char **ret)
+{
+    _cleanup_(description_done) Description d = {0};
+    int r = describe(cli, trustpoint, "enroll", &d);
+
+    if (r < 0)
+        return r;
+    *ret = strdup(d.method ? d.method : "self");
+    return *ret ? 0 : cli_error(cli, ENOMEM, "Out of memory");
 }
 
 int cli_ca_authenticate(Cli *cli, const GrammarMatch *m)
@@ -158,7 +187,12 @@ int cli_ca_authenticate(Cli *cli, const GrammarMatch *m)
     if (r < 0)
         return r;
     if (!streq(d.method ? d.method : "self", "self"))
-        return cli_ca_authenticate_external(cli, trustpoint, d.method, fingerprint);
+        return cli_ca_authenticate_external(cli, trustpoint, d.method, grammar_argument(m, "path"),
+                                            fingerprint);
+    if (grammar_argument(m, "path"))
+        return cli_error(cli, EINVAL,
+                         "%s makes its CA certificate itself: there is none to be read.",
+                         trustpoint);
     if (fingerprint)
         return cli_error(cli, EINVAL,
                          "%s makes its CA certificate itself: there is nothing to compare.",
@@ -171,7 +205,7 @@ int cli_ca_authenticate(Cli *cli, const GrammarMatch *m)
     if (r < 0)
         return cli_error(cli, r, "The call cannot be made: %s", strerror(-r));
     r = cli_job_run(cli, call, &result);
-    return r < 0 ? r : show_result(cli, result);
+    return r < 0 ? r : cli_ca_show_result(cli, result, NULL);
 }
 
 /* --- crypto ca enroll ------------------------------------------------------------------------- */
@@ -304,14 +338,32 @@ static int append_enroll(sd_bus_message *call, const char *trustpoint, const Enr
     return r < 0 ? r : sd_bus_message_close_container(call);
 }
 
+/* A request goes into a file exactly where that is how the trustpoint enrolls. */
+static int check_file(Cli *cli, const char *trustpoint, const Description *d, const char *path)
+{
+    bool local = d->method && streq(d->method, "local");
+
+    if (local && !path)
+        return cli_error(cli, EINVAL,
+                         "%s enrolls by files: crypto ca enroll %s FILE, for the request.",
+                         trustpoint, trustpoint);
+    if (!local && path)
+        return cli_error(cli, EINVAL, "%s does not enroll by files: 'enrollment local' does.",
+                         trustpoint);
+    return 0;
+}
+
 int cli_ca_enroll(Cli *cli, const GrammarMatch *m)
 {
-    const char *trustpoint = grammar_argument(m, "trustpoint");
+    const char *trustpoint = grammar_argument(m, "trustpoint"), *path = grammar_argument(m, "path");
     _cleanup_message_ sd_bus_message *call = NULL, *result = NULL;
     _cleanup_(description_done) Description d = {0};
     _cleanup_(answers_done) EnrollAnswers answers = {0};
     int r = describe(cli, trustpoint, "enroll", &d);
 
+    if (r < 0)
+        return r;
+    r = check_file(cli, trustpoint, &d, path);
     if (r < 0)
         return r;
     if (d.ask_challenge || d.credentials)
@@ -332,7 +384,7 @@ int cli_ca_enroll(Cli *cli, const GrammarMatch *m)
     if (r < 0)
         return cli_error(cli, r, "The call cannot be made: %s", strerror(-r));
     r = cli_job_run(cli, call, &result);
-    return r < 0 ? r : show_result(cli, result);
+    return r < 0 ? r : cli_ca_show_result(cli, result, path);
 }
 
 int cli_ca_clear(Cli *cli, const GrammarMatch *m)

@@ -76,11 +76,12 @@ static int open_path(const char *path, CliSave *ret)
 
 int cli_save_open(Cli *cli, const char *path, CliSave *ret)
 {
+    char buffer[CLI_PATH_SIZE];
     int r = check_path(cli, path);
 
     if (r < 0)
         return r;
-    r = open_path(path, ret);
+    r = open_path(cli_path(path, buffer), ret);
     return r < 0 ? cli_error(cli, r, "%s cannot be written: %s", path, strerror(-r)) : 0;
 }
 
@@ -94,6 +95,13 @@ static int save_text(CliSave *save, const char *text, size_t size)
         return -errno;
     free(TAKE_PTR(save->temporary));
     return 0;
+}
+
+int cli_save_text(Cli *cli, CliSave *save, const char *text)
+{
+    int r = save_text(save, text, strlen(text));
+
+    return r < 0 ? cli_error(cli, r, "The file cannot be written: %s", strerror(-r)) : 0;
 }
 
 int cli_save_running(Cli *cli, CliSave *save, unsigned *ret_lines)

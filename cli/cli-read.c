@@ -11,18 +11,18 @@
 
 /* "harddisk:/NAME" is what is in the router's folder for files that come and go; it is a folder of
  * that very name, so that a copy over ssh to that path lands there too. */
-static const char *path_of(const char *path, char *buffer, size_t size)
+const char *cli_path(const char *path, char buffer[CLI_PATH_SIZE])
 {
     if (strncmp(path, HARDDISK, STRLEN(HARDDISK)) != 0)
         return path;
-    (void)snprintf(buffer, size, "/%s", path);
+    (void)snprintf(buffer, CLI_PATH_SIZE, "/%s", path);
     return buffer;
 }
 
 int cli_read_file(Cli *cli, const char *path, char *data, size_t max, size_t *ret_size)
 {
-    char buffer[1100];
-    int fd = open(path_of(path, buffer, sizeof buffer), O_RDONLY | O_CLOEXEC | O_NONBLOCK), r = 0;
+    char buffer[CLI_PATH_SIZE];
+    int fd = open(cli_path(path, buffer), O_RDONLY | O_CLOEXEC | O_NONBLOCK), r = 0;
     struct stat st;
 
     if (fd < 0)

@@ -220,6 +220,9 @@ void cli_prompt(const Cli *cli, char *buffer, size_t size);
 void cli_remember_line(Cli *cli, const char *line);
 
 /* --- cli-read.c: said when it fails */
+#define CLI_PATH_SIZE 1100U
+/* What a path in a command stands for; the buffer may be needed for it. */
+const char *cli_path(const char *path, char buffer[CLI_PATH_SIZE]);
 /* A regular file of at most max bytes; also "harddisk:/NAME". */
 int cli_read_file(Cli *cli, const char *path, char *data, size_t max, size_t *ret_size);
 /* The lines up to an empty one, or that which ends a block of PEM. */
@@ -283,6 +286,11 @@ const char *cli_key_algorithm(const GrammarMatch *m, const char **ret_display);
 
 /* --- cli-ca.c: the certificate at this path, as authenticate and enroll print it. */
 int cli_ca_show_new(Cli *cli, const char *path);
+/* The same for all that the result of a job names. request: where requests go instead of the
+ * output; may be NULL. */
+int cli_ca_show_result(Cli *cli, sd_bus_message *result, const char *request);
+/* How a trustpoint enrolls: "self", "terminal", "scep", ... The caller frees. */
+int cli_ca_method(Cli *cli, const char *trustpoint, char **ret);
 
 /* --- cli-ca-external.c */
 typedef struct CliPaste {
@@ -292,9 +300,10 @@ typedef struct CliPaste {
 /* What somebody pastes: lines up to a blank one or "quit". Said when nothing comes. */
 int cli_paste(Cli *cli, const char *head, CliPaste *ret);
 void cli_paste_done(CliPaste *paste);
-/* fingerprint: NULL when somebody is to be asked. */
+/* path: the file with the CA certificate, may be NULL. fingerprint: NULL when somebody is to be
+ * asked. */
 int cli_ca_authenticate_external(Cli *cli, const char *trustpoint, const char *method,
-                                 const char *fingerprint);
+                                 const char *path, const char *fingerprint);
 
 /* --- cli-describe.c: is it known which tasks the command needs? */
 bool cli_is_described(cli_handler_t run);
@@ -383,14 +392,15 @@ int cli_show_sanitized(Cli *cli);
 /* What show running-config prints. Said. */
 int cli_running_text(Cli *cli, char **ret, size_t *ret_size);
 
-/* --- cli-file.c: a file that gets the running configuration, opened before it is needed */
+/* --- cli-file.c: a file that is written as a whole, opened before it is needed */
 typedef struct CliSave {
     int fd; /* -EBADF: none */
     char *path, *temporary;
 } CliSave;
 int cli_save_open(Cli *cli, const char *path, CliSave *ret);
 int cli_save_running(Cli *cli, CliSave *save, unsigned *ret_lines);
-/* Without cli_save_running() nothing has changed. */
+int cli_save_text(Cli *cli, CliSave *save, const char *text);
+/* Without one of these nothing has changed. */
 void cli_save_done(CliSave *save);
 unsigned cli_seconds_since(const struct timespec *then);
 

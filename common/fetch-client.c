@@ -157,6 +157,11 @@ bool fetch_host_key_is_valid(const char *text)
            strspn(text + prefix, digits) == strlen(text + prefix);
 }
 
+bool fetch_url_is_tftp(const char *url)
+{
+    return strncasecmp(url, "tftp://", STRLEN("tftp://")) == 0;
+}
+
 bool fetch_url_is_http(const char *url)
 {
     return skip_scheme(url, schemes_http);
@@ -384,6 +389,8 @@ static int request_to_json(const FetchRequest *request, json_object **ret)
         r = add(o, "probe", json_object_new_boolean(true));
     if (r >= 0 && request->host_key)
         r = add(o, "host-key", json_object_new_string(request->host_key));
+    if (r >= 0 && request->route && request->route->device[0])
+        r = add(o, "device", json_object_new_string(request->route->device));
     if (r < 0)
         return r;
     *ret = TAKE_PTR(o);

@@ -12,15 +12,17 @@
  *
  * Request: "url", "size-max", "timeout-seconds", and where needed "body" with "content-type",
  * "trust-anchors", "unverified": true (https without them), "credentials", "client-certificate",
- * "probe", "etag" and "host-key". Reply: "status", "body", and "content-type", "etag" and
- * "retry-after" (seconds) when the server sent them; or "error" (invalid, unreachable, too-large,
- * failed) and "message". */
+ * "probe", "etag", "host-key" and "device" (fetch-route.h). Reply: "status", "body", and
+ * "content-type", "etag" and "retry-after" (seconds) when the server sent them; or "error"
+ * (invalid, unreachable, too-large, failed) and "message". */
 #pragma once
 
 #include <json-c/json.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "fetch-route.h"
 
 #define FETCH_MESSAGE_MAX (16U << 10)
 #define FETCH_DESCRIPTORS_MAX 5U
@@ -42,7 +44,7 @@
 typedef struct FetchRequest {
     const char *url; /* http:// or https://; for a GET also ftp:// (as anonymous), tftp://, ldap://,
                         and with a user before the host sftp:// or scp:// */
-    const void *body; /* POST when there is one, else GET */
+    const void *body; /* POST when there is one, else GET; over tftp it is written */
     size_t body_size;
     const char *content_type;  /* of the body */
     const char *trust_anchors; /* PEM; needed for https */
@@ -59,7 +61,8 @@ typedef struct FetchRequest {
                    trust anchors are needed */
     const char *etag; /* of what the caller has: status 304 and no body when it is still that; http
                          and https only; may be NULL */
-    const char *host_key; /* fingerprint; for sftp and scp only, and needed for them */
+    const char *host_key;    /* fingerprint; for sftp and scp only, and needed for them */
+    const FetchRoute *route; /* NULL: as the system's routes have it */
 } FetchRequest;
 
 typedef struct FetchReply {
@@ -101,6 +104,7 @@ bool fetch_url_is_ssh(const char *url);   /* needs a host key and a password */
 /* The user before the host of a URL of sftp or scp. NULL: no memory. */
 char *fetch_url_user(const char *url);
 bool fetch_host_key_is_valid(const char *text);
+bool fetch_url_is_tftp(const char *url);
 /* May it stand in a header as the name of a version? Printable ASCII, 1 to FETCH_ETAG_MAX
  * characters. */
 bool fetch_etag_is_valid(const char *text);

@@ -47,11 +47,21 @@ static bool check_url(const char *value)
     return true;
 }
 
+/* The same, or the router's "HOST;VRF/NAME" of a TFTP server. */
+static bool check_place(const char *value)
+{
+    for (const char *p = value; *p; p++)
+        if (*p <= ' ' || *p > '~')
+            return false;
+    return check_url(value) || (strchr(value, ';') && !strstr(value, "://"));
+}
+
 static const GrammarType types[] = {
     {"word", "WORD", check_any, false, false, false},
     {"label", "WORD", label_is_valid, false, false, false},
     {"hostname", "WORD", hostname_is_valid, false, false, false},
     {"url", "WORD", check_url, false, false, false},
+    {"place", "WORD", check_place, false, false, false},
     {"ipv4", "A.B.C.D", check_ipv4, false, false, false},
     {"ipv6", "X:X::X", check_ipv6, false, false, false},
     {"quoted", "WORD", check_any, false, false, true},

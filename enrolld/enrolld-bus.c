@@ -163,6 +163,14 @@ int enrollment1_method_import(sd_bus_message *m, void *userdata, sd_bus_error *r
     return r < 0 ? r : external_import(userdata, name, data, size, m, reterr_error);
 }
 
+int enrollment1_method_retrieve(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    const char *name;
+    int r = sd_bus_message_read(m, "s", &name);
+
+    return r < 0 ? r : external_retrieve(userdata, name, m, reterr_error);
+}
+
 int enrollment1_method_cancel(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
 {
     const char *name;
@@ -259,8 +267,9 @@ int enrollment1_method_enroll(sd_bus_message *m, void *userdata, sd_bus_error *r
         return r;
     if (t->config->method == METHOD_SELF)
         return enrollment_start_self(manager, t, ROLE_ROUTER, fqdn, &options, m, reterr_error);
-    return t->config->url ? server_enroll(manager, t, fqdn, &options, m, reterr_error)
-                          : external_enroll(manager, t, fqdn, &options, m, reterr_error);
+    return enrollment_method_has_server(t->config->method)
+               ? server_enroll(manager, t, fqdn, &options, m, reterr_error)
+               : external_enroll(manager, t, fqdn, &options, m, reterr_error);
 }
 
 static void log_removed(sd_bus_message *m, const Trustpoint *t)

@@ -66,6 +66,8 @@ int enrollment_sign_failed(Job *job, int r, const char *what);
 void enrollment_installed(Manager *m, Trustpoint *t, CertificateRole role, bool existed,
                           const char *user);
 
+/* Which way its server is reached. */
+FetchRoute enrollment_route(const TrustpointConfig *config);
 /* Into the result of a job. */
 int enrollment_report(Job *job, const Trustpoint *t, CertificateRole role);
 /* Says which certificates were there and are no more. */
@@ -94,8 +96,16 @@ int external_accept(Manager *m, const char *trustpoint, const char *fingerprint,
                     sd_bus_message *message, sd_bus_error *reterr_error);
 int external_import(Manager *m, const char *trustpoint, const void *data, size_t size,
                     sd_bus_message *message, sd_bus_error *reterr_error);
+int external_retrieve(Manager *m, const char *trustpoint, sd_bus_message *message,
+                      sd_bus_error *reterr_error);
 int external_cancel(Manager *m, const char *trustpoint, sd_bus_message *message,
                     sd_bus_error *reterr_error);
+
+/* tftp-enroll.c: by files on a server. suffix: "ca", "req" or "crt". */
+int tftp_file_url(const Manager *m, const TrustpointConfig *config, KeyPair pair,
+                  const char *suffix, char **ret);
+/* Handler: starts a job that fetches the certificates of the open requests. */
+int tftp_retrieve(Manager *m, Trustpoint *t, sd_bus_message *message, sd_bus_error *reterr_error);
 
 /* server-enroll.c: a CA with a server. Starts a job. */
 int server_enroll(Manager *m, Trustpoint *t, const char *fqdn, const EnrollOptions *options,

@@ -278,6 +278,14 @@ void enrollment_installed(Manager *m, Trustpoint *t, CertificateRole role, bool 
         replacement_tell(m, t);
 }
 
+FetchRoute enrollment_route(const TrustpointConfig *config)
+{
+    FetchRoute route;
+
+    (void)snprintf(route.device, sizeof(route.device), "%s", config->vrf);
+    return route;
+}
+
 int enrollment_report(Job *job, const Trustpoint *t, CertificateRole role)
 {
     _cleanup_free_ char *path = NULL;

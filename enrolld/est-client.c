@@ -36,6 +36,7 @@ static int ask(const EstServer *server, const char *operation, const char *body,
         .password = server->password,
         .client_certificates = server->certificates,
         .client_key = server->key_fd,
+        .route = server->route,
         .size_max = size_max,
         .timeout_seconds = TIMEOUT_SECONDS,
     };

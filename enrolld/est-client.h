@@ -13,6 +13,7 @@ typedef struct EstServer {
     const char *password;     /* the same */
     const char *certificates; /* PEM, with which the router shows who it is; NULL for none */
     int key_fd;               /* signs for it */
+    const FetchRoute *route;
     int cancel_fd;
 } EstServer;
 

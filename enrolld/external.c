@@ -7,6 +7,7 @@
 #include "errors.h"
 #include "log.h"
 #include "server-method.h"
+#include "tftp-client.h"
 
 /* --- Authenticate ----------------------------------------------------------------------------- */
 
@@ -19,6 +20,7 @@ typedef struct Authentication {
     char *fingerprint; /* NULL: the answer is an offer */
     char *url;         /* of a server, which is asked; NULL: the input is it */
     EnrollmentMethod method;
+    FetchRoute route;
     ReceivedRules rules;
     AuthorityOffer *offer; /* the result */
 } Authentication;
@@ -48,12 +50,15 @@ static int ask_server(Job *job, Authentication *a)
     const ServerAddress server = {.context = a->manager->context,
                                   .url = a->url,
                                   .name = a->trustpoint,
+                                  .route = &a->route,
                                   .cancel_fd = job_cancel_fd(job)};
     char reason[SERVER_REASON_SIZE] = "";
     int r;
 
     job_progress(job, 20, "Asking for the CA certificate");
-    r = server_method_get(a->method)->get_authorities(&server, &a->offer->list, reason);
+    r = a->method == METHOD_TFTP
+            ? tftp_get(a->url, &a->route, job_cancel_fd(job), &a->offer->list, reason)
+            : server_method_get(a->method)->get_authorities(&server, &a->offer->list, reason);
     return r < 0 && reason[0] ? job_fail(job, error_name_from_errno(r),
                                          "%s cannot be authenticated: %s", a->trustpoint, reason)
                               : r;
@@ -193,13 +198,17 @@ static bool asks_server(const TrustpointConfig *config)
 {
     const ServerMethod *method = server_method_get(config->method);
 
-    return method && method->get_authorities;
+    return config->method == METHOD_TFTP || (method && method->get_authorities);
 }
 
 static int copy_input(Authentication *a, const TrustpointConfig *config,
                       const AuthenticateOptions *options)
 {
-    if (asks_server(config) && !(a->url = strdup(config->url)))
+    a->route = enrollment_route(config);
+    if (config->method == METHOD_TFTP &&
+        tftp_file_url(a->manager, config, PAIR_GENERAL, "ca", &a->url) < 0)
+        return -ENOMEM;
+    if (config->method != METHOD_TFTP && asks_server(config) && !(a->url = strdup(config->url)))
         return -ENOMEM;
     a->input_size = options->certificates.iov_len;
     a->input = malloc(a->input_size + 1);
@@ -322,6 +331,8 @@ typedef struct Enrollment {
     char *alternative_names;
     const char *digest;
     unsigned key_usages[_PAIR_MAX];
+    char *urls[_PAIR_MAX]; /* where the requests are written to; NULL: nowhere */
+    FetchRoute route;
     Request *request; /* the result: one for each pair */
 } Enrollment;
 
@@ -336,6 +347,8 @@ static void enrollment_free(void *data)
     key_name_done(&e->key);
     X509_NAME_free(e->subject);
     free(e->alternative_names);
+    for (KeyPair pair = 0; pair < _PAIR_MAX; pair++)
+        free(e->urls[pair]);
     request_free(e->request);
     free(e);
 }
@@ -367,6 +380,26 @@ static int make_request(Job *job, const Enrollment *e, const KeyName *name, Requ
     return request_new(METHOD_TERMINAL, der, size, name, ret);
 }
 
+/* Before anything is kept: a request that nobody has waits for nothing. */
+static int put_request(Job *job, const Enrollment *e, const Request *request)
+{
+    const char *url = e->urls[request->key.pair];
+    char reason[TFTP_REASON_SIZE] = "";
+    _cleanup_free_ char *pem = NULL;
+    int r;
+
+    if (!url)
+        return 0;
+    job_progress(job, 60, "Writing the certificate request");
+    r = csr_to_pem(request->der, request->size, &pem);
+    if (r >= 0)
+        r = tftp_put(url, &e->route, job_cancel_fd(job), pem, reason);
+    return r < 0 && reason[0]
+               ? job_fail(job, error_name_from_errno(r), "The request of %s cannot be written: %s",
+                          e->trustpoint, reason)
+               : r;
+}
+
 static int enroll_run(Job *job, void *data)
 {
     KeyName keys[REQUESTS_MAX] = {{NULL}};
@@ -385,6 +418,8 @@ static int enroll_run(Job *job, void *data)
     }
     for (size_t i = 0; i < n; i++)
         key_name_done(&keys[i]);
+    for (const Request *i = e->request; r >= 0 && i; i = i->next)
+        r = put_request(job, e, i);
     return r;
 }
 
@@ -452,6 +487,9 @@ static int enrollment_new(Manager *m, const Trustpoint *t, Enrollment **ret)
         (config->alternative_names && !(e->alternative_names = strdup(config->alternative_names))))
         return -ENOMEM;
     r = key_name_copy(&config->keypair, &e->key);
+    e->route = enrollment_route(config);
+    for (KeyPair pair = 0; r >= 0 && pair < _PAIR_MAX && config->method == METHOD_TFTP; pair++)
+        r = tftp_file_url(m, config, pair, "req", &e->urls[pair]);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(e);
@@ -599,6 +637,23 @@ int external_import(Manager *m, const char *trustpoint, const void *data, size_t
     enrollment_announce_gone(m, t, existed);
     r = certificate_path(t, role, &path);
     return r < 0 ? r : sd_bus_reply_method_return(message, "o", path);
+}
+
+int external_retrieve(Manager *m, const char *trustpoint, sd_bus_message *message,
+                      sd_bus_error *reterr_error)
+{
+    Trustpoint *t;
+    int r;
+
+    r = find_requested(m, trustpoint, &t, reterr_error);
+    if (r < 0)
+        return r;
+    if (t->config->method != METHOD_TFTP)
+        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
+                                 "The certificate of %s has to be given: its enrollment is not by "
+                                 "TFTP",
+                                 t->name);
+    return tftp_retrieve(m, t, message, reterr_error);
 }
 
 int external_cancel(Manager *m, const char *trustpoint, sd_bus_message *message,

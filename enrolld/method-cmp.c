@@ -60,7 +60,8 @@ static int post(Session *s, const void *data, size_t size, FetchReply *reply)
                             .body_size = size,
                             .content_type = "application/pkixcmp",
                             .size_max = CMP_REPLY_MAX,
-                            .timeout_seconds = TIMEOUT_SECONDS};
+                            .timeout_seconds = TIMEOUT_SECONDS,
+                            .route = &s->job->route};
     const char *why = "";
     int r = cmp_url_new(s->job->url, &url);
 

@@ -121,6 +121,7 @@ static EstServer server_of(Job *job, const ServerJob *j)
                        .password = j->secret,
                        .certificates = c->certificates,
                        .key_fd = c->key_fd,
+                       .route = &j->route,
                        .cancel_fd = job_cancel_fd(job)};
 }
 
@@ -129,8 +130,10 @@ static EstServer server_of(Job *job, const ServerJob *j)
 static int get_authorities(const ServerAddress *address, ReceivedList *ret,
                            char reason[SERVER_REASON_SIZE])
 {
-    const EstServer server = {
-        .url = address->url, .key_fd = -EBADF, .cancel_fd = address->cancel_fd};
+    const EstServer server = {.url = address->url,
+                              .route = address->route,
+                              .key_fd = -EBADF,
+                              .cancel_fd = address->cancel_fd};
 
     return est_get_authorities(&server, ret, reason);
 }

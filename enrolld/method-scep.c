@@ -14,6 +14,7 @@ static ScepServer server_of(Job *job, const ServerJob *j)
                         .url = j->url,
                         .name = j->trustpoint,
                         .legacy = j->legacy,
+                        .route = &j->route,
                         .cancel_fd = job_cancel_fd(job)};
 }
 
@@ -23,6 +24,7 @@ static int get_authorities(const ServerAddress *server, ReceivedList *ret,
     const ScepServer scep = {.context = server->context,
                              .url = server->url,
                              .name = server->name,
+                             .route = server->route,
                              .cancel_fd = server->cancel_fd};
 
     return scep_get_authorities(&scep, ret, reason);

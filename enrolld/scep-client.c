@@ -35,6 +35,7 @@ static int fetch_url(const ScepServer *server, const char *url, const void *body
         .content_type = body ? MESSAGE_TYPE : NULL,
         .size_max = size_max,
         .timeout_seconds = TIMEOUT_SECONDS,
+        .route = server->route,
     };
     int r = fetch(&request, server->cancel_fd, reply);
 

@@ -3,6 +3,7 @@
  * worker threads only. */
 #pragma once
 
+#include "fetch-route.h"
 #include "scep-message.h"
 
 #define SCEP_REASON_SIZE 512U
@@ -12,6 +13,7 @@ typedef struct ScepServer {
     const char *url;
     const char *name; /* of the trustpoint: some servers have several CAs */
     bool legacy;
+    const FetchRoute *route;
     int cancel_fd;
 } ScepServer;
 

@@ -22,6 +22,7 @@ typedef struct ServerAddress {
     OSSL_LIB_CTX *context;
     const char *url;
     const char *name; /* of the trustpoint */
+    const FetchRoute *route;
     int cancel_fd;
 } ServerAddress;
 
@@ -48,6 +49,7 @@ typedef struct ServerJob {
     bool by_certificate; /* of SCEP: what is there signs the request for what comes */
     int64_t now;
     RequestRetry retry;
+    FetchRoute route;
     const char *digest;
     X509 *authority;
     X509 *renewed;                  /* the router certificate that is there; NULL for none */

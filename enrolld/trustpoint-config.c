@@ -14,9 +14,9 @@
 #include "json-util.h"
 #include "label.h"
 #include "names.h"
-
 #include "openssl-util.h"
 #include "scep-url.h"
+#include "tftp-client.h"
 #include "x509-render.h"
 
 #define TRUSTPOINTS_MAX 256
@@ -24,13 +24,11 @@
 #define DESCRIPTION_MAX 80U
 #define SUBJECT_MAX 800U
 #define QUERY_URL_MAX 800U
-
 #define MINUTE 60U
 #define RETRY_COUNT_MAX 100U
 #define RETRY_COUNT_DEFAULT 10U
 #define RETRY_PERIOD_MAX 60U
 #define RETRY_PERIOD_DEFAULT 1U
-
 #define LIFETIME_MIN 30U
 #define LIFETIME_MAX 5474U
 #define CA_LIFETIME_MAX 5475U
@@ -200,11 +198,44 @@ static int url_check(EnrollmentMethod method, const char *url, const char **ret_
                                   : scep_url_check(url, ret_reason);
 }
 
+/* Through which a server is reached: in its URL, or in a line of its own. */
+static void read_vrf(Reader *reader, json_object *o, TrustpointConfig *config)
+{
+    const char *vrf = read_string(reader, o, "vrf", "vrf", LABEL_MAX);
+
+    if (!vrf)
+        return;
+    if (!interface_name_is_valid(vrf))
+        problem(reader, "vrf", vrf, "must be the name of the VRF's interface, 1 to 15 characters");
+    else if (config->vrf[0] && !streq(config->vrf, vrf))
+        problem(reader, "vrf", vrf, "the URL names another one");
+    else if (!config->url)
+        problem(reader, "vrf", vrf, "has an effect only with the URL of a server");
+    else
+        (void)snprintf(config->vrf, sizeof(config->vrf), "%s", vrf);
+}
+
+static void read_server(Reader *reader, json_object *o, const char *url, TrustpointConfig *config)
+{
+    const char *reason;
+    int r;
+
+    config->method = tftp_url_is(url) ? METHOD_TFTP : read_method(reader, o);
+    r = config->method == METHOD_TFTP ? tftp_url_check(url, config->vrf, &reason)
+                                      : url_check(config->method, url, &reason);
+    if (r == -EINVAL)
+        problem(reader, "enrollment url", url, "%s", reason);
+    else if (r < 0)
+        reader->error = r;
+    else
+        copy_string(reader, url, &config->url);
+}
+
 static void read_enrollment(Reader *reader, json_object *o, TrustpointConfig *config)
 {
     static const char *const known[] = {"url", "retry-count", "retry-period", "legacy", NULL};
     json_object *enrollment = read_object(reader, o, "enrollment", known);
-    const char *url, *reason;
+    const char *url;
 
     if (!enrollment)
         return;
@@ -216,13 +247,11 @@ static void read_enrollment(Reader *reader, json_object *o, TrustpointConfig *co
         return;
     if (streq(url, "terminal"))
         config->method = METHOD_TERMINAL;
-    else if (!streq(url, "self")) {
-        config->method = read_method(reader, o);
-        if (url_check(config->method, url, &reason) < 0)
-            problem(reader, "enrollment url", url, "%s", reason);
-        else
-            copy_string(reader, url, &config->url);
-    } else if (!streq(config->name, SYSTEM_TRUSTPOINT))
+    else if (streq(url, "local"))
+        config->method = METHOD_LOCAL;
+    else if (!streq(url, "self"))
+        read_server(reader, o, url, config);
+    else if (!streq(config->name, SYSTEM_TRUSTPOINT))
         problem(reader, "enrollment url", url, "only " SYSTEM_TRUSTPOINT " can enroll with itself");
     else
         config->method = METHOD_SELF;
@@ -548,11 +577,6 @@ static void check_other_than_scep(Reader *reader, const TrustpointConfig *config
 {
     static const char reason[] = "has an effect only with a SCEP server";
 
-    if (config->method == METHOD_SCEP)
-        return;
-    if (config->method == METHOD_CMP && !streq(config->keypair.algorithm, "rsa") &&
-        strncmp(config->keypair.algorithm, "ecdsa", 5) != 0)
-        problem(reader, "keypair", config->keypair.algorithm, "CMP is for rsa and ecdsa keys");
     if (config->legacy)
         problem(reader, "enrollment legacy", NULL, "%s", reason);
     if (config->skip_challenge)
@@ -561,37 +585,39 @@ static void check_other_than_scep(Reader *reader, const TrustpointConfig *config
         problem(reader, "renewal-message-type", "renewalreq", "%s", reason);
 }
 
-/* What is there for a server only, and what a server needs. */
-static void check_scep(Reader *reader, json_object *o, const TrustpointConfig *config)
+/* What is there only for a server that is asked: for SCEP, EST and CMP. */
+static void check_without_server(Reader *reader, json_object *o, const TrustpointConfig *config)
 {
+    static const char reason[] = "has an effect only with the http or https URL of a server";
     static const char *const lines[][2] = {{"retry-count", "enrollment retry count"},
-                                           {"retry-period", "enrollment retry period"},
-                                           {"legacy", "enrollment legacy"}};
+                                           {"retry-period", "enrollment retry period"}};
     json_object *enrollment;
 
-    if (config->method == METHOD_NONE)
-        return;
-    if (config->method == METHOD_SCEP && !streq(config->keypair.algorithm, "rsa"))
-        problem(reader, "keypair", config->keypair.algorithm,
-                "SCEP servers encrypt their answers for RSA keys: keypair rsa LABEL");
-    if (config->url)
-        check_other_than_scep(reader, config);
-    else if (json_object_object_get_ex(o, "method", NULL))
-        problem(reader, "method", NULL, "has an effect only with the URL of a server");
-    if (config->url || !json_object_object_get_ex(o, "enrollment", &enrollment))
+    if (json_object_object_get_ex(o, "method", NULL))
+        problem(reader, "method", NULL, "%s", reason);
+    if (!json_object_object_get_ex(o, "enrollment", &enrollment))
         return;
     for (size_t i = 0; i < ELEMENTSOF(lines); i++)
         if (json_object_object_get_ex(enrollment, lines[i][0], NULL))
-            problem(reader, lines[i][1], NULL, "has an effect only with the URL of a server");
+            problem(reader, lines[i][1], NULL, "%s", reason);
     if (config->auto_enroll > 0 && config->method != METHOD_SELF)
-        problem(reader, "auto-enroll", NULL,
-                "has an effect only with the URL of a server, or with 'enrollment url self'");
-    if (config->renew_by_certificate)
-        problem(reader, "renewal-message-type", NULL,
-                "has an effect only with the URL of a server");
-    if (config->skip_challenge)
-        problem(reader, "skip-challenge-password", NULL,
-                "has an effect only with the URL of a server");
+        problem(reader, "auto-enroll", NULL, "%s, or with 'enrollment url self'", reason);
+}
+
+static void check_server(Reader *reader, json_object *o, const TrustpointConfig *config)
+{
+    if (config->method == METHOD_NONE)
+        return;
+    if (config->method != METHOD_SCEP)
+        check_other_than_scep(reader, config);
+    else if (!streq(config->keypair.algorithm, "rsa"))
+        problem(reader, "keypair", config->keypair.algorithm,
+                "SCEP servers encrypt their answers for RSA keys: keypair rsa LABEL");
+    if (config->method == METHOD_CMP && !streq(config->keypair.algorithm, "rsa") &&
+        strncmp(config->keypair.algorithm, "ecdsa", 5) != 0)
+        problem(reader, "keypair", config->keypair.algorithm, "CMP is for rsa and ecdsa keys");
+    if (!enrollment_method_has_server(config->method))
+        check_without_server(reader, o, config);
 }
 
 /* What a CA elsewhere decides by itself. */
@@ -607,7 +633,7 @@ static void check_external(Reader *reader, json_object *o, const TrustpointConfi
         {"lifetime", "ca-certificate", "lifetime ca-certificate"},
     };
 
-    check_scep(reader, o, config);
+    check_server(reader, o, config);
     if (config->method == METHOD_SELF || config->method == METHOD_NONE)
         return;
     for (size_t i = 0; i < ELEMENTSOF(lines); i++) {
@@ -643,6 +669,7 @@ static void read_all(Reader *reader, json_object *o, TrustpointConfig *config)
         "query-url",
         "renewal",
         "method",
+        "vrf",
         NULL,
     };
 
@@ -650,6 +677,7 @@ static void read_all(Reader *reader, json_object *o, TrustpointConfig *config)
         problem(reader, "", NULL, "has a line that this release does not know");
     (void)read_string(reader, o, "description", "description", DESCRIPTION_MAX);
     read_enrollment(reader, o, config);
+    read_vrf(reader, o, config);
     read_key(reader, o, "keypair", &config->keypair);
     read_rsa_key(reader, o, config);
     read_key(reader, o, "ca-keypair", &config->ca_keypair);

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "cleanup.h"
+#include "fetch-route.h"
 #include "lifecycle.h"
 
 /* Usage keys are two pairs of one label, each with a certificate of its own. */
@@ -45,18 +46,20 @@ typedef enum EnrollmentMethod {
     METHOD_NONE, /* not configured */
     METHOD_SELF,
     METHOD_TERMINAL, /* the operator carries request and certificates */
+    METHOD_TFTP,     /* the same by files on a server */
+    METHOD_LOCAL,    /* the same by the operator's files */
     METHOD_SCEP,
     METHOD_EST,
     METHOD_CMP,
     _METHOD_MAX,
 } EnrollmentMethod;
 
-/* "none", "self", "terminal", "scep", "est", "cmp" */
+/* "none", "self", "terminal", "tftp", "local", "scep", "est", "cmp" */
 const char *enrollment_method_name(EnrollmentMethod method);
 /* Is there a server that is asked? */
 static inline bool enrollment_method_has_server(EnrollmentMethod method)
 {
-    return method > METHOD_TERMINAL;
+    return method >= METHOD_SCEP;
 }
 /* -EINVAL for what is none. */
 int enrollment_method_from_name(const char *name, EnrollmentMethod *ret);
@@ -72,8 +75,9 @@ typedef struct TrustpointConfig {
     char *name;
     char *json; /* the configuration as it was, to see whether it changes */
     EnrollmentMethod method;
-    char *url;   /* of the server; NULL when the method has none */
-    bool legacy; /* SHA-1, Triple DES and DES pass */
+    char *url;                     /* of the server; NULL otherwise */
+    char vrf[INTERFACE_NAME_SIZE]; /* through which it is reached; empty: none */
+    bool legacy;                   /* SHA-1, Triple DES and DES pass */
     bool skip_challenge;
     unsigned auto_enroll;      /* percent of the lifetime; 0: not renewed by itself */
     bool regenerate;           /* with a new key */

@@ -24,6 +24,7 @@ typedef struct Request {
     int key_fd; /* signs for the first of them */
     size_t size_max;
     unsigned timeout_seconds;
+    FetchRoute route;
 } Request;
 
 /* The descriptors remain the caller's, and key_fd is one of them. Returns 0, -ENOMEM, or -EINVAL

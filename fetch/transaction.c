@@ -33,13 +33,14 @@ typedef struct Transaction {
     SshCheck ssh;
     int client_fd;
     int body_fd;
-    size_t received;
+    size_t received, sent;
     size_t headers;
     int error; /* of our own, negative errno */
     bool too_large;
     bool address_refused;
     bool client_gone;
-    ClientKey *key; /* NULL: the client shows no certificate */
+    ClientKey *key;   /* NULL: the client shows no certificate */
+    int device_error; /* negative errno: why a socket cannot be bound to it */
     char curl_error[CURL_ERROR_SIZE];
 } Transaction;
 
@@ -100,13 +101,35 @@ static size_t on_header(char *data, size_t size, size_t n, void *userdata)
 static curl_socket_t on_open_socket(void *userdata, curlsocktype purpose,
                                     struct curl_sockaddr *address)
 {
+    _cleanup_close_ int fd = -EBADF;
     Transaction *t = userdata;
+    const char *device = t->request->route.device;
 
     if (!address_is_allowed(&address->addr, (socklen_t)address->addrlen)) {
         t->address_refused = true;
         return CURL_SOCKET_BAD;
     }
-    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    if (fd < 0)
+        return CURL_SOCKET_BAD;
+    /* Nobody needs a capability for the first time. */
+    if (device[0] &&
+        setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, (socklen_t)strlen(device)) < 0) {
+        t->device_error = -errno;
+        return CURL_SOCKET_BAD;
+    }
+    return TAKE_FD(fd);
+}
+
+/* What is written over tftp. */
+static size_t on_read(char *data, size_t size, size_t n, void *userdata)
+{
+    Transaction *t = userdata;
+    size_t left = t->request->body_size - t->sent, length = size * n < left ? size * n : left;
+
+    memcpy(data, (const char *)t->request->body + t->sent, length);
+    t->sent += length;
+    return length;
 }
 
 /* About once a second, also while nothing arrives. */
@@ -245,6 +268,13 @@ static int set_body(CURL *curl, Transaction *t, HeaderList **headers)
 
     if (!t->request->body)
         return 0;
+    if (fetch_url_is_tftp(t->request->url)) {
+        SET(CURLOPT_UPLOAD, 1L);
+        SET(CURLOPT_INFILESIZE_LARGE, (curl_off_t)t->request->body_size);
+        SET(CURLOPT_READFUNCTION, on_read);
+        SET(CURLOPT_READDATA, t);
+        return 0;
+    }
     if (asprintf(&line, "Content-Type: %s",
                  t->request->content_type ?: "application/octet-stream") < 0)
         return -ENOMEM;
@@ -308,6 +338,9 @@ static int explain_failure(Transaction *t, CURLcode code, Reply *reply)
             reply, "unreachable",
             "The server's host key is %s, which is not the one that is known: refused",
             t->ssh.presented);
+    if (t->device_error < 0)
+        return reply_error(reply, "unreachable", "The interface %s cannot be used: %s",
+                           t->request->route.device, strerror(-t->device_error));
     return reply_error(reply, "unreachable", "%s", text);
 }
 

@@ -603,3 +603,89 @@ def test_confined_while_it_works():
         if status["Seccomp"] == "0":
             pytest.skip("a build for sanitizers has no seccomp filter")
         assert status["Seccomp"] == "2"
+
+
+# --- Which way --------------------------------------------------------------------------------------------------------
+
+
+def in_namespace(script, *words):
+    """Runs a script in a network namespace with two interfaces that are joined, and the worker as its child."""
+    setup = ("ip link set lo up && ip link add one type veth peer name two && ip addr add 192.0.2.1/24 dev one && "
+             "ip link set one up && ip link set two up && exec \"$@\"")
+    return subprocess.run(["unshare", "--net", "sh", "-c", setup, "sh", "/usr/bin/python3", "-c", script, WORKER, *words], capture_output=True,
+                          text=True, timeout=180, check=False)
+
+
+# Prints what the server saw of the client, and what the worker answered.
+WHICH_WAY = r"""
+import json, os, socket, subprocess, sys, threading
+url, device, seconds = sys.argv[2:5]
+listener = socket.create_server(("0.0.0.0", 8080))
+def serve():
+    connection, peer = listener.accept()
+    line = connection.recv(65536).split(b"\r\n")[0].decode()
+    print("seen", peer[0], line, flush=True)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+threading.Thread(target=serve, daemon=True).start()
+ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+worker = subprocess.Popen([sys.argv[1]], stdin=theirs, env={"CHANCERY_LOG_STDERR": "1"})
+theirs.close()
+ours.send(json.dumps({"url": url, "size-max": 100, "timeout-seconds": int(seconds), "device": device}).encode())
+print(ours.recv(65536).decode(), flush=True)
+worker.wait()
+"""
+
+
+@pytest.fixture(scope="module")
+def namespace():
+    if subprocess.run(["unshare", "--net", "ip", "link", "add", "one", "type", "veth", "peer", "name", "two"], capture_output=True, check=False).returncode:
+        pytest.skip("no network namespace with interfaces can be made here")
+
+
+HERE = "http://127.0.0.1:8080/"
+
+
+@pytest.mark.parametrize("device, words", [
+    ("none", "The interface none cannot be used"),
+    ("one/../x", "is no name of an interface"),
+    ("lo", "seen 127.0.0.1 GET / HTTP"),
+])
+def test_device(namespace, device, words):
+    result = in_namespace(WHICH_WAY, HERE, device, "60")
+    assert words in result.stdout and ("seen" in words) == ('"status":200' in result.stdout.replace(" ", "")), (result.stdout, result.stderr)
+
+
+def test_device_leads_nowhere_else(namespace):
+    """Bound to an interface, nothing goes by another one."""
+    result = in_namespace(WHICH_WAY, HERE, "two", "5")
+    assert "unreachable" in result.stdout and "seen" not in result.stdout, (result.stdout, result.stderr)
+
+
+# --- Writing over tftp ------------------------------------------------------------------------------------------------
+
+
+def test_tftp_write():
+    """What is written is what was given, block by block; an error of the server's is told."""
+    content, received = os.urandom(1500), []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
+        listener.bind(("127.0.0.1", 0))
+
+        def serve():
+            _, client = listener.recvfrom(2048)
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as transfer:
+                transfer.bind(("127.0.0.1", 0))
+                transfer.settimeout(60)
+                number = 0
+                while not received or len(received[-1]) == 512:
+                    transfer.sendto(b"\0\4" + number.to_bytes(2, "big"), client)
+                    packet = transfer.recvfrom(2048)[0]
+                    if packet[:4] == b"\0\3" + (number + 1).to_bytes(2, "big"):
+                        received.append(packet[4:])
+                        number += 1
+                transfer.sendto(b"\0\4" + number.to_bytes(2, "big"), client)
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        answer, _ = fetch(f"tftp://127.0.0.1:{listener.getsockname()[1]}/router.req", body=content)
+        thread.join(60)
+    assert answer["status"] == 200 and b"".join(received) == content
+    assert error_of(Tftp(lambda number: b"\0\5\0\2Access violation\0").url(), body=content)[0] == "unreachable"

@@ -116,7 +116,7 @@ def test_nobody_else_may(machine):
 
 
 def test_order_of_steps(machine):
-    for command, words in (("crypto ca enroll core", "authenticate core first"), ("crypto ca import core certificate", "No request of core"),
+    for command, words in (("crypto ca enroll core", "authenticate core first"), ("crypto ca import core certificate", "authenticate core first"),
                            ("crypto ca cancel-enroll core", "No request of core"), ("crypto ca authenticate edge", "is not configured")):
         status, text = say(machine, command, "AAAA\nquit\n")
         assert status != 0 and words in text, text

@@ -130,6 +130,9 @@ static void print_type(Chance *c, FILE *f, const char *type)
         fprintf(f, "2001:db8::%x", 1 + chance_below(c, 0xffff));
     else if (IS("url"))
         fprintf(f, "http://h%u.example/%u", chance_below(c, 3), chance_below(c, 9));
+    else if (IS("place"))
+        fprintf(f, chance_below(c, 2) ? "tftp://h%u.example/%u" : "h%u.example;red/%u",
+                chance_below(c, 3), chance_below(c, 9));
     else
         fail_msg("The generator does not know the type '%s'", type);
 #undef IS

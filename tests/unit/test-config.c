@@ -420,7 +420,7 @@ static json_object *random_value(const ConfigRow *row)
         return json_object_new_string((const char *[]){"1", "80"}[roll(2)]);
     if (strstr(values, ":line"))
         return json_object_new_string(lines[roll(ELEMENTSOF(lines))]);
-    if (strstr(values, ":url"))
+    if (strstr(values, ":url") || strstr(values, ":place"))
         return json_object_new_string("http://ca.example/b%20c?x=|y");
     if (strstr(values, ":ipv4"))
         return json_object_new_string("192.0.2.1");

@@ -165,6 +165,23 @@ static void test_ssh(void **state)
     assert_memory_equal(request->credentials, "user\0secret", 11);
 }
 
+static void test_device(void **state)
+{
+    static const char *const refused[] = {"7",      "\"\"",    "\"a/b\"",
+                                          "\"..\"", "\"a b\"", "\"0123456789012345\""};
+    _cleanup_(request_freep) Request *request = NULL;
+    char text[256];
+
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        (void)snprintf(text, sizeof text, "{\"url\":\"http://host/\"," LIMITS ",\"device\":%s}",
+                       refused[i]);
+        assert_int_equal(parse(text, NULL, 0, &request), -EINVAL);
+    }
+    assert_int_equal(
+        parse("{\"url\":\"http://host/\"," LIMITS ",\"device\":\"red\"}", NULL, 0, &request), 0);
+    assert_string_equal(request->route.device, "red");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -173,6 +190,7 @@ int main(void)
         cmocka_unit_test(test_content_type_refused),
         cmocka_unit_test(test_taken),
         cmocka_unit_test(test_ssh),
+        cmocka_unit_test(test_device),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 #include <openssl/x509v3.h>
 
 #include "json-util.h"
+#include "tftp-client.h"
 #include "trustpoint-config.h"
 
 /* The seed's configuration. */
@@ -228,15 +229,24 @@ static void test_external_refused(void **state)
          "a CA elsewhere"},
         {"'enrollment':{'url':'terminal','retry-count':5}", "enrollment retry count",
          "of a server"},
-        {"'enrollment':{'url':'terminal','legacy':true}", "enrollment legacy", "of a server"},
+        {"'enrollment':{'url':'terminal','legacy':true}", "enrollment legacy", "a SCEP server"},
         {"'enrollment':{'url':'terminal'},'skip-challenge-password':true",
-         "skip-challenge-password", "of a server"},
+         "skip-challenge-password", "a SCEP server"},
         {"'enrollment':{'url':'terminal'},'ca-keypair':{'algorithm':'rsa','label':'a'}",
          "ca-keypair", "a CA elsewhere"},
         {"'enrollment':{'url':'terminal'},'rsakeypair':'a','keypair':{'algorithm':'rsa','label':'a'"
          "}",
          "rsakeypair", "only one"},
         {"'enrollment':{'url':'terminal'},'auto-enroll':80", "auto-enroll", "of a server"},
+        {"'enrollment':{'url':'tftp://ca/x','retry-count':5}", "enrollment retry count",
+         "of a server"},
+        {"'enrollment':{'url':'tftp://ca/x','retry-period':5}", "enrollment retry period",
+         "of a server"},
+        {"'enrollment':{'url':'tftp://ca/x'},'auto-enroll':80", "auto-enroll", "of a server"},
+        {"'enrollment':{'url':'tftp://ca/x'},'method':'est'", "method", "of a server"},
+        {"'enrollment':{'url':'tftp://ca/x','legacy':true}", "enrollment legacy", "a SCEP server"},
+        {"'enrollment':{'url':'tftp://ca/x'},'skip-challenge-password':true",
+         "skip-challenge-password", "a SCEP server"},
         {"'enrollment':{'url':'http://ca/'},'auto-enroll':100", "auto-enroll", "1 to 99"},
         {"'enrollment':{'url':'http://ca/'},'auto-enroll':'100'", "auto-enroll", "1 to 99"},
         {"'renewal':{'reload':['a.socket']}", "renewal reload", "not the name of a service"},
@@ -326,6 +336,65 @@ static void test_est(void **state)
     assert_string_equal(c->keypair.algorithm, "ed25519");
 }
 
+/* --- By files --------------------------------------------------------------------------------- */
+
+static void test_tftp_urls(void **state)
+{
+    static const struct {
+        const char *base, *vrf, *request; /* of the signature pair */
+    } good[] = {
+        {"tftp://ca", "", "tftp://ca/ios.example-sign.req"},
+        {"tftp://ca/", "", "tftp://ca/ios.example-sign.req"},
+        {"tftp://ca/lab/", "", "tftp://ca/lab/ios.example-sign.req"},
+        {"TFTP://ca:6969/lab/core", "", "tftp://ca:6969/lab/core-sign.req"},
+        {"tftp://ca;red/core", "red", "tftp://ca/core-sign.req"},
+        {"192.0.2.1;red/core", "red", "tftp://192.0.2.1/core-sign.req"},
+        {"[2001:db8::1];red/core", "red", "tftp://[2001:db8::1]/core-sign.req"},
+    };
+    static const char *const bad[] = {
+        "tftp://",          "tftp:///core",  "tftp://ca;/core",  "tftp://ca;0123456789012345/core",
+        "tftp://ca;a;b/c",  ";red/core",     "tftp://ca/a;b",    "tftp://ca/a?b",
+        "tftp://u@ca/core", "tftp://ca/a b", "tftp://ca/<core>",
+    };
+    char vrf[INTERFACE_NAME_SIZE];
+    const char *reason;
+
+    for (size_t i = 0; i < ELEMENTSOF(good); i++) {
+        _cleanup_free_ char *url = NULL;
+
+        assert_true(tftp_url_is(good[i].base));
+        assert_int_equal(tftp_url_check(good[i].base, vrf, &reason), 0);
+        assert_string_equal(vrf, good[i].vrf);
+        assert_int_equal(tftp_url_new(good[i].base, "ios.example", PAIR_SIGNATURE, "req", &url), 0);
+        assert_string_equal(url, good[i].request);
+    }
+    for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
+        reason = NULL;
+        assert_int_equal(tftp_url_check(bad[i], vrf, &reason), -EINVAL);
+        assert_non_null(reason);
+    }
+    assert_false(tftp_url_is("http://ca;red/core"));
+    assert_false(tftp_url_is("ca/core"));
+}
+
+static void test_vrf(void **state)
+{
+    TrustpointConfig *c;
+
+    assert_int_equal(parse("'enrollment':{'url':'tftp://ca;red/x'},'vrf':'blue'", "core", &c), 1);
+    assert_string_equal(first_line, "crypto ca trustpoint core vrf blue");
+    assert_int_equal(parse("'enrollment':{'url':'terminal'},'vrf':'red'", "core", &c), 1);
+    assert_int_equal(parse("'enrollment':{'url':'http://ca/'},'vrf':'a/b'", "core", &c), 1);
+    assert_int_equal(parse("'enrollment':{'url':'tftp://ca;red/x'},'vrf':'red'", "core", &c), 0);
+    assert_int_equal(c->method, METHOD_TFTP);
+    assert_string_equal(c->vrf, "red");
+    assert_string_equal(c->keypair.label, "the_default");
+    c = trustpoint_config_list_free(c);
+    assert_int_equal(parse("'enrollment':{'url':'local'}", "core", &c), 0);
+    assert_int_equal(c->method, METHOD_LOCAL);
+    (void)trustpoint_config_list_free(c);
+}
+
 static void test_other_trustpoints(void **state)
 {
     TrustpointConfig *c;
@@ -351,6 +420,8 @@ int main(void)
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_external_refused),
         cmocka_unit_test(test_est),
+        cmocka_unit_test(test_tftp_urls),
+        cmocka_unit_test(test_vrf),
         cmocka_unit_test(test_other_trustpoints),
     };
 

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Enrolment by files: on a TFTP server (Debian's, in the router), and in the operator's own folder. The CA is openssl. Each test is one step and needs
+those before it."""
+
+import json
+
+import pytest
+
+import workflow
+from machine import ADMIN, wait_for
+from terminal import rendered
+
+FOLDER = "/srv/tftp-test"
+LINES = ("subject-name CN=core.example", "serial-number none", "ip-address none")
+EXTENSIONS = {"": "digitalSignature,keyEncipherment", "-sign": "digitalSignature", "-encr": "keyEncipherment"}
+
+
+@pytest.fixture(scope="module")
+def machine(routers):
+    one = routers("files")
+    one.wait_daemons()
+    one.run(["chancery", "-c", "crypto key generate rsa one"], ADMIN, stdin="2048\n")
+    one.run(["chancery", "-c", "crypto key generate rsa usage-keys pairs"], ADMIN, stdin="2048\n")
+    one.run(["sh", "-c", f"mkdir -p {FOLDER} /srv/ca && chmod 777 {FOLDER} && cd /srv/ca && "
+             "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key -out pem -days 30 -subj /CN=ca "
+             "-addext keyUsage=critical,keyCertSign,cRLSign"])
+    one.run(["systemd-run", "--quiet", "--unit=test-tftp", "in.tftpd", "--foreground", "--ipv4", "--user", "tftp", "--secure", "--create", "--address",
+             ":69", FOLDER])
+    yield one
+    one.stop()
+
+
+def configure(machine, *lines):
+    with machine.console(ADMIN) as console:
+        console.prompt()
+        printed = workflow.commit(console, lines)
+    assert "%" not in printed, printed
+
+
+def say(machine, command, text=None):
+    result = machine.run(["chancery", "-c", command], ADMIN, stdin=text, check=False)
+    return result.returncode, rendered(result.stdout + result.stderr)
+
+
+def refused(machine, command, *words, text=None):
+    status, said = say(machine, command, text)
+    assert status != 0 and all(word in said for word in words), said
+
+
+def state(machine, name):
+    shown = machine.chancery("show crypto ca trustpoints | json").stdout
+    return {t["trustpoint"]: t for t in json.loads(shown[shown.index("["):])}[name]
+
+
+def fingerprint(machine):
+    return machine.output(["openssl", "x509", "-in", "/srv/ca/pem", "-noout", "-fingerprint", "-sha256"]).partition("=")[2].strip()
+
+
+def issue(machine, request, certificate, usage):
+    machine.write("/srv/ca/ext", f"basicConstraints=CA:FALSE\nkeyUsage=critical,{usage}\n")
+    machine.run(["sh", "-c", f"openssl x509 -req -in '{request}' -CA /srv/ca/pem -CAkey /srv/ca/key -CAcreateserial -days 20 -extfile /srv/ca/ext "
+                             f"-out '{certificate}' && chmod 644 '{certificate}'"])
+
+
+# --- TFTP ----------------------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("url, words", [("tftp:///core", "has no host"), ("tftp://127.0.0.1;a/b/core;x", "';'"), ("tftp://127.0.0.1;/core", "VRF"),
+                                        ("tftp://user@127.0.0.1/core", "user name or password"), ("127.0.0.1;0123456789012345/core", "VRF")])
+def test_urls_that_are_refused(machine, url, words):
+    with machine.console(ADMIN) as console:
+        console.prompt()
+        for line in ("configure", "crypto ca trustpoint core", f"enrollment url {url}"):
+            console.command(line)
+        console.command("commit")
+        assert words in console.command("show configuration failed")
+        console.command("abort")
+
+
+def test_authenticate(machine):
+    configure(machine, "crypto ca trustpoint core", "enrollment url tftp://127.0.0.1/lab/core", "rsakeypair one", *LINES)
+    command = f"crypto ca authenticate core fingerprint {fingerprint(machine)}"
+    wait_for(lambda: "File Not Found" in say(machine, command)[1], "the server")
+    machine.run(["sh", "-c", f"mkdir {FOLDER}/lab && chmod 777 {FOLDER}/lab && echo hello > {FOLDER}/lab/core.ca && chmod 644 {FOLDER}/lab/core.ca"])
+    refused(machine, command, "lab/core.ca", "neither PEM nor base64 nor DER")
+    machine.run(["cp", "/srv/ca/pem", f"{FOLDER}/lab/core.ca"])
+    refused(machine, f"crypto ca authenticate core fingerprint {64 * '0'}", "not the expected one")
+    refused(machine, f"crypto ca authenticate core /srv/ca/pem fingerprint {64 * '0'}", "does not enroll by files")
+    assert state(machine, "core")["state"] == "none"
+    assert say(machine, command)[0] == 0
+    assert state(machine, "core")["state"] == "authenticated" and state(machine, "core")["enrollment"] == "tftp"
+
+
+def test_enroll(machine):
+    """Nothing waits for a certificate when the request could not be written."""
+    machine.run(["chmod", "555", f"{FOLDER}/lab"])
+    refused(machine, "crypto ca enroll core", "request of core cannot be written")
+    assert state(machine, "core")["state"] == "authenticated"
+    machine.run(["chmod", "777", f"{FOLDER}/lab"])
+    assert say(machine, "crypto ca enroll core")[0] == 0
+    assert state(machine, "core")["state"] == "pending"
+    assert "CN = core.example" in machine.output(["openssl", "req", "-in", f"{FOLDER}/lab/core.req", "-noout", "-subject", "-verify"])
+
+
+def test_import(machine):
+    refused(machine, "crypto ca import core certificate", "core.crt", "File Not Found")
+    machine.run(["sh", "-c", f"cp /srv/ca/pem {FOLDER}/lab/core.crt && chmod 644 {FOLDER}/lab/core.crt"])
+    refused(machine, "crypto ca import core certificate", "core.crt cannot be used", "another key")
+    assert state(machine, "core")["state"] == "pending"
+    machine.kill("enrolld", 9)
+    machine.wait_daemons()
+    issue(machine, f"{FOLDER}/lab/core.req", f"{FOLDER}/lab/core.crt", EXTENSIONS[""])
+    status, said = say(machine, "crypto ca import core certificate")
+    assert status == 0 and "CN=core.example" in said, said
+    assert state(machine, "core")["state"] == "enrolled"
+    refused(machine, "crypto ca import core certificate", "No request of core")
+
+
+def test_nobody_else_may(machine):
+    for command in ("crypto ca import core certificate", "crypto ca enroll core", "crypto ca authenticate core"):
+        denied = machine.run(["chancery", "-c", command], "nobody", check=False)
+        assert "% This command is not authorized" in rendered(denied.stdout + denied.stderr), command
+
+
+def test_usage_keys_in_a_vrf(machine):
+    """Through the interface of a VRF, of which this kernel has none: any interface does. The files have the router's name."""
+    configure(machine, "hostname ios", "domain name example.com")
+    configure(machine, "crypto ca trustpoint usage", "enrollment url 127.0.0.1;none/", "rsakeypair pairs", *LINES)
+    command = f"crypto ca authenticate usage fingerprint {fingerprint(machine)}"
+    machine.run(["cp", "/srv/ca/pem", f"{FOLDER}/ios.example.com.ca"])
+    refused(machine, command, "The interface none cannot be used: No such device")
+    configure(machine, "crypto ca trustpoint usage", "enrollment url tftp://127.0.0.1;lo/")
+    assert say(machine, command)[0] == 0
+    assert say(machine, "crypto ca enroll usage")[0] == 0
+    for infix in ("-sign", "-encr"):
+        name = f"{FOLDER}/ios.example.com{infix}"
+        issue(machine, f"{name}.req", f"{name}.crt", EXTENSIONS[infix])
+    status, said = say(machine, "crypto ca import usage certificate")
+    assert status == 0 and said.count("Serial Number :") == 2, said
+    assert state(machine, "usage")["state"] == "enrolled"
+
+
+def test_vrf_line(machine):
+    """A line of its own, which must not say otherwise."""
+    with machine.console(ADMIN) as console:
+        console.prompt()
+        for line in ("configure", "crypto ca trustpoint usage", "vrf other"):
+            console.command(line)
+        console.command("commit")
+        assert "the URL names another one" in console.command("show configuration failed")
+        console.command("abort")
+    configure(machine, "crypto ca trustpoint core", "vrf none")
+    machine.chancery("clear crypto ca certificates core")
+    command = f"crypto ca authenticate core fingerprint {fingerprint(machine)}"
+    refused(machine, command, "The interface none cannot be used: No such device")
+    configure(machine, "crypto ca trustpoint core", "vrf lo")
+    assert say(machine, command)[0] == 0
+
+
+# --- The operator's files ------------------------------------------------------------------------------------------------------------------------
+
+
+def test_local(machine):
+    configure(machine, "crypto ca trustpoint files", "enrollment local", "rsakeypair pairs", *LINES)
+    right = f"fingerprint {fingerprint(machine)}"
+    refused(machine, f"crypto ca authenticate files {right}", "authenticate files FILE")
+    refused(machine, f"crypto ca authenticate files harddisk:/none.pem {right}", "cannot be opened")
+    machine.run(["sh", "-c", "cp /srv/ca/pem '/harddisk:/ca.pem' && chmod 644 '/harddisk:/ca.pem'"])
+    refused(machine, f"crypto ca authenticate files harddisk:/ca.pem fingerprint {64 * '0'}", "not the expected one")
+    assert say(machine, f"crypto ca authenticate files harddisk:/ca.pem {right}")[0] == 0
+    refused(machine, "crypto ca enroll files", "enroll files FILE")
+    refused(machine, "crypto ca enroll files /nowhere/requests.pem", "cannot be written")
+    status, said = say(machine, "crypto ca enroll files harddisk:/requests.pem")
+    assert status == 0 and "The certificate request is in harddisk:/requests.pem" in said, said
+    refused(machine, "crypto ca import files certificate", "import files certificate FILE")
+    requests = machine.read("/harddisk:/requests.pem")
+    requests = (requests.decode() if isinstance(requests, bytes) else requests).split("-----END CERTIFICATE REQUEST-----\n")
+    for request, infix in zip(requests, ("-sign", "-encr")):
+        machine.write("/srv/ca/csr", request + "-----END CERTIFICATE REQUEST-----\n")
+        issue(machine, "/srv/ca/csr", "/harddisk:/router.pem", EXTENSIONS[infix])
+        assert say(machine, "crypto ca import files certificate harddisk:/router.pem")[0] == 0
+    assert state(machine, "files")["state"] == "enrolled"
