@@ -146,7 +146,7 @@ class Router(Machine):
             except ProcessLookupError:
                 pass
             if self.keeper:
-                self.keeper.wait(30)
+                self.keeper.wait(PATIENCE)
             else:
                 wait_for(lambda: not is_running(pid), "the router to end")
         shutil.rmtree(self.folder, ignore_errors=True)
