@@ -2,13 +2,13 @@
 /* The life of a daemon: command line, event loop, bus, state, sandbox, name, ready, loop, stop. */
 #include "server-internal.h"
 
-#include <getopt.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 
 #include "errors.h"
 #include "log.h"
+#include "service-program.h"
 
 sd_bus *server_bus(Server *server)
 {
@@ -162,34 +162,12 @@ static void server_stop(Server *server)
     }
 }
 
-static int parse_arguments(const ServerDescription *description, int argc, char *argv[])
-{
-    static const struct option options[] = {
-        {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {NULL, 0, NULL, 0}};
-    int c;
-
-    while ((c = getopt_long(argc, argv, "hV", options, NULL)) >= 0)
-        switch (c) {
-        case 'h':
-            (void)printf("chancery-%s [--help | --version]\n\n%s\n\nStarted by systemd; see "
-                         "chancery-%s(8).\n",
-                         description->name, description->description, description->name);
-            return 0;
-        case 'V':
-            (void)printf("chancery-%s %s\n", description->name, VERSION);
-            return 0;
-        default:
-            return -EINVAL;
-        }
-    return optind < argc ? -EINVAL : 1;
-}
-
 int server_run(const ServerDescription *description, int argc, char *argv[])
 {
     Server server = {.description = description};
     int r;
 
-    r = parse_arguments(description, argc, argv);
+    r = service_arguments(description->name, NULL, description->description, argc, argv);
     if (r <= 0)
         return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
     (void)umask(0077);

@@ -2,7 +2,6 @@
 /* chancery-fetch: answers the one request that comes in on standard input, a socket of
  * chancery-fetch.socket, and ends. The sandbox is entered before the first byte is read from
  * anybody. */
-#include <getopt.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -10,6 +9,7 @@
 #include "json-util.h"
 #include "log.h"
 #include "sandbox.h"
+#include "service-program.h"
 #include "transaction.h"
 
 #define REQUEST_TIMEOUT_MS 10000
@@ -116,26 +116,12 @@ static int serve(int fd)
     return r;
 }
 
-static bool is_seqpacket(int fd)
-{
-    int type, domain;
-    socklen_t size = sizeof type;
-
-    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0 || type != SOCK_SEQPACKET)
-        return false;
-    size = sizeof domain;
-    return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) >= 0 && domain == AF_UNIX;
-}
-
 static int run(void)
 {
-    int r;
+    int r = service_connection("fetch", SOCK_SEQPACKET);
 
-    if (!is_seqpacket(STDIN_FILENO)) {
-        log_error("Standard input is no connection of chancery-fetch.socket, which starts this "
-                  "program; see chancery-fetch@(8)");
-        return -ENOTSOCK;
-    }
+    if (r < 0)
+        return r;
     r = transaction_prepare();
     if (r < 0)
         return log_error_errno(r, "Failed to prepare libcurl: %m");
@@ -152,25 +138,11 @@ static int run(void)
 
 int main(int argc, char *argv[])
 {
-    static const struct option options[] = {
-        {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {0}};
-    int c = getopt_long(argc, argv, "", options, NULL);
+    int r = service_arguments("fetch", "chancery-fetch@",
+                              "Does one transaction for another process of Chancery.", argc, argv);
 
-    if (c == 'h') {
-        (void)printf("Usage: %s\nDoes one transaction for another process of Chancery.\n\n"
-                     "  --help     show this text\n  --version  show the version\n",
-                     program_invocation_short_name);
-        return EXIT_SUCCESS;
-    }
-    if (c == 'V') {
-        (void)puts("chancery-fetch " VERSION);
-        return EXIT_SUCCESS;
-    }
-    if (c != -1 || optind < argc) {
-        (void)fprintf(stderr, "%s: no arguments are understood; try --help\n",
-                      program_invocation_short_name);
-        return EXIT_FAILURE;
-    }
+    if (r <= 0)
+        return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
     log_open("fetch");
     return run() < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -4,7 +4,6 @@
  * one JSON object, and the end. The device is open before the sandbox closes, and nothing else ever
  * is. */
 #include <fcntl.h>
-#include <getopt.h>
 #include <openssl/crypto.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -15,6 +14,7 @@
 #include "json-util.h"
 #include "log.h"
 #include "sandbox.h"
+#include "service-program.h"
 #include "tpm.h"
 
 #define DEVICE "/dev/tpmrm0"
@@ -181,16 +181,13 @@ static int serve(const char *path, int fd)
 
 static int run(void)
 {
-    struct stat st;
     const char *path = tpm_path();
     _cleanup_close_ int fd = -EBADF;
     int r;
 
-    if (fstat(STDIN_FILENO, &st) < 0 || !S_ISSOCK(st.st_mode)) {
-        log_error("Standard input is no connection of chancery-quote.socket, which starts this "
-                  "program; see chancery-quote@(8)");
-        return -ENOTSOCK;
-    }
+    r = service_connection("quote", SOCK_STREAM);
+    if (r < 0)
+        return r;
     /* No file is read from here on; and what the TSS has to say is said in the answer. */
     (void)OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
     (void)setenv("TSS2_LOG", "all+none", 1);
@@ -203,25 +200,11 @@ static int run(void)
 
 int main(int argc, char *argv[])
 {
-    static const struct option options[] = {
-        {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {0}};
-    int c = getopt_long(argc, argv, "", options, NULL);
+    int r = service_arguments("quote", "chancery-quote@",
+                              "Asks the TPM once, for chancery-dossierd.", argc, argv);
 
-    if (c == 'h') {
-        (void)printf("Usage: %s\nAsks the TPM once, for chancery-dossierd.\n\n  --help     show "
-                     "this text\n  --version  show the version\n",
-                     program_invocation_short_name);
-        return EXIT_SUCCESS;
-    }
-    if (c == 'V') {
-        (void)puts("chancery-quote " VERSION);
-        return EXIT_SUCCESS;
-    }
-    if (c != -1 || optind < argc) {
-        (void)fprintf(stderr, "%s: no arguments are understood; try --help\n",
-                      program_invocation_short_name);
-        return EXIT_FAILURE;
-    }
+    if (r <= 0)
+        return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
     log_open("quote");
     return run() < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -3,12 +3,13 @@
  * by chancery-scan.socket, one process for each scan: a request, with the descriptors of what was
  * there before; records, and the end. It may read everything and change nothing. */
 #include <fcntl.h>
-#include <getopt.h>
 #include <openssl/crypto.h>
 #include <signal.h>
+#include <sys/socket.h>
 
 #include "log.h"
 #include "sandbox.h"
+#include "service-program.h"
 #include "scan.h"
 
 #define FILES_MAX 4096U
@@ -24,14 +25,11 @@ static int run(void)
     _cleanup_close_ int root_fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     _cleanup_fclose_ FILE *f = fopen("/proc/self/mountinfo", "re");
     _cleanup_(mounts_freep) Mounts *mounts = NULL;
-    struct stat st;
     int r;
 
-    if (fstat(STDIN_FILENO, &st) < 0 || !S_ISSOCK(st.st_mode)) {
-        log_error("Standard input is no connection of chancery-scan.socket, which starts this "
-                  "program; see chancery-scan@(8)");
-        return -ENOTSOCK;
-    }
+    r = service_connection("scan", SOCK_STREAM);
+    if (r < 0)
+        return r;
     if (root_fd < 0 || !f)
         return log_error_errno(errno, "Failed to open the root, or the list of mounts: %m");
     r = mounts_new(f, &mounts);
@@ -49,25 +47,11 @@ static int run(void)
 
 int main(int argc, char *argv[])
 {
-    static const struct option options[] = {
-        {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {0}};
-    int c = getopt_long(argc, argv, "", options, NULL);
+    int r = service_arguments("scan", "chancery-scan@",
+                              "Reads all files once, for chancery-dossierd.", argc, argv);
 
-    if (c == 'h') {
-        (void)printf("Usage: %s\nReads all files once, for chancery-dossierd.\n\n  --help     show "
-                     "this text\n  --version  show the version\n",
-                     program_invocation_short_name);
-        return EXIT_SUCCESS;
-    }
-    if (c == 'V') {
-        (void)puts("chancery-scan " VERSION);
-        return EXIT_SUCCESS;
-    }
-    if (c != -1 || optind < argc) {
-        (void)fprintf(stderr, "%s: no arguments are understood; try --help\n",
-                      program_invocation_short_name);
-        return EXIT_FAILURE;
-    }
+    if (r <= 0)
+        return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
     log_open("scan");
     (void)signal(SIGPIPE, SIG_IGN);
     return run() < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

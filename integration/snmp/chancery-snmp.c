@@ -8,7 +8,6 @@
 
 #include <net-snmp/agent/net-snmp-agent-includes.h>
 
-#include <getopt.h>
 #include <signal.h>
 #include <sys/select.h>
 #include <systemd/sd-daemon.h>
@@ -18,6 +17,7 @@
 #include "names.h"
 #include "pki-mib.h"
 #include "sandbox.h"
+#include "service-program.h"
 
 #define LOOP_SECONDS 5 /* less than half of the unit's WatchdogSec */
 #define NOTICES_MAX 256U
@@ -229,37 +229,16 @@ static int run(Agent *agent)
     return serve(agent);
 }
 
-static void print_help(void)
-{
-    puts("chancery-snmp [OPTIONS...]\n\n"
-         "Tells the system's SNMP agent about trustpoints and certificates (AgentX).\n\n"
-         "  -h --help     Show this help\n"
-         "     --version  Show the version\n\n"
-         "See chancery-snmp(8).");
-}
-
 int main(int argc, char *argv[])
 {
-    static const struct option options[] = {
-        {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'v'}, {NULL, 0, NULL, 0}};
     Agent agent = {};
-    int c, r;
+    int r = service_arguments("snmp", NULL,
+                              "Tells the system's SNMP agent about trustpoints and certificates "
+                              "(AgentX).",
+                              argc, argv);
 
-    while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0)
-        switch (c) {
-        case 'h':
-            print_help();
-            return EXIT_SUCCESS;
-        case 'v':
-            puts(VERSION);
-            return EXIT_SUCCESS;
-        default:
-            return EXIT_FAILURE;
-        }
-    if (optind < argc) {
-        fputs("chancery-snmp: there are no arguments; see --help\n", stderr);
-        return EXIT_FAILURE;
-    }
+    if (r <= 0)
+        return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
     log_open("snmp");
     r = run(&agent);
     snmp_shutdown("chancery-snmp");

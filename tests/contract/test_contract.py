@@ -132,3 +132,20 @@ def test_exposure_of_unit(unit, build, tmp_path):
     result = subprocess.run(["systemd-analyze", "security", "--offline=true", f"--threshold={EXPOSURE[unit]}", "--no-pager", copy],
                             capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout[-2000:] + result.stderr
+
+
+@pytest.mark.parametrize("unit", [unit for unit in EXPOSURE if unit != "hostd/chancery-check-sshd.service"])
+def test_service_program_explains_itself(unit, build, tmp_path):
+    """It is typed by nobody but the curious: it says what it is and goes, and takes no argument for another."""
+    name = unit.rsplit("/", 1)[1].removeprefix("chancery-").removesuffix(".service")
+    program = build / unit.rsplit("/", 1)[0] / f"chancery-{name.rstrip('@')}"
+    run = lambda *words: subprocess.run([program, *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, cwd=tmp_path)
+    told = run("--help")
+    assert told.returncode == 0 and f"see chancery-{name}(8)." in told.stdout, told
+    assert re.fullmatch(rf"chancery-{name.rstrip('@')} [\d.]+\n", run("--version").stdout)
+    for words in (["now"], ["--help-me"], ["--", "now"]):
+        refused = run(*words)
+        assert refused.returncode == 1 and refused.stderr and not refused.stdout, refused
+    if name.endswith("@"):
+        by_hand = run()
+        assert by_hand.returncode == 1 and f"chancery-{name.rstrip('@')}.socket" in by_hand.stderr, by_hand
