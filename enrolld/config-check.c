@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config-reader.h"
+#include "json-util.h"
+#include "label.h"
+
+static void check_self(Reader *reader, const TrustpointConfig *config)
+{
+    const KeyName *key = &config->keypair, *ca = &config->ca_keypair;
+    char value[2 * LABEL_MAX];
+
+    if (config->method != METHOD_SELF || reader->problems > 0)
+        return;
+    if (!key->label)
+        reader_problem(reader, "keypair", NULL,
+                       "'enrollment url self' needs a key pair for the router certificate");
+    if (!ca->label)
+        reader_problem(reader, "ca-keypair", NULL,
+                       "'enrollment url self' needs a key pair for the CA certificate");
+    if (key->label && key_name_equal(key, ca)) {
+        (void)snprintf(value, sizeof(value), "%s %s", ca->algorithm, ca->label);
+        reader_problem(reader, "ca-keypair", value,
+                       "the CA and the router certificate need key pairs of their own");
+    }
+    if (streq_ptr(config->subject_name, config->ca_subject_name))
+        reader_problem(reader, "subject-name ca-certificate", config->ca_subject_name,
+                       "the CA and the router certificate need different subject names");
+    if (config->alternative_names)
+        reader_problem(reader, "subject-alternative-name", config->alternative_names,
+                       "has no effect with 'enrollment url self'");
+}
+
+/* What only SCEP has. */
+static void check_other_than_scep(Reader *reader, const TrustpointConfig *config)
+{
+    static const char reason[] = "has an effect only with a SCEP server";
+
+    if (config->legacy)
+        reader_problem(reader, "enrollment legacy", NULL, "%s", reason);
+    if (config->skip_challenge)
+        reader_problem(reader, "skip-challenge-password", NULL, "%s", reason);
+    if (config->renew_by_certificate)
+        reader_problem(reader, "renewal-message-type", "renewalreq", "%s", reason);
+}
+
+/* What is there only for a server that is asked: for SCEP, EST and CMP. */
+static void check_without_server(Reader *reader, json_object *o, const TrustpointConfig *config)
+{
+    static const char reason[] = "has an effect only with the http or https URL of a server";
+    static const char *const lines[][2] = {{"retry-count", "enrollment retry count"},
+                                           {"retry-period", "enrollment retry period"}};
+    json_object *enrollment;
+
+    if (json_object_object_get_ex(o, "method", NULL))
+        reader_problem(reader, "method", NULL, "%s", reason);
+    if (!json_object_object_get_ex(o, "enrollment", &enrollment))
+        return;
+    for (size_t i = 0; i < ELEMENTSOF(lines); i++)
+        if (json_object_object_get_ex(enrollment, lines[i][0], NULL))
+            reader_problem(reader, lines[i][1], NULL, "%s", reason);
+    if (config->auto_enroll > 0 && config->method != METHOD_SELF)
+        reader_problem(reader, "auto-enroll", NULL, "%s, or with 'enrollment url self'", reason);
+}
+
+static void check_server(Reader *reader, json_object *o, const TrustpointConfig *config)
+{
+    if (config->method == METHOD_NONE)
+        return;
+    if (config->method != METHOD_SCEP)
+        check_other_than_scep(reader, config);
+    else if (!streq(config->keypair.algorithm, "rsa"))
+        reader_problem(reader, "keypair", config->keypair.algorithm,
+                       "SCEP servers encrypt their answers for RSA keys: keypair rsa LABEL");
+    if (config->method == METHOD_CMP && !streq(config->keypair.algorithm, "rsa") &&
+        strncmp(config->keypair.algorithm, "ecdsa", 5) != 0)
+        reader_problem(reader, "keypair", config->keypair.algorithm,
+                       "CMP is for rsa and ecdsa keys");
+    if (!enrollment_method_has_server(config->method))
+        check_without_server(reader, o, config);
+}
+
+/* What a CA elsewhere decides by itself. */
+static void check_external(Reader *reader, json_object *o, const TrustpointConfig *config)
+{
+    static const struct {
+        const char *member, *child, *words;
+    } lines[] = {
+        {"ca-keypair", NULL, "ca-keypair"},
+        {"subject-name-ca-certificate", NULL, "subject-name ca-certificate"},
+        {"key-usage", "ca-certificate", "key-usage ca-certificate"},
+        {"lifetime", "certificate", "lifetime certificate"},
+        {"lifetime", "ca-certificate", "lifetime ca-certificate"},
+    };
+
+    check_server(reader, o, config);
+    if (config->method == METHOD_SELF || config->method == METHOD_NONE)
+        return;
+    for (size_t i = 0; i < ELEMENTSOF(lines); i++) {
+        json_object *value;
+
+        if (json_object_object_get_ex(o, lines[i].member, &value) &&
+            (!lines[i].child || json_object_object_get_ex(value, lines[i].child, NULL)))
+            reader_problem(
+                reader, lines[i].words, NULL,
+                "has an effect with 'enrollment url self' only: a CA elsewhere decides that");
+    }
+}
+
+void check_together(Reader *reader, json_object *o, const TrustpointConfig *config)
+{
+    check_self(reader, config);
+    check_external(reader, o, config);
+}

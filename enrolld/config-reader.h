@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The readers of a trustpoint's lines have this in common: whose they are, and where problems go.
+ * Each reads some members of the trustpoint's object into its configuration. */
+#pragma once
+
+#include "trustpoint-config.h"
+
+#define CONFIG_URL_MAX 800U
+#define CONFIG_SUBJECT_MAX 800U
+
+typedef struct Reader {
+    const char *name; /* of the trustpoint */
+    config_report_t report;
+    void *userdata;
+    int problems;
+    int error; /* the first that is not about the configuration */
+} Reader;
+
+/* words and value: the line without its beginning; value may be NULL. */
+void _printf_(4, 5)
+    reader_problem(Reader *reader, const char *words, const char *value, const char *format, ...);
+/* NULL when it is not there, or not good. */
+const char *reader_string(Reader *reader, json_object *o, const char *member, const char *words,
+                          size_t max);
+/* value may be NULL. */
+void reader_copy(Reader *reader, const char *value, char **ret);
+/* An object that may be missing. */
+json_object *reader_object(Reader *reader, json_object *o, const char *member,
+                           const char *const *known);
+
+/* config-enrollment.c */
+void read_enrollment(Reader *reader, json_object *o, TrustpointConfig *config);
+/* Through which a server is reached: in its URL, or in a line of its own. */
+void read_vrf(Reader *reader, json_object *o, TrustpointConfig *config);
+void read_renewal(Reader *reader, json_object *o, TrustpointConfig *config);
+
+/* config-usage.c */
+void read_usages(Reader *reader, json_object *o, TrustpointConfig *config);
+void read_lifetimes(Reader *reader, json_object *o, TrustpointConfig *config);
+
+/* config-check.c: what only shows when the lines are seen together. */
+void check_together(Reader *reader, json_object *o, const TrustpointConfig *config);
