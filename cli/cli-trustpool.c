@@ -78,14 +78,23 @@ int cli_show_trustpool_policy(Cli *cli, const GrammarMatch *m)
     int weak_refused = 0, crl_optional = 0, system_export = 0;
     PoolPolicyView view = {.url = ""};
     const CliEntry entries[] = {
-        {"BundleUrl", 's', &view.url},           {"BundleSigner", 's', &view.signer},
-        {"HostKey", 's', &view.host_key},        {"ShrinkLimit", 'u', &view.shrink_limit},
-        {"Description", 's', &view.description}, {"WeakRefused", 'b', &weak_refused},
-        {"CrlOptional", 'b', &crl_optional},     {"SystemExport", 'b', &system_export},
-        {"Source", 's', &view.source},           {"Imported", 'x', &view.imported},
-        {"NextUpdate", 'x', &view.next_update},  {"EarliestExpiry", 'x', &view.earliest_expiry},
-        {"BuiltIn", 'u', &view.built_in},        {"Downloaded", 'u', &view.downloaded},
-        {"Active", 'u', &view.active},           {0},
+        {"BundleUrl", 's', &view.url},
+        {"BundleSigner", 's', &view.signer},
+        {"HostKey", 's', &view.host_key},
+        {"ShrinkLimit", 'u', &view.shrink_limit},
+        {"Description", 's', &view.description},
+        {"WeakRefused", 'b', &weak_refused},
+        {"CrlOptional", 'b', &crl_optional},
+        {"SystemExport", 'b', &system_export},
+        {"Vrf", 's', &view.vrf},
+        {"Source", 's', &view.source},
+        {"Imported", 'x', &view.imported},
+        {"NextUpdate", 'x', &view.next_update},
+        {"EarliestExpiry", 'x', &view.earliest_expiry},
+        {"BuiltIn", 'u', &view.built_in},
+        {"Downloaded", 'u', &view.downloaded},
+        {"Active", 'u', &view.active},
+        {0},
     };
     int r = cli_get_properties(cli, TRUSTPOOL_NAME, TRUSTPOOL_PATH, TRUSTPOOL_NAME, entries, &error,
                                &reply);

@@ -451,6 +451,8 @@ void render_pool_policy(FILE *f, const PoolPolicyView *view)
     fprintf(f, "CA Bundle Shrink Limit: %" PRIu32 "%%\n", view->shrink_limit);
     fprintf(f, "RSA Keys of 1024 Bits or Less: %s\n", view->weak_refused ? "refused" : "accepted");
     fprintf(f, "Revocation: %s\n", view->crl_optional ? "CRL optional" : "CRL required");
+    if (view->vrf && *view->vrf)
+        field(f, "VRF: ", view->vrf);
     fprintf(f, "Exported to the System: %s\n", view->system_export ? "yes" : "no");
     if (view->description && *view->description)
         field(f, "Description: ", view->description);
@@ -496,6 +498,7 @@ json_object *render_pool_policy_json(const PoolPolicyView *view)
     json_object_object_add(o, "cabundle-shrink-limit", json_object_new_int64(view->shrink_limit));
     json_object_object_add(o, "rsa-1024-disable", json_object_new_boolean(view->weak_refused));
     json_object_object_add(o, "crl-optional", json_object_new_boolean(view->crl_optional));
+    json_add_string(o, "vrf", view->vrf);
     json_object_object_add(o, "export-system", json_object_new_boolean(view->system_export));
     json_add_string(o, "description", view->description);
     json_object_object_add(o, "built-in", json_object_new_int64(view->built_in));

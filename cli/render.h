@@ -80,7 +80,7 @@ void render_crl(FILE *f, json_object *crl, bool detail);
 
 /* The policy of the trustpool, and what follows from it. */
 typedef struct PoolPolicyView {
-    const char *url, *signer, *host_key, *description, *source;
+    const char *url, *signer, *host_key, *vrf, *description, *source;
     uint32_t shrink_limit, built_in, downloaded, active;
     int64_t imported, earliest_expiry, next_update;
     bool weak_refused, crl_optional, system_export;

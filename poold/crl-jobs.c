@@ -14,6 +14,7 @@ int crl_jobs_prepare(const Poold *poold, bool insist, CrlWork *work)
 {
     int r = crl_cache_list(poold->crls, &work->known);
 
+    work->route = poold->policy->route;
     return r < 0 || insist ? r : crl_cache_paused(poold->crls, time(NULL), &work->paused);
 }
 

@@ -220,6 +220,7 @@ static int download(CrlWork *work, const char *name, FetchRequest *request, Fetc
     int r;
 
     request->timeout_seconds = seconds_left(work);
+    request->route = &work->route;
     if (!work->fetch || find_attempt(work, name))
         return 0;
     if (is_paused(work, name))

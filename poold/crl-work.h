@@ -27,6 +27,7 @@ typedef struct CrlWork {
     int64_t now;
     uint64_t deadline; /* of CLOCK_BOOTTIME, in microseconds */
     CrlList known;     /* what was there */
+    FetchRoute route;  /* that lists come by */
     char **paused;     /* URLs that are left alone; ends with NULL; may be NULL */
     /* Who may sign: these, and whoever in the lists has the name. */
     const STACK_OF(X509) * signers;

@@ -114,11 +114,12 @@ static int note_trustpoint(Impact *impact, const PeerTrustpoint *t)
 
 /* Not to be had in one byte: it is the handshake that counts. Returns 1 when it succeeds, and 0
  * with *ret_reason when not. */
-static int shakes_hands(const char *url, const AuthorityList *authorities, int cancel_fd,
+static int shakes_hands(const ImpactPeer *peer, const AuthorityList *authorities, int cancel_fd,
                         char **ret_reason)
 {
     _cleanup_(fetch_reply_done) FetchReply reply = {0};
-    FetchRequest request = {.url = url, .size_max = 1, .timeout_seconds = PEER_SECONDS};
+    FetchRequest request = {
+        .url = peer->url, .size_max = 1, .timeout_seconds = PEER_SECONDS, .route = peer->route};
     _cleanup_free_ char *anchors = NULL;
     size_t size;
     int r = export_bundle(authorities, &anchors, &size);
@@ -139,23 +140,23 @@ static int shakes_hands(const char *url, const AuthorityList *authorities, int c
     return 0;
 }
 
-static int note_peer(Impact *impact, const char *url, int cancel_fd)
+static int note_peer(Impact *impact, const ImpactPeer *peer, int cancel_fd)
 {
     _cleanup_free_ char *was = NULL, *reason = NULL;
     int r;
 
-    if (!url || !fetch_url_is_https(url))
+    if (!peer->url || !fetch_url_is_https(peer->url))
         return 0;
-    r = shakes_hands(url, impact->before, cancel_fd, &was);
+    r = shakes_hands(peer, impact->before, cancel_fd, &was);
     if (r <= 0)
         return r; /* what cannot be reached now is not lost by the import */
-    r = shakes_hands(url, impact->after, cancel_fd, &reason);
+    r = shakes_hands(peer, impact->after, cancel_fd, &reason);
     if (r != 0)
         return r < 0 ? r : 0;
-    return note(impact, "peer-lost", "peer", url, reason ?: "");
+    return note(impact, "peer-lost", "peer", peer->url, reason ?: "");
 }
 
-int impact_tell(const AuthorityList *before, const AuthorityList *after, const char *url,
+int impact_tell(const AuthorityList *before, const AuthorityList *after, const ImpactPeer *peer,
                 int cancel_fd, json_object *array, size_t *ret_n)
 {
     _cleanup_(trustpoints_freep) Trustpoints *trustpoints = NULL;
@@ -165,7 +166,7 @@ int impact_tell(const AuthorityList *before, const AuthorityList *after, const c
     for (size_t i = 0; r >= 0 && i < trustpoints->n; i++)
         r = note_trustpoint(&impact, &trustpoints->items[i]);
     if (r >= 0)
-        r = note_peer(&impact, url, cancel_fd);
+        r = note_peer(&impact, peer, cancel_fd);
     if (r < 0)
         return r;
     *ret_n = impact.n;

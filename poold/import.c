@@ -24,8 +24,9 @@ typedef struct Import {
     size_t size;
     char *signer;
     char *host_key, *user, *password; /* of sftp and scp */
-    AuthorityList *known;             /* parsed already */
-    const AuthorityList *active;      /* before the import */
+    FetchRoute route;
+    AuthorityList *known;        /* parsed already */
+    const AuthorityList *active; /* before the import */
     size_t n_before;
     unsigned shrink_limit;
     bool downloads, force, refuse_weak;
@@ -76,6 +77,7 @@ static int download(Job *job, Import *import, FetchReply *reply)
         .host_key = import->host_key,
         .user = import->user,
         .password = import->password,
+        .route = &import->route,
     };
     size_t size;
     int r;
@@ -186,7 +188,8 @@ static int tell_changes(Job *job, Import *import)
     r = array ? pool_diff(import->active, after, array, &n) : -ENOMEM;
     if (r >= 0) {
         job_progress(job, 80, "Verifying trustpoints and peers");
-        r = impact_tell(import->active, after, import->peer, job_cancel_fd(job), array, &lost);
+        r = impact_tell(import->active, after, &(ImpactPeer){import->peer, &import->route},
+                        job_cancel_fd(job), array, &lost);
     }
     if (r < 0)
         return r;
@@ -320,6 +323,7 @@ static int import_fill(Import *import, const Poold *poold, const ImportOrder *or
     import->data = order->data ? malloc(order->size + 1) : NULL;
     import->known = authority_list_new();
     import->host_key = order->host_key ? strdup(order->host_key) : NULL;
+    import->route = policy->route;
     import->peer = order->try_only && policy->url ? strdup(policy->url) : NULL;
     if (order->try_only && policy->url && !import->peer)
         return -ENOMEM;

@@ -2,7 +2,7 @@
 /* The configuration section "trustpool", all of it optional: {"rsa-1024-disable": true, "policy":
  * {"description": text, "cabundle-url": URL, "cabundle-signer": fingerprint,
  * "cabundle-host-key": fingerprint, "cabundle-shrink-limit": per cent, "crl-optional": true,
- * "export-system": true}}. */
+ * "export-system": true, "vrf": name}}. */
 #include "policy.h"
 
 #include <ctype.h>
@@ -123,11 +123,31 @@ static int read_cabundle(json_object *o, Policy *policy, ConfigProblems *problem
     return r < 0 ? r : read_shrink_limit(o, policy, problems);
 }
 
+static int read_vrf(json_object *o, Policy *policy, ConfigProblems *problems)
+{
+    _cleanup_free_ char *name = NULL;
+    int r = get_text(o, "vrf", LINE_POLICY " vrf", &name, problems);
+
+    if (r <= 0)
+        return r;
+    if (!interface_name_is_valid(name))
+        return problem(problems, LINE_POLICY " vrf",
+                       "the name of a VRF's interface has 1 to 15 characters");
+    (void)snprintf(policy->route.device, sizeof policy->route.device, "%s", name);
+    return 0;
+}
+
 static int read_policy(json_object *o, Policy *policy, ConfigProblems *problems)
 {
-    static const char *const members[] = {
-        "cabundle-url", "cabundle-signer", "cabundle-host-key", "cabundle-shrink-limit",
-        "crl-optional", "export-system",   "description",       NULL};
+    static const char *const members[] = {"cabundle-url",
+                                          "cabundle-signer",
+                                          "cabundle-host-key",
+                                          "cabundle-shrink-limit",
+                                          "crl-optional",
+                                          "export-system",
+                                          "description",
+                                          "vrf",
+                                          NULL};
     int r;
 
     if (json_only_members(o, members) < 0)
@@ -145,6 +165,8 @@ static int read_policy(json_object *o, Policy *policy, ConfigProblems *problems)
     if (r > 0 && !is_description(policy->description))
         r = problem(problems, LINE_POLICY " description",
                     "a description has 1 to 80 printable characters");
+    if (r >= 0)
+        r = read_vrf(o, policy, problems);
     return r < 0 ? r : read_cabundle(o, policy, problems);
 }
 

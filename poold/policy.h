@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "cleanup.h"
+#include "fetch-route.h"
 
 #define URL_MAX 800U
 #define DESCRIPTION_MAX 80U
@@ -15,6 +16,7 @@ typedef struct Policy {
     char *signer;      /* SHA-256 fingerprint, upper-case hex; NULL: bundles need not be signed */
     char *host_key;    /* of a server for sftp and scp; may be NULL */
     char *description; /* may be NULL */
+    FetchRoute route;  /* "vrf": that bundles and CRLs come by */
     unsigned shrink_limit; /* per cent of the downloaded certificates that an import may take away
                               without force */
     bool refuse_weak;

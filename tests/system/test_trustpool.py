@@ -748,6 +748,27 @@ def test_policy_is_checked_at_commit(pool):
     assert re.search(r"^crypto ca trustpool policy\n cabundle url http://host\.example/bundle\.p7b\n description The pool$", running, re.M)
 
 
+def test_vrf(pool):
+    """Bundles and CRLs come by the interface of the VRF, of which this kernel has none: any interface does, and one that is not there leads nowhere."""
+    with pool.console(ADMIN) as console:
+        console.prompt()
+        for line in ("configure", "crypto ca trustpool policy", "vrf a/b", "exit"):
+            console.command(line)
+        assert "Failed to commit" in console.command("commit")
+        assert "the name of a VRF's interface" in rendered(console.command("show configuration failed"))
+        console.command("end", [(r"\[cancel\]: ?", "no")])
+    configured(pool, "crypto ca trustpool policy", "vrf none", "exit")
+    before = state_of(pool)
+    for command in ("crypto ca trustpool import url", "crypto ca trustpool diff url", "crypto ca crl request"):
+        result = pool.chancery(f"{command} {pool.pool_url}/one.pem", check=False)
+        assert "The interface none cannot be used: No such device" in rendered(result.stdout + result.stderr) and state_of(pool) == before, command
+    assert "VRF: none\n" in rendered(pool.chancery("show crypto ca trustpool policy").stdout)
+    configured(pool, "crypto ca trustpool policy", "vrf lo", "exit")
+    assert "1 certificate imported" in import_bundle(pool, f"{pool.pool_url}/one.pem force")
+    assert json.loads(pool.chancery("show crypto ca trustpool policy | json").stdout)["vrf"] == "lo"
+    configured(pool, "no crypto ca trustpool policy")
+
+
 def test_only_the_daemons_may_fetch(pool):
     """The socket is closed to people; poold reaches it through its group."""
     program = "import socket; socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET).connect('/run/chancery/fetch')"
