@@ -2,6 +2,8 @@
 /* Base64 for JSON (RFC 4648). */
 #include "json-util.h"
 
+#include "base64-digit.h"
+
 static const char alphabet_standard[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 static const char alphabet_url[] =
@@ -43,19 +45,6 @@ char *base64url_encode(const void *data, size_t size)
     return encode(alphabet_url, false, data, size);
 }
 
-static int url_value(char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    if (c == '-')
-        return 62;
-    return c == '_' ? 63 : -1;
-}
-
 int base64url_decode(const char *text, size_t length, void **ret_data, size_t *ret_size)
 {
     _cleanup_free_ uint8_t *out = NULL;
@@ -69,7 +58,7 @@ int base64url_decode(const char *text, size_t length, void **ret_data, size_t *r
     if (!out)
         return -ENOMEM;
     for (size_t i = 0; i < length; i++) {
-        int value = url_value(text[i]);
+        int value = base64_digit((uint8_t)text[i], '-', '_');
 
         if (value < 0)
             return -EBADMSG;

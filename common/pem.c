@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pem.h"
 
+#include "base64-digit.h"
 #include "cleanup.h"
 
 #define BEGIN "-----BEGIN "
@@ -84,19 +85,6 @@ bool pem_has_label(const PemBlock *block, const char *label)
     return der_equal(block->label, label, strlen(label));
 }
 
-static int value_of(uint8_t c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    if (c == '+')
-        return 62;
-    return c == '/' ? 63 : -1;
-}
-
 int pem_decode(DerSpan text, void **ret_data, size_t *ret_size)
 {
     _cleanup_free_ uint8_t *out = malloc(text.size / 4 * 3 + 4);
@@ -107,7 +95,7 @@ int pem_decode(DerSpan text, void **ret_data, size_t *ret_size)
         return -ENOMEM;
     for (size_t i = 0; i < text.size; i++) {
         uint8_t c = text.data[i];
-        int value = value_of(c);
+        int value = base64_digit(c, '+', '/');
 
         if (is_space(c))
             continue;

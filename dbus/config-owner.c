@@ -206,6 +206,22 @@ static int section_parse(int fd, json_object **ret)
     return r;
 }
 
+static int section_read(ConfigOwner *owner, const char *name, int fd, SectionState **ret_state,
+                        json_object **ret_text, sd_bus_error *reterr_error)
+{
+    int r;
+
+    *ret_state = section_find(owner, name);
+    if (!*ret_state)
+        return sd_bus_error_setf(reterr_error, ERROR_NO_SUCH_OBJECT,
+                                 "Section '%.64s' is not kept here", name);
+    r = section_parse(fd, ret_text);
+    if (r < 0)
+        return sd_bus_error_setf(reterr_error, error_name_from_errno(r),
+                                 "The section is not a sealed JSON object");
+    return 0;
+}
+
 int config_owner1_method_check(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
 {
     _cleanup_(problems_freep) ConfigProblems *problems = NULL;
@@ -218,14 +234,9 @@ int config_owner1_method_check(sd_bus_message *m, void *userdata, sd_bus_error *
     r = sd_bus_message_read(m, "sh", &name, &fd);
     if (r < 0)
         return r;
-    state = section_find(owner, name);
-    if (!state)
-        return sd_bus_error_setf(reterr_error, ERROR_NO_SUCH_OBJECT,
-                                 "Section '%.64s' is not kept here", name);
-    r = section_parse(fd, &candidate);
+    r = section_read(owner, name, fd, &state, &candidate, reterr_error);
     if (r < 0)
-        return sd_bus_error_setf(reterr_error, error_name_from_errno(r),
-                                 "The section is not a sealed JSON object");
+        return r;
     r = problems_new(m, &problems);
     if (r >= 0 && state->section->check)
         r = state->section->check(owner->userdata, candidate, problems);
@@ -268,14 +279,9 @@ int config_owner1_method_apply(sd_bus_message *m, void *userdata, sd_bus_error *
     r = sd_bus_message_read(m, "sth", &name, &commit, &fd);
     if (r < 0)
         return r;
-    state = section_find(owner, name);
-    if (!state)
-        return sd_bus_error_setf(reterr_error, ERROR_NO_SUCH_OBJECT,
-                                 "Section '%.64s' is not kept here", name);
-    r = section_parse(fd, &configuration);
+    r = section_read(owner, name, fd, &state, &configuration, reterr_error);
     if (r < 0)
-        return sd_bus_error_setf(reterr_error, error_name_from_errno(r),
-                                 "The section is not a sealed JSON object");
+        return r;
     owner->applying = sd_bus_message_ref(m);
     r = section_apply(state, commit, configuration);
     if (r >= 0 && owner->applying)

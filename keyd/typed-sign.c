@@ -205,24 +205,33 @@ static bool certifies_own_pair(const TypedSign *t, DerSpan public_key)
     return false;
 }
 
-static int check_certificate(const TypedSign *t, const char **ret_reason)
+/* What any certificate has to be, whoever it is for. */
+static int parse_certificate(const TypedSign *t, TbsCertificate *ret, const char **ret_reason)
 {
     DerSpan algorithm = signature_algorithm_identifier(t->key->algorithm, t->digest);
+    int r;
+
+    r = tbs_certificate_parse(input_of(t), ret, ret_reason);
+    if (r < 0)
+        return r;
+    if (!der_equal(ret->signature_algorithm, algorithm.data, algorithm.size))
+        return refuse(-EBADMSG, ret_reason,
+                      "the signature algorithm is not that of the key and digest");
+    if (is_public_key_of(ret->public_key, t->key) &&
+        !der_equal(ret->issuer, ret->subject.data, ret->subject.size))
+        return refuse(-EPERM, ret_reason,
+                      "the issuer of a self-signed certificate is not its subject");
+    return 0;
+}
+
+static int check_certificate(const TypedSign *t, const char **ret_reason)
+{
     TbsCertificate c;
     int r;
 
-    r = tbs_certificate_parse(input_of(t), &c, ret_reason);
-    if (r < 0)
+    r = parse_certificate(t, &c, ret_reason);
+    if (r < 0 || is_public_key_of(c.public_key, t->key))
         return r;
-    if (!der_equal(c.signature_algorithm, algorithm.data, algorithm.size))
-        return refuse(-EBADMSG, ret_reason,
-                      "the signature algorithm is not that of the key and digest");
-    if (is_public_key_of(c.public_key, t->key)) {
-        if (!der_equal(c.issuer, c.subject.data, c.subject.size))
-            return refuse(-EPERM, ret_reason,
-                          "the issuer of a self-signed certificate is not its subject");
-        return 0;
-    }
     if (!certifies_own_pair(t, c.public_key))
         return refuse(-EPERM, ret_reason,
                       "the public key is neither the key's own nor the keypair of a trustpoint "
@@ -236,21 +245,14 @@ static int check_certificate(const TypedSign *t, const char **ret_reason)
  * trust this very key already. */
 static int check_scep_certificate(const TypedSign *t, const char **ret_reason)
 {
-    DerSpan algorithm = signature_algorithm_identifier(t->key->algorithm, t->digest);
     TbsCertificate c;
     int r;
 
-    r = tbs_certificate_parse(input_of(t), &c, ret_reason);
+    r = parse_certificate(t, &c, ret_reason);
     if (r < 0)
         return r;
-    if (!der_equal(c.signature_algorithm, algorithm.data, algorithm.size))
-        return refuse(-EBADMSG, ret_reason,
-                      "the signature algorithm is not that of the key and digest");
     if (!is_public_key_of(c.public_key, t->key))
         return refuse(-EPERM, ret_reason, "the public key is not that of the key");
-    if (!der_equal(c.issuer, c.subject.data, c.subject.size))
-        return refuse(-EPERM, ret_reason,
-                      "the issuer of a self-signed certificate is not its subject");
     if (c.extensions.is_ca || c.extensions.signs_others)
         return refuse(-EPERM, ret_reason, "it would make the key a CA");
     return 0;

@@ -1,50 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "test-common.h"
+#include "scratch-folder.h"
 
 #include <signal.h>
 #include <sys/wait.h>
 
 #include "atomic-file.h"
 
-typedef struct Fixture {
-    int fd;
-    char path[32];
-} Fixture;
-
-static int setup(void **state)
-{
-    Fixture *f = malloc(sizeof *f);
-
-    if (!f)
-        return -1;
-    f->fd = scratch_open(f->path);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    Fixture *f = *state;
-
-    scratch_remove(f->fd, f->path);
-    free(f);
-    return 0;
-}
-
-static unsigned count_files(const Fixture *f)
-{
-    _cleanup_closedir_ DIR *dir = opendir(f->path);
-    unsigned n = 0;
-
-    assert_non_null(dir);
-    while (readdir(dir))
-        n++;
-    return n - 2;
-}
-
 static void test_write_then_read(void **state)
 {
-    Fixture *f = *state;
+    Folder *f = *state;
     _cleanup_free_ void *data = NULL;
     struct stat st;
     size_t size;
@@ -57,12 +21,12 @@ static void test_write_then_read(void **state)
     assert_string_equal(data, "second");
     assert_int_equal(fstatat(f->fd, "a", &st, 0), 0);
     assert_int_equal(st.st_mode & 07777, 0640);
-    assert_int_equal(count_files(f), 1);
+    assert_int_equal(folder_count(f->fd), 1);
 }
 
 static void test_size_limit(void **state)
 {
-    Fixture *f = *state;
+    Folder *f = *state;
     void *data = NULL;
     size_t size;
 
@@ -73,7 +37,7 @@ static void test_size_limit(void **state)
 
 static void test_reads_regular_files_only(void **state)
 {
-    Fixture *f = *state;
+    Folder *f = *state;
     void *data = NULL;
     size_t size;
 
@@ -86,17 +50,17 @@ static void test_reads_regular_files_only(void **state)
 
 static void test_failed_write_leaves_nothing(void **state)
 {
-    Fixture *f = *state;
+    Folder *f = *state;
 
     assert_int_equal(mkdirat(f->fd, "taken", 0700), 0);
     assert_int_equal(atomic_write_at(f->fd, "taken", "x", 1, 0600), -EISDIR);
-    assert_int_equal(count_files(f), 1);
+    assert_int_equal(folder_count(f->fd), 1);
     assert_int_equal(unlinkat(f->fd, "taken", AT_REMOVEDIR), 0);
 }
 
 static void test_quarantine_and_leftovers(void **state)
 {
-    Fixture *f = *state;
+    Folder *f = *state;
     struct stat st;
 
     assert_int_equal(atomic_write_at(f->fd, "bad", "x", 1, 0600), 0);
@@ -104,20 +68,20 @@ static void test_quarantine_and_leftovers(void **state)
     assert_int_equal(fstatat(f->fd, "bad.corrupt", &st, 0), 0);
     close(openat(f->fd, ".tmp-0123456789abcdef", O_CREAT | O_WRONLY, 0600));
     assert_int_equal(remove_leftovers_at(f->fd), 0);
-    assert_int_equal(count_files(f), 1);
+    assert_int_equal(folder_count(f->fd), 1);
     /* One that cannot be removed does not keep the others. */
     assert_int_equal(mkdirat(f->fd, ".tmp-1", 0700), 0);
     for (char name[] = ".tmp-2"; name[5] <= '9'; name[5]++)
         close(openat(f->fd, name, O_CREAT | O_WRONLY, 0600));
     assert_int_equal(remove_leftovers_at(f->fd), -EISDIR);
-    assert_int_equal(count_files(f), 2);
+    assert_int_equal(folder_count(f->fd), 2);
     assert_int_equal(unlinkat(f->fd, ".tmp-1", AT_REMOVEDIR), 0);
 }
 
 /* A process that is killed at any moment leaves the old or the new content, complete. */
 static void test_killed_writer(void **state)
 {
-    Fixture *f = *state;
+    Folder *f = *state;
     static char old_text[60000], new_text[60000];
 
     memset(old_text, 'o', sizeof old_text);
@@ -141,12 +105,12 @@ static void test_killed_writer(void **state)
         assert_true(memcmp(data, old_text, size) == 0 || memcmp(data, new_text, size) == 0);
     }
     assert_int_equal(remove_leftovers_at(f->fd), 0);
-    assert_int_equal(count_files(f), 1);
+    assert_int_equal(folder_count(f->fd), 1);
 }
 
 static void test_state_directory(void **state)
 {
-    Fixture *f = *state;
+    Folder *f = *state;
     _cleanup_free_ char *list = NULL;
     int fd;
 
@@ -164,13 +128,16 @@ static void test_state_directory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_write_then_read, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_size_limit, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_reads_regular_files_only, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_failed_write_leaves_nothing, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_quarantine_and_leftovers, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_killed_writer, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_state_directory, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_write_then_read, folder_setup, folder_teardown),
+        cmocka_unit_test_setup_teardown(test_size_limit, folder_setup, folder_teardown),
+        cmocka_unit_test_setup_teardown(test_reads_regular_files_only, folder_setup,
+                                        folder_teardown),
+        cmocka_unit_test_setup_teardown(test_failed_write_leaves_nothing, folder_setup,
+                                        folder_teardown),
+        cmocka_unit_test_setup_teardown(test_quarantine_and_leftovers, folder_setup,
+                                        folder_teardown),
+        cmocka_unit_test_setup_teardown(test_killed_writer, folder_setup, folder_teardown),
+        cmocka_unit_test_setup_teardown(test_state_directory, folder_setup, folder_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

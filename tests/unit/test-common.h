@@ -34,7 +34,8 @@ static inline void scratch_remove(int fd, const char *path)
 
     assert_non_null(dir);
     while ((entry = readdir(dir)))
-        if (!streq(entry->d_name, ".") && !streq(entry->d_name, ".."))
-            (void)unlinkat(dirfd(dir), entry->d_name, 0);
+        if (!streq(entry->d_name, ".") && !streq(entry->d_name, "..") &&
+            unlinkat(dirfd(dir), entry->d_name, 0) < 0)
+            (void)unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR);
     (void)rmdir(path);
 }

@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* CRLs: what is read, what is kept, when it is fetched again, and what servers can do about it. */
-#include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <sys/stat.h>
-#include <time.h>
+#include "scratch-folder.h"
 
-#include <cmocka.h>
+#include <time.h>
 
 #include "atomic-file.h"
 #include "crl-cache.h"
@@ -243,36 +239,6 @@ static void test_years(void **state)
 }
 
 /* --- The cache -------------------------------------------------------------------------------- */
-
-typedef struct Folder {
-    char path[32];
-    int fd;
-} Folder;
-
-static int setup(void **state)
-{
-    Folder *folder = calloc(1, sizeof *folder);
-
-    memcpy(folder->path, "/tmp/test-crl-XXXXXX", sizeof "/tmp/test-crl-XXXXXX");
-    assert_non_null(mkdtemp(folder->path));
-    folder->fd = open(folder->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    *state = folder;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    Folder *folder = *state;
-    DIR *dir = fdopendir(folder->fd);
-    struct dirent *entry;
-
-    while ((entry = readdir(dir)))
-        (void)unlinkat(dirfd(dir), entry->d_name, 0);
-    (void)closedir(dir);
-    (void)rmdir(folder->path);
-    free(folder);
-    return 0;
-}
 
 static int put(CrlCache *cache, const CrlRecipe *recipe)
 {
@@ -664,12 +630,12 @@ int main(void)
         cmocka_unit_test(test_replies),
         cmocka_unit_test(test_schedule),
         cmocka_unit_test(test_years),
-        cmocka_unit_test_setup_teardown(test_cache, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_same_again, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_paused, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_damaged, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_full, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_interrupted, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_cache, folder_setup, folder_teardown),
+        cmocka_unit_test_setup_teardown(test_same_again, folder_setup, folder_teardown),
+        cmocka_unit_test_setup_teardown(test_paused, folder_setup, folder_teardown),
+        cmocka_unit_test_setup_teardown(test_damaged, folder_setup, folder_teardown),
+        cmocka_unit_test_setup_teardown(test_full, folder_setup, folder_teardown),
+        cmocka_unit_test_setup_teardown(test_interrupted, folder_setup, folder_teardown),
         cmocka_unit_test(test_fetch),
         cmocka_unit_test(test_fetch_limits),
         cmocka_unit_test(test_points),

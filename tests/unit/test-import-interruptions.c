@@ -2,7 +2,7 @@
 /* A whole import, from the bundle's bytes to the exported files, killed at each system call, and on
  * a full disk: the pool is the old or the new one afterwards, and what other programs read is never
  * a part of either. */
-#include "test-common.h"
+#include "scratch-folder.h"
 
 #include "atomic-file.h"
 #include "export.h"
@@ -140,17 +140,6 @@ static bool is_whole(int n)
     return n == OLD_SIZE || n == NEW_SIZE;
 }
 
-static int count_files(int dirfd)
-{
-    int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), n = 0;
-    _cleanup_closedir_ DIR *dir = fdopendir(fd);
-    struct dirent *entry;
-
-    while ((entry = readdir(dir)))
-        n += !streq(entry->d_name, ".") && !streq(entry->d_name, "..");
-    return n;
-}
-
 /* The start of the daemon. Returns the number of certificates. */
 static int start(const Router *router)
 {
@@ -183,7 +172,7 @@ static int inspect(void *userdata)
     if (!is_whole(n) || file > n || folder > n)
         return n < 0 ? n : -EBADMSG;
     if (count_exported(router) != n || count_folder(router) != n ||
-        count_files(router->state_fd) != 1 || count_files(router->runtime_fd) != 2)
+        folder_count(router->state_fd) != 1 || folder_count(router->runtime_fd) != 2)
         return -EUCLEAN;
     return n == OLD_SIZE ? STATE_OLD : STATE_NEW;
 }

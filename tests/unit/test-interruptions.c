@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Atomic files, interrupted everywhere; and that what is not atomic does not pass for it. */
-#include "test-common.h"
+#include "scratch-folder.h"
 
 #include "atomic-file.h"
 #include "interruptions.h"
@@ -9,41 +9,7 @@
 #define OLD "the old content"
 #define NEW "the new content, which is longer"
 
-typedef struct Scratch {
-    char path[32];
-    int fd;
-} Scratch;
-
-static int set_up(void **state)
-{
-    Scratch *s = calloc(1, sizeof *s);
-
-    s->fd = scratch_open(s->path);
-    *state = s;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    Scratch *s = *state;
-
-    scratch_remove(s->fd, s->path);
-    free(s);
-    return 0;
-}
-
 /* --- What is the state, and is there anything beside it? -------------------------------------- */
-
-static int count_files(int dirfd)
-{
-    int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), n = 0;
-    _cleanup_closedir_ DIR *dir = fdopendir(fd);
-    struct dirent *entry;
-
-    while ((entry = readdir(dir)))
-        n += !streq(entry->d_name, ".") && !streq(entry->d_name, "..");
-    return n;
-}
 
 static bool holds(int dirfd, const char *text)
 {
@@ -56,7 +22,7 @@ static bool holds(int dirfd, const char *text)
 
 static int prepare(void *userdata)
 {
-    const Scratch *s = userdata;
+    const Folder *s = userdata;
 
     (void)unlinkat(s->fd, NAME ".new", 0);
     return atomic_write_at(s->fd, NAME, OLD, STRLEN(OLD), 0600);
@@ -64,29 +30,29 @@ static int prepare(void *userdata)
 
 static int inspect(void *userdata)
 {
-    const Scratch *s = userdata;
+    const Folder *s = userdata;
 
-    if (remove_leftovers_at(s->fd) < 0 || count_files(s->fd) != 1)
+    if (remove_leftovers_at(s->fd) < 0 || folder_count(s->fd) != 1)
         return -EUCLEAN;
     return holds(s->fd, OLD) ? STATE_OLD : holds(s->fd, NEW) ? STATE_NEW : -EBADMSG;
 }
 
 static int inspect_gone(void *userdata)
 {
-    const Scratch *s = userdata;
+    const Folder *s = userdata;
 
     if (remove_leftovers_at(s->fd) < 0)
         return -EUCLEAN;
-    if (count_files(s->fd) == 0)
+    if (folder_count(s->fd) == 0)
         return STATE_NEW;
-    return count_files(s->fd) == 1 && holds(s->fd, OLD) ? STATE_OLD : -EBADMSG;
+    return folder_count(s->fd) == 1 && holds(s->fd, OLD) ? STATE_OLD : -EBADMSG;
 }
 
 /* --- What must be caught ---------------------------------------------------------------------- */
 
 static int write_in_place(void *userdata)
 {
-    const Scratch *s = userdata;
+    const Folder *s = userdata;
     _cleanup_close_ int fd = openat(s->fd, NAME, O_WRONLY | O_TRUNC | O_CLOEXEC);
 
     return fd < 0 ? -errno : write_full(fd, NEW, STRLEN(NEW));
@@ -94,7 +60,7 @@ static int write_in_place(void *userdata)
 
 static int write_in_halves(void *userdata)
 {
-    const Scratch *s = userdata;
+    const Folder *s = userdata;
     _cleanup_close_ int fd = openat(s->fd, NAME, O_WRONLY | O_CLOEXEC);
 
     if (fd < 0 || write_full(fd, NEW, 8) < 0)
@@ -104,7 +70,7 @@ static int write_in_halves(void *userdata)
 
 static int remove_then_rename(void *userdata)
 {
-    const Scratch *s = userdata;
+    const Folder *s = userdata;
 
     if (atomic_write_at(s->fd, ".tmp-1", NEW, STRLEN(NEW), 0600) < 0)
         return -EIO;
@@ -114,7 +80,7 @@ static int remove_then_rename(void *userdata)
 
 static int litter(void *userdata)
 {
-    const Scratch *s = userdata;
+    const Folder *s = userdata;
 
     if (atomic_write_at(s->fd, NAME ".new", NEW, STRLEN(NEW), 0600) < 0)
         return -EIO;
@@ -123,7 +89,7 @@ static int litter(void *userdata)
 
 static int forth_and_back_and_forth(void *userdata)
 {
-    const Scratch *s = userdata;
+    const Folder *s = userdata;
 
     return atomic_write_at(s->fd, NAME, NEW, STRLEN(NEW), 0600) < 0 ||
                    atomic_write_at(s->fd, NAME, OLD, STRLEN(OLD), 0600) < 0
@@ -133,7 +99,7 @@ static int forth_and_back_and_forth(void *userdata)
 
 static int deny_errors(void *userdata)
 {
-    const Scratch *s = userdata;
+    const Folder *s = userdata;
 
     (void)atomic_write_at(s->fd, NAME, NEW, STRLEN(NEW), 0600);
     return 0;
@@ -144,7 +110,7 @@ static int do_nothing(void *userdata)
     return 0;
 }
 
-static void assert_caught(Scratch *s, int (*operate)(void *userdata), int error, unsigned number,
+static void assert_caught(Folder *s, int (*operate)(void *userdata), int error, unsigned number,
                           const char *call)
 {
     const Operation o = {prepare, NULL, operate, inspect, s};
@@ -173,19 +139,19 @@ static void test_what_is_not_atomic_is_caught(void **state)
 
 static int write_atomically(void *userdata)
 {
-    const Scratch *s = userdata;
+    const Folder *s = userdata;
 
     return atomic_write_at(s->fd, NAME, NEW, STRLEN(NEW), 0600);
 }
 
 static int remove_atomically(void *userdata)
 {
-    return atomic_unlink_at(((const Scratch *)userdata)->fd, NAME);
+    return atomic_unlink_at(((const Folder *)userdata)->fd, NAME);
 }
 
 static int erase_atomically(void *userdata)
 {
-    return atomic_erase_at(((const Scratch *)userdata)->fd, NAME);
+    return atomic_erase_at(((const Folder *)userdata)->fd, NAME);
 }
 
 static void assert_atomic(const Operation *o, int calls)
@@ -209,8 +175,9 @@ static void test_atomic(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_what_is_not_atomic_is_caught, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_atomic, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_is_not_atomic_is_caught, folder_setup,
+                                        folder_teardown),
+        cmocka_unit_test_setup_teardown(test_atomic, folder_setup, folder_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

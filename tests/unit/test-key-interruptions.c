@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kill -9 at, and a failure of, each system call by which keys are generated, replaced, zeroized,
  * imported and sealed anew: the old or the new state, whole, and nothing beside it. */
-#include "test-common.h"
+#include "scratch-folder.h"
 
 #include "atomic-file.h"
 #include "interruptions.h"
@@ -19,41 +19,7 @@
 static const uint8_t kek_bytes[KEK_SIZE] = "this is a key for unit tests...",
                      next_kek_bytes[KEK_SIZE] = {7};
 
-typedef struct Folder {
-    char path[32];
-    int fd;
-} Folder;
-
-static int folder_setup(void **state)
-{
-    Folder *f = calloc(1, sizeof *f);
-
-    f->fd = scratch_open(f->path);
-    *state = f;
-    return 0;
-}
-
-static int folder_teardown(void **state)
-{
-    Folder *f = *state;
-
-    scratch_remove(f->fd, f->path);
-    free(f);
-    return 0;
-}
-
 /* --- What the steps are made of; they run in processes of their own --------------------------- */
-
-static int folder_count(const Folder *f)
-{
-    int fd = openat(f->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), n = 0;
-    _cleanup_closedir_ DIR *dir = fdopendir(fd);
-    struct dirent *entry;
-
-    while ((entry = readdir(dir)))
-        n += !streq(entry->d_name, ".") && !streq(entry->d_name, "..");
-    return n;
-}
 
 static void folder_clear(const Folder *f)
 {
@@ -180,7 +146,7 @@ static int inspect_key(const Folder *f, const char *algorithm, uint64_t *ret_cre
         return r;
     bystander = store_find(begun, "ecdsanistp256", LABEL);
     key = store_find(begun, algorithm, LABEL);
-    if (!bystander || bystander->created != TIME_OLD || folder_count(f) != (key ? 2 : 1))
+    if (!bystander || bystander->created != TIME_OLD || folder_count(f->fd) != (key ? 2 : 1))
         return -EUCLEAN;
     *ret_created = key ? key->created : 0;
     *ret = key;
@@ -342,9 +308,11 @@ static int inspect_rotated(void *userdata, KeySlot slot, bool keeps)
         return r;
     current = created_in(KEY_CURRENT);
     other = created_in(slot);
-    if (current == TIME_OLD && other == TIME_NEW && folder_count(userdata) == 3)
+    if (current == TIME_OLD && other == TIME_NEW &&
+        folder_count(((const Folder *)userdata)->fd) == 3)
         return STATE_OLD;
-    if (current != TIME_NEW || other != 0 || folder_count(userdata) != (keeps ? 3 : 2) ||
+    if (current != TIME_NEW || other != 0 ||
+        folder_count(((const Folder *)userdata)->fd) != (keeps ? 3 : 2) ||
         created_in(KEY_PREVIOUS) != (keeps ? TIME_OLD : 0))
         return -EBADMSG;
     return STATE_NEW;
@@ -408,7 +376,7 @@ static int inspect_rekeyed(void *userdata)
         return r;
     s = store_at(userdata, next_kek_bytes);
     if (count.resealed + count.already != 2 || count.left != 0 || !s || store_count(s) != 2 ||
-        folder_count(userdata) != 2)
+        folder_count(((const Folder *)userdata)->fd) != 2)
         return -EUCLEAN;
     return count.already == 2 ? STATE_NEW : STATE_OLD;
 }
@@ -497,7 +465,8 @@ static int count_users(const Folder *f)
     if (r < 0)
         return r;
     if (!user_keys_find(list, "ann", 1) || !strstr(text, "ann ssh-rsa ") ||
-        !user_keys_find(list, "bob", 1) != !strstr(text, "bob ssh-rsa ") || folder_count(f) != 2)
+        !user_keys_find(list, "bob", 1) != !strstr(text, "bob ssh-rsa ") ||
+        folder_count(f->fd) != 2)
         return -EUCLEAN;
     return (int)list->n;
 }

@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "scratch-folder.h"
+
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <sys/stat.h>
-
-#include <cmocka.h>
 
 #include "atomic-file.h"
 #include "key-file.h"
@@ -17,36 +13,6 @@
 
 static const uint8_t kek_bytes[KEK_SIZE] = "this is a key for unit tests...",
                      other_kek_bytes[KEK_SIZE] = {7};
-
-typedef struct Folder {
-    char path[64];
-    int fd;
-} Folder;
-
-static int folder_setup(void **state)
-{
-    static Folder f;
-
-    (void)strcpy(f.path, "/tmp/test-key-store.XXXXXX");
-    assert_non_null(mkdtemp(f.path));
-    f.fd = open(f.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    assert_true(f.fd >= 0);
-    *state = &f;
-    return 0;
-}
-
-static int folder_teardown(void **state)
-{
-    Folder *f = *state;
-    DIR *dir = fdopendir(f->fd);
-    struct dirent *entry;
-
-    while ((entry = readdir(dir)))
-        if (unlinkat(dirfd(dir), entry->d_name, 0) < 0)
-            (void)unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR);
-    (void)closedir(dir);
-    return rmdir(f->path);
-}
 
 static Kek *kek_for_test(const uint8_t bytes[KEK_SIZE])
 {

@@ -3,7 +3,7 @@
  * and a failure of, each system call of the two by which they are changed leaves the old pair or
  * the new one. What a signature is made with is looked at before the next start puts anything
  * right. */
-#include "test-common.h"
+#include "scratch-folder.h"
 
 #include "atomic-file.h"
 #include "identity.h"
@@ -20,29 +20,6 @@
 
 static const uint8_t kek_bytes[KEK_SIZE] = "this is a key for unit tests...";
 static const KeyName key_name = {(char *)(uintptr_t) "ed25519", (char *)(uintptr_t)LABEL};
-
-typedef struct Folder {
-    char path[32];
-    int fd;
-} Folder;
-
-static int folder_setup(void **state)
-{
-    Folder *f = calloc(1, sizeof *f);
-
-    f->fd = scratch_open(f->path);
-    *state = f;
-    return 0;
-}
-
-static int folder_teardown(void **state)
-{
-    Folder *f = *state;
-
-    scratch_remove(f->fd, f->path);
-    free(f);
-    return 0;
-}
 
 static void folder_clear(const Folder *f)
 {

@@ -1,46 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <sys/stat.h>
-
-#include <cmocka.h>
+#include "scratch-folder.h"
 
 #include "atomic-file.h"
 #include "interruptions.h"
 #include "make-certificate.h"
 #include "store.h"
 #include "trust-source.h"
-
-typedef struct Folder {
-    char path[32];
-    int fd;
-} Folder;
-
-static int setup(void **state)
-{
-    Folder *folder = calloc(1, sizeof *folder);
-
-    memcpy(folder->path, "/tmp/test-store-XXXXXX", sizeof "/tmp/test-store-XXXXXX");
-    assert_non_null(mkdtemp(folder->path));
-    folder->fd = open(folder->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    *state = folder;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    Folder *folder = *state;
-    DIR *dir = fdopendir(folder->fd);
-    struct dirent *entry;
-
-    while ((entry = readdir(dir)))
-        (void)unlinkat(dirfd(dir), entry->d_name, 0);
-    (void)closedir(dir);
-    (void)rmdir(folder->path);
-    free(folder);
-    return 0;
-}
 
 static AuthorityList *make_list(void)
 {
@@ -256,17 +221,6 @@ static void test_trust_source(void **state)
 
 /* --- Killed, and failed, at each system call -------------------------------------------------- */
 
-static int count_files(const Folder *folder)
-{
-    int fd = openat(folder->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), n = 0;
-    _cleanup_closedir_ DIR *dir = fdopendir(fd);
-    struct dirent *entry;
-
-    while ((entry = readdir(dir)))
-        n += !streq(entry->d_name, ".") && !streq(entry->d_name, "..");
-    return n;
-}
-
 static int save_list(const Folder *folder, bool more)
 {
     AuthorityList *list = make_list();
@@ -306,7 +260,7 @@ static int count_stored(const Folder *folder)
         r = load(folder->fd, &list);
     if (r < 0)
         return r;
-    return count_files(folder) == (list->n > 0) ? (int)list->n : -EUCLEAN;
+    return folder_count(folder->fd) == (list->n > 0) ? (int)list->n : -EUCLEAN;
 }
 
 static int inspect_imported(void *userdata)
@@ -338,11 +292,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_trust_source),
-        cmocka_unit_test_setup_teardown(test_save_and_load, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_corrupt, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_not_ours, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_built_in, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_interrupted_everywhere, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_save_and_load, folder_setup, folder_teardown),
+        cmocka_unit_test_setup_teardown(test_corrupt, folder_setup, folder_teardown),
+        cmocka_unit_test_setup_teardown(test_not_ours, folder_setup, folder_teardown),
+        cmocka_unit_test_setup_teardown(test_built_in, folder_setup, folder_teardown),
+        cmocka_unit_test_setup_teardown(test_interrupted_everywhere, folder_setup, folder_teardown),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
