@@ -8,17 +8,19 @@
 #define TOO_LARGE "The configuration would become too large"
 #define CLEAR_SECRET "A text has no secret in clear: use 'secret 10' and its hash"
 
-typedef struct Loader {
+struct ConfigLoader {
     const ConfigParser *parser;
+    const char *text; /* what is left */
+    size_t size;
     config_load_line_t accept;
     void *userdata;
     ConfigPlace place;
     unsigned number;
     bool stop;
     ConfigLoad *load;
-} Loader;
+};
 
-static int add_error(Loader *l, size_t column, const char *message)
+static int add_error(ConfigLoader *l, size_t column, const char *message)
 {
     l->load->errors[l->load->n_errors++] =
         (ConfigLoadError){.line = l->number, .column = column, .message = message};
@@ -44,7 +46,7 @@ static bool is_time_line(const char *line)
     return true;
 }
 
-static int take_parsed(Loader *l, ConfigParsed *parsed)
+static int take_parsed(ConfigLoader *l, ConfigParsed *parsed)
 {
     int r;
 
@@ -68,7 +70,7 @@ static int take_parsed(Loader *l, ConfigParsed *parsed)
     return 0;
 }
 
-static int take_line(Loader *l, const char *line)
+static int take_line(ConfigLoader *l, const char *line)
 {
     ConfigParsed parsed;
     int r;
@@ -99,7 +101,7 @@ static size_t trimmed(const char *line, size_t length)
     return length;
 }
 
-static int take_bytes(Loader *l, const char *bytes, size_t length)
+static int take_bytes(ConfigLoader *l, const char *bytes, size_t length)
 {
     char line[GRAMMAR_LINE_MAX + 1];
 
@@ -118,23 +120,60 @@ static int take_bytes(Loader *l, const char *bytes, size_t length)
     return take_line(l, line);
 }
 
-int config_load(const ConfigParser *p, const char *text, size_t size, config_load_line_t accept,
-                void *userdata, ConfigLoad *ret)
+int config_loader_step(ConfigLoader *l, unsigned lines)
 {
-    Loader l = {.parser = p, .accept = accept, .userdata = userdata, .load = ret};
-    int r = 0;
+    while (lines-- > 0 && l->size > 0 && !l->stop) {
+        const char *end = memchr(l->text, '\n', l->size), *line = l->text;
+        size_t length = end ? (size_t)(end - line) : l->size, step = length + (end ? 1 : 0);
+        int r;
+
+        l->text += step;
+        l->size -= step;
+        r = take_bytes(l, line, length);
+        if (r < 0)
+            return r;
+    }
+    return l->size > 0 && !l->stop;
+}
+
+int config_loader_new(const ConfigParser *p, const char *text, size_t size,
+                      config_load_line_t accept, void *userdata, ConfigLoad *ret,
+                      ConfigLoader **ret_loader)
+{
+    ConfigLoader *l;
 
     memset(ret, 0, sizeof(*ret));
     if (size > CONFIG_LOAD_SIZE_MAX)
         return -EFBIG;
-    while (r >= 0 && size > 0 && !l.stop) {
-        const char *end = memchr(text, '\n', size);
-        size_t length = end ? (size_t)(end - text) : size, step = length + (end ? 1 : 0);
+    l = malloc(sizeof(*l));
+    if (!l)
+        return -ENOMEM;
+    *l = (ConfigLoader){.parser = p,
+                        .text = text,
+                        .size = size,
+                        .accept = accept,
+                        .userdata = userdata,
+                        .load = ret};
+    *ret_loader = l;
+    return 0;
+}
 
-        r = take_bytes(&l, text, length);
-        text += step;
-        size -= step;
-    }
-    config_place_done(&l.place);
+ConfigLoader *config_loader_free(ConfigLoader *l)
+{
+    if (!l)
+        return NULL;
+    config_place_done(&l->place);
+    free(l);
+    return NULL;
+}
+
+int config_load(const ConfigParser *p, const char *text, size_t size, config_load_line_t accept,
+                void *userdata, ConfigLoad *ret)
+{
+    _cleanup_(config_loader_freep) ConfigLoader *l = NULL;
+    int r = config_loader_new(p, text, size, accept, userdata, ret, &l);
+
+    while (r >= 0 && (r = config_loader_step(l, CONFIG_LOAD_LINES_MAX)) > 0)
+        ;
     return r;
 }

@@ -25,7 +25,20 @@ typedef int (*config_load_line_t)(const ConfigParsed *parsed, void *userdata);
 
 /* Parses line after line, from the top mode on; a "!" in the first column leads back to it, "end"
  * ends the text, and the time line before the output of a command is none of it. Goes on after a
- * line with an error to find more of them. Returns 0, also when there were errors, -EFBIG when the
- * text is too large, or what accept returned. */
+ * line with an error to find more of them. The text and what is filled (ret) are borrowed for as
+ * long as the loader is there. -EFBIG: the text is too large. */
+typedef struct ConfigLoader ConfigLoader;
+int config_loader_new(const ConfigParser *p, const char *text, size_t size,
+                      config_load_line_t accept, void *userdata, ConfigLoad *ret,
+                      ConfigLoader **ret_loader);
+ConfigLoader *config_loader_free(ConfigLoader *l);
+DEFINE_TRIVIAL_CLEANUP_FUNC(ConfigLoader *, config_loader_free);
+
+/* The next lines, at most so many: a large text takes its time, and a main loop has others to
+ * serve. Returns 1 when there are more, 0 at the end of the text, also when there were errors, or
+ * what accept returned. */
+int config_loader_step(ConfigLoader *l, unsigned lines);
+
+/* All of it at once; 0, or as above. */
 int config_load(const ConfigParser *p, const char *text, size_t size, config_load_line_t accept,
                 void *userdata, ConfigLoad *ret);

@@ -24,6 +24,7 @@ void session_bus_close(Session *session)
 
     transactions_forget_session(policy, session);
     session_forget_secret(session);
+    session_forget_load(session);
     for (Session **p = &policy->sessions; *p; p = &(*p)->next)
         if (*p == session) {
             *p = session->next;
@@ -195,12 +196,14 @@ int session_bus_init(Policy *policy)
                               session_find, NULL, policy);
 }
 
-/* While a commit is under way, what it is about does not change. */
 int session_check_idle(const Session *session, sd_bus_error *reterr_error)
 {
     if (session->committing)
         return sd_bus_error_setf(reterr_error, ERROR_BUSY,
                                  "A commit of this session is under way; wait for its end");
+    if (session->loading)
+        return sd_bus_error_setf(reterr_error, ERROR_BUSY,
+                                 "A load of this session is under way; wait for its end");
     return 0;
 }
 

@@ -6,7 +6,7 @@
 
 #include "session.h"
 
-/* While a commit is under way, what it is about does not change. */
+/* While a commit or a load is under way, what it is about does not change. */
 int session_check_idle(const Session *session, sd_bus_error *reterr_error);
 
 /* Refuses while another session is exclusive, or has a commit on trial. */
@@ -26,6 +26,9 @@ int session_reply_line(sd_bus_message *m, const Session *session, const ConfigPa
  * there is one. What was parsed is taken over on success (a positive return). */
 int session_hash_secret(sd_bus_message *m, Session *session, ConfigParsed *parsed);
 void session_forget_secret(Session *session);
+
+/* session-load.c: the text that is being read is not wanted any more. */
+void session_forget_load(Session *session);
 
 /* The answer is there, but what it was about is not: it counts for nothing. */
 int session_refuse_stale(const Session *session, sd_bus_message *m, sd_bus_error *reterr_error);

@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Configuration out of files and into files: load, copy running-config."""
 
+import contextlib
+import os
+import signal
+import subprocess
+
 import pytest
 
 from authorization import configure, group_lines
+from machine import PATIENCE, wait_for
 from terminal import rendered
 
 NOT_ALLOWED = "% This command is not authorized"
@@ -158,3 +164,60 @@ def test_changes_of_commits_can_be_loaded(loaded):
         assert "% " not in console.command("commit")
         console.command("end")
     assert not any("alpha" in line or "beta" in line for line in settings(loaded))
+
+
+# --- large texts --------------------------------------------------------------------------------------------------------------------------
+
+LINES = 49500
+
+
+@pytest.fixture(scope="module")
+def large(loaded, build):
+    loaded.write("/usr/local/bin/session-load", (build / "tests/session-load").read_bytes(), 0o755)
+    objects = ["\n".join([f"crypto ca trustpoint tp{i % 250}", *(f" description {i} of {n}" for n in range(10))]) for i in range(LINES // 11)]
+    loaded.write("/tmp/large-load", "\n".join(objects) + "\n")
+    return "/tmp/large-load"
+
+
+@contextlib.contextmanager
+def loading(machine, *methods, user="admin"):
+    """All of it is asked while policyd is stopped; then it goes on."""
+    client = machine.popen(["session-load", "/tmp/large-load", *methods], user, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert client.stdout.readline() == "ready\n"
+    pid = machine.daemon_pid("policyd")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        client.stdin.write("\n")
+        client.stdin.flush()
+        assert client.stdout.readline() == "sent\n"
+        yield client
+    finally:
+        os.kill(pid, signal.SIGCONT)
+        client.communicate(timeout=PATIENCE)
+    assert machine.daemon_pid("policyd") == pid
+
+
+def answers(machine, *methods, user="admin"):
+    with loading(machine, *methods, user=user) as client:
+        os.kill(machine.daemon_pid("policyd"), signal.SIGCONT)
+        lines = [client.stdout.readline() for _ in range(len(methods) + 2)]
+        return dict(line.split() for line in lines), [line.split()[0] for line in lines]
+
+
+def test_others_are_served_while_a_large_text_is_read(loaded, large):
+    """What was asked behind it is answered before it; the session itself waits, and has the whole text afterwards."""
+    refused, order = answers(loaded, "Line", user="nobody")
+    assert refused == {"Load": "org.chancery.Error.NotAuthorized", "Line": "org.chancery.Error.Busy", "GetOwnRights": "answered"}
+    assert order[-1] == "Load"
+    told, order = answers(loaded, "Line", "Clear", "Commit", "Rollback")
+    assert told == {"Load": str(LINES), "Line": "org.chancery.Error.Busy", "Clear": "org.chancery.Error.Busy", "Commit": "org.chancery.Error.Busy",
+                    "Rollback": "org.chancery.Error.Busy", "GetOwnRights": "answered"}
+    assert order[-1] == "Load"
+
+
+def test_sessions_that_end_while_a_large_text_is_read(loaded, large):
+    assert answers(loaded, "Close")[0] == {"Load": "org.chancery.Error.Cancelled", "Close": "answered", "GetOwnRights": "answered"}
+    with loading(loaded) as client:
+        loaded.run("pkill -x session-load")
+        client.wait(PATIENCE)
+    wait_for(lambda: len(rendered(loaded.chancery("show configuration sessions").stdout).splitlines()) <= 2, "the session to be gone")

@@ -130,6 +130,31 @@ static void test_limits(void **state)
     assert_int_equal(load.errors[CONFIG_LOAD_ERRORS_MAX - 1].line, CONFIG_LOAD_ERRORS_MAX);
 }
 
+/* In pieces it is the same text, and nothing behind its end is looked at. */
+static void test_in_pieces(void **state)
+{
+    static const char text[] =
+        "crypto ca trustpoint t\n description d\nhostname -\nend\nnonsense\n";
+
+    for (unsigned lines = 1; lines <= 5; lines++) {
+        _cleanup_json_ json_object *root = json_object_new_object();
+        ConfigLoader *loader = NULL;
+        unsigned turns = 1;
+        ConfigLoad load;
+
+        assert_int_equal(config_loader_new(parser, text, STRLEN(text), apply, root, &load, &loader),
+                         0);
+        for (int r; (r = config_loader_step(loader, lines)) != 0; turns++)
+            assert_int_equal(r, 1);
+        assert_int_equal(turns, (4 + lines - 1) / lines);
+        assert_int_equal(config_loader_step(loader, lines), 0);
+        config_loader_free(loader);
+        assert_int_equal(load.n_errors, 1);
+        assert_int_equal(load.errors[0].line, 3);
+        assert_rendered(root, "crypto ca trustpoint t\n description d\n!\n");
+    }
+}
+
 static int refuse(const ConfigParsed *parsed, void *userdata)
 {
     unsigned *left = userdata;
@@ -220,6 +245,7 @@ int main(void)
         cmocka_unit_test(test_modes),
         cmocka_unit_test(test_errors_are_told_with_their_line),
         cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_in_pieces),
         cmocka_unit_test(test_no_room),
         cmocka_unit_test(test_refused_lines_are_left_out),
         cmocka_unit_test(test_refused_sections_are_left_out),
