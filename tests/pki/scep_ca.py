@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A SCEP server (RFC 8894) for tests, strict and modern where it behaves, and wrong in one chosen thing where it doesn't.
 
-    scep_ca.py FOLDER
+    scep_ca.py FOLDER [lenient]
 
 keeps its certificates in FOLDER, writes root.pem there, prints its port, and does at each request what FOLDER/mode says: "grant", "old" (grant what began long ago), "pending",
 "then-pending" (grants once), "fail N",
 "ra" (with certificates of a registration authority), or the name of something to get wrong (see Server.answer). FOLDER/log has what it was asked.
+lenient: for other clients, in benchmarks: requests in SHA-1 and single DES are read too, the CA may sign other things than certificates, and the
+capabilities are named one by one.
 """
 
 import base64
@@ -16,7 +18,7 @@ import pathlib
 import sys
 import urllib.parse
 
-from asn1crypto import algos, cms, core, csr, x509
+from asn1crypto import algos, cms, core, csr, parser, x509
 from cryptography import x509 as cx509
 from cryptography.hazmat.primitives import hashes, padding, serialization
 from cryptography.hazmat.primitives.asymmetric import padding as rsa_padding
@@ -122,6 +124,15 @@ def sign(content, attributes, by, digest="sha256", says=None, twice=None, wrong_
         "certificates": [cms.CertificateChoices("certificate", by.asn1)], "signer_infos": [info]})}).dump()
 
 
+def encrypted_content(info):
+    """Also as one string inside another, which is how Go's library writes it."""
+    data = info.contents
+    for _ in range(3):
+        _, constructed, _, header, content, trailer = parser.parse(data)
+        data = data[len(header + content + trailer):]
+    return parser.parse(content)[4] if constructed else content
+
+
 class Request:
     """What the client sent, decrypted."""
 
@@ -132,22 +143,25 @@ class Request:
         self.type, self.transaction, self.nonce = found[SCEP + "2"], found[SCEP + "7"], found[SCEP + "5"]
         self.signer = signed["certificates"][0].chosen
         public = serialization.load_der_public_key(self.signer.public_key.dump())
-        public.verify(signer["signature"].native, signer["signed_attrs"].untag().dump(), rsa_padding.PKCS1v15(), hashes.SHA256())
+        hasher = hashes.SHA1() if server.lenient and signer["digest_algorithm"]["algorithm"].native == "sha1" else hashes.SHA256()
+        public.verify(signer["signature"].native, signer["signed_attrs"].untag().dump(), rsa_padding.PKCS1v15(), hasher)
         envelope = cms.ContentInfo.load(signed["encap_content_info"]["content"].native)["content"]
         recipient = envelope["recipient_infos"][0].chosen
         key = server.opens(recipient["rid"].chosen["serial_number"].native).decrypt(recipient["encrypted_key"].native, rsa_padding.PKCS1v15())
         info = envelope["encrypted_content_info"]
-        decryptor = Cipher(algorithms.AES(key), modes.CBC(info["content_encryption_algorithm"]["parameters"].native)).decryptor()
-        unpadder = padding.PKCS7(128).unpadder()
-        text = decryptor.update(info["encrypted_content"].native) + decryptor.finalize()
+        # Three times the same key of 8 octets is single DES.
+        cipher = algorithms.TripleDES(key * (24 // len(key))) if server.lenient and len(key) in (8, 24) else algorithms.AES(key)
+        decryptor = Cipher(cipher, modes.CBC(info["content_encryption_algorithm"]["parameters"].native)).decryptor()
+        unpadder = padding.PKCS7(cipher.block_size).unpadder()
+        text = decryptor.update(encrypted_content(info)) + decryptor.finalize()
         self.content = unpadder.update(text) + unpadder.finalize()
         self.public_key = public
 
 
 class Server:
-    def __init__(self, folder):
-        self.folder = folder
-        self.root = Party("root", ca=True, usage=("key_cert_sign", "crl_sign"))
+    def __init__(self, folder, lenient=False):
+        self.folder, self.lenient = folder, lenient
+        self.root = Party("root", ca=True, usage=("key_cert_sign", "crl_sign", *(("digital_signature",) if lenient else ())))
         self.agents = [Party("RA signature", self.root, usage=("digital_signature",)), Party("RA encryption", self.root, usage=("key_encipherment",))]
         self.stranger = Party("root", ca=True, usage=("key_cert_sign", "crl_sign"))
         self.requests = {}  # by transaction: the CSR
@@ -225,6 +239,7 @@ class Server:
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # one packet an answer: two of them wait for each other (Nagle, delayed acknowledgement)
 
     def reply(self, body, status=200, kind="application/x-pki-message", location=None):
         self.send_response(status)
@@ -242,7 +257,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         server.log(f"{self.command} {name}")
         if name == "GetCACaps":
             return self.reply({"no-aes": b"SHA-256\r\nPOSTPKIOperation\n", "no-sha256": b"AES\nPOSTPKIOperation\n", "get": b"AES\nSHA-256\n"}.get(
-                mode, b"SCEPStandard\nRenewal\n"), kind="text/plain")
+                mode, b"SCEPStandard\nRenewal\n" + (b"AES\nSHA-256\nPOSTPKIOperation\n" if server.lenient else b"")), kind="text/plain")
         if name == "GetCACert":
             if mode in ("ra", "strange-ra"):
                 agents = [Party("RA", server.stranger, usage=("digital_signature", "key_encipherment"))] if mode == "strange-ra" else server.agents
@@ -271,7 +286,7 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "mode").write_text("grant")
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.ca = Server(folder)
+    server.ca = Server(folder, lenient=sys.argv[2:] == ["lenient"])
     print(server.server_port, flush=True)
     server.serve_forever()
 
