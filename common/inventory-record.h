@@ -99,4 +99,6 @@ typedef struct InventoryBlock {
     uint8_t scope[INVENTORY_DIGEST_SIZE];    /* SHA-256 of what says which files it is about */
     uint8_t previous[INVENTORY_DIGEST_SIZE]; /* digest of the block before; zeros for the first */
 } InventoryBlock;
+/* What a dossier says of a block that is not as it was. */
+#define INVENTORY_REASON_GONE "There is no block of this number any more"
 int inventory_block_digest(const InventoryBlock *block, uint8_t ret[INVENTORY_DIGEST_SIZE]);

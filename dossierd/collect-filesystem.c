@@ -156,7 +156,7 @@ static void write_outcome(Collect *c, int r)
         json_write_string(c->writer, "reason",
                           "The block is not what it was when it was written: it was altered");
     else if (r == -ENOENT)
-        json_write_string(c->writer, "reason", "There is no block of this number any more");
+        json_write_string(c->writer, "reason", INVENTORY_REASON_GONE);
     else if (r < 0)
         json_write_string(c->writer, "reason", strerror(-r));
     if (r >= 0)
@@ -189,7 +189,10 @@ static void write_block(Collect *c, uint64_t number, uint8_t *previous, bool *ha
 
     json_begin_object(w, NULL);
     json_write_uint64(w, "snapshot-block-no", number);
-    if (r >= 0) {
+    /* What follows a block that is gone is not to blame for it. */
+    if (r < 0)
+        *has_previous = false;
+    else {
         if (*has_previous && memcmp(previous, block.about.previous, INVENTORY_DIGEST_SIZE) != 0)
             k = -EBADMSG;
         memcpy(previous, block.digest, INVENTORY_DIGEST_SIZE);

@@ -32,10 +32,32 @@ typedef struct Batch {
 
 /* --- One line --------------------------------------------------------------------------------- */
 
-static const char *parse_line(const char *line, json_object *o, CheckOptions *options)
+/* pages: room for all that a line can name. */
+static const char *parse_pages(json_object *o, const char **pages, CheckOptions *options)
 {
-    static const char *const known[] = {"envelope", "id",       "root",    "chain", "crl",
-                                        "nonce",    "previous", "max-age", NULL};
+    json_object *list;
+    int r = json_get_array(o, "pages", &list);
+
+    if (r == -ENOENT)
+        return NULL;
+    if (r < 0 || json_object_array_length(list) > BATCH_PAGES_MAX)
+        return "pages is not a list of a few files";
+    for (size_t i = 0; i < json_object_array_length(list); i++) {
+        json_object *page = json_object_array_get_idx(list, i);
+
+        if (!json_object_is_type(page, json_type_string) ||
+            streq(json_object_get_string(page), "-"))
+            return "pages is not a list of files";
+        pages[i] = json_object_get_string(page);
+    }
+    options->pages = pages;
+    return NULL;
+}
+
+static const char *parse_line(json_object *o, const char **pages, CheckOptions *options)
+{
+    static const char *const known[] = {"envelope", "id",       "root",  "chain",   "crl",
+                                        "nonce",    "previous", "pages", "max-age", NULL};
     const struct {
         const char *name, **value;
     } texts[] = {{"envelope", &options->envelope}, {"id", &options->id},
@@ -63,7 +85,8 @@ static const char *parse_line(const char *line, json_object *o, CheckOptions *op
         return "an envelope of a list is a file";
     if (!options->root)
         return "neither the line nor an option names a root";
-    return options->nonce && !options->nonce[0] ? "the nonce is empty" : NULL;
+    return options->nonce && !options->nonce[0] ? "the nonce is empty"
+                                                : parse_pages(o, pages, options);
 }
 
 static int write_verdict(const Batch *b, const Place *p, int fd, bool *ret_good)
@@ -71,8 +94,8 @@ static int write_verdict(const Batch *b, const Place *p, int fd, bool *ret_good)
     CheckOptions options = b->options->defaults;
     _cleanup_json_ json_object *o = NULL;
     _cleanup_(check_done) Check check = {.input = NULL};
+    const char *problem = NULL, *pages[BATCH_PAGES_MAX + 1] = {NULL};
     char reason[CHECK_REASON_SIZE], name[32];
-    const char *problem = NULL;
 
     *ret_good = false;
     (void)snprintf(name, sizeof name, "line %llu", (unsigned long long)p->number);
@@ -82,7 +105,7 @@ static int write_verdict(const Batch *b, const Place *p, int fd, bool *ret_good)
     else if (json_parse(p->line, strlen(p->line), &o) < 0)
         problem = "the line is not JSON";
     else
-        problem = parse_line(p->line, o, &options);
+        problem = parse_line(o, pages, &options);
     if (problem)
         return report_json_error(fd, options.id, problem);
     if (check_run(&options, &check, reason) < 0)

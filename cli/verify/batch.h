@@ -9,11 +9,12 @@
 
 #define BATCH_LINE_MAX 65536U
 #define BATCH_JOBS_MAX 256U
+#define BATCH_PAGES_MAX 512U
 
 typedef struct BatchOptions {
     CheckOptions defaults; /* for what a line does not say */
     /* One or the other. A list has one JSON object in a line: {"envelope", "id", "root", "chain",
-     * "crl", "nonce", "previous", "max-age"}. */
+     * "crl", "nonce", "previous", "pages", "max-age"}. */
     FILE *list;
     char *const *envelopes; /* ends with NULL */
     unsigned jobs;          /* at most BATCH_JOBS_MAX; 0: one for each core that may be used */

@@ -8,9 +8,13 @@
 #include "batch.h"
 #include "input.h"
 
+#define PAGES_MAX 1024U
+
 typedef struct Options {
     CheckOptions check;
     const char *payload, *reference, *batch;
+    const char *pages[PAGES_MAX + 1];
+    size_t n_pages;
     char *const *envelopes;
     unsigned jobs;
     bool json;
@@ -31,6 +35,7 @@ static int usage(FILE *f)
         "  --chain FILE       certificates for an envelope without them, PEM\n"
         "  --crl FILE         lists of revoked certificates, PEM\n"
         "  --previous FILE    an earlier envelope: say what differs in its dossier\n"
+        "  --page FILE        another one with blocks of the filesystem inventory (repeated)\n"
         "  --reference FILE   packages and files as they should be, JSON\n"
         "  --payload FILE     write the payload there when the verdict is good\n"
         "  --batch FILE       one envelope in each line, as a JSON object\n"
@@ -39,7 +44,8 @@ static int usage(FILE *f)
         "  --help, --version\n\n"
         "Exit status: 0 good, 1 usage, 2 malformed, 3 bad signature, 4 untrusted, 5 nonce,\n"
         "6 expired, 7 stale, 8 valid when signed, 9 bad payload, 10 not collected, 11 revoked,\n"
-        "12 revocation unknown, 13 differs, 14 not as reference, 15 not all of several good.\n"
+        "12 revocation unknown, 13 differs, 14 not as reference, 15 not all of several good,\n"
+        "16 broken inventory.\n"
         "See chancery-verify(1).\n");
     return f == stdout ? VERDICT_GOOD : VERDICT_USAGE;
 }
@@ -89,12 +95,12 @@ static bool is_sensible(const Options *o, int n_envelopes)
     if (o->check.nonce && !*o->check.nonce)
         return false;
     if (o->batch)
-        return n_envelopes == 0 && !o->payload;
+        return n_envelopes == 0 && !o->payload && o->n_pages == 0;
     if (!o->check.root || n_envelopes < 1)
         return false;
     /* Each answers a question of its own. */
     if (n_envelopes > 1)
-        return !o->payload && !o->check.previous;
+        return !o->payload && !o->check.previous && o->n_pages == 0;
     return o->jobs == 0;
 }
 
@@ -117,6 +123,11 @@ static int parse_option(int c, const char *value, Options *o)
         return parse_number(value, &o->check.max_age);
     case 'a':
         return parse_time(value, &o->check.at);
+    case 'g':
+        if (o->n_pages == PAGES_MAX)
+            return -EINVAL;
+        o->pages[o->n_pages++] = value;
+        return 0;
     case 'J':
         return parse_jobs(value, &o->jobs);
     case 'j':
@@ -135,21 +146,14 @@ static int parse_option(int c, const char *value, Options *o)
 static int parse_arguments(int argc, char *argv[], Options *ret)
 {
     static const struct option options[] = {
-        {"root", required_argument, NULL, 'r'},
-        {"nonce", required_argument, NULL, 'n'},
-        {"max-age", required_argument, NULL, 'm'},
-        {"at", required_argument, NULL, 'a'},
-        {"chain", required_argument, NULL, 'c'},
-        {"crl", required_argument, NULL, 'C'},
-        {"previous", required_argument, NULL, 'P'},
-        {"payload", required_argument, NULL, 'p'},
-        {"reference", required_argument, NULL, 'R'},
-        {"batch", required_argument, NULL, 'b'},
-        {"jobs", required_argument, NULL, 'J'},
-        {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'V'},
-        {NULL, 0, NULL, 0},
+        {"root", required_argument, NULL, 'r'},     {"nonce", required_argument, NULL, 'n'},
+        {"max-age", required_argument, NULL, 'm'},  {"at", required_argument, NULL, 'a'},
+        {"chain", required_argument, NULL, 'c'},    {"crl", required_argument, NULL, 'C'},
+        {"previous", required_argument, NULL, 'P'}, {"page", required_argument, NULL, 'g'},
+        {"payload", required_argument, NULL, 'p'},  {"reference", required_argument, NULL, 'R'},
+        {"batch", required_argument, NULL, 'b'},    {"jobs", required_argument, NULL, 'J'},
+        {"json", no_argument, NULL, 'j'},           {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},        {NULL, 0, NULL, 0},
     };
     Options o = {.check = {.max_age = -1, .at = (int64_t)time(NULL)}};
     int c;
@@ -191,6 +195,7 @@ static int verify_one(const Options *o)
     int r;
 
     options.envelope = o->envelopes[0];
+    options.pages = o->n_pages > 0 ? o->pages : NULL;
     if (check_run(&options, &check, reason) < 0)
         return fail(NULL, reason);
     if (o->payload && check.result.verdict == VERDICT_GOOD) {

@@ -6,6 +6,7 @@
 #include "chain-check.h"
 #include "compare.h"
 #include "input.h"
+#include "inventory-check.h"
 #include "openssl-util.h"
 
 static int fail(char reason[CHECK_REASON_SIZE], const char *path, int error)
@@ -40,40 +41,132 @@ static int read_authorities(Check *c, char reason[CHECK_REASON_SIZE])
     return r < 0 ? fail(reason, o->crl, r) : 0;
 }
 
-/* Compared is with what the router did say: time and nonce were another question's, and a
- * certificate may have expired since. */
-static int compare_previous(Check *c, char reason[CHECK_REASON_SIZE])
+/* --- Other envelopes of the same router ------------------------------------------------------- */
+
+typedef struct Other {
+    char *input;
+    VerifyResult result;
+} Other;
+
+static void other_done(Other *o)
 {
-    const char *path = c->options.previous;
-    _cleanup_free_ char *input = NULL;
-    _cleanup_(verify_result_done) VerifyResult old = {.verdict = VERDICT_USAGE};
+    verify_result_done(&o->result);
+    free(o->input);
+}
+
+/* It counts what the router did say: time and nonce were another question's, and a certificate may
+ * have expired since. Returns 1 with its dossier, 0 when the verdict is given already. */
+static int read_other(Check *c, const char *path, const char *what, Other *ret,
+                      char reason[CHECK_REASON_SIZE])
+{
     VerifyRequest request = c->request;
     size_t size;
     int r;
 
     request.nonce = NULL;
     request.max_age = -1;
-    r = input_read(path, ENVELOPE_SIZE_MAX, &input, &size);
+    r = input_read(path, ENVELOPE_SIZE_MAX, &ret->input, &size);
     if (r >= 0)
-        r = verify_envelope(&request, input, size, &old);
+        r = verify_envelope(&request, ret->input, size, &ret->result);
     if (r < 0)
         return fail(reason, path, r);
-    if (old.verdict != VERDICT_GOOD && old.verdict != VERDICT_VALID_WHEN_SIGNED) {
-        verify_refuse(&c->result, old.verdict, "the previous envelope: %.400s", old.reason);
-        return 0;
-    }
-    r = old.info.is_dossier ? compare_dossiers(old.payload, old.payload_size, c->result.payload,
-                                               c->result.payload_size, &c->result.differences)
-                            : -EBADMSG;
+    if (ret->result.verdict != VERDICT_GOOD && ret->result.verdict != VERDICT_VALID_WHEN_SIGNED)
+        verify_refuse(&c->result, ret->result.verdict, "the %s envelope: %.400s", what,
+                      ret->result.reason);
+    else if (!ret->result.info.is_dossier)
+        verify_refuse(&c->result, VERDICT_BAD_PAYLOAD, "the %s envelope has no dossier", what);
+    return c->result.verdict == VERDICT_GOOD;
+}
+
+static int compare_previous(Check *c, const Other *previous, char reason[CHECK_REASON_SIZE])
+{
+    const VerifyResult *old = &previous->result;
+    int r = compare_dossiers(old->payload, old->payload_size, c->result.payload,
+                             c->result.payload_size, &c->result.differences);
+
     if (r == -EBADMSG)
         verify_refuse(&c->result, VERDICT_BAD_PAYLOAD, "the previous envelope has no dossier");
     else if (r < 0)
-        return fail(reason, path, r);
+        return fail(reason, c->options.previous, r);
     else if (json_object_array_length(c->result.differences) > 0)
         verify_refuse(&c->result, VERDICT_DIFFERS, "%zu differences from the previous dossier",
                       json_object_array_length(c->result.differences));
     return 0;
 }
+
+/* --- The inventory's chain of blocks ---------------------------------------------------------- */
+
+static int add_blocks(Check *c, InventoryCheck *chain, const char *path, const VerifyResult *result,
+                      char reason[CHECK_REASON_SIZE])
+{
+    int r = inventory_check_add(chain, path, result->envelope.issued_at, result->payload,
+                                result->payload_size);
+
+    if (r == -EBADMSG || r == -E2BIG) {
+        verify_refuse(&c->result, VERDICT_BAD_PAYLOAD, "%.300s%sthe filesystem inventory is %s",
+                      path ? path : "", path ? ": " : "", r == -E2BIG ? "too large" : "none");
+        return 0;
+    }
+    return r < 0 ? fail(reason, path ? path : c->options.envelope, r) : 0;
+}
+
+static int add_page(Check *c, InventoryCheck *chain, const char *path,
+                    char reason[CHECK_REASON_SIZE])
+{
+    _cleanup_(other_done) Other page = {.input = NULL};
+    int r = read_other(c, path, path, &page, reason);
+
+    return r > 0 ? add_blocks(c, chain, path, &page.result, reason) : r;
+}
+
+static void judge_blocks(Check *c)
+{
+    json_object *problems, *first;
+    const char *problem = "";
+    uint64_t block = 0;
+    size_t n;
+
+    if (json_get_array(c->result.inventory, "problems", &problems) < 0)
+        return;
+    n = json_object_array_length(problems);
+    if (n == 0)
+        return;
+    first = json_object_array_get_idx(problems, 0);
+    (void)json_get_string(first, "problem", &problem);
+    (void)json_get_uint64(first, "block", &block);
+    verify_refuse(&c->result, VERDICT_BROKEN_INVENTORY,
+                  "%zu problems with blocks of the filesystem inventory; the first: block %llu %s",
+                  n, (unsigned long long)block, problem);
+}
+
+/* previous: NULL when there is none. */
+static int check_inventory(Check *c, const Other *previous, char reason[CHECK_REASON_SIZE])
+{
+    _cleanup_(inventory_check_freep) InventoryCheck *chain = inventory_check_new();
+    const char *const *pages = c->options.pages;
+    int r = 0;
+
+    if (!chain)
+        return fail(reason, c->options.envelope, -ENOMEM);
+    if (previous)
+        r = add_blocks(c, chain, c->options.previous, &previous->result, reason);
+    for (size_t i = 0; r >= 0 && pages && pages[i] && c->result.verdict == VERDICT_GOOD; i++)
+        r = add_page(c, chain, pages[i], reason);
+    if (r >= 0)
+        r = add_blocks(c, chain, NULL, &c->result, reason);
+    if (r < 0 || c->result.verdict != VERDICT_GOOD)
+        return r;
+    r = inventory_check_finish(chain, pages != NULL, &c->result.inventory);
+    if (r < 0)
+        return fail(reason, c->options.envelope, r);
+    if (c->result.inventory)
+        judge_blocks(c);
+    else if (pages)
+        verify_refuse(&c->result, VERDICT_BAD_PAYLOAD, "none of the dossiers has an inventory");
+    return 0;
+}
+
+/* --- The list of what should be there --------------------------------------------------------- */
 
 static int compare_reference(Check *c, char reason[CHECK_REASON_SIZE])
 {
@@ -95,19 +188,27 @@ static int compare_reference(Check *c, char reason[CHECK_REASON_SIZE])
 /* What is said of a good dossier besides. */
 static int judge_content(Check *c, char reason[CHECK_REASON_SIZE])
 {
+    _cleanup_(other_done) Other previous = {.input = NULL};
+    const CheckOptions *o = &c->options;
     int r = 0;
 
-    if (c->result.verdict != VERDICT_GOOD || (!c->options.reference && !c->options.previous))
+    if (c->result.verdict != VERDICT_GOOD)
         return 0;
     if (!c->result.info.is_dossier) {
-        verify_refuse(&c->result, VERDICT_BAD_PAYLOAD,
-                      "the payload is no dossier, so there is nothing to compare");
+        if (o->reference || o->previous || o->pages)
+            verify_refuse(&c->result, VERDICT_BAD_PAYLOAD,
+                          "the payload is no dossier, so there is nothing to compare");
         return 0;
     }
-    if (c->options.reference)
+    if (o->previous)
+        r = read_other(c, o->previous, "previous", &previous, reason);
+    if (r < 0 || c->result.verdict != VERDICT_GOOD)
+        return r;
+    r = check_inventory(c, o->previous ? &previous : NULL, reason);
+    if (r >= 0 && o->reference && c->result.verdict == VERDICT_GOOD)
         r = compare_reference(c, reason);
-    if (r >= 0 && c->options.previous)
-        r = compare_previous(c, reason);
+    if (r >= 0 && o->previous && c->result.verdict != VERDICT_BROKEN_INVENTORY)
+        r = compare_previous(c, &previous, reason);
     return r;
 }
 

@@ -10,6 +10,8 @@ typedef struct CheckOptions {
     const char *id; /* how it is called among several */
     const char *envelope, *root, *chain, *crl, *nonce;
     const char *previous; /* an earlier envelope of the same router */
+    /* Others of the same router that have blocks of its inventory; ends with NULL. */
+    const char *const *pages;
     const Reference *reference;
     int64_t max_age, at;
 } CheckOptions;

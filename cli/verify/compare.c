@@ -44,9 +44,10 @@ static bool is_volatile(const char *path, const char *name)
 /* What a person would call this member of a list. */
 static bool name_element(json_object *element, char key[KEY_SIZE])
 {
-    static const char *const names[] = {"id",           "path",           "boot-id",
-                                        "commit-id",    "name",           "tpm-name",
-                                        "event-number", "hash-algorithm", "index"};
+    static const char *const names[] = {
+        "id",    "path",          "boot-id",          "commit-id",
+        "name",  "tpm-name",      "event-number",     "hash-algorithm",
+        "index", "node-location", "snapshot-block-no"};
     json_object *value, *architecture;
 
     for (size_t i = 0; i < ELEMENTSOF(names); i++) {

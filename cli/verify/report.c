@@ -46,6 +46,7 @@ static bool is_unreliable(const VerifyResult *result)
     case VERDICT_NOT_COLLECTED:
     case VERDICT_DIFFERS:
     case VERDICT_NOT_AS_REFERENCE:
+    case VERDICT_BROKEN_INVENTORY:
     default:
         return false;
     }
@@ -88,12 +89,22 @@ static void report_differences(FILE *f, json_object *differences)
     }
 }
 
-static void report_deviations(FILE *f, json_object *deviations)
+static void report_list(FILE *f, const char *title, json_object *list)
 {
-    for (size_t i = 0; i < json_object_array_length(deviations); i++)
-        (void)fprintf(f, "! %s\n",
-                      json_object_to_json_string_ext(json_object_array_get_idx(deviations, i),
+    for (size_t i = 0; i < json_object_array_length(list); i++)
+        (void)fprintf(f, "%s%s\n", title,
+                      json_object_to_json_string_ext(json_object_array_get_idx(list, i),
                                                      JSON_C_TO_STRING_NOSLASHESCAPE));
+}
+
+static void report_inventory(FILE *f, json_object *inventory)
+{
+    json_object *nodes, *problems;
+
+    if (json_get_array(inventory, "nodes", &nodes) >= 0)
+        report_list(f, "Inventory:  ", nodes);
+    if (json_get_array(inventory, "problems", &problems) >= 0)
+        report_list(f, "! ", problems);
 }
 
 void report_text(FILE *f, const VerifyRequest *request, const VerifyResult *result)
@@ -120,8 +131,10 @@ void report_text(FILE *f, const VerifyRequest *request, const VerifyResult *resu
     (void)fprintf(f, "%-12s%s, %zu bytes\n", "Payload:", payload_kind(result),
                   result->payload_size);
     (void)fprintf(f, "%-12s%s\n", "Revocation:", request->crls ? "checked" : "not checked");
+    if (result->inventory)
+        report_inventory(f, result->inventory);
     if (result->deviations)
-        report_deviations(f, result->deviations);
+        report_list(f, "! ", result->deviations);
     if (result->differences)
         report_differences(f, result->differences);
 }
@@ -160,6 +173,8 @@ static void write_verified(JsonWriter *w, const VerifyRequest *request, const Ve
     json_end_object(w);
     if (result->deviations)
         json_write_object(w, "deviations", result->deviations);
+    if (result->inventory)
+        json_write_object(w, "inventory", result->inventory);
     if (result->differences)
         json_write_object(w, "differences", result->differences);
 }

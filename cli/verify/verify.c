@@ -40,6 +40,8 @@ const char *verdict_to_string(Verdict verdict)
         return "differs";
     case VERDICT_NOT_AS_REFERENCE:
         return "not-as-reference";
+    case VERDICT_BROKEN_INVENTORY:
+        return "broken-inventory";
     case VERDICT_USAGE:
     default:
         return "usage";
@@ -268,5 +270,6 @@ void verify_result_done(VerifyResult *r)
     r->payload = NULL;
     json_object_putp(&r->differences);
     json_object_putp(&r->deviations);
-    r->differences = r->deviations = NULL;
+    json_object_putp(&r->inventory);
+    r->differences = r->deviations = r->inventory = NULL;
 }

@@ -29,6 +29,8 @@ typedef enum Verdict {
     VERDICT_REVOCATION_UNKNOWN = 12,
     VERDICT_DIFFERS = 13,
     VERDICT_NOT_AS_REFERENCE = 14,
+    /* 15: STATUS_NOT_ALL_GOOD */
+    VERDICT_BROKEN_INVENTORY = 16,
 } Verdict;
 
 /* Not the verdict of one envelope: of several, not all are good. */
@@ -62,6 +64,7 @@ typedef struct VerifyResult {
     PayloadInfo info;
     json_object *differences; /* compare.h; NULL when nothing was compared */
     json_object *deviations;  /* reference.h; the same */
+    json_object *inventory;   /* inventory-check.h; NULL when the dossier has none */
 } VerifyResult;
 
 /* input must stay as long as the result. Returns 0, or a negative errno when nothing could be said
