@@ -395,18 +395,6 @@ static int keep_warnings(Transaction *t)
     return 0;
 }
 
-static int write_commit(Transaction *t)
-{
-    Policy *policy = t->policy;
-    int r = t->trial_seconds > 0 ? trial_prepare(policy->trial) : 0;
-
-    if (r >= 0)
-        r = commit_store_append(policy->store, &t->info, t->candidate);
-    if (r < 0 && t->trial_seconds > 0)
-        trial_not_begun(policy->trial);
-    return r;
-}
-
 static void transaction_write(Transaction *t)
 {
     Policy *policy = t->policy;
@@ -425,7 +413,7 @@ static void transaction_write(Transaction *t)
     if (r >= 0)
         r = keep_warnings(t);
     if (r >= 0)
-        r = write_commit(t);
+        r = trial_write(policy->trial, &t->info, t->candidate, t->trial_seconds);
     if (r < 0) {
         log_error_errno(r, "Failed to write a commit: %m");
         fail(t, error_name_from_errno(r),

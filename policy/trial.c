@@ -29,16 +29,62 @@ struct Trial {
 
 /* --- On the disk ------------------------------------------------------------------------------ */
 
+/* Of the numbers, so that a damaged note leads nowhere. */
+static int note_hash(uint64_t first, uint64_t last, uint64_t base, char ret[CONFIG_HASH_SIZE])
+{
+    _cleanup_json_ json_object *o = json_object_new_object();
+    int r = o ? json_object_object_add(o, "first", json_object_new_uint64(first)) : -ENOMEM;
+
+    if (r >= 0)
+        r = json_object_object_add(o, "last", json_object_new_uint64(last));
+    if (r >= 0)
+        r = json_object_object_add(o, "base", json_object_new_uint64(base));
+    return r < 0 ? -ENOMEM : config_hash(o, ret);
+}
+
 static int parse(Trial *trial, const char *text, size_t size)
 {
     _cleanup_json_ json_object *o = NULL;
+    char expected[CONFIG_HASH_SIZE];
+    const char *hash;
     int r = json_parse(text, size, &o);
 
     if (r >= 0)
         r = json_get_uint64(o, "first", &trial->first);
     if (r >= 0)
         r = json_get_uint64(o, "last", &trial->last);
-    return r < 0 ? r : json_get_uint64(o, "base", &trial->base);
+    if (r >= 0)
+        r = json_get_uint64(o, "base", &trial->base);
+    if (r >= 0)
+        r = json_get_string(o, "hash", &hash);
+    if (r >= 0)
+        r = note_hash(trial->first, trial->last, trial->base, expected);
+    return r < 0 ? r : streq(hash, expected) ? 0 : -EBADMSG;
+}
+
+static int write_note(const Trial *trial, uint64_t first, uint64_t last, uint64_t base)
+{
+    char hash[CONFIG_HASH_SIZE], text[256];
+    int n, r = note_hash(first, last, base, hash);
+
+    if (r < 0)
+        return r;
+    n = snprintf(text, sizeof(text),
+                 "{\"first\":%" PRIu64 ",\"last\":%" PRIu64 ",\"base\":%" PRIu64
+                 ",\"hash\":\"%s\"}\n",
+                 first, last, base, hash);
+    return atomic_write_at(trial->state_fd, FILE_NAME, text, (size_t)n, 0600);
+}
+
+static int set_aside(Trial *trial)
+{
+    trial->first = 0;
+    log_event(&(const LogEvent){LOG_STATE_CORRUPT}, LOG_FIELDS("FILE", FILE_NAME),
+              "The note of a commit on trial is damaged and was moved aside; the commit stays");
+    (void)failures_add(&trial->policy->startup, "commit confirmed",
+                       "The note of a commit on trial is damaged and was moved aside; the commit "
+                       "stays");
+    return quarantine_at(trial->state_fd, FILE_NAME);
 }
 
 static int load(Trial *trial)
@@ -54,33 +100,26 @@ static int load(Trial *trial)
         r = parse(trial, data, size);
     if (r == -ENOMEM)
         return r;
-    if (r < 0) {
-        trial->first = 0;
-        log_event(&(const LogEvent){LOG_STATE_CORRUPT}, LOG_FIELDS("FILE", FILE_NAME),
-                  "The note of a commit on trial is damaged and was moved aside; the commit stays");
-        return quarantine_at(trial->state_fd, FILE_NAME);
-    }
+    if (r < 0)
+        return set_aside(trial);
     /* Killed before the commit, or after what ended the trial. */
     return newest < trial->first || newest > trial->last ? trial_end(trial) : 0;
 }
 
-int trial_prepare(Trial *trial)
+/* Before the commit is written. */
+static int prepare(Trial *trial)
 {
     const CommitStore *store = trial->policy->store;
     const bool more = trial->first != 0;
-    const uint64_t next = commit_store_next_id(store);
-    char text[128];
-    int n, r;
+    const uint64_t next = commit_store_next_id(store),
+                   base = more ? trial->base : commit_store_last_id(store);
+    int r = write_note(trial, more ? trial->first : next, next, base);
 
-    n = snprintf(
-        text, sizeof(text), "{\"first\":%" PRIu64 ",\"last\":%" PRIu64 ",\"base\":%" PRIu64 "}\n",
-        more ? trial->first : next, next, more ? trial->base : commit_store_last_id(store));
-    r = atomic_write_at(trial->state_fd, FILE_NAME, text, (size_t)n, 0600);
     if (r < 0)
         return r;
     if (!more) {
         trial->first = next;
-        trial->base = commit_store_last_id(store);
+        trial->base = base;
     }
     trial->last = next;
     return 0;
@@ -98,10 +137,22 @@ int trial_end(Trial *trial)
     return 0;
 }
 
-void trial_not_begun(Trial *trial)
+/* Writing the commit failed. What was on trial before still is. */
+static void not_begun(Trial *trial)
 {
     if (trial->first > commit_store_last_id(trial->policy->store) && trial_end(trial) < 0)
         trial->first = 0;
+}
+
+int trial_write(Trial *trial, Commit *commit, json_object *configuration, uint32_t seconds)
+{
+    int r = seconds > 0 ? prepare(trial) : 0;
+
+    if (r >= 0)
+        r = commit_store_append(trial->policy->store, commit, configuration);
+    if (r < 0 && seconds > 0)
+        not_begun(trial);
+    return r;
 }
 
 /* --- Undoing ---------------------------------------------------------------------------------- */

@@ -32,14 +32,11 @@ bool trial_is_on(const Trial *trial);
 /* The last commit that is on trial by this session; 0: none. */
 uint64_t trial_of(const Trial *trial, const Session *session);
 
-/* Before a commit that is to be on trial is written. */
-int trial_prepare(Trial *trial);
+/* Writes a commit, which is to be on trial for so long, or not (0). As commit_store_append(). */
+int trial_write(Trial *trial, Commit *commit, json_object *configuration, uint32_t seconds);
 
 /* After any commit: it is on trial for so long, or (0) ends what was. session may be NULL. */
 void trial_committed(Trial *trial, const Commit *commit, const Session *session, uint32_t seconds);
-
-/* Writing it failed. What was on trial before still is. */
-void trial_not_begun(Trial *trial);
 
 /* Confirmed, or undone. What is not gone from the disk is an error. */
 int trial_end(Trial *trial);

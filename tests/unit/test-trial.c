@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The note of a commit on trial: wherever the daemon is killed, the next one either finds the
+ * commit on trial, with what to go back to, or there is nothing to undo. A commit that was not
+ * confirmed is never taken for one that was. */
+#include "test-common.h"
+
+#include "atomic-file.h"
+#include "interruptions.h"
+#include "json-util.h"
+#include "log.h"
+#include "policy.h"
+#include "server-internal.h"
+
+#define NOTE "trial.json"
+#define SECONDS 600U
+
+typedef struct Scratch {
+    char path[32];
+    int fd;
+} Scratch;
+
+static int set_up(void **state)
+{
+    Scratch *scratch = calloc(1, sizeof(*scratch));
+
+    scratch->fd = scratch_open(scratch->path);
+    *state = scratch;
+    return 0;
+}
+
+static void empty(const Scratch *scratch)
+{
+    char path[64];
+
+    (void)snprintf(path, sizeof(path), "%s/commits", scratch->path);
+    (void)unlinkat(scratch->fd, NOTE, 0);
+    (void)unlinkat(scratch->fd, NOTE ".corrupt", 0);
+    if (faccessat(scratch->fd, "commits", F_OK, 0) >= 0)
+        scratch_remove(openat(scratch->fd, "commits", O_RDONLY | O_DIRECTORY | O_CLOEXEC), path);
+}
+
+static int tear_down(void **state)
+{
+    Scratch *scratch = *state;
+
+    empty(scratch);
+    scratch_remove(scratch->fd, scratch->path);
+    free(scratch);
+    return 0;
+}
+
+/* --- As much of the daemon as it takes -------------------------------------------------------- */
+
+static Server server;
+static Policy policy;
+
+static void end(void)
+{
+    policy.trial = trial_free(policy.trial);
+    policy.store = commit_store_free(policy.store);
+    failures_clear(&policy.startup);
+    server.event = sd_event_unref(server.event);
+}
+
+/* Also what a daemon does that starts. */
+static int begin(void *userdata)
+{
+    const Scratch *scratch = userdata;
+    int r, fd;
+
+    policy = (Policy){.server = &server};
+    r = sd_event_new(&server.event);
+    if (r >= 0)
+        r = remove_leftovers_at(scratch->fd);
+    if (r >= 0)
+        r = commit_store_open(scratch->fd, NULL, NULL, &policy.store);
+    fd = r < 0 ? r : fcntl(scratch->fd, F_DUPFD_CLOEXEC, 3);
+    return fd < 0 ? fd : trial_open(&policy, fd, &policy.trial);
+}
+
+static int commit(const char *hostname, uint32_t seconds)
+{
+    _cleanup_json_ json_object *root = json_object_new_object();
+    json_object *system = json_object_new_object();
+    Commit info = {.user = (char[]){"ann"}, .line = (char[]){"pts/0"}, .client = (char[]){"CLI"}};
+    int r;
+
+    json_object_object_add(system, "hostname", json_object_new_string(hostname));
+    json_object_object_add(root, "system", system);
+    r = trial_write(policy.trial, &info, root, seconds);
+    if (r >= 0)
+        trial_committed(policy.trial, &info, NULL, seconds);
+    return r;
+}
+
+/* --- States ----------------------------------------------------------------------------------- */
+
+static int prepare_one(void *userdata)
+{
+    int r;
+
+    empty(userdata);
+    r = begin(userdata);
+    return r < 0 ? r : commit("base", 0);
+}
+
+static int prepare_trial(void *userdata)
+{
+    int r = prepare_one(userdata);
+
+    return r < 0 ? r : commit("tried", SECONDS);
+}
+
+static bool has(const char *hostname, unsigned commits, bool on_trial)
+{
+    json_object *system;
+    const char *name = NULL;
+
+    if (json_get_object(commit_store_running(policy.store), "system", &system) >= 0)
+        (void)json_get_string(system, "hostname", &name);
+    return streq_ptr(name, hostname) && trial_is_on(policy.trial) == on_trial &&
+           commit_store_last_id(policy.store) == COMMIT_ID_FIRST + commits - 1;
+}
+
+/* Nothing but the commits and the note of a trial that is on. */
+static bool is_clean(const Scratch *scratch)
+{
+    bool note = faccessat(scratch->fd, NOTE, F_OK, 0) >= 0;
+    int fd = openat(scratch->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), n = 0;
+    _cleanup_closedir_ DIR *dir = fdopendir(fd);
+    const struct dirent *entry;
+
+    while ((entry = readdir(dir)))
+        n += !streq(entry->d_name, ".") && !streq(entry->d_name, "..");
+    return note == trial_is_on(policy.trial) && n == 1 + note;
+}
+
+typedef struct Expected {
+    const char *hostname;
+    unsigned commits;
+    bool on_trial;
+} Expected;
+
+static int inspect(const Scratch *scratch, const Expected *old, const Expected *new)
+{
+    if (begin((void *)(uintptr_t)scratch) < 0 || !is_clean(scratch) || policy.startup.n > 0)
+        return -EUCLEAN;
+    return has(old->hostname, old->commits, old->on_trial)   ? STATE_OLD
+           : has(new->hostname, new->commits, new->on_trial) ? STATE_NEW
+                                                             : -EBADMSG;
+}
+
+/* --- Operations ------------------------------------------------------------------------------- */
+
+/* Whoever is told that it failed has nothing on trial. */
+static int try_out(void *userdata)
+{
+    int r = commit("tried", SECONDS);
+
+    if (trial_is_on(policy.trial) != (r >= 0))
+        abort();
+    return r;
+}
+
+static int inspect_try_out(void *userdata)
+{
+    return inspect(userdata, &(const Expected){"base", 1, false},
+                   &(const Expected){"tried", 2, true});
+}
+
+/* And here what was on trial still is. */
+static int try_more(void *userdata)
+{
+    int r = commit("more", SECONDS);
+
+    if (!trial_is_on(policy.trial))
+        abort();
+    return r;
+}
+
+static int inspect_try_more(void *userdata)
+{
+    return inspect(userdata, &(const Expected){"tried", 2, true},
+                   &(const Expected){"more", 3, true});
+}
+
+static int confirm(void *userdata)
+{
+    return trial_end(policy.trial);
+}
+
+static int inspect_confirm(void *userdata)
+{
+    return inspect(userdata, &(const Expected){"tried", 2, true},
+                   &(const Expected){"tried", 2, false});
+}
+
+static int confirm_with_more(void *userdata)
+{
+    return commit("more", 0);
+}
+
+static int inspect_confirm_with_more(void *userdata)
+{
+    return inspect(userdata, &(const Expected){"tried", 2, true},
+                   &(const Expected){"more", 3, false});
+}
+
+static int undo(void *userdata)
+{
+    return commit("base", 0);
+}
+
+static int inspect_undo(void *userdata)
+{
+    return inspect(userdata, &(const Expected){"tried", 2, true},
+                   &(const Expected){"base", 3, false});
+}
+
+static void test_interrupted_everywhere(void **state)
+{
+    /* An atomic file is six calls, a removal two. */
+    const struct {
+        Operation operation;
+        int calls;
+    } cases[] = {
+        {{prepare_one, begin, try_out, inspect_try_out, *state}, 12},
+        {{prepare_trial, begin, try_more, inspect_try_more, *state}, 12},
+        {{prepare_trial, begin, confirm, inspect_confirm, *state}, 2},
+        {{prepare_trial, begin, confirm_with_more, inspect_confirm_with_more, *state}, 8},
+        {{prepare_trial, begin, undo, inspect_undo, *state}, 8},
+    };
+
+    for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+        assert_int_equal(operation_kill_everywhere(&cases[i].operation, NULL), cases[i].calls);
+        assert_int_equal(operation_fail_everywhere(&cases[i].operation, ENOSPC, NULL),
+                         cases[i].calls);
+    }
+}
+
+/* --- Damage ----------------------------------------------------------------------------------- */
+
+/* A damaged note would lead to some other configuration. It is moved aside and told, and what is
+ * there stays. */
+static void test_flipped_byte(void **state)
+{
+    const Scratch *scratch = *state;
+    _cleanup_free_ void *data = NULL;
+    size_t size;
+
+    assert_int_equal(prepare_trial(*state), 0);
+    end();
+    assert_int_equal(read_file_at(scratch->fd, NOTE, 4096, &data, &size), 0);
+    log_set_max_level(LOG_CRIT); /* each time it is an error */
+    /* The last one is the end of the line. */
+    for (size_t i = 0; i + 1 < size; i++) {
+        ((uint8_t *)data)[i] ^= 1;
+        assert_int_equal(atomic_write_at(scratch->fd, NOTE, data, size, 0600), 0);
+        ((uint8_t *)data)[i] ^= 1;
+        assert_int_equal(begin(*state), 0);
+        assert_true(has("tried", 2, false));
+        assert_int_equal(policy.startup.n, 1);
+        assert_string_equal(policy.startup.items[0].line, "commit confirmed");
+        assert_int_equal(faccessat(scratch->fd, NOTE ".corrupt", F_OK, 0), 0);
+        assert_int_equal(faccessat(scratch->fd, NOTE, F_OK, 0), -1);
+        end();
+    }
+    assert_int_equal(atomic_write_at(scratch->fd, NOTE, data, size, 0600), 0);
+    assert_int_equal(begin(*state), 0);
+    assert_true(has("tried", 2, true));
+    end();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_interrupted_everywhere, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_flipped_byte, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
