@@ -389,8 +389,8 @@ static int request_to_json(const FetchRequest *request, json_object **ret)
         r = add(o, "probe", json_object_new_boolean(true));
     if (r >= 0 && request->host_key)
         r = add(o, "host-key", json_object_new_string(request->host_key));
-    if (r >= 0 && request->route && request->route->device[0])
-        r = add(o, "device", json_object_new_string(request->route->device));
+    if (r >= 0 && request->route)
+        r = fetch_route_write(request->route, o);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(o);
@@ -556,6 +556,10 @@ int fetch_exchange(int fd, const FetchRequest *request, int cancel_fd, FetchRepl
     r = fetch_url_check_any(request->url, &reason);
     if (r < 0)
         return fail(reply, EINVAL, "Cannot fetch: %s", reason);
+    if (request->route && request->route->proxy[0] && !fetch_url_is_http(request->url))
+        return fail(reply, EHOSTUNREACH,
+                    "Only http and https go through an HTTP proxy, and 'crypto ca http-proxy' is "
+                    "configured");
     r = send_request(fd, request);
     if (r == -EPIPE || r == -ECONNRESET)
         return fail(reply, EHOSTUNREACH, "The worker of chancery-fetch ended without an answer");

@@ -12,7 +12,7 @@
  *
  * Request: "url", "size-max", "timeout-seconds", and where needed "body" with "content-type",
  * "trust-anchors", "unverified": true (https without them), "credentials", "client-certificate",
- * "probe", "etag", "host-key" and "device" (fetch-route.h). Reply: "status", "body", and
+ * "probe", "etag", "host-key" and which way it goes (fetch-route.h). Reply: "status", "body", and
  * "content-type", "etag" and "retry-after" (seconds) when the server sent them; or "error"
  * (invalid, unreachable, too-large, failed) and "message". */
 #pragma once

@@ -46,9 +46,12 @@
     "trustpoints"               /* crypto ca trustpoint; owner enrolld, also applied by keyd */
 #define SECTION_GRANTS "grants" /* crypto key grant; owner keyd */
 #define SECTION_TRUSTPOOL "trustpool" /* crypto ca trustpool policy; owner poold */
-#define SECTION_SERVICES "services"   /* ssh server, netconf-yang agent, snmp-server; owner hostd */
-#define SECTION_DOSSIER "dossier"     /* crypto envelope, filesystem-inventory; owner dossierd */
-#define SECTION_LINE "line"           /* line default; owner policyd */
+#define SECTION_ACCESS                                                                             \
+    "ca-access" /* crypto ca source interface, http-proxy, crl; owner enrolld, also applied by     \
+                   poold */
+#define SECTION_SERVICES "services" /* ssh server, netconf-yang agent, snmp-server; owner hostd */
+#define SECTION_DOSSIER "dossier"   /* crypto envelope, filesystem-inventory; owner dossierd */
+#define SECTION_LINE "line"         /* line default; owner policyd */
 
 #define SYSTEM_TRUSTPOINT "system-trustpoint"
 /* The RSA key of a trustpoint that names none and enrolls at a CA elsewhere. */

@@ -483,9 +483,24 @@ static int apply_system(void *userdata, uint64_t commit, json_object *section)
     return 0;
 }
 
+static int check_access(void *userdata, json_object *section, ConfigProblems *problems)
+{
+    FetchAccess access;
+
+    return fetch_access_read(section, report_problem, problems, &access);
+}
+
+static int apply_access(void *userdata, uint64_t commit, json_object *section)
+{
+    Manager *m = userdata;
+
+    return fetch_access_read(section, log_problem, m, &m->access);
+}
+
 static const ConfigSection sections[] = {
     {SECTION_TRUSTPOINTS, check_trustpoints, apply_trustpoints},
     {SECTION_SYSTEM, NULL, apply_system},
+    {SECTION_ACCESS, check_access, apply_access},
     {NULL, NULL, NULL},
 };
 

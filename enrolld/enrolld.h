@@ -17,6 +17,7 @@ typedef struct Manager {
     Trustpoints trustpoints;
     ExpiryNotices notices;
     int runtime_fd;          /* where services find certificates; negative: nowhere */
+    FetchAccess access;      /* how CAs are reached */
     char *serial_number;     /* the router's */
     char *hostname, *domain; /* NULL when not configured */
     sd_event_source *tick, *recheck;
@@ -67,7 +68,7 @@ void enrollment_installed(Manager *m, Trustpoint *t, CertificateRole role, bool 
                           const char *user);
 
 /* Which way its server is reached. */
-FetchRoute enrollment_route(const TrustpointConfig *config);
+FetchRoute enrollment_route(const Manager *m, const TrustpointConfig *config);
 /* Into the result of a job. */
 int enrollment_report(Job *job, const Trustpoint *t, CertificateRole role);
 /* Says which certificates were there and are no more. */

@@ -278,12 +278,9 @@ void enrollment_installed(Manager *m, Trustpoint *t, CertificateRole role, bool 
         replacement_tell(m, t);
 }
 
-FetchRoute enrollment_route(const TrustpointConfig *config)
+FetchRoute enrollment_route(const Manager *m, const TrustpointConfig *config)
 {
-    FetchRoute route;
-
-    (void)snprintf(route.device, sizeof(route.device), "%s", config->vrf);
-    return route;
+    return fetch_access_route(&m->access, config->vrf);
 }
 
 int enrollment_report(Job *job, const Trustpoint *t, CertificateRole role)

@@ -204,7 +204,7 @@ static bool asks_server(const TrustpointConfig *config)
 static int copy_input(Authentication *a, const TrustpointConfig *config,
                       const AuthenticateOptions *options)
 {
-    a->route = enrollment_route(config);
+    a->route = enrollment_route(a->manager, config);
     if (config->method == METHOD_TFTP &&
         tftp_file_url(a->manager, config, PAIR_GENERAL, "ca", &a->url) < 0)
         return -ENOMEM;
@@ -487,7 +487,7 @@ static int enrollment_new(Manager *m, const Trustpoint *t, Enrollment **ret)
         (config->alternative_names && !(e->alternative_names = strdup(config->alternative_names))))
         return -ENOMEM;
     r = key_name_copy(&config->keypair, &e->key);
-    e->route = enrollment_route(config);
+    e->route = enrollment_route(m, config);
     for (KeyPair pair = 0; r >= 0 && pair < _PAIR_MAX && config->method == METHOD_TFTP; pair++)
         r = tftp_file_url(m, config, pair, "req", &e->urls[pair]);
     if (r < 0)

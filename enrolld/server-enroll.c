@@ -355,7 +355,7 @@ static int job_new(Manager *m, const Trustpoint *t, ServerJob **ret)
     j->manager = m;
     j->method = server_method_get(config->method);
     j->legacy = config->legacy;
-    j->route = enrollment_route(config);
+    j->route = enrollment_route(m, config);
     j->now = trustpoints_now(&m->trustpoints);
     j->retry = config->retry;
     j->digest = config->digest;

@@ -115,7 +115,7 @@ int tftp_retrieve(Manager *m, Trustpoint *t, sd_bus_message *message, sd_bus_err
     if (!r)
         return -ENOMEM;
     r->manager = m;
-    r->route = enrollment_route(t->config);
+    r->route = enrollment_route(m, t->config);
     r->trustpoint = strdup(t->name);
     if (!r->trustpoint)
         return -ENOMEM;

@@ -105,19 +105,6 @@ static int parse_host_key(json_object *o, Request *request, const char **ret_rea
     return request->host_key ? 0 : -ENOMEM;
 }
 
-static int parse_device(json_object *o, Request *request, const char **ret_reason)
-{
-    const char *text;
-    int r = json_get_string(o, "device", &text);
-
-    if (r == -ENOENT)
-        return 0;
-    if (r < 0 || !interface_name_is_valid(text))
-        return refuse(ret_reason, "\"device\" is no name of an interface");
-    (void)snprintf(request->route.device, sizeof request->route.device, "%s", text);
-    return 0;
-}
-
 /* True or absent. */
 static int parse_flag(json_object *o, const char *name, bool *ret)
 {
@@ -226,7 +213,7 @@ int request_parse(json_object *o, const int *fds, size_t n_fds, Request **ret,
                                           "unverified",
                                           "credentials",
                                           "client-certificate",
-                                          "device",
+                                          FETCH_ROUTE_MEMBERS,
                                           NULL};
     _cleanup_(request_freep) Request *request = calloc(1, sizeof *request);
     Attached has;
@@ -256,13 +243,15 @@ int request_parse(json_object *o, const int *fds, size_t n_fds, Request **ret,
     if (r >= 0)
         r = parse_host_key(o, request, ret_reason);
     if (r >= 0)
-        r = parse_device(o, request, ret_reason);
+        r = fetch_route_read(o, &request->route, ret_reason);
     if (r >= 0)
         r = read_descriptors(fds, &has, request, ret_reason);
     if (r < 0)
         return r;
     if (check_https(request, &has, ret_reason) < 0 || check_ssh(request, &has, ret_reason) < 0)
         return -EINVAL;
+    if (request->route.proxy[0] && !fetch_url_is_http(request->url))
+        return refuse(ret_reason, "only http and https go through an HTTP proxy");
     if (has.body && !fetch_url_is_http(request->url) && !fetch_url_is_tftp(request->url))
         return refuse(ret_reason, "only http, https and tftp have a body to send");
     *ret = TAKE_PTR(request);

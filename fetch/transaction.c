@@ -12,6 +12,7 @@
 #include "atomic-file.h"
 #include "client-key.h"
 #include "memfd.h"
+#include "source.h"
 #include "ssh.h"
 
 #define CONNECT_TIMEOUT_SECONDS 30U
@@ -39,8 +40,10 @@ typedef struct Transaction {
     bool too_large;
     bool address_refused;
     bool client_gone;
-    ClientKey *key;   /* NULL: the client shows no certificate */
-    int device_error; /* negative errno: why a socket cannot be bound to it */
+    ClientKey *key;                    /* NULL: the client shows no certificate */
+    bool family_refused, family_found; /* addresses that are not of the source's, and that are */
+    char source[INET6_ADDRSTRLEN];     /* empty: any address */
+    int device_error;                  /* negative errno: why a socket cannot be bound to it */
     char curl_error[CURL_ERROR_SIZE];
 } Transaction;
 
@@ -55,9 +58,12 @@ void reply_done(Reply *reply)
 
 int transaction_prepare(void)
 {
+    bool configured;
+
+    source_prepare();
     /* Names come from /etc/hosts and DNS, which are built into the C library, and from the
      * configuration ("domain ipv4 host"). That source is loaded now: later nothing can be. */
-    const bool configured = dlopen(CONFIGURED_HOSTS, RTLD_NOW) != NULL;
+    configured = dlopen(CONFIGURED_HOSTS, RTLD_NOW) != NULL;
 
     if (__nss_configure_lookup("hosts", configured ? "files chancery dns" : "files dns") < 0)
         return -errno;
@@ -109,6 +115,11 @@ static curl_socket_t on_open_socket(void *userdata, curlsocktype purpose,
         t->address_refused = true;
         return CURL_SOCKET_BAD;
     }
+    if (t->source[0] && address->family != (t->request->route.source_ipv6 ? AF_INET6 : AF_INET)) {
+        t->family_refused = true;
+        return CURL_SOCKET_BAD;
+    }
+    t->family_found = true;
     fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
     if (fd < 0)
         return CURL_SOCKET_BAD;
@@ -338,6 +349,15 @@ static int explain_failure(Transaction *t, CURLcode code, Reply *reply)
             reply, "unreachable",
             "The server's host key is %s, which is not the one that is known: refused",
             t->ssh.presented);
+    if (t->family_refused && !t->family_found)
+        return reply_error(reply, "unreachable",
+                           "There is no way from the %s address of interface %s: the other side "
+                           "has none of this family",
+                           t->request->route.source_ipv6 ? "IPv6" : "IPv4",
+                           t->request->route.source);
+    if (code == CURLE_INTERFACE_FAILED)
+        return reply_error(reply, "unreachable", "The address %s of interface %s cannot be used",
+                           t->source, t->request->route.source);
     if (t->device_error < 0)
         return reply_error(reply, "unreachable", "The interface %s cannot be used: %s",
                            t->request->route.device, strerror(-t->device_error));
@@ -441,6 +461,80 @@ static int probe(CURL *curl, Transaction *t, Reply *reply)
     return code != CURLE_OK ? explain_failure(t, code, reply) : take_shown(curl, t, reply);
 }
 
+/* --- The way ---------------------------------------------------------------------------------- */
+
+/* The proxy's address is the one that is looked at when it is connected to; what the URL itself
+ * says is looked at here, and what a name stands for is the proxy's to know. */
+static bool target_is_allowed(const char *url)
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_in ipv4;
+        struct sockaddr_in6 ipv6;
+    } address = {.any.sa_family = AF_UNSPEC};
+    CURLU *parts = curl_url();
+    char *host = NULL, *zone;
+    bool allowed = false;
+
+    if (parts && curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK &&
+        curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK) {
+        zone = host + strcspn(host, "]%");
+        allowed = true;
+        if (*host == '[') {
+            *zone = '\0';
+            address.ipv6.sin6_family = AF_INET6;
+            allowed = inet_pton(AF_INET6, host + 1, &address.ipv6.sin6_addr) == 1 &&
+                      address_is_allowed(&address.any, sizeof address.ipv6);
+        } else if (inet_pton(AF_INET, host, &address.ipv4.sin_addr) == 1) {
+            address.ipv4.sin_family = AF_INET;
+            allowed = address_is_allowed(&address.any, sizeof address.ipv4);
+        }
+    }
+    curl_free(host);
+    curl_url_cleanup(parts);
+    return allowed;
+}
+
+static int set_proxy(CURL *curl, Transaction *t)
+{
+    const FetchRoute *route = &t->request->route;
+    char name[PROXY_NAME_MAX + 3];
+
+    (void)snprintf(name, sizeof name, strchr(route->proxy, ':') ? "[%s]" : "%s", route->proxy);
+    SET(CURLOPT_PROXY, name);
+    SET(CURLOPT_PROXYPORT, (long)route->proxy_port);
+    SET(CURLOPT_PROXYTYPE, (long)CURLPROXY_HTTP);
+    return 0;
+}
+
+static int set_source(CURL *curl, Transaction *t)
+{
+    char name[sizeof t->source + STRLEN("host!")];
+
+    (void)snprintf(name, sizeof name, "host!%s", t->source);
+    SET(CURLOPT_INTERFACE, name);
+    return 0;
+}
+
+/* Returns 1 when it can be gone; else what is wrong is in the reply. */
+static int set_route(CURL *curl, Transaction *t, Reply *reply)
+{
+    const FetchRoute *route = &t->request->route;
+    int r = 0;
+
+    if (route->source[0] && !source_find(route->source, route->source_ipv6, t->source))
+        return reply_error(reply, "unreachable", "The interface %s has no %s address to come from",
+                           route->source, route->source_ipv6 ? "IPv6" : "IPv4");
+    if (route->proxy[0] && !target_is_allowed(t->request->url))
+        return reply_error(reply, "unreachable",
+                           "The server's address is link-local, multicast or unspecified: refused");
+    if (t->source[0])
+        r = set_source(curl, t);
+    if (r >= 0 && route->proxy[0])
+        r = set_proxy(curl, t);
+    return r < 0 ? r : 1;
+}
+
 static int run(CURL *curl, Transaction *t, Reply *reply)
 {
     _cleanup_(curl_slist_free_allp) HeaderList *headers = NULL;
@@ -449,7 +543,10 @@ static int run(CURL *curl, Transaction *t, Reply *reply)
 
     r = set_protocol(curl, t);
     if (r >= 0)
-        r = set_limits(curl, t);
+        r = set_route(curl, t, reply);
+    if (r <= 0)
+        return r;
+    r = set_limits(curl, t);
     if (r >= 0 && t->request->probe)
         return probe(curl, t, reply);
     if (r >= 0)

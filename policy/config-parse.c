@@ -162,21 +162,23 @@ void config_place_done(ConfigPlace *place)
 
 /* --- Values ----------------------------------------------------------------------------------- */
 
-static json_object *key_value(const GrammarMatch *m)
+static json_object *parts_value(const ConfigRow *row, const GrammarMatch *m)
 {
-    static const char *const members[] = {"algorithm", "label"};
-    _cleanup_json_ json_object *key = json_object_new_object();
+    _cleanup_json_ json_object *parts = json_object_new_object();
 
-    for (size_t i = 0; key && i < ELEMENTSOF(members); i++) {
-        const char *s = grammar_argument(m, members[i]);
-        json_object *member = s ? json_object_new_string(s) : NULL;
+    for (size_t i = 0; parts && i < m->n_arguments; i++) {
+        const char *name = m->arguments[i].name;
+        json_object *member;
 
-        if (!member || json_object_object_add(key, members[i], member) < 0) {
+        if (!config_row_has_part(row, name))
+            continue;
+        member = json_object_new_string(m->arguments[i].value);
+        if (!member || json_object_object_add(parts, name, member) < 0) {
             json_object_put(member);
             return NULL;
         }
     }
-    return TAKE_PTR(key);
+    return parts && json_object_object_length(parts) > 0 ? TAKE_PTR(parts) : NULL;
 }
 
 static bool is_given(const GrammarMatch *m, const char *word, size_t length)
@@ -276,8 +278,8 @@ static json_object *line_value(const ConfigRow *row, const GrammarMatch *m)
         return json_object_new_boolean(true);
     case CONFIG_WORDS:
         return words_value(row, m);
-    case CONFIG_KEY:
-        return key_value(m);
+    case CONFIG_PARTS:
+        return parts_value(row, m);
     }
     return NULL;
 }

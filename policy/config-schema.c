@@ -109,13 +109,13 @@ const ConfigRow config_rows[] = {
          CONFIG_STRING)},
     {ROW(TRUSTPOINT, "keypair", "<algorithm:" LEAF_ALGORITHMS "> <label:label>",
          HELP("Key pair of the leaf certificate", LEAF_ALGORITHMS_HELP, "Label of the key pair"),
-         "crypto", "keypair", CONFIG_KEY)},
+         "crypto", "keypair", CONFIG_PARTS)},
     {ROW(TRUSTPOINT, "rsakeypair", "<value:label>",
          HELP("RSA key pair of the certificate", "Label of the key pair"), "crypto", "rsakeypair",
          CONFIG_STRING)},
     {ROW(TRUSTPOINT, "ca-keypair", "<algorithm:" ALGORITHMS "> <label:label>",
          HELP("Key pair of the root certificate", ALGORITHMS_HELP, "Label of the key pair"),
-         "crypto", "ca-keypair", CONFIG_KEY)},
+         "crypto", "ca-keypair", CONFIG_PARTS)},
     {ROW(TRUSTPOINT, "subject-name", "<value:line(1-800)>",
          HELP("Subject name", "Subject name of the leaf certificate"), "crypto", "subject-name",
          CONFIG_STRING)},
@@ -230,6 +230,28 @@ const ConfigRow config_rows[] = {
          HELP("Lifetime", "Of the root certificate", "Days"), "crypto", "lifetime/ca-certificate",
          CONFIG_NUMBER)},
 
+    {TOP_ROW("crypto ca source interface", "<family:ipv4|ipv6> <interface:word(1-15)>",
+             HELP("Global crypto configuration commands", "Certification authority",
+                  "Where connections to CAs and their servers come from",
+                  "From the address of an interface", "Its IPv4 address|Its IPv6 address",
+                  "Name of the interface"),
+             "crypto", SECTION_ACCESS, "source-interface", CONFIG_PARTS)},
+    {TOP_ROW("crypto ca source-interface", "<family:ipv4|ipv6> <interface:word(1-15)>",
+             HELP("Global crypto configuration commands", "Certification authority",
+                  "Interface whose address connections to CAs and their servers come from",
+                  "Its IPv4 address|Its IPv6 address", "Name of the interface"),
+             "crypto", SECTION_ACCESS, "source-interface", CONFIG_PARTS),
+     .alias = true},
+    {TOP_ROW("crypto ca http-proxy", "<host:word(1-64)> port <port:number(1-65535)>",
+             HELP("Global crypto configuration commands", "Certification authority",
+                  "Proxy to CAs and their servers, for http and https", "Name or address",
+                  "Where it listens", "Port"),
+             "crypto", SECTION_ACCESS, "http-proxy", CONFIG_PARTS)},
+    {TOP_ROW("crypto ca crl curl-timeout", "<value:number(5-300)>",
+             HELP("Global crypto configuration commands", "Certification authority",
+                  "Revocation lists", "How long a server may take to send one", "Seconds (20)"),
+             "crypto", SECTION_ACCESS, "crl-timeout", CONFIG_NUMBER)},
+
     {TOP_ROW("crypto envelope nonce minimum-length", "<value:number(1-64)>",
              HELP("Global crypto configuration commands", "Signed envelopes (utility sign)",
                   "The collector's nonce", "Sign for none that is shorter", "Bytes"),
@@ -281,7 +303,7 @@ const ConfigRow config_rows[] = {
      .enters = CONFIG_MODE_GRANT},
     {ROW(GRANT, "keypair", "<algorithm:" ALGORITHMS "> <label:label>",
          HELP("The key pair", ALGORITHMS_HELP, "Label of the key pair"), "crypto", "keypair",
-         CONFIG_KEY)},
+         CONFIG_PARTS)},
     {ROW(GRANT, "purpose", "<value:tls|ssh>",
          HELP("What for", "Handshakes of TLS|Logging in elsewhere over SSH"), "crypto", "purpose",
          CONFIG_STRING)},
@@ -397,4 +419,25 @@ const ConfigRow *config_hash_row(const ConfigRow *secret)
             strcmp(config_rows[i].path, secret->path) == 0)
             return &config_rows[i];
     return NULL;
+}
+
+bool config_part_name(const char *at, char *ret, size_t size)
+{
+    size_t length = *at == '<' ? strcspn(at + 1, ":") : 0;
+
+    if (length == 0 || length >= size)
+        return false;
+    memcpy(ret, at + 1, length);
+    ret[length] = '\0';
+    return true;
+}
+
+bool config_row_has_part(const ConfigRow *row, const char *name)
+{
+    char part[64];
+
+    for (const char *at = strchr(row->tail, '<'); at; at = strchr(at + 1, '<'))
+        if (config_part_name(at, part, sizeof(part)) && streq(part, name))
+            return true;
+    return false;
 }

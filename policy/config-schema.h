@@ -4,6 +4,7 @@
  * in the JSON of its section, and the task that a change needs. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* What stands in the place of a secret, as the router writes it. */
@@ -35,9 +36,10 @@ typedef enum ConfigKind {
     CONFIG_TRUE,     /* true */
     CONFIG_ITEM,     /* one more element of an array that is a set */
     CONFIG_WORDS,    /* an array of keywords, in the order of the row's argument */
-    CONFIG_KEY,      /* {"algorithm": ..., "label": ...} */
-    CONFIG_NAMED,    /* one more member of an object, called like the argument "name": the argument
-                        "value" */
+    CONFIG_PARTS, /* an object with a member for each argument, called like it: {"algorithm": ...,
+                     "label": ...} */
+    CONFIG_NAMED, /* one more member of an object, called like the argument "name": the argument
+                     "value" */
     CONFIG_NAMED_LIST, /* the same with an array of all arguments "value", in their order */
 } ConfigKind;
 
@@ -63,6 +65,7 @@ typedef struct ConfigRow {
     /* Why a name or value is not possible although it fits the argument's type; NULL when it is.
      * May be NULL. */
     const char *(*refuse)(const char *value);
+    bool alias; /* another row is the same line in other words, and is the one that is shown */
     /* Where CONFIG_MASK stands in the place of the value. */
     ConfigSecret secret;
 } ConfigRow;
@@ -77,6 +80,11 @@ const ConfigRow *config_mode_row(ConfigMode mode);
 
 /* The row of what becomes of a secret. */
 const ConfigRow *config_hash_row(const ConfigRow *secret);
+
+/* The name of the argument "<name:..." that stands there; false when something else does. */
+bool config_part_name(const char *at, char *ret, size_t size);
+/* Of CONFIG_PARTS: is there an argument of that name? */
+bool config_row_has_part(const ConfigRow *row, const char *name);
 
 /* Is the line one of many of its kind? Its first argument then says which one. */
 static inline int config_row_is_one_of_many(const ConfigRow *row)

@@ -42,6 +42,22 @@ static void print_tail(FILE *f, const ConfigRow *row, const char *name, json_obj
     }
 }
 
+/* The same for arguments that have a member each. */
+static void print_parts(FILE *f, const ConfigRow *row, json_object *parts)
+{
+    char name[64];
+
+    for (const char *at = row->tail; *at; at += strspn(at, " ")) {
+        size_t length = strcspn(at, " ");
+
+        if (config_part_name(at, name, sizeof(name)))
+            fprintf(f, " %s", string_at(parts, name));
+        else
+            fprintf(f, " %.*s", (int)length, at);
+        at += length;
+    }
+}
+
 static void print_named(FILE *f, const ConfigRow *row, json_object *named, bool is_hidden)
 {
     json_object_object_foreach(named, name, value)
@@ -77,8 +93,8 @@ static void print_value(FILE *f, const ConfigRow *row, json_object *value, bool 
     case CONFIG_WORDS:
         print_list(f, value);
         break;
-    case CONFIG_KEY:
-        fprintf(f, " %s %s", string_at(value, "algorithm"), string_at(value, "label"));
+    case CONFIG_PARTS:
+        print_parts(f, row, value);
         break;
     case CONFIG_CONSTANT:
     case CONFIG_TRUE:

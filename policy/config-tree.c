@@ -404,6 +404,8 @@ static bool is_other_constant(const ConfigRow *row, json_object *value)
 /* Is it this row that renders the value? */
 bool config_row_renders(const ConfigRow *row, json_object *value)
 {
+    if (row->alias)
+        return false;
     switch (row->kind) {
     case CONFIG_STRING:
         return json_object_is_type(value, json_type_string) && !is_other_constant(row, value);
@@ -417,7 +419,7 @@ bool config_row_renders(const ConfigRow *row, json_object *value)
     case CONFIG_NUMBERS:
     case CONFIG_WORDS:
         return json_object_is_type(value, json_type_array);
-    case CONFIG_KEY:
+    case CONFIG_PARTS:
         return json_object_is_type(value, json_type_object);
     case CONFIG_NAMED:
     case CONFIG_NAMED_LIST:

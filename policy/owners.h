@@ -13,7 +13,7 @@ typedef struct Owner {
     const char *section, *name, *path, *daemon;
 } Owner;
 
-#define OWNERS 8U
+#define OWNERS 10U
 extern const Owner owners[OWNERS];
 
 bool section_differs(json_object *a, json_object *b, const char *section);

@@ -194,7 +194,7 @@ int policy1_method_get_section(sd_bus_message *m, void *userdata, sd_bus_error *
     Policy *policy = userdata;
     static const char *const known[] = {SECTION_SYSTEM,    SECTION_AAA,      SECTION_TRUSTPOINTS,
                                         SECTION_TRUSTPOOL, SECTION_SERVICES, SECTION_GRANTS,
-                                        SECTION_DOSSIER};
+                                        SECTION_DOSSIER,   SECTION_ACCESS};
     _cleanup_json_ json_object *section = NULL;
     _cleanup_free_ char *text = NULL;
     _cleanup_close_ int fd = -EBADF;

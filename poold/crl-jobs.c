@@ -14,7 +14,8 @@ int crl_jobs_prepare(const Poold *poold, bool insist, CrlWork *work)
 {
     int r = crl_cache_list(poold->crls, &work->known);
 
-    work->route = poold->policy->route;
+    work->route = fetch_access_route(&poold->access, poold->policy->route.device);
+    work->fetch_seconds = poold->access.crl_timeout;
     return r < 0 || insist ? r : crl_cache_paused(poold->crls, time(NULL), &work->paused);
 }
 

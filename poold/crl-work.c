@@ -7,6 +7,7 @@
 #include "crl-reply.h"
 
 #define URL_SHOWN 200
+#define CRL_TRIES 3U /* as many servers may take all their time */
 #define USEC_PER_SEC 1000000ULL
 
 static uint64_t clock_usec(void)
@@ -19,10 +20,16 @@ static uint64_t clock_usec(void)
 
 void crl_work_begin(CrlWork *work, int cancel_fd)
 {
+    uint64_t seconds;
+
     work->fetch = fetch;
     work->cancel_fd = cancel_fd;
     work->now = time(NULL);
-    work->deadline = clock_usec() + CRL_WORK_SECONDS * USEC_PER_SEC;
+    if (work->fetch_seconds == 0)
+        work->fetch_seconds = CRL_TIMEOUT_DEFAULT;
+    seconds = CRL_TRIES * work->fetch_seconds;
+    work->deadline =
+        clock_usec() + (seconds > CRL_WORK_SECONDS ? seconds : CRL_WORK_SECONDS) * USEC_PER_SEC;
 }
 
 void crl_work_done(CrlWork *work)
@@ -193,7 +200,7 @@ static unsigned seconds_left(const CrlWork *work)
     uint64_t now = clock_usec(),
              left = now < work->deadline ? (work->deadline - now) / USEC_PER_SEC : 0;
 
-    return left < CRL_FETCH_SECONDS ? (unsigned)left : CRL_FETCH_SECONDS;
+    return left < work->fetch_seconds ? (unsigned)left : work->fetch_seconds;
 }
 
 static bool is_paused(const CrlWork *work, const char *url)

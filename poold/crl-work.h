@@ -10,9 +10,9 @@
 #include "fetch-client.h"
 #include "ocsp.h"
 
-#define CRL_URLS_MAX 32U      /* that one worker tries */
-#define CRL_FETCH_SECONDS 20U /* for each */
-#define CRL_WORK_SECONDS 60U  /* for all of them */
+#define CRL_URLS_MAX 32U /* that one worker tries */
+/* For all URLs; more when one of them may take longer. */
+#define CRL_WORK_SECONDS 60U
 
 typedef int (*crl_fetch_t)(const FetchRequest *request, int cancel_fd, FetchReply *reply);
 
@@ -25,10 +25,11 @@ typedef struct CrlWork {
     crl_fetch_t fetch; /* NULL: nothing is fetched */
     int cancel_fd;     /* or -1 */
     int64_t now;
-    uint64_t deadline; /* of CLOCK_BOOTTIME, in microseconds */
-    CrlList known;     /* what was there */
-    FetchRoute route;  /* that lists come by */
-    char **paused;     /* URLs that are left alone; ends with NULL; may be NULL */
+    uint64_t deadline;      /* of CLOCK_BOOTTIME, in microseconds */
+    CrlList known;          /* what was there */
+    FetchRoute route;       /* that lists come by */
+    unsigned fetch_seconds; /* for each URL; 0: the default */
+    char **paused;          /* URLs that are left alone; ends with NULL; may be NULL */
     /* Who may sign: these, and whoever in the lists has the name. */
     const STACK_OF(X509) * signers;
     const AuthorityList *authorities[2];

@@ -323,7 +323,7 @@ static int import_fill(Import *import, const Poold *poold, const ImportOrder *or
     import->data = order->data ? malloc(order->size + 1) : NULL;
     import->known = authority_list_new();
     import->host_key = order->host_key ? strdup(order->host_key) : NULL;
-    import->route = policy->route;
+    import->route = fetch_access_route(&poold->access, policy->route.device);
     import->peer = order->try_only && policy->url ? strdup(policy->url) : NULL;
     if (order->try_only && policy->url && !import->peer)
         return -ENOMEM;

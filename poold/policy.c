@@ -213,7 +213,16 @@ static int apply(void *userdata, uint64_t commit, json_object *section)
     return r < 0 ? r : poold_apply(userdata, TAKE_PTR(policy));
 }
 
+/* enrolld has checked it. */
+static int apply_access(void *userdata, uint64_t commit, json_object *section)
+{
+    Poold *poold = userdata;
+
+    return fetch_access_read(section, NULL, NULL, &poold->access);
+}
+
 const ConfigSection poold_config_sections[] = {
     {SECTION_TRUSTPOOL, check, apply},
+    {SECTION_ACCESS, NULL, apply_access},
     {NULL, NULL, NULL},
 };

@@ -36,6 +36,7 @@ struct Poold {
     Pool *pool;                    /* never NULL after start */
     StoreOrigin origin;            /* of its downloaded part */
     Policy *policy;                /* never NULL after start */
+    FetchAccess access;            /* how CAs and their servers are reached */
     bool in_system;                /* some of them may be in the system's list */
     Update *update;                /* never NULL after start */
     OcspCache *answers;            /* never NULL after start */

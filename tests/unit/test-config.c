@@ -359,6 +359,25 @@ static json_object *random_named(const ConfigRow *row)
     return o;
 }
 
+static json_object *random_parts(const ConfigRow *row)
+{
+    static const struct {
+        const char *name, *values[2];
+    } parts[] = {{"algorithm", {"rsa", "ecdsanistp384"}},
+                 {"label", {"a", "x.y_z"}},
+                 {"family", {"ipv4", "ipv6"}},
+                 {"interface", {"eth0", "bond0.7"}},
+                 {"host", {"proxy.example", "::1"}},
+                 {"port", {"1", "65535"}}};
+    json_object *o = json_object_new_object();
+
+    for (size_t i = 0; i < ELEMENTSOF(parts); i++)
+        if (config_row_has_part(row, parts[i].name))
+            json_object_object_add(o, parts[i].name,
+                                   json_object_new_string(parts[i].values[roll(2)]));
+    return o;
+}
+
 static json_object *random_value(const ConfigRow *row)
 {
     static const char *const labels[] = {"a", "Core-1", "x.y_z", "constructor", "root-key"};
@@ -382,13 +401,8 @@ static json_object *random_value(const ConfigRow *row)
         return json_object_new_string(row->constant);
     case CONFIG_TRUE:
         return json_object_new_boolean(true);
-    case CONFIG_KEY:
-        o = json_object_new_object();
-        json_object_object_add(o, "algorithm",
-                               json_object_new_string(roll(2) ? "rsa" : "ecdsanistp384"));
-        json_object_object_add(o, "label",
-                               json_object_new_string(labels[roll(ELEMENTSOF(labels))]));
-        return o;
+    case CONFIG_PARTS:
+        return random_parts(row);
     case CONFIG_WORDS:
         o = json_object_new_array();
         for (const char *p = values; p && strchr(":|", *p);) {

@@ -449,7 +449,7 @@ static void test_interrupted(void **state)
 
 static struct {
     int result;
-    unsigned status, asked;
+    unsigned status, asked, seconds;
     CrlRecipe recipe;
     size_t cut; /* bytes that are missing */
 } server;
@@ -457,6 +457,7 @@ static struct {
 static int serve(const FetchRequest *request, int cancel_fd, FetchReply *reply)
 {
     server.asked++;
+    server.seconds = request->timeout_seconds;
     if (server.result == -EHOSTUNREACH)
         reply->error = strdup("The server is away");
     if (server.result < 0)
@@ -533,6 +534,24 @@ static void test_fetch(void **state)
     assert_int_equal(server.asked, 1);
     assert_int_equal(work.fetched.n, 1);
     crl_work_done(&work);
+}
+
+/* "crypto ca crl curl-timeout" is for each URL; all of them have a minute, or longer than that. */
+static void test_fetch_seconds(void **state)
+{
+    static const unsigned configured[] = {0, 5, 60, 300}, expected[] = {20, 5, 60, 300};
+    _cleanup_(x509_stack_freep) STACK_OF(X509) *signers = sk_X509_new_null();
+
+    server.result = -EHOSTUNREACH;
+    for (size_t i = 0; i < ELEMENTSOF(configured); i++) {
+        CrlWork work = {.fetch_seconds = configured[i]};
+
+        crl_work_begin(&work, -1);
+        work.fetch = serve;
+        work.signers = signers;
+        assert_missed(&work, "The server is away");
+        assert_int_equal(server.seconds, expected[i]);
+    }
 }
 
 static void test_fetch_limits(void **state)
@@ -637,6 +656,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_full, folder_setup, folder_teardown),
         cmocka_unit_test_setup_teardown(test_interrupted, folder_setup, folder_teardown),
         cmocka_unit_test(test_fetch),
+        cmocka_unit_test(test_fetch_seconds),
         cmocka_unit_test(test_fetch_limits),
         cmocka_unit_test(test_points),
     };

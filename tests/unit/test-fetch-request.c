@@ -182,6 +182,108 @@ static void test_device(void **state)
     assert_string_equal(request->route.device, "red");
 }
 
+static void test_way(void **state)
+{
+    static const char *const refused[] = {
+        "\"source\":7",
+        "\"source\":\"a/b\"",
+        "\"source-ipv6\":true",
+        "\"source\":\"red\",\"source-ipv6\":false",
+        "\"source\":\"red\",\"source-ipv6\":1",
+        "\"proxy\":\"host\"",
+        "\"proxy-port\":80",
+        "\"proxy\":\"host\",\"proxy-port\":0",
+        "\"proxy\":\"host\",\"proxy-port\":65536",
+        "\"proxy\":\"host\",\"proxy-port\":\"80\"",
+        "\"proxy\":\"\",\"proxy-port\":80",
+        "\"proxy\":\"-x\",\"proxy-port\":80",
+        "\"proxy\":\"user@host\",\"proxy-port\":80",
+        "\"proxy\":\"http://host\",\"proxy-port\":80",
+        "\"proxy\":\"host:80\",\"proxy-port\":80",
+        "\"proxy\":\"[::1]\",\"proxy-port\":80",
+        "\"proxy\":\"a\\r\\nb\",\"proxy-port\":80",
+    };
+    const FetchRoute route = {"red", "lo0", true, "2001:db8::1", 8080};
+    _cleanup_json_ json_object *o = json_object_new_object();
+    FetchRoute again = {.device = ""};
+    const char *reason;
+    char text[256];
+    Request *request;
+
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        (void)snprintf(text, sizeof text, "{\"url\":\"http://host/\"," LIMITS ",%s}", refused[i]);
+        if (parse(text, NULL, 0, &request) == 0)
+            fail_msg("%s is taken", text);
+    }
+    assert_int_equal(parse("{\"url\":\"tftp://host/x\"," LIMITS
+                           ",\"proxy\":\"host\",\"proxy-port\":80}",
+                           NULL, 0, &request),
+                     -EINVAL);
+    assert_int_equal(fetch_route_write(&route, o), 0);
+    assert_int_equal(fetch_route_read(o, &again, &reason), 0);
+    assert_memory_equal(&again, &route, sizeof route);
+}
+
+static char problems[512];
+
+static int report(void *userdata, const char *line, const char *reason)
+{
+    (void)snprintf(problems + strlen(problems), sizeof problems - strlen(problems), "%s %s;", line,
+                   reason);
+    return 0;
+}
+
+static FetchAccess read_access(const char *text)
+{
+    _cleanup_json_ json_object *o = NULL;
+    FetchAccess access;
+
+    problems[0] = '\0';
+    assert_int_equal(json_parse(text, strlen(text), &o), 0);
+    assert_int_equal(fetch_access_read(o, report, NULL, &access), 0);
+    return access;
+}
+
+static void test_access(void **state)
+{
+    static const char *const wrong[][2] = {
+        {"{\"x\":1}", "crypto ca has a line"},
+        {"{\"source-interface\":1}", "crypto ca source interface needs"},
+        {"{\"source-interface\":{\"family\":\"ipv5\",\"interface\":\"a\"}}", "needs ipv4 or ipv6"},
+        {"{\"source-interface\":{\"family\":\"ipv4\",\"interface\":\"a/b\"}}", "1 to 15"},
+        {"{\"http-proxy\":{\"host\":\"a\"}}", "needs a host and a port"},
+        {"{\"http-proxy\":{\"host\":\"a:b\",\"port\":\"1\"}}", "and no URL"},
+        {"{\"http-proxy\":{\"host\":\"a\",\"port\":\"0\"}}", "from 1 to 65535"},
+        {"{\"http-proxy\":{\"host\":\"a\",\"port\":\"65536\"}}", "from 1 to 65535"},
+        {"{\"http-proxy\":{\"host\":\"a\",\"port\":\"-1\"}}", "from 1 to 65535"},
+        {"{\"crl-timeout\":4}", "5 to 300"},
+        {"{\"crl-timeout\":301}", "5 to 300"},
+        {"{\"crl-timeout\":\"5\"}", "5 to 300"},
+    };
+    FetchAccess access;
+    FetchRoute route;
+
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        access = read_access(wrong[i][0]);
+        if (!strstr(problems, wrong[i][1]))
+            fail_msg("%s: %s", wrong[i][0], problems);
+        assert_string_equal(access.route.source, "");
+        assert_string_equal(access.route.proxy, "");
+        assert_int_equal(access.crl_timeout, CRL_TIMEOUT_DEFAULT);
+    }
+    access = read_access("{\"source-interface\":{\"family\":\"ipv6\",\"interface\":\"lo0\"},"
+                         "\"http-proxy\":{\"host\":\"proxy.example\",\"port\":\"3128\"},"
+                         "\"crl-timeout\":300}");
+    assert_string_equal(problems, "");
+    route = fetch_access_route(&access, "red");
+    assert_string_equal(route.device, "red");
+    assert_string_equal(route.source, "lo0");
+    assert_true(route.source_ipv6);
+    assert_string_equal(route.proxy, "proxy.example");
+    assert_int_equal(route.proxy_port, 3128);
+    assert_int_equal(access.crl_timeout, 300);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -191,6 +293,8 @@ int main(void)
         cmocka_unit_test(test_taken),
         cmocka_unit_test(test_ssh),
         cmocka_unit_test(test_device),
+        cmocka_unit_test(test_way),
+        cmocka_unit_test(test_access),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Without netlink, which the process may not speak: an ioctl knows the addresses of IPv4, and a
+ * file of the kernel's those of IPv6. */
+#include "source.h"
+
+#include <inttypes.h>
+#include <net/if.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "fetch-route.h"
+
+#define ADDRESSES_MAX 1024U
+#define IPV6_FILE "/proc/self/net/if_inet6"
+/* In that file; see the kernel's if_addr.h */
+#define SCOPE_HOST 0x10U
+#define SCOPE_LINK 0x20U
+#define FLAG_TEMPORARY 0x01U
+#define FLAG_DAD_FAILED 0x08U
+#define FLAG_DEPRECATED 0x20U
+#define FLAG_TENTATIVE 0x40U
+
+typedef struct Source {
+    char interface[INTERFACE_NAME_SIZE];
+    char address[INET6_ADDRSTRLEN];
+    bool ipv6;
+    bool last_resort; /* of the loopback: only this system can answer */
+} Source;
+
+static Source sources[ADDRESSES_MAX];
+static size_t n_sources;
+
+static void add(const char *interface, int family, const void *address, bool last_resort)
+{
+    Source *s = &sources[n_sources];
+
+    if (n_sources == ADDRESSES_MAX)
+        return;
+    (void)snprintf(s->interface, sizeof s->interface, "%s", interface);
+    s->ipv6 = family == AF_INET6;
+    s->last_resort = last_resort;
+    if (inet_ntop(family, address, s->address, sizeof s->address))
+        n_sources++;
+}
+
+static void note_ipv4(void)
+{
+    _cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    static struct ifreq requests[ADDRESSES_MAX];
+    struct ifconf list = {.ifc_len = sizeof requests, .ifc_req = requests};
+
+    if (fd < 0 || ioctl(fd, SIOCGIFCONF, &list) < 0)
+        return;
+    for (size_t i = 0; i < (size_t)list.ifc_len / sizeof requests[0]; i++) {
+        char label[INTERFACE_NAME_SIZE];
+        struct sockaddr_in address;
+
+        memcpy(&address, &requests[i].ifr_addr, sizeof address);
+        memcpy(label, requests[i].ifr_name, sizeof label);
+        label[sizeof label - 1] = '\0';
+        label[strcspn(label, ":")] = '\0'; /* of a further address of the same interface */
+        add(label, AF_INET, &address.sin_addr, ntohl(address.sin_addr.s_addr) >> 24 == 127);
+    }
+}
+
+static bool parse_ipv6(const char *hex, struct in6_addr *ret)
+{
+    for (size_t i = 0; i < sizeof ret->s6_addr; i++) {
+        unsigned byte;
+
+        if (sscanf(hex + 2 * i, "%2x", &byte) != 1)
+            return false;
+        ret->s6_addr[i] = (uint8_t)byte;
+    }
+    return true;
+}
+
+static void note_ipv6(void)
+{
+    _cleanup_fclose_ FILE *f = fopen(IPV6_FILE, "re");
+    char hex[33], interface[INTERFACE_NAME_SIZE];
+    unsigned scope, flags;
+
+    while (f && fscanf(f, "%32s %*x %*x %x %x %15s", hex, &scope, &flags, interface) == 4) {
+        struct in6_addr address;
+
+        if ((scope & SCOPE_LINK) || (flags & (FLAG_DAD_FAILED | FLAG_TENTATIVE)) ||
+            !parse_ipv6(hex, &address))
+            continue;
+        add(interface, AF_INET6, &address,
+            (scope & SCOPE_HOST) || (flags & (FLAG_TEMPORARY | FLAG_DEPRECATED)));
+    }
+}
+
+void source_prepare(void)
+{
+    n_sources = 0;
+    note_ipv4();
+    note_ipv6();
+}
+
+bool source_find(const char *interface, bool ipv6, char ret[INET6_ADDRSTRLEN])
+{
+    const Source *found = NULL;
+
+    for (size_t i = 0; i < n_sources; i++) {
+        const Source *s = &sources[i];
+
+        if (s->ipv6 == ipv6 && streq(s->interface, interface) &&
+            (!found || (found->last_resort && !s->last_resort)))
+            found = s;
+    }
+    if (found)
+        (void)snprintf(ret, INET6_ADDRSTRLEN, "%s", found->address);
+    return found;
+}
