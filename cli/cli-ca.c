@@ -425,7 +425,12 @@ static int collect_certificate(sd_bus_message *m, void *userdata)
 
 static int role_rank(const char *role)
 {
-    return streq(role, "ca") ? 0 : streq(role, "router") ? 1 : 2;
+    static const char *const order[] = {"ca", "rollover", "router"};
+    int i = 0;
+
+    while (i < (int)ELEMENTSOF(order) && !streq(role, order[i]))
+        i++;
+    return i;
 }
 
 /* By trustpoint, the CA's first, that for encryption last. */

@@ -233,8 +233,8 @@ static void certificate_body(FILE *f, const CertificateView *c)
  */
 void render_certificate(FILE *f, const CertificateView *c)
 {
-    if (streq(c->role, "ca")) {
-        (void)fputs("CA certificate\n", f);
+    if (streq(c->role, "ca") || streq(c->role, "rollover")) {
+        (void)fputs(streq(c->role, "ca") ? "CA certificate\n" : "CA certificate (rollover)\n", f);
         field(f, "Serial Number   : ", c->serial_number);
     } else {
         (void)fputs("Router certificate\n", f);

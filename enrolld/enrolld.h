@@ -114,6 +114,18 @@ int server_enroll(Manager *m, Trustpoint *t, const char *fqdn, const EnrollOptio
 /* To be called when there are other requests, or other configurations, than before. */
 void server_schedule(Manager *m);
 
+/* rollover-job.c: the next certificates of CAs. The time is of CLOCK_BOOTTIME, in microseconds. */
+uint64_t rollover_time(Manager *m, Trustpoint *t, uint64_t now);
+/* True when something was due. */
+bool rollover_start_due(Manager *m, Trustpoint *t, uint64_t now);
+
+/* What has changed of the CAs of a trustpoint since then is announced. */
+typedef struct RolloverView {
+    const StoredCertificate *ca, *next;
+} RolloverView;
+RolloverView rollover_view(const Trustpoint *t);
+void rollover_announce(Manager *m, Trustpoint *t, RolloverView before);
+
 /* For the services that use it: writes the files that they read. After each change. */
 void export_certificates(Manager *m, const Trustpoint *t);
 /* The same, and they are reloaded and looked at, when the router's certificate has come in another

@@ -265,7 +265,10 @@ void enrollment_installed(Manager *m, Trustpoint *t, CertificateRole role, bool 
                          "SERIAL", s->serial_number, "SUBJECT", s->subject, "SHA256",
                          s->sha256_fingerprint),
               "%s certificate of trustpoint %s installed by %s: serial number %s, subject %s",
-              role == ROLE_CA ? "CA" : "Router", t->name, user, s->serial_number, s->subject);
+              role == ROLE_CA        ? "CA"
+              : role == ROLE_NEXT_CA ? "Next CA"
+                                     : "Router",
+              t->name, user, s->serial_number, s->subject);
     if (existed)
         announce_certificate_changed(m, t, role, true);
     else

@@ -3,6 +3,7 @@
 
 #include "atomic-file.h"
 #include "json-util.h"
+#include "rollover.h"
 
 #define FILE_NAME "expiry-notices"
 #define FILE_SIZE_MAX (EXPIRY_NOTICES_MAX * (EXPIRY_KEY_SIZE + 16U))
@@ -104,6 +105,8 @@ bool expiry_is_watched(const Trustpoint *t, CertificateRole role)
 {
     const StoredCertificate *c = trustpoint_certificate(t, role);
 
+    if (role == ROLE_NEXT_CA || (role == ROLE_CA && rollover_has_successor(t)))
+        return false;
     if (role != ROLE_CA)
         return c && c->key.pair == PAIR_GENERAL;
     return c &&

@@ -102,6 +102,7 @@ static int install_authority(Manager *m, Trustpoint *t, const ReceivedList *list
         return log_error_errno(r, "Failed to keep the CA certificate of trustpoint %s: %m",
                                t->name);
     enrollment_installed(m, t, ROLE_CA, existed, user);
+    server_schedule(m);
     return 0;
 }
 
@@ -572,19 +573,23 @@ int external_take_answer(Manager *m, Trustpoint *t, const Request *request,
                                  .usage = usages[request->key.pair]};
     const StoredCertificate *before =
         trustpoint_certificate(t, certificate_role_of_pair(request->key.pair));
+    const StoredCertificate *next = trustpoint_certificate(t, ROLE_NEXT_CA),
+                            *authority = request->next_authority && next
+                                             ? next
+                                             : trustpoint_certificate(t, ROLE_CA);
     const Received *found = find_answer(list, request->x509);
     bool staged;
     int r;
 
     if (!found)
         found = &list->items[0];
-    r = received_check_answer(found->x509, trustpoint_certificate(t, ROLE_CA)->x509, request->x509,
-                              &rules, ret_reason);
+    r = received_check_answer(found->x509, authority->x509, request->x509, &rules, ret_reason);
     if (r < 0)
         return r;
     /* F10 */
-    if (before && ASN1_INTEGER_cmp(X509_get0_serialNumber(before->x509),
-                                   X509_get0_serialNumber(found->x509)) == 0) {
+    if (before && authority != next &&
+        ASN1_INTEGER_cmp(X509_get0_serialNumber(before->x509),
+                         X509_get0_serialNumber(found->x509)) == 0) {
         *ret_reason = "it is the one that is there already";
         return -EKEYREJECTED;
     }

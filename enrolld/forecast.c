@@ -3,6 +3,7 @@
 
 #include "expiry-notices.h"
 #include "expiry-schedule.h"
+#include "rollover.h"
 
 #define DAY_SECONDS INT64_C(86400)
 /* Of one certificate, which no lifetime of a day reaches in the years that a CA has. */
@@ -39,6 +40,12 @@ typedef struct Life {
 static Life life_of(const Trustpoint *t, CertificateRole role)
 {
     return (Life){role, *trustpoint_certificate(t, role)};
+}
+
+/* The one that is there at the end. */
+static const StoredCertificate *last_authority(const Trustpoint *t)
+{
+    return trustpoint_certificate(t, rollover_has_successor(t) ? ROLE_NEXT_CA : ROLE_CA);
 }
 
 /* What will be said about the trustpoint when this certificate has ended. */
@@ -100,7 +107,7 @@ static int live(const Forecast *f, Life *life, int64_t from, int64_t until)
  * its CA. */
 static void renew(const Trustpoint *t, CertificateSummary *s, int64_t when)
 {
-    int64_t last = trustpoint_certificate(t, ROLE_CA)->summary.not_after;
+    int64_t last = last_authority(t)->summary.not_after;
     int64_t length = t->config->method == METHOD_SELF ? DAY_SECONDS * t->config->lifetime
                                                       : s->not_after - s->not_before;
 
@@ -191,13 +198,13 @@ int forecast(const Trustpoint *t, int64_t now, int64_t at, forecast_t report, vo
     if (!t->record.name || !t->config)
         return 0;
     if (trustpoint_certificate(t, ROLE_CA)) {
-        Life ca = life_of(t, ROLE_CA);
+        Life ca = {ROLE_CA, *last_authority(t)};
 
         r = live(&f, &ca, now, at);
     }
-    for (size_t i = 0; r >= 0 && i < t->record.n_chain; i++)
+    for (size_t i = 0; r >= 0 && i < t->record.n_chain && !rollover_has_successor(t); i++)
         r = forecast_chain(&f, t->record.chain[i]);
-    for (CertificateRole role = ROLE_ROUTER; r >= 0 && role < ROLE_MAX; role++)
+    for (CertificateRole role = ROLE_ROUTER; r >= 0 && role <= ROLE_ENCRYPTION; role++)
         if (trustpoint_certificate(t, role))
             r = forecast_router(&f, role);
     for (const Request *i = t->record.request; r >= 0 && i; i = i->next)

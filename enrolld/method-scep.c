@@ -182,11 +182,22 @@ static int poll_request(Job *job, ServerJob *j, ServerAsk *ask)
     return r < 0 ? r : exchange(job, j, ask, SCEP_POLL, content, size);
 }
 
+static int get_next_authorities(Job *job, ServerJob *j, ReceivedList *ret)
+{
+    const ScepCapabilities *capabilities = j->private;
+    const ScepServer server = server_of(job, j);
+
+    return capabilities->next_authority
+               ? scep_get_next_authorities(&server, j->authority, ret, j->reason)
+               : -ENODATA;
+}
+
 const ServerMethod method_scep = {
     .get_authorities = get_authorities,
     .begin = begin,
     .prepare = prepare,
     .send = send_request,
     .poll = poll_request,
+    .get_next_authorities = get_next_authorities,
     .free_private = free,
 };

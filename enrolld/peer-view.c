@@ -33,6 +33,8 @@ static int write_trustpoint(JsonWriter *w, const Trustpoint *t)
             r = write_certificate(w, t->record.chain[i]);
         for (size_t role = ROLE_CA + 1; r >= 0 && role < ROLE_MAX; role++)
             r = write_certificate(w, trustpoint_certificate(t, (CertificateRole)role));
+        for (size_t i = 0; r >= 0 && i < t->record.n_next_chain; i++)
+            r = write_certificate(w, t->record.next_chain[i]);
     }
     json_end_array(w);
     json_end_object(w);

@@ -109,13 +109,13 @@ int received_parse(const void *data, size_t size, ReceivedList *ret, const char 
 
 /* --- What holds for every certificate --------------------------------------------------------- */
 
-static int check_times(const X509 *x, int64_t now, const char **ret_reason)
+static int check_times(const X509 *x, const ReceivedRules *rules, const char **ret_reason)
 {
-    time_t at = (time_t)now, later = (time_t)(now + CLOCK_SKEW);
+    time_t at = (time_t)rules->now, later = (time_t)(rules->now + CLOCK_SKEW);
 
     if (X509_cmp_time(X509_get0_notAfter(x), &at) <= 0)
         return refuse(-EKEYEXPIRED, ret_reason, "it has expired");
-    if (X509_cmp_time(X509_get0_notBefore(x), &later) > 0)
+    if (!rules->early && X509_cmp_time(X509_get0_notBefore(x), &later) > 0)
         return refuse(-EKEYREJECTED, ret_reason, "it is not valid yet: is the clock right?");
     return 0;
 }
@@ -172,7 +172,7 @@ static int check_authority(X509 *x, const ReceivedRules *rules, const char **ret
         return refuse(-EKEYREJECTED, ret_reason, "the CA's key is of a kind not known here");
     if (EVP_PKEY_is_a(key, "RSA") && EVP_PKEY_get_bits(key) < CA_RSA_BITS_MIN)
         return refuse(-EKEYREJECTED, ret_reason, "the CA's RSA key has less than 1024 bits");
-    return check_times(x, rules->now, ret_reason);
+    return check_times(x, rules, ret_reason);
 }
 
 /* Has it certified another CA of the list? */
@@ -272,7 +272,7 @@ void received_drop_strangers(ReceivedList *list, const ReceivedRules *rules, siz
 
         if (agents && !(X509_get_extension_flags(x) & EXFLAG_CA) &&
             check_signature(x, list->items[0].x509, rules->legacy, &reason) >= 0 &&
-            check_times(x, rules->now, &reason) >= 0)
+            check_times(x, rules, &reason) >= 0)
             list->items[n++] = list->items[i];
         else {
             X509_free(x);
@@ -407,7 +407,7 @@ int received_check_answer(X509 *certificate, X509 *authority, X509_REQ *request,
     }
     r = check_signature(certificate, authority, rules->legacy, ret_reason);
     if (r >= 0)
-        r = check_times(certificate, rules->now, ret_reason);
+        r = check_times(certificate, rules, ret_reason);
     if (r >= 0)
         r = check_powers(certificate, rules->usage, ret_reason);
     if (r >= 0)

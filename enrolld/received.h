@@ -36,6 +36,7 @@ typedef struct ReceivedRules {
     /* KU_*: where an answer restricts what its key is for, one of these must be left. 0: any that
      * a key can be used for. */
     unsigned usage;
+    bool early; /* what begins later is as good */
 } ReceivedRules;
 
 /* Which of them issues for the trustpoint: the CA that has certified none of the other CAs. It is

@@ -21,8 +21,10 @@
 
 const char *certificate_role_name(CertificateRole role)
 {
-    static const char *const names[ROLE_MAX] = {
-        [ROLE_CA] = "ca", [ROLE_ROUTER] = "router", [ROLE_ENCRYPTION] = "encryption"};
+    static const char *const names[ROLE_MAX] = {[ROLE_CA] = "ca",
+                                                [ROLE_ROUTER] = "router",
+                                                [ROLE_ENCRYPTION] = "encryption",
+                                                [ROLE_NEXT_CA] = "rollover"};
 
     return names[role];
 }
@@ -78,6 +80,8 @@ void record_done(Record *record)
         stored_certificate_free(record->certificates[i]);
     for (size_t i = 0; i < record->n_chain; i++)
         stored_certificate_free(record->chain[i]);
+    for (size_t i = 0; i < record->n_next_chain; i++)
+        stored_certificate_free(record->next_chain[i]);
     stored_certificate_free(record->staged);
     stored_certificate_free(record->previous);
     request_free(record->request);
@@ -167,17 +171,18 @@ static int certificate_to_json(const StoredCertificate *c, json_object *record, 
     return add_string(o, "certificate", text);
 }
 
-static int chain_to_json(const Record *record, json_object *o)
+static int chain_to_json(StoredCertificate *const *certificates, size_t n, json_object *o,
+                         const char *name)
 {
     json_object *chain;
 
-    if (record->n_chain == 0)
+    if (n == 0)
         return 0;
     chain = json_object_new_array();
-    if (!chain || json_object_object_add(o, "chain", chain) != 0)
+    if (!chain || json_object_object_add(o, name, chain) != 0)
         return -ENOMEM;
-    for (size_t i = 0; i < record->n_chain; i++) {
-        _cleanup_free_ char *text = base64url_encode(record->chain[i]->der, record->chain[i]->size);
+    for (size_t i = 0; i < n; i++) {
+        _cleanup_free_ char *text = base64url_encode(certificates[i]->der, certificates[i]->size);
 
         if (!text || json_object_array_add(chain, json_object_new_string(text)) != 0)
             return -ENOMEM;
@@ -204,15 +209,15 @@ static int open_requests_to_json(const Record *record, json_object *o)
     return 0;
 }
 
-static int failures_to_json(const Record *record, json_object *o)
+static int failures_to_json(const Renewal *failed, json_object *o, const char *name)
 {
     json_object *renewal;
     int r;
 
-    if (record->renewal.failures == 0)
+    if (failed->failures == 0)
         return 0;
-    r = renewal_to_json(&record->renewal, &renewal);
-    return r < 0 || json_object_object_add(o, "renewal", renewal) == 0 ? r : -ENOMEM;
+    r = renewal_to_json(failed, &renewal);
+    return r < 0 || json_object_object_add(o, name, renewal) == 0 ? r : -ENOMEM;
 }
 
 static int replacement_to_json(const Record *record, json_object *o)
@@ -245,11 +250,15 @@ int record_write_at(int dirfd, const Record *record)
     if (r >= 0)
         r = replacement_to_json(record, o);
     if (r >= 0)
-        r = chain_to_json(record, o);
+        r = chain_to_json(record->chain, record->n_chain, o, "chain");
+    if (r >= 0)
+        r = chain_to_json(record->next_chain, record->n_next_chain, o, "rollover-chain");
     if (r >= 0)
         r = open_requests_to_json(record, o);
     if (r >= 0)
-        r = failures_to_json(record, o);
+        r = failures_to_json(&record->renewal, o, "renewal");
+    if (r >= 0)
+        r = failures_to_json(&record->rollover, o, "rollover-failures");
     if (r >= 0)
         r = record_file_name(record->name, file);
     if (r < 0)
@@ -300,10 +309,11 @@ static int certificate_from_json(json_object *record, const char *name, StoredCe
         der, size, &(KeyName){(char *)(uintptr_t)algorithm, (char *)(uintptr_t)label, pair}, ret);
 }
 
-static int chain_from_json(json_object *o, Record *record)
+static int chain_from_json(json_object *o, const char *name,
+                           StoredCertificate *certificates[RECORD_CHAIN_MAX], size_t *n)
 {
     json_object *chain;
-    int r = json_get_array(o, "chain", &chain);
+    int r = json_get_array(o, name, &chain);
 
     if (r < 0)
         return r == -ENOENT ? 0 : r;
@@ -319,22 +329,22 @@ static int chain_from_json(json_object *o, Record *record)
         r = base64url_decode(json_object_get_string(item), (size_t)json_object_get_string_len(item),
                              &der, &size);
         if (r >= 0)
-            r = stored_certificate_new(der, size, NULL, &record->chain[record->n_chain]);
+            r = stored_certificate_new(der, size, NULL, &certificates[*n]);
         if (r < 0)
             return r;
-        record->n_chain++;
+        (*n)++;
     }
     return 0;
 }
 
-static int failures_from_json(json_object *o, Record *record)
+static int failures_from_json(json_object *o, const char *name, Renewal *ret)
 {
     json_object *renewal;
-    int r = json_get_object(o, "renewal", &renewal);
+    int r = json_get_object(o, name, &renewal);
 
     if (r < 0)
         return r == -ENOENT ? 0 : r;
-    return renewal_from_json(renewal, &record->renewal);
+    return renewal_from_json(renewal, ret);
 }
 
 static int open_requests_from_json(json_object *o, Record *record)
@@ -368,10 +378,13 @@ static int replacement_from_json(json_object *o, Record *record)
     return 0;
 }
 
-static bool is_own(const StoredCertificate *c, CertificateRole role, const X509 *ca)
+static bool is_own(const StoredCertificate *c, CertificateRole role, const Record *record)
 {
+    const StoredCertificate *next = record->certificates[ROLE_NEXT_CA];
+
     return c->key.algorithm && certificate_role_of_pair(c->key.pair) == role &&
-           X509_verify(c->x509, X509_get0_pubkey(ca)) == 1;
+           (X509_verify(c->x509, X509_get0_pubkey(record->certificates[ROLE_CA]->x509)) == 1 ||
+            (next && X509_verify(c->x509, X509_get0_pubkey(next->x509)) == 1));
 }
 
 /* A record whose parts don't belong together is as corrupt as half a file. */
@@ -390,12 +403,12 @@ static int record_check(const Record *record, const char *file)
     if (record->serial && (!record->certificates[ROLE_CA]->key.algorithm ||
                            X509_verify(ca, X509_get0_pubkey(ca)) != 1))
         r = -EBADMSG;
-    for (CertificateRole role = ROLE_ROUTER; role < ROLE_MAX; role++)
-        if (record->certificates[role] && !is_own(record->certificates[role], role, ca))
+    for (CertificateRole role = ROLE_ROUTER; role <= ROLE_ENCRYPTION; role++)
+        if (record->certificates[role] && !is_own(record->certificates[role], role, record))
             r = -EBADMSG;
-    if ((record->staged && !is_own(record->staged, ROLE_ROUTER, ca)) ||
+    if ((record->staged && !is_own(record->staged, ROLE_ROUTER, record)) ||
         (record->previous &&
-         (!is_own(record->previous, ROLE_ROUTER, ca) || !record->certificates[ROLE_ROUTER])) ||
+         (!is_own(record->previous, ROLE_ROUTER, record) || !record->certificates[ROLE_ROUTER])) ||
         (record->undo && !record->previous))
         r = -EBADMSG;
     ERR_clear_error();
@@ -404,9 +417,23 @@ static int record_check(const Record *record, const char *file)
 
 static int record_parse(const char *file, const char *text, size_t size, Record *record)
 {
-    static const char *const members[] = {
-        "version", "trustpoint",     "serial",  "ca",     "router",   "encryption", "chain",
-        "request", "second-request", "renewal", "staged", "previous", "undo",       NULL};
+    static const char *const members[] = {"version",
+                                          "trustpoint",
+                                          "serial",
+                                          "ca",
+                                          "router",
+                                          "encryption",
+                                          "chain",
+                                          "request",
+                                          "second-request",
+                                          "renewal",
+                                          "staged",
+                                          "previous",
+                                          "undo",
+                                          "rollover",
+                                          "rollover-chain",
+                                          "rollover-failures",
+                                          NULL};
     _cleanup_json_ json_object *o = NULL;
     const char *name, *serial = NULL;
     uint64_t version;
@@ -435,11 +462,15 @@ static int record_parse(const char *file, const char *text, size_t size, Record 
     }
     r = replacement_from_json(o, record);
     if (r >= 0)
-        r = chain_from_json(o, record);
+        r = chain_from_json(o, "chain", record->chain, &record->n_chain);
+    if (r >= 0)
+        r = chain_from_json(o, "rollover-chain", record->next_chain, &record->n_next_chain);
     if (r >= 0)
         r = open_requests_from_json(o, record);
     if (r >= 0)
-        r = failures_from_json(o, record);
+        r = failures_from_json(o, "renewal", &record->renewal);
+    if (r >= 0)
+        r = failures_from_json(o, "rollover-failures", &record->rollover);
     return r < 0 ? r : record_check(record, file);
 }
 

@@ -13,10 +13,11 @@ typedef enum CertificateRole {
     ROLE_CA,
     ROLE_ROUTER,     /* of usage keys, that of the signature pair */
     ROLE_ENCRYPTION, /* of usage keys, that of the encryption pair */
+    ROLE_NEXT_CA,    /* rollover.h */
     ROLE_MAX,
 } CertificateRole;
 
-const char *certificate_role_name(CertificateRole role); /* "ca", "router", "encryption" */
+const char *certificate_role_name(CertificateRole role); /* "ca", "router", ... */
 /* Where the certificate for a pair goes. */
 CertificateRole certificate_role_of_pair(KeyPair pair);
 
@@ -44,6 +45,10 @@ typedef struct Record {
     /* What else a CA elsewhere showed: those of its registration authority, those above it. */
     StoredCertificate *chain[RECORD_CHAIN_MAX];
     size_t n_chain;
+    /* The same of the CA certificate that is to take over, or that one has taken over from. */
+    StoredCertificate *next_chain[RECORD_CHAIN_MAX];
+    size_t n_next_chain;
+    Renewal rollover; /* how often the next CA certificate has been asked for in vain */
     Request *request; /* NULL when none waits */
     /* A renewal that is being put in place: what is to replace the router's certificate, with the
      * next key or with the same; then what it has replaced, until the new one has proved itself. */

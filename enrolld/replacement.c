@@ -258,12 +258,15 @@ static int done(Job *job, void *data, int r)
     Manager *m = j->manager;
     Trustpoint *t = trustpoint_find(&m->trustpoints, j->trustpoint);
     bool succeeded = j->result >= 0, finalized = j->finalizing;
+    const RolloverView before = rollover_view(t);
     Replacement step = j->step;
 
     if (j->tell_only)
         return tell_done(j, t, r);
     if (r >= 0)
         r = write_down(j, t);
+    if (r >= 0)
+        rollover_announce(m, t, before);
     if (r < 0)
         return give_up(j, t, r);
     if (succeeded || step == REPLACEMENT_TRIAL)

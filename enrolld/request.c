@@ -138,6 +138,9 @@ int request_to_json(const Request *request, json_object **ret)
     if (r >= 0 && request->renewal &&
         json_object_object_add(o, "renewal", json_object_new_boolean(true)) != 0)
         r = -ENOMEM;
+    if (r >= 0 && request->next_authority &&
+        json_object_object_add(o, "next-authority", json_object_new_boolean(true)) != 0)
+        r = -ENOMEM;
     if (r >= 0 && request->reason)
         r = add_string(o, "reason", request->reason);
     if (r < 0)
@@ -236,8 +239,8 @@ static int read_key(json_object *o, KeyName *ret)
 int request_from_json(json_object *o, Request **ret)
 {
     static const char *const members[] = {
-        "state", "polls",   "pause",       "next",   "method", "algorithm", "label",
-        "pair",  "request", "transaction", "signer", "reason", "renewal",   NULL};
+        "state",   "polls",       "pause",  "next",   "method",  "algorithm",      "label", "pair",
+        "request", "transaction", "signer", "reason", "renewal", "next-authority", NULL};
     _cleanup_(request_freep) Request *request = NULL;
     _cleanup_free_ void *der = NULL;
     Lifecycle lifecycle;
@@ -262,6 +265,7 @@ int request_from_json(json_object *o, Request **ret)
         return r == -ENOENT ? -EBADMSG : r;
     request->lifecycle = lifecycle;
     (void)json_get_bool(o, "renewal", &request->renewal);
+    (void)json_get_bool(o, "next-authority", &request->next_authority);
     *ret = TAKE_PTR(request);
     return 0;
 }

@@ -23,8 +23,9 @@ typedef struct Request {
     char *transaction;
     void *signer; /* DER: the certificate that the key made for itself */
     size_t signer_size;
-    bool renewal;  /* nobody asked for it: what is there is to be replaced */
-    void *session; /* of CMP: the transaction; in memory only */
+    bool next_authority; /* the CA's next certificate is to issue it */
+    bool renewal;        /* nobody asked for it: what is there is to be replaced */
+    void *session;       /* of CMP: the transaction; in memory only */
     void (*session_free)(void *session);
     char *reason;         /* why it is stuck, one sentence; NULL when it isn't */
     struct Request *next; /* of the other pair, asked for together with this one; NULL for none */

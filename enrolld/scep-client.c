@@ -3,6 +3,7 @@
 
 #include <openssl/rand.h>
 #include <stdarg.h>
+#include <strings.h>
 
 #include "fetch-client.h"
 #include "json-util.h"
@@ -12,6 +13,7 @@
 #define TIMEOUT_SECONDS 60U
 #define CAPABILITIES_MAX 4096U
 #define MESSAGE_TYPE "application/x-pki-message"
+#define NEXT_AUTHORITY_TYPE "application/x-x509-next-ca-cert"
 
 static int _printf_(3, 4) explain(char reason[SCEP_REASON_SIZE], int error, const char *format, ...)
 {
@@ -112,6 +114,37 @@ int scep_get_authorities(const ScepServer *server, ReceivedList *ret, char reaso
     return r == -EBADMSG || r == -EMSGSIZE
                ? explain(reason, r, "what %.200s answered is no CA certificate: %s", server->url,
                          why)
+               : r;
+}
+
+static bool has_type(const FetchReply *reply, const char *type)
+{
+    const char *given = reply->content_type ? reply->content_type : "";
+    size_t n = strlen(type);
+
+    return strncasecmp(given, type, n) == 0 && strchr("; ", given[n]);
+}
+
+int scep_get_next_authorities(const ScepServer *server, X509 *authority, ReceivedList *ret,
+                              char reason[SCEP_REASON_SIZE])
+{
+    _cleanup_(fetch_reply_done) FetchReply reply = {.status = 0};
+    const char *why = "";
+    int r;
+
+    r = ask(server, "GetNextCACert", server->name, SCEP_REPLY_MAX, &reply, reason);
+    if (r >= 0)
+        r = check_status(server, &reply, reason);
+    if (r < 0)
+        return r;
+    /* RFC 8894 section 4.7.1 */
+    if (!has_type(&reply, NEXT_AUTHORITY_TYPE))
+        return explain(reason, -EBADMSG, "%.200s answered with something else than %s", server->url,
+                       NEXT_AUTHORITY_TYPE);
+    r = scep_next_certificates_parse(reply.body, reply.body_size, authority, server->legacy,
+                                     server->context, ret, &why);
+    return r < 0 && why[0]
+               ? explain(reason, r, "what %.200s answered cannot be used: %s", server->url, why)
                : r;
 }
 

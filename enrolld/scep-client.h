@@ -25,6 +25,10 @@ int scep_get_capabilities(const ScepServer *server, ScepCapabilities *ret,
 int scep_get_authorities(const ScepServer *server, ReceivedList *ret,
                          char reason[SCEP_REASON_SIZE]);
 
+/* Of a server that can: what the CA is going to be. */
+int scep_get_next_authorities(const ScepServer *server, X509 *authority, ReceivedList *ret,
+                              char reason[SCEP_REASON_SIZE]);
+
 /* Who is who at the other end. */
 typedef struct ScepPeers {
     X509 *authority;

@@ -19,7 +19,7 @@ static void read_capability(DerSpan line, ScepCapabilities *c)
         bool *flag;
     } words[] = {
         {"AES", &c->aes},         {"SHA-256", &c->sha256},  {"POSTPKIOperation", &c->post},
-        {"Renewal", &c->renewal}, {"DES3", &c->triple_des},
+        {"Renewal", &c->renewal}, {"DES3", &c->triple_des}, {"GetNextCACert", &c->next_authority},
     };
 
     for (size_t i = 0; i < ELEMENTSOF(words); i++)

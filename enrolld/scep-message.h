@@ -16,7 +16,7 @@
 /* --- What the server can ---------------------------------------------------------------------- */
 
 typedef struct ScepCapabilities {
-    bool aes, sha256, post, renewal, triple_des;
+    bool aes, sha256, post, renewal, triple_des, next_authority;
 } ScepCapabilities;
 
 /* Nobody has signed the list: it can only make the choice between what is good enough anyway. */
@@ -25,6 +25,11 @@ void scep_capabilities_parse(const void *text, size_t size, ScepCapabilities *re
 /* The certificates in a reply to GetCACert: one alone, or those of a SignedData without signers. */
 int scep_certificates_parse(const void *data, size_t size, ReceivedList *ret,
                             const char **ret_reason);
+
+/* The same in a reply to GetNextCACert (RFC 8894 section 4.7), which the CA signs with the key that
+ * it has now. -EKEYREJECTED as well. */
+int scep_next_certificates_parse(const void *data, size_t size, X509 *authority, bool legacy,
+                                 OSSL_LIB_CTX *context, ReceivedList *ret, const char **ret_reason);
 
 /* --- Requests --------------------------------------------------------------------------------- */
 

@@ -24,6 +24,7 @@ static bool is_oid(DerSpan oid, const char *expected)
 /* --- SignedData ------------------------------------------------------------------------------- */
 
 typedef struct SignedData {
+    DerSpan type;    /* of the content */
     DerSpan content; /* of the OCTET STRING; empty when there is none */
     DerSpan certificates, signers;
 } SignedData;
@@ -40,18 +41,18 @@ static int open_content(DerSpan input, const char *type, DerSpan *ret)
     return der_read_only(wrapped, DER_SEQUENCE, ret);
 }
 
-static int read_encapsulated(DerSpan *data, DerSpan *ret_content)
+static int read_encapsulated(DerSpan *data, SignedData *ret)
 {
-    DerSpan encapsulated, oid, wrapped;
+    DerSpan encapsulated, wrapped;
     int r;
 
     if (der_read(data, DER_SEQUENCE, &encapsulated) < 0 ||
-        der_read(&encapsulated, DER_OID, &oid) < 0 || !is_oid(oid, OID_DATA))
+        der_read(&encapsulated, DER_OID, &ret->type) < 0)
         return -EBADMSG;
-    *ret_content = (DerSpan){NULL, 0};
+    ret->content = (DerSpan){NULL, 0};
     r = der_read_optional(&encapsulated, DER_CONTEXT_CONSTRUCTED(0), &wrapped);
     if (r > 0)
-        r = der_read_only(wrapped, DER_OCTET_STRING, ret_content);
+        r = der_read_only(wrapped, DER_OCTET_STRING, &ret->content);
     return r < 0 ? r : der_end(&encapsulated);
 }
 
@@ -70,7 +71,7 @@ static int read_signed_data(DerSpan input, SignedData *ret)
     if (r >= 0)
         r = der_read(&data, DER_SET, &digests);
     if (r >= 0)
-        r = read_encapsulated(&data, &ret->content);
+        r = read_encapsulated(&data, ret);
     if (r >= 0)
         r = der_read_optional(&data, DER_CONTEXT_CONSTRUCTED(0), &ret->certificates);
     if (r == 0)
@@ -119,7 +120,8 @@ int scep_certificates_parse(const void *data, size_t size, ReceivedList *ret,
         return refuse(-EMSGSIZE, ret_reason, "it is larger than 256 KiB");
     if (!is_content_info(input))
         return received_add(ret, data, size, ret_reason);
-    if (read_signed_data(input, &signed_data) < 0 || signed_data.signers.size > 0)
+    if (read_signed_data(input, &signed_data) < 0 || !is_oid(signed_data.type, OID_DATA) ||
+        signed_data.signers.size > 0)
         return refuse(-EBADMSG, ret_reason, "it is no bag of certificates");
     r = add_certificates(signed_data.certificates, ret, ret_reason);
     if (r >= 0 && ret->n == 0)
@@ -366,8 +368,9 @@ static int check_content(const SignedData *data, const DerSpan values[_ATTRIBUTE
     unsigned char md[EVP_MAX_MD_SIZE];
     size_t n = 0;
 
-    if (!values[ATTRIBUTE_CONTENT_TYPE].data || !is_oid(values[ATTRIBUTE_CONTENT_TYPE], OID_DATA))
-        return refuse(-EKEYREJECTED, ret_reason, "its contentType is not data");
+    if (!values[ATTRIBUTE_CONTENT_TYPE].data ||
+        !der_equal(values[ATTRIBUTE_CONTENT_TYPE], data->type.data, data->type.size))
+        return refuse(-EKEYREJECTED, ret_reason, "its contentType is not that of its content");
     if (EVP_Q_digest(context, digest, NULL,
                      data->content.data ? data->content.data : (const uint8_t *)"",
                      data->content.size, md, &n) != 1)
@@ -399,27 +402,54 @@ static int check_signer(const Signer *signer, const ScepExpectation *expected,
                   "it is signed by somebody who was not authenticated as CA or RA");
 }
 
-int scep_reply_parse(const void *data, size_t size, const ScepExpectation *expected, ScepReply *ret,
-                     const char **ret_reason)
+/* Signed by one of those, all of it. */
+static int read_signed(const void *data, size_t size, const ScepExpectation *expected,
+                       SignedData *ret, DerSpan values[_ATTRIBUTE_MAX], const char **ret_reason)
 {
-    ScepReply reply = {.fail_info = NULL};
-    DerSpan values[_ATTRIBUTE_MAX];
     const char *digest;
-    SignedData content;
     Signer signer;
     int r;
 
     if (size > SCEP_REPLY_MAX)
         return refuse(-EMSGSIZE, ret_reason, "it is larger than 256 KiB");
-    if (read_signed_data((DerSpan){data, size}, &content) < 0)
+    if (read_signed_data((DerSpan){data, size}, ret) < 0)
         return refuse(-EBADMSG, ret_reason, "it is no CMS SignedData");
-    if (read_signer(content.signers, &signer) < 0)
+    if (read_signer(ret->signers, &signer) < 0)
         return refuse(-EBADMSG, ret_reason, "it has not exactly one signer with signed attributes");
     r = read_attributes(signer.attributes, values, ret_reason);
     if (r >= 0)
         r = check_signer(&signer, expected, &digest, ret_reason);
-    if (r >= 0)
-        r = check_content(&content, values, digest, expected->context, ret_reason);
+    return r < 0 ? r : check_content(ret, values, digest, expected->context, ret_reason);
+}
+
+int scep_next_certificates_parse(const void *data, size_t size, X509 *authority, bool legacy,
+                                 OSSL_LIB_CTX *context, ReceivedList *ret, const char **ret_reason)
+{
+    const ScepExpectation expected = {
+        .context = context, .signers = &authority, .n_signers = 1, .legacy = legacy};
+    DerSpan values[_ATTRIBUTE_MAX];
+    SignedData content;
+    int r;
+
+    r = read_signed(data, size, &expected, &content, values, ret_reason);
+    if (r < 0)
+        return r;
+    if (!is_oid(content.type, OID_DATA) && !is_oid(content.type, OID_SIGNED_DATA))
+        return refuse(-EBADMSG, ret_reason, "what the CA has signed are no certificates");
+    return scep_certificates_parse(content.content.data, content.content.size, ret, ret_reason);
+}
+
+int scep_reply_parse(const void *data, size_t size, const ScepExpectation *expected, ScepReply *ret,
+                     const char **ret_reason)
+{
+    ScepReply reply = {.fail_info = NULL};
+    DerSpan values[_ATTRIBUTE_MAX];
+    SignedData content;
+    int r;
+
+    r = read_signed(data, size, expected, &content, values, ret_reason);
+    if (r >= 0 && !is_oid(content.type, OID_DATA))
+        r = refuse(-EBADMSG, ret_reason, "its content is no data");
     if (r >= 0)
         r = check_answer(values, expected, &reply, ret_reason);
     if (r >= 0 && reply.status == SCEP_SUCCESS && content.content.size == 0)

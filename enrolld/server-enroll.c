@@ -5,10 +5,10 @@
 #include "enrolld.h"
 #include "errors.h"
 #include "log.h"
+#include "rollover.h"
 #include "server-method.h"
 
 #define POLLS_AT_ONCE 8U
-#define WAIT_MAX INT64_C(3600)
 #define USEC_PER_SEC UINT64_C(1000000)
 
 const ServerMethod *server_method_get(EnrollmentMethod method)
@@ -31,7 +31,7 @@ static void wipe_text(char *text)
     wipe(text, text ? strlen(text) : 0);
 }
 
-static void server_job_free(void *data)
+void server_job_free(void *data)
 {
     ServerJob *j = data;
 
@@ -103,6 +103,8 @@ static int prepare(Job *job, ServerJob *j)
 
         r = j->method->prepare(job, j, &keys[i], ask);
         *tail = ask->request;
+        if (r >= 0)
+            ask->request->next_authority = j->next_authority;
         if (r >= 0)
             tail = &ask->request->next;
         else if (ask->reason[0])
@@ -182,14 +184,16 @@ static int install(Manager *m, Trustpoint *t, const ServerAsk *ask, const char *
                    const char **ret_reason)
 {
     CertificateRole role = certificate_role_of_pair(ask->request->key.pair);
+    const RolloverView before = rollover_view(t);
     bool existed[ROLE_MAX];
     int r;
 
     for (CertificateRole i = 0; i < ROLE_MAX; i++)
-        existed[i] = trustpoint_certificate(t, i) != NULL;
+        existed[i] = i != ROLE_NEXT_CA && trustpoint_certificate(t, i);
     r = external_take_answer(m, t, ask->request, &ask->certificates, ret_reason);
     if (r < 0)
         return r;
+    rollover_announce(m, t, before);
     if (r == 0)
         enrollment_installed(m, t, role, existed[role], user);
     enrollment_announce_gone(m, t, existed);
@@ -345,7 +349,22 @@ static int poll_done(Job *job, void *data, int r)
 
 /* --- The start -------------------------------------------------------------------------------- */
 
-static int job_new(Manager *m, const Trustpoint *t, ServerJob **ret)
+/* Whose answers are believed. */
+static void set_authority(ServerJob *j, const Trustpoint *t, bool next)
+{
+    StoredCertificate *const *chain = next ? t->record.next_chain : t->record.chain;
+    size_t n = next ? t->record.n_next_chain : t->record.n_chain;
+
+    j->next_authority = next;
+    j->authority = trustpoint_certificate(t, next ? ROLE_NEXT_CA : ROLE_CA)->x509;
+    (void)X509_up_ref(j->authority);
+    for (size_t i = 0; i < n; i++) {
+        j->others[j->n_others++] = chain[i]->x509;
+        (void)X509_up_ref(chain[i]->x509);
+    }
+}
+
+int server_job_new(Manager *m, const Trustpoint *t, bool next, ServerJob **ret)
 {
     _cleanup_(server_job_freep) ServerJob *j = calloc(1, sizeof(*j));
     const TrustpointConfig *config = t->config;
@@ -364,12 +383,7 @@ static int job_new(Manager *m, const Trustpoint *t, ServerJob **ret)
     j->url = strdup(config->url);
     if (!j->trustpoint || !j->configuration || !j->url)
         return -ENOMEM;
-    j->authority = trustpoint_certificate(t, ROLE_CA)->x509;
-    (void)X509_up_ref(j->authority);
-    for (size_t i = 0; i < t->record.n_chain; i++) {
-        j->others[j->n_others++] = t->record.chain[i]->x509;
-        (void)X509_up_ref(t->record.chain[i]->x509);
-    }
+    set_authority(j, t, next);
     if (trustpoint_certificate(t, ROLE_ROUTER)) {
         j->renewed = trustpoint_certificate(t, ROLE_ROUTER)->x509;
         (void)X509_up_ref(j->renewed);
@@ -411,7 +425,7 @@ int server_enroll(Manager *m, Trustpoint *t, const char *fqdn, const EnrollOptio
     const char *reason = NULL;
     int r;
 
-    r = job_new(m, t, &j);
+    r = server_job_new(m, t, rollover_is_for_enrollment(t, trustpoints_now(&m->trustpoints)), &j);
     if (r >= 0)
         r = add_new_request(j, t, options);
     if (r >= 0)
@@ -435,8 +449,10 @@ int server_enroll(Manager *m, Trustpoint *t, const char *fqdn, const EnrollOptio
 
 static int start_poll(Manager *m, Trustpoint *t)
 {
+    Request *request = trustpoint_polled_request(t, trustpoints_now(&m->trustpoints));
     _cleanup_(server_job_freep) ServerJob *j = NULL;
-    int r = job_new(m, t, &j);
+    int r = server_job_new(m, t, request->next_authority && trustpoint_certificate(t, ROLE_NEXT_CA),
+                           &j);
 
     if (r >= 0)
         r = copy_text(t->identity, &j->identity);
@@ -444,7 +460,7 @@ static int start_poll(Manager *m, Trustpoint *t)
         r = copy_text(t->secret, &j->secret);
     if (r < 0)
         return r;
-    j->asks[j->n_asks++].request = trustpoint_polled_request(t, j->now);
+    j->asks[j->n_asks++].request = request;
     r = job_start_internal(m->server, &(JobWork){.kind = "poll",
                                                  .run = poll_run,
                                                  .done = poll_done,
@@ -463,14 +479,15 @@ static int start_renewal(Manager *m, Trustpoint *t)
     _cleanup_(server_job_freep) ServerJob *j = NULL;
     int r;
 
-    r = job_new(m, t, &j);
+    r = server_job_new(m, t, rollover_is_for_renewal(t, trustpoints_now(&m->trustpoints)), &j);
     if (r >= 0)
         r = add_new_request(j, t, &nothing);
     if (r < 0)
         return r;
     j->renew = true;
-    /* Only with the key that it was made for. */
-    j->by_certificate = t->config->renew_by_certificate && key_name_equal(&old->key, &j->key);
+    /* Only with the key that it was made for, and while it is worth something. */
+    j->by_certificate = t->config->renew_by_certificate && key_name_equal(&old->key, &j->key) &&
+                        old->summary.not_after >= j->now;
     j->regenerate = t->config->regenerate && key_name_equal(&old->key, &j->key);
     j->subject = X509_NAME_dup(X509_get_subject_name(old->x509));
     if (!j->subject)
@@ -524,7 +541,7 @@ static uint64_t next_time(Manager *m, Trustpoint *t, uint64_t now)
     if (t->busy || wait < 0)
         return UINT64_MAX;
     if (*at == 0)
-        *at = now + (uint64_t)(wait < WAIT_MAX ? wait : WAIT_MAX) * USEC_PER_SEC;
+        *at = now + (uint64_t)(wait < SERVER_WAIT_MAX ? wait : SERVER_WAIT_MAX) * USEC_PER_SEC;
     return *at;
 }
 
@@ -557,7 +574,7 @@ static int on_time(sd_event_source *source, uint64_t usec, void *userdata)
     if (sd_event_now(server_event(m->server), CLOCK_BOOTTIME, &now) < 0)
         return 0;
     for (Trustpoint *t = m->trustpoints.first; t && started < POLLS_AT_ONCE; t = t->next)
-        started += (unsigned)start_due(m, t, now);
+        started += rollover_start_due(m, t, now) || start_due(m, t, now);
     server_schedule(m);
     return 0;
 }
@@ -571,8 +588,9 @@ void server_schedule(Manager *m)
     if (sd_event_now(server_event(m->server), CLOCK_BOOTTIME, &now) < 0)
         return;
     for (Trustpoint *t = m->trustpoints.first; t; t = t->next) {
-        uint64_t at = next_time(m, t, now);
+        uint64_t at = next_time(m, t, now), then = rollover_time(m, t, now);
 
+        at = then < at ? then : at;
         first = at < first ? at : first;
     }
     if (first == UINT64_MAX)

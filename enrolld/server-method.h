@@ -6,7 +6,7 @@
 
 #include "job.h"
 #include "received.h"
-#include "record.h"
+#include "trustpoint.h"
 
 #define SERVER_REASON_SIZE 512U
 
@@ -51,6 +51,7 @@ typedef struct ServerJob {
     RequestRetry retry;
     FetchRoute route;
     const char *digest;
+    bool next_authority; /* the CA's next certificate is to issue */
     X509 *authority;
     X509 *renewed;                  /* the router certificate that is there; NULL for none */
     KeyName renewed_key;            /* its key */
@@ -89,10 +90,19 @@ typedef struct ServerMethod {
     /* Sends it, and asks again what has become of it. */
     int (*send)(Job *job, ServerJob *j, ServerAsk *ask);
     int (*poll)(Job *job, ServerJob *j, ServerAsk *ask);
+    /* Asks for what the CA's certificate is going to be, and sees that the present one vouches for
+     * it. -ENODATA: there is none yet. NULL for protocols without that. */
+    int (*get_next_authorities)(Job *job, ServerJob *j, ReceivedList *ret);
     void (*free_private)(void *data); /* may be NULL */
 } ServerMethod;
 
 extern const ServerMethod method_scep, method_est, method_cmp;
+
+#define SERVER_WAIT_MAX INT64_C(3600) /* at once: clocks are set */
+
+/* Asks at the trustpoint's server; next: for what the CA's next certificate is to issue. */
+int server_job_new(struct Manager *m, const Trustpoint *t, bool next, ServerJob **ret);
+void server_job_free(void *data);
 
 /* NULL for methods without a server. */
 const ServerMethod *server_method_get(EnrollmentMethod method);

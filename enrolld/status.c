@@ -199,7 +199,7 @@ static const char *replacement_text(const Trustpoint *t)
     }
 }
 
-char *trustpoint_detail(const Trustpoint *t, int64_t now)
+static char *own_detail(const Trustpoint *t, int64_t now)
 {
     char *text = NULL;
     int r;
@@ -218,7 +218,7 @@ char *trustpoint_detail(const Trustpoint *t, int64_t now)
         return strdup(replacement_text(t));
     r = certificate_problem(t, ROLE_CA, now, "clear the certificates, then authenticate and enroll",
                             &text);
-    for (CertificateRole role = ROLE_ROUTER; r == 0 && role < ROLE_MAX; role++)
+    for (CertificateRole role = ROLE_ROUTER; r == 0 && role <= ROLE_ENCRYPTION; role++)
         r = certificate_problem(t, role, now, "enroll again", &text);
     if (r != 0)
         return r < 0 ? NULL : text;
@@ -235,9 +235,25 @@ char *trustpoint_detail(const Trustpoint *t, int64_t now)
                         t->record.renewal.failures) < 0
                    ? NULL
                    : text;
+    if (t->record.certificates[ROLE_NEXT_CA])
+        return strdup("Ready; the next CA certificate is there, and takes over with the first "
+                      "router certificate that it issues.");
     if (t->config->legacy)
         return strdup("Ready; 'enrollment legacy' admits SHA-1 and DES, which protect nothing.");
     return strdup("Ready.");
+}
+
+char *trustpoint_detail(const Trustpoint *t, int64_t now)
+{
+    char *own = own_detail(t, now), *text = NULL;
+
+    if (!own || !t->config || !t->rollover_reason)
+        return own;
+    if (asprintf(&text, "%s The next CA certificate cannot be had, and is asked for again: %s.",
+                 own, t->rollover_reason) < 0)
+        text = NULL;
+    free(own);
+    return text;
 }
 
 int trustpoint_signer_check(const Trustpoint *t, int64_t now, const char **ret_reason)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Trustpoints and their certificates as bus objects: PREFIX/NAME and PREFIX/NAME/ca,
- * PREFIX/NAME/router, PREFIX/NAME/encryption. */
+ * PREFIX/NAME/router, PREFIX/NAME/encryption, PREFIX/NAME/rollover. */
 #include "enrolld.h"
 #include "log.h"
 #include "names.h"

@@ -3,6 +3,8 @@
 
 #include <time.h>
 
+#include "rollover.h"
+
 /* --- The set ---------------------------------------------------------------------------------- */
 
 static int64_t clock_seconds(clockid_t id)
@@ -58,6 +60,13 @@ static void forget(Trustpoint *trustpoint)
     trustpoint->identity = trustpoint->secret = NULL;
 }
 
+static void forget_rollover(Trustpoint *trustpoint)
+{
+    free(trustpoint->rollover_reason);
+    trustpoint->rollover_reason = NULL;
+    trustpoint->rollover_at = 0;
+}
+
 int trustpoint_remember(Trustpoint *trustpoint, const char *identity, const char *secret)
 {
     forget(trustpoint);
@@ -75,6 +84,7 @@ static void trustpoint_free(Trustpoint *trustpoint)
     record_done(&trustpoint->record);
     authority_offer_free(trustpoint->offer);
     forget(trustpoint);
+    forget_rollover(trustpoint);
     free(trustpoint->name);
     free(trustpoint);
 }
@@ -258,18 +268,17 @@ static int install_ca(Trustpoints *t, Trustpoint *trustpoint, const char *serial
 int trustpoint_install_router(Trustpoints *t, Trustpoint *trustpoint, StoredCertificate *router,
                               StoredCertificate *encryption)
 {
-    StoredCertificate *const new[ROLE_MAX] = {
-        [ROLE_ROUTER] = router, [ROLE_ENCRYPTION] = encryption};
+    StoredCertificate *const new[] = {[ROLE_ROUTER] = router, [ROLE_ENCRYPTION] = encryption};
     Record record = trustpoint->record;
     int r;
 
-    for (CertificateRole role = ROLE_ROUTER; role < ROLE_MAX; role++)
+    for (CertificateRole role = ROLE_ROUTER; role <= ROLE_ENCRYPTION; role++)
         record.certificates[role] = new[role];
     record.renewal = (Renewal){0};
     r = record_write_at(t->state_fd, &record);
     if (r < 0)
         return r;
-    for (CertificateRole role = ROLE_ROUTER; role < ROLE_MAX; role++) {
+    for (CertificateRole role = ROLE_ROUTER; role <= ROLE_ENCRYPTION; role++) {
         stored_certificate_free(trustpoint->record.certificates[role]);
         trustpoint->key_states[role] = new[role] ? KEY_SAME : KEY_UNKNOWN;
     }
@@ -305,6 +314,7 @@ int trustpoint_clear(Trustpoints *t, Trustpoint *trustpoint)
         return r;
     record_done(&trustpoint->record);
     forget(trustpoint);
+    forget_rollover(trustpoint);
     trustpoint_offer(trustpoint, NULL);
     for (size_t i = 0; i < ROLE_MAX; i++)
         trustpoint->key_states[i] = KEY_UNKNOWN;
@@ -349,6 +359,7 @@ int trustpoint_install_authority(Trustpoints *t, Trustpoint *trustpoint, const R
     }
     record_done(&trustpoint->record);
     trustpoint->record = record;
+    forget_rollover(trustpoint);
     for (size_t i = 0; i < ROLE_MAX; i++)
         trustpoint->key_states[i] = KEY_UNKNOWN;
     floor_by_certificates(t);
@@ -413,6 +424,7 @@ static bool renews_itself(const Trustpoint *t)
 
 int64_t trustpoint_renewal_wait(const Trustpoint *t, int64_t now)
 {
+    int64_t wait, pause;
     RenewalTimes times;
 
     if (!t->config || t->config->auto_enroll == 0 || !t->record.certificates[ROLE_ROUTER] ||
@@ -420,7 +432,9 @@ int64_t trustpoint_renewal_wait(const Trustpoint *t, int64_t now)
         trustpoint_is_asking(t))
         return -ENODATA;
     times = renewal_times(t);
-    return renewal_wait(&times, &t->record.renewal, now);
+    wait = renewal_wait(&times, &t->record.renewal, now);
+    pause = rollover_pause(t, now);
+    return wait > pause ? wait : pause;
 }
 
 int trustpoint_renewal_failed(Trustpoints *t, Trustpoint *trustpoint)
@@ -479,15 +493,17 @@ int trustpoint_install_answer(Trustpoints *t, Trustpoint *trustpoint, const Requ
     if (request->key.pair == PAIR_GENERAL)
         record.certificates[ROLE_ENCRYPTION] = NULL;
     record.renewal = (Renewal){0};
+    rollover_settle(&record);
     r = record_write_at(t->state_fd, &record);
     if (r < 0) {
         stored_certificate_free(certificate);
         link_request(&record, over, next);
         return r;
     }
-    for (CertificateRole i = ROLE_ROUTER; i < ROLE_MAX; i++)
+    for (CertificateRole i = ROLE_ROUTER; i <= ROLE_ENCRYPTION; i++)
         if (record.certificates[i] != trustpoint->record.certificates[i])
             stored_certificate_free(trustpoint->record.certificates[i]);
+    rollover_release(&trustpoint->record, &record);
     request_free(over);
     trustpoint->record = record;
     if (!trustpoint_is_asking(trustpoint))
@@ -518,12 +534,15 @@ bool trustpoint_replaces_key(const Trustpoint *t)
 }
 
 /* Takes over the record on success. */
-static int change(Trustpoints *t, Trustpoint *trustpoint, const Record *record)
+static int change(Trustpoints *t, Trustpoint *trustpoint, Record *record)
 {
-    int r = record_write_at(t->state_fd, record);
+    int r;
 
+    rollover_settle(record);
+    r = record_write_at(t->state_fd, record);
     if (r < 0)
         return r;
+    rollover_release(&trustpoint->record, record);
     trustpoint->record = *record;
     floor_by_certificates(t);
     return 0;

@@ -35,6 +35,8 @@ typedef struct Trustpoint {
     char *identity, *secret;
     uint64_t poll_at;  /* microseconds of CLOCK_BOOTTIME; 0: to be set anew */
     uint64_t renew_at; /* the same */
+    uint64_t rollover_at;
+    char *rollover_reason; /* why the next CA certificate cannot be had; in memory only */
     struct Trustpoint *next;
 } Trustpoint;
 

@@ -36,12 +36,12 @@ static netsnmp_tdata *chain_table, *trustpoint_table;
 
 static const char *type_name(const PkiCertificate *c)
 {
-    return streq(c->role, "ca") ? "CA" : "ID";
+    return streq(c->role, "ca") ? "CA" : streq(c->role, "rollover") ? "NEXT-CA" : "ID";
 }
 
 const char *pki_chain_label(const PkiCertificate *c, char buffer[CHAIN_LABEL_SIZE])
 {
-    size_t room = CHAIN_LABEL_SIZE - sizeof("-CA");
+    size_t room = CHAIN_LABEL_SIZE - sizeof("-NEXT-CA");
 
     if (strlen(c->trustpoint) <= room)
         (void)snprintf(buffer, CHAIN_LABEL_SIZE, "%s-%s", c->trustpoint, type_name(c));

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A SCEP server (RFC 8894) for tests, strict and modern where it behaves, and wrong in one chosen thing where it doesn't.
 
-    scep_ca.py FOLDER [lenient]
+    scep_ca.py FOLDER [lenient | STARTS ENDS]
 
-keeps its certificates in FOLDER, writes root.pem there, prints its port, and does at each request what FOLDER/mode says: "grant", "old" (grant what began long ago), "pending",
+keeps its certificates in FOLDER, writes root.pem and next.pem there (the root is valid from STARTS days to ENDS days from now), prints its port, and does at
+each request what FOLDER/mode says: "grant", "old" (grant what began long ago), "pending",
 "then-pending" (grants once), "fail N",
-"ra" (with certificates of a registration authority), or the name of something to get wrong (see Server.answer). FOLDER/log has what it was asked.
+"ra" (with certificates of a registration authority), or the name of something to get wrong (see Server.answer). FOLDER/log has what it was asked. FOLDER/rollover
+says what becomes of the CA: "" (nothing), "offer" (its next certificate), "switched" (that one is what it has), or what to get wrong (see Server.next_reply).
 lenient: for other clients, in benchmarks: requests in SHA-1 and single DES are read too, the CA may sign other things than certificates, and the
 capabilities are named one by one.
 """
@@ -159,15 +161,44 @@ class Request:
 
 
 class Server:
-    def __init__(self, folder, lenient=False):
+    def __init__(self, folder, starts=-1, ends=300, lenient=False):
         self.folder, self.lenient = folder, lenient
-        self.root = Party("root", ca=True, usage=("key_cert_sign", "crl_sign", *(("digital_signature",) if lenient else ())))
+        (folder / "rollover").write_text("")
+        usage = ("key_cert_sign", "crl_sign", *(("digital_signature",) if lenient else ()))
+        self.present = Party("root", ca=True, usage=usage, starts=starts, ends=ends)
+        self.next = Party("root", ca=True, usage=usage, ends=ends + 100)
         self.agents = [Party("RA signature", self.root, usage=("digital_signature",)), Party("RA encryption", self.root, usage=("key_encipherment",))]
         self.stranger = Party("root", ca=True, usage=("key_cert_sign", "crl_sign"))
         self.requests = {}  # by transaction: the CSR
         self.last = None  # the reply before
         self.issued = b""  # the last certificate
-        (folder / "root.pem").write_bytes(self.root.certificate.public_bytes(serialization.Encoding.PEM))
+        (folder / "root.pem").write_bytes(self.present.certificate.public_bytes(serialization.Encoding.PEM))
+        (folder / "next.pem").write_bytes(self.next.certificate.public_bytes(serialization.Encoding.PEM))
+
+    @property
+    def rollover(self):
+        return (self.folder / "rollover").read_text().strip()
+
+    @property
+    def root(self):
+        return self.next if self.rollover == "switched" else self.present
+
+    def next_reply(self):
+        """To GetNextCACert: what is sent, and as what."""
+        wrong, kind, new = self.rollover, "application/x-x509-next-ca-cert", self.next
+        if wrong == "type":
+            kind = "application/x-x509-ca-cert"
+        usage = ("key_cert_sign", "crl_sign")
+        content = {"same": [self.present.der], "present-as-well": [self.present.der, new.der], "two": [new.der, Party("other", ca=True, usage=usage).der],
+                   "no-ca": [self.agents[0].der], "nothing": []}.get(wrong, [new.der])
+        if wrong == "shorter":
+            content = [Party("root", ca=True, usage=usage, ends=9).der]
+        if wrong == "unsigned":
+            return bag(content), kind
+        by = {"stranger": self.stranger, "tampered": self.stranger, "agent": self.agents[0], "by-itself": new}.get(wrong, self.present)
+        reply = sign(b"hello" if wrong == "no-certificates" else bag(content), {}, by, "sha1" if wrong == "sha1" else "sha256",
+                     says=self.present if wrong == "tampered" else None, wrong_digest=wrong == "digest")
+        return {"truncated": reply[:len(reply) // 2], "html": b"<html>Login</html>", "oversized": reply + b"\0" * 300000}.get(wrong, reply), kind
 
     @property
     def mode(self):
@@ -178,7 +209,7 @@ class Server:
             log.write(text + "\n")
 
     def opens(self, serial):
-        return next(p.key for p in (self.root, *self.agents) if p.asn1.serial_number == serial)
+        return next(p.key for p in (self.next if self.rollover == "switched" else self.present, *self.agents) if p.asn1.serial_number == serial)
 
     def issue(self, request, mode):
         """The certificate for a CSR, right or wrong."""
@@ -257,7 +288,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         server.log(f"{self.command} {name}")
         if name == "GetCACaps":
             return self.reply({"no-aes": b"SHA-256\r\nPOSTPKIOperation\n", "no-sha256": b"AES\nPOSTPKIOperation\n", "get": b"AES\nSHA-256\n"}.get(
-                mode, b"SCEPStandard\nRenewal\n" + (b"AES\nSHA-256\nPOSTPKIOperation\n" if server.lenient else b"")), kind="text/plain")
+                mode, b"SCEPStandard\nRenewal\n" + (b"AES\nSHA-256\nPOSTPKIOperation\n" if server.lenient else b""))
+                + (b"GetNextCACert\n" if server.rollover else b""), kind="text/plain")
+        if name == "GetNextCACert":
+            if server.rollover == "status":
+                return self.reply(b"", 404)
+            body, kind = server.next_reply()
+            return self.reply(body, kind=kind)
         if name == "GetCACert":
             if mode in ("ra", "strange-ra"):
                 agents = [Party("RA", server.stranger, usage=("digital_signature", "key_encipherment"))] if mode == "strange-ra" else server.agents
@@ -286,7 +323,8 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "mode").write_text("grant")
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.ca = Server(folder, lenient=sys.argv[2:] == ["lenient"])
+    lenient = sys.argv[2:] == ["lenient"]
+    server.ca = Server(folder, *(int(days) for days in sys.argv[2:] if not lenient), lenient=lenient)
     print(server.server_port, flush=True)
     server.serve_forever()
 

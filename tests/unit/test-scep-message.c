@@ -100,6 +100,9 @@ static void test_capabilities(void **state)
     c = capabilities("SHA-256\r\naes\nRenewal\nDES3");
     assert_true(c.aes && c.sha256 && c.renewal && c.triple_des);
     assert_false(c.post);
+    assert_false(c.next_authority);
+    c = capabilities("SCEPStandard\nGetNextCACert");
+    assert_true(c.next_authority);
     c = capabilities("SCEPStandard\n");
     assert_true(c.aes && c.sha256 && c.post);
 }
