@@ -366,7 +366,8 @@ static void job_end(Job *job)
 {
     int r;
 
-    (void)pthread_join(job->thread, NULL);
+    if (job->thread_started)
+        (void)pthread_join(job->thread, NULL);
     job->thread_started = false;
     if (job->work.done) {
         r = job->work.done(job, job->work.data, job->run_result);
@@ -509,11 +510,15 @@ static int job_new(JobManager *manager, const JobWork *work, Job **ret)
 
 static int job_launch(Job *job)
 {
-    int r = pthread_create(&job->thread, NULL, run_thread, job);
+    int r = job->work.run ? pthread_create(&job->thread, NULL, run_thread, job) : 0;
 
     if (r != 0)
         return -r;
-    job->thread_started = true;
+    job->thread_started = job->work.run;
+    if (!job->work.run) {
+        job->run_ended = true;
+        wake(job->manager);
+    }
     job->next = job->manager->jobs;
     job->manager->jobs = job;
     return 0;

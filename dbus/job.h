@@ -21,7 +21,8 @@ typedef struct Job Job;
 
 typedef struct JobWork {
     const char *kind; /* static string */
-    /* In the worker thread. Returns 0 or a negative errno; may say more with job_fail(). */
+    /* In the worker thread. Returns 0 or a negative errno; may say more with job_fail(). NULL when
+     * all is known already: then there is no thread. */
     int (*run)(Job *job, void *data);
     /* In the main loop, after run() ended with r (which is -ECANCELED when the job was cancelled
      * before it ran). May turn success into failure by returning a negative errno, again with

@@ -441,6 +441,7 @@ static int apply_trustpoints(void *userdata, uint64_t commit, json_object *secti
     if (r < 0)
         return r;
     r = trustpoints_configure(&m->trustpoints, list, on_trustpoint_change, m);
+    announce_trustpoints_changed(m);
     server_schedule(m);
     return r;
 }

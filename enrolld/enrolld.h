@@ -152,6 +152,8 @@ int trustpoint_bus_init(Manager *m);
 int trustpoint_path(const Trustpoint *t, char **ret);
 int certificate_path(const Trustpoint *t, CertificateRole role, char **ret);
 
+/* What poold is told may be something else now. The functions for certificates say so too. */
+void announce_trustpoints_changed(Manager *m);
 void announce_trustpoint_added(Manager *m, const Trustpoint *t);
 void announce_trustpoint_changed(Manager *m, const Trustpoint *t);
 void announce_trustpoint_removed(Manager *m, const Trustpoint *t);

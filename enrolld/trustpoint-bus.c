@@ -354,6 +354,13 @@ static int emit_removed(Manager *m, const char *path, const char *interface)
     return r < 0 ? r : sd_bus_send(NULL, signal, NULL);
 }
 
+void announce_trustpoints_changed(Manager *m)
+{
+    announced(sd_bus_emit_signal(server_bus(m->server), ENROLLMENT_PATH, ENROLLMENT_NAME,
+                                 "TrustpointsChanged", NULL),
+              "the trustpoints");
+}
+
 void announce_trustpoint_added(Manager *m, const Trustpoint *t)
 {
     _cleanup_free_ char *path = NULL;
@@ -388,6 +395,7 @@ void announce_certificate_added(Manager *m, const Trustpoint *t, CertificateRole
     int r = certificate_path(t, role, &path);
 
     announced(r < 0 ? r : emit_added(m, path, ENROLLMENT_CERTIFICATE_INTERFACE), path);
+    announce_trustpoints_changed(m);
 }
 
 void announce_certificate_removed(Manager *m, const Trustpoint *t, CertificateRole role)
@@ -396,6 +404,7 @@ void announce_certificate_removed(Manager *m, const Trustpoint *t, CertificateRo
     int r = certificate_path(t, role, &path);
 
     announced(r < 0 ? r : emit_removed(m, path, ENROLLMENT_CERTIFICATE_INTERFACE), path);
+    announce_trustpoints_changed(m);
 }
 
 void announce_certificate_changed(Manager *m, const Trustpoint *t, CertificateRole role,
@@ -414,6 +423,8 @@ void announce_certificate_changed(Manager *m, const Trustpoint *t, CertificateRo
         r = sd_bus_emit_properties_changed(bus, path, ENROLLMENT_CERTIFICATE_INTERFACE, "Status",
                                            NULL);
     announced(r, path);
+    if (replaced)
+        announce_trustpoints_changed(m);
 }
 
 int trustpoint_bus_init(Manager *m)

@@ -84,6 +84,7 @@ int trust_pool1_method_clear_crls(sd_bus_message *m, void *userdata, sd_bus_erro
 
     if (r < 0)
         return r;
+    poold_changed(poold);
     ocsp_cache_clear(poold->answers);
     removed = crl_cache_clear(poold->crls);
     crl_refresh_arm(poold->crl_refresh);

@@ -25,6 +25,8 @@ static void keep_one(Poold *poold, Crl *crl, const char *user, int64_t now)
     int r = crl_cache_put(poold->crls, crl, now);
 
     if (r > 0)
+        poold_changed(poold);
+    if (r > 0)
         log_event(&event,
                   LOG_FIELDS("USER", user, "ISSUER", crl->issuer, "URL", crl->url, "NUMBER",
                              crl->number ?: ""),

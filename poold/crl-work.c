@@ -25,6 +25,7 @@ void crl_work_begin(CrlWork *work, int cancel_fd)
     work->fetch = fetch;
     work->cancel_fd = cancel_fd;
     work->now = time(NULL);
+    work->good_until = INT64_MAX;
     if (work->fetch_seconds == 0)
         work->fetch_seconds = CRL_TIMEOUT_DEFAULT;
     seconds = CRL_TRIES * work->fetch_seconds;
@@ -299,6 +300,13 @@ static char *name_question(const char *url, const uint8_t key[OCSP_KEY_SIZE])
     return asprintf(&name, "%s#%s", url, hex) < 0 ? NULL : name;
 }
 
+static int found(CrlWork *work, const OcspAnswer *answer)
+{
+    if (answer->next_update < work->good_until)
+        work->good_until = answer->next_update;
+    return 1;
+}
+
 int crl_work_ask(CrlWork *work, const char *url, X509 *certificate, X509 *issuer, OcspAnswer *ret)
 {
     _cleanup_(ocsp_query_done) OcspQuery query = {0};
@@ -309,14 +317,14 @@ int crl_work_ask(CrlWork *work, const char *url, X509 *certificate, X509 *issuer
     if (r < 0)
         return r;
     if (work->answers && ocsp_cache_get(work->answers, key, work->now, ret))
-        return 1;
+        return found(work, ret);
     name = name_question(url, key);
     r = name ? ocsp_query_new(certificate, issuer, &query) : -ENOMEM;
     if (r >= 0)
         r = ask(work, url, name, &query, ret);
     if (r > 0 && work->answers)
         ocsp_cache_put(work->answers, key, ret);
-    return r;
+    return r > 0 ? found(work, ret) : r;
 }
 
 /* --- Points and lists ------------------------------------------------------------------------- */
@@ -359,6 +367,9 @@ int crl_work_rely(CrlWork *work, Crl *crl)
 {
     if (find_slot(&work->relied, crl))
         return 0;
+    /* One that has expired decides nothing. */
+    if (crl->next_update > work->now && crl->next_update < work->good_until)
+        work->good_until = crl->next_update;
     if (crl_list_append(&work->relied, crl_ref(crl)) < 0) {
         crl_free(crl);
         return -ENOMEM;

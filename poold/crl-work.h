@@ -40,6 +40,8 @@ typedef struct CrlWork {
     CrlList relied;  /* what a verdict has come from */
     CrlAttempt attempts[CRL_URLS_MAX];
     size_t n_attempts;
+    int64_t good_until; /* what was relied on, CRLs and answers, says so; INT64_MAX at first */
+    bool lacks;         /* something was not there, and did not matter */
     char *problem; /* why the last one is not there, one sentence without its end; may be NULL */
 } CrlWork;
 

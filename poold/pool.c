@@ -3,16 +3,28 @@
 
 #include <strings.h>
 
+#include "pool-search.h"
+
 struct Pool {
     const AuthorityList *built_in;
     AuthorityList *downloaded;
+    PoolSearch *built_in_search, *downloaded_search;
+    unsigned references; /* atomic */
     PoolState *built_in_states, *downloaded_states;
     const AuthorityList *active;
 };
 
+Pool *pool_ref(Pool *pool)
+{
+    (void)__atomic_add_fetch(&pool->references, 1, __ATOMIC_RELAXED);
+    return pool;
+}
+
 Pool *pool_free(Pool *pool)
 {
-    if (pool) {
+    if (pool && __atomic_sub_fetch(&pool->references, 1, __ATOMIC_ACQ_REL) == 0) {
+        pool_search_free(pool->built_in_search);
+        pool_search_free(pool->downloaded_search);
         authority_list_free(pool->downloaded);
         free(pool->built_in_states);
         free(pool->downloaded_states);
@@ -89,12 +101,16 @@ int pool_new(const AuthorityList *built_in, AuthorityList *downloaded, bool refu
         authority_list_free(downloaded);
         return -ENOMEM;
     }
+    pool->references = 1;
     pool->built_in = built_in;
     pool->downloaded = downloaded;
     r = set_states(pool, refuse_weak);
-    if (r < 0)
-        return r;
-    r = set_active(pool);
+    if (r >= 0)
+        r = set_active(pool);
+    if (r >= 0)
+        r = pool_search_new(built_in, &pool->built_in_search);
+    if (r >= 0)
+        r = pool_search_new(downloaded, &pool->downloaded_search);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(pool);
@@ -149,21 +165,6 @@ int64_t pool_earliest_expiry(const Pool *pool)
 
 /* --- The list --------------------------------------------------------------------------------- */
 
-static bool begins_with(const char *text, const char *prefix)
-{
-    return strncasecmp(text, prefix, strlen(prefix)) == 0;
-}
-
-/* The fingerprint first: of thousands, one has it. */
-static bool matches(const Authority *authority, const PoolFilter *filter)
-{
-    const CertificateSummary *s = &authority->summary;
-
-    return (!filter->fingerprint || begins_with(s->sha256_fingerprint, filter->fingerprint) ||
-            begins_with(s->sha1_fingerprint, filter->fingerprint)) &&
-           (!filter->subject || strcasestr(s->subject, filter->subject));
-}
-
 static void write_authority(JsonWriter *w, const Authority *authority, const char *source,
                             PoolState state)
 {
@@ -190,18 +191,45 @@ static void write_authority(JsonWriter *w, const Authority *authority, const cha
     json_end_object(w);
 }
 
-static void write_part(JsonWriter *w, const AuthorityList *list, const PoolState *states,
-                       const char *source, const PoolFilter *filter)
+typedef struct Part {
+    JsonWriter *w;
+    const AuthorityList *list;
+    const PoolState *states;
+    const char *source, *subject; /* NULL: any */
+} Part;
+
+static int write_found(void *userdata, size_t item)
 {
-    for (size_t i = 0; i < list->n; i++)
-        if (matches(list->items[i], filter))
-            write_authority(w, list->items[i], source, states[i]);
+    const Part *part = userdata;
+    const Authority *authority = part->list->items[item];
+
+    if (!part->subject || strcasestr(authority->summary.subject, part->subject))
+        write_authority(part->w, authority, part->source, part->states[item]);
+    return 0;
 }
 
-void pool_write_list(const Pool *pool, const PoolFilter *filter, JsonWriter *w)
+static int write_part(Part *part, const PoolSearch *search, const PoolFilter *filter)
 {
+    part->subject = filter->subject;
+    if (filter->fingerprint)
+        return pool_search_fingerprint(search, filter->fingerprint, write_found, part);
+    if (filter->subject)
+        return pool_search_subject(search, filter->subject, write_found, part);
+    for (size_t i = 0; i < part->list->n; i++)
+        (void)write_found(part, i);
+    return 0;
+}
+
+int pool_write_list(const Pool *pool, const PoolFilter *filter, JsonWriter *w)
+{
+    Part built_in = {w, pool->built_in, pool->built_in_states, "built-in", NULL},
+         downloaded = {w, pool->downloaded, pool->downloaded_states, "downloaded", NULL};
+    int r;
+
     json_begin_array(w, NULL);
-    write_part(w, pool->built_in, pool->built_in_states, "built-in", filter);
-    write_part(w, pool->downloaded, pool->downloaded_states, "downloaded", filter);
+    r = write_part(&built_in, pool->built_in_search, filter);
+    if (r >= 0)
+        r = write_part(&downloaded, pool->downloaded_search, filter);
     json_end_array(w);
+    return r;
 }

@@ -18,6 +18,7 @@ typedef enum PoolState {
  * failure too. refuse_weak: see authority_is_weak(). */
 int pool_new(const AuthorityList *built_in, AuthorityList *downloaded, bool refuse_weak,
              Pool **ret);
+Pool *pool_ref(Pool *pool); /* for a worker */
 Pool *pool_free(Pool *pool);
 DEFINE_TRIVIAL_CLEANUP_FUNC(Pool *, pool_free);
 
@@ -37,4 +38,5 @@ typedef struct PoolFilter {
     const char *subject;     /* part of the subject, in any case of letters; NULL: any */
     const char *fingerprint; /* the beginning of the SHA-1 or SHA-256 fingerprint, hex; NULL: any */
 } PoolFilter;
-void pool_write_list(const Pool *pool, const PoolFilter *filter, JsonWriter *w);
+/* The writer's errors are its own. */
+int pool_write_list(const Pool *pool, const PoolFilter *filter, JsonWriter *w);

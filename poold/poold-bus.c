@@ -15,45 +15,6 @@
 
 #define TIME_MAX 253402300799ULL
 
-static int list_to_memfd(const Pool *pool, const PoolFilter *filter)
-{
-    _cleanup_(json_writer_freep) JsonWriter *w = NULL;
-    _cleanup_close_ int fd = memfd_new("trustpool");
-    int r;
-
-    if (fd < 0)
-        return fd;
-    w = json_writer_new(fd);
-    if (!w)
-        return -ENOMEM;
-    pool_write_list(pool, filter, w);
-    r = json_writer_finish(w);
-    if (r < 0)
-        return r;
-    if (lseek(fd, 0, SEEK_SET) < 0)
-        return -errno;
-    r = memfd_seal(fd);
-    return r < 0 ? r : TAKE_FD(fd);
-}
-
-int trust_pool1_method_list(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
-{
-    PoolFilter filter = {0};
-    const BusOption options[] = {{"subject", 's', &filter.subject, NULL},
-                                 {"fingerprint", 's', &filter.fingerprint, NULL}};
-    _cleanup_close_ int fd = -EBADF;
-    Poold *poold = userdata;
-    int r;
-
-    r = bus_read_options(m, options, ELEMENTSOF(options), reterr_error);
-    if (r < 0)
-        return r;
-    fd = list_to_memfd(poold->pool, &filter);
-    if (fd < 0)
-        return fd;
-    return bus_reply_descriptor(m, fd);
-}
-
 static int check_url(const ImportOrder *order, const char **ret_reason)
 {
     bool ssh = fetch_url_is_ssh(order->url);
@@ -306,6 +267,9 @@ int poold_bus_init(Poold *poold)
         r = transfers_init(poold->server);
     if (r >= 0)
         r = server_add_object(poold->server, TRUSTPOOL_PATH, &trust_pool1_interface, poold);
+    if (r >= 0)
+        r = trustpoint_cache_new(server_bus(poold->server), poold_changed, poold,
+                                 &poold->trustpoints);
     if (r >= 0)
         r = config_owner_init(poold->server, poold_config_sections, poold);
     return r;

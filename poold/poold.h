@@ -10,8 +10,9 @@
 #include "pool.h"
 #include "server.h"
 #include "store.h"
+#include "trustpoint-cache.h"
 #include "update.h"
-#include "verify.h"
+#include "verdict-cache.h"
 
 #include <pthread.h>
 
@@ -42,6 +43,10 @@ struct Poold {
     OcspCache *answers;            /* never NULL after start */
     CrlCache *crls;                /* never NULL after start */
     CrlRefresh *crl_refresh;       /* never NULL after start */
+    TrustpointCache *trustpoints;  /* the same */
+    VerdictCache *verdicts;        /* the same */
+    uint64_t changes;              /* of anything that verdicts come from */
+    unsigned listings;             /* that workers make */
     bool importing;                /* a job is about to replace the pool and owns the state file */
 };
 
@@ -62,6 +67,8 @@ void publisher_write(Publisher *publisher, const AuthorityList *active, uint64_t
 void poold_restart_system_trust(Poold *poold);
 /* Says on the bus that the pool, and the files, are others now. */
 void poold_announce(Poold *poold);
+/* To be called when anything that verdicts come from has changed. userdata: the Poold. */
+void poold_changed(void *userdata);
 /* The pool once more, as the policy has it. */
 int poold_make_pool(const Poold *poold, const AuthorityList *downloaded, Pool **ret);
 /* Takes over the policy, and makes it effective. */

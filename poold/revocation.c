@@ -215,6 +215,7 @@ static int look_elsewhere(Search *s, VerifyVerdict *verdict)
     }
     if (r == 0 && s->policy->revocation != VERIFY_REVOCATION_OPTIONAL)
         return 0;
+    s->work->lacks |= r == 0;
     r = verifier_exempt(s->v, certificate);
     return r < 0 ? r : 1;
 }

@@ -79,6 +79,14 @@ static int open_runtime_directory(void)
     return fd < 0 ? -errno : fd;
 }
 
+void poold_changed(void *userdata)
+{
+    Poold *poold = userdata;
+
+    poold->changes++;
+    verdict_cache_clear(poold->verdicts);
+}
+
 void poold_replace(Poold *poold, Pool *pool, StoreOrigin *origin)
 {
     store_origin_done(&poold->origin);
@@ -86,6 +94,7 @@ void poold_replace(Poold *poold, Pool *pool, StoreOrigin *origin)
     *origin = (StoreOrigin){0};
     pool_free(poold->pool);
     poold->pool = pool;
+    poold_changed(poold);
     update_arm(poold->update);
 }
 
@@ -113,6 +122,7 @@ int poold_apply(Poold *poold, Policy *policy)
 
     policy_free(poold->policy);
     poold->policy = policy;
+    poold_changed(poold);
     __atomic_store_n(&poold->publisher.system, policy->export_system, __ATOMIC_RELEASE);
     if (!changes) {
         update_arm(poold->update);
@@ -123,6 +133,7 @@ int poold_apply(Poold *poold, Policy *policy)
         return r;
     pool_free(poold->pool);
     poold->pool = pool;
+    poold_changed(poold);
     update_arm(poold->update);
     poold_publish(poold, on_applied, config_applied_later(poold->server));
     return 0;
@@ -143,7 +154,8 @@ static int load_crls(Poold *poold)
     int r;
 
     poold->answers = ocsp_cache_new();
-    if (!poold->answers)
+    poold->verdicts = verdict_cache_new();
+    if (!poold->answers || !poold->verdicts)
         return -ENOMEM;
     r = crl_cache_new(poold->state_fd, crl_corrupt, &poold->crls);
 
@@ -213,6 +225,8 @@ void poold_stop(void *userdata)
     Poold *poold = userdata;
     AuthorityList *built_in;
 
+    trustpoint_cache_free(poold->trustpoints);
+    verdict_cache_free(poold->verdicts);
     crl_refresh_free(poold->crl_refresh);
     crl_cache_free(poold->crls);
     ocsp_cache_free(poold->answers);

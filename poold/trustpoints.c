@@ -13,9 +13,15 @@
 
 static const AuthorityRules any = {.allow_v1 = true, .allow_expired = true};
 
+Trustpoints *trustpoints_ref(Trustpoints *trustpoints)
+{
+    (void)__atomic_add_fetch(&trustpoints->references, 1, __ATOMIC_RELAXED);
+    return trustpoints;
+}
+
 Trustpoints *trustpoints_free(Trustpoints *trustpoints)
 {
-    if (!trustpoints)
+    if (!trustpoints || __atomic_sub_fetch(&trustpoints->references, 1, __ATOMIC_ACQ_REL) > 0)
         return NULL;
     for (size_t i = 0; i < trustpoints->n; i++) {
         PeerTrustpoint *t = &trustpoints->items[i];
@@ -108,6 +114,7 @@ int trustpoints_parse(const char *text, size_t size, Trustpoints **ret)
 
     if (!trustpoints)
         return -ENOMEM;
+    trustpoints->references = 1;
     trustpoints->authorities = authority_list_new();
     r = trustpoints->authorities ? json_parse(text, size, &array) : -ENOMEM;
     if (r < 0)

@@ -21,12 +21,14 @@ typedef struct Trustpoints {
     PeerTrustpoint *items;
     size_t n;
     AuthorityList *authorities; /* their CAs */
+    unsigned references;        /* atomic: it never changes after it was read */
 } Trustpoints;
 
 /* The document of org.chancery.Enrollment1.GetTrustpoints. */
 int trustpoints_parse(const char *text, size_t size, Trustpoints **ret);
 /* Asks enrolld, and waits for the answer: for worker threads only. */
 int trustpoints_ask(Trustpoints **ret);
+Trustpoints *trustpoints_ref(Trustpoints *trustpoints);
 Trustpoints *trustpoints_free(Trustpoints *trustpoints);
 DEFINE_TRIVIAL_CLEANUP_FUNC(Trustpoints *, trustpoints_free);
 

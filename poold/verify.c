@@ -413,6 +413,11 @@ STACK_OF(X509) * verifier_path(const Verifier *v)
     return v->path;
 }
 
+bool verifier_has_crls(const Verifier *v)
+{
+    return sk_X509_CRL_num(v->input.crls) > 0;
+}
+
 const STACK_OF(X509) * verifier_others(const Verifier *v)
 {
     return v->input.others;

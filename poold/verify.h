@@ -63,6 +63,8 @@ int verifier_run(Verifier *v, const AuthorityList *authorities, VerifyRevocation
 STACK_OF(X509) * verifier_path(const Verifier *v);
 /* The certificates that were brought along, without the first. Borrowed. */
 const STACK_OF(X509) * verifier_others(const Verifier *v);
+/* Have CRLs been brought along? */
+bool verifier_has_crls(const Verifier *v);
 /* From now on nothing is missed when this certificate has no current CRL. */
 int verifier_exempt(Verifier *v, const X509 *certificate);
 /* Is it the reason that a certificate has no current CRL? */

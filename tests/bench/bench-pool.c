@@ -4,7 +4,7 @@
  *     bench-pool steps FILE ROUNDS         microseconds of each step of an import, and of OpenSSL
  *     bench-pool verify ROOTS CHAIN SECONDS    verifications per second by OpenSSL, in this process
  *     bench-pool import URL | import-data FILE | list FINGERPRINT ROUNDS |
- *         bus-verify CHAIN SECONDS         see the header
+ *         bus-verify known|new CHAIN SECONDS    see the header
  */
 #include "bench-pool.h"
 
@@ -231,13 +231,14 @@ static int verify(const char *roots, const char *chain, double seconds)
 }
 
 /* seconds: of verifications; 0: import it. */
-static int on_bus(const char *path, double seconds)
+static int on_bus(const char *path, double seconds, bool known)
 {
     _cleanup_free_ void *data = NULL;
     size_t size;
 
     bench_check(read_file_at(AT_FDCWD, path, BUNDLE_SIZE_MAX, &data, &size), path);
-    return seconds > 0 ? bench_bus_verify(data, size, seconds) : bench_import_data(data, size);
+    return seconds > 0 ? bench_bus_verify(data, size, seconds, known)
+                       : bench_import_data(data, size);
 }
 
 static unsigned number(const char *text)
@@ -259,10 +260,10 @@ int main(int argc, char *argv[])
         return bench_import(argv[2]);
     if (argc == 4 && streq(word, "list"))
         return bench_list(argv[2], number(argv[3]));
-    if (argc == 4 && streq(word, "bus-verify"))
-        return on_bus(argv[2], strtod(argv[3], NULL));
+    if (argc == 5 && streq(word, "bus-verify"))
+        return on_bus(argv[3], strtod(argv[4], NULL), streq(argv[2], "known"));
     if (argc == 3 && streq(word, "import-data"))
-        return on_bus(argv[2], 0);
+        return on_bus(argv[2], 0, false);
     (void)fputs("See the head of bench-pool.c.\n", stderr);
     return EXIT_FAILURE;
 }

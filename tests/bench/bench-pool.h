@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Microseconds. */
@@ -13,4 +14,4 @@ void bench_check(int r, const char *what);
 int bench_import(const char *url);
 int bench_import_data(const void *data, size_t size);
 int bench_list(const char *fingerprint, unsigned rounds);
-int bench_bus_verify(const void *data, size_t size, double seconds);
+int bench_bus_verify(const void *data, size_t size, double seconds, bool known);

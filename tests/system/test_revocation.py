@@ -120,6 +120,48 @@ def test_verify_fetches(world):
     assert "CRL Entry\n=====\nIssuer : CN=Sub\nLast Update : [UTC] " in shown and f"CRL Distribution Point :\n    {world.url}/sub.crl" in shown
 
 
+def test_verdicts_are_kept(world):
+    """As long as nothing that they come from is another; and nobody is asked whom trustpoints trust, as long as they are the same."""
+    def known():
+        return world.machine.journal("poold").count("The verdict is known already")
+
+    def verify(certificate, words=""):
+        """Whether it is good, and whether that was known."""
+        before = known()
+        status, said = world.verify(certificate, world.sub_cert, words=words)
+        return status == 0, known() > before, said
+
+    world.machine.run(["systemctl", "service-log-level", "chancery-poold.service", "debug"])
+    another = world.issue(world.points("sub.crl"))
+    assert verify(another)[:2] == (True, False)
+    assert verify(another)[:2] == (True, True)
+    assert verify(another, "purpose tls-client")[:2] == (True, False)
+    assert verify(world.bad)[:2] == verify(world.bad)[:2] == (False, False)
+    # Another list, another trustpoint, another pool: it is looked at again.
+    world.publish("root.crl", world.root.revoke(world.sub_cert, number=2))
+    assert world.run(f"crypto ca crl request {world.url}/root.crl")[0] == 0
+    good, was_known, said = verify(another)
+    assert not good and not was_known and "certificate revoked" in said
+    world.publish("root.crl", world.root.revoke(number=3))
+    assert world.run(f"crypto ca crl request {world.url}/root.crl")[0] == 0
+    assert verify(another)[:2] == (True, False) and verify(another)[:2] == (True, True)
+    for line in ("crypto ca trustpoint Trustpool", "no crypto ca trustpoint Trustpool", "crypto ca trustpool policy", "no crypto ca trustpool policy"):
+        world.configure(*([line, "crl optional"] if line[:2] != "no" else [line]))
+        assert verify(another)[:2] == (True, False) and verify(another)[:2] == (True, True), line
+    # enrolld, which says nothing now, has said it all.
+    world.machine.run(["systemctl", "service-watchdogs", "no"])
+    world.machine.run(["systemctl", "kill", "--kill-whom=main", "--signal=STOP", "chancery-enrolld.service"])
+    try:
+        assert verify(world.good, "purpose tls-server")[:2] == (True, False)
+    finally:
+        world.machine.run(["systemctl", "kill", "--kill-whom=main", "--signal=CONT", "chancery-enrolld.service"])
+        world.machine.run(["systemctl", "service-watchdogs", "yes"])
+    assert world.run("crypto ca trustpool import url clean")[0] == 0
+    assert verify(another)[:2] == (False, False)
+    assert world.run(f"crypto ca trustpool import url {world.url}/pool.pem")[0] == 0
+    world.machine.run(["systemctl", "service-log-level", "chancery-poold.service", "info"])
+
+
 def test_optional(world):
     world.clear()
     leaf = world.issue(world.points("missing.crl"))

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <ctype.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <time.h>
@@ -251,15 +252,72 @@ static void test_search(void **state)
     assert_found(pool, &(PoolFilter){.fingerprint = "no hex"}, 0);
     assert_found(pool, &(PoolFilter){.fingerprint = fingerprint}, 1);
     assert_found(pool, &(PoolFilter){.fingerprint = fingerprint, .subject = "alpha"}, 0);
+    assert_found(pool, &(PoolFilter){.fingerprint = fingerprint, .subject = "beta"}, 1);
+    assert_found(pool, &(PoolFilter){.fingerprint = ""}, 3);
+    assert_found(pool, &(PoolFilter){.subject = ""}, 3);
+    assert_found(pool, &(PoolFilter){.subject = "root\n"}, 0);
+}
+
+/* How many a look at each of them finds. */
+static size_t count(const AuthorityList *list, const char *prefix, const char *part)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < list->n; i++) {
+        const CertificateSummary *s = &list->items[i]->summary;
+        size_t length = prefix ? strlen(prefix) : 0;
+
+        n += (!prefix || strncasecmp(s->sha256_fingerprint, prefix, length) == 0 ||
+              strncasecmp(s->sha1_fingerprint, prefix, length) == 0) &&
+             (!part || strcasestr(s->subject, part));
+    }
+    return n;
+}
+
+/* The beginnings of fingerprints of every length, and parts of subjects, of many. */
+static void test_search_among_many(void **state)
+{
+    _cleanup_(authority_list_freep) AuthorityList *built_in = authority_list_new(), *list = NULL;
+    static char names[200][32];
+    CertificateRecipe recipes[200] = {{0}};
+    _cleanup_(pool_freep) Pool *pool = NULL;
+
+    for (size_t i = 0; i < ELEMENTSOF(recipes); i++) {
+        (void)snprintf(names[i], sizeof names[i], "Root %zu", i);
+        recipes[i].name = names[i];
+    }
+    list = make_list(recipes, ELEMENTSOF(recipes));
+    assert_int_equal(pool_new(built_in, make_list(NULL, 0), false, &pool), 0);
+    pool = pool_free(pool);
+    assert_int_equal(pool_new(list, make_list(NULL, 0), false, &pool), 0);
+    for (size_t i = 0; i < list->n; i += 7)
+        for (size_t length = 1; length <= 64; length += length < 6 ? 1 : 17) {
+            char prefix[65];
+
+            (void)snprintf(prefix, sizeof prefix, "%.*s", (int)length,
+                           i % 2 ? list->items[i]->summary.sha256_fingerprint
+                                 : list->items[i]->summary.sha1_fingerprint);
+            for (char *p = prefix; i % 3 && *p; p++)
+                *p = (char)tolower((unsigned char)*p);
+            assert_found(pool, &(PoolFilter){.fingerprint = prefix}, count(list, prefix, NULL));
+        }
+    for (size_t i = 0; i < list->n; i += 11)
+        assert_found(pool, &(PoolFilter){.subject = names[i]}, count(list, NULL, names[i]));
+    assert_found(pool, &(PoolFilter){.subject = "ROOT 1"}, 111);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_empty),  cmocka_unit_test(test_same_subject),
-        cmocka_unit_test(test_bundle), cmocka_unit_test(test_join),
-        cmocka_unit_test(test_known),  cmocka_unit_test(test_many),
-        cmocka_unit_test(test_weak),   cmocka_unit_test(test_search),
+        cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_same_subject),
+        cmocka_unit_test(test_bundle),
+        cmocka_unit_test(test_join),
+        cmocka_unit_test(test_known),
+        cmocka_unit_test(test_many),
+        cmocka_unit_test(test_weak),
+        cmocka_unit_test(test_search),
+        cmocka_unit_test(test_search_among_many),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
