@@ -52,9 +52,12 @@ struct TransferManager {
 
 static TransferManager *the_manager; /* one daemon, one bus */
 
+/* Nobody is left waiting for an answer. */
 static void end_call(sd_bus_message **call, sd_event_source **source)
 {
     *source = sd_event_source_disable_unref(*source);
+    if (*call)
+        (void)sd_bus_reply_method_errorf(*call, ERROR_CANCELLED, "The transfer was closed");
     *call = sd_bus_message_unref(*call);
 }
 
@@ -160,11 +163,12 @@ static int transfer_new(TransferManager *manager, sd_bus_message *m, Transfer **
     return 0;
 }
 
+#define LIMIT_TEXT "Too much is being transferred already; try again later"
+
 static int say_limit(int r, sd_bus_error *reterr_error)
 {
     if (r == -EDQUOT)
-        return sd_bus_error_setf(reterr_error, ERROR_LIMIT_EXCEEDED,
-                                 "Too much is being transferred already; try again later");
+        return sd_bus_error_setf(reterr_error, ERROR_LIMIT_EXCEEDED, LIMIT_TEXT);
     if (r == -EMSGSIZE)
         return sd_bus_error_setf(reterr_error, ERROR_TOO_LARGE,
                                  "The content of a transfer is at most %" PRIu64 " MiB",
@@ -277,6 +281,8 @@ int bus_reply_descriptor(sd_bus_message *m, int fd)
 
     if (r >= 0)
         r = bus_append_descriptor(reply, m, fd);
+    if (r == -EDQUOT)
+        return sd_bus_reply_method_errorf(m, ERROR_LIMIT_EXCEEDED, LIMIT_TEXT);
     if (r >= 0)
         r = sd_bus_send(NULL, reply, NULL);
     return r < 0 ? r : 1;
