@@ -38,12 +38,18 @@ static int run_connect_tpm(void *userdata)
     return quote_connect();
 }
 
+static int run_connect_probe(void *userdata, ProbeKind kind)
+{
+    return probe_connect(kind);
+}
+
 static int run_collect(Job *job, void *data)
 {
     CollectWork *work = data;
     _cleanup_(relay_freep) Relay *relay = NULL;
     CollectRun run = {.job = job};
-    CollectHost host = {run_is_cancelled, run_stalled_usec, run_connect_tpm, &run};
+    CollectHost host = {run_is_cancelled, run_stalled_usec, run_connect_tpm, run_connect_probe,
+                        &run};
     DossierRequest request = {
         .selectors = work->selectors,
         .nonce = work->nonce,
