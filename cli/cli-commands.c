@@ -47,7 +47,7 @@
 static const char dossier[] = "show platform security integrity dossier [include {<selector:"
                               "packages|reboot-history|rollback-history|"
                               "system-integrity-snapshot|system-inventory|filesystem-inventory>}] "
-                              "[{nonce <nonce:word(1-130)>|"
+                              "[{location <location:word(1-32)>|nonce <nonce:word(1-130)>|"
                               "filesystem-inventory-options <files:quoted(1-2048)>}]";
 #define MONTHS                                                                                     \
     "january|february|march|april|may|june|july|august|september|october|november|december"
@@ -300,7 +300,8 @@ const GrammarCommand cli_commands[] = {
     {dossier,
      HELP(SHOW, "The platform", "Security of the platform", "Integrity of the platform",
           "Collect evidence as JSON", "Only these parts (all but filesystem-inventory)",
-          selectors_help, "Repeat a nonce in the dossier",
+          selectors_help, "Of another node, or of all", "Name of a node, or all",
+          "Repeat a nonce in the dossier",
           "Decimal digits, or 0x and hexadecimal digits", "Which blocks of the inventory",
           "JSON: {\"0/RP0/CPU0\": {\"block_start\": 0, \"count\": 1}}"),
      0, ACTION(cli_show_dossier, BOTH)},

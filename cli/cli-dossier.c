@@ -17,7 +17,8 @@ static int append_selectors(sd_bus_message *call, const GrammarMatch *m)
 
 static int start_collect(Cli *cli, const GrammarMatch *m, CliPipe *output, CliJob **ret)
 {
-    const char *nonce = grammar_argument(m, "nonce"), *files = grammar_argument(m, "files");
+    const char *nonce = grammar_argument(m, "nonce"), *files = grammar_argument(m, "files"),
+               *location = grammar_argument(m, "location");
     _cleanup_message_ sd_bus_message *call = NULL;
     int r = cli_new_call(cli, DOSSIER_NAME, DOSSIER_PATH, cli_documents(cli, DOSSIER_NAME),
                          "Collect", &call);
@@ -29,6 +30,8 @@ static int start_collect(Cli *cli, const GrammarMatch *m, CliPipe *output, CliJo
         r = sd_bus_message_open_container(call, 'a', "{sv}");
     if (r >= 0 && nonce)
         r = sd_bus_message_append(call, "{sv}", "nonce", "s", nonce);
+    if (r >= 0 && location)
+        r = sd_bus_message_append(call, "{sv}", "location", "s", location);
     if (r >= 0 && files)
         r = sd_bus_message_append(call, "{sv}", "filesystem-inventory-options", "s", files);
     if (r >= 0)

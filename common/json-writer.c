@@ -252,6 +252,12 @@ void json_write_object(JsonWriter *w, const char *name, json_object *value)
                                                       JSON_C_TO_STRING_NOSLASHESCAPE));
 }
 
+void json_write_token(JsonWriter *w, const char *name, const char *text, size_t size)
+{
+    member(w, name);
+    put(w, text, size);
+}
+
 static bool is_plain_text(const uint8_t *p, size_t size)
 {
     for (size_t i = 0; i < size; i++)

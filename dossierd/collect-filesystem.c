@@ -233,7 +233,7 @@ void collect_filesystem(Collect *c)
     json_begin_array(c->writer, "nodes");
     if (numbers.n > 0) {
         json_begin_object(c->writer, NULL);
-        json_write_string(c->writer, "node-location", FILES_NODE);
+        json_write_string(c->writer, "node-location", NODE_SELF);
         json_write_uint64(c->writer, "first-block", numbers.numbers[0]);
         json_write_uint64(c->writer, "last-block", numbers.numbers[numbers.n - 1]);
         json_begin_array(c->writer, "snapshots");

@@ -4,6 +4,7 @@
 #include "errors.h"
 #include "jobs.h"
 #include "log.h"
+#include "node-client.h"
 #include "quote-client.h"
 #include "stream.h"
 
@@ -38,9 +39,9 @@ static int run_connect_tpm(void *userdata)
     return quote_connect();
 }
 
-static int run_connect_probe(void *userdata, ProbeKind kind)
+static int run_connect_node(void *userdata, bool is_container)
 {
-    return probe_connect(kind);
+    return node_connect(is_container);
 }
 
 static int run_collect(Job *job, void *data)
@@ -48,14 +49,16 @@ static int run_collect(Job *job, void *data)
     CollectWork *work = data;
     _cleanup_(relay_freep) Relay *relay = NULL;
     CollectRun run = {.job = job};
-    CollectHost host = {run_is_cancelled, run_stalled_usec, run_connect_tpm, run_connect_probe,
+    CollectHost host = {run_is_cancelled, run_stalled_usec, run_connect_tpm, run_connect_node,
                         &run};
     DossierRequest request = {
-        .selectors = work->selectors,
+        .selectors = work->nodes.here,
         .nonce = work->nonce,
         .root_fd = work->manager->root_fd,
         .snapshots_fd = snapshots_fd(work->manager->snapshots),
-        .files = &work->files,
+        .files = &work->nodes.files,
+        .nodes = work->nodes.others,
+        .n_nodes = work->nodes.n_others,
         .host = &host,
         .progress = run_progress,
     };
@@ -101,7 +104,7 @@ CollectWork *collect_work_new(void)
 
     if (work) {
         work->output = -EBADF;
-        work->files.count = UINT64_MAX;
+        work->nodes.files.count = UINT64_MAX;
     }
     return work;
 }
@@ -113,6 +116,7 @@ void collect_work_free(void *data)
     if (!work)
         return;
     closep(&work->output);
+    node_choice_done(&work->nodes);
     free(work->nonce);
     free(work);
 }

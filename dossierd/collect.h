@@ -7,7 +7,6 @@
 #pragma once
 
 #include "json-util.h"
-#include "probe-client.h"
 
 typedef enum ResultCode {
     RESULT_SUCCESS,
@@ -28,8 +27,8 @@ typedef struct CollectHost {
     uint64_t (*stalled_usec)(void *userdata);
     /* A stream to who asks the TPM (quote-client.h). */
     int (*connect_tpm)(void *userdata);
-    /* To who looks at what only a privilege shows. */
-    int (*connect_probe)(void *userdata, ProbeKind kind);
+    /* A stream to who asks another node (node-client.h). */
+    int (*connect_node)(void *userdata, bool is_container);
     void *userdata;
 } CollectHost;
 

@@ -73,23 +73,6 @@ static int check_nonce_length(const Manager *manager, const char *nonce, sd_bus_
                              minimum, 2 * minimum, (minimum * 100000 + 41523) / 41524);
 }
 
-/* Options for a selector that is not wanted are a mistake. */
-static int read_files_options(const char *text, uint32_t set, FilesOptions *ret,
-                              sd_bus_error *reterr_error)
-{
-    char reason[FILES_REASON_SIZE];
-
-    if (!text)
-        return 0;
-    if (!(set & selector_bit(FILESYSTEM_SELECTOR)))
-        return sd_bus_error_setf(
-            reterr_error, ERROR_INVALID_ARGUMENT,
-            "filesystem-inventory-options need the selector " FILESYSTEM_SELECTOR);
-    if (files_options_parse(text, ret, reason) < 0)
-        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT, "%s", reason);
-    return 0;
-}
-
 static int read_descriptor(sd_bus_message *m, int access_mode, const char *what, int *ret,
                            sd_bus_error *reterr_error)
 {
@@ -148,8 +131,10 @@ static int authorize_collect(sd_bus_message *m, uint32_t set, const char *nonce,
 int dossier1_method_collect(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
 {
     _cleanup_(collect_work_freep) CollectWork *data = collect_work_new();
-    const char *nonce = NULL, *files = NULL;
+    const Manager *manager = userdata;
+    const char *nonce = NULL, *files = NULL, *location = NULL;
     const BusOption options[] = {{"nonce", 's', &nonce, NULL},
+                                 {"location", 's', &location, NULL},
                                  {"filesystem-inventory-options", 's', &files, NULL}};
     JobWork work = collect_job;
     uint32_t set;
@@ -163,7 +148,8 @@ int dossier1_method_collect(sd_bus_message *m, void *userdata, sd_bus_error *ret
     if (r >= 0)
         r = check_nonce(nonce, reterr_error);
     if (r >= 0)
-        r = read_files_options(files, set, &data->files, reterr_error);
+        r = node_choice_make(manager->nodes, set, location, nonce, files, &data->nodes,
+                             reterr_error);
     if (r < 0)
         return r;
     r = authorize_collect(m, set, nonce, reterr_error);
@@ -173,7 +159,6 @@ int dossier1_method_collect(sd_bus_message *m, void *userdata, sd_bus_error *ret
     if (r < 0)
         return r;
     data->manager = userdata;
-    data->selectors = set;
     data->nonce = nonce ? strdup(nonce) : NULL;
     if (nonce && !data->nonce)
         return -ENOMEM;
@@ -342,6 +327,7 @@ void manager_stop(void *userdata)
     snapshots_free(manager->snapshots);
     closep(&manager->root_fd);
     closep(&manager->state_fd);
+    json_object_put(manager->nodes);
     OSSL_LIB_CTX_free(manager->context);
     quota_done(&manager->quota);
     provenance_done(&manager->provenance);

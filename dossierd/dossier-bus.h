@@ -19,6 +19,7 @@ typedef struct Manager {
     NonceLog nonces;        /* that envelopes were signed for */
     Snapshots *snapshots;   /* of the filesystem */
     unsigned nonce_minimum; /* bytes; of the main loop only */
+    json_object *nodes;     /* the table of the configuration; likewise */
 } Manager;
 
 /* envelope-config.c */

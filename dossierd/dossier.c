@@ -97,6 +97,12 @@ int dossier_write(const DossierRequest *request, int fd)
             request->progress(request->host->userdata, done++ * 100 / total, selectors[i].name);
         write_selector(request, &selectors[i], w);
     }
+    if (request->n_nodes > 0) {
+        int r = dossier_write_nodes(w, request);
+
+        if (r < 0)
+            return r;
+    }
     if (is_cancelled(request))
         return -ECANCELED;
     if (request->nonce)

@@ -31,6 +31,8 @@ typedef struct DossierRequest {
     int root_fd;
     int snapshots_fd;                 /* -1 for none */
     const struct FilesOptions *files; /* NULL for none */
+    const struct NodeRequest *nodes;  /* others that are asked */
+    size_t n_nodes;
     const CollectHost *host;
     /* Told before each selector; may be NULL. */
     void (*progress)(void *userdata, unsigned percent, const char *selector);
@@ -39,6 +41,9 @@ typedef struct DossierRequest {
 /* Writes the whole document to fd. Returns 0, -ECANCELED, or the error of writing; what a collector
  * could not read is no error but is said in the document. */
 int dossier_write(const DossierRequest *request, int fd);
+
+/* collect-nodes.c: the member "nodes". */
+int dossier_write_nodes(JsonWriter *w, const DossierRequest *request);
 
 /* dossier-platform.c: the parts that are in every dossier. */
 void dossier_write_platform(JsonWriter *w, int root_fd);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The configuration section "dossier", all of it optional: {"nonce-minimum-length": bytes,
- * "filesystem-inventory": see snapshot-config.h}. */
+ * "filesystem-inventory": see snapshot-config.h, "node": see node-table.h}. */
 #include "dossier-bus.h"
 #include "json-util.h"
 #include "names.h"
+#include "node-table.h"
 #include "nonce.h"
 #include "snapshots.h"
 
@@ -19,7 +20,8 @@ static int problem(ConfigProblems *problems, const char *line, const char *reaso
 
 static int read_section(json_object *section, unsigned *ret_minimum, ConfigProblems *problems)
 {
-    static const char *const members[] = {"nonce-minimum-length", "filesystem-inventory", NULL};
+    static const char *const members[] = {"nonce-minimum-length", "filesystem-inventory", "node",
+                                          NULL};
     uint64_t minimum = 0;
     int r;
 
@@ -34,11 +36,11 @@ static int read_section(json_object *section, unsigned *ret_minimum, ConfigProbl
     return 0;
 }
 
-static json_object *inventory_of(json_object *section)
+static json_object *part_of(json_object *section, const char *name)
 {
     json_object *o;
 
-    return json_get_object(section, "filesystem-inventory", &o) < 0 ? NULL : o;
+    return json_get_object(section, name, &o) < 0 ? NULL : o;
 }
 
 static int check(void *userdata, json_object *section, ConfigProblems *problems)
@@ -47,7 +49,9 @@ static int check(void *userdata, json_object *section, ConfigProblems *problems)
     int r;
 
     r = read_section(section, &minimum, problems);
-    return r < 0 ? r : snapshots_check(inventory_of(section), problems);
+    if (r >= 0)
+        r = node_table_check(part_of(section, "node"), problems);
+    return r < 0 ? r : snapshots_check(part_of(section, "filesystem-inventory"), problems);
 }
 
 static int apply(void *userdata, uint64_t commit, json_object *section)
@@ -55,7 +59,10 @@ static int apply(void *userdata, uint64_t commit, json_object *section)
     Manager *manager = userdata;
     int r = read_section(section, &manager->nonce_minimum, NULL);
 
-    return r < 0 ? r : snapshots_apply(manager->snapshots, inventory_of(section));
+    json_object_put(manager->nodes);
+    manager->nodes = json_object_get(part_of(section, "node"));
+    return r < 0 ? r
+                 : snapshots_apply(manager->snapshots, part_of(section, "filesystem-inventory"));
 }
 
 const ConfigSection dossier_config_sections[] = {{SECTION_DOSSIER, check, apply},

@@ -6,6 +6,7 @@
 #include "json-util.h"
 
 #define TEXT_MAX 4096U
+#define PATH_SIZE 128U
 
 static _printf_(3, 4) int refuse(char reason[static FILES_REASON_SIZE], const char *path,
                                  const char *format, ...)
@@ -21,16 +22,22 @@ static _printf_(3, 4) int refuse(char reason[static FILES_REASON_SIZE], const ch
     return -EINVAL;
 }
 
-static int read_number(json_object *o, const char *name, uint64_t min, uint64_t *ret,
-                       char reason[static FILES_REASON_SIZE])
+static const char *member_path(char path[static PATH_SIZE], const char *node, const char *name)
 {
-    char path[64];
+    (void)snprintf(path, PATH_SIZE, "$[\"%.32s\"]%s%.64s", node, name ? "." : "", name ? name : "");
+    return path;
+}
+
+static int read_number(json_object *o, const char *node, const char *name, uint64_t min,
+                       uint64_t *ret, char reason[static FILES_REASON_SIZE])
+{
+    char path[PATH_SIZE];
     uint64_t value;
     int r = json_get_uint64(o, name, &value);
 
-    (void)snprintf(path, sizeof path, "$[\"" FILES_NODE "\"].%s", name);
     if (r == -ENOENT)
         return 0;
+    (void)member_path(path, node, name);
     if (r < 0)
         return refuse(reason, path, "it has to be a number, not negative");
     if (value < min)
@@ -39,33 +46,41 @@ static int read_number(json_object *o, const char *name, uint64_t min, uint64_t 
     return 0;
 }
 
-static int read_node(json_object *o, FilesOptions *ret, char reason[static FILES_REASON_SIZE])
+static int read_node(json_object *o, const char *node, FilesOptions *ret,
+                     char reason[static FILES_REASON_SIZE])
 {
+    char path[PATH_SIZE];
     int r;
 
     if (!json_object_is_type(o, json_type_object))
-        return refuse(reason, "$[\"" FILES_NODE "\"]", "it has to be an object");
+        return refuse(reason, member_path(path, node, NULL), "it has to be an object");
     json_object_object_foreach(o, name, value)
     {
         (void)value;
-        if (!streq(name, "block_start") && !streq(name, "count")) {
-            char path[128];
-
-            (void)snprintf(path, sizeof path, "$[\"" FILES_NODE "\"].%.64s", name);
-            return refuse(reason, path, "there are block_start and count");
-        }
+        if (!streq(name, "block_start") && !streq(name, "count"))
+            return refuse(reason, member_path(path, node, name), "there are block_start and count");
     }
-    r = read_number(o, "block_start", 0, &ret->block_start, reason);
-    return r < 0 ? r : read_number(o, "count", 1, &ret->count, reason);
+    *ret = (FilesOptions){.count = UINT64_MAX};
+    r = read_number(o, node, "block_start", 0, &ret->block_start, reason);
+    return r < 0 ? r : read_number(o, node, "count", 1, &ret->count, reason);
 }
 
-int files_options_parse(const char *text, FilesOptions *ret, char reason[static FILES_REASON_SIZE])
+const FilesOptions *files_choice_find(const FilesChoice *c, const char *node)
 {
-    FilesOptions options = {.count = UINT64_MAX};
+    for (size_t i = 0; i < c->n; i++)
+        if (streq(c->nodes[i].name, node))
+            return &c->nodes[i].options;
+    return NULL;
+}
+
+int files_options_parse(const char *text, bool (*is_node)(const void *userdata, const char *name),
+                        const void *userdata, FilesChoice *ret,
+                        char reason[static FILES_REASON_SIZE])
+{
     _cleanup_json_ json_object *o = NULL;
-    json_object *node;
+    FilesChoice choice = {.n = 0};
     size_t size = strlen(text);
-    int r;
+    char path[PATH_SIZE];
 
     if (size > TEXT_MAX || json_parse(text, size, &o) < 0)
         return refuse(reason, "$", "this is no JSON");
@@ -73,18 +88,18 @@ int files_options_parse(const char *text, FilesOptions *ret, char reason[static 
         return refuse(reason, "$", "it has to be an object with a member for each node");
     json_object_object_foreach(o, name, value)
     {
-        (void)value;
-        if (!streq(name, FILES_NODE)) {
-            char path[128];
+        int r;
 
-            (void)snprintf(path, sizeof path, "$[\"%.64s\"]", name);
-            return refuse(reason, path, "there is no such node; this one is " FILES_NODE);
-        }
+        if (!node_name_is_valid(name) || choice.n == NODES_MAX + 1 || !is_node(userdata, name))
+            return refuse(reason, member_path(path, name, NULL),
+                          "there is no such node; this one is " NODE_SELF);
+        (void)snprintf(choice.nodes[choice.n].name, NODE_NAME_SIZE, "%s", name);
+        r = read_node(value, name, &choice.nodes[choice.n++].options, reason);
+        if (r < 0)
+            return r;
     }
-    if (!json_object_object_get_ex(o, FILES_NODE, &node))
-        return refuse(reason, "$", "no node is named; this one is " FILES_NODE);
-    r = read_node(node, &options, reason);
-    if (r >= 0)
-        *ret = options;
-    return r;
+    if (choice.n == 0)
+        return refuse(reason, "$", "no node is named; this one is " NODE_SELF);
+    *ret = choice;
+    return 0;
 }

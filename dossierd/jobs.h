@@ -3,15 +3,14 @@
 #pragma once
 
 #include "dossier-bus.h"
-#include "files-options.h"
 #include "job.h"
 #include "log-read.h"
+#include "node-choice.h"
 
 typedef struct CollectWork {
     Manager *manager;
-    uint32_t selectors;
+    NodeChoice nodes;
     char *nonce;
-    FilesOptions files;
     int output;
     uint64_t bytes;
 } CollectWork;

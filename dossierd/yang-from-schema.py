@@ -73,6 +73,9 @@ class Module:
         if schema is True or "oneOf" in schema and "type" not in schema:
             self.put(depth, f"anyxml {name};")
             return
+        if schema.get("type") == "object" and "properties" not in schema:
+            self.put(depth, f"anydata {name};")
+            return
         items = self.resolve(schema["items"]) if schema.get("type") == "array" else None
         if schema.get("type") == "object" or items is not None and items.get("type") == "object":
             self.put(depth, f"{'container' if items is None else 'list'} {name} {{")

@@ -340,6 +340,30 @@ const ConfigRow config_rows[] = {
          CONFIG_CONSTANT),
      .constant = "none"},
 
+    {TOP_ROW("dossier node", "<name:word(1-32)>",
+             HELP("Integrity dossiers", "Another node, whose dossier can be had from here",
+                  "Name of the node: 0/RP1/CPU0"),
+             "dossier", SECTION_DOSSIER, "node", CONFIG_ENTER),
+     .enters = CONFIG_MODE_NODE},
+    {ROW(NODE, "host", "<value:word(1-253)>",
+         HELP("Where it is reached over ssh", "Name or address of the host"), "dossier", "host",
+         CONFIG_STRING)},
+    {ROW(NODE, "port", "<value:number(1-65535)>",
+         HELP("TCP port of its ssh server", "Number (22)"), "dossier", "port", CONFIG_NUMBER)},
+    {ROW(NODE, "user", "<value:label>",
+         HELP("Whom ssh logs in there", "Name of the user, whose tasks there count"), "dossier",
+         "user", CONFIG_STRING)},
+    {ROW(NODE, "host-key", "<value:line(1-800)>",
+         HELP("What the ssh server there proves itself with",
+              "Its public key: a line as in /etc/ssh/ssh_host_ed25519_key.pub there"),
+         "dossier", "host-key", CONFIG_ITEM)},
+    {ROW(NODE, "container", "<value:hostname>",
+         HELP("A container of this machine, in the place of a host", "Name of the container"),
+         "dossier", "container", CONFIG_STRING)},
+    {ROW(NODE, "timeout", "<value:number(1-3600)>",
+         HELP("How long its dossier may take", "Seconds (600)"), "dossier", "timeout",
+         CONFIG_NUMBER)},
+
     {TOP_ROW("snmp-server community", "<value:label> RO",
              HELP("SNMP agent", "Community that may ask the agent", "The community", "Read only"),
              "snmp", SECTION_SERVICES, "snmp/community", CONFIG_ITEM),
@@ -399,6 +423,7 @@ const char *config_mode_name(ConfigMode mode)
         [CONFIG_MODE_LINE] = "config-line",
         [CONFIG_MODE_NETCONF] = "config-ncy-agent",
         [CONFIG_MODE_INVENTORY] = "config-filesystem-inventory",
+        [CONFIG_MODE_NODE] = "config-dossier-node",
     };
 
     return names[mode];

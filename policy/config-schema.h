@@ -22,6 +22,7 @@ typedef enum ConfigMode {
     CONFIG_MODE_LINE,
     CONFIG_MODE_NETCONF,
     CONFIG_MODE_INVENTORY,
+    CONFIG_MODE_NODE,
     _CONFIG_MODE_MAX,
 } ConfigMode;
 

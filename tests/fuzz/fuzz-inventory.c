@@ -6,6 +6,11 @@
 #include "files-options.h"
 #include "scan.h"
 
+static bool is_node(const void *userdata, const char *name)
+{
+    return true;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void try_record(const uint8_t *data, size_t size)
@@ -30,7 +35,7 @@ static void try_mounts(const uint8_t *data, size_t size)
     _cleanup_fclose_ FILE *f = size > 0 ? fmemopen((void *)(uintptr_t)data, size, "r") : NULL;
     _cleanup_(mounts_freep) Mounts *mounts = NULL;
 
-    if (f && mounts_new(f, false, &mounts) >= 0)
+    if (f && mounts_new(f, &mounts) >= 0)
         (void)mounts_enter(mounts, 1);
 }
 
@@ -39,11 +44,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     _cleanup_free_ char *text = strndup((const char *)data, size);
     char reason[FILES_REASON_SIZE] = "";
     ScanRequest request = {0};
-    FilesOptions options;
+    FilesChoice options;
 
     try_record(data, size);
     try_mounts(data, size);
-    if (text && files_options_parse(text, &options, reason) < 0 && reason[0] == 0)
+    if (text && files_options_parse(text, is_node, NULL, &options, reason) < 0 && reason[0] == 0)
         abort();
     (void)scan_request_parse((const char *)data, size, &request);
     scan_request_done(&request);

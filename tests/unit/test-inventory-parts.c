@@ -85,7 +85,7 @@ static void test_mounts(void **state)
     _cleanup_fclose_ FILE *f = fmemopen(text, STRLEN(text), "r");
     _cleanup_(mounts_freep) Mounts *m = NULL;
 
-    assert_return_code(mounts_new(f, false, &m), 0);
+    assert_return_code(mounts_new(f, &m), 0);
     for (size_t i = 1; i < ELEMENTSOF(wanted); i++)
         if (mounts_enter(m, i) != wanted[i])
             fail_msg("mount %zu", i);
@@ -93,23 +93,54 @@ static void test_mounts(void **state)
     assert_false(mounts_enter(NULL, 1));
 }
 
+static bool is_node(const void *userdata, const char *name)
+{
+    return streq(name, NODE_SELF) || streq(name, "0/RP1/CPU0");
+}
+
+static int parse_options(const char *text, FilesChoice *ret, char reason[static FILES_REASON_SIZE])
+{
+    return files_options_parse(text, is_node, NULL, ret, reason);
+}
+
 static void test_options(void **state)
 {
+    static const struct {
+        const char *text, *path;
+    } wrong[] = {
+        {"", "$: this is no JSON"},
+        {"{\"0/RP0/CPU0\": {}", "$: this is no JSON"},
+        {"[]", "$: it has to be an object"},
+        {"{}", "$: no node is named"},
+        {"{\"0/RP2/CPU0\": {}}", "$[\"0/RP2/CPU0\"]: there is no such node"},
+        {"{\"0/RP0/CPU0\": 1}", "$[\"0/RP0/CPU0\"]: it has to be an object"},
+        {"{\"0/RP0/CPU0\": {\"block\": 1}}", "$[\"0/RP0/CPU0\"].block: there are"},
+        {"{\"0/RP0/CPU0\": {\"block_start\": 1.5}}", "$[\"0/RP0/CPU0\"].block_start: "},
+        {"{\"0/RP0/CPU0\": {\"block_start\": -1}}", "$[\"0/RP0/CPU0\"].block_start: "},
+        {"{\"0/RP0/CPU0\": {}, \"0/RP1/CPU0\": {\"count\": 0}}",
+         "$[\"0/RP1/CPU0\"].count: it has to be at least 1"},
+    };
     char reason[FILES_REASON_SIZE];
-    FilesOptions o = {0};
+    FilesChoice c = {.n = 7};
 
-    assert_int_equal(files_options_parse("{\"0/RP0/CPU0\": {\"block_start\": 1.5}}", &o, reason),
-                     -EINVAL);
-    assert_non_null(strstr(reason, "$[\"0/RP0/CPU0\"].block_start: "));
-    assert_int_equal(files_options_parse("{\"0/RP0/CPU0\": {}", &o, reason), -EINVAL);
-    assert_int_equal(o.count, 0);
-    assert_return_code(files_options_parse("{\"0/RP0/CPU0\": {}}", &o, reason), 0);
-    assert_int_equal(o.block_start, 0);
-    assert_int_equal(o.count, UINT64_MAX);
+    for (size_t i = 0; i < ELEMENTSOF(wrong); i++) {
+        assert_int_equal(parse_options(wrong[i].text, &c, reason), -EINVAL);
+        if (!strstr(reason, wrong[i].path))
+            fail_msg("%s: %s", wrong[i].text, reason);
+    }
+    assert_int_equal(c.n, 7);
+    assert_return_code(parse_options("{\"0/RP0/CPU0\": {}}", &c, reason), 0);
+    assert_int_equal(c.n, 1);
+    assert_int_equal(c.nodes[0].options.block_start, 0);
+    assert_int_equal(c.nodes[0].options.count, UINT64_MAX);
+    assert_null(files_choice_find(&c, "0/RP1/CPU0"));
     assert_return_code(
-        files_options_parse("{\"0/RP0/CPU0\": {\"block_start\": 5, \"count\": 2}}", &o, reason), 0);
-    assert_int_equal(o.block_start, 5);
-    assert_int_equal(o.count, 2);
+        parse_options("{\"0/RP1/CPU0\": {\"block_start\": 5, \"count\": 2}, \"0/RP0/CPU0\": {}}",
+                      &c, reason),
+        0);
+    assert_int_equal(files_choice_find(&c, "0/RP1/CPU0")->block_start, 5);
+    assert_int_equal(files_choice_find(&c, "0/RP1/CPU0")->count, 2);
+    assert_non_null(files_choice_find(&c, NODE_SELF));
 }
 
 static void test_schedule(void **state)
