@@ -5,6 +5,7 @@
 #include "sandbox.h"
 
 #include <fcntl.h>
+#include <linux/bpf.h>
 #include <linux/landlock.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -190,11 +191,29 @@ static int allow_forms(scmp_filter_ctx filter, const Sandbox *sandbox)
     return r;
 }
 
-static int kill_list(scmp_filter_ctx filter)
+/* The other commands fail, rather than to end the process: libseccomp has one action for a call
+ * that is not what its rules say. */
+static int allow_bpf(scmp_filter_ctx filter)
+{
+    static const enum bpf_cmd commands[] = {BPF_PROG_GET_NEXT_ID, BPF_PROG_GET_FD_BY_ID,
+                                            BPF_LINK_GET_NEXT_ID, BPF_LINK_GET_FD_BY_ID,
+                                            BPF_OBJ_GET_INFO_BY_FD};
+    int r = 0;
+
+    for (size_t i = 0; r >= 0 && i < ELEMENTSOF(commands); i++)
+        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(bpf), 1,
+                             SCMP_A0(SCMP_CMP_EQ, commands[i]));
+    return r;
+}
+
+static int kill_list(scmp_filter_ctx filter, const Sandbox *sandbox)
 {
     for (const int *call = calls_fatal; *call != END; call++) {
-        int r = seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, *call, 0);
+        int r;
 
+        if (*call == SCMP_SYS(bpf) && (sandbox->calls & SANDBOX_CALLS_BPF_TELL))
+            continue;
+        r = seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, *call, 0);
         if (r < 0 && r != -EDOM)
             return r;
     }
@@ -221,8 +240,10 @@ static int build_filter(scmp_filter_ctx filter, const Sandbox *sandbox)
             r = allow_list(filter, sets[i].calls);
     if (r >= 0)
         r = allow_forms(filter, sandbox);
+    if (r >= 0 && (sandbox->calls & SANDBOX_CALLS_BPF_TELL))
+        r = allow_bpf(filter);
     if (r >= 0)
-        r = kill_list(filter);
+        r = kill_list(filter, sandbox);
     return r;
 }
 
@@ -356,7 +377,7 @@ static int enter_landlock(const Sandbox *sandbox)
     _cleanup_close_ int ruleset = -EBADF;
     size_t size = sizeof attributes.handled_access_fs;
 
-    if (abi <= 0)
+    if (abi <= 0 || sandbox->sees_processes)
         return 0;
     attributes.handled_access_fs = handled_fs(abi);
     if (abi >= 4) {

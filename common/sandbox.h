@@ -39,14 +39,16 @@ typedef enum SandboxCalls {
         1 << 4,                        /* socket(AF_UNIX), connect, bind, listen, accept, sendmsg */
     SANDBOX_CALLS_NETWORK = 1 << 5,    /* socket(AF_INET, AF_INET6, AF_NETLINK), connect, ... */
     SANDBOX_CALLS_SOCKETPAIR = 1 << 6, /* socketpair(AF_UNIX) */
+    SANDBOX_CALLS_BPF_TELL = 1 << 7,   /* bpf, to list and describe */
 } SandboxCalls;
 
 typedef struct Sandbox {
     const char *name;
     unsigned calls; /* SandboxCalls */
     const SandboxPath
-        *paths;         /* ends with a NULL path; without Landlock the unit's rules stand alone */
-    unsigned files_max; /* RLIMIT_NOFILE; 0 leaves it */
+        *paths;          /* ends with a NULL path; without Landlock the unit's rules stand alone */
+    unsigned files_max;  /* RLIMIT_NOFILE; 0 leaves it */
+    bool sees_processes; /* no Landlock, under which nobody can look into other processes */
 } Sandbox;
 
 /* Confines the calling process for the rest of its life. To be called before any other thread is

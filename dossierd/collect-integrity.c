@@ -30,6 +30,9 @@ void collect_integrity(Collect *c)
         integrity_module_signatures,
         integrity_verity_roots,
         integrity_cpu_vulnerabilities,
+        integrity_changed_executables,
+        integrity_bpf_programs,
+        integrity_privileged_files,
     };
 
     json_begin_array(c->writer, "facts");

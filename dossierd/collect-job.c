@@ -39,6 +39,11 @@ static int run_connect_tpm(void *userdata)
     return quote_connect();
 }
 
+static int run_connect_probe(void *userdata, ProbeKind kind)
+{
+    return probe_connect(kind);
+}
+
 static int run_connect_node(void *userdata, bool is_container)
 {
     return node_connect(is_container);
@@ -49,8 +54,8 @@ static int run_collect(Job *job, void *data)
     CollectWork *work = data;
     _cleanup_(relay_freep) Relay *relay = NULL;
     CollectRun run = {.job = job};
-    CollectHost host = {run_is_cancelled, run_stalled_usec, run_connect_tpm, run_connect_node,
-                        &run};
+    CollectHost host = {run_is_cancelled,  run_stalled_usec, run_connect_tpm,
+                        run_connect_probe, run_connect_node, &run};
     DossierRequest request = {
         .selectors = work->nodes.here,
         .nonce = work->nonce,

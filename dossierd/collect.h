@@ -7,6 +7,7 @@
 #pragma once
 
 #include "json-util.h"
+#include "probe-client.h"
 
 typedef enum ResultCode {
     RESULT_SUCCESS,
@@ -27,6 +28,8 @@ typedef struct CollectHost {
     uint64_t (*stalled_usec)(void *userdata);
     /* A stream to who asks the TPM (quote-client.h). */
     int (*connect_tpm)(void *userdata);
+    /* To who looks at what only a privilege shows. */
+    int (*connect_probe)(void *userdata, ProbeKind kind);
     /* A stream to who asks another node (node-client.h). */
     int (*connect_node)(void *userdata, bool is_container);
     void *userdata;

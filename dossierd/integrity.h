@@ -13,6 +13,10 @@ void integrity_module_signatures(Collect *c);
 void integrity_verity_roots(Collect *c);
 /* integrity-tpm.c */
 void integrity_platform_config_registers(Collect *c);
+/* integrity-probe.c */
+void integrity_changed_executables(Collect *c);
+void integrity_bpf_programs(Collect *c);
+void integrity_privileged_files(Collect *c);
 /* integrity-ima.c */
 void integrity_ima_event_log(Collect *c);
 /* integrity-kernel.c */

@@ -32,7 +32,7 @@ static int run(void)
         return r;
     if (root_fd < 0 || !f)
         return log_error_errno(errno, "Failed to open the root, or the list of mounts: %m");
-    r = mounts_new(f, &mounts);
+    r = mounts_new(f, false, &mounts);
     if (r < 0)
         return log_error_errno(r, "Failed to read /proc/self/mountinfo: %m");
     (void)OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);

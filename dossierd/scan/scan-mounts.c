@@ -15,6 +15,7 @@ typedef struct Mount {
 struct Mounts {
     Mount *mounts;
     size_t n;
+    bool with_memory;
 };
 
 /* Kept over a reboot, and this router's own. */
@@ -37,8 +38,13 @@ Mounts *mounts_free(Mounts *m)
     return NULL;
 }
 
-static bool is_kept(const char *type)
+static const char *const memory_types[] = {"devtmpfs", "ramfs", "tmpfs"};
+
+static bool is_wanted(const Mounts *m, const char *type)
 {
+    for (size_t i = 0; m->with_memory && i < ELEMENTSOF(memory_types); i++)
+        if (streq(type, memory_types[i]))
+            return true;
     for (size_t i = 0; i < ELEMENTSOF(kept_types); i++)
         if (streq(type, kept_types[i]))
             return true;
@@ -94,7 +100,7 @@ static void decide(const Mounts *m, Mount *mount)
     else if (streq(mount->point, "/"))
         mount->is_entered = true;
     else
-        mount->is_entered = is_kept(mount->type) && !is_shown_already(m, mount);
+        mount->is_entered = is_wanted(m, mount->type) && !is_shown_already(m, mount);
 }
 
 /* The next field of a line, ended with a zero byte; NULL when there is none. */
@@ -164,7 +170,7 @@ static int add(Mounts *m, char *line)
     return r;
 }
 
-int mounts_new(FILE *f, Mounts **ret)
+int mounts_new(FILE *f, bool with_memory, Mounts **ret)
 {
     _cleanup_(mounts_freep) Mounts *m = calloc(1, sizeof *m);
     _cleanup_free_ char *line = NULL;
@@ -172,6 +178,7 @@ int mounts_new(FILE *f, Mounts **ret)
 
     if (!m)
         return -ENOMEM;
+    m->with_memory = with_memory;
     while (getline(&line, &room, f) > 0) {
         int r = add(m, line);
 

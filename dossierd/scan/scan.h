@@ -19,8 +19,9 @@
 /* Which mounts belong to the inventory: those of file systems that are kept (no proc, no tmpfs, no
  * network), each part of them once, whatever bind mounts show it again. */
 typedef struct Mounts Mounts;
-/* From the text of /proc/self/mountinfo. */
-int mounts_new(FILE *f, Mounts **ret);
+/* From the text of /proc/self/mountinfo. with_memory: file systems that lie in memory (tmpfs) too.
+ */
+int mounts_new(FILE *f, bool with_memory, Mounts **ret);
 Mounts *mounts_free(Mounts *m);
 DEFINE_TRIVIAL_CLEANUP_FUNC(Mounts *, mounts_free);
 bool mounts_enter(const Mounts *m, uint64_t mount_id);

@@ -16,6 +16,8 @@ EXPOSURE = {"keyd/chancery-keyd.service": 6, "enrolld/chancery-enrolld.service":
             "hostd/chancery-check-sshd.service": 15, "integration/snmp/chancery-snmp.service": 10,
             "dossierd/chancery-dossierd.service": 15, "fetch/chancery-fetch@.service": 20,
             "dossierd/quote/chancery-quote@.service": 20, "dossierd/scan/chancery-scan@.service": 20,
+            "dossierd/probe/chancery-probe-processes@.service": 12, "dossierd/probe/chancery-probe-programs@.service": 10,
+            "dossierd/probe/chancery-probe-files@.service": 12,
             "dossierd/node/chancery-node@.service": 20, "dossierd/node/chancery-node-container@.service": 30}
 
 

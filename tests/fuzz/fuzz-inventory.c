@@ -35,7 +35,7 @@ static void try_mounts(const uint8_t *data, size_t size)
     _cleanup_fclose_ FILE *f = size > 0 ? fmemopen((void *)(uintptr_t)data, size, "r") : NULL;
     _cleanup_(mounts_freep) Mounts *mounts = NULL;
 
-    if (f && mounts_new(f, &mounts) >= 0)
+    if (f && mounts_new(f, false, &mounts) >= 0)
         (void)mounts_enter(mounts, 1);
 }
 

@@ -152,7 +152,7 @@ static void test_integrity_missing(void **state)
     json_object *facts = json_at(o, "facts");
 
     assert_int_equal(c.result, RESULT_NOT_AVAILABLE);
-    assert_int_equal(json_object_array_length(facts), 15);
+    assert_int_equal(json_object_array_length(facts), 18);
     for (size_t i = 0; i < json_object_array_length(facts); i++) {
         json_object *fact = json_object_array_get_idx(facts, i);
 

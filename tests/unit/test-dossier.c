@@ -27,7 +27,8 @@ static int write_dossier(const FixtureTree *t, const char *selector, const char 
                          json_object **ret)
 {
     _cleanup_close_ int fd = memfd_create("test", MFD_CLOEXEC);
-    const CollectHost host = {host_is_cancelled, host_stalled, NULL, NULL, h};
+    const CollectHost host = {
+        .is_cancelled = host_is_cancelled, .stalled_usec = host_stalled, .userdata = h};
     const DossierRequest request = {.selectors =
                                         selector ? selector_bit(selector) : selectors_default(),
                                     .nonce = nonce,
@@ -146,7 +147,8 @@ static void test_platform(void **state)
 static void test_deadline(void **state)
 {
     Host h = {.stalled = 0};
-    const CollectHost host = {host_is_cancelled, host_stalled, NULL, NULL, &h};
+    const CollectHost host = {
+        .is_cancelled = host_is_cancelled, .stalled_usec = host_stalled, .userdata = &h};
     Collect c = {.host = &host, .deadline_usec = monotonic_usec() / 2};
 
     h.stalled = monotonic_usec();

@@ -85,7 +85,7 @@ static void test_mounts(void **state)
     _cleanup_fclose_ FILE *f = fmemopen(text, STRLEN(text), "r");
     _cleanup_(mounts_freep) Mounts *m = NULL;
 
-    assert_return_code(mounts_new(f, &m), 0);
+    assert_return_code(mounts_new(f, false, &m), 0);
     for (size_t i = 1; i < ELEMENTSOF(wanted); i++)
         if (mounts_enter(m, i) != wanted[i])
             fail_msg("mount %zu", i);

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Files that give privileges to whoever runs them: setuid, setgid, and with capabilities of their
+ * own. The walk is from descriptors to names, follows no symlink, and stays on the router's own
+ * file systems, those in memory among them. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+#include "probe.h"
+#include "scan.h"
+
+#define DEPTH_MAX 512U
+#define CAPABILITIES "security.capability"
+#define STATX_WANTED (STATX_BASIC_STATS | STATX_MNT_ID)
+#define PAUSE 1024U /* entries between two looks at who has asked */
+
+typedef struct Walk {
+    const Mounts *mounts;
+    Answer *answer;
+    uint64_t root_mount;
+    unsigned n;
+    struct {
+        DIR *dir;
+        size_t path_size;
+    } levels[DEPTH_MAX];
+    size_t depth;
+    char path[INVENTORY_PATH_MAX + NAME_MAX + 2];
+} Walk;
+
+static void write_set(JsonWriter *w, const char *name, uint64_t set)
+{
+    json_begin_array(w, name);
+    for (unsigned bit = 0; bit < 64; bit++) {
+        if (!(set & UINT64_C(1) << bit))
+            continue;
+        if (capability_name(bit))
+            json_write_string(w, NULL, capability_name(bit));
+        else
+            json_write_stringf(w, NULL, "cap_%u", bit);
+    }
+    json_end_array(w);
+}
+
+static void write_capabilities(JsonWriter *w, const FileCapabilities *caps)
+{
+    json_begin_object(w, "capabilities");
+    json_write_bool(w, "effective", caps->effective);
+    write_set(w, "permitted", caps->permitted);
+    write_set(w, "inheritable", caps->inheritable);
+    if (caps->root_uid != 0)
+        json_write_uint64(w, "root-uid", caps->root_uid);
+    json_end_object(w);
+}
+
+static void put_file(Walk *walk, size_t path_size, const struct statx *st,
+                     const FileCapabilities *caps)
+{
+    JsonWriter *w = answer_begin(walk->answer);
+
+    if (!w)
+        return;
+    json_write_bytes(w, "name", walk->path, path_size);
+    json_write_uint64(w, "mode", st->stx_mode);
+    json_write_uint64(w, "uid", st->stx_uid);
+    json_write_uint64(w, "gid", st->stx_gid);
+    if (caps)
+        write_capabilities(w, caps);
+    answer_end(walk->answer, w);
+}
+
+/* Returns 1, 0 when it has none, or a negative errno. */
+static int read_capabilities(int dirfd, const char *name, FileCapabilities *ret)
+{
+    _cleanup_close_ int fd =
+        openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    uint8_t data[64];
+    ssize_t n;
+    int r;
+
+    if (fd < 0)
+        return errno == ENOENT ? 0 : -errno;
+    n = fgetxattr(fd, CAPABILITIES, data, sizeof data);
+    if (n < 0)
+        return errno == ENODATA || errno == EOPNOTSUPP ? 0 : -errno;
+    r = file_capabilities_parse(data, (size_t)n, ret);
+    return r < 0 ? r : 1;
+}
+
+static void visit_file(Walk *w, int dirfd, const char *name, size_t path_size,
+                       const struct statx *st)
+{
+    bool is_set = st->stx_mode & (S_ISUID | S_ISGID);
+    FileCapabilities caps;
+    int r = 0;
+
+    /* Capabilities of what nobody can run are nobody's. */
+    if (st->stx_mode & (S_IXUSR | S_IXGRP | S_IXOTH))
+        r = read_capabilities(dirfd, name, &caps);
+    if (r < 0)
+        w->answer->n_unreadable++;
+    if (is_set || r > 0)
+        put_file(w, path_size, st, r > 0 ? &caps : NULL);
+}
+
+static void enter(Walk *w, int dirfd, const char *name, size_t path_size, const struct statx *st)
+{
+    int fd;
+
+    if ((st->stx_attributes & STATX_ATTR_AUTOMOUNT) ||
+        (st->stx_mnt_id != w->root_mount && !mounts_enter(w->mounts, st->stx_mnt_id)))
+        return;
+    if (w->depth == DEPTH_MAX || path_size + NAME_MAX + 1 > INVENTORY_PATH_MAX) {
+        w->answer->n_unreadable++;
+        return;
+    }
+    fd = openat(dirfd, name,
+                O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0) {
+        if (errno != ENOENT)
+            w->answer->n_unreadable++;
+        return;
+    }
+    w->levels[w->depth].dir = fdopendir(fd);
+    w->levels[w->depth].path_size = path_size;
+    if (w->levels[w->depth].dir)
+        w->depth++;
+    else {
+        w->answer->n_unreadable++;
+        (void)close(fd);
+    }
+}
+
+static void visit(Walk *w, DIR *dir, size_t folder_size, const struct dirent *entry)
+{
+    const char *name = entry->d_name;
+    size_t name_size = strlen(name), base = folder_size == 1 ? 0 : folder_size;
+    struct statx st;
+
+    if (streq(name, ".") || streq(name, ".."))
+        return;
+    if (entry->d_type != DT_REG && entry->d_type != DT_DIR && entry->d_type != DT_UNKNOWN)
+        return;
+    w->path[base] = '/';
+    memcpy(w->path + base + 1, name, name_size);
+    if (statx(dirfd(dir), name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_WANTED, &st) < 0) {
+        if (errno != ENOENT)
+            w->answer->n_unreadable++;
+    } else if (S_ISDIR(st.stx_mode))
+        enter(w, dirfd(dir), name, base + 1 + name_size, &st);
+    else if (S_ISREG(st.stx_mode))
+        visit_file(w, dirfd(dir), name, base + 1 + name_size, &st);
+}
+
+static void walk(Walk *w)
+{
+    while (w->depth > 0) {
+        DIR *dir = w->levels[w->depth - 1].dir;
+        const struct dirent *entry = readdir(dir);
+
+        if (entry && !(++w->n % PAUSE == 0 && answer_is_unwanted(w->answer)))
+            visit(w, dir, w->levels[w->depth - 1].path_size, entry);
+        else if (!entry) {
+            (void)closedir(dir);
+            w->depth--;
+        } else
+            break;
+    }
+    while (w->depth > 0)
+        (void)closedir(w->levels[--w->depth].dir);
+}
+
+int probe_privileged(int root_fd, const Mounts *mounts, Answer *a,
+                     char reason[static PROBE_REASON_SIZE])
+{
+    _cleanup_free_ Walk *w = calloc(1, sizeof *w);
+    struct statx st;
+
+    if (!w)
+        return -ENOMEM;
+    if (statx(root_fd, "", AT_EMPTY_PATH, STATX_WANTED, &st) < 0) {
+        (void)snprintf(reason, PROBE_REASON_SIZE, "The root: %s", strerror(errno));
+        return -EIO;
+    }
+    w->mounts = mounts;
+    w->answer = a;
+    w->root_mount = st.stx_mnt_id;
+    w->path[0] = '/';
+    enter(w, root_fd, ".", 1, &st);
+    walk(w);
+    return 0;
+}
