@@ -438,3 +438,34 @@ int keyd_rotation_forget(const char *algorithm, const char *label, const char *w
         r = sd_bus_message_append(call, "s", which);
     return r < 0 ? r : send_rotation(bus, call);
 }
+
+/* --- Secrets ---------------------------------------------------------------------------------- */
+
+#define SECRET_SIZE_MAX 255U
+
+int keyd_secret_open(const char *purpose, const char *sealed, char **ret)
+{
+    _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
+    _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+    const void *clear;
+    size_t size;
+    int r;
+
+    r = call_new_of(&bus, &call, KEYS_SECRETS_INTERFACE, "Open");
+    if (r < 0)
+        return r;
+    r = sd_bus_message_append(call, "ss", purpose, sealed);
+    if (r >= 0)
+        r = sd_bus_call(bus, call, CALL_TIMEOUT_USEC, &error, &reply);
+    if (r >= 0)
+        r = sd_bus_message_sensitive(reply);
+    if (r >= 0)
+        r = sd_bus_message_read_array(reply, 'y', &clear, &size);
+    if (r >= 0 && (size == 0 || size > SECRET_SIZE_MAX || memchr(clear, 0, size)))
+        r = -EBADMSG;
+    if (r < 0)
+        return keyd_failed(r, &error);
+    *ret = strndup(clear, size);
+    return *ret ? 0 : -ENOMEM;
+}

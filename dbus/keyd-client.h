@@ -48,6 +48,10 @@ int keyd_rotation_undo(const char *algorithm, const char *label, const void *pub
                        size_t size);
 int keyd_rotation_forget(const char *algorithm, const char *label, const char *which);
 
+/* A password of the configuration, opened; wiped and freed by the caller. -EKEYREJECTED: not sealed
+ * by this router. */
+int keyd_secret_open(const char *purpose, const char *sealed, char **ret);
+
 /* Opens a channel (keyd/PROTOCOL.md) that signs with one key for one purpose, to hand it to a
  * process that cannot ask for it. */
 int keyd_channel_open(const char *algorithm, const char *label, const char *purpose, int *ret_fd);

@@ -5,6 +5,7 @@
 #define KEYS_NAME "org.chancery.Keys1"
 #define KEYS_PATH "/org/chancery/Keys1"
 #define KEYS_SIGNING_INTERFACE "org.chancery.Keys1.Signing"
+#define KEYS_SECRETS_INTERFACE "org.chancery.Keys1.Secrets"
 #define KEYS_ROTATION_INTERFACE "org.chancery.Keys1.Rotation"
 #define KEYS_GRANTED_INTERFACE "org.chancery.Keys1.Granted"
 #define KEYS_KEY_INTERFACE "org.chancery.Keys1.Key"
@@ -52,6 +53,9 @@
 #define SECTION_SERVICES "services" /* ssh server, netconf-yang agent, snmp-server; owner hostd */
 #define SECTION_DOSSIER "dossier"   /* crypto envelope, filesystem-inventory; owner dossierd */
 #define SECTION_LINE "line"         /* line default; owner policyd */
+
+/* What keyd seals passwords of the configuration for. */
+#define SECRET_CHALLENGE "challenge-password"
 
 #define SYSTEM_TRUSTPOINT "system-trustpoint"
 /* The RSA key of a trustpoint that names none and enrolls at a CA elsewhere. */

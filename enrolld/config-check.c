@@ -38,6 +38,8 @@ static void check_other_than_scep(Reader *reader, const TrustpointConfig *config
         reader_problem(reader, "enrollment legacy", NULL, "%s", reason);
     if (config->skip_challenge)
         reader_problem(reader, "skip-challenge-password", NULL, "%s", reason);
+    if (config->challenge)
+        reader_problem(reader, "challenge-password", NULL, "%s", reason);
     if (config->renew_by_certificate)
         reader_problem(reader, "renewal-message-type", "renewalreq", "%s", reason);
 }
@@ -107,6 +109,9 @@ static void check_external(Reader *reader, json_object *o, const TrustpointConfi
 
 void check_together(Reader *reader, json_object *o, const TrustpointConfig *config)
 {
+    if (config->challenge && config->skip_challenge)
+        reader_problem(reader, "challenge-password", NULL,
+                       "'skip-challenge-password' says to send none: only one of the two");
     check_self(reader, config);
     check_external(reader, o, config);
 }

@@ -3,6 +3,7 @@
 #include "enrolld.h"
 #include "errors.h"
 #include "keyd-client.h"
+#include "names.h"
 #include "scep-client.h"
 #include "server-method.h"
 
@@ -72,6 +73,19 @@ static int begin(Job *job, ServerJob *j)
     return j->private ? scep_get_capabilities(&server, j->private, j->reason) : -ENOMEM;
 }
 
+/* The configured password, unless somebody has entered one. */
+static int open_challenge(Job *job, ServerJob *j)
+{
+    int r = 0;
+
+    if (!j->challenge && j->sealed)
+        r = keyd_secret_open(SECRET_CHALLENGE, j->sealed, &j->challenge);
+    return r < 0 ? job_fail(job, ERROR_VERIFICATION_FAILED,
+                            "The challenge password of %s cannot be opened: %s", j->trustpoint,
+                            keyd_last_error())
+                 : 0;
+}
+
 /* Two requests: with the challenge password to be sent, without it to be kept. */
 static int prepare(Job *job, ServerJob *j, const KeyName *name, ServerAsk *ask)
 {
@@ -83,7 +97,9 @@ static int prepare(Job *job, ServerJob *j, const KeyName *name, ServerAsk *ask)
     /* As at the first time, where the server knows nothing else; and with usage keys, of which the
      * one that asks has no certificate for signatures. */
     j->by_certificate = j->by_certificate && capabilities->renewal && j->n_keys == 1;
-    r = server_build_request(job, j, name, NULL, NULL, &kept, &size);
+    r = open_challenge(job, j);
+    if (r >= 0)
+        r = server_build_request(job, j, name, NULL, NULL, &kept, &size);
     if (r >= 0)
         r = request_new(METHOD_SCEP, kept, size, name, &ask->request);
     if (r >= 0)

@@ -51,6 +51,7 @@ void server_job_free(void *data)
     X509_NAME_free(j->subject);
     free(j->alternative_names);
     wipe_text(j->challenge);
+    free(j->sealed);
     free(j->identity);
     wipe_text(j->secret);
     request_free(j->requests);
@@ -412,6 +413,7 @@ static int add_new_request(ServerJob *j, const Trustpoint *t, const EnrollOption
     if (config->alternative_names && !(j->alternative_names = strdup(config->alternative_names)))
         return -ENOMEM;
     if (copy_text(options->challenge, &j->challenge) < 0 ||
+        copy_text(config->challenge, &j->sealed) < 0 ||
         copy_text(options->identity, &j->identity) < 0 ||
         copy_text(options->secret, &j->secret) < 0)
         return -ENOMEM;

@@ -64,6 +64,7 @@ typedef struct ServerJob {
     X509_NAME *subject;
     char *alternative_names;
     char *challenge; /* NULL for none; wiped */
+    char *sealed;    /* the configured one, for when it is NULL */
     unsigned key_usages[_PAIR_MAX];
     Record written; /* what is written down before sending; borrows all */
     Request *requests;

@@ -17,6 +17,7 @@
 
 #define TRUSTPOINTS_MAX 256
 #define DESCRIPTION_MAX 80U
+#define SEALED_MAX 500U
 #define MINUTE 60U
 #define RETRY_COUNT_DEFAULT 10U
 #define RETRY_PERIOD_DEFAULT 1U
@@ -184,6 +185,7 @@ static void read_all(Reader *reader, json_object *o, TrustpointConfig *config)
         "rsakeypair",
         "subject-alternative-name",
         "skip-challenge-password",
+        "challenge-password",
         "auto-enroll",
         "renewal-message-type",
         "crl-optional",
@@ -211,6 +213,9 @@ static void read_all(Reader *reader, json_object *o, TrustpointConfig *config)
     read_subject_parts(reader, o, config);
     read_alternative_names(reader, o, config);
     (void)json_get_bool(o, "skip-challenge-password", &config->skip_challenge);
+    reader_copy(reader,
+                reader_string(reader, o, "challenge-password", "challenge-password", SEALED_MAX),
+                &config->challenge);
     read_renewal(reader, o, config);
     read_revocation(reader, o, config);
     check_together(reader, o, config);
@@ -298,6 +303,7 @@ TrustpointConfig *trustpoint_config_free(TrustpointConfig *config)
     free(config->address);
     free(config->alternative_names);
     free(config->query_url);
+    free(config->challenge);
     consumers_free(config->reload);
     consumers_free(config->probe);
     free(config);

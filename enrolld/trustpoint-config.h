@@ -79,6 +79,7 @@ typedef struct TrustpointConfig {
     char vrf[INTERFACE_NAME_SIZE]; /* through which it is reached; empty: none */
     bool legacy;                   /* SHA-1, Triple DES and DES pass */
     bool skip_challenge;
+    char *challenge;           /* as keyd has sealed it; NULL when not configured */
     unsigned auto_enroll;      /* percent of the lifetime; 0: not renewed by itself */
     bool regenerate;           /* with a new key */
     char **reload, **probe;    /* units, and HOST:PORT, when there is another certificate; NULL or

@@ -7,6 +7,7 @@
 #include <net/if.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -69,31 +70,47 @@ static void note_ipv4(void)
 
 static bool parse_ipv6(const char *hex, struct in6_addr *ret)
 {
+    if (strlen(hex) != 2 * sizeof ret->s6_addr)
+        return false;
     for (size_t i = 0; i < sizeof ret->s6_addr; i++) {
-        unsigned byte;
+        const char byte[] = {hex[2 * i], hex[2 * i + 1], '\0'};
+        char *end;
 
-        if (sscanf(hex + 2 * i, "%2x", &byte) != 1)
+        ret->s6_addr[i] = (uint8_t)strtoul(byte, &end, 16);
+        if (*end)
             return false;
-        ret->s6_addr[i] = (uint8_t)byte;
     }
     return true;
+}
+
+/* "2001...0001 03 40 00 80 eth0": the address, and in hex the number of its interface, the length
+ * of its prefix, its scope and its flags; the name. */
+static void note_ipv6_line(char *line)
+{
+    char *fields[6], *rest = line;
+    struct in6_addr address;
+    unsigned long scope, flags;
+
+    for (size_t i = 0; i < ELEMENTSOF(fields); i++) {
+        fields[i] = strtok_r(NULL, " \n", &rest);
+        if (!fields[i])
+            return;
+    }
+    scope = strtoul(fields[3], NULL, 16);
+    flags = strtoul(fields[4], NULL, 16);
+    if (!(scope & SCOPE_LINK) && !(flags & (FLAG_DAD_FAILED | FLAG_TENTATIVE)) &&
+        parse_ipv6(fields[0], &address))
+        add(fields[5], AF_INET6, &address,
+            (scope & SCOPE_HOST) || (flags & (FLAG_TEMPORARY | FLAG_DEPRECATED)));
 }
 
 static void note_ipv6(void)
 {
     _cleanup_fclose_ FILE *f = fopen(IPV6_FILE, "re");
-    char hex[33], interface[INTERFACE_NAME_SIZE];
-    unsigned scope, flags;
+    char line[128];
 
-    while (f && fscanf(f, "%32s %*x %*x %x %x %15s", hex, &scope, &flags, interface) == 4) {
-        struct in6_addr address;
-
-        if ((scope & SCOPE_LINK) || (flags & (FLAG_DAD_FAILED | FLAG_TENTATIVE)) ||
-            !parse_ipv6(hex, &address))
-            continue;
-        add(interface, AF_INET6, &address,
-            (scope & SCOPE_HOST) || (flags & (FLAG_TEMPORARY | FLAG_DEPRECATED)));
-    }
+    while (f && fgets(line, sizeof line, f))
+        note_ipv6_line(line);
 }
 
 void source_prepare(void)

@@ -68,6 +68,20 @@ static int open_kek(Kek **ret)
     return r < 0 ? log_error_errno(r, "Failed to read the credential " KEK_CREDENTIAL ": %m") : 0;
 }
 
+/* The same: without it configured passwords can neither be sealed nor opened. */
+static int open_secrets(Keyd *k, int dirfd, const Kek *kek)
+{
+    static const LogEvent event = {LOG_STATE_CORRUPT};
+    int r = kek ? secret_box_open(dirfd, kek, &k->secrets) : 0;
+
+    if (r != -ENOKEY && r != -EBADMSG && r != -EKEYREJECTED)
+        return r;
+    log_event(&event, LOG_FIELDS("FILE", SECRET_BOX_FILE),
+              "The file '" SECRET_BOX_FILE "' %s: passwords of the configuration cannot be opened",
+              r == -ENOKEY ? "was sealed under another key-encryption key" : "is damaged");
+    return 0;
+}
+
 static int open_store(Keyd *k)
 {
     Kek *kek = NULL;
@@ -80,6 +94,12 @@ static int open_store(Keyd *k)
     if (dirfd < 0) {
         kek_free(kek);
         return log_error_errno(dirfd, "Failed to open $STATE_DIRECTORY: %m");
+    }
+    r = open_secrets(k, dirfd, kek);
+    if (r < 0) {
+        kek_free(kek);
+        (void)close(dirfd);
+        return log_error_errno(r, "Failed to read '" SECRET_BOX_FILE "': %m");
     }
     r = store_open(dirfd, kek, &k->store);
     if (r < 0)
@@ -114,6 +134,8 @@ static int start(Server *server, void **ret)
     if (r >= 0)
         r = rotation_bus_init(&keyd);
     if (r >= 0)
+        r = secrets_bus_init(&keyd);
+    if (r >= 0)
         r = user_keys_bus_init(&keyd);
     if (r >= 0)
         r = rights_config_init(&keyd);
@@ -144,6 +166,7 @@ static void stop(void *userdata)
     k->rights = key_rights_free(k->rights);
     k->grants = grants_free(k->grants);
     k->store = store_free(k->store);
+    k->secrets = secret_box_free(k->secrets);
     user_keys_bus_done(k);
 }
 

@@ -6,6 +6,7 @@
 #include "grants.h"
 #include "job.h"
 #include "key-rights.h"
+#include "secret-box.h"
 #include "server.h"
 #include "store.h"
 #include "user-keys.h"
@@ -13,8 +14,9 @@
 typedef struct Keyd {
     Server *server;
     Store *store;
-    Grants *grants;    /* as rights */
-    KeyRights *rights; /* NULL until the configuration is known */
+    SecretBox *secrets; /* NULL: none can be sealed or opened */
+    Grants *grants;     /* as rights */
+    KeyRights *rights;  /* NULL until the configuration is known */
     SignPool *pool;
     Channels *channels;
     UserKeys *user_keys;
@@ -37,6 +39,8 @@ int signing_bus_init(Keyd *k);
 void signing_bus_answer(sd_bus_message *m, const TypedSign *t, const SignOutcome *outcome);
 /* Ends the channels that would not be opened now. */
 void signing_bus_check_channels(Keyd *k);
+/* secrets-bus.c: org.chancery.Keys1.Secrets */
+int secrets_bus_init(Keyd *k);
 /* user-keys-bus.c: org.chancery.Keys1.UserKeys */
 int user_keys_bus_init(Keyd *k);
 void user_keys_bus_done(Keyd *k);

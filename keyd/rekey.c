@@ -7,6 +7,7 @@
 #include "atomic-file.h"
 #include "key-file.h"
 #include "label.h"
+#include "secret-box.h"
 #include "store.h"
 
 static int reseal(int dirfd, const char *name, const Key *key, const Kek *to)
@@ -86,6 +87,18 @@ static int list_files(int dirfd, char (**ret)[LABEL_FILE_NAME_SIZE], size_t *ret
     return 0;
 }
 
+static int rekey_secrets(int dirfd, const Kek *from, const Kek *to, RekeyCount *c)
+{
+    int r = secret_box_rekey(dirfd, from, to);
+
+    if (r > 0)
+        c->resealed++;
+    if (!is_content(r))
+        return r < 0 ? r : 0;
+    c->left++;
+    return 0;
+}
+
 int rekey_folder(int dirfd, const Kek *from, const Kek *to, RekeyCount *ret)
 {
     _cleanup_free_ char(*names)[LABEL_FILE_NAME_SIZE] = NULL;
@@ -98,6 +111,8 @@ int rekey_folder(int dirfd, const Kek *from, const Kek *to, RekeyCount *ret)
         r = list_files(dirfd, &names, &n);
     for (size_t i = 0; r >= 0 && i < n; i++)
         r = rekey_file(dirfd, names[i], from, to, &count);
+    if (r >= 0)
+        r = rekey_secrets(dirfd, from, to, &count);
     if (r < 0)
         return r;
     *ret = count;

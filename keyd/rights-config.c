@@ -6,6 +6,7 @@
 #include "label.h"
 #include "log.h"
 #include "names.h"
+#include "secure-memory.h"
 
 static int check_pair(ConfigProblems *problems, const char *trustpoint, json_object *settings,
                       const char *name)
@@ -29,6 +30,26 @@ static int check_pair(ConfigProblems *problems, const char *trustpoint, json_obj
     if (!label_is_valid(label))
         return config_problem(problems, line, "The label is not one");
     return 0;
+}
+
+/* Only a warning: what else is configured does not depend on it. */
+static int check_secret(const Keyd *k, ConfigProblems *problems, const char *trustpoint,
+                        json_object *settings)
+{
+    _cleanup_free_ char *line = NULL;
+    _cleanup_secure_free_ char *clear = NULL;
+    const char *sealed;
+
+    if (json_get_string(settings, "challenge-password", &sealed) < 0 ||
+        (k->secrets && secret_box_unseal(k->secrets, SECRET_CHALLENGE, sealed, &clear) >= 0))
+        return 0;
+    if (asprintf(&line, "crypto ca trustpoint %s challenge-password", trustpoint) < 0) {
+        line = NULL;
+        return -ENOMEM;
+    }
+    return config_warning(problems, line,
+                          "this password was not sealed by this router, which cannot open it: "
+                          "enter it again, with 'challenge-password clear'");
 }
 
 /* A key that makes certificates must not also be certified by one, nor seal: whoever may have the
@@ -75,6 +96,8 @@ static int check(void *userdata, json_object *section, ConfigProblems *problems)
         r = check_pair(problems, name, settings, "keypair");
         if (r >= 0)
             r = check_pair(problems, name, settings, "ca-keypair");
+        if (r >= 0)
+            r = check_secret(userdata, problems, name, settings);
         if (r < 0)
             return r;
     }

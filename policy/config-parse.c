@@ -447,6 +447,11 @@ static bool abbreviates(const char *line, size_t start, size_t end, const char *
     return strncasecmp(line + start, keyword, end - start) == 0;
 }
 
+static size_t hides_after(const char *line, size_t start, size_t end, const char *keyword)
+{
+    return abbreviates(line, start, end, keyword) && line[end] ? end : strlen(line);
+}
+
 /* Goes by the words alone, generously: whoever mistypes a line has a secret too. */
 size_t config_public_length(const ConfigPlace *place, const char *line)
 {
@@ -461,10 +466,16 @@ size_t config_public_length(const ConfigPlace *place, const char *line)
         for (unsigned i = 0; i < 2; i++)
             if (!next_word(line, &start, &end))
                 return strlen(line);
-    } else if (place->mode != CONFIG_MODE_USERNAME) {
-        return strlen(line);
+        return hides_after(line, start, end, "secret");
     }
-    return abbreviates(line, start, end, "secret") && line[end] ? end : strlen(line);
+    if (place->mode == CONFIG_MODE_USERNAME)
+        return hides_after(line, start, end, "secret");
+    /* From the top: crypto ca trustpoint NAME. */
+    if (abbreviates(line, start, end, "crypto"))
+        for (unsigned i = 0; i < 4; i++)
+            if (!next_word(line, &start, &end))
+                return strlen(line);
+    return hides_after(line, start, end, "challenge-password");
 }
 
 int config_complete(const ConfigParser *p, const ConfigPlace *place, const char *line,

@@ -66,7 +66,8 @@ typedef struct ConfigRow {
     /* Why a name or value is not possible although it fits the argument's type; NULL when it is.
      * May be NULL. */
     const char *(*refuse)(const char *value);
-    bool alias; /* another row is the same line in other words, and is the one that is shown */
+    bool alias;  /* another row is the same line in other words, and is the one that is shown */
+    bool sealed; /* of CONFIG_SECRET: keyd seals it, instead of a hash: it is needed again */
     /* Where CONFIG_MASK stands in the place of the value. */
     ConfigSecret secret;
 } ConfigRow;

@@ -117,3 +117,14 @@ const char *secret_refuse_hash(const char *text)
         return "The hash is not whole";
     return NULL;
 }
+
+/* As base64url; what is in it only keyd can tell. */
+const char *secret_refuse_sealed(const char *text)
+{
+    static const char characters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+    return text[strspn(text, characters)]
+               ? "This is no sealed password: enter it in clear, with 'clear' in front"
+               : NULL;
+}

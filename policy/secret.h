@@ -19,5 +19,7 @@ int secret_hash(sd_event *event, const char *clear, secret_done_t done, void *us
 /* Nobody is called any more. */
 void secret_forget(SecretJob *job);
 
+/* For the table of lines: why this is nothing that keyd can have sealed, or NULL. */
+const char *secret_refuse_sealed(const char *text);
 /* For the table of lines: why this is no hash to check a password against, or NULL. */
 const char *secret_refuse_hash(const char *hash);

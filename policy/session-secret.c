@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* org.chancery.Policy1.Session: lines with a secret in clear, which is hashed before it becomes
- * part of the session. */
+ * part of the session, or sealed by keyd. */
 #include "org.chancery.Policy1.h"
 
 #include "errors.h"
+#include "memfd.h"
+#include "names.h"
 #include "policy.h"
 #include "secret.h"
 #include "session-bus.h"
 
+#define SEAL_TIMEOUT_USEC (UINT64_C(60) * 1000000)
+
 typedef struct Hashing {
     Session *session;
-    SecretJob *job;
+    SecretJob *job;     /* hashes it */
+    sd_bus_slot *asked; /* seals it */
     sd_bus_message *m;
     ConfigParsed parsed;
 } Hashing;
@@ -19,6 +24,7 @@ static void hashing_free(Hashing *h)
 {
     h->session->hashing = NULL;
     config_parsed_done(&h->parsed);
+    sd_bus_slot_unref(h->asked);
     sd_bus_message_unref(h->m);
     free(h);
 }
@@ -41,30 +47,68 @@ static int enter(Hashing *h, const char *hash)
     return r < 0 ? r : session_reply_line(h->m, h->session, &h->parsed);
 }
 
-static void on_hash(int r, const char *hash, void *userdata)
+/* error: of keyd's, or NULL. */
+static void answer(Hashing *h, int r, const char *hash, const sd_bus_error *error)
 {
-    Hashing *h = userdata;
-
     if (r >= 0)
         r = enter(h, hash);
     if (r == -EDQUOT)
         (void)sd_bus_reply_method_errorf(h->m, ERROR_LIMIT_EXCEEDED,
                                          "The configuration would become too large");
+    else if (error)
+        (void)sd_bus_reply_method_errorf(h->m, ERROR_UNREACHABLE,
+                                         "The password cannot be sealed: %s", error->message);
     else if (r < 0)
         (void)sd_bus_reply_method_errnof(h->m, r, "The secret cannot be hashed: %m");
     hashing_free(h);
+}
+
+static void on_hash(int r, const char *hash, void *userdata)
+{
+    answer(userdata, r, hash, NULL);
+}
+
+static int on_sealed(sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error)
+{
+    const sd_bus_error *error = sd_bus_message_get_error(reply);
+    const char *sealed = NULL;
+    int r = error ? -EIO : sd_bus_message_read(reply, "s", &sealed);
+
+    if (r >= 0 && secret_refuse_sealed(sealed))
+        r = -EBADMSG;
+    answer(userdata, r, sealed, error);
+    return 1;
+}
+
+static int seal(const Policy *policy, const char *clear, Hashing *h)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+    _cleanup_close_ int fd = memfd_new_sealed("secret", clear, strlen(clear));
+    sd_bus *bus = server_bus(policy->server);
+    int r;
+
+    if (fd < 0)
+        return fd;
+    r = sd_bus_message_new_method_call(bus, &call, KEYS_NAME, KEYS_PATH, KEYS_SECRETS_INTERFACE,
+                                       "Seal");
+    if (r >= 0)
+        r = sd_bus_message_append(call, "sh", SECRET_CHALLENGE, fd);
+    return r < 0 ? r : sd_bus_call_async(bus, &h->asked, call, on_sealed, h, SEAL_TIMEOUT_USEC);
 }
 
 int session_hash_secret(sd_bus_message *m, Session *session, ConfigParsed *parsed)
 {
     const Policy *policy = session->policy;
     Hashing *h = calloc(1, sizeof(*h));
+    const char *clear;
     int r;
 
     if (!h)
         return -ENOMEM;
-    r = secret_hash(server_event(policy->server), json_object_get_string(parsed->line.value),
-                    on_hash, h, &h->job);
+    clear = json_object_get_string(parsed->line.value);
+    r = parsed->line.row->sealed
+            ? seal(policy, clear, h)
+            : secret_hash(server_event(policy->server), clear, on_hash, h, &h->job);
     if (r < 0) {
         free(h);
         return r;

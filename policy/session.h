@@ -44,7 +44,7 @@ typedef struct Session {
     TaskList granted;    /* lately, for lines */
     uint64_t granted_until;
     unsigned granted_by; /* which rules */
-    void *hashing;       /* a line with a secret that is not hashed yet */
+    void *hashing;       /* a line with a secret that is not hashed, or sealed, yet */
     void *loading;       /* a text that is being read, or that polkit is being asked about */
     bool closed;         /* goes as soon as that message is back */
     struct Session *next;

@@ -66,11 +66,11 @@ def authority(machine):
 
 
 @contextlib.contextmanager
-def scepserver(machine):
+def scepserver(machine, challenge="secret"):
     """Debian's, with a challenge. Its CA key opens no legacy algorithm of ours: what is legacy is in its replies."""
     machine.run(["sh", "-c", "mkdir -p /tmp/depot-home && cd /tmp/depot-home && scepserver ca -init -depot depot -keySize 2048 -key-password capw "
                              "-organization Peers"])
-    server = machine.popen(["sh", "-c", "cd /tmp/depot-home && exec scepserver -depot depot -port 2016 -capass capw -challenge secret -allowrenew 0"],
+    server = machine.popen(["sh", "-c", "cd /tmp/depot-home && exec scepserver -depot depot -port 2016 -capass capw -challenge $0 -allowrenew 0", challenge],
                            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         wait_for(lambda: machine.run(["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/2016"], check=False).returncode == 0, "scepserver")

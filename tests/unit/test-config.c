@@ -385,6 +385,7 @@ static json_object *random_value(const ConfigRow *row)
                                         "\xc3\xa9t\xc3\xa9 \xe2\x82\xac", "no", "! bang"};
     static const char *const hashes[] = {
         "$y$j9T$L48uA6BUg9a3re9BWD6hV.$Iz90y/OUq31JQ4kPDgzWxi4Ukb8AQIkzsEpxOoEJdHB", "$6$salt$X"};
+    static const char sealed[] = "AYx-_09";
     const char *values = strchr(row->tail, ':');
     unsigned low, high;
     json_object *o;
@@ -422,8 +423,10 @@ static json_object *random_value(const ConfigRow *row)
     case CONFIG_NAMED_LIST:
         return random_named(row);
     case CONFIG_SECRET:
-        return json_object_new_string(hashes[roll(2)]);
+        return json_object_new_string(row->sealed ? sealed : hashes[roll(2)]);
     case CONFIG_STRING:
+        if (row->refuse == secret_refuse_sealed)
+            return json_object_new_string(sealed);
         if (row->refuse == secret_refuse_hash)
             return json_object_new_string(hashes[roll(2)]);
         break;
