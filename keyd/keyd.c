@@ -68,18 +68,20 @@ static int open_kek(Kek **ret)
     return r < 0 ? log_error_errno(r, "Failed to read the credential " KEK_CREDENTIAL ": %m") : 0;
 }
 
-/* The same: without it configured passwords can neither be sealed nor opened. */
-static int open_secrets(Keyd *k, int dirfd, const Kek *kek)
+/* The same: without it passwords of the configuration can neither be sealed nor opened. */
+static void open_secrets(Keyd *k, int dirfd, const Kek *kek)
 {
     static const LogEvent event = {LOG_STATE_CORRUPT};
     int r = kek ? secret_box_open(dirfd, kek, &k->secrets) : 0;
 
-    if (r != -ENOKEY && r != -EBADMSG && r != -EKEYREJECTED)
-        return r;
-    log_event(&event, LOG_FIELDS("FILE", SECRET_BOX_FILE),
-              "The file '" SECRET_BOX_FILE "' %s: passwords of the configuration cannot be opened",
-              r == -ENOKEY ? "was sealed under another key-encryption key" : "is damaged");
-    return 0;
+    if (r == -ENOKEY || r == -EBADMSG || r == -EKEYREJECTED)
+        log_event(&event, LOG_FIELDS("FILE", SECRET_BOX_FILE),
+                  "The file '" SECRET_BOX_FILE "' %s: passwords of the configuration cannot be "
+                  "opened",
+                  r == -ENOKEY ? "was sealed under another key-encryption key" : "is damaged");
+    else if (r < 0)
+        (void)log_warning_errno(r, "Failed to make or read '" SECRET_BOX_FILE
+                                   "', which passwords of the configuration need, ignoring: %m");
 }
 
 static int open_store(Keyd *k)
@@ -95,12 +97,7 @@ static int open_store(Keyd *k)
         kek_free(kek);
         return log_error_errno(dirfd, "Failed to open $STATE_DIRECTORY: %m");
     }
-    r = open_secrets(k, dirfd, kek);
-    if (r < 0) {
-        kek_free(kek);
-        (void)close(dirfd);
-        return log_error_errno(r, "Failed to read '" SECRET_BOX_FILE "': %m");
-    }
+    open_secrets(k, dirfd, kek);
     r = store_open(dirfd, kek, &k->store);
     if (r < 0)
         return log_error_errno(r, "Failed to load the keys: %m");

@@ -83,7 +83,7 @@ def test_full_disk(machine):
         machine.run(f"dd if=/dev/zero of={STATE}/filler bs=4k 2>/dev/null || true")
         nothing_can_be_written(machine, "No space left on device")
         assert "could not" not in cli(machine, "crypto key zeroize ed25519 kept", "yes\n")
-        assert labels(machine) == set() and set(files(machine)) == {"filler"}
+        assert labels(machine) == set() and set(files(machine)) == {"filler", "secrets"}
         machine.run(["rm", f"{STATE}/filler"])
         cli(machine, "crypto key generate ed25519 other", check=True)
         assert labels(machine) == {"other"}
