@@ -15,7 +15,7 @@
 #include "openssl-util.h"
 #include "x509-render.h"
 
-#define TRUSTPOINTS_MAX 256
+#define TRUSTPOINTS_MAX 1000
 #define DESCRIPTION_MAX 80U
 #define SEALED_MAX 500U
 #define MINUTE 60U
@@ -267,7 +267,7 @@ int trustpoint_config_parse(json_object *section, config_report_t report, void *
     if ((r < 0 && r != -ENOENT) || json_only_members(section, known) < 0)
         return report(userdata, "crypto ca trustpoint", "is not known in this form") < 0 ? -EIO : 1;
     if (r >= 0 && json_object_object_length(all) > TRUSTPOINTS_MAX)
-        return report(userdata, "crypto ca trustpoint", "there can be at most 256 trustpoints") < 0
+        return report(userdata, "crypto ca trustpoint", "there can be at most 1000 trustpoints") < 0
                    ? -EIO
                    : 1;
     if (r == -ENOENT) {

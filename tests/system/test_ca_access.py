@@ -2,13 +2,14 @@
 """How CAs and their servers are reached, on a router: source interface, HTTP proxy, time for CRLs. With servers and a proxy that run in it, and a second address. Each
 test is one step and needs those before it."""
 
+import json
 import pathlib
 import subprocess
 
 import pytest
 
 import workflow
-from machine import ADMIN
+from machine import ADMIN, wait_for
 from test_scep import LINES, QUESTION, Fixture, configure, enroll, fingerprint, say, state
 
 SOURCES = pathlib.Path(__file__).resolve().parent.parent / "pki"
@@ -154,3 +155,27 @@ def test_proxy_that_is_away(machine, authority):
         assert "Failed" not in workflow.commit(console, ["no crypto ca http-proxy", "no crypto ca source interface"])
     status, said = say(machine, command)
     assert status == 0, said
+
+
+# --- Many -----------------------------------------------------------------------------------------------------------------------------------------
+
+MANY = 500
+
+
+def test_five_hundred_trustpoints(machine, authority):
+    """They load in one commit, are listed, and are there again after a restart of the daemon, with what each of them had."""
+    lines = [line for number in range(MANY) for line in (f"crypto ca trustpoint many-{number:03}", f"enrollment url {authority.url}", *LINES)]
+    text = "\n".join(["configure", *lines, "commit", "end", "exit", ""])
+    printed = machine.run(["chancery"], ADMIN, stdin=text, timeout=600.0).stdout
+    assert "Failed" not in printed and "% " not in printed, printed[-2000:]
+
+    def listed():
+        shown = machine.chancery("show crypto ca trustpoints | json").stdout
+        return {t["trustpoint"]: t["state"] for t in json.loads(shown[shown.index("["):]) if t["trustpoint"].startswith("many-")}
+    assert say(machine, f"crypto ca authenticate many-499 fingerprint {fingerprint(machine, f'{FOLDER}/root.pem')}")[0] == 0
+    wanted = {f"many-{number:03}": "none" for number in range(MANY - 1)} | {"many-499": "authenticated"}
+    assert listed() == wanted
+    machine.run(["systemctl", "restart", "chancery-enrolld"])
+    machine.wait_daemons()
+    wait_for(lambda: listed() == wanted, "the trustpoints to be there again")
+    assert machine.chancery("show crypto ca trustpoints many-250").stdout.count("Trustpoint") == 1

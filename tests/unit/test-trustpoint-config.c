@@ -91,6 +91,30 @@ static void test_defaults(void **state)
     assert_string_equal(c->digest, "sha256");
 }
 
+/* As many as there may be, and one more. */
+static void test_many(void **state)
+{
+    for (size_t more = 0; more < 2; more++) {
+        _cleanup_(trustpoint_config_list_freep) TrustpointConfig *list = NULL;
+        size_t n = 0, n_wanted = 1000 + more;
+        _cleanup_free_ char *text = NULL;
+        size_t size;
+        FILE *f = open_memstream(&text, &size);
+
+        (void)fputs("{'trustpoint':{", f);
+        for (size_t i = 0; i < n_wanted; i++)
+            fprintf(f, "%s'many-%zu':{'enrollment':{'url':'terminal'}}", i > 0 ? "," : "", i);
+        (void)fputs("}}", f);
+        assert_int_equal(fclose(f), 0);
+        assert_int_equal(parse_section(text, &list), more);
+        for (const TrustpointConfig *c = list; c; c = c->next)
+            n++;
+        assert_int_equal(n, more > 0 ? 0 : n_wanted);
+        if (more > 0)
+            assert_string_equal(first_reason, "there can be at most 1000 trustpoints");
+    }
+}
+
 static void test_subject_parts(void **state)
 {
     _cleanup_(trustpoint_config_list_freep) TrustpointConfig *c = NULL, *none = NULL;
@@ -410,19 +434,13 @@ static void test_other_trustpoints(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_seed),
-        cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_subject_parts),
-        cmocka_unit_test(test_external),
-        cmocka_unit_test(test_revocation),
-        cmocka_unit_test(test_empty),
-        cmocka_unit_test(test_several),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_external_refused),
-        cmocka_unit_test(test_est),
-        cmocka_unit_test(test_tftp_urls),
-        cmocka_unit_test(test_vrf),
-        cmocka_unit_test(test_other_trustpoints),
+        cmocka_unit_test(test_seed),     cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_many),     cmocka_unit_test(test_subject_parts),
+        cmocka_unit_test(test_external), cmocka_unit_test(test_revocation),
+        cmocka_unit_test(test_empty),    cmocka_unit_test(test_several),
+        cmocka_unit_test(test_refused),  cmocka_unit_test(test_external_refused),
+        cmocka_unit_test(test_est),      cmocka_unit_test(test_tftp_urls),
+        cmocka_unit_test(test_vrf),      cmocka_unit_test(test_other_trustpoints),
     };
 
     return cmocka_run_group_tests_name("trustpoint-config", tests, NULL, NULL);
