@@ -387,6 +387,8 @@ static int request_to_json(const FetchRequest *request, json_object **ret)
         r = add(o, "etag", json_object_new_string(request->etag));
     if (r >= 0 && request->probe)
         r = add(o, "probe", json_object_new_boolean(true));
+    if (r >= 0 && request->keep)
+        r = add(o, "keep", json_object_new_boolean(true));
     if (r >= 0 && request->host_key)
         r = add(o, "host-key", json_object_new_string(request->host_key));
     if (r >= 0 && request->route)
@@ -544,13 +546,11 @@ static int parse_reply(json_object *o, const int *fds, size_t n_fds, size_t size
     return 0;
 }
 
-int fetch_exchange(int fd, const FetchRequest *request, int cancel_fd, FetchReply *reply)
+/* -EPIPE: nobody has it. */
+static int send_checked(int fd, const FetchRequest *request, FetchReply *reply)
 {
-    int64_t deadline = now_ms() + (int64_t)(request->timeout_seconds + STARTUP_SECONDS) * 1000;
-    _cleanup_json_ json_object *o = NULL;
-    int fds[FETCH_DESCRIPTORS_MAX], r;
     const char *reason;
-    size_t n_fds;
+    int r;
 
     *reply = (FetchReply){0};
     r = fetch_url_check_any(request->url, &reason);
@@ -561,10 +561,21 @@ int fetch_exchange(int fd, const FetchRequest *request, int cancel_fd, FetchRepl
                     "Only http and https go through an HTTP proxy, and 'crypto ca http-proxy' is "
                     "configured");
     r = send_request(fd, request);
-    if (r == -EPIPE || r == -ECONNRESET)
-        return fail(reply, EHOSTUNREACH, "The worker of chancery-fetch ended without an answer");
-    if (r < 0)
-        return r;
+    return r == -ECONNRESET ? -EPIPE : r;
+}
+
+static int fail_ended(FetchReply *reply)
+{
+    return fail(reply, EHOSTUNREACH, "The worker of chancery-fetch ended without an answer");
+}
+
+static int receive_answer(int fd, const FetchRequest *request, int cancel_fd, FetchReply *reply)
+{
+    int64_t deadline = now_ms() + (int64_t)(request->timeout_seconds + STARTUP_SECONDS) * 1000;
+    _cleanup_json_ json_object *o = NULL;
+    int fds[FETCH_DESCRIPTORS_MAX], r;
+    size_t n_fds;
+
     r = wait_until(fd, POLLIN, cancel_fd, deadline);
     if (r < 0)
         return r;
@@ -572,7 +583,7 @@ int fetch_exchange(int fd, const FetchRequest *request, int cancel_fd, FetchRepl
         return fail(reply, EHOSTUNREACH, "The worker of chancery-fetch did not answer in time");
     r = fetch_receive(fd, &o, fds, &n_fds);
     if (r == -ECONNRESET)
-        return fail(reply, EHOSTUNREACH, "The worker of chancery-fetch ended without an answer");
+        return fail_ended(reply);
     if (r >= 0) {
         r = parse_reply(o, fds, n_fds, request->size_max, reply);
         close_all(fds, n_fds);
@@ -582,6 +593,53 @@ int fetch_exchange(int fd, const FetchRequest *request, int cancel_fd, FetchRepl
         return fail(reply, EHOSTUNREACH,
                     "The worker of chancery-fetch answered with something that is not an answer");
     }
+    return r;
+}
+
+int fetch_exchange(int fd, const FetchRequest *request, int cancel_fd, FetchReply *reply)
+{
+    int r = send_checked(fd, request, reply);
+
+    if (r == -EPIPE)
+        return fail_ended(reply);
+    return r < 0 ? r : receive_answer(fd, request, cancel_fd, reply);
+}
+
+void fetch_session_end(FetchSession *session)
+{
+    closep(&session->fd);
+    *session = FETCH_SESSION_NONE;
+}
+
+/* In a session whose worker may have ended meanwhile. What it has not taken goes to another one;
+ * what it has is never sent twice. */
+static int send_in_session(FetchSession *session, const FetchRequest *request, int cancel_fd,
+                           FetchReply *reply)
+{
+    int r = session->fd >= 0 ? send_checked(session->fd, request, reply) : -EPIPE;
+
+    if (r != -EPIPE)
+        return r;
+    fetch_session_end(session);
+    r = connect_to_worker(cancel_fd, reply, &session->fd);
+    if (r >= 0)
+        r = send_checked(session->fd, request, reply);
+    return r == -EPIPE ? fail_ended(reply) : r;
+}
+
+int fetch_in_session(FetchSession *session, const FetchRequest *request, int cancel_fd,
+                     FetchReply *reply)
+{
+    FetchRequest kept = *request;
+    int r;
+
+    kept.keep = fetch_url_is_http(request->url) && !fetch_url_is_https(request->url);
+    *reply = (FetchReply){0};
+    r = send_in_session(session, &kept, cancel_fd, reply);
+    if (r >= 0)
+        r = receive_answer(session->fd, &kept, cancel_fd, reply);
+    if (r < 0 || !kept.keep)
+        fetch_session_end(session);
     return r;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One transaction with one origin, done by a process that owns nothing (chancery-fetch@). Blocks:
+/* One transaction with one origin, done by a process that owns nothing (chancery-fetch). Blocks:
  * for worker threads only.
  *
  * The protocol on the socket FETCH_SOCKET (AF_UNIX, SOCK_SEQPACKET): the client sends one JSON
@@ -8,15 +8,17 @@
  * (PEM, its own first), and the channel of keyd/PROTOCOL.md that signs for the latter; named by
  * "body", "trust-anchors", "credentials" and "client-certificate" (the last two): true, in this
  * order. fetch answers with one JSON object, and with a sealed memory file that holds the body when
- * there is one, and ends.
+ * there is one, and ends; or waits for another request for the same server, over the same
+ * connection to it, when the one before had "keep": true (http only).
  *
  * Request: "url", "size-max", "timeout-seconds", and where needed "body" with "content-type",
  * "trust-anchors", "unverified": true (https without them), "credentials", "client-certificate",
- * "probe", "etag", "host-key" and which way it goes (fetch-route.h). Reply: "status", "body", and
- * "content-type", "etag" and "retry-after" (seconds) when the server sent them; or "error"
- * (invalid, unreachable, too-large, failed) and "message". */
+ * "probe", "keep", "etag", "host-key" and which way it goes (fetch-route.h). Reply: "status",
+ * "body", and "content-type", "etag" and "retry-after" (seconds) when the server sent them; or
+ * "error" (invalid, unreachable, too-large, failed) and "message". */
 #pragma once
 
+#include <errno.h>
 #include <json-c/json.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -61,6 +63,7 @@ typedef struct FetchRequest {
                    trust anchors are needed */
     const char *etag; /* of what the caller has: status 304 and no body when it is still that; http
                          and https only; may be NULL */
+    bool keep;        /* the worker waits for another one; http only */
     const char *host_key;    /* fingerprint; for sftp and scp only, and needed for them */
     const FetchRoute *route; /* NULL: as the system's routes have it */
 } FetchRequest;
@@ -81,6 +84,19 @@ typedef struct FetchReply {
  * readable, or another negative errno. */
 int fetch(const FetchRequest *request, int cancel_fd, FetchReply *reply);
 void fetch_reply_done(FetchReply *reply);
+
+/* Several requests to one server that belong together: over http they go over one connection to it,
+ * by one process. Each of them may use another one for all that the caller sees. */
+typedef struct FetchSession {
+    int fd; /* negative: no process */
+} FetchSession;
+
+#define FETCH_SESSION_NONE ((FetchSession){-EBADF})
+
+/* As fetch(). */
+int fetch_in_session(FetchSession *session, const FetchRequest *request, int cancel_fd,
+                     FetchReply *reply);
+void fetch_session_end(FetchSession *session);
 
 /* fetch() on a connection that is there already. */
 int fetch_exchange(int fd, const FetchRequest *request, int cancel_fd, FetchReply *reply);

@@ -222,3 +222,10 @@ FetchRoute fetch_access_route(const FetchAccess *access, const char *device)
     (void)snprintf(route.device, sizeof route.device, "%s", device);
     return route;
 }
+
+bool fetch_route_equal(const FetchRoute *a, const FetchRoute *b)
+{
+    return streq(a->device, b->device) && streq(a->source, b->source) &&
+           a->source_ipv6 == b->source_ipv6 && streq(a->proxy, b->proxy) &&
+           a->proxy_port == b->proxy_port;
+}

@@ -19,6 +19,7 @@ typedef struct FetchRoute {
 } FetchRoute;
 
 bool interface_name_is_valid(const char *name);
+bool fetch_route_equal(const FetchRoute *a, const FetchRoute *b);
 /* A name, or an address of IPv4 or IPv6. */
 bool proxy_name_is_valid(const char *name);
 

@@ -6,9 +6,12 @@
 
 #include <fcntl.h>
 #include <linux/bpf.h>
+#include <linux/filter.h>
 #include <linux/landlock.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
@@ -84,6 +87,15 @@ static const int calls_unix_socket[] = {SCMP_SYS(connect), SCMP_SYS(bind),    SC
 static const int calls_network[] = {SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(socketpair),
                                     SCMP_SYS(getdents64), END};
 
+static const int calls_fork[] = {SCMP_SYS(accept4),
+                                 SCMP_SYS(wait4),
+                                 SCMP_SYS(alarm),
+                                 SCMP_SYS(setitimer),
+                                 SCMP_SYS(landlock_create_ruleset),
+                                 SCMP_SYS(landlock_add_rule),
+                                 SCMP_SYS(landlock_restrict_self),
+                                 END};
+
 /* What only an attacker's code would do here: the process ends at once. */
 static const int calls_fatal[] = {SCMP_SYS(execve),
                                   SCMP_SYS(execveat),
@@ -148,6 +160,23 @@ static int allow_masked(scmp_filter_ctx filter, int call, unsigned argument, uin
 {
     return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1,
                             SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, mask, value));
+}
+
+/* A child like itself, in the same namespaces, and a narrower filter for it; and what the child may
+ * still look up before that, the addresses of interfaces. */
+static int allow_forking(scmp_filter_ctx filter)
+{
+    int r = seccomp_rule_add(
+        filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
+        SCMP_A0(SCMP_CMP_EQ, CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID | SIGCHLD));
+
+    if (r >= 0)
+        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+                             SCMP_A1(SCMP_CMP_EQ, SIOCGIFCONF));
+    return r < 0 ? r
+                 : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(seccomp), 2,
+                                    SCMP_A0(SCMP_CMP_EQ, SECCOMP_SET_MODE_FILTER),
+                                    SCMP_A1(SCMP_CMP_EQ, 0));
 }
 
 /* Calls of which only some forms are harmless. */
@@ -232,6 +261,7 @@ static int build_filter(scmp_filter_ctx filter, const Sandbox *sandbox)
         {SANDBOX_CALLS_MEMFD_SECRET, calls_memfd_secret},
         {SANDBOX_CALLS_UNIX_SOCKET, calls_unix_socket},
         {SANDBOX_CALLS_NETWORK, calls_network},
+        {SANDBOX_CALLS_FORK, calls_fork},
     };
     int r = allow_list(filter, calls_base);
 
@@ -242,6 +272,8 @@ static int build_filter(scmp_filter_ctx filter, const Sandbox *sandbox)
         r = allow_forms(filter, sandbox);
     if (r >= 0 && (sandbox->calls & SANDBOX_CALLS_BPF_TELL))
         r = allow_bpf(filter);
+    if (r >= 0 && (sandbox->calls & SANDBOX_CALLS_FORK))
+        r = allow_forking(filter);
     if (r >= 0)
         r = kill_list(filter, sandbox);
     return r;
@@ -253,7 +285,7 @@ static void filter_releasep(scmp_filter_ctx *filter)
         seccomp_release(*filter);
 }
 
-static int enter_seccomp(const Sandbox *sandbox)
+static int filter_new(const Sandbox *sandbox, scmp_filter_ctx *ret)
 {
     _cleanup_(filter_releasep) scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
     int r;
@@ -265,9 +297,55 @@ static int enter_seccomp(const Sandbox *sandbox)
         r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
     if (r >= 0)
         r = build_filter(filter, sandbox);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(filter);
+    return 0;
+}
+
+static int enter_seccomp(const Sandbox *sandbox)
+{
+    _cleanup_(filter_releasep) scmp_filter_ctx filter = NULL;
+    int r = filter_new(sandbox, &filter);
+
+    return r < 0 ? r : seccomp_load(filter);
+}
+
+static int read_program(int fd, SandboxFilter *ret)
+{
+    _cleanup_free_ void *program = NULL;
+    off_t size = lseek(fd, 0, SEEK_END);
+    size_t length = (size_t)size / sizeof(struct sock_filter);
+
+    if (size <= 0 || length > BPF_MAXINSNS || (size_t)size % sizeof(struct sock_filter) != 0)
+        return -EIO;
+    program = malloc((size_t)size);
+    if (!program)
+        return -ENOMEM;
+    if (pread(fd, program, (size_t)size, 0) != size)
+        return -EIO;
+    *ret = (SandboxFilter){TAKE_PTR(program), (unsigned short)length};
+    return 0;
+}
+
+int sandbox_compile(const Sandbox *sandbox, SandboxFilter *ret)
+{
+    _cleanup_(filter_releasep) scmp_filter_ctx filter = NULL;
+    _cleanup_close_ int fd = memfd_create("filter", MFD_CLOEXEC);
+    int r;
+
+    if (fd < 0)
+        return -errno;
+    r = filter_new(sandbox, &filter);
     if (r >= 0)
-        r = seccomp_load(filter);
-    return r;
+        r = seccomp_export_bpf(filter, fd);
+    return r < 0 ? r : read_program(fd, ret);
+}
+
+void sandbox_filter_done(SandboxFilter *filter)
+{
+    free(filter->program);
+    *filter = (SandboxFilter){NULL, 0};
 }
 
 /* --- Landlock --------------------------------------------------------------------------------- */
@@ -451,4 +529,19 @@ int sandbox_enter(const Sandbox *sandbox)
     if (r < 0)
         return r;
     return enter_seccomp(sandbox);
+}
+
+int sandbox_enter_compiled(const Sandbox *sandbox, const SandboxFilter *filter)
+{
+    const struct sock_fprog program = {filter->length, filter->program};
+    int r;
+
+    if (SANITIZE_BUILD)
+        return 1;
+    r = check_single_thread();
+    if (r >= 0)
+        r = enter_landlock(sandbox);
+    if (r < 0)
+        return r;
+    return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0 ? -errno : 0;
 }

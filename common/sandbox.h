@@ -40,6 +40,7 @@ typedef enum SandboxCalls {
     SANDBOX_CALLS_NETWORK = 1 << 5,    /* socket(AF_INET, AF_INET6, AF_NETLINK), connect, ... */
     SANDBOX_CALLS_SOCKETPAIR = 1 << 6, /* socketpair(AF_UNIX) */
     SANDBOX_CALLS_BPF_TELL = 1 << 7,   /* bpf, to list and describe */
+    SANDBOX_CALLS_FORK = 1 << 8,       /* accept, fork, wait, and confining the child further */
 } SandboxCalls;
 
 typedef struct Sandbox {
@@ -56,6 +57,18 @@ typedef struct Sandbox {
  * go on. With -Dsanitize builds (which need ptrace and odd system calls) seccomp is left out and
  * the function says so with a positive return. */
 int sandbox_enter(const Sandbox *sandbox);
+
+/* For a process with SANDBOX_CALLS_FORK, whose children can do less than it does: their filter is
+ * made once, before the parent's own sandbox, and is put around each of them without any work. */
+typedef struct SandboxFilter {
+    void *program;
+    unsigned short length; /* instructions */
+} SandboxFilter;
+
+int sandbox_compile(const Sandbox *sandbox, SandboxFilter *ret);
+/* In the child, which has its limits from the parent. Returns like sandbox_enter(). */
+int sandbox_enter_compiled(const Sandbox *sandbox, const SandboxFilter *filter);
+void sandbox_filter_done(SandboxFilter *filter);
 
 /* True when sandbox_enter() has put Landlock rules in force. */
 bool sandbox_has_landlock(void);

@@ -68,7 +68,7 @@ static int post(Session *s, const void *data, size_t size, FetchReply *reply)
     if (r < 0)
         return r;
     request.url = url;
-    r = fetch(&request, s->cancel_fd, reply);
+    r = fetch_in_session(s->job->session, &request, s->cancel_fd, reply);
     if (r == -EMSGSIZE)
         return explain(s, r, "the answer of %.200s is larger than %u KiB", url,
                        CMP_REPLY_MAX >> 10);

@@ -16,19 +16,24 @@ static ScepServer server_of(Job *job, const ServerJob *j)
                         .name = j->trustpoint,
                         .legacy = j->legacy,
                         .route = &j->route,
+                        .session = j->session,
                         .cancel_fd = job_cancel_fd(job)};
 }
 
 static int get_authorities(const ServerAddress *server, ReceivedList *ret,
                            char reason[SERVER_REASON_SIZE])
 {
+    FetchSession session = FETCH_SESSION_NONE;
     const ScepServer scep = {.context = server->context,
                              .url = server->url,
                              .name = server->name,
                              .route = server->route,
+                             .session = &session,
                              .cancel_fd = server->cancel_fd};
+    int r = scep_get_authorities(&scep, ret, reason);
 
-    return scep_get_authorities(&scep, ret, reason);
+    fetch_session_end(&session);
+    return r;
 }
 
 /* Of usage keys the encryption pair asks for both: the answer is encrypted for whoever asks, and

@@ -5,7 +5,6 @@
 #include <stdarg.h>
 #include <strings.h>
 
-#include "fetch-client.h"
 #include "json-util.h"
 #include "keyd-client.h"
 #include "scep-url.h"
@@ -39,7 +38,7 @@ static int fetch_url(const ScepServer *server, const char *url, const void *body
         .timeout_seconds = TIMEOUT_SECONDS,
         .route = server->route,
     };
-    int r = fetch(&request, server->cancel_fd, reply);
+    int r = fetch_in_session(server->session, &request, server->cancel_fd, reply);
 
     if (r == -EMSGSIZE)
         return explain(reason, r, "the answer of %.200s is larger than %zu KiB", server->url,

@@ -3,7 +3,7 @@
  * worker threads only. */
 #pragma once
 
-#include "fetch-route.h"
+#include "fetch-client.h"
 #include "scep-message.h"
 
 #define SCEP_REASON_SIZE 512U
@@ -14,6 +14,7 @@ typedef struct ScepServer {
     const char *name; /* of the trustpoint: some servers have several CAs */
     bool legacy;
     const FetchRoute *route;
+    FetchSession *session; /* of the transaction */
     int cancel_fd;
 } ScepServer;
 

@@ -39,6 +39,9 @@ void server_job_free(void *data)
         return;
     if (j->method && j->method->free_private)
         j->method->free_private(j->private);
+    if (j->session)
+        fetch_session_end(j->session);
+    free(j->session);
     free(j->trustpoint);
     free(j->configuration);
     free(j->url);
@@ -155,6 +158,7 @@ static int enroll_run(Job *job, void *data)
     job_progress(job, 50, "Sending the request");
     for (size_t i = 0; i < j->n_asks; i++)
         j->asks[i].error = j->method->send(job, j, &j->asks[i]);
+    fetch_session_end(j->session);
     return 0;
 }
 
@@ -168,6 +172,7 @@ static int poll_run(Job *job, void *data)
         (void)snprintf(ask->reason, sizeof(ask->reason), "%s", j->reason);
     else
         r = j->method->poll(job, j, ask);
+    fetch_session_end(j->session);
     return r < 0 ? cannot_enroll(job, j->trustpoint, r, ask->reason) : 0;
 }
 
@@ -382,7 +387,10 @@ int server_job_new(Manager *m, const Trustpoint *t, bool next, ServerJob **ret)
     j->trustpoint = strdup(t->name);
     j->configuration = strdup(config->json);
     j->url = strdup(config->url);
-    if (!j->trustpoint || !j->configuration || !j->url)
+    j->session = malloc(sizeof(*j->session));
+    if (j->session)
+        *j->session = FETCH_SESSION_NONE;
+    if (!j->trustpoint || !j->configuration || !j->url || !j->session)
         return -ENOMEM;
     set_authority(j, t, next);
     if (trustpoint_certificate(t, ROLE_ROUTER)) {

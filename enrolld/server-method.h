@@ -4,6 +4,7 @@
  * not decided it is asked again. What each of them does is a ServerMethod (method-*.c). */
 #pragma once
 
+#include "fetch-client.h"
 #include "job.h"
 #include "received.h"
 #include "trustpoint.h"
@@ -50,6 +51,7 @@ typedef struct ServerJob {
     int64_t now;
     RequestRetry retry;
     FetchRoute route;
+    FetchSession *session; /* with the server */
     const char *digest;
     bool next_authority; /* the CA's next certificate is to issue */
     X509 *authority;

@@ -1,18 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* chancery-fetch: answers the one request that comes in on standard input, a socket of
- * chancery-fetch.socket, and ends. The sandbox is entered before the first byte is read from
- * anybody. */
+/* chancery-fetch: listens on the socket of chancery-fetch.socket and does each transaction in a
+ * process of its own; or does the one that comes in on standard input, and ends. The sandbox is
+ * entered before the first byte is read from anybody. */
 #include <poll.h>
 #include <sys/socket.h>
+#include <systemd/sd-daemon.h>
 
+#include "dispatcher.h"
 #include "hosts-file.h"
 #include "json-util.h"
 #include "log.h"
 #include "sandbox.h"
 #include "service-program.h"
+#include "source.h"
 #include "transaction.h"
 
 #define REQUEST_TIMEOUT_MS 10000
+/* The longest timeout that a request may ask for, and time to start and to answer. */
+#define WORKER_SECONDS 360U
 
 /* What name resolution reads. */
 static const SandboxPath sandbox_paths[] = {
@@ -75,7 +80,13 @@ static int refuse(int fd, const char *reason)
     return send_reply(fd, &(Reply){.error = "invalid", .message = message, .body_fd = -EBADF});
 }
 
-/* fds and *n_fds: what came with it, which is needed until the end. */
+static void close_all(const int *fds, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        (void)close(fds[i]);
+}
+
+/* -ETIMEDOUT: none has come. fds and *n_fds: what came with it, which is needed until the end. */
 static int receive_request(int fd, int fds[FETCH_DESCRIPTORS_MAX], size_t *n_fds, Request **ret,
                            const char **ret_reason)
 {
@@ -94,52 +105,112 @@ static int receive_request(int fd, int fds[FETCH_DESCRIPTORS_MAX], size_t *n_fds
     return r < 0 ? r : request_parse(o, fds, *n_fds, ret, ret_reason);
 }
 
-static int serve(int fd)
+/* 1: another request may follow. */
+static int serve_request(int fd, Peer *peer, const Request *request)
 {
-    _cleanup_(request_freep) Request *request = NULL;
     Reply reply = {.body_fd = -EBADF};
-    int fds[FETCH_DESCRIPTORS_MAX], r;
     const char *reason = NULL;
-    size_t n_fds = 0;
+    int r;
 
-    /* They are closed by the end of the process, which is the end of this. */
-    r = receive_request(fd, fds, &n_fds, &request, &reason);
-    if (r == -EINVAL && reason)
+    r = peer_check(peer, request, &reason);
+    if (r == -EINVAL)
         return refuse(fd, reason);
-    if (r < 0)
-        return r;
-    r = transaction_run(request, fd, &reply);
+    if (r >= 0)
+        r = transaction_run(request, peer, fd, &reply);
     if (r < 0)
         return r;
     r = send_reply(fd, &reply);
     reply_done(&reply);
+    return r < 0 ? r : request->keep;
+}
+
+static int serve_one(int fd, Peer *peer)
+{
+    _cleanup_(request_freep) Request *request = NULL;
+    int fds[FETCH_DESCRIPTORS_MAX], r;
+    const char *reason = NULL;
+    size_t n_fds = 0;
+
+    r = receive_request(fd, fds, &n_fds, &request, &reason);
+    if (r == -EINVAL && reason)
+        r = refuse(fd, reason);
+    else if (r >= 0)
+        r = serve_request(fd, peer, request);
+    close_all(fds, n_fds);
     return r;
+}
+
+/* One transaction: one request, or those that follow each other on one connection to one server. */
+static int serve(int fd)
+{
+    _cleanup_(peer_freep) Peer *peer = peer_new();
+    bool first = true;
+    int r = peer ? 1 : -ENOMEM;
+
+    for (; r > 0; first = false)
+        r = serve_one(fd, peer);
+    if (r == -ECANCELED || r == -ECONNRESET || r == -EPIPE || (r == -ETIMEDOUT && !first))
+        return 0; /* the client has lost interest */
+    return r < 0 ? log_error_errno(r, "Failed to answer the request: %m") : 0;
+}
+
+/* --- The program ------------------------------------------------------------------------------ */
+
+static int work(int fd, const void *userdata)
+{
+    int r;
+
+    source_prepare(); /* what the addresses are now */
+    r = sandbox_enter_compiled(&sandbox, userdata);
+    return r < 0 ? log_error_errno(r, "Failed to enter the sandbox: %m") : serve(fd);
+}
+
+/* All that its children can, and to make them. */
+static int run_dispatcher(int listener)
+{
+    static const SandboxPath paths[] = {{"/", SANDBOX_READ}, {NULL, SANDBOX_READ}};
+    static const Sandbox parent = {
+        .name = "fetch",
+        .calls = SANDBOX_CALLS_FILES_READ | SANDBOX_CALLS_MEMFD | SANDBOX_CALLS_NETWORK |
+                 SANDBOX_CALLS_FORK,
+        .paths = paths,
+        .files_max = 64,
+    };
+    SandboxFilter filter;
+    int r = sandbox_compile(&sandbox, &filter);
+
+    if (r >= 0)
+        r = sandbox_enter(&parent);
+    if (r < 0)
+        return log_error_errno(r, "Failed to enter the sandbox: %m");
+    r = dispatch(listener, &(Worker){work, &filter, WORKER_SECONDS});
+    sandbox_filter_done(&filter);
+    return r < 0 ? log_error_errno(r, "Failed to serve: %m") : 0;
 }
 
 static int run(void)
 {
-    int r = service_connection("fetch", SOCK_SEQPACKET);
+    const int n = sd_listen_fds(1);
+    int r = n > 0 ? 0 : service_connection("fetch", SOCK_SEQPACKET);
 
     if (r < 0)
         return r;
     r = transaction_prepare();
     if (r < 0)
         return log_error_errno(r, "Failed to prepare libcurl: %m");
+    if (n > 0)
+        return run_dispatcher(SD_LISTEN_FDS_START);
+    source_prepare();
     r = sandbox_enter(&sandbox);
     if (r < 0)
         return log_error_errno(r, "Failed to enter the sandbox: %m");
-    r = serve(STDIN_FILENO);
-    if (r == -ECANCELED || r == -ECONNRESET || r == -EPIPE)
-        return 0; /* the client has lost interest */
-    if (r < 0)
-        return log_error_errno(r, "Failed to answer the request: %m");
-    return 0;
+    return serve(STDIN_FILENO);
 }
 
 int main(int argc, char *argv[])
 {
-    int r = service_arguments("fetch", "chancery-fetch@",
-                              "Does one transaction for another process of Chancery.", argc, argv);
+    int r = service_arguments("fetch", NULL, "Does transactions for other processes of Chancery.",
+                              argc, argv);
 
     if (r <= 0)
         return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

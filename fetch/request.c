@@ -210,6 +210,7 @@ int request_parse(json_object *o, const int *fds, size_t n_fds, Request **ret,
                                           "host-key",
                                           "etag",
                                           "probe",
+                                          "keep",
                                           "unverified",
                                           "credentials",
                                           "client-certificate",
@@ -231,6 +232,8 @@ int request_parse(json_object *o, const int *fds, size_t n_fds, Request **ret,
         return refuse(ret_reason, "something that may be true is there and not true");
     if (parse_flag(o, "probe", &request->probe) < 0 || (request->probe && n_fds > 0))
         return refuse(ret_reason, "\"probe\" is there and not true, or something comes with it");
+    if (parse_flag(o, "keep", &request->keep) < 0)
+        return refuse(ret_reason, "\"keep\" is there and not true");
     if (n_fds != (size_t)has.body + has.anchors + has.credentials + 2U * has.certificate)
         return refuse(ret_reason, "the number of descriptors does not match");
     r = parse_url(o, request, ret_reason);
@@ -252,6 +255,9 @@ int request_parse(json_object *o, const int *fds, size_t n_fds, Request **ret,
         return -EINVAL;
     if (request->route.proxy[0] && !fetch_url_is_http(request->url))
         return refuse(ret_reason, "only http and https go through an HTTP proxy");
+    /* Who a server is, and who we are, is looked at for each request anew. */
+    if (request->keep && (!fetch_url_is_http(request->url) || fetch_url_is_https(request->url)))
+        return refuse(ret_reason, "only connections over http are kept");
     if (has.body && !fetch_url_is_http(request->url) && !fetch_url_is_tftp(request->url))
         return refuse(ret_reason, "only http, https and tftp have a body to send");
     *ret = TAKE_PTR(request);

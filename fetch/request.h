@@ -15,6 +15,7 @@ typedef struct Request {
     void *trust_anchors;
     size_t trust_anchors_size;
     bool probe;
+    bool keep; /* another one may follow, for the same server */
     bool unverified;
     char *host_key;    /* of a server for sftp or scp */
     char *credentials; /* user, a zero byte, password, a zero byte; wiped */

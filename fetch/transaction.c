@@ -24,7 +24,6 @@
 #define ERROR_TEXT_MAX 512
 #define HTTP_OK 200
 
-DEFINE_TRIVIAL_CLEANUP_FUNC(CURL *, curl_easy_cleanup);
 typedef struct curl_slist HeaderList;
 DEFINE_TRIVIAL_CLEANUP_FUNC(HeaderList *, curl_slist_free_all);
 
@@ -47,6 +46,49 @@ typedef struct Transaction {
     char curl_error[CURL_ERROR_SIZE];
 } Transaction;
 
+struct Peer {
+    CURL *curl;
+    char *origin; /* scheme, host and port of the first URL; NULL before it */
+    FetchRoute route;
+};
+
+Peer *peer_new(void)
+{
+    Peer *peer = calloc(1, sizeof *peer);
+
+    if (peer && !(peer->curl = curl_easy_init()))
+        return peer_free(peer);
+    return peer;
+}
+
+Peer *peer_free(Peer *peer)
+{
+    if (peer)
+        curl_easy_cleanup(peer->curl);
+    if (peer)
+        free(peer->origin);
+    free(peer);
+    return NULL;
+}
+
+int peer_check(Peer *peer, const Request *request, const char **ret_reason)
+{
+    const char *host = strstr(request->url, "://");
+    size_t length = host ? (size_t)(host - request->url) + 3 : 0;
+
+    length += strcspn(request->url + length, "/?#");
+    if (!peer->origin) {
+        peer->origin = strndup(request->url, length);
+        peer->route = request->route;
+        return peer->origin ? 0 : -ENOMEM;
+    }
+    *ret_reason = "it is for another server than the one before, or by another way";
+    return strlen(peer->origin) == length && strncmp(peer->origin, request->url, length) == 0 &&
+                   fetch_route_equal(&peer->route, &request->route)
+               ? 0
+               : -EINVAL;
+}
+
 void reply_done(Reply *reply)
 {
     free(reply->message);
@@ -60,7 +102,6 @@ int transaction_prepare(void)
 {
     bool configured;
 
-    source_prepare();
     /* Names come from /etc/hosts and DNS, which are built into the C library, and from the
      * configuration ("domain ipv4 host"). That source is loaded now: later nothing can be. */
     configured = dlopen(CONFIGURED_HOSTS, RTLD_NOW) != NULL;
@@ -568,9 +609,8 @@ static int run(CURL *curl, Transaction *t, Reply *reply)
     return take_answer(curl, t, reply);
 }
 
-int transaction_run(const Request *request, int client_fd, Reply *ret)
+int transaction_run(const Request *request, Peer *peer, int client_fd, Reply *ret)
 {
-    _cleanup_(curl_easy_cleanupp) CURL *curl = curl_easy_init();
     _cleanup_close_ int body_fd = memfd_new("fetch-reply");
     Transaction t = {.request = request,
                      .anchors = {request->trust_anchors, request->trust_anchors_size},
@@ -582,15 +622,14 @@ int transaction_run(const Request *request, int client_fd, Reply *ret)
 
     if (body_fd < 0)
         return body_fd;
-    if (!curl)
-        return -ENOMEM;
+    curl_easy_reset(peer->curl); /* which leaves the connection */
     if (request->certificates)
         r = client_key_new(request, &t.key);
     if (r == -EBADMSG)
         return reply_error(ret, "invalid",
                            "The request is refused: the client's certificates are malformed");
     if (r >= 0)
-        r = run(curl, &t, &reply);
+        r = run(peer->curl, &t, &reply);
     client_key_free(t.key);
     body_fd = t.body_fd; /* taken when it is part of the reply */
     if (r < 0) {

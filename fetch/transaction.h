@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One transaction: one request, no redirects, nothing kept. */
+/* Requests of one transaction: no redirects; what is kept is the connection to the server. */
 #pragma once
 
 #include <netinet/in.h>
@@ -20,9 +20,18 @@ typedef struct Reply {
 /* Loads what the transaction needs from files, before the sandbox. */
 int transaction_prepare(void);
 
+/* The server of this process, and the connection to it. */
+typedef struct Peer Peer;
+Peer *peer_new(void);
+Peer *peer_free(Peer *peer);
+DEFINE_TRIVIAL_CLEANUP_FUNC(Peer *, peer_free);
+/* Is the request for the same server, by the same way, as those before? -EINVAL with *ret_reason
+ * (static), half a sentence. */
+int peer_check(Peer *peer, const Request *request, const char **ret_reason);
+
 /* Does it, and gives up when client_fd hangs up (-ECANCELED). What went wrong with the server is in
  * *ret, not in the result. */
-int transaction_run(const Request *request, int client_fd, Reply *ret);
+int transaction_run(const Request *request, Peer *peer, int client_fd, Reply *ret);
 void reply_done(Reply *reply);
 
 /* May this be connected to? Not: link-local, multicast, broadcast and unspecified addresses, nor

@@ -14,7 +14,7 @@ ALL_FILES = sorted({name for _, names in DAEMONS.values() for name in names})
 EXPOSURE = {"keyd/chancery-keyd.service": 6, "enrolld/chancery-enrolld.service": 10, "poold/chancery-poold.service": 10,
             "policy/chancery-policyd.service": 10, "hostd/chancery-hostd.service": 10,
             "hostd/chancery-check-sshd.service": 15, "integration/snmp/chancery-snmp.service": 10,
-            "dossierd/chancery-dossierd.service": 15, "fetch/chancery-fetch@.service": 20,
+            "dossierd/chancery-dossierd.service": 15, "fetch/chancery-fetch.service": 20,
             "dossierd/quote/chancery-quote@.service": 20, "dossierd/scan/chancery-scan@.service": 20,
             "dossierd/probe/chancery-probe-processes@.service": 12, "dossierd/probe/chancery-probe-programs@.service": 10,
             "dossierd/probe/chancery-probe-files@.service": 12,

@@ -272,6 +272,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = -1  # one packet an answer: two of them wait for each other (Nagle, delayed acknowledgement)
 
+    def setup(self):
+        super().setup()
+        self.server.ca.log("connection")
+
     def reply(self, body, status=200, kind="application/x-pki-message", location=None):
         self.send_response(status)
         self.send_header("Content-Type", kind)

@@ -166,7 +166,11 @@ def test_rejected(machine, authority):
 def test_granted(machine, authority):
     """With a challenge password, which is nowhere afterwards."""
     authority.set("grant")
+    before = authority.log()
     status, said = enroll(machine, "core", "canary-7d1f")
+    # What is asked belongs together, and goes over one connection.
+    assert [line for line in authority.log()[len(before):].splitlines() if " P" in line or line == "connection" or "Caps" in line] == [
+        "connection", "GET GetCACaps", "POST PKIOperation"]
     assert status == 0 and "CN=core.example" in said, said
     assert state(machine, "core")["state"] == "enrolled"
     assert "challenge ['canary-7d1f']" in authority.log() and "canary" not in said
@@ -208,9 +212,11 @@ def test_pending_survives(machine, authority):
     machine.wait_daemons()
     assert state(machine, "agent")["state"] == "pending"
     authority.set("grant")
+    before = authority.log()
     make_due(machine)
     wait_for(lambda: state(machine, "agent")["state"] == "enrolled", "the poll")
-    assert "\n20 " in authority.log()
+    polled = authority.log()[len(before):].splitlines()
+    assert polled.count("connection") == 1 and len([line for line in polled if line.startswith("20 ")]) == 1, polled
 
 
 def test_usage_keys(machine, authority):
