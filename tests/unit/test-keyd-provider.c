@@ -203,12 +203,16 @@ static void serve(int fd)
             break;
 }
 
+static int served = -1; /* the connection, which lasts as long as the client's thread */
+
 static void *signer(void *userdata)
 {
     int fd;
 
-    while ((fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) >= 0)
+    while ((fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
+        __atomic_store_n(&served, fd, __ATOMIC_SEQ_CST);
         serve(fd);
+    }
     return NULL;
 }
 
@@ -243,6 +247,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)shutdown(listener, SHUT_RDWR);
+    (void)shutdown(__atomic_load_n(&served, __ATOMIC_SEQ_CST), SHUT_RDWR);
     (void)pthread_join(thread, NULL);
     (void)close(listener);
     /* They hold what the provider made of them when it compared. */
