@@ -64,15 +64,29 @@ static int open_stage(Cli *cli, const PipeStage *stage)
     return r;
 }
 
+/* Bytes that are no text are not for a terminal, which would take some of them for commands; nor
+ * are they to be escaped for anything else. */
+static int open_terminal(Cli *cli, const PipeStage *last)
+{
+    bool is_binary =
+        last && last->kind == PIPE_SIGN && last->format && streq(last->format, "eat-cwt");
+    int r;
+
+    if (is_binary && isatty(STDOUT_FILENO))
+        return cli_error(cli, EINVAL,
+                         "A token in CBOR is not for a terminal: add \"| file PATH\", or run the "
+                         "command over ssh without one");
+    r = cli_terminal_sink_new(cli, !is_binary, &cli->sink);
+    return r < 0 ? cli_error(cli, r, "Out of memory") : 0;
+}
+
 static int open_last(Cli *cli, const Pipe *pipe)
 {
     const PipeStage *last = pipe->n_stages > 0 ? &pipe->stages[pipe->n_stages - 1] : NULL;
     int r;
 
-    if (!last || last->kind != PIPE_FILE) {
-        r = cli_terminal_sink_new(cli, &cli->sink);
-        return r < 0 ? cli_error(cli, r, "Out of memory") : 0;
-    }
+    if (!last || last->kind != PIPE_FILE)
+        return open_terminal(cli, last);
     r = file_sink_new(last->text, &cli->sink);
     return r < 0 ? cli_error(cli, r, "%s cannot be written: %s", last->text, strerror(-r)) : 0;
 }

@@ -96,6 +96,8 @@ static int start_job(SignSink *s, const PipeStage *stage)
         r = sd_bus_message_append(m, "{sv}", "nonce", "s", stage->text);
     if (r >= 0 && stage->include_certificate)
         r = sd_bus_message_append(m, "{sv}", "include-certificate", "b", 1);
+    if (r >= 0 && stage->format)
+        r = sd_bus_message_append(m, "{sv}", "format", "s", stage->format);
     if (r >= 0)
         r = sd_bus_message_close_container(m);
     if (r >= 0)

@@ -14,6 +14,7 @@
 typedef struct TerminalSink {
     Sink base;
     Cli *cli;
+    bool is_text; /* else bytes, which are written as they are */
     bool tty, paged, at_line_start;
     unsigned line, column; /* on this page */
     char held[8];          /* the beginning of a character */
@@ -169,7 +170,7 @@ static int terminal_write(Sink *s, const char *data, size_t size)
 
     while (size > 0 && !s->enough) {
         size_t n = size < CHUNK ? size : CHUNK;
-        int r = write_chunk(t, data, n, false);
+        int r = t->is_text ? write_chunk(t, data, n, false) : write_full(STDOUT_FILENO, data, n);
 
         if (r == -EPIPE)
             s->enough = true;
@@ -192,7 +193,7 @@ static int terminal_finish(Sink *s)
     return r;
 }
 
-int cli_terminal_sink_new(Cli *cli, Sink **ret)
+int cli_terminal_sink_new(Cli *cli, bool is_text, Sink **ret)
 {
     static const SinkClass class = {terminal_write, terminal_finish, NULL};
     TerminalSink *t = calloc(1, sizeof(*t));
@@ -201,6 +202,7 @@ int cli_terminal_sink_new(Cli *cli, Sink **ret)
         return -ENOMEM;
     t->base.class = &class;
     t->cli = cli;
+    t->is_text = is_text;
     t->at_line_start = true;
     t->tty = isatty(STDOUT_FILENO);
     t->paged = cli->interactive && cli->length != 0;

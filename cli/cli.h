@@ -244,8 +244,8 @@ void cli_progress_clear(Cli *cli);
  * editor shows what is typed, once, also what is typed ahead of the prompt. */
 void cli_terminal_take(Cli *cli);
 void cli_terminal_give_back(Cli *cli);
-/* Standard output, page by page for a person. */
-int cli_terminal_sink_new(Cli *cli, Sink **ret);
+/* Standard output, page by page for a person; what is not text is written as it is. */
+int cli_terminal_sink_new(Cli *cli, bool is_text, Sink **ret);
 void cli_terminal_size(const Cli *cli, unsigned *ret_lines, unsigned *ret_columns);
 
 /* --- cli-timeout.c: how long a session at a terminal may be without input */

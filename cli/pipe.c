@@ -25,9 +25,11 @@ static const GrammarCommand stages[] = {
     {"utility head [(count|-n) <count:number(1-100000)>]",
      HELP(UTILITY, "First lines of the output", "How many lines (10)", "The same", "Number"),
      PIPE_HEAD, NULL},
-    {"utility sign [{nonce <text:word(1-130)>|include-certificate}]",
+    {"utility sign [{nonce <text:word(1-130)>|include-certificate|eat-jwt|eat-cwt}]",
      HELP(UTILITY, "Sign the output with the system's key", "Bind a nonce to the signature",
-          "Decimal digits, or 0x and hexadecimal digits", "Include the certificate chain"),
+          "Decimal digits, or 0x and hexadecimal digits", "Include the certificate chain",
+          "As an entity attestation token in JSON (JWT)",
+          "As an entity attestation token in CBOR (CWT), for a file or a program"),
      PIPE_SIGN, NULL},
     {"utility sort [{reverse|-r|numeric|-n|unique|-u}]",
      HELP(UTILITY, "Sort the lines", "The last first", "The same", "By the number at their begin",
@@ -100,6 +102,11 @@ static unsigned stage_flags(const GrammarMatch *m)
     return value;
 }
 
+static const char *stage_format(const GrammarMatch *m)
+{
+    return grammar_has(m, "eat-jwt") ? "eat-jwt" : grammar_has(m, "eat-cwt") ? "eat-cwt" : NULL;
+}
+
 static int stage_parse(const Grammar *g, const char *text, PipeStage *ret)
 {
     const char *value, *count;
@@ -108,7 +115,8 @@ static int stage_parse(const Grammar *g, const char *text, PipeStage *ret)
 
     if (r < 0)
         return r;
-    if (m.status != GRAMMAR_OK) {
+    /* One token is not two. */
+    if (m.status != GRAMMAR_OK || (grammar_has(&m, "eat-jwt") && grammar_has(&m, "eat-cwt"))) {
         grammar_match_done(&m);
         return -EINVAL;
     }
@@ -118,7 +126,8 @@ static int stage_parse(const Grammar *g, const char *text, PipeStage *ret)
                        .text = value ? without_quotes(value) : NULL,
                        .count = count ? strtoul(count, NULL, 10) : LINES_DEFAULT,
                        .flags = stage_flags(&m),
-                       .include_certificate = grammar_has(&m, "include-certificate")};
+                       .include_certificate = grammar_has(&m, "include-certificate"),
+                       .format = stage_format(&m)};
     r = value && !ret->text ? -ENOMEM : 0;
     grammar_match_done(&m);
     return r;

@@ -27,6 +27,7 @@ typedef struct PipeStage {
     unsigned long count; /* of head and tail */
     unsigned flags;      /* of sort and wc, as the filter takes them */
     bool include_certificate;
+    const char *format; /* of sign: static; NULL for an envelope */
 } PipeStage;
 
 typedef struct Pipe {

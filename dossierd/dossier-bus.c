@@ -169,7 +169,7 @@ int dossier1_method_collect(sd_bus_message *m, void *userdata, sd_bus_error *ret
 int dossier1_method_sign(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
 {
     _cleanup_(sign_work_freep) SignWork *data = sign_work_new();
-    const char *nonce = NULL;
+    const char *nonce = NULL, *format = NULL;
     JobWork work = sign_job;
     int r;
 
@@ -177,12 +177,15 @@ int dossier1_method_sign(sd_bus_message *m, void *userdata, sd_bus_error *reterr
         return -ENOMEM;
     r = read_descriptor(m, O_RDONLY, "The input", &data->input, reterr_error);
     if (r >= 0) {
-        const BusOption options[] = {
-            {"nonce", 's', &nonce, NULL},
-            {"include-certificate", 'b', &data->include_certificate, NULL}};
+        const BusOption options[] = {{"nonce", 's', &nonce, NULL},
+                                     {"include-certificate", 'b', &data->include_certificate, NULL},
+                                     {"format", 's', &format, NULL}};
 
         r = bus_read_options(m, options, ELEMENTSOF(options), reterr_error);
     }
+    if (r >= 0 && format && sign_format_from_string(format, &data->format) < 0)
+        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
+                                 "A format is envelope, eat-jwt or eat-cwt");
     if (r >= 0)
         r = check_nonce(nonce, reterr_error);
     if (r >= 0)

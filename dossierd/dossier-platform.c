@@ -59,22 +59,20 @@ static void write_udi(JsonWriter *w, int root_fd)
                            : "The firmware does not name the product");
 }
 
-/* The value of one line of os-release(5), without its quotes. */
-static bool read_os_name(int root_fd, char *buffer, size_t size)
+bool read_os_release(int root_fd, const char *key, char *buffer, size_t size)
 {
-    static const char key[] = "PRETTY_NAME=";
     _cleanup_fclose_ FILE *f = NULL;
+    size_t n, key_size = strlen(key);
     char line[1024];
-    size_t n;
     bool truncated;
 
     if (collect_open(root_fd, "etc/os-release", &f) < 0 &&
         collect_open(root_fd, "usr/lib/os-release", &f) < 0)
         return false;
     while (read_line_bytes(f, line, sizeof line, &n, &truncated) > 0) {
-        char *value = line + STRLEN(key);
+        char *value = line + key_size + 1;
 
-        if (strncmp(line, key, STRLEN(key)) != 0)
+        if (strncmp(line, key, key_size) != 0 || line[key_size] != '=')
             continue;
         n = strlen(value);
         if (n >= 2 && (value[0] == '"' || value[0] == '\'') && value[n - 1] == value[0]) {
@@ -91,7 +89,7 @@ static void write_version(JsonWriter *w, int root_fd)
     static const char *const release[] = {"proc/sys/kernel/osrelease", NULL},
                              *const build[] = {"proc/sys/kernel/version", NULL};
     char os[512], kernel[256], kernel_build[512], text[TEXT_SIZE];
-    bool complete = read_os_name(root_fd, os, sizeof os) &&
+    bool complete = read_os_release(root_fd, "PRETTY_NAME", os, sizeof os) &&
                     read_first(root_fd, release, kernel, sizeof kernel) &&
                     read_first(root_fd, build, kernel_build, sizeof kernel_build);
 

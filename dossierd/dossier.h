@@ -47,3 +47,5 @@ int dossier_write_nodes(JsonWriter *w, const DossierRequest *request);
 
 /* dossier-platform.c: the parts that are in every dossier. */
 void dossier_write_platform(JsonWriter *w, int root_fd);
+/* The value of one line of os-release(5), without its quotes. */
+bool read_os_release(int root_fd, const char *key, char *buffer, size_t size);

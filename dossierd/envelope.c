@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include "atomic-file.h"
+#include "eat.h"
 #include "json-util.h"
 #include "memfd.h"
 #include "openssl-util.h"
@@ -78,6 +79,14 @@ static int add_chain(json_object *header, const EnvelopeSigner *signer)
     return r;
 }
 
+int envelope_add_certificates(json_object *header, const EnvelopeSigner *signer,
+                              bool include_certificate)
+{
+    int r = add_thumbprint(header, &signer->chain[0]);
+
+    return r >= 0 && include_certificate ? add_chain(header, signer) : r;
+}
+
 int envelope_header(const EnvelopeSigner *signer, const char *content_type, const char *nonce,
                     int64_t issued_at, bool include_certificate, char **ret)
 {
@@ -99,9 +108,7 @@ int envelope_header(const EnvelopeSigner *signer, const char *content_type, cons
     if (r >= 0)
         r = add(header, "iat", json_object_new_int64(issued_at));
     if (r >= 0)
-        r = add_thumbprint(header, &signer->chain[0]);
-    if (r >= 0 && include_certificate)
-        r = add_chain(header, signer);
+        r = envelope_add_certificates(header, signer, include_certificate);
     if (r < 0)
         return r;
     text = json_object_to_json_string_ext(header,
@@ -113,10 +120,11 @@ int envelope_header(const EnvelopeSigner *signer, const char *content_type, cons
 /* --- Payload ---------------------------------------------------------------------------------- */
 
 /* Three bytes become four characters, so that chunks of a multiple of three can be encoded one by
- * one. */
-#define CHUNK_SIZE (3U * 16384)
+ * one; of a multiple of nine even twice. */
+#define CHUNK_SIZE (9U * 5461)
 
 struct EnvelopePayload {
+    EnvelopeEncoding encoding;
     int fd;
     uint64_t size;
     uint8_t chunk[CHUNK_SIZE];
@@ -127,6 +135,11 @@ struct EnvelopePayload {
 
 EnvelopePayload *envelope_payload_new(void)
 {
+    return envelope_payload_new_encoded(ENVELOPE_BASE64URL);
+}
+
+EnvelopePayload *envelope_payload_new_encoded(EnvelopeEncoding encoding)
+{
     EnvelopePayload *p = malloc(sizeof *p);
 
     if (!p)
@@ -136,6 +149,7 @@ EnvelopePayload *envelope_payload_new(void)
         free(p);
         return NULL;
     }
+    p->encoding = encoding;
     p->size = 0;
     p->used = 0;
     p->text = NULL;
@@ -154,14 +168,24 @@ EnvelopePayload *envelope_payload_free(EnvelopePayload *p)
     return NULL;
 }
 
-static int encode_chunk(EnvelopePayload *p)
+/* end: follows the text before it is encoded again. */
+static int encode_chunk(EnvelopePayload *p, const char *end)
 {
-    _cleanup_free_ char *text = base64url_encode(p->chunk, p->used);
+    _cleanup_free_ char *text = NULL, *whole = NULL, *twice = NULL;
+    size_t used = p->used;
 
+    p->used = 0;
+    if (p->encoding == ENVELOPE_RAW)
+        return write_full(p->fd, p->chunk, used);
+    text = base64url_encode(p->chunk, used);
     if (!text)
         return -ENOMEM;
-    p->used = 0;
-    return write_full(p->fd, text, strlen(text));
+    if (p->encoding == ENVELOPE_BASE64URL)
+        return write_full(p->fd, text, strlen(text));
+    if (asprintf(&whole, "%s%s", text, end) < 0)
+        return -ENOMEM;
+    twice = base64url_encode(whole, strlen(whole));
+    return twice ? write_full(p->fd, twice, strlen(twice)) : -ENOMEM;
 }
 
 int envelope_payload_add(EnvelopePayload *p, const void *data, size_t size)
@@ -181,11 +205,16 @@ int envelope_payload_add(EnvelopePayload *p, const void *data, size_t size)
         size -= n;
         if (p->used < CHUNK_SIZE)
             break;
-        r = encode_chunk(p);
+        r = encode_chunk(p, "");
         if (r < 0)
             return r;
     }
     return 0;
+}
+
+uint64_t envelope_payload_size(const EnvelopePayload *p)
+{
+    return p->size;
 }
 
 int envelope_payload_finish(EnvelopePayload *p, const char **ret_text, size_t *ret_size)
@@ -193,8 +222,8 @@ int envelope_payload_finish(EnvelopePayload *p, const char **ret_text, size_t *r
     off_t end;
     int r;
 
-    if (p->used > 0) {
-        r = encode_chunk(p);
+    if (p->used > 0 || (p->encoding == ENVELOPE_BASE64URL_TWICE && !p->text)) {
+        r = encode_chunk(p, EAT_JSON_END);
         if (r < 0)
             return r;
     }
@@ -237,17 +266,16 @@ int envelope_ecdsa_to_raw(const void *der, size_t size, size_t coordinate_size, 
 }
 
 /* Ed25519 wants its whole input at once, because it goes over it twice. */
-static int sign_at_once(EVP_MD_CTX *context, const char *header, const char *payload,
-                        size_t payload_size, void **ret, size_t *ret_size)
+static int sign_at_once(EVP_MD_CTX *context, const void *head, size_t head_size,
+                        const void *payload, size_t payload_size, void **ret, size_t *ret_size)
 {
-    size_t header_size = strlen(header), size = header_size + 1 + payload_size, room = 64;
+    size_t size = head_size + payload_size, room = 64;
     _cleanup_free_ uint8_t *input = malloc(size), *signature = malloc(room);
 
     if (!input || !signature)
         return -ENOMEM;
-    memcpy(input, header, header_size);
-    input[header_size] = '.';
-    memcpy(input + header_size + 1, payload, payload_size);
+    memcpy(input, head, head_size);
+    memcpy(input + head_size, payload, payload_size);
     if (EVP_DigestSign(context, signature, &room, input, size) != 1)
         return -EIO;
     *ret = TAKE_PTR(signature);
@@ -255,14 +283,13 @@ static int sign_at_once(EVP_MD_CTX *context, const char *header, const char *pay
     return 0;
 }
 
-static int sign_in_parts(EVP_MD_CTX *context, const char *header, const char *payload,
-                         size_t payload_size, void **ret, size_t *ret_size)
+static int sign_in_parts(EVP_MD_CTX *context, const void *head, size_t head_size,
+                         const void *payload, size_t payload_size, void **ret, size_t *ret_size)
 {
     _cleanup_free_ uint8_t *signature = NULL;
     size_t room = 0;
 
-    if (EVP_DigestSignUpdate(context, header, strlen(header)) != 1 ||
-        EVP_DigestSignUpdate(context, ".", 1) != 1 ||
+    if (EVP_DigestSignUpdate(context, head, head_size) != 1 ||
         EVP_DigestSignUpdate(context, payload, payload_size) != 1 ||
         EVP_DigestSignFinal(context, NULL, &room) != 1)
         return -EIO;
@@ -276,13 +303,29 @@ static int sign_in_parts(EVP_MD_CTX *context, const char *header, const char *pa
     return 0;
 }
 
-int envelope_sign(OSSL_LIB_CTX *context, EVP_PKEY *key, const EnvelopeSigner *signer,
-                  const char *header, const char *payload, size_t payload_size, char **ret)
+/* r||s in the place of DER. */
+static int make_raw(size_t coordinate_size, void **signature, size_t *size)
+{
+    uint8_t *raw = malloc(2 * coordinate_size);
+    int r = raw ? envelope_ecdsa_to_raw(*signature, *size, coordinate_size, raw) : -ENOMEM;
+
+    if (r < 0) {
+        free(raw);
+        return r;
+    }
+    free(*signature);
+    *signature = raw;
+    *size = 2 * coordinate_size;
+    return 0;
+}
+
+int envelope_sign_bytes(OSSL_LIB_CTX *context, EVP_PKEY *key, const EnvelopeSigner *signer,
+                        const void *head, size_t head_size, const void *payload,
+                        size_t payload_size, void **ret, size_t *ret_size)
 {
     _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *md = EVP_MD_CTX_new();
     const struct Algorithm *a = find_algorithm(signer->algorithm, signer->digest);
     _cleanup_free_ void *signature = NULL;
-    uint8_t raw[2 * 66];
     size_t size;
     bool at_once;
     int r;
@@ -295,20 +338,35 @@ int envelope_sign(OSSL_LIB_CTX *context, EVP_PKEY *key, const EnvelopeSigner *si
     if (EVP_DigestSignInit_ex(md, NULL, at_once ? NULL : a->digest, context, NULL, key, NULL) != 1)
         r = -EIO;
     else if (at_once)
-        r = sign_at_once(md, header, payload, payload_size, &signature, &size);
+        r = sign_at_once(md, head, head_size, payload, payload_size, &signature, &size);
     else
-        r = sign_in_parts(md, header, payload, payload_size, &signature, &size);
+        r = sign_in_parts(md, head, head_size, payload, payload_size, &signature, &size);
+    if (r >= 0 && a->coordinate_size > 0)
+        r = make_raw(a->coordinate_size, &signature, &size);
     if (r < 0) {
         ERR_clear_error();
         return r;
     }
-    if (a->coordinate_size > 0) {
-        r = envelope_ecdsa_to_raw(signature, size, a->coordinate_size, raw);
-        if (r < 0)
-            return r;
-        *ret = base64url_encode(raw, 2 * a->coordinate_size);
-    } else
-        *ret = base64url_encode(signature, size);
+    *ret = TAKE_PTR(signature);
+    *ret_size = size;
+    return 0;
+}
+
+int envelope_sign(OSSL_LIB_CTX *context, EVP_PKEY *key, const EnvelopeSigner *signer,
+                  const char *header, const char *payload, size_t payload_size, char **ret)
+{
+    _cleanup_free_ void *signature = NULL;
+    _cleanup_free_ char *head = NULL;
+    size_t size;
+    int r;
+
+    if (asprintf(&head, "%s.", header) < 0)
+        return -ENOMEM;
+    r = envelope_sign_bytes(context, key, signer, head, strlen(head), payload, payload_size,
+                            &signature, &size);
+    if (r < 0)
+        return r;
+    *ret = base64url_encode(signature, size);
     return *ret ? 0 : -ENOMEM;
 }
 

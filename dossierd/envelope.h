@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The signed envelope: JWS (RFC 7515) in flattened JSON serialisation around any bytes.
+/* The signed envelope: JWS (RFC 7515) in flattened JSON serialisation around any bytes. How other
+ * evidence is held and signed is here too: see eat-token.h.
  *
  * An envelope is made in this order: header, payload (read to its end), signature, output. The
  * payload is held as base64url in a memory file, in the form in which it is both signed and
  * written. */
 #pragma once
 
+#include <json-c/json_types.h>
 #include <openssl/evp.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -34,25 +36,45 @@ typedef struct EnvelopeSigner {
  * for example ES256 with SHA-384. */
 const char *envelope_algorithm(const char *algorithm, const char *digest);
 
+/* Adds x5t#S256, and when wanted x5c, to a header of JOSE. */
+int envelope_add_certificates(json_object *header, const EnvelopeSigner *signer,
+                              bool include_certificate);
+
 /* The protected header as it is signed: base64url of its JSON. content_type and nonce may be NULL.
  * issued_at: seconds since the epoch. -EOPNOTSUPP without an algorithm. */
 int envelope_header(const EnvelopeSigner *signer, const char *content_type, const char *nonce,
                     int64_t issued_at, bool include_certificate, char **ret);
 
+/* The form in which a payload is signed. */
+typedef enum EnvelopeEncoding {
+    ENVELOPE_BASE64URL,
+    ENVELOPE_RAW,
+    /* base64url, and what ends the claims of a JWT (common/eat.h), in base64url. */
+    ENVELOPE_BASE64URL_TWICE,
+} EnvelopeEncoding;
+
 typedef struct EnvelopePayload EnvelopePayload;
 EnvelopePayload *envelope_payload_new(void);
+EnvelopePayload *envelope_payload_new_encoded(EnvelopeEncoding encoding);
 EnvelopePayload *envelope_payload_free(EnvelopePayload *p);
 DEFINE_TRIVIAL_CLEANUP_FUNC(EnvelopePayload *, envelope_payload_free);
 /* -EMSGSIZE beyond ENVELOPE_PAYLOAD_MAX. */
 int envelope_payload_add(EnvelopePayload *p, const void *data, size_t size);
-/* No more comes. The base64url text of everything added, which stays until the payload is freed. */
+/* No more comes. Everything added, encoded, which stays until the payload is freed. */
 int envelope_payload_finish(EnvelopePayload *p, const char **ret_text, size_t *ret_size);
+/* How much was added. */
+uint64_t envelope_payload_size(const EnvelopePayload *p);
 
 /* Signs "header.payload". context is the library context of the key; -EIO when signing failed (with
  * keyd, keyd_last_error() says why). *ret is base64url of the signature in JWS form: ECDSA as the
  * two numbers one after the other. */
 int envelope_sign(OSSL_LIB_CTX *context, EVP_PKEY *key, const EnvelopeSigner *signer,
                   const char *header, const char *payload, size_t payload_size, char **ret);
+
+/* The same of bytes before the payload and the payload; *ret is the signature itself. */
+int envelope_sign_bytes(OSSL_LIB_CTX *context, EVP_PKEY *key, const EnvelopeSigner *signer,
+                        const void *head, size_t head_size, const void *payload,
+                        size_t payload_size, void **ret, size_t *ret_size);
 
 /* DER ECDSA-Sig-Value to r||s, each of coordinate_size bytes. -EBADMSG. */
 int envelope_ecdsa_to_raw(const void *der, size_t size, size_t coordinate_size, uint8_t *ret);

@@ -15,8 +15,19 @@ typedef struct CollectWork {
     uint64_t bytes;
 } CollectWork;
 
+/* What is made of what is signed. */
+typedef enum SignFormat {
+    SIGN_ENVELOPE, /* JWS */
+    SIGN_EAT_JWT,
+    SIGN_EAT_CWT,
+} SignFormat;
+
+/* "envelope", "eat-jwt" or "eat-cwt", which is what keyd calls the purpose too. -EINVAL. */
+int sign_format_from_string(const char *name, SignFormat *ret);
+
 typedef struct SignWork {
     Manager *manager;
+    SignFormat format;
     char *nonce;
     bool include_certificate;
     int input, output;

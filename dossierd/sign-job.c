@@ -3,6 +3,7 @@
  * who reads an envelope reads a whole one. */
 #include <time.h>
 
+#include "eat-token.h"
 #include "errors.h"
 #include "jobs.h"
 #include "keyd-client.h"
@@ -12,6 +13,27 @@
 #include "stream.h"
 
 #define READ_SIZE 65536U
+
+static const char *const formats[] = {
+    [SIGN_ENVELOPE] = "envelope",
+    [SIGN_EAT_JWT] = "eat-jwt",
+    [SIGN_EAT_CWT] = "eat-cwt",
+};
+
+int sign_format_from_string(const char *name, SignFormat *ret)
+{
+    for (size_t i = 0; i < ELEMENTSOF(formats); i++)
+        if (streq(formats[i], name)) {
+            *ret = (SignFormat)i;
+            return 0;
+        }
+    return -EINVAL;
+}
+
+static EatForm eat_form(const SignWork *work)
+{
+    return work->format == SIGN_EAT_CWT ? EAT_CWT : EAT_JWT;
+}
 
 typedef struct Output {
     int fd, cancel_fd;
@@ -58,9 +80,10 @@ typedef struct Content {
     bool is_own_dossier;
 } Content;
 
-static int content_init(Content *c)
+static int content_init(Content *c, const SignWork *work)
 {
-    c->payload = envelope_payload_new();
+    c->payload = envelope_payload_new_encoded(
+        work->format == SIGN_ENVELOPE ? ENVELOPE_BASE64URL : eat_encoding(eat_form(work)));
     c->digest = EVP_MD_CTX_new();
     if (!c->payload || !c->digest || EVP_DigestInit_ex(c->digest, EVP_sha256(), NULL) != 1)
         return -ENOMEM;
@@ -117,18 +140,47 @@ static int read_content(Job *job, SignWork *work, Content *content)
     return 0;
 }
 
-static int sign(Job *job, const SignWork *work, const Signer *signer, const char *header,
-                const char *text, size_t size, char **ret)
+/* What is made of the content: one of the two, and the signature. */
+typedef struct Sealed {
+    char *header;   /* of an envelope */
+    EatToken token; /* of the others */
+    void *signature;
+    size_t signature_size;
+} Sealed;
+
+static void sealed_done(Sealed *s)
+{
+    free(s->header);
+    free(s->signature);
+    eat_token_done(&s->token);
+}
+
+static int sign_envelope(const SignWork *work, EVP_PKEY *key, const EnvelopeSigner *e,
+                         const char *text, size_t size, Sealed *s)
+{
+    char *signature;
+    int r = envelope_sign(work->manager->context, key, e, s->header, text, size, &signature);
+
+    if (r >= 0)
+        s->signature = signature;
+    return r;
+}
+
+static int sign(Job *job, const SignWork *work, const Signer *signer, const char *text, size_t size,
+                Sealed *s)
 {
     _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
     const EnvelopeSigner *e = &signer->envelope;
     const char *said;
     int r;
 
-    r = keyd_key_new(work->manager->context, e->algorithm, signer->label, "envelope",
+    r = keyd_key_new(work->manager->context, e->algorithm, signer->label, formats[work->format],
                      e->chain[0].der, e->chain[0].size, &key);
     if (r >= 0)
-        r = envelope_sign(work->manager->context, key, e, header, text, size, ret);
+        r = work->format == SIGN_ENVELOPE
+                ? sign_envelope(work, key, e, text, size, s)
+                : eat_token_sign(&s->token, work->manager->context, key, e, text, size,
+                                 &s->signature, &s->signature_size);
     if (r >= 0)
         return 0;
     said = keyd_last_error();
@@ -146,24 +198,53 @@ static int write_output(void *userdata, const void *data, size_t size)
     return r;
 }
 
+static int begin_token(const SignWork *work, const Signer *signer, const Content *content,
+                       time_t now, Sealed *s)
+{
+    EatClaims claims = {.issued_at = now, .is_dossier = content->is_own_dossier};
+
+    if (work->nonce && eat_nonce_from_text(work->nonce, claims.nonce, &claims.nonce_size) < 0)
+        return -EINVAL;
+    eat_claims_of_device(work->manager->root_fd, &claims);
+    return eat_token_begin(eat_form(work), &signer->envelope, &claims, work->include_certificate,
+                           envelope_payload_size(content->payload), &s->token);
+}
+
 /* Reading may have taken long, or the clock been set: what the header says about the time is what
  * the certificate has to be valid at. */
 static int make_header(Job *job, const SignWork *work, const Signer *signer, const Content *content,
-                       char **ret)
+                       Sealed *s)
 {
+    const EnvelopeSigner *e = &signer->envelope;
     time_t now = time(NULL);
     int r = check_signer(job, signer, now);
 
     if (r < 0)
         return r;
-    r = envelope_header(&signer->envelope,
-                        content->is_own_dossier ? ENVELOPE_CONTENT_DOSSIER : NULL, work->nonce, now,
-                        work->include_certificate, ret);
-    if (r < 0)
+    if (work->format != SIGN_ENVELOPE)
+        r = begin_token(work, signer, content, now, s);
+    else
+        r = envelope_header(e, content->is_own_dossier ? ENVELOPE_CONTENT_DOSSIER : NULL,
+                            work->nonce, now, work->include_certificate, &s->header);
+    if (r == -EOPNOTSUPP && work->format != SIGN_ENVELOPE)
         return job_fail(job, ERROR_NOT_SUPPORTED,
-                        "There is no envelope with a key %s and digest \"%s\"",
-                        signer->envelope.algorithm, signer->envelope.digest);
-    return 0;
+                        "Neither JOSE nor COSE has a registered algorithm for a key %s with digest "
+                        "\"%s\", so there is no attestation token with it",
+                        e->algorithm, e->digest);
+    if (r == -EOPNOTSUPP)
+        return job_fail(job, ERROR_NOT_SUPPORTED,
+                        "There is no envelope with a key %s and digest \"%s\"", e->algorithm,
+                        e->digest);
+    return r;
+}
+
+static int write_sealed(const SignWork *work, Output *output, const Sealed *s, const char *text,
+                        size_t size)
+{
+    if (work->format == SIGN_ENVELOPE)
+        return envelope_write(write_output, output, s->header, text, size, s->signature);
+    return eat_token_write(&s->token, write_output, output, text, size, s->signature,
+                           s->signature_size);
 }
 
 /* Before the envelope is out: after whatever happens, a nonce that comes again is known. */
@@ -187,13 +268,13 @@ static int run_sign(Job *job, void *data)
     SignWork *work = data;
     _cleanup_(signer_done) Signer signer = {.label = NULL};
     _cleanup_(content_done) Content content = {.payload = NULL};
-    _cleanup_free_ char *header = NULL, *signature = NULL;
+    _cleanup_(sealed_done) Sealed sealed = {.header = NULL};
     Output output = {.fd = work->output, .cancel_fd = job_cancel_fd(job)};
     const char *text;
     size_t size;
     int r;
 
-    r = content_init(&content);
+    r = content_init(&content, work);
     if (r >= 0)
         r = get_signer(job, &signer);
     if (r >= 0)
@@ -205,18 +286,18 @@ static int run_sign(Job *job, void *data)
     if (r >= 0)
         r = envelope_payload_finish(content.payload, &text, &size);
     if (r >= 0)
-        r = make_header(job, work, &signer, &content, &header);
+        r = make_header(job, work, &signer, &content, &sealed);
     if (r < 0)
         return r;
     job_progress(job, 50, "Signing");
-    r = sign(job, work, &signer, header, text, size, &signature);
+    r = sign(job, work, &signer, text, size, &sealed);
     if (r < 0)
         return r;
     r = note_nonce(work);
     if (r < 0)
         return r;
     job_progress(job, 75, "Writing");
-    r = envelope_write(write_output, &output, header, text, size, signature);
+    r = write_sealed(work, &output, &sealed, text, size);
     if (r == -ETIMEDOUT || r == -EPIPE)
         return job_fail(job, ERROR_CANCELLED,
                         "The reader of the envelope went away or does not read");

@@ -43,17 +43,38 @@ bool envelope_payload_piece_is_valid(DerSpan piece)
     return bad == 0;
 }
 
+bool envelope_quads_are_valid(DerSpan quads)
+{
+    unsigned bad = 0;
+
+    for (size_t i = 0; i + 4 <= quads.size; i += 4) {
+        const uint8_t *q = quads.data + i;
+        unsigned bits = 0;
+
+        for (unsigned k = 0; k < 4; k++) {
+            bad |= base64url_values[q[k]] == 0;
+            bits = bits << 6 | (unsigned)(base64url_values[q[k]] - 1);
+        }
+        for (unsigned k = 0; k < 3; k++)
+            bad |= base64url_values[bits >> (16 - 8 * k) & 0xff] == 0;
+    }
+    return bad == 0;
+}
+
 bool envelope_payload_end_is_valid(DerSpan payload)
 {
-    unsigned last;
+    return payload.size == 0 ||
+           envelope_last_is_valid(payload.data[payload.size - 1], payload.size);
+}
 
-    if (payload.size == 0)
-        return true;
-    last = base64url_values[payload.data[payload.size - 1]];
+bool envelope_last_is_valid(uint8_t character, size_t size)
+{
+    unsigned last = base64url_values[character];
+
     if (last == 0)
         return false;
     last--;
-    switch (payload.size % 4) {
+    switch (size % 4) {
     case 1:
         return false;
     case 2:
@@ -68,15 +89,16 @@ bool envelope_payload_end_is_valid(DerSpan payload)
 /* --- The header's members --------------------------------------------------------------------- */
 
 static int check_algorithm_and_type(json_object *header, const EnvelopeExpectation *expected,
-                                    const char **ret_reason)
+                                    const char *type, const char **ret_reason)
 {
     const char *text;
 
     if (json_get_string(header, "alg", &text) < 0 || !expected->algorithm ||
         !streq(text, expected->algorithm))
         return refuse(ret_reason, "alg is not that of the key and digest");
-    if (json_get_string(header, "typ", &text) < 0 || !streq(text, ENVELOPE_TYPE))
-        return refuse(ret_reason, "typ is not " ENVELOPE_TYPE);
+    if (json_get_string(header, "typ", &text) < 0 || !streq(text, type))
+        return refuse(ret_reason, streq(type, ENVELOPE_TYPE) ? "typ is not " ENVELOPE_TYPE
+                                                             : "typ is not that of the token");
     return 0;
 }
 
@@ -203,7 +225,7 @@ static int check_header(json_object *header, const EnvelopeExpectation *expected
         return refuse(ret_reason, "the header is not a JSON object");
     if (json_only_members(header, members) < 0)
         return refuse(ret_reason, "the header has a member that is not known here");
-    r = check_algorithm_and_type(header, expected, ret_reason);
+    r = check_algorithm_and_type(header, expected, ENVELOPE_TYPE, ret_reason);
     if (r >= 0)
         r = check_content_type(header, ret_reason);
     if (r >= 0)
@@ -217,8 +239,31 @@ static int check_header(json_object *header, const EnvelopeExpectation *expected
     return r;
 }
 
+/* What an attestation token's header says besides is in its claims. */
+static int check_token_header(json_object *header, const EnvelopeExpectation *expected,
+                              const char *type, const char **ret_reason)
+{
+    static const char *const members[] = {"alg", "typ", "x5t#S256", "x5c", NULL};
+    int r;
+
+    if (!json_object_is_type(header, json_type_object))
+        return refuse(ret_reason, "the header is not a JSON object");
+    if (json_only_members(header, members) < 0)
+        return refuse(ret_reason, "the header has a member that is not known here");
+    r = check_algorithm_and_type(header, expected, type, ret_reason);
+    if (r >= 0)
+        r = check_thumbprint(header, expected, ret_reason);
+    return r < 0 ? r : check_chain(header, expected, ret_reason);
+}
+
 int envelope_input_parse(DerSpan input, const EnvelopeExpectation *expected, DerSpan *ret_payload,
                          const char **ret_reason)
+{
+    return envelope_token_parse(input, expected, NULL, ret_payload, ret_reason);
+}
+
+int envelope_token_parse(DerSpan input, const EnvelopeExpectation *expected, const char *type,
+                         DerSpan *ret_payload, const char **ret_reason)
 {
     size_t search = input.size < HEADER_ENCODED_MAX + 1 ? input.size : HEADER_ENCODED_MAX + 1, size,
            encoded;
@@ -238,7 +283,8 @@ int envelope_input_parse(DerSpan input, const EnvelopeExpectation *expected, Der
     r = json_parse(text, size, &header);
     if (r < 0)
         return r == -ENOMEM ? r : refuse(ret_reason, "the header is not JSON");
-    r = check_header(header, expected, ret_reason);
+    r = type ? check_token_header(header, expected, type, ret_reason)
+             : check_header(header, expected, ret_reason);
     if (r < 0)
         return r;
     *ret_payload = (DerSpan){dot + 1, input.size - encoded - 1};

@@ -28,7 +28,16 @@ typedef struct EnvelopeExpectation {
 int envelope_input_parse(DerSpan input, const EnvelopeExpectation *expected, DerSpan *ret_payload,
                          const char **ret_reason);
 
+/* The same of a token whose header is of that type and says nothing of time and nonce. NULL: of an
+ * envelope. */
+int envelope_token_parse(DerSpan input, const EnvelopeExpectation *expected, const char *type,
+                         DerSpan *ret_payload, const char **ret_reason);
+
 /* base64url characters only, an end that is an end. A pass over the first bytes of a payload is
  * never wrong about them: pieces may be checked one by one. */
 bool envelope_payload_piece_is_valid(DerSpan piece);
 bool envelope_payload_end_is_valid(DerSpan payload);
+/* Of size characters, that is the last one. */
+bool envelope_last_is_valid(uint8_t character, size_t size);
+/* base64url of base64url characters only: of whole fours. */
+bool envelope_quads_are_valid(DerSpan quads);

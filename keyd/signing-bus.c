@@ -147,12 +147,12 @@ static int work_prepare(sd_bus_message *m, Keyd *k, const SignCall *c, Use use, 
                                : KEY_USAGE_SIGNATURE);
     if (!key)
         return no_such_key(reterr_error);
-    if (t->purpose == PURPOSE_ENVELOPE && c->certificate.iov_len > 0 && !c->pair)
+    if (purpose_is_evidence(t->purpose) && c->certificate.iov_len > 0 && !c->pair)
         key = key_of_certificate(k, key, &c->certificate);
     t->key = key_ref(key);
     if (typed_sign_permitted(t, k->store, k->rights, &reason) < 0)
         return refuse(m, c, reason, reterr_error);
-    if (c->certificate.iov_base && t->purpose != PURPOSE_ENVELOPE)
+    if (c->certificate.iov_base && !purpose_is_evidence(t->purpose))
         return sd_bus_error_setf(reterr_error, ERROR_MALFORMED, "%s: this purpose has no context",
                                  c->purpose);
     return 0;

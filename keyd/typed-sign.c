@@ -5,7 +5,7 @@
 #include <time.h>
 
 #include "cmp-input.h"
-#include "envelope-input.h"
+#include "eat-input.h"
 #include "memfd.h"
 #include "scep-input.h"
 #include "ssh-input.h"
@@ -25,6 +25,8 @@ static const struct {
                                      false},
     [PURPOSE_CERTIFICATE] = {"certificate", "enrolld", TBS_SIZE_MAX, false, false, false},
     [PURPOSE_ENVELOPE] = {"envelope", "dossierd", ENVELOPE_SIZE_MAX, false, false, false},
+    [PURPOSE_EAT_JWT] = {"eat-jwt", "dossierd", ENVELOPE_SIZE_MAX, false, false, false},
+    [PURPOSE_EAT_CWT] = {"eat-cwt", "dossierd", ENVELOPE_SIZE_MAX, false, false, false},
     [PURPOSE_SCEP_CERTIFICATE] = {"scep-certificate", "enrolld", TBS_SIZE_MAX, true, false, false},
     [PURPOSE_SCEP] = {"scep", "enrolld", SCEP_ATTRIBUTES_SIZE_MAX, true, false, false},
     [PURPOSE_SCEP_DECRYPT] = {"scep-decrypt", "enrolld", RSA_BITS_MAX / 8, false, true, false},
@@ -62,6 +64,11 @@ size_t purpose_size_max(Purpose purpose)
 bool purpose_decrypts(Purpose purpose)
 {
     return purposes[purpose].decrypts;
+}
+
+bool purpose_is_evidence(Purpose purpose)
+{
+    return purpose == PURPOSE_ENVELOPE || purpose == PURPOSE_EAT_JWT || purpose == PURPOSE_EAT_CWT;
 }
 
 static int refuse(int error, const char **ret_reason, const char *reason)
@@ -167,6 +174,8 @@ int typed_sign_permitted(TypedSign *t, Store *store, const KeyRights *rights,
         collect_subjects(t, store, rights);
         return 0;
     case PURPOSE_ENVELOPE:
+    case PURPOSE_EAT_JWT:
+    case PURPOSE_EAT_CWT:
         if (!key_rights_is_sealer(rights, algorithm, label))
             return refuse(
                 -EPERM, ret_reason,
@@ -340,7 +349,8 @@ static int check_context_certificate(const TypedSign *t, const char **ret_reason
                   : (r < 0 ? r : 0);
 }
 
-static int check_envelope(const TypedSign *t, DerSpan *ret_payload, const char **ret_reason)
+/* *ret_payload: what is looked at while it is hashed. */
+static int check_evidence(const TypedSign *t, DerSpan *ret_payload, const char **ret_reason)
 {
     const EnvelopeExpectation expected = {
         .algorithm = signature_jose_name(t->key->algorithm, t->digest),
@@ -352,6 +362,10 @@ static int check_envelope(const TypedSign *t, DerSpan *ret_payload, const char *
     r = check_context_certificate(t, ret_reason);
     if (r < 0)
         return r;
+    if (t->purpose == PURPOSE_EAT_JWT)
+        return eat_jwt_input_parse(input_of(t), &expected, ret_payload, ret_reason);
+    if (t->purpose == PURPOSE_EAT_CWT)
+        return eat_cwt_input_parse(input_of(t), &expected, ret_reason);
     r = envelope_input_parse(input_of(t), &expected, ret_payload, ret_reason);
     if (r < 0)
         return r;
@@ -364,25 +378,34 @@ static int check_envelope(const TypedSign *t, DerSpan *ret_payload, const char *
 
 typedef struct Progress {
     const TypedSign *t;
-    const uint8_t *payload; /* NULL: everything has been read */
+    DerSpan payload; /* what has yet to be looked at */
     const char **ret_reason;
 } Progress;
 
+/* Pieces come in their order, the first begins with the header. */
 static int on_piece(DerSpan piece, void *userdata)
 {
+    bool is_token, is_valid;
     Progress *p = userdata;
-    size_t skip;
+    DerSpan *rest = &p->payload, part;
+    const uint8_t *end = piece.data + piece.size;
 
     if (p->t->cancelled && atomic_load(p->t->cancelled))
         return -ECANCELED;
-    if (!p->payload)
+    if (rest->size == 0 || end <= rest->data)
         return 0;
-    /* The first piece begins with the header. */
-    skip = p->payload > piece.data ? (size_t)(p->payload - piece.data) : 0;
-    if (skip >= piece.size)
-        return 0;
-    if (!envelope_payload_piece_is_valid((DerSpan){piece.data + skip, piece.size - skip}))
-        return refuse(-EBADMSG, p->ret_reason, "the payload is not base64url");
+    is_token = p->t->purpose == PURPOSE_EAT_JWT;
+    part = (DerSpan){rest->data, (size_t)(end - rest->data)};
+    if (part.size > rest->size)
+        part.size = rest->size;
+    if (is_token)
+        part.size -= part.size % 4;
+    is_valid = is_token ? envelope_quads_are_valid(part) : envelope_payload_piece_is_valid(part);
+    if (!is_valid)
+        return refuse(-EBADMSG, p->ret_reason,
+                      is_token ? "the measurement is not base64url"
+                               : "the payload is not base64url");
+    *rest = (DerSpan){part.data + part.size, rest->size - part.size};
     return 0;
 }
 
@@ -399,8 +422,7 @@ static int decrypt(const TypedSign *t, uint8_t **ret, size_t *ret_size, const ch
 
 int typed_sign(const TypedSign *t, uint8_t **ret, size_t *ret_size, const char **ret_reason)
 {
-    Progress progress = {t, NULL, ret_reason};
-    DerSpan payload;
+    Progress progress = {t, {NULL, 0}, ret_reason};
     int r;
 
     if (purposes[t->purpose].decrypts)
@@ -420,9 +442,9 @@ int typed_sign(const TypedSign *t, uint8_t **ret, size_t *ret_size, const char *
         r = check_certificate(t, ret_reason);
         break;
     case PURPOSE_ENVELOPE:
-        r = check_envelope(t, &payload, ret_reason);
-        if (r >= 0)
-            progress.payload = payload.data;
+    case PURPOSE_EAT_JWT:
+    case PURPOSE_EAT_CWT:
+        r = check_evidence(t, &progress.payload, ret_reason);
         break;
     case PURPOSE_SCEP_CERTIFICATE:
         r = check_scep_certificate(t, ret_reason);

@@ -16,6 +16,8 @@ typedef enum Purpose {
     PURPOSE_CERTIFICATE_REQUEST,
     PURPOSE_CERTIFICATE,
     PURPOSE_ENVELOPE,
+    PURPOSE_EAT_JWT,
+    PURPOSE_EAT_CWT,
     PURPOSE_SCEP_CERTIFICATE,
     PURPOSE_SCEP,
     PURPOSE_SCEP_DECRYPT,
@@ -33,6 +35,8 @@ const char *purpose_caller(Purpose purpose);
 size_t purpose_size_max(Purpose purpose);
 /* Is something decrypted for it, instead of signed? */
 bool purpose_decrypts(Purpose purpose);
+/* Is what is signed for it evidence, of which a certificate is part? */
+bool purpose_is_evidence(Purpose purpose);
 
 #define TYPED_SIGN_SUBJECTS_MAX 64U
 
@@ -44,7 +48,7 @@ typedef struct TypedSign {
     const void *input; /* see typed_sign_take_input() */
     size_t input_size;
     void *copy;        /* of the input; NULL: it is a mapping */
-    void *certificate; /* for PURPOSE_ENVELOPE: DER */
+    void *certificate; /* for evidence: DER */
     size_t certificate_size;
     Key *subjects[TYPED_SIGN_SUBJECTS_MAX]; /* whose public keys, besides its own, it may
                                                certify or ask for */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "envelope-read.h"
 
+#include "eat.h"
 #include "envelope-format.h"
 #include "json-util.h"
 #include "openssl-util.h"
+#include "token-read.h"
 #include "x509-render.h"
 
 /* --- The outer object ------------------------------------------------------------------------- */
@@ -101,19 +103,26 @@ static const char *scan(const char *input, size_t size, Envelope *e)
     return NULL;
 }
 
+/* Beyond the year 9999 no certificate is valid either. */
+#define TIME_MAX INT64_C(253402300799)
+
 /* --- The protected header --------------------------------------------------------------------- */
 
-static const char *read_texts(json_object *header, Envelope *e)
+static const char *read_algorithm(json_object *header, Envelope *e)
 {
     const char *text;
-    int r;
 
-    if (json_get_string(header, "typ", &text) < 0 || !streq(text, ENVELOPE_TYPE))
-        return "the header's typ is not " ENVELOPE_TYPE;
     if (json_get_string(header, "alg", &text) < 0 || strlen(text) >= sizeof e->algorithm)
         return "the header has no alg";
     (void)snprintf(e->algorithm, sizeof e->algorithm, "%s", text);
-    r = json_get_string(header, "nonce", &text);
+    return NULL;
+}
+
+static const char *read_nonce(json_object *header, Envelope *e)
+{
+    const char *text;
+    int r = json_get_string(header, "nonce", &text);
+
     if (r == -ENOENT)
         return NULL;
     if (r < 0 || !*text || strlen(text) >= sizeof e->nonce ||
@@ -136,17 +145,22 @@ static const char *read_content_type(json_object *header, Envelope *e)
     return NULL;
 }
 
-static const char *read_time_and_thumbprint(json_object *header, Envelope *e)
+static const char *read_time(json_object *header, Envelope *e)
+{
+    uint64_t seconds;
+
+    if (json_get_uint64(header, "iat", &seconds) < 0 || seconds > TIME_MAX)
+        return "the header has no time of signing (iat)";
+    e->issued_at = (int64_t)seconds;
+    return NULL;
+}
+
+static const char *read_thumbprint(json_object *header, Envelope *e)
 {
     _cleanup_free_ void *thumbprint = NULL;
     const char *text;
-    uint64_t seconds;
     size_t size;
 
-    /* Beyond the year 9999 no certificate is valid either. */
-    if (json_get_uint64(header, "iat", &seconds) < 0 || seconds > UINT64_C(253402300799))
-        return "the header has no time of signing (iat)";
-    e->issued_at = (int64_t)seconds;
     if (json_get_string(header, "x5t#S256", &text) < 0 ||
         base64url_decode(text, strlen(text), &thumbprint, &size) < 0 ||
         size != sizeof e->thumbprint)
@@ -205,13 +219,37 @@ static const char *read_chain(json_object *header, Envelope *e)
     return NULL;
 }
 
-static const char *read_header(Envelope *e)
+static const char *read_envelope_header(json_object *header, Envelope *e)
 {
     static const char *const known[] = {"alg", "typ",      "cty", "nonce",
                                         "iat", "x5t#S256", "x5c", NULL};
+    const char *reason;
+
+    if (json_only_members(header, known) < 0)
+        return "the header has a member that is not known";
+    reason = read_algorithm(header, e);
+    if (!reason)
+        reason = read_nonce(header, e);
+    if (!reason)
+        reason = read_content_type(header, e);
+    return reason ? reason : read_time(header, e);
+}
+
+/* What else there is to say is in the claims. */
+static const char *read_token_header(json_object *header, Envelope *e)
+{
+    static const char *const known[] = {"alg", "typ", "x5t#S256", "x5c", NULL};
+
+    return json_only_members(header, known) < 0 ? "the header has a member that is not known"
+                                                : read_algorithm(header, e);
+}
+
+static const char *read_header(Envelope *e)
+{
+    bool is_token = e->format == FORMAT_EAT_JWT;
     _cleanup_json_ json_object *header = NULL;
     _cleanup_free_ void *text = NULL;
-    const char *reason;
+    const char *reason, *type;
     size_t size;
 
     if (e->header64.size > ENVELOPE_HEADER_MAX)
@@ -220,38 +258,91 @@ static const char *read_header(Envelope *e)
         return "the header is not base64url";
     if (json_parse(text, size, &header) < 0 || !json_object_is_type(header, json_type_object))
         return "the header is not a JSON object";
-    if (json_only_members(header, known) < 0)
-        return "the header has a member that is not known";
-    reason = read_texts(header, e);
+    if (json_get_string(header, "typ", &type) < 0 ||
+        !streq(type, is_token ? EAT_JWT_TYPE : ENVELOPE_TYPE))
+        return is_token ? "the header's typ is not " EAT_JWT_TYPE
+                        : "the header's typ is not " ENVELOPE_TYPE;
+    reason = is_token ? read_token_header(header, e) : read_envelope_header(header, e);
     if (!reason)
-        reason = read_content_type(header, e);
-    if (!reason)
-        reason = read_time_and_thumbprint(header, e);
+        reason = read_thumbprint(header, e);
     return reason ? reason : read_chain(header, e);
+}
+
+/* --- Forms ------------------------------------------------------------------------------------ */
+
+const char *envelope_format_to_string(EnvelopeFormat format)
+{
+    switch (format) {
+    case FORMAT_EAT_JWT:
+        return "eat-jwt";
+    case FORMAT_EAT_CWT:
+        return "eat-cwt";
+    case FORMAT_ENVELOPE:
+    default:
+        return "envelope";
+    }
+}
+
+static const char *read_signature(Envelope *e)
+{
+    void *signature;
+
+    if (e->signature64.size == 0 || e->signature64.size > ENVELOPE_SIGNATURE_MAX ||
+        base64url_decode(e->signature64.data, e->signature64.size, &signature, &e->signature_size) <
+            0)
+        return "the signature is not base64url";
+    e->signature = signature;
+    return NULL;
+}
+
+static const char *read_jws(const char *input, size_t size, Envelope *e)
+{
+    const char *reason;
+
+    if (e->format == FORMAT_EAT_JWT)
+        reason = token_split(input, size, e);
+    else
+        reason = scan(input, size, e);
+    if (!reason)
+        reason = read_header(e);
+    if (!reason)
+        reason = read_signature(e);
+    e->signed_parts[0] = e->header64;
+    e->signed_parts[1] = (Text){".", 1};
+    e->signed_parts[2] = e->payload64;
+    return reason;
+}
+
+/* A CWT begins with a tag of CBOR, a JWT with the base64url of a brace. */
+static EnvelopeFormat recognize(const char *input, size_t size)
+{
+    const uint8_t *bytes = (const uint8_t *)input;
+
+    if (size > 0 && (bytes[0] == 0xd8 || bytes[0] == 0xd2))
+        return FORMAT_EAT_CWT;
+    return size > 1 && input[0] == 'e' && (input[1] == 'y' || input[1] == 'w') ? FORMAT_EAT_JWT
+                                                                               : FORMAT_ENVELOPE;
 }
 
 int envelope_read(const char *input, size_t size, Envelope *ret, const char **ret_reason)
 {
-    Envelope e = {.issued_at = 0};
+    Envelope e = {.format = recognize(input, size)};
     const char *reason;
-    void *signature;
 
     e.chain = sk_X509_new_null();
     if (!e.chain)
         return -ENOMEM;
-    reason = size > ENVELOPE_SIZE_MAX ? "it is too large" : scan(input, size, &e);
-    if (!reason)
-        reason = read_header(&e);
-    if (!reason && (e.signature64.size == 0 || e.signature64.size > ENVELOPE_SIGNATURE_MAX ||
-                    base64url_decode(e.signature64.data, e.signature64.size, &signature,
-                                     &e.signature_size) < 0))
-        reason = "the signature is not base64url";
+    if (size > ENVELOPE_SIZE_MAX)
+        reason = "it is too large";
+    else if (e.format == FORMAT_EAT_CWT)
+        reason = token_read_cwt(input, size, &e);
+    else
+        reason = read_jws(input, size, &e);
     if (reason) {
         envelope_done(&e);
         *ret_reason = reason;
         return -EBADMSG;
     }
-    e.signature = signature;
     *ret = e;
     return 0;
 }
@@ -260,11 +351,20 @@ void envelope_done(Envelope *e)
 {
     free(e->signature);
     e->signature = NULL;
+    free(e->signed_head);
+    e->signed_head = NULL;
     sk_X509_pop_free(e->chain, X509_free);
     e->chain = NULL;
 }
 
-int envelope_payload(const Envelope *e, void **ret_data, size_t *ret_size)
+int envelope_payload(Envelope *e, void **ret_data, size_t *ret_size, const char **ret_reason)
 {
-    return base64url_decode(e->payload64.data, e->payload64.size, ret_data, ret_size);
+    int r;
+
+    if (e->format != FORMAT_ENVELOPE)
+        return token_payload(e, ret_data, ret_size, ret_reason);
+    r = base64url_decode(e->payload64.data, e->payload64.size, ret_data, ret_size);
+    if (r == -EBADMSG)
+        *ret_reason = "the payload is not base64url";
+    return r;
 }

@@ -123,11 +123,13 @@ void report_text(FILE *f, const VerifyRequest *request, const VerifyResult *resu
     }
     report_certificate(f, "Signer:", result->signer);
     report_certificate(f, "Root:", request->root);
-    (void)fprintf(f, "%-12s%s, %s\n", "Signed:", render_utc(e->issued_at, at), e->algorithm);
+    (void)fprintf(f, "%-12s%s, %s", "Signed:", render_utc(e->issued_at, at), e->algorithm);
+    (void)fprintf(f, "%s%s\n", e->format == FORMAT_ENVELOPE ? "" : ", ",
+                  e->format == FORMAT_ENVELOPE ? "" : envelope_format_to_string(e->format));
     (void)fprintf(f, "%-12s%s (%s)\n", "Nonce:", e->nonce[0] ? e->nonce : "none",
-                  !request->nonce                   ? "not checked"
-                  : streq(request->nonce, e->nonce) ? "as expected"
-                                                    : "another one was expected");
+                  !request->nonce                        ? "not checked"
+                  : envelope_nonce_is(e, request->nonce) ? "as expected"
+                                                         : "another one was expected");
     (void)fprintf(f, "%-12s%s, %zu bytes\n", "Payload:", payload_kind(result),
                   result->payload_size);
     (void)fprintf(f, "%-12s%s\n", "Revocation:", request->crls ? "checked" : "not checked");
@@ -162,6 +164,7 @@ static void write_verified(JsonWriter *w, const VerifyRequest *request, const Ve
 
     write_certificate(w, "signer", result->signer);
     write_certificate(w, "root", request->root);
+    json_write_string(w, "format", envelope_format_to_string(e->format));
     json_write_int64(w, "signed-at", e->issued_at);
     json_write_string(w, "algorithm", e->algorithm);
     json_write_string(w, "nonce", e->nonce[0] ? e->nonce : NULL);

@@ -97,24 +97,27 @@ static int encode_pair(const Envelope *e, size_t coordinate_size, uint8_t **ret,
 /* Ed25519 wants its whole input at once. */
 static int verify_at_once(EVP_MD_CTX *md, const Envelope *e)
 {
-    size_t size = e->header64.size + 1 + e->payload64.size;
-    _cleanup_free_ uint8_t *input = malloc(size);
+    size_t size = 0, done = 0;
+    _cleanup_free_ uint8_t *input = NULL;
 
+    for (size_t i = 0; i < ELEMENTSOF(e->signed_parts); i++)
+        size += e->signed_parts[i].size;
+    input = malloc(size);
     if (!input)
         return -ENOMEM;
-    memcpy(input, e->header64.data, e->header64.size);
-    input[e->header64.size] = '.';
-    memcpy(input + e->header64.size + 1, e->payload64.data, e->payload64.size);
+    for (size_t i = 0; i < ELEMENTSOF(e->signed_parts); i++) {
+        memcpy(input + done, e->signed_parts[i].data, e->signed_parts[i].size);
+        done += e->signed_parts[i].size;
+    }
     return EVP_DigestVerify(md, e->signature, e->signature_size, input, size) == 1 ? 0
                                                                                    : -EKEYREJECTED;
 }
 
 static int verify_in_parts(EVP_MD_CTX *md, const Envelope *e, const uint8_t *signature, size_t size)
 {
-    if (EVP_DigestVerifyUpdate(md, e->header64.data, e->header64.size) != 1 ||
-        EVP_DigestVerifyUpdate(md, ".", 1) != 1 ||
-        EVP_DigestVerifyUpdate(md, e->payload64.data, e->payload64.size) != 1)
-        return -EKEYREJECTED;
+    for (size_t i = 0; i < ELEMENTSOF(e->signed_parts); i++)
+        if (EVP_DigestVerifyUpdate(md, e->signed_parts[i].data, e->signed_parts[i].size) != 1)
+            return -EKEYREJECTED;
     return EVP_DigestVerifyFinal(md, signature, size) == 1 ? 0 : -EKEYREJECTED;
 }
 
@@ -159,6 +162,9 @@ int signature_check(const Envelope *e, X509 *signer)
     EVP_PKEY *key = X509_get0_pubkey(signer);
     int r;
 
+    /* No registry has the name. */
+    if (a && streq(a->key_type, "DSA") && e->format != FORMAT_ENVELOPE)
+        return -EOPNOTSUPP;
     if (!a || !key || !key_fits(a, key))
         return -EOPNOTSUPP;
     r = verify(a, e, key);

@@ -183,7 +183,7 @@ static bool check_nonce(const VerifyRequest *request, VerifyResult *r)
 {
     const Envelope *e = &r->envelope;
 
-    if (!request->nonce || streq(request->nonce, e->nonce))
+    if (!request->nonce || envelope_nonce_is(e, request->nonce))
         return true;
     if (!e->nonce[0])
         return refuse(r, VERDICT_NONCE, "the envelope has no nonce");
@@ -207,7 +207,7 @@ static bool check_payload(VerifyResult *r)
     if (r->info.is_doubtful)
         return refuse(r, VERDICT_BAD_PAYLOAD,
                       "the payload is a dossier that is cut short or ambiguous");
-    if (streq(r->info.nonce, e->nonce))
+    if (r->info.nonce[0] ? envelope_nonce_is(e, r->info.nonce) : !e->nonce[0])
         return true;
     if (!r->info.nonce[0])
         return refuse(r, VERDICT_NONCE, "the dossier has no nonce, its envelope has %s", e->nonce);
@@ -247,9 +247,9 @@ int verify_envelope(const VerifyRequest *request, const char *input, size_t size
     if (q < 0)
         return q;
     r.has_envelope = true;
-    q = envelope_payload(&r.envelope, &r.payload, &r.payload_size);
+    q = envelope_payload(&r.envelope, &r.payload, &r.payload_size, &reason);
     if (q == -EBADMSG)
-        (void)refuse(&r, VERDICT_MALFORMED, "the payload is not base64url");
+        (void)refuse(&r, VERDICT_MALFORMED, "%s", reason);
     else if (q < 0) {
         envelope_done(&r.envelope);
         return q;

@@ -63,6 +63,6 @@ def test_collector_is_built_and_installed_without_the_daemons(tmp_path):
     found = sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
     assert found in (programs, programs + pages)
     needed = re.findall(r"NEEDED.*\[(\w+)", readelf(root / programs[1], "--dynamic"))
-    assert sorted(needed) == ["libc", "libcrypto", "libjson"], needed
+    assert sorted(needed) == ["libc", "libcbor", "libcrypto", "libjson"], needed
     for program in programs:
         assert subprocess.run([root / program, "--help"], capture_output=True, check=False).returncode == 0

@@ -94,3 +94,7 @@ def test_enrolls_and_seals(machine, build, tmp_path):
     assert collector.run([*judge, "bad.json"]).returncode == 3
     assert collector.run([*judge, "good.json"]).returncode == 0
     collector.openssl("dgst", "-sha256", "-verify", "leaf.pub", "-signature", "signature.bin", "signed.txt")
+    # There is a name for DSA here, but in no registry: what others are to read is not made with it.
+    for form in ("eat-jwt", "eat-cwt"):
+        refusal = machine.chancery(f"show version | utility sign {form}", check=False)
+        assert refusal.returncode != 0 and "registered algorithm" in refusal.stdout + refusal.stderr, refusal

@@ -13,7 +13,7 @@ import workflow
 from clock import Clock
 from collector import Collector, root_certificate
 from contract import ROOT
-from envelope import Envelope, encode
+from envelope import Envelope, decode, encode
 from machine import ADMIN, wait_for
 from terminal import rendered
 
@@ -263,6 +263,43 @@ def test_collector_of_many(enrolled, collector, build):
     assert second["verdict"] == "differs", second
     paths = [one["path"] for one in second["differences"]]
     assert len(paths) == 2 and all(path.startswith("/rollback-history/rollback-history/commits/1") for path in paths), paths
+
+
+def test_attestation_tokens(enrolled, collector):
+    """RFC 9711: the dossier as a JWT, which jose takes too, and as a CWT, which comes over ssh as it is. Refused first: without the task, as two tokens,
+    on a terminal, and what a user had signed that looks like a dossier."""
+    command = "show platform security integrity dossier include reboot-history nonce 1580 | utility sign nonce 1580 include-certificate"
+    options = ["chancery-verify", "--root", "root.pem", "--json", "--nonce"]
+    enrolled.run(["useradd", "--create-home", "nobody-else"], check=False)
+    for words in ("eat-jwt", "eat-cwt"):
+        refused_call = enrolled.chancery(f"show version | utility sign {words}", "nobody-else", check=False)
+        assert refused_call.returncode != 0 and "Task ID" in refused_call.stdout + refused_call.stderr, refused_call
+    assert enrolled.chancery("show version | utility sign eat-jwt eat-cwt", check=False).returncode != 0
+    with enrolled.console(ADMIN) as console:
+        console.prompt()
+        assert "not for a terminal" in console.command("show version | utility sign eat-cwt")
+    forms = {}
+    for form in ("eat-jwt", "eat-cwt"):
+        forms[form] = workflow.collect(enrolled, f"{command} {form}")
+        (collector.folder / form).write_bytes(forms[form])
+        assert collector.run([*options, "1581", form]).returncode == NONCE
+        result = collector.run([*options, "1580", "--payload", f"{form}.payload", form])
+        told = json.loads(result.stdout)
+        assert result.returncode == GOOD and told["format"] == form and told["payload"]["kind"] == "dossier", told
+        assert json.loads((collector.folder / f"{form}.payload").read_text())["nonce"] == "1580"
+        spoilt = forms[form][:len(forms[form]) // 2] + b"A" + forms[form][len(forms[form]) // 2 + 1:]
+        (collector.folder / "spoilt").write_bytes(spoilt if spoilt != forms[form] else forms[form][:-90])
+        assert collector.run([*options, "1580", "spoilt"]).returncode in (MALFORMED, BAD_SIGNATURE)
+        posing = workflow.collect(enrolled, f"show version | utility sign nonce 1580 include-certificate {form}")
+        (collector.folder / "output").write_bytes(posing)
+        assert json.loads(collector.run([*options, "1580", "output"]).stdout)["payload"]["kind"] == "other"
+    assert forms["eat-cwt"][:3] == b"\xd8\x3d\xd2"
+    (collector.folder / "token.jwt").write_bytes(forms["eat-jwt"].strip())
+    claims = collector.run(["jose", "jws", "ver", "-i", "token.jwt", "-k", "leaf.jwk", "-O", "-"])
+    claims = json.loads(claims.stdout)
+    assert claims["eat_nonce"] == encode(bytes(6) + b"\x06\x2c") and claims["eat_profile"] == "urn:chancery:eat:dossier"
+    assert claims["measurements"][0][0] == 50 and claims["swname"] and claims["intuse"] == "generic"
+    assert len(decode(claims["sueids"]["machine-id"])) == 17
 
 
 def test_envelopes_of_an_earlier_key_stay_good(enrolled, envelope, verdict):

@@ -74,6 +74,17 @@ static void test_sign(void **state)
     assert_int_equal(pipe_parse("show x | utility sign", &p), 0);
     assert_null(p.stages[0].text);
     assert_false(p.stages[0].include_certificate);
+    assert_null(p.stages[0].format);
+    pipe_done(&p);
+
+    assert_int_equal(pipe_parse("show x | utility sign eat-jwt eat-cwt", &p), -EINVAL);
+    assert_int_equal(pipe_parse("show x | utility sign eat", &p), -EINVAL);
+    assert_int_equal(pipe_parse("show x | utility sign eat-cwt nonce 7", &p), 0);
+    assert_string_equal(p.stages[0].format, "eat-cwt");
+    assert_string_equal(p.stages[0].text, "7");
+    pipe_done(&p);
+    assert_int_equal(pipe_parse("show x | utility sign include-certificate eat-jwt", &p), 0);
+    assert_string_equal(p.stages[0].format, "eat-jwt");
     pipe_done(&p);
 
     assert_int_equal(
