@@ -41,6 +41,7 @@ typedef enum SandboxCalls {
     SANDBOX_CALLS_SOCKETPAIR = 1 << 6, /* socketpair(AF_UNIX) */
     SANDBOX_CALLS_BPF_TELL = 1 << 7,   /* bpf, to list and describe */
     SANDBOX_CALLS_FORK = 1 << 8,       /* accept, fork, wait, and confining the child further */
+    SANDBOX_CALLS_ETHTOOL = 1 << 9,    /* ioctl, to ask drivers of network interfaces */
 } SandboxCalls;
 
 typedef struct Sandbox {

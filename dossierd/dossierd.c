@@ -16,6 +16,7 @@ static const SandboxPath paths[] = {
     {"/proc/version", SANDBOX_READ},
     {"/sys/block", SANDBOX_READ},
     {"/sys/bus/pci", SANDBOX_READ},
+    {"/sys/bus/usb", SANDBOX_READ},
     {"/sys/class", SANDBOX_READ},
     {"/sys/devices", SANDBOX_READ},
     {"/sys/firmware", SANDBOX_READ},

@@ -4,15 +4,18 @@
 #include <fcntl.h>
 
 #include "inventory.h"
+#include "probe-client.h"
 
 #define DEVICES_MAX 65536U
+#define USB_FOLDER "sys/bus/usb/devices"
 #define SECTOR_SIZE 512U
 
-typedef void (*write_device_t)(Object *o, int device_fd);
+/* name: of the folder; more: what else is known of devices of the kind, by their names. */
+typedef void (*write_device_t)(Object *o, int device_fd, const char *name, json_object *more);
 
 /* One array with an object for each entry of a folder of sysfs. */
 static void write_class(Collect *c, const char *member, const char *folder,
-                        write_device_t write_device)
+                        write_device_t write_device, json_object *more)
 {
     _cleanup_(name_list_free) NameList names = {NULL, 0};
     _cleanup_close_ int folder_fd = openat(c->root_fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -24,6 +27,8 @@ static void write_class(Collect *c, const char *member, const char *folder,
             openat(folder_fd, names.names[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         Object o;
 
+        if (strchr(names.names[i], ':') && streq(folder, USB_FOLDER))
+            continue; /* an interface of a device */
         if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
             continue; /* gone meanwhile, or a control file such as bonding_masters */
         object_begin(&o, c, NULL);
@@ -31,7 +36,7 @@ static void write_class(Collect *c, const char *member, const char *folder,
         if (fd < 0)
             object_missing(&o, "device", -errno);
         else
-            write_device(&o, fd);
+            write_device(&o, fd, names.names[i], more);
         object_end(&o);
     }
     json_end_array(c->writer);
@@ -41,7 +46,7 @@ static void write_class(Collect *c, const char *member, const char *folder,
         collect_result(c, RESULT_PARTIAL, "/%s: %s", folder, strerror(-r));
 }
 
-static void write_pci_device(Object *o, int fd)
+static void write_pci_device(Object *o, int fd, const char *name, json_object *more)
 {
     object_file(o, "vendor-id", fd, "vendor");
     object_file(o, "device-id", fd, "device");
@@ -54,7 +59,28 @@ static void write_pci_device(Object *o, int fd)
 
 void inventory_pci_devices(Collect *c)
 {
-    write_class(c, "pci-devices", "sys/bus/pci/devices", write_pci_device);
+    write_class(c, "pci-devices", "sys/bus/pci/devices", write_pci_device, NULL);
+}
+
+/* Besides the devices, the folder has their interfaces ("1-1:1.0"). */
+static void write_usb_device(Object *o, int fd, const char *name, json_object *more)
+{
+    object_file(o, "vendor-id", fd, "idVendor");
+    object_file(o, "device-id", fd, "idProduct");
+    object_file(o, "class", fd, "bDeviceClass");
+    object_file_optional(o, "revision", fd, "bcdDevice");
+    object_file_optional(o, "usb-version", fd, "version");
+    object_file_optional(o, "manufacturer", fd, "manufacturer");
+    object_file_optional(o, "product-name", fd, "product");
+    object_file_optional(o, "serial", fd, "serial");
+    object_file_optional(o, "speed", fd, "speed");
+    object_file_optional(o, "removable", fd, "removable");
+    object_link_optional(o, "driver", fd, "driver");
+}
+
+void inventory_usb_devices(Collect *c)
+{
+    write_class(c, "usb-devices", USB_FOLDER, write_usb_device, NULL);
 }
 
 /* "speed" is -1 or an error while the link is down and for devices that have none. */
@@ -79,7 +105,26 @@ static void write_speed(Object *o, int fd)
         json_write_uint64(o->collect->writer, "speed", (uint64_t)speed);
 }
 
-static void write_interface(Object *o, int fd)
+/* What the driver says, by chancery-probe. */
+static void write_adapter(Object *o, const char *name, json_object *adapters)
+{
+    json_object *adapter, *failure;
+    uint64_t error;
+
+    if (json_object_object_get_ex(adapters, "", &failure))
+        object_missing(o, "transceiver", json_object_get_int(failure));
+    if (!json_object_object_get_ex(adapters, name, &adapter))
+        return;
+    json_object_object_foreach(adapter, id, value)
+    {
+        if (!streq(id, "name") && !streq(id, "transceiver-error"))
+            json_write_object(o->collect->writer, id, value);
+    }
+    if (json_get_uint64(adapter, "transceiver-error", &error) >= 0 && error < 4096)
+        object_missing(o, "transceiver", -(int)error);
+}
+
+static void write_interface(Object *o, int fd, const char *name, json_object *more)
 {
     object_file(o, "mac-address", fd, "address");
     object_file(o, "oper-state", fd, "operstate");
@@ -90,11 +135,59 @@ static void write_interface(Object *o, int fd)
     object_file_optional(o, "description", fd, "ifalias");
     object_file_optional(o, "physical-port", fd, "phys_port_name");
     write_speed(o, fd);
+    write_adapter(o, name, more);
+}
+
+typedef struct Adapters {
+    Collect *collect;
+    json_object *by_name; /* of interfaces; under "" an error */
+} Adapters;
+
+static void take_adapter(void *userdata, json_object *line)
+{
+    const Adapters *a = userdata;
+    const char *name;
+
+    if (json_get_string(line, "name", &name) >= 0 && *name &&
+        json_object_object_add(a->by_name, name, json_object_get(line)) < 0)
+        json_object_put(line);
+}
+
+static bool adapters_stop(void *userdata)
+{
+    const Adapters *a = userdata;
+
+    return collect_should_stop(a->collect);
+}
+
+static int ask_adapters(Adapters *a)
+{
+    const CollectHost *host = a->collect->host;
+    const ProbeReader reader = {PROBE_INTERFACES, adapters_stop, take_adapter, a};
+    _cleanup_close_ int fd = host && host->connect_probe
+                                 ? host->connect_probe(host->userdata, PROBE_INTERFACES)
+                                 : -ENOENT;
+    _cleanup_json_ json_object *end = NULL;
+    uint64_t error;
+    int r;
+
+    if (fd < 0)
+        return fd;
+    r = probe_ask(fd, &reader, &end);
+    if (r >= 0 && json_get_uint64(end, "error", &error) >= 0)
+        r = error < 4096 ? -(int)error : -EIO;
+    return r;
 }
 
 void inventory_interfaces(Collect *c)
 {
-    write_class(c, "interfaces", "sys/class/net", write_interface);
+    _cleanup_json_ json_object *by_name = json_object_new_object();
+    Adapters adapters = {c, by_name};
+    int r = by_name ? ask_adapters(&adapters) : -ENOMEM;
+
+    if (by_name && r < 0)
+        (void)json_object_object_add(by_name, "", json_object_new_int(r));
+    write_class(c, "interfaces", "sys/class/net", write_interface, by_name);
 }
 
 static void write_first_of(Object *o, const char *id, int fd, const char *const *files)
@@ -112,7 +205,7 @@ static void write_first_of(Object *o, const char *id, int fd, const char *const 
         json_write_bytes(o->collect->writer, id, value, (size_t)n);
 }
 
-static void write_block_device(Object *o, int fd)
+static void write_block_device(Object *o, int fd, const char *name, json_object *more)
 {
     static const char *const serial[] = {"device/serial", "serial", NULL};
     uint64_t sectors;
@@ -137,7 +230,7 @@ static void write_block_device(Object *o, int fd)
 
 void inventory_block_devices(Collect *c)
 {
-    write_class(c, "block-devices", "sys/block", write_block_device);
+    write_class(c, "block-devices", "sys/block", write_block_device, NULL);
 }
 
 static bool is_sensor_input(const char *name)
@@ -181,7 +274,7 @@ static void write_reading(Collect *c, int fd, const char *input)
     object_end(&o);
 }
 
-static void write_hwmon(Object *o, int fd)
+static void write_hwmon(Object *o, int fd, const char *name, json_object *more)
 {
     _cleanup_(name_list_free) NameList names = {NULL, 0};
     int r = collect_list(fd, ".", 4096, &names);
@@ -200,5 +293,5 @@ static void write_hwmon(Object *o, int fd)
 
 void inventory_sensors(Collect *c)
 {
-    write_class(c, "sensors", "sys/class/hwmon", write_hwmon);
+    write_class(c, "sensors", "sys/class/hwmon", write_hwmon, NULL);
 }

@@ -15,6 +15,7 @@ int probe_connect(ProbeKind kind)
         [PROBE_PROCESSES] = {AF_UNIX, "/run/chancery/probe-processes"},
         [PROBE_PROGRAMS] = {AF_UNIX, "/run/chancery/probe-programs"},
         [PROBE_FILES] = {AF_UNIX, "/run/chancery/probe-files"},
+        [PROBE_INTERFACES] = {AF_UNIX, "/run/chancery/probe-interfaces"},
     };
     _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
@@ -99,6 +100,26 @@ static const Member privileged_members[] = {
     {"uid", NUMBER, false, NULL},
     {"gid", NUMBER, false, NULL},
     {"capabilities", OBJECT, true, capability_members},
+    {NULL, TEXT, false, NULL},
+};
+
+static const Member transceiver_members[] = {
+    {"type", TEXT, false, NULL},           {"identifier", NUMBER, false, NULL},
+    {"vendor", BYTES, false, NULL},        {"vendor-oui", TEXT, false, NULL},
+    {"part-number", BYTES, false, NULL},   {"revision", BYTES, false, NULL},
+    {"serial", BYTES, false, NULL},        {"date-code", BYTES, false, NULL},
+    {"checksum-good", TRUTH, false, NULL}, {NULL, TEXT, false, NULL},
+};
+
+static const Member interface_members[] = {
+    {"name", BYTES, false, NULL},
+    {"driver-version", BYTES, true, NULL},
+    {"firmware-version", BYTES, true, NULL},
+    {"expansion-rom-version", BYTES, true, NULL},
+    {"bus", BYTES, true, NULL},
+    {"permanent-mac-address", TEXT, true, NULL},
+    {"transceiver", OBJECT, true, transceiver_members},
+    {"transceiver-error", NUMBER, true, NULL},
     {NULL, TEXT, false, NULL},
 };
 
@@ -214,6 +235,8 @@ static const Member *members_of(ProbeKind kind, json_object *o)
                        json_object_object_get_ex(o, "link-id", NULL)
                    ? link_members
                    : program_members;
+    case PROBE_INTERFACES:
+        return interface_members;
     case PROBE_FILES:
     default:
         return privileged_members;

@@ -10,6 +10,7 @@ typedef enum ProbeKind {
     PROBE_PROCESSES,
     PROBE_PROGRAMS,
     PROBE_FILES,
+    PROBE_INTERFACES,
 } ProbeKind;
 
 /* A stream that is connected to a new chancery-probe. -ENOENT when there is no such thing on this

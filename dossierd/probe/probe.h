@@ -4,6 +4,7 @@
  * nothing has to be held, and nothing left out, however much there is. */
 #pragma once
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -39,6 +40,9 @@ int probe_programs(Answer *a, char reason[static PROBE_REASON_SIZE]);
 struct Mounts;
 int probe_privileged(int root_fd, const struct Mounts *mounts, Answer *a,
                      char reason[static PROBE_REASON_SIZE]);
+
+/* probe-interfaces.c: adapters and transceivers of the interfaces that a folder of sysfs has. */
+int probe_interfaces(DIR *folder, Answer *a, char reason[static PROBE_REASON_SIZE]);
 
 /* A program that looks at one kind of thing. */
 typedef struct Probe {

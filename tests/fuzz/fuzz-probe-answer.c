@@ -9,7 +9,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const ProbeKind kinds[] = {PROBE_PROCESSES, PROBE_PROGRAMS, PROBE_FILES};
+    static const ProbeKind kinds[] = {PROBE_PROCESSES, PROBE_PROGRAMS, PROBE_FILES,
+                                      PROBE_INTERFACES};
     _cleanup_free_ char *text = strndup((const char *)data, size);
     FileCapabilities caps;
     uint64_t start;

@@ -111,6 +111,9 @@ def test_whole(let_in):
     assert there["dossier"]["packages"]["packages"] == both["packages"]["packages"]
     assert len(there["dossier"]["rollback-history"]["rollback-history"]["commits"]) < len(both["rollback-history"]["rollback-history"]["commits"])
     assert set(there["dossier"]) > set(selectors.split())
+    # The wire's driver has been asked, which nobody but chancery-probe-interfaces may; it has no place for a transceiver.
+    wires = [i for d in (both, there["dossier"]) for i in d["system-inventory"]["system-inventory"]["interfaces"] if i["name"] == "wire"]
+    assert len(wires) == 2 and all(i["driver-version"] and "transceiver" not in [u["id"] for u in i.get("unavailable", [])] for i in wires), wires
     only = collect(one, f"location {NODE}")
     assert set(selectors.split()).isdisjoint(only) and set(only["nodes"][0]["dossier"]) > set(selectors.split())
     assert "nodes" not in collect(one, "include packages location 0/RP0/CPU0") and "nodes" not in collect(one, "include packages")

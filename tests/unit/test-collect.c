@@ -413,6 +413,48 @@ static void test_chassis_and_memory(void **state)
     assert_string_equal(json_text_at(o, "processors/model"), "17");
 }
 
+/* Two modules, one slot with nothing in it, and a structure that is none. */
+static void test_firmware(void **state)
+{
+    static const uint8_t
+        small[] = "\x11\x1b\0\x10\0\0\0\0\x48\0\x40\0\0\x40\x09\0\1\2\x1a\0\0\x80\x0c\3\4\0\5"
+                  "DIMM A\0BANK 0\0ACME\0S-1\0P-1   \0",
+        large[] =
+            "\x11\x20\0\x11\0\0\0\0\x48\0\x40\0\xff\x7f\x09\0\1\0\x1a\0\0\0\0\0\0\0\7\2\0\0\1\0"
+            "DIMM B\0",
+        empty[] = "\x11\x15\0\x12\0\0\0\0\x48\0\x40\0\0\0\x09\0\1\0\x1a\0\0DIMM C\0";
+    const FixtureTree *t = *state;
+    _cleanup_json_ json_object *o = NULL;
+    Collect c;
+
+    tree_file(t, "sys/firmware/efi/fw_platform_size", "64\n");
+    tree_file(t, "sys/firmware/efi/esrt/entries/entry0/fw_class",
+              "ddc0ee61-e7f0-4e7d-acc5-c070a398838e\n");
+    tree_file(t, "sys/firmware/efi/esrt/entries/entry0/fw_type", "1\n");
+    tree_file(t, "sys/firmware/efi/esrt/entries/entry0/fw_version", "65586\n");
+    tree_bytes(t, "sys/firmware/dmi/entries/17-0/raw", small, sizeof small);
+    tree_bytes(t, "sys/firmware/dmi/entries/17-1/raw", large, sizeof large);
+    tree_bytes(t, "sys/firmware/dmi/entries/17-2/raw", empty, sizeof empty);
+    tree_bytes(t, "sys/firmware/dmi/entries/17-3/raw", small, 12);
+    tree_bytes(t, "sys/firmware/dmi/entries/4-0/raw", small, sizeof small);
+    o = tree_collect(t, collect_inventory, &c);
+    assert_string_equal(json_text_at(o, "firmware/interface"), "uefi");
+    assert_int_equal(json_object_get_int(json_at(o, "firmware/bits")), 64);
+    assert_int_equal(json_object_get_int(json_at(o, "firmware/system-resources/0/version")), 65586);
+    assert_string_equal(json_text_at(o, "firmware/system-resources/0/unavailable/0/id"),
+                        "lowest-supported-version");
+    assert_int_equal(json_object_array_length(json_at(o, "memory-modules")), 3);
+    assert_int_equal(json_object_get_int64(json_at(o, "memory-modules/0/size-bytes")), 16LL << 30);
+    assert_int_equal(json_object_get_int(json_at(o, "memory-modules/0/speed")), 3200);
+    assert_string_equal(json_text_at(o, "memory-modules/0/locator"), "DIMM A");
+    assert_string_equal(json_text_at(o, "memory-modules/0/bank"), "BANK 0");
+    assert_string_equal(json_text_at(o, "memory-modules/0/manufacturer"), "ACME");
+    assert_string_equal(json_text_at(o, "memory-modules/0/part-number"), "P-1");
+    assert_int_equal(json_object_get_int64(json_at(o, "memory-modules/1/size-bytes")), 64LL << 30);
+    assert_null(json_at(o, "memory-modules/1/part-number"));
+    assert_string_equal(json_text_at(o, "memory-modules/2/unavailable/0/result-code"), "Failed");
+}
+
 static void test_devices(void **state)
 {
     const FixtureTree *t = *state;
@@ -432,6 +474,10 @@ static void test_devices(void **state)
     tree_file(t, "sys/bus/pci/devices/0000:00:01.0/vendor", "0x8086\n");
     tree_file(t, "sys/bus/pci/devices/0000:00:01.0/device", "0x10fb\n");
     tree_file(t, "sys/bus/pci/devices/0000:00:01.0/class", "0x020000\n");
+    tree_file(t, "sys/bus/usb/devices/1-1/idVendor", "1d6b\n");
+    tree_file(t, "sys/bus/usb/devices/1-1/idProduct", "0002\n");
+    tree_file(t, "sys/bus/usb/devices/1-1/serial", "U1\n");
+    tree_file(t, "sys/bus/usb/devices/1-1:1.0/bInterfaceClass", "09\n");
     tree_file(t, "sys/block/sda/size", "4\n");
     tree_file(t, "sys/block/sda/removable", "0\n");
     tree_file(t, "sys/block/sda/ro", "0\n");
@@ -447,7 +493,12 @@ static void test_devices(void **state)
     assert_string_equal(json_text_at(o, "interfaces/0/driver"), "ixgbe");
     assert_int_equal(json_object_get_int(json_at(o, "interfaces/0/speed")), 10000);
     assert_string_equal(json_text_at(o, "interfaces/0/description-base64"), "dG8g/3BlZXI=");
-    assert_null(json_at(o, "interfaces/0/unavailable"));
+    assert_string_equal(json_text_at(o, "interfaces/0/unavailable/0/id"), "transceiver");
+    assert_null(json_at(o, "interfaces/0/unavailable/1"));
+    assert_int_equal(json_object_array_length(json_at(o, "usb-devices")), 1);
+    assert_string_equal(json_text_at(o, "usb-devices/0/name"), "1-1");
+    assert_string_equal(json_text_at(o, "usb-devices/0/serial"), "U1");
+    assert_string_equal(json_text_at(o, "usb-devices/0/unavailable/0/id"), "class");
     assert_null(json_at(o, "interfaces/1/speed"));
     assert_string_equal(json_text_at(o, "interfaces/1/unavailable/0/id"), "oper-state");
     assert_string_equal(json_text_at(o, "pci-devices/0/device-id"), "0x10fb");
@@ -514,6 +565,7 @@ int main(void)
         TEST(test_measurements),
         TEST(test_inventory_missing),
         TEST(test_chassis_and_memory),
+        TEST(test_firmware),
         TEST(test_devices),
         TEST(test_reading_refuses),
     };

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Structures of the firmware's tables (DSP0134). */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum MemoryText {
+    MEMORY_LOCATOR,
+    MEMORY_BANK,
+    MEMORY_MANUFACTURER,
+    MEMORY_SERIAL,
+    MEMORY_ASSET_TAG,
+    MEMORY_PART,
+    MEMORY_TEXTS,
+} MemoryText;
+
+extern const char *const memory_text_names[MEMORY_TEXTS];
+
+typedef struct MemoryModule {
+    uint64_t size_bytes; /* 0: not said */
+    unsigned speed;      /* MT/s; 0: not said */
+    struct {
+        const uint8_t *data; /* of the caller's bytes */
+        size_t size;
+    } texts[MEMORY_TEXTS];
+} MemoryModule;
+
+/* data: one structure with its strings. -EBADMSG when it is no memory device, -ENODATA for a slot
+ * with nothing in it. */
+int smbios_memory_module(const uint8_t *data, size_t size, MemoryModule *ret);
