@@ -103,7 +103,7 @@ static unsigned failed_lines(Cli *cli, const char *session, bool say)
     return n;
 }
 
-void cli_session_say_warnings(Cli *cli, const char *session)
+void cli_session_say_warnings(Cli *cli, const char *session, const CliRemoval *removal)
 {
     _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
     _cleanup_message_ sd_bus_message *reply = NULL;
@@ -114,7 +114,8 @@ void cli_session_say_warnings(Cli *cli, const char *session)
         sd_bus_message_enter_container(reply, 'a', "(ss)") < 0)
         return;
     while (sd_bus_message_read(reply, "(ss)", &line, &reason) > 0)
-        cli_warn(cli, "%% Warning: %s: %s\n", line, reason);
+        if (!cli_removal_has(removal, line))
+            cli_warn(cli, "%% Warning: %s: %s\n", line, reason);
 }
 
 void cli_session_say_failed(Cli *cli, const char *session)
@@ -165,11 +166,34 @@ static int commit_finally(Cli *cli, const GrammarMatch *m, uint64_t *ret)
     }
 }
 
+/* A commit that is on trial, or replaces everything, takes nothing away that cannot come back. */
+static int prepare_removal(Cli *cli, const GrammarMatch *m, CliRemoval *removal)
+{
+    bool force = m && grammar_has(m, "force");
+    int r;
+
+    if (m && (grammar_has(m, "replace") || grammar_has(m, "confirmed")))
+        return 0;
+    if (!force && !cli->interactive)
+        return 0;
+    r = cli_removal_find(cli, removal);
+    if (r >= 0 && !force) {
+        r = cli_removal_ask(cli, removal);
+        if (r == 0)
+            r = -ECANCELED;
+    }
+    return r < 0 ? r : 0;
+}
+
 /* What is to be known beforehand: is it wanted, and can the file be written? */
-static int prepare(Cli *cli, const GrammarMatch *m, CliSave *save)
+static int prepare(Cli *cli, const GrammarMatch *m, CliSave *save, CliRemoval *removal)
 {
     const char *path = m ? grammar_argument(m, "file") : NULL;
     int r;
+
+    r = prepare_removal(cli, m, removal);
+    if (r < 0)
+        return r;
 
     if (m && grammar_has(m, "replace")) {
         r = ask_to_proceed(cli, REPLACE, "Do you wish to proceed? [no]: ");
@@ -179,14 +203,16 @@ static int prepare(Cli *cli, const GrammarMatch *m, CliSave *save)
     return path ? cli_save_open(cli, path, save) : 0;
 }
 
-static int after_commit(Cli *cli, const GrammarMatch *m, uint64_t id, CliSave *save)
+static int after_commit(Cli *cli, const GrammarMatch *m, uint64_t id, CliSave *save,
+                        const CliRemoval *removal)
 {
     int r = 0;
 
     if (id == 0)
         cli_say(cli, "%% No configuration changes to commit.\n");
     else {
-        cli_session_say_warnings(cli, cli->session);
+        cli_session_say_warnings(cli, cli->session, removal);
+        r = cli_removal_run(cli, removal);
         cli_update_hostname(cli);
     }
     if (m && grammar_has(m, "best-effort") && failed_lines(cli, cli->session, false) > 0)
@@ -205,15 +231,16 @@ static int after_commit(Cli *cli, const GrammarMatch *m, uint64_t id, CliSave *s
  */
 int cli_commit(Cli *cli, const GrammarMatch *m)
 {
+    _cleanup_(cli_removal_done) CliRemoval removal = {.n = 0};
     _cleanup_(cli_save_done) CliSave save = {.fd = -EBADF};
     uint64_t id;
-    int r = prepare(cli, m, &save);
+    int r = prepare(cli, m, &save, &removal);
 
     if (r < 0)
         return r;
     say_confirming(cli, m);
     r = commit_finally(cli, m, &id);
-    return r < 0 ? r : after_commit(cli, m, id, &save);
+    return r < 0 ? r : after_commit(cli, m, id, &save, &removal);
 }
 
 int cli_config_commit(Cli *cli, const GrammarMatch *m)

@@ -215,7 +215,7 @@ int cli_rollback(Cli *cli, const GrammarMatch *m)
         return r;
     r = rollback(cli, session, &s);
     if (r >= 0)
-        cli_session_say_warnings(cli, session);
+        cli_session_say_warnings(cli, session, NULL);
     (void)cli_call(cli, POLICY_NAME, session, POLICY_SESSION_INTERFACE, "Close", &error, NULL,
                    NULL);
     return r;

@@ -133,6 +133,29 @@ int cli_running_text(Cli *cli, char **ret, size_t *ret_size)
     return r;
 }
 
+int cli_changes_text(Cli *cli, char **ret)
+{
+    _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+    _cleanup_message_ sd_bus_message *reply = NULL;
+    _cleanup_free_ char *text = NULL;
+    size_t size;
+    FILE *f;
+    int r = cli_call(cli, POLICY_NAME, cli->session, cli_documents(cli, POLICY_SESSION_INTERFACE),
+                     "GetChanges", &error, &reply, NULL);
+
+    if (r < 0)
+        return cli_session_error(cli, &error, r);
+    f = open_memstream(&text, &size);
+    if (!f)
+        return cli_error(cli, ENOMEM, "Out of memory");
+    r = print_document(cli, f, reply);
+    if (fclose(f) != 0 && r >= 0)
+        return cli_error(cli, ENOMEM, "Out of memory");
+    if (r >= 0)
+        *ret = TAKE_PTR(text);
+    return r;
+}
+
 int cli_print_configuration(Cli *cli, sd_bus_message *reply)
 {
     int r;

@@ -391,6 +391,8 @@ int cli_print_configuration(Cli *cli, sd_bus_message *reply);
 int cli_show_sanitized(Cli *cli);
 /* What show running-config prints. Said. */
 int cli_running_text(Cli *cli, char **ret, size_t *ret_size);
+/* The changes of the session. */
+int cli_changes_text(Cli *cli, char **ret);
 
 /* --- cli-file.c: a file that is written as a whole, opened before it is needed */
 typedef struct CliSave {
@@ -411,6 +413,24 @@ int cli_get_changes(Cli *cli, const GrammarMatch *m, const char *member, sd_bus_
 /* --- cli-commit.c: m may be NULL. 1 committed, 0 nothing to commit; errors are said. */
 int cli_commit(Cli *cli, const GrammarMatch *m);
 
+/* --- cli-remove.c */
+
+/* Trustpoints that a commit removes and that have certificates or requests. */
+typedef struct CliRemoval {
+    char **names;
+    size_t n;
+} CliRemoval;
+
+/* Those of the session. What goes wrong has been said. */
+int cli_removal_find(Cli *cli, CliRemoval *removal);
+void cli_removal_done(CliRemoval *removal);
+/* Is it said by this line? */
+bool cli_removal_has(const CliRemoval *removal, const char *line);
+/* 1 all of them, 0 no; or what went wrong, which has been said. */
+int cli_removal_ask(Cli *cli, const CliRemoval *removal);
+/* After the commit: removes what they had. */
+int cli_removal_run(Cli *cli, const CliRemoval *removal);
+
 /* --- cli-config.c */
 /* A line in configuration mode that is no command of the shell. */
 int cli_config_line(Cli *cli, const char *line);
@@ -425,7 +445,9 @@ int cli_session_open(Cli *cli, bool exclusive, char **ret);
 /* The lines that a commit failed on, each with its reason, as errors. */
 void cli_session_say_failed(Cli *cli, const char *session);
 /* What owners said about lines that were committed all the same. */
-void cli_session_say_warnings(Cli *cli, const char *session);
+struct CliRemoval;
+/* But those about what goes with its trustpoint (may be NULL). */
+void cli_session_say_warnings(Cli *cli, const char *session, const struct CliRemoval *removal);
 /* Says so, and fails, when the session has changes that nobody committed. */
 int cli_config_check_dropped(Cli *cli);
 /* Leaves configuration mode; the changes are dropped. */

@@ -387,6 +387,30 @@ static int report_problem(void *userdata, const char *line, const char *reason)
     return config_problem(userdata, line, "%s", reason);
 }
 
+/* What a removed trustpoint has is removed by whoever wants that, and by nothing that could be
+ * taken back, as a commit can. */
+static int warn_of_removed(const Manager *m, json_object *section, ConfigProblems *problems)
+{
+    json_object *all = json_object_object_get(section, "trustpoint");
+    int r = 0;
+
+    for (const Trustpoint *t = m->trustpoints.first; r >= 0 && t; t = t->next) {
+        _cleanup_free_ char *line = NULL;
+
+        if (!t->config || !t->record.name || (all && json_object_object_get_ex(all, t->name, NULL)))
+            continue;
+        if (asprintf(&line, "no crypto ca trustpoint %s", t->name) < 0) {
+            line = NULL;
+            return -ENOMEM;
+        }
+        r = config_warning(problems, line,
+                           "its certificates and the request that is open stay until they are "
+                           "removed: clear crypto ca certificates %s",
+                           t->name);
+    }
+    return r;
+}
+
 static int check_trustpoints(void *userdata, json_object *section, ConfigProblems *problems)
 {
     _cleanup_(trustpoint_config_list_freep) TrustpointConfig *list = NULL;
@@ -403,6 +427,8 @@ static int check_trustpoints(void *userdata, json_object *section, ConfigProblem
         }
         r = config_warning(problems, line, "%s", trustpoint_config_warning(c));
     }
+    if (r >= 0)
+        r = warn_of_removed(userdata, section, problems);
     return r < 0 ? r : 0;
 }
 

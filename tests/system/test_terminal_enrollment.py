@@ -16,6 +16,7 @@ SERIAL = (r"Include the router serial number in the subject name\? \[yes/no\]: ?
 ADDRESS = (r"Include an IP address in the subject name\? \[yes/no\]: ?", "no")
 TRUSTPOINT = ("crypto ca trustpoint core", "enrollment terminal", "keypair ecdsanistp256 core-key", "subject-name CN=core.example,O=Example",
               "subject-alternative-name DNS:core.example,IP:192.0.2.7", "key-usage certificate digitalsignature keyagreement")
+REMOVE = r"Are you sure you want to do this\? \[yes/no\]: ?"
 BUS = ["org.chancery.Enrollment1", "/org/chancery/Enrollment1", "org.chancery.Enrollment1"]
 
 
@@ -223,7 +224,46 @@ def test_renewal_by_paste(machine, authority):
 def test_remove(machine):
     with machine.console(ADMIN) as console:
         console.prompt()
-        assert "%" not in workflow.commit(console, ("no crypto ca trustpoint core",))
+        for line in ("configure", "no crypto ca trustpoint core"):
+            assert "%" not in console.command(line)
+        assert "destroys its certificates" in console.command("commit", [(REMOVE, "no")])
+        assert "no crypto ca trustpoint core" in console.command("show configuration")
+        console.command("abort")
+    assert state(machine)["state"] == "enrolled"
+    # Nobody can be asked: what cannot be had back stays, and that is said.
+    result = machine.run(["chancery"], ADMIN, stdin="configure\nno crypto ca trustpoint core\ncommit\nend\n")
+    assert "stay until they are removed: clear crypto ca certificates core" in " ".join((result.stdout + result.stderr).split())
     assert "No longer configured" in state(machine)["next-step"]
-    machine.chancery("clear crypto ca certificates core")
+    # And with a rollback it is whole again; one forward says the same once more.
+    assert "successfully rolled back" in machine.chancery("rollback configuration last 1").stdout
+    assert state(machine)["state"] == "enrolled"
+    result = machine.chancery("rollback configuration last 1")
+    assert "stay until they are removed" in " ".join((result.stdout + result.stderr).split())
+    machine.chancery("rollback configuration last 1")
+    assert state(machine)["state"] == "enrolled"
+    # Who replaces everything by something without it is told, too.
+    result = machine.run(["chancery"], ADMIN, stdin="configure\nhostname replaced\ncommit replace\nyes\nend\n")
+    assert "stay until they are removed: clear crypto ca certificates core" in " ".join((result.stdout + result.stderr).split())
+    machine.chancery("rollback configuration last 1")
+    assert state(machine)["state"] == "enrolled"
+
+
+def test_remove_for_good(machine, authority):
+    """Asked, with yes; and a request that is open goes the same way without a question. Keys stay."""
+    with machine.console(ADMIN) as console:
+        console.prompt()
+        for line in ("configure", "no crypto ca trustpoint core"):
+            console.command(line)
+        assert "The certificates and requests of core are removed" in console.command("commit", [(REMOVE, "yes")])
+        console.command("end")
     assert state(machine) == {}
+    with machine.console(ADMIN) as console:
+        console.prompt()
+        assert "%" not in workflow.commit(console, TRUSTPOINT)
+    machine.run(["chancery", "-c", f"crypto ca authenticate core fingerprint {authority.fingerprint('issuing')}"], ADMIN,
+                stdin=authority.text("issuing.pem") + authority.text("root.pem") + "quit\n")
+    assert say(machine, "crypto ca enroll core", "no\nno\n")[0] == 0
+    assert state(machine)["state"] == "pending"
+    result = machine.run(["chancery"], ADMIN, stdin="configure\nno crypto ca trustpoint core\ncommit force\nend\n")
+    assert "stay until" not in result.stdout + result.stderr
+    assert state(machine) == {} and "Key label: core-key" in machine.chancery("show crypto key mypubkey ecdsa").stdout
