@@ -310,4 +310,4 @@ def test_trustpoint_and_directory(world):
     assert status and "unable to get certificate CRL" in said
     world.configure("crypto ca trustpoint core", "crl optional")
     assert world.verify(leaf)[0] == 0
-    world.configure("no crypto ca trustpoint core")
+    world.machine.run(["chancery"], ADMIN, stdin="configure\nno crypto ca trustpoint core\ncommit force\nend\n")

@@ -509,7 +509,7 @@ def test_diff_tells_who_would_be_lost(pool, certificates):
     configured(pool, "crypto ca trustpool policy", "cabundle url https://127.0.0.1:1/both.p7b", "exit")
     assert "1 of the trustpoints and peers" in diff("three.pem")
     assert state_of(pool) == before
-    configured(pool, "no crypto ca trustpool policy", "no crypto ca trustpoint lost")
+    pool.run(["chancery"], ADMIN, stdin="configure\nno crypto ca trustpool policy\nno crypto ca trustpoint lost\ncommit force\nend\n")
 
 
 def test_verify(pool, certificates):
