@@ -582,8 +582,10 @@ static int receive_answer(int fd, const FetchRequest *request, int cancel_fd, Fe
     if (r == 0)
         return fail(reply, EHOSTUNREACH, "The worker of chancery-fetch did not answer in time");
     r = fetch_receive(fd, &o, fds, &n_fds);
-    if (r == -ECONNRESET)
+    if (r == -ECONNRESET) {
+        reply->lost = true;
         return fail_ended(reply);
+    }
     if (r >= 0) {
         r = parse_reply(o, fds, n_fds, request->size_max, reply);
         close_all(fds, n_fds);

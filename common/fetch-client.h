@@ -77,6 +77,7 @@ typedef struct FetchReply {
     void *body;      /* one zero byte, not counted, follows it */
     size_t body_size;
     char *error; /* one sentence when fetch() failed with -EHOSTUNREACH; printable ASCII */
+    bool lost;   /* the worker ended without an answer: the server may have given one */
 } FetchReply;
 
 /* Returns 0 when the server answered (whatever the status), -EHOSTUNREACH with reply->error,

@@ -174,6 +174,9 @@ static int allow_forking(scmp_filter_ctx filter)
     if (r >= 0)
         r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
                              SCMP_A1(SCMP_CMP_EQ, SIOCGIFCONF));
+    if (r >= 0)
+        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1,
+                             SCMP_A0(SCMP_CMP_EQ, PR_SET_PDEATHSIG));
     return r < 0 ? r
                  : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(seccomp), 2,
                                     SCMP_A0(SCMP_CMP_EQ, SECCOMP_SET_MODE_FILTER),

@@ -114,6 +114,19 @@ static int call_new(sd_bus **ret_bus, sd_bus_message **ret_call, const char *mem
     return call_new_of(ret_bus, ret_call, KEYS_SIGNING_INTERFACE, member);
 }
 
+/* Asks once more when keyd has gone away with the question: it is started again, and whatever is
+ * asked here has no effect but its answer. */
+static int call_twice(sd_bus *bus, sd_bus_message *call, sd_bus_error *error,
+                      sd_bus_message **reply)
+{
+    int r = sd_bus_call(bus, call, CALL_TIMEOUT_USEC, error, reply);
+
+    if (r >= 0 || !sd_bus_error_has_name(error, SD_BUS_ERROR_NO_REPLY))
+        return r;
+    sd_bus_error_free(error);
+    return sd_bus_call(bus, call, CALL_TIMEOUT_USEC, error, reply);
+}
+
 /* Sends the call and copies the byte array that is the whole answer. */
 static int call_for_bytes(sd_bus *bus, sd_bus_message *call, size_t max, void **ret_data,
                           size_t *ret_size)
@@ -125,7 +138,7 @@ static int call_for_bytes(sd_bus *bus, sd_bus_message *call, size_t max, void **
     void *copy;
     int r;
 
-    r = sd_bus_call(bus, call, CALL_TIMEOUT_USEC, &error, &reply);
+    r = call_twice(bus, call, &error, &reply);
     if (r < 0)
         return keyd_failed(r, &error);
     r = sd_bus_message_read_array(reply, 'y', &bytes, &size);

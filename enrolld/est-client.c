@@ -50,7 +50,8 @@ static int ask(const EstServer *server, const char *operation, const char *body,
         return explain(reason, r, "the answer of %.200s is larger than %zu KiB", url,
                        size_max >> 10);
     if (r == -EHOSTUNREACH)
-        return explain(reason, r, "%.200s cannot be reached: %.200s", url, reply->error);
+        return explain(reason, reply->lost && body ? -ENOLINK : r,
+                       "%.200s cannot be reached: %.200s", url, reply->error);
     if (r < 0)
         return explain(reason, r, "%.200s cannot be asked: %.200s", url,
                        reply->error ? reply->error : strerror(-r));

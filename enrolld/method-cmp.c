@@ -73,7 +73,7 @@ static int post(Session *s, const void *data, size_t size, FetchReply *reply)
         return explain(s, r, "the answer of %.200s is larger than %u KiB", url,
                        CMP_REPLY_MAX >> 10);
     if (r < 0)
-        return explain(s, r, "%.200s cannot be reached: %.200s", url,
+        return explain(s, reply->lost ? -ENOLINK : r, "%.200s cannot be reached: %.200s", url,
                        reply->error ? reply->error : strerror(-r));
     if (reply->status != 200)
         return explain(

@@ -156,7 +156,7 @@ static int load_keys(const ServerJob *j, ServerAsk *ask, KeyPair *ret_pair, X509
 }
 
 static int exchange(Job *job, const ServerJob *j, ServerAsk *ask, ScepType type,
-                    const void *content, size_t size)
+                    const void *content, size_t size, bool *ret_unknown)
 {
     _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
     _cleanup_(X509_freep) X509 *signer = NULL;
@@ -183,24 +183,50 @@ static int exchange(Job *job, const ServerJob *j, ServerAsk *ask, ScepType type,
                                       .next_key = pair == PAIR_NEXT,
                                       .digest = j->digest},
                       &result, &ask->certificates, ask->reason);
-    if (r >= 0)
-        take_result(ask, result);
-    return r;
+    if (r < 0)
+        return r;
+    take_result(ask, result);
+    if (ret_unknown)
+        *ret_unknown = result == SCEP_RESULT_UNKNOWN;
+    return 0;
 }
 
 static int send_request(Job *job, ServerJob *j, ServerAsk *ask)
 {
     return exchange(job, j, ask, j->by_certificate ? SCEP_RENEWAL : SCEP_ENROLL, ask->sent,
-                    ask->sent_size);
+                    ask->sent_size, NULL);
+}
+
+/* As it was sent before: without the challenge password, which is not kept. */
+static int send_again(Job *job, ServerJob *j, ServerAsk *ask)
+{
+    const Request *request = ask->request;
+    _cleanup_(X509_freep) X509 *signer = NULL;
+    int r = certificate_parse(request->signer, request->signer_size, &signer);
+
+    if (r < 0)
+        return r;
+    ask->reason[0] = '\0';
+    return exchange(job, j, ask,
+                    X509_NAME_cmp(X509_get_subject_name(signer), X509_get_issuer_name(signer)) == 0
+                        ? SCEP_ENROLL
+                        : SCEP_RENEWAL,
+                    request->der, request->size, NULL);
 }
 
 static int poll_request(Job *job, ServerJob *j, ServerAsk *ask)
 {
     _cleanup_free_ void *content = NULL;
+    bool unknown = false;
     size_t size;
     int r = scep_issuer_and_subject(j->authority, ask->request->x509, &content, &size);
 
-    return r < 0 ? r : exchange(job, j, ask, SCEP_POLL, content, size);
+    if (r >= 0)
+        r = exchange(job, j, ask, SCEP_POLL, content, size, &unknown);
+    /* Written down, and never come to the CA: whoever asked for it was ended in between. */
+    if (r >= 0 && unknown && ask->request->lifecycle.state == REQUEST_SENT)
+        r = send_again(job, j, ask);
+    return r;
 }
 
 static int get_next_authorities(Job *job, ServerJob *j, ReceivedList *ret)

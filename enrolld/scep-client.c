@@ -186,6 +186,8 @@ static int send_message(const ScepExchange *x, const void *der, size_t size, Fet
             return -ENOMEM;
         r = ask(x->server, "PKIOperation", text, SCEP_REPLY_MAX, reply, reason);
     }
+    if (r == -EHOSTUNREACH && reply->lost)
+        return -ENOLINK;
     return r < 0 ? r : check_status(x->server, reply, reason);
 }
 
@@ -261,7 +263,8 @@ static int read_answer(const ScepExchange *x, const uint8_t *nonce, const FetchR
         *ret = SCEP_RESULT_PENDING;
         return explain(reason, 0, "%s", "the CA has not decided yet");
     case SCEP_FAILURE:
-        *ret = SCEP_RESULT_REFUSED;
+        *ret = x->type == SCEP_POLL && streq(reply.fail_info, "badCertId") ? SCEP_RESULT_UNKNOWN
+                                                                           : SCEP_RESULT_REFUSED;
         return explain(reason, 0, "%s%s%s", reply.fail_info, reply.fail_text[0] ? ", " : "",
                        reply.fail_text);
     case SCEP_SUCCESS:

@@ -45,6 +45,7 @@ typedef enum ScepResult {
     SCEP_RESULT_GRANTED,
     SCEP_RESULT_PENDING,
     SCEP_RESULT_REFUSED, /* reason says why */
+    SCEP_RESULT_UNKNOWN, /* of a poll: the CA does not know the request; the reason says so */
 } ScepResult;
 
 /* One request of a transaction. label: of the RSA key that opens the answer. */
@@ -63,6 +64,7 @@ typedef struct ScepExchange {
     const char *digest;
 } ScepExchange;
 
-/* certificates: of a grant, for the caller to check and to release. */
+/* certificates: of a grant, for the caller to check and to release. -ENOLINK: the CA may have got
+ * the request, and even answered, but the answer is lost. */
 int scep_exchange(const ScepExchange *exchange, ScepResult *ret, ReceivedList *certificates,
                   char reason[SCEP_REASON_SIZE]);

@@ -233,6 +233,20 @@ static int grant(Job *job, ServerJob *j, ServerAsk *ask, Trustpoint *t)
     return cannot_enroll(job, t->name, r, ask->reason);
 }
 
+/* The answer is lost, on this side: the CA may have the request, and is asked about it as after a
+ * restart. */
+static int keep_asking(Job *job, const ServerJob *j, const ServerAsk *ask, Trustpoint *t)
+{
+    int r = trustpoint_request_event(&j->manager->trustpoints, t, ask->request,
+                                     REQUEST_EVENT_NO_ANSWER, ask->reason, 0);
+
+    if (r >= 0)
+        r = trustpoint_remember(t, j->identity, j->secret);
+    return r < 0 ? r
+                 : job_fail(job, ERROR_UNREACHABLE, "%s has no answer yet, and asks again: %s",
+                            t->name, ask->reason);
+}
+
 /* One of the requests, which are the trustpoint's by now. */
 static int settle(Job *job, ServerJob *j, ServerAsk *ask, Trustpoint *t)
 {
@@ -240,6 +254,8 @@ static int settle(Job *job, ServerJob *j, ServerAsk *ask, Trustpoint *t)
     bool pending = true;
     int r;
 
+    if (ask->error == -ENOLINK)
+        return keep_asking(job, j, ask, t);
     if (ask->error < 0)
         return cannot_enroll(job, t->name, ask->error, ask->reason);
     switch (ask->result) {
@@ -272,9 +288,9 @@ static int enroll_finish(Job *job, ServerJob *j, Trustpoint *t)
         ServerAsk *ask = &j->asks[i];
         int r = settle(job, j, ask, t);
 
-        if (ask->error < 0)
+        if (ask->error < 0 && ask->error != -ENOLINK)
             trustpoint_drop_request(t, ask->request);
-        any = any || ask->error >= 0;
+        any = any || ask->error >= 0 || ask->error == -ENOLINK;
         if (r < 0 && error == 0) {
             error = r;
             (void)snprintf(j->reason, sizeof(j->reason), "%s", ask->reason);
@@ -300,7 +316,7 @@ static int enroll_done(Job *job, void *data, int r)
                      "The configuration of %s has changed meanwhile: try again", j->trustpoint);
     r = r < 0 ? restore(j, t, r) : enroll_finish(job, j, t);
     /* The old certificate stays, and it is tried again, later and later. */
-    if (r < 0 && j->renew)
+    if (r < 0 && j->renew && !trustpoint_polled_request(t, j->now))
         enrollment_renewal_failed(m, t, j->reason[0] ? j->reason : strerror(-r));
     t->poll_at = t->renew_at = 0;
     announce_trustpoint_changed(m, t);

@@ -3,6 +3,7 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -17,6 +18,7 @@ typedef struct Dispatcher {
     const Worker *worker;
     int listener, children; /* SIGCHLD */
     unsigned n_workers;
+    pid_t pid;
     bool ending;
 } Dispatcher;
 
@@ -24,6 +26,9 @@ static _Noreturn void become_worker(const Dispatcher *d, int fd)
 {
     sigset_t none;
 
+    /* It does not outlive the one that counts it. */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != d->pid)
+        _exit(EXIT_FAILURE);
     (void)close(d->listener);
     (void)close(d->children);
     (void)sigemptyset(&none);
@@ -100,7 +105,7 @@ static int run(Dispatcher *d)
 
 int dispatch(int listener, const Worker *worker)
 {
-    Dispatcher d = {.worker = worker, .listener = listener};
+    Dispatcher d = {.worker = worker, .listener = listener, .pid = getpid()};
     sigset_t mask;
     int r;
 

@@ -108,6 +108,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.reply(b"nobody renews without a certificate", 403, "text/plain")
         request = base64.b64decode(body, validate=True)
         asked = cx509.load_der_x509_csr(request)
+        ca.hold("received")
         assert asked.is_signature_valid
         ca.log(f"asked {asked.signature_hash_algorithm and asked.signature_hash_algorithm.name} {sorted(e.oid.dotted_string for e in asked.extensions)}")
         return self.answer(ca, mode, request)
@@ -128,6 +129,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.connection.close()
         if mode != "echo":
             ca.issued = ca.issue(request, mode)
+        ca.hold("answered")
         text = base64.encodebytes(scep_ca.bag([] if mode == "nothing" else [ca.issued]))
         text = {"not-base64": b"\x30\x80 hello", "truncated": base64.b64encode(base64.b64decode(text)[:-40]), "empty": b"", "oversized": text + b"A" * 500000,
                 "bare": base64.b64encode(ca.issued), "signed": base64.b64encode(scep_ca.sign(b"x", {}, ca.root)),

@@ -18,6 +18,7 @@ import http.server
 import os
 import pathlib
 import sys
+import time
 import urllib.parse
 
 from asn1crypto import algos, cms, core, csr, parser, x509
@@ -208,6 +209,26 @@ class Server:
         with open(self.folder / "log", "a", encoding="utf-8") as log:
             log.write(text + "\n")
 
+    def is_held(self, point):
+        try:
+            return (self.folder / "hold").read_text() == point
+        except FileNotFoundError:
+            return False
+
+    def hold(self, point):
+        """Waits there while FOLDER/hold names that point, and says so in FOLDER/held. What is held is as if it had never come if FOLDER/forget is there."""
+        held = False
+        while self.is_held(point):
+            (self.folder / "held").touch()
+            held = True
+            time.sleep(0.02)
+        if not held:
+            return
+        forget = (self.folder / "forget").exists()
+        (self.folder / "held").unlink()
+        if forget:
+            raise ConnectionError("as if it had never come")
+
     def opens(self, serial):
         return next(p.key for p in (self.next if self.rollover == "switched" else self.present, *self.agents) if p.asn1.serial_number == serial)
 
@@ -244,6 +265,8 @@ class Server:
             asked = csr.CertificationRequest.load(request.content)
             passwords = [a["values"][0].native for a in asked["certification_request_info"]["attributes"] if a["type"].native == "challenge_password"]
             self.log(f"challenge {passwords}")
+        self.hold("received")
+        if request.type in ("17", "19"):
             self.requests[request.transaction] = request.content
         if mode == "replay" and self.last:
             return self.last
@@ -251,6 +274,8 @@ class Server:
             (self.folder / "mode").write_text("pending")
         attributes = {"message_type": "3", "transaction": request.transaction, "status": "0", "sender_nonce": os.urandom(16),
                       "recipient_nonce": request.nonce}
+        if request.transaction not in self.requests:
+            mode = "fail 4"
         if mode == "pending" or mode.startswith("fail"):
             attributes["status"] = "3" if mode == "pending" else "2"
             attributes["fail_info"] = None if mode == "pending" else mode.partition(" ")[2]
@@ -264,6 +289,7 @@ class Server:
                      says=self.root if mode == "wrong-signature" else None, twice="transaction" if mode == "twice" else None,
                      wrong_digest=mode == "digest", content_type="signed_data" if mode == "content-type" else "data")
         self.last = reply
+        self.hold("answered")
         return {"truncated": reply[:len(reply) // 2], "empty": b"", "html": b"<html>Login</html>", "oversized": reply + b"\0" * 300000,
                 "trailing": reply + b"\0"}.get(mode, reply)
 
@@ -291,6 +317,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         name = query.get("operation", [""])[0]
         server.log(f"{self.command} {name}")
         if name == "GetCACaps":
+            server.hold("asked")
             return self.reply({"no-aes": b"SHA-256\r\nPOSTPKIOperation\n", "no-sha256": b"AES\nPOSTPKIOperation\n", "get": b"AES\nSHA-256\n"}.get(
                 mode, b"SCEPStandard\nRenewal\n" + (b"AES\nSHA-256\nPOSTPKIOperation\n" if server.lenient else b""))
                 + (b"GetNextCACert\n" if server.rollover else b""), kind="text/plain")

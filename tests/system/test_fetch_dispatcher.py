@@ -222,6 +222,16 @@ def test_worker_that_crashes(server, dispatcher):
     victim.close()
 
 
+def test_dispatcher_that_is_killed(server, dispatcher):
+    """Nothing outlives it."""
+    client = dispatcher.ask(server.ask("/slow"))
+    assert server.asked.wait(120)
+    (pid,) = dispatcher.workers()
+    dispatcher.process.kill()
+    assert answer(client) is None
+    wait_for(lambda: not is_running(pid), "the worker's end")
+
+
 def test_confined(server, dispatcher):
     """The one that forks, and more so what it forks."""
     client = dispatcher.ask(server.ask("/slow"))
