@@ -6,6 +6,7 @@
 #include "collect.h"
 #include "dpkg-status.h"
 #include "package-owners.h"
+#include "packages-rpm.h"
 
 #define STATUS_FILE "var/lib/dpkg/status"
 #define DIVERSIONS_FILE "var/lib/dpkg/diversions"
@@ -17,6 +18,7 @@
 
 typedef struct Package {
     char *name, *version;
+    InventoryPackageKind kind;
 } Package;
 
 typedef struct Diversion {
@@ -242,7 +244,8 @@ static int read_list(PackageOwners *o, FILE *f, uint32_t package)
     return r;
 }
 
-static int add_package(PackageOwners *o, const char *name, const char *version)
+static int add_package(PackageOwners *o, InventoryPackageKind kind, const char *name,
+                       const char *version)
 {
     Package *p;
 
@@ -256,6 +259,7 @@ static int add_package(PackageOwners *o, const char *name, const char *version)
         o->packages = larger;
     }
     p = &o->packages[o->n_packages++];
+    p->kind = kind;
     p->name = strdup(name);
     p->version = strdup(version);
     return p->name && p->version ? 0 : -ENOMEM;
@@ -279,7 +283,7 @@ static int read_package(PackageOwners *o, int root_fd, const DpkgPackage *p)
         if (collect_open(root_fd, path, &f) < 0)
             return 0;
     }
-    r = add_package(o, p->name.data, p->version.data);
+    r = add_package(o, INVENTORY_DPKG, p->name.data, p->version.data);
     return r < 0 ? r : read_list(o, f, (uint32_t)o->n_packages);
 }
 
@@ -296,10 +300,44 @@ static int read_dpkg(PackageOwners *o, int root_fd)
     if (!status)
         return -ENOMEM;
     r = read_diversions(o, root_fd);
-    read_aliases(o, root_fd);
     while (r >= 0 && dpkg_status_next(status, &package) > 0)
         r = read_package(o, root_fd, &package);
     return r;
+}
+
+/* --- rpm -------------------------------------------------------------------------------------- */
+
+typedef struct RpmReading {
+    PackageOwners *owners;
+    bool is_skipped; /* the files of a package whose name is too long */
+} RpmReading;
+
+static int take_rpm(void *userdata, const char *name, const char *version)
+{
+    RpmReading *reading = userdata;
+
+    reading->is_skipped =
+        strlen(name) >= INVENTORY_NAME_MAX || strlen(version) >= INVENTORY_NAME_MAX;
+    return reading->is_skipped ? 0 : add_package(reading->owners, INVENTORY_RPM, name, version);
+}
+
+static int take_rpm_file(void *userdata, const char *path)
+{
+    RpmReading *reading = userdata;
+
+    if (reading->is_skipped || path[1] == 0 || strlen(path) > INVENTORY_PATH_MAX)
+        return 0;
+    return insert_path(reading->owners, path, (uint32_t)reading->owners->n_packages);
+}
+
+/* What cannot be read has no files; only a lack of memory, and too many of them, are failures. */
+static int read_rpm(PackageOwners *o, int root_fd)
+{
+    RpmReading reading = {.owners = o};
+    const RpmFiles files = {take_rpm, take_rpm_file, &reading};
+    int r = rpm_list_files(root_fd, &files);
+
+    return r == -ENOMEM || r == -E2BIG ? r : 0;
 }
 
 /* --- Outside ---------------------------------------------------------------------------------- */
@@ -335,8 +373,11 @@ int package_owners_new(int root_fd, PackageOwners **ret)
     if (getrandom(o->key, sizeof o->key, 0) != (ssize_t)sizeof o->key)
         return -EIO;
     r = grow(o);
+    read_aliases(o, root_fd);
     if (r >= 0)
         r = read_dpkg(o, root_fd);
+    if (r >= 0)
+        r = read_rpm(o, root_fd);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(o);
@@ -351,7 +392,7 @@ void package_owners_find(const PackageOwners *o, InventoryRecord *r)
     if (value == NONE || value == SHARED)
         return;
     p = &o->packages[value - 1];
-    r->package_kind = INVENTORY_DPKG;
+    r->package_kind = p->kind;
     r->package = (InventoryText){p->name, strlen(p->name)};
     r->version = (InventoryText){p->version, strlen(p->version)};
 }

@@ -22,3 +22,8 @@ int collect_rpm(Collect *c, char reason[static COLLECT_REASON_SIZE])
     (void)snprintf(reason, COLLECT_REASON_SIZE, "There is no rpm database");
     return -ENOENT;
 }
+
+int rpm_list_files(int root_fd, const RpmFiles *files)
+{
+    return -EOPNOTSUPP;
+}

@@ -11,6 +11,7 @@
 static const char *const folders[] = {"usr/lib/sysimage/rpm", "var/lib/rpm"};
 
 #define PATH_SIZE 128U
+#define VERSION_SIZE (2 * RPM_FIELD_SIZE + 16)
 #define TABLE "Packages"
 
 static void statement_finalizep(sqlite3_stmt **s)
@@ -77,15 +78,22 @@ static void write_field(JsonWriter *w, const char *name, const RpmField *f)
 }
 
 /* Epoch, version and release are one thing to whoever compares versions. */
+static void format_version(const RpmPackage *p, char text[static VERSION_SIZE])
+{
+    char epoch[16] = "";
+
+    if (p->has_epoch)
+        (void)snprintf(epoch, sizeof epoch, "%u:", p->epoch);
+    (void)snprintf(text, VERSION_SIZE, "%s%s-%s", epoch, p->version.data, p->release.data);
+}
+
 static void write_version(JsonWriter *w, const RpmPackage *p)
 {
-    char text[2 * RPM_FIELD_SIZE + 16], epoch[16] = "";
+    char text[VERSION_SIZE];
 
     if (p->version.size == 0 || p->release.size == 0)
         return;
-    if (p->has_epoch)
-        (void)snprintf(epoch, sizeof epoch, "%u:", p->epoch);
-    (void)snprintf(text, sizeof text, "%s%s-%s", epoch, p->version.data, p->release.data);
+    format_version(p, text);
     json_write_bytes(w, "version", text, strlen(text));
 }
 
@@ -181,4 +189,55 @@ int collect_rpm(Collect *c, char reason[static COLLECT_REASON_SIZE])
     if (r < 0)
         return refuse(reason, r, "/%s: %s", path, strerror(-r));
     return read_database(c, reader, path, reason);
+}
+
+/* --- Files ------------------------------------------------------------------------------------ */
+
+static int list_package(const RpmFiles *files, sqlite3_blob *blob)
+{
+    RpmSource source = {read_blob, blob, (uint32_t)sqlite3_blob_bytes(blob)};
+    RpmPackage package;
+    char version[VERSION_SIZE];
+    int r = rpm_header_read(&source, &package);
+
+    if (r < 0 || package.problem)
+        return 0;
+    format_version(&package, version);
+    r = files->package(files->userdata, package.name.data, version);
+    if (r >= 0)
+        r = rpm_header_files(&source, files->file, files->userdata);
+    return r == -EBADMSG || r == -EIO ? 0 : r;
+}
+
+static int list_packages(const RpmFiles *files, sqlite3 *database, sqlite3_stmt *statement)
+{
+    int r = 0;
+
+    while (r >= 0 && sqlite3_step(statement) == SQLITE_ROW) {
+        _cleanup_(blob_closep) sqlite3_blob *blob = NULL;
+
+        if (sqlite3_blob_open(database, "main", TABLE, "blob", sqlite3_column_int64(statement, 0),
+                              0, &blob) == SQLITE_OK)
+            r = list_package(files, blob);
+    }
+    return r;
+}
+
+int rpm_list_files(int root_fd, const RpmFiles *files)
+{
+    _cleanup_(sqlite_reader_freep) SqliteReader *reader = NULL;
+    _cleanup_(statement_finalizep) sqlite3_stmt *statement = NULL;
+    char path[PATH_SIZE], reason[COLLECT_REASON_SIZE];
+    sqlite3 *database;
+    int r = find_database(root_fd, path, reason);
+
+    if (r >= 0)
+        r = sqlite_reader_new(root_fd, path, NULL, NULL, &reader);
+    if (r < 0)
+        return r;
+    database = sqlite_reader_database(reader);
+    if (sqlite3_prepare_v2(database, "SELECT hnum FROM " TABLE " ORDER BY hnum", -1, &statement,
+                           NULL) != SQLITE_OK)
+        return -EBADMSG;
+    return list_packages(files, database, statement);
 }

@@ -9,3 +9,14 @@
  * with the sentence in reason, when the database as a whole is not there or could not be read;
  * -ENOENT when there is none. */
 int collect_rpm(Collect *c, char reason[static COLLECT_REASON_SIZE]);
+
+typedef struct RpmFiles {
+    /* The package that the next files belong to, and one of them; negative values end the list. */
+    int (*package)(void *userdata, const char *name, const char *version);
+    int (*file)(void *userdata, const char *path);
+    void *userdata;
+} RpmFiles;
+
+/* All files of all packages. A header that cannot be understood has no files. Returns a negative
+ * errno when the database is not there or could not be read to its end. */
+int rpm_list_files(int root_fd, const RpmFiles *files);

@@ -13,13 +13,21 @@
 #define TAG_EPOCH 1003U
 #define TAG_INSTALLTIME 1008U
 #define TAG_ARCH 1022U
+#define TAG_DIRINDEXES 1116U
+#define TAG_BASENAMES 1117U
+#define TAG_DIRNAMES 1118U
 
 #define TYPE_INT32 4U
 #define TYPE_STRING 6U
+#define TYPE_STRINGS 8U
 
 #define PREAMBLE_SIZE 8U
 #define ENTRY_SIZE 16U
 #define ENTRIES_AT_ONCE 64U
+
+/* Of the lists of files: a kernel's modules and their folders take less than one megabyte. */
+#define LISTS_MAX (UINT32_C(16) << 20)
+#define PATH_MAX_SIZE 4096U
 
 typedef struct Header {
     const RpmSource *source;
@@ -176,4 +184,126 @@ int rpm_header_read(const RpmSource *source, RpmPackage *ret)
         return r;
     check_package(&h);
     return 0;
+}
+
+/* --- Files ------------------------------------------------------------------------------------ */
+
+typedef struct FileLists {
+    uint8_t *bytes; /* the whole header */
+    uint32_t data_offset, data_size;
+    Entry names, folders, indexes; /* the last ones of their tags, which count */
+} FileLists;
+
+static void take_list(FileLists *l, const Entry *e)
+{
+    if (e->offset >= l->data_size)
+        return;
+    if (e->tag == TAG_BASENAMES && e->type == TYPE_STRINGS)
+        l->names = *e;
+    else if (e->tag == TAG_DIRNAMES && e->type == TYPE_STRINGS)
+        l->folders = *e;
+    else if (e->tag == TAG_DIRINDEXES && e->type == TYPE_INT32)
+        l->indexes = *e;
+}
+
+static int read_lists(const RpmSource *source, FileLists *l)
+{
+    uint32_t n;
+    int r;
+
+    if (source->size < PREAMBLE_SIZE || source->size > LISTS_MAX)
+        return -EBADMSG;
+    l->bytes = malloc(source->size);
+    if (!l->bytes)
+        return -ENOMEM;
+    r = source->read(source->userdata, 0, l->bytes, source->size);
+    if (r < 0)
+        return r;
+    n = read_be32(l->bytes);
+    l->data_size = read_be32(l->bytes + 4);
+    if (n > TAGS_MAX || l->data_size > DATA_MAX ||
+        source->size != PREAMBLE_SIZE + n * ENTRY_SIZE + l->data_size)
+        return -EBADMSG;
+    l->data_offset = PREAMBLE_SIZE + n * ENTRY_SIZE;
+    for (uint32_t i = 0; i < n; i++) {
+        const uint8_t *p = l->bytes + PREAMBLE_SIZE + (size_t)i * ENTRY_SIZE;
+        const Entry e = {read_be32(p), read_be32(p + 4), read_be32(p + 8), read_be32(p + 12)};
+
+        take_list(l, &e);
+    }
+    return 0;
+}
+
+/* The next string of a list; NULL when there is none. */
+static const char *next_string(const FileLists *l, const char *p)
+{
+    const char *end = (const char *)l->bytes + l->data_offset + l->data_size;
+
+    return p < end && memchr(p, 0, (size_t)(end - p)) ? p : NULL;
+}
+
+static const char *first_string(const FileLists *l, const Entry *e)
+{
+    return (const char *)l->bytes + l->data_offset + e->offset;
+}
+
+static int list_folders(const FileLists *l, const char ***ret)
+{
+    const char *p = first_string(l, &l->folders);
+    _cleanup_free_ const char **folders = calloc(l->folders.count + 1, sizeof *folders);
+
+    if (!folders)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < l->folders.count; i++) {
+        p = next_string(l, p);
+        if (!p)
+            return -EBADMSG;
+        folders[i] = p;
+        p += strlen(p) + 1;
+    }
+    *ret = TAKE_PTR(folders);
+    return 0;
+}
+
+static int put_files(const FileLists *l, const char *const *folders,
+                     int (*put)(void *userdata, const char *path), void *userdata)
+{
+    const uint8_t *indexes = l->bytes + l->data_offset + l->indexes.offset;
+    const char *name = first_string(l, &l->names);
+    char path[PATH_MAX_SIZE];
+    int r = 0;
+
+    for (uint32_t i = 0; r >= 0 && i < l->names.count; i++) {
+        uint32_t folder = read_be32(indexes + (size_t)4 * i);
+
+        name = next_string(l, name);
+        if (!name || folder >= l->folders.count)
+            return -EBADMSG;
+        if (folders[folder][0] == '/' &&
+            (size_t)snprintf(path, sizeof path, "%s%s", folders[folder], name) < sizeof path)
+            r = put(userdata, path);
+        name += strlen(name) + 1;
+    }
+    return r;
+}
+
+int rpm_header_files(const RpmSource *source, int (*put)(void *userdata, const char *path),
+                     void *userdata)
+{
+    _cleanup_free_ const char **folders = NULL;
+    FileLists l = {.bytes = NULL};
+    int r = read_lists(source, &l);
+
+    /* Packages without files are packages. */
+    if (r >= 0 && l.names.count > 0) {
+        if (l.indexes.count != l.names.count || l.folders.count > l.names.count ||
+            l.names.count > l.data_size / 4 || l.indexes.offset > l.data_size - 4 * l.names.count)
+            r = -EBADMSG;
+        if (r >= 0)
+            r = list_folders(&l, &folders);
+        if (r >= 0)
+            r = put_files(&l, folders, put, userdata);
+    }
+    free(l.bytes);
+    return r;
 }

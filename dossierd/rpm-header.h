@@ -30,6 +30,12 @@ typedef struct RpmSource {
     uint32_t size;
 } RpmSource;
 
+/* The absolute paths of the package's files, one after the other. -EBADMSG when its lists do not
+ * fit together or are larger than any package's; or what put() has returned, if that is negative.
+ */
+int rpm_header_files(const RpmSource *source, int (*put)(void *userdata, const char *path),
+                     void *userdata);
+
 /* Returns a negative errno when the source could not be read; a header that is wrong is returned
  * with its problem. */
 int rpm_header_read(const RpmSource *source, RpmPackage *ret);

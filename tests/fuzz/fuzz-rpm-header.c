@@ -28,12 +28,20 @@ static void check(const RpmField *field)
         abort();
 }
 
+static int take_file(void *userdata, const char *path)
+{
+    if (path[0] != '/')
+        abort();
+    return 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     Input input = {data, size};
     RpmSource source = {read_input, &input, (uint32_t)size};
     RpmPackage package;
 
+    (void)rpm_header_files(&source, take_file, NULL);
     if (size > UINT32_MAX || rpm_header_read(&source, &package) < 0)
         return 0;
     check(&package.name);

@@ -169,8 +169,27 @@ def test_next_block_has_what_changed(bare, tree):
     assert changes(bare, snapshot(bare)) == {}
 
 
+RPM_SPEC = """Name: of-rpm
+Epoch: 3
+Version: 1.2
+Release: 4
+Summary: For a test
+License: Apache-2.0
+%description
+For a test.
+%install
+mkdir -p %{buildroot}/usr/bin
+echo of rpm >%{buildroot}/usr/bin/of-rpm
+%files
+/usr/bin/of-rpm
+"""
+
+
 def test_packages_and_classes(bare, tree):
-    """dpkg's word for it, on another inventory than the tests' own."""
+    """dpkg's word for it, and rpm's, on another inventory than the tests' own."""
+    bare.write("/run/rpm/of-rpm.spec", RPM_SPEC.encode())
+    bare.run("cd /run/rpm && rpmbuild -bb --define '_topdir /run/rpm' *.spec && "
+             "rpm --dbpath /var/lib/rpm --initdb && rpm --dbpath /var/lib/rpm --install --nodeps RPMS/*/*.rpm")
     configure(bare, "filesystem-inventory", 'skip-list "/usr/share /usr/lib /usr/include /usr/src /usr/local /var /root /home /opt /work /tmp /etc /boot"')
     number = snapshot(bare)
     found = {name_of(f): f for f in read_block(bare, number)["files"]}
@@ -180,6 +199,9 @@ def test_packages_and_classes(bare, tree):
         version = bare.output(["dpkg-query", "--show", "--showformat=${Version}", said])
         assert (file["package-kind"], file["package-name"], file["package-version"]) == ("package-dpkg", said, version)
         assert file["classification"] == "executable"
+    file = found[b"/usr/bin/of-rpm"]
+    assert (file["package-kind"], file["package-name"], file["package-version"]) == ("package-rpm", "of-rpm", "3:1.2-4")
+    bare.run("rm -r /run/rpm /usr/bin/of-rpm /var/lib/rpm/rpmdb.sqlite* /var/lib/rpm/.rpm.lock")
     assert found[b"/usr"]["classification"] == "directory" and "package-name" not in found[b"/usr"]
     assert found[b"/proc"]["not-entered"] == "mount-point"
     assert not [name for name in found if name.startswith((b"/proc/", b"/sys/", b"/dev/", b"/run/"))]

@@ -5,6 +5,7 @@
 
 #include <sqlite3.h>
 
+#include "package-owners.h"
 #include "rpm-header.h"
 
 #define DATABASE "usr/lib/sysimage/rpm/rpmdb.sqlite"
@@ -174,6 +175,78 @@ static void test_header(void **state)
 }
 
 /* --- Databases -------------------------------------------------------------------------------- */
+
+/* --- Files ------------------------------------------------------------------------------------ */
+
+static void add_list(Builder *b, uint32_t tag, uint32_t type, const void *data, size_t size,
+                     uint32_t count)
+{
+    add_entry(b, tag, type, b->data_size);
+    put_be32(b->index + (size_t)(b->n_tags - 1) * 16 + 12, count);
+    memcpy(b->data + b->data_size, data, size);
+    b->data_size += (uint32_t)size;
+}
+
+static void add_files(Builder *b)
+{
+    add_list(b, 1116, 4, "\0\0\0\0\0\0\0\1\0\0\0\0", 12, 3);
+    add_list(b, 1117, 8, "ls\0passwd\0\0", 11, 3);
+    add_list(b, 1118, 8, "/bin/\0/etc/\0", 12, 2);
+}
+
+static int take_path(void *userdata, const char *path)
+{
+    char *all = userdata;
+
+    (void)strcat(strcat(all, path), " ");
+    return strstr(all, "stop") ? -ECANCELED : 0;
+}
+
+static int list_files(const Builder *b, char *ret)
+{
+    Memory m;
+    RpmSource source = {read_memory, &m, 0};
+
+    m.size = build(b, m.data);
+    source.size = (uint32_t)m.size;
+    ret[0] = 0;
+    return rpm_header_files(&source, take_path, ret);
+}
+
+static void test_files(void **state)
+{
+    Builder good = simple("coreutils"), none = simple("none"), b;
+    char all[256];
+
+    add_files(&good);
+    assert_int_equal(list_files(&good, all), 0);
+    assert_string_equal(all, "/bin/ls /etc/passwd /bin/ ");
+    assert_int_equal(list_files(&none, all), 0);
+    assert_string_equal(all, "");
+    /* Fewer indexes than names, a folder that is not there, names and folders outside of the data,
+     * the end of the list in the middle. */
+    b = good;
+    put_be32(b.index + 3 * 16 + 12, 2);
+    assert_int_equal(list_files(&b, all), -EBADMSG);
+    b = good;
+    b.data[b.data_size - 11 - 12 - 5] = 2;
+    assert_int_equal(list_files(&b, all), -EBADMSG);
+    b = good;
+    put_be32(b.index + 4 * 16 + 12, 0x40000000);
+    put_be32(b.index + 3 * 16 + 12, 0x40000000);
+    assert_int_equal(list_files(&b, all), -EBADMSG);
+    b = good;
+    put_be32(b.index + 5 * 16 + 12, 3);
+    assert_int_equal(list_files(&b, all), -EBADMSG);
+    b = good;
+    b.data_size--;
+    assert_int_equal(list_files(&b, all), -EBADMSG);
+    b = simple("stopped");
+    add_list(&b, 1116, 4, "\0\0\0\0", 4, 1);
+    add_list(&b, 1117, 8, "stop", 5, 1);
+    add_list(&b, 1118, 8, "/", 2, 1);
+    assert_int_equal(list_files(&b, all), -ECANCELED);
+}
 
 static int setup(void **state)
 {
@@ -374,6 +447,52 @@ static void test_database(void **state)
 }
 
 /* What rpm has committed counts, also when it had no time to move it out of the log. */
+static const char *owner_of(const PackageOwners *o, const char *path, InventoryRecord *r)
+{
+    *r = (InventoryRecord){.path = {path, strlen(path)}};
+    package_owners_find(o, r);
+    return r->package_kind == INVENTORY_RPM ? r->package.data : "(none)";
+}
+
+/* Whose a file is; a database that cannot be read has no files, and dpkg's are known all the same.
+ */
+static void test_owners(void **state)
+{
+    const FixtureTree *t = *state;
+    sqlite3 *database = database_open(t);
+    _cleanup_(package_owners_freep) PackageOwners *o = NULL;
+    InventoryRecord r;
+    uint8_t header[8192];
+    Builder b = simple("coreutils");
+
+    add_files(&b);
+    make_table(database);
+    insert(database, header, build(&b, header));
+    insert(database, "rubbish", 7);
+    b = simple("setup");
+    add_list(&b, 1116, 4, "\0\0\0\0", 4, 1);
+    add_list(&b, 1117, 8, "passwd", 7, 1);
+    add_list(&b, 1118, 8, "/etc/", 6, 1);
+    insert(database, header, build(&b, header));
+    assert_int_equal(sqlite3_close(database), SQLITE_OK);
+    tree_link(t, "bin", "usr/bin");
+    tree_file(t, "var/lib/dpkg/status", "Package: deb\nStatus: install ok installed\nVersion: 1\n");
+    tree_file(t, "var/lib/dpkg/info/deb.list", "/usr/bin/deb\n");
+    assert_return_code(package_owners_new(t->fd, &o), 0);
+    assert_string_equal(owner_of(o, "/usr/bin/ls", &r), "coreutils");
+    assert_string_equal(r.version.data, "1.0-3");
+    assert_string_equal(owner_of(o, "/etc/passwd", &r), "(none)"); /* of both */
+    assert_string_equal(owner_of(o, "/usr/bin/cat", &r), "(none)");
+    (void)owner_of(o, "/usr/bin/deb", &r);
+    assert_int_equal(r.package_kind, INVENTORY_DPKG);
+    o = package_owners_free(o);
+    tree_file(t, DATABASE, "rubbish");
+    assert_return_code(package_owners_new(t->fd, &o), 0);
+    assert_string_equal(owner_of(o, "/usr/bin/ls", &r), "(none)");
+    (void)owner_of(o, "/usr/bin/deb", &r);
+    assert_int_equal(r.package_kind, INVENTORY_DPKG);
+}
+
 static void test_log(void **state)
 {
     const FixtureTree *t = *state;
@@ -403,11 +522,13 @@ int main(void)
         cmocka_unit_test(test_header_sizes),
         cmocka_unit_test(test_header_fields),
         cmocka_unit_test(test_header),
+        cmocka_unit_test(test_files),
         TEST(test_no_database),
         TEST(test_corrupt_database),
         TEST(test_hostile_schema),
         TEST(test_hostile_records),
         TEST(test_database),
+        TEST(test_owners),
         TEST(test_log),
     };
 
