@@ -17,7 +17,7 @@ FOLDER = "/tmp/scep-test"
 SOURCE = pathlib.Path(__file__).resolve().parent.parent / "pki" / "scep_ca.py"
 QUESTION = (r"Do you accept this certificate\?\? \[yes/no\]: ?", "yes")
 LINES = ("subject-name CN=core.example,O=Example", "rsakeypair scep-key", "serial-number none", "ip-address none")
-# What the CA gets wrong, and what is said about it.
+# PEERS F4 to F8: what the CA gets wrong, and what is said about it.
 HOSTILE = {
     "message-type": "messageType is not CertRep", "transaction": "transactionID is not the request's", "nonce": "recipientNonce is not",
     "no-nonce": "recipientNonce is not", "replay": "recipientNonce is not", "no-sender-nonce": "senderNonce", "empty-sender-nonce": "senderNonce",
@@ -259,7 +259,7 @@ def serial(machine, name):
 
 
 def test_renewal(machine, authority):
-    """The same certificate again is no renewal, and the old one stays; then a new one comes, asked for with the old one."""
+    """PEERS F10: the same certificate again is no renewal, and the old one stays; then a new one comes, asked for with the old one."""
     authority.set("old")
     assert enroll(machine, "agent")[0] == 0
     first = serial(machine, "agent")

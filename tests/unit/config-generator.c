@@ -55,6 +55,11 @@ static void print_hostname(Chance *c, FILE *f, unsigned max)
 
 static void print_word(Chance *c, FILE *f, unsigned max)
 {
+    /* The longest ones are sealed secrets, in base64url. */
+    if (max == 500) {
+        print_some(c, f, "abcXYZ019-_", 1, 40);
+        return;
+    }
     /* Some words are hashes of secrets. */
     if (max >= 40 && chance_below(c, 4) == 0) {
         (void)fputs("$6$salt$", f);

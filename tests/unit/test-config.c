@@ -175,6 +175,30 @@ static void test_modes(void **state)
     config_place_done(&place);
 }
 
+/* Lines that are others in other words: they are shown as those, and remove them. */
+static void test_aliases(void **state)
+{
+    static const char *const lines[][2] = {
+        {"crypto ca trustpoint a enrollment url terminal",
+         "crypto ca trustpoint a\n enrollment terminal\n!\n"},
+        {"crypto ca trustpoint a enrollment self",
+         "crypto ca trustpoint a\n enrollment url self\n!\n"},
+        {"crypto ca source-interface ipv6 lo0", "crypto ca source interface ipv6 lo0\n"},
+    };
+
+    for (size_t i = 0; i < ELEMENTSOF(lines); i++) {
+        _cleanup_json_ json_object *root = json_object_new_object();
+        _cleanup_free_ char *text = NULL, *no = NULL;
+
+        enter_text(root, lines[i][0]);
+        text = config_render(NULL, root, CONFIG_OPEN);
+        assert_string_equal(text, lines[i][1]);
+        assert_true(asprintf(&no, "no %s\nno crypto ca trustpoint a", lines[i][0]) > 0);
+        enter_text(root, no);
+        assert_tree(root, "{}");
+    }
+}
+
 /* What removes leaves nothing behind, not even empty objects; removing what is not there is no
  * error. */
 static void test_no(void **state)
@@ -687,6 +711,7 @@ int main(void)
         cmocka_unit_test(test_sample),
         cmocka_unit_test(test_auto_pop_and_one_line),
         cmocka_unit_test(test_modes),
+        cmocka_unit_test(test_aliases),
         cmocka_unit_test(test_no),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_names),
