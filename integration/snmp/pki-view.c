@@ -6,6 +6,8 @@
 #define CERTIFICATE_INTERFACE ENROLLMENT_NAME ".Certificate"
 #define TRUSTPOINT_INTERFACE ENROLLMENT_NAME ".Trustpoint"
 
+#define NO_NUMBER INT64_MIN /* what has not been read */
+
 static void certificate_done(PkiCertificate *c)
 {
     free(c->path);
@@ -94,7 +96,7 @@ static int read_fields(sd_bus_message *m, const Field *fields, size_t n)
     if (r >= 0)
         r = sd_bus_message_exit_container(m);
     for (size_t i = 0; r >= 0 && i < n; i++)
-        if (fields[i].text && !*fields[i].text)
+        if (fields[i].text ? !*fields[i].text : *fields[i].number == NO_NUMBER)
             return -EBADMSG;
     return r;
 }
@@ -109,7 +111,8 @@ static int read_certificate(sd_bus_message *m, const char *path, PkiView *view)
         return -ENOMEM;
     view->certificates = grown;
     c = &grown[view->n_certificates++];
-    *c = (PkiCertificate){.path = strdup(path)};
+    *c = (PkiCertificate){
+        .path = strdup(path), .not_before = NO_NUMBER, .not_after = NO_NUMBER};
     if (!c->path)
         return -ENOMEM;
     return read_fields(m,
