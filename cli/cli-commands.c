@@ -48,7 +48,8 @@ static const char dossier[] = "show platform security integrity dossier [include
                               "packages|reboot-history|rollback-history|"
                               "system-integrity-snapshot|system-inventory|filesystem-inventory>}] "
                               "[{location <location:word(1-32)>|nonce <nonce:word(1-130)>|"
-                              "filesystem-inventory-options <files:quoted(1-2048)>}]";
+                              "filesystem-inventory-options <files:quoted(1-2048)>|"
+                              "verify-packages}]";
 #define MONTHS                                                                                     \
     "january|february|march|april|may|june|july|august|september|october|november|december"
 #define MONTHS_HELP "|||||||||||"
@@ -303,7 +304,8 @@ const GrammarCommand cli_commands[] = {
           selectors_help, "Of another node, or of all", "Name of a node, or all",
           "Repeat a nonce in the dossier", "Decimal digits, or 0x and hexadecimal digits",
           "Which blocks of the inventory",
-          "JSON: {\"0/RP0/CPU0\": {\"block_start\": 0, \"count\": 1}}"),
+          "JSON: {\"0/RP0/CPU0\": {\"block_start\": 0, \"count\": 1}}",
+          "Their files against their digests: reads all of them"),
      0, ACTION(cli_show_dossier, BOTH)},
     {logging,
      HELP(SHOW, "Messages of this subsystem", "The newest ones", HOW_MANY, "Of one process",

@@ -34,6 +34,8 @@ static int start_collect(Cli *cli, const GrammarMatch *m, CliPipe *output, CliJo
         r = sd_bus_message_append(call, "{sv}", "location", "s", location);
     if (r >= 0 && files)
         r = sd_bus_message_append(call, "{sv}", "filesystem-inventory-options", "s", files);
+    if (r >= 0 && grammar_has(m, "verify-packages"))
+        r = sd_bus_message_append(call, "{sv}", "verify-packages", "b", 1);
     if (r >= 0)
         r = sd_bus_message_close_container(call);
     if (r >= 0)

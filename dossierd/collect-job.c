@@ -64,6 +64,8 @@ static int run_collect(Job *job, void *data)
         .files = &work->nodes.files,
         .nodes = work->nodes.others,
         .n_nodes = work->nodes.n_others,
+        .verify_packages = work->verify_packages,
+        .rate = work->rate,
         .host = &host,
         .progress = run_progress,
     };

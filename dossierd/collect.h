@@ -44,6 +44,8 @@ typedef struct Collect {
     const char *nonce;                /* the collector's; NULL when none was given */
     int snapshots_fd;                 /* folder of the filesystem inventory (snapshot-store.h) */
     const struct FilesOptions *files; /* which of it; NULL for all */
+    bool verify_packages;             /* their files against the digests */
+    uint64_t rate;                    /* of reading for that, bytes a second; 0 for no limit */
     uint64_t deadline_usec;           /* CLOCK_MONOTONIC, without the time that the reader took */
     unsigned n_good, n_bad;           /* facts so far */
     bool is_fixed;                    /* result was set by collect_result() */

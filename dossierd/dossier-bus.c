@@ -133,9 +133,11 @@ int dossier1_method_collect(sd_bus_message *m, void *userdata, sd_bus_error *ret
     _cleanup_(collect_work_freep) CollectWork *data = collect_work_new();
     const Manager *manager = userdata;
     const char *nonce = NULL, *files = NULL, *location = NULL;
-    const BusOption options[] = {{"nonce", 's', &nonce, NULL},
-                                 {"location", 's', &location, NULL},
-                                 {"filesystem-inventory-options", 's', &files, NULL}};
+    const BusOption options[] = {
+        {"nonce", 's', &nonce, NULL},
+        {"location", 's', &location, NULL},
+        {"filesystem-inventory-options", 's', &files, NULL},
+        {"verify-packages", 'b', data ? &data->verify_packages : NULL, NULL}};
     JobWork work = collect_job;
     uint32_t set;
     int r;
@@ -150,6 +152,10 @@ int dossier1_method_collect(sd_bus_message *m, void *userdata, sd_bus_error *ret
     if (r >= 0)
         r = node_choice_make(manager->nodes, set, location, nonce, files, &data->nodes,
                              reterr_error);
+    if (r >= 0 && data->verify_packages && !(data->nodes.here & selector_bit(PACKAGES_SELECTOR)))
+        r = sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
+                              "verify-packages needs the selector " PACKAGES_SELECTOR
+                              " of this node");
     if (r < 0)
         return r;
     r = authorize_collect(m, set, nonce, reterr_error);
@@ -159,6 +165,7 @@ int dossier1_method_collect(sd_bus_message *m, void *userdata, sd_bus_error *ret
     if (r < 0)
         return r;
     data->manager = userdata;
+    data->rate = snapshots_rate(manager->snapshots);
     data->nonce = nonce ? strdup(nonce) : NULL;
     if (nonce && !data->nonce)
         return -ENOMEM;

@@ -3,17 +3,20 @@
 
 #include <time.h>
 
+#define VERIFY_SECONDS 3600U
+
 const Selector selectors[] = {
-    {"packages", "pkg-mgmt.read", "Installed packages", 60, collect_packages},
-    {"reboot-history", "system.read", "Boots and their causes", 60, collect_reboots},
-    {"rollback-history", "config-services.read", "Commits of the configuration", 30,
+    {PACKAGES_SELECTOR, "pkg-mgmt.read", "Installed packages", 60, VERIFY_SECONDS,
+     collect_packages},
+    {"reboot-history", "system.read", "Boots and their causes", 60, 0, collect_reboots},
+    {"rollback-history", "config-services.read", "Commits of the configuration", 30, 0,
      collect_rollbacks},
     {"system-integrity-snapshot", "basic-services.read",
-     "Measured boot, kernel and runtime integrity", 60, collect_integrity},
-    {"system-inventory", "sysmgr.read", "Hardware of the system", 60, collect_inventory},
-    {FILESYSTEM_SELECTOR, "dossier.read", "Files, as the snapshots have them", 3600,
+     "Measured boot, kernel and runtime integrity", 60, 0, collect_integrity},
+    {"system-inventory", "sysmgr.read", "Hardware of the system", 60, 0, collect_inventory},
+    {FILESYSTEM_SELECTOR, "dossier.read", "Files, as the snapshots have them", 3600, 0,
      collect_filesystem},
-    {NULL, NULL, NULL, 0, NULL},
+    {NULL, NULL, NULL, 0, 0, NULL},
 };
 
 uint32_t selector_bit(const char *name)
@@ -47,6 +50,9 @@ static void write_selector(const DossierRequest *request, const Selector *select
 {
     const CollectHost *host = request->host;
     uint64_t stalled = host && host->stalled_usec ? host->stalled_usec(host->userdata) : 0;
+    unsigned seconds = request->verify_packages && selector->timeout_verify_seconds > 0
+                           ? selector->timeout_verify_seconds
+                           : selector->timeout_seconds;
     Collect c = {
         .writer = w,
         .root_fd = request->root_fd,
@@ -54,7 +60,9 @@ static void write_selector(const DossierRequest *request, const Selector *select
         .nonce = request->nonce,
         .snapshots_fd = request->snapshots_fd,
         .files = request->files,
-        .deadline_usec = monotonic_usec() - stalled + UINT64_C(1000000) * selector->timeout_seconds,
+        .verify_packages = request->verify_packages,
+        .rate = request->rate,
+        .deadline_usec = monotonic_usec() - stalled + UINT64_C(1000000) * seconds,
     };
     ResultCode code;
 

@@ -6,6 +6,7 @@
 #include "collect.h"
 
 #define DOSSIER_MODEL_NAME "urn:chancery:dossier"
+#define PACKAGES_SELECTOR "packages"
 #define FILESYSTEM_SELECTOR "filesystem-inventory"
 #define DOSSIER_MODEL_REVISION "2026-11-22"
 
@@ -14,6 +15,7 @@ typedef struct Selector {
     const char *task;
     const char *description;
     unsigned timeout_seconds;
+    unsigned timeout_verify_seconds; /* if files are verified; 0: the same */
     void (*collect)(Collect *c);
 } Selector;
 
@@ -33,6 +35,8 @@ typedef struct DossierRequest {
     const struct FilesOptions *files; /* NULL for none */
     const struct NodeRequest *nodes;  /* others that are asked */
     size_t n_nodes;
+    bool verify_packages;
+    uint64_t rate; /* bytes a second, of what reads all files; 0 for no limit */
     const CollectHost *host;
     /* Told before each selector; may be NULL. */
     void (*progress)(void *userdata, unsigned percent, const char *selector);

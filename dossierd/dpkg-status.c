@@ -6,10 +6,15 @@
 #include "collect.h"
 
 #define LINE_SIZE 65536U
+#define CONFFILES "Conffiles:"
+#define CONFFILES_SIZE (256U << 10)
 
 struct DpkgStatus {
     FILE *file;
     unsigned line;
+    bool in_conffiles; /* the field that goes on */
+    size_t n_conffiles;
+    char conffiles[CONFFILES_SIZE]; /* of the package, with a zero byte after them */
     char buffer[LINE_SIZE];
 };
 
@@ -64,13 +69,33 @@ static void problem(DpkgPackage *p, const char *text)
         p->problem = text;
 }
 
-static void take_line(DpkgPackage *p, const char *line, size_t size, bool truncated)
+static void take_conffile(DpkgStatus *s, DpkgPackage *p, const char *line, size_t size)
+{
+    if (memchr(line, 0, size))
+        problem(p, "a zero byte among its configuration files");
+    else if (s->n_conffiles + size + 2 > sizeof s->conffiles)
+        problem(p, "more configuration files than can be read");
+    else {
+        memcpy(s->conffiles + s->n_conffiles, line, size);
+        s->n_conffiles += size;
+        s->conffiles[s->n_conffiles++] = '\n';
+        s->conffiles[s->n_conffiles] = 0;
+    }
+}
+
+static void take_line(DpkgStatus *s, DpkgPackage *p, const char *line, size_t size, bool truncated)
 {
     const char *colon, *value, *end = line + size;
     DpkgField *field;
 
-    if (line[0] == ' ' || line[0] == '\t')
-        return; /* continues a field; none of ours has more than one line */
+    /* Continues a field; of ours, only one has more than one line. */
+    if (line[0] == ' ' || line[0] == '\t') {
+        if (s->in_conffiles)
+            take_conffile(s, p, line + 1, size - 1);
+        return;
+    }
+    s->in_conffiles =
+        size >= STRLEN(CONFFILES) && strncasecmp(line, CONFFILES, STRLEN(CONFFILES)) == 0;
     colon = memchr(line, ':', size);
     if (!colon || colon == line) {
         problem(p, "a line without a field name");
@@ -129,6 +154,10 @@ int dpkg_status_next(DpkgStatus *s, DpkgPackage *ret)
     int r;
 
     reset(ret);
+    s->in_conffiles = false;
+    s->n_conffiles = 0;
+    s->conffiles[0] = 0;
+    ret->conffiles = s->conffiles;
     while ((r = read_line_bytes(s->file, s->buffer, sizeof s->buffer, &size, &truncated)) > 0) {
         s->line++;
         if (size == 0) {
@@ -138,7 +167,7 @@ int dpkg_status_next(DpkgStatus *s, DpkgPackage *ret)
         }
         if (ret->line == 0)
             ret->line = s->line;
-        take_line(ret, s->buffer, size, truncated);
+        take_line(s, ret, s->buffer, size, truncated);
     }
     if (r < 0)
         return r;

@@ -16,9 +16,10 @@ typedef struct DpkgField {
 
 typedef struct DpkgPackage {
     DpkgField name, version, architecture, status, multi_arch;
-    unsigned line;       /* where the stanza begins */
+    unsigned line;         /* where the stanza begins */
+    const char *conffiles; /* "PATH DIGEST" and maybe more on each line; stays until the next one */
     const char *problem; /* what is wrong with the stanza, static; NULL when nothing is. The fields
-                            are as far as they were read. */
+                          are as far as they were read. */
 } DpkgPackage;
 
 typedef struct DpkgStatus DpkgStatus;

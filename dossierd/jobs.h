@@ -11,6 +11,8 @@ typedef struct CollectWork {
     Manager *manager;
     NodeChoice nodes;
     char *nonce;
+    bool verify_packages;
+    uint64_t rate; /* of reading files for that, bytes a second; 0 for no limit */
     int output;
     uint64_t bytes;
 } CollectWork;

@@ -4,15 +4,14 @@
 #include <sys/random.h>
 
 #include "collect.h"
+#include "dpkg-diversions.h"
 #include "dpkg-status.h"
 #include "package-owners.h"
 #include "packages-rpm.h"
 
 #define STATUS_FILE "var/lib/dpkg/status"
-#define DIVERSIONS_FILE "var/lib/dpkg/diversions"
 #define PATHS_MAX (UINT32_C(8) << 20)
 #define PACKAGES_MAX 100000U
-#define DIVERSIONS_MAX 1024U
 #define SHARED UINT32_MAX /* several packages have it */
 #define NONE 0U           /* packages count from 1 */
 
@@ -20,10 +19,6 @@ typedef struct Package {
     char *name, *version;
     InventoryPackageKind kind;
 } Package;
-
-typedef struct Diversion {
-    char *from, *to, *by;
-} Diversion;
 
 /* "/bin" is "usr/bin" where the two are merged; lists of files say either. */
 typedef struct Alias {
@@ -38,8 +33,7 @@ struct PackageOwners {
     size_t n, room; /* a power of two */
     Package *packages;
     size_t n_packages;
-    Diversion *diversions;
-    size_t n_diversions;
+    Diversions diversions;
     Alias aliases[6];
 };
 
@@ -160,41 +154,6 @@ static char *strip(char *line)
     return line;
 }
 
-static int read_diversions(PackageOwners *o, int root_fd)
-{
-    _cleanup_fclose_ FILE *f = NULL;
-    _cleanup_free_ char *line = NULL;
-    char *parts[3] = {NULL};
-    size_t room = 0, n = 0;
-
-    if (collect_open(root_fd, DIVERSIONS_FILE, &f) < 0)
-        return 0;
-    o->diversions = calloc(DIVERSIONS_MAX, sizeof *o->diversions);
-    if (!o->diversions)
-        return -ENOMEM;
-    while (o->n_diversions < DIVERSIONS_MAX && getline(&line, &room, f) > 0) {
-        parts[n] = strdup(strip(line));
-        if (!parts[n])
-            break;
-        if (++n == ELEMENTSOF(parts)) {
-            o->diversions[o->n_diversions++] = (Diversion){parts[0], parts[1], parts[2]};
-            n = 0;
-        }
-    }
-    while (n > 0)
-        free(parts[--n]);
-    return 0;
-}
-
-/* Where what the package has at that path really is. */
-static const char *divert(const PackageOwners *o, const char *path, const char *package)
-{
-    for (size_t i = 0; i < o->n_diversions; i++)
-        if (streq(o->diversions[i].from, path) && !streq(o->diversions[i].by, package))
-            return o->diversions[i].to;
-    return path;
-}
-
 static void read_aliases(PackageOwners *o, int root_fd)
 {
     static const char *const folders[ELEMENTSOF(o->aliases)] = {"bin",   "sbin",  "lib",
@@ -236,7 +195,7 @@ static int read_list(PackageOwners *o, FILE *f, uint32_t package)
     int r = 0;
 
     while (r >= 0 && getline(&line, &room, f) > 0) {
-        const char *path = divert(o, strip(line), name);
+        const char *path = diversions_find(&o->diversions, strip(line), name);
 
         if (path[0] == '/' && path[1] != '.' && path[1] != 0 && strlen(path) <= INVENTORY_PATH_MAX)
             r = insert_path(o, path, package);
@@ -299,7 +258,7 @@ static int read_dpkg(PackageOwners *o, int root_fd)
     status = dpkg_status_new(f);
     if (!status)
         return -ENOMEM;
-    r = read_diversions(o, root_fd);
+    r = diversions_read(root_fd, &o->diversions);
     while (r >= 0 && dpkg_status_next(status, &package) > 0)
         r = read_package(o, root_fd, &package);
     return r;
@@ -350,13 +309,7 @@ PackageOwners *package_owners_free(PackageOwners *o)
         free(o->packages[i].name);
         free(o->packages[i].version);
     }
-    for (size_t i = 0; i < o->n_diversions; i++) {
-        free(o->diversions[i].from);
-        free(o->diversions[i].to);
-        free(o->diversions[i].by);
-    }
-    free(o->packages);
-    free(o->diversions);
+    diversions_done(&o->diversions);
     free(o->hashes);
     free(o->values);
     free(o);

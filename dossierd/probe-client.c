@@ -16,6 +16,7 @@ int probe_connect(ProbeKind kind)
         [PROBE_PROGRAMS] = {AF_UNIX, "/run/chancery/probe-programs"},
         [PROBE_FILES] = {AF_UNIX, "/run/chancery/probe-files"},
         [PROBE_INTERFACES] = {AF_UNIX, "/run/chancery/probe-interfaces"},
+        [PROBE_DIGESTS] = {AF_UNIX, "/run/chancery/probe-digests"},
     };
     _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
@@ -238,6 +239,7 @@ static const Member *members_of(ProbeKind kind, json_object *o)
     case PROBE_INTERFACES:
         return interface_members;
     case PROBE_FILES:
+    case PROBE_DIGESTS:
     default:
         return privileged_members;
     }

@@ -11,6 +11,7 @@ typedef enum ProbeKind {
     PROBE_PROGRAMS,
     PROBE_FILES,
     PROBE_INTERFACES,
+    PROBE_DIGESTS, /* of package-verify.h; not for probe_ask() */
 } ProbeKind;
 
 /* A stream that is connected to a new chancery-probe. -ENOENT when there is no such thing on this

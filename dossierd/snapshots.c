@@ -423,6 +423,11 @@ Snapshots *snapshots_free(Snapshots *s)
     return NULL;
 }
 
+uint64_t snapshots_rate(const Snapshots *s)
+{
+    return s->config.rate;
+}
+
 int snapshots_fd(const Snapshots *s)
 {
     return s->dirfd;

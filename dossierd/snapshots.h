@@ -12,6 +12,8 @@ typedef struct Snapshots Snapshots;
 int snapshots_new(Server *server, int root_fd, Snapshots **ret);
 Snapshots *snapshots_free(Snapshots *s);
 /* The folder of snapshot-store.h. */
+/* How many bytes a second may be read, as configured; 0 for no limit. */
+uint64_t snapshots_rate(const Snapshots *s);
 int snapshots_fd(const Snapshots *s);
 
 /* o: the object of "filesystem-inventory", NULL without it. */

@@ -54,7 +54,7 @@ static uint64_t now(void)
 }
 
 /* All threads together keep to the rate; time that nothing was read in is not made up for. */
-static void pace_wait(Pace *p, size_t bytes)
+void pace_wait(Pace *p, size_t bytes)
 {
     uint64_t begin, until;
     struct timespec ts;

@@ -18,6 +18,7 @@ EXPOSURE = {"keyd/chancery-keyd.service": 6, "enrolld/chancery-enrolld.service":
             "dossierd/quote/chancery-quote@.service": 20, "dossierd/scan/chancery-scan@.service": 20,
             "dossierd/probe/chancery-probe-processes@.service": 12, "dossierd/probe/chancery-probe-programs@.service": 10,
             "dossierd/probe/chancery-probe-files@.service": 12, "dossierd/probe/chancery-probe-interfaces@.service": 17,
+            "dossierd/probe/chancery-probe-digests@.service": 12,
             "dossierd/node/chancery-node@.service": 20, "dossierd/node/chancery-node-container@.service": 30}
 
 

@@ -3,6 +3,7 @@
 #include <stdint.h>
 
 #include "probe-client.h"
+#include "probe-digests.h"
 #include "probe-maps.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -13,6 +14,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                       PROBE_INTERFACES};
     _cleanup_free_ char *text = strndup((const char *)data, size);
     FileCapabilities caps;
+    DigestRecord record;
+    size_t at = 0;
     uint64_t start;
     char name[64];
     MapLine map;
@@ -27,6 +30,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (map_line_parse((const char *)data, size, &map) >= 0 &&
         path_without_deleted(map.path, map.path_size) > map.path_size)
         abort();
+    while (digest_record_next(data, size, &at, &record) > 0)
+        if (record.path_size == 0 || record.path + record.path_size > (const char *)data + size)
+            abort();
     (void)file_capabilities_parse(data, size, &caps);
     if (text && process_stat_parse(text, name, &start) >= 0 && strlen(name) >= sizeof name)
         abort();

@@ -132,6 +132,55 @@ def test_hostile_packages(enrolled):
     assert len(rest) == before.count(b"\nPackage: ") + before.startswith(b"Package: ")
 
 
+def verify(machine):
+    """What packages have that differs from their digests, by name, and how many files were compared."""
+    text = machine.chancery("show platform security integrity dossier include packages verify-packages", ADMIN).stdout
+    found = json.loads(text[text.index("{"):])
+    assert not list(SCHEMA.problems(found))
+    packages = [p for p in content(found, "packages")["dpkg"]["packages"] if p["status"].endswith(" installed")]
+    assert all(p["verification"]["result-code"] in ("Success", "Not available") for p in packages)
+    return ({d["name"]: (p["name"], d["state"], d.get("conffile", False)) for p in packages for d in p["verification"]["differences"]},
+            sum(p["verification"]["files"] for p in packages))
+
+
+def test_verify_packages(enrolled, yanglint):
+    """What is changed, removed or made another kind of file is listed, and nothing else is. The database is of three packages: not of all that the machine
+    has, which would take its time."""
+    if not enrolled.can_reboot:
+        pytest.skip("the package database here is not a router's own")
+    refused = enrolled.chancery("show platform security integrity dossier include system-inventory verify-packages", ADMIN, check=False)
+    assert refused.returncode != 0 and "verify-packages needs the selector packages" in refused.stdout + refused.stderr
+    whole = enrolled.read(STATUS)
+    stanzas = [s for s in whole.split(b"\n\n") if s.startswith((b"Package: dpkg\n", b"Package: login\n", b"Package: passwd\n"))]
+    assert len(stanzas) == 3
+    file, gone, conffile = "/usr/bin/newgrp", "/usr/bin/chage", "/etc/login.defs"
+    changed = (file, gone, conffile)
+    kept = {path: (enrolled.read(path), enrolled.path(path).stat().st_mode & 0o7777) for path in changed}
+    try:
+        enrolled.write(STATUS, b"\n\n".join(stanzas) + b"\n")
+        before, files = verify(enrolled)
+        assert files > 50 and not set(changed) & set(before)
+        enrolled.write(file, kept[file][0] + b"\0", kept[file][1])
+        enrolled.path(gone).unlink()
+        enrolled.write(conffile, b"# other\n", kept[conffile][1])
+        after, again = verify(enrolled)
+        assert again == files
+        assert {name: after[name] for name in set(after) - set(before)} == {
+            file: ("login", "changed", False), gone: ("passwd", "missing", False), conffile: ("login", "changed", True)}
+        assert not set(before) - set(after)
+        enrolled.run(["systemctl", "stop", "chancery-probe-digests.socket"])
+        text = enrolled.chancery("show platform security integrity dossier include packages verify-packages", ADMIN).stdout
+        found = json.loads(text[text.index("{"):])
+        assert not list(SCHEMA.problems(found)) and yanglint(found) == "" and found["packages"]["result-code"] == "Partial"
+        assert "Connection refused" in content(found, "packages")["dpkg"]["verification-failure"]
+        assert len(content(found, "packages")["dpkg"]["packages"]) == 3
+    finally:
+        enrolled.run(["systemctl", "start", "chancery-probe-digests.socket"])
+        for path, (data, mode) in kept.items():
+            enrolled.write(path, data, mode)
+        enrolled.write(STATUS, whole)
+
+
 RPM_DATABASE = "/var/lib/rpm"
 RPM_SPEC = """Name: chancery-probe-{name}
 Version: 1.2.3
