@@ -2,8 +2,6 @@
 /* Base64 for JSON (RFC 4648). */
 #include "json-util.h"
 
-#include "base64-digit.h"
-
 static const char alphabet_standard[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 static const char alphabet_url[] =
@@ -45,32 +43,58 @@ char *base64url_encode(const void *data, size_t size)
     return encode(alphabet_url, false, data, size);
 }
 
+/* One more than the value of each character, so that all others are 0. */
+static const uint8_t url_values[256] = {
+    ['A'] = 1,  ['B'] = 2,  ['C'] = 3,  ['D'] = 4,  ['E'] = 5,  ['F'] = 6,  ['G'] = 7,  ['H'] = 8,
+    ['I'] = 9,  ['J'] = 10, ['K'] = 11, ['L'] = 12, ['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16,
+    ['Q'] = 17, ['R'] = 18, ['S'] = 19, ['T'] = 20, ['U'] = 21, ['V'] = 22, ['W'] = 23, ['X'] = 24,
+    ['Y'] = 25, ['Z'] = 26, ['a'] = 27, ['b'] = 28, ['c'] = 29, ['d'] = 30, ['e'] = 31, ['f'] = 32,
+    ['g'] = 33, ['h'] = 34, ['i'] = 35, ['j'] = 36, ['k'] = 37, ['l'] = 38, ['m'] = 39, ['n'] = 40,
+    ['o'] = 41, ['p'] = 42, ['q'] = 43, ['r'] = 44, ['s'] = 45, ['t'] = 46, ['u'] = 47, ['v'] = 48,
+    ['w'] = 49, ['x'] = 50, ['y'] = 51, ['z'] = 52, ['0'] = 53, ['1'] = 54, ['2'] = 55, ['3'] = 56,
+    ['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61, ['9'] = 62, ['-'] = 63, ['_'] = 64};
+
+/* Of up to four characters; *good stays as it is unless one of them is none. */
+static uint32_t decode_group(const uint8_t *text, size_t n, bool *good)
+{
+    uint32_t bits = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        *good &= url_values[text[i]] != 0;
+        bits = bits << 6 | (uint32_t)(url_values[text[i]] - 1);
+    }
+    return bits;
+}
+
 int base64url_decode(const char *text, size_t length, void **ret_data, size_t *ret_size)
 {
+    const uint8_t *in = (const uint8_t *)text;
     _cleanup_free_ uint8_t *out = NULL;
-    uint32_t bits = 0;
-    unsigned n_bits = 0;
-    size_t n = 0;
+    size_t n = 0, rest = length % 4;
+    bool good = true;
+    uint32_t bits;
 
-    if (length % 4 == 1)
+    if (rest == 1)
         return -EBADMSG;
     out = malloc(length / 4 * 3 + 3);
     if (!out)
         return -ENOMEM;
-    for (size_t i = 0; i < length; i++) {
-        int value = base64_digit((uint8_t)text[i], '-', '_');
-
-        if (value < 0)
-            return -EBADMSG;
-        bits = (bits << 6 | (uint32_t)value) & 0xffffff;
-        n_bits += 6;
-        if (n_bits >= 8) {
-            n_bits -= 8;
-            out[n++] = (uint8_t)(bits >> n_bits);
-        }
+    for (size_t i = 0; i + 4 <= length; i += 4) {
+        bits = decode_group(in + i, 4, &good);
+        out[n++] = (uint8_t)(bits >> 16);
+        out[n++] = (uint8_t)(bits >> 8);
+        out[n++] = (uint8_t)bits;
     }
-    /* Two encodings of the same bytes must not both be accepted. */
-    if (bits & ((1U << n_bits) - 1))
+    if (rest > 0) {
+        /* Two encodings of the same bytes must not both be accepted. */
+        bits = decode_group(in + length - rest, rest, &good);
+        good &= (bits & (rest == 2 ? 0x0fU : 0x03U)) == 0;
+        bits <<= 6 * (4 - rest);
+        out[n++] = (uint8_t)(bits >> 16);
+        if (rest == 3)
+            out[n++] = (uint8_t)(bits >> 8);
+    }
+    if (!good)
         return -EBADMSG;
     out[n] = 0;
     *ret_data = TAKE_PTR(out);

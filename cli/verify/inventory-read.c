@@ -448,10 +448,15 @@ static bool on_member(JsonScan *s, const uint8_t *name, size_t size, void *userd
 
 int inventory_read(const void *payload, size_t size, const InventoryReader *reader)
 {
+    static const char quoted[] = "\"" PART "\"";
     JsonScan s = {payload, (const uint8_t *)payload + size};
-    Walk *w = calloc(1, sizeof *w);
+    Walk *w;
     int r = 0;
 
+    /* Most dossiers have none. */
+    if (size == 0 || !memmem(payload, size, quoted, STRLEN(quoted)))
+        return 0;
+    w = calloc(1, sizeof *w);
     if (!w)
         return -ENOMEM;
     w->reader = reader;
