@@ -77,8 +77,8 @@ static const char *chain_column(const PkiCertificate *c, unsigned column,
         return time_render(c->not_before, buffer);
     case CHAIN_END:
         return time_render(c->not_after, buffer);
-    case CHAIN_TYPE:
-        return type_name(c);
+    case CHAIN_TYPE: /* the one to come is of the same kind; its label tells them apart */
+        return streq(c->role, "rollover") ? "CA" : type_name(c);
     case CHAIN_TRUSTPOINT:
         return c->trustpoint;
     case CHAIN_SUBJECT:
