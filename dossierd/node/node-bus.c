@@ -232,7 +232,7 @@ static int carry_piece(Exchange *e)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL, *reply = NULL;
     const uint8_t *data;
-    size_t size;
+    size_t size = 0;
     int r = sd_bus_message_new_method_call(e->bus, &m, DOSSIER_NAME, e->transfer,
                                            TRANSFER_TRANSFER_INTERFACE, "Read");
 

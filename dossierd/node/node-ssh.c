@@ -13,7 +13,8 @@
 #include "cleanup.h"
 
 #define BRIDGE "systemd-stdio-bridge"
-#define KNOWN_HOSTS "/tmp/known-hosts" /* the unit's own /tmp */
+/* Below they stand in ssh's options. The folder is the unit's own. */
+#define KNOWN_HOSTS "/tmp/known-hosts"
 #define ALIAS "node"
 #define LAST_WORDS_MS 3000
 #define SAID_MAX 4096U
@@ -21,9 +22,9 @@
 static const char *const options[] = {
     "BatchMode=yes",
     "StrictHostKeyChecking=yes",
-    "UserKnownHostsFile=" KNOWN_HOSTS,
+    "UserKnownHostsFile=/tmp/known-hosts",
     "GlobalKnownHostsFile=none",
-    "HostKeyAlias=" ALIAS,
+    "HostKeyAlias=node",
     "CheckHostIP=no",
     "UpdateHostKeys=no",
     "PreferredAuthentications=publickey",
