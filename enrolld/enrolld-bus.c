@@ -411,22 +411,40 @@ static int warn_of_removed(const Manager *m, json_object *section, ConfigProblem
     return r;
 }
 
+static int warn(ConfigProblems *problems, const TrustpointConfig *c, const char *option,
+                const char *text)
+{
+    _cleanup_free_ char *line = NULL;
+
+    if (asprintf(&line, "crypto ca trustpoint %s%s", c->name, option) < 0) {
+        line = NULL;
+        return -ENOMEM;
+    }
+    return config_warning(problems, line, "%s", text);
+}
+
+static int warn_of_trustpoint(ConfigProblems *problems, const TrustpointConfig *c)
+{
+    int r = 0;
+
+    if (trustpoint_config_warning(c))
+        r = warn(problems, c, " enrollment legacy", trustpoint_config_warning(c));
+    if (r >= 0 && enrollment_method_has_server(c->method) && c->auto_enroll == 0)
+        r = warn(problems, c, "",
+                 "There is no 'auto-enroll': the certificate is not renewed by itself");
+    if (r >= 0 && c->crl_optional)
+        r = warn(problems, c, " crl optional",
+                 "Who keeps the CRL away keeps revoked certificates good");
+    return r;
+}
+
 static int check_trustpoints(void *userdata, json_object *section, ConfigProblems *problems)
 {
     _cleanup_(trustpoint_config_list_freep) TrustpointConfig *list = NULL;
     int r = trustpoint_config_parse(section, report_problem, problems, &list);
 
-    for (const TrustpointConfig *c = list; c && r >= 0; c = c->next) {
-        _cleanup_free_ char *line = NULL;
-
-        if (!trustpoint_config_warning(c))
-            continue;
-        if (asprintf(&line, "crypto ca trustpoint %s enrollment legacy", c->name) < 0) {
-            line = NULL;
-            return -ENOMEM;
-        }
-        r = config_warning(problems, line, "%s", trustpoint_config_warning(c));
-    }
+    for (const TrustpointConfig *c = list; c && r >= 0; c = c->next)
+        r = warn_of_trustpoint(problems, c);
     if (r >= 0)
         r = warn_of_removed(userdata, section, problems);
     return r < 0 ? r : 0;

@@ -107,7 +107,7 @@ typedef int (*config_report_t)(void *userdata, const char *line, const char *rea
  * in the order of the section. Returns the number of problems or a negative errno. */
 int trustpoint_config_parse(json_object *section, config_report_t report, void *userdata,
                             TrustpointConfig **ret);
-/* What is to be said about it, at each commit and wherever it is shown; NULL: nothing. */
+/* What is to be said about it, at commits that touch it and wherever it is shown; NULL: nothing. */
 static inline const char *trustpoint_config_warning(const TrustpointConfig *config)
 {
     return config->legacy

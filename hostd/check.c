@@ -139,13 +139,32 @@ static int every_snmp_line(Check *check, const char *reason)
     return r;
 }
 
+/* The names that everybody tries first. */
+static int warn_of_communities(Check *check)
+{
+    const Services *s = &check->services;
+    int r = 0;
+
+    for (size_t i = 0; check->problems && r >= 0 && i < s->communities.n; i++) {
+        const char *name = s->communities.names[i];
+        char line[64];
+
+        if (!streq(name, "public") && !streq(name, "private"))
+            continue;
+        (void)snprintf(line, sizeof line, "snmp-server community %s RO", name);
+        r = config_warning(check->problems, line, "Everybody tries this name first");
+    }
+    return r;
+}
+
 static void on_snmp_state(const char *state, const char *why, void *userdata)
 {
     Check *check = userdata;
     char reason[REASON_SIZE];
 
     describe_state(reason, SNMP_UNIT, state, why);
-    step_done(check, is_running(state) ? 0 : every_snmp_line(check, reason));
+    step_done(check,
+              is_running(state) ? warn_of_communities(check) : every_snmp_line(check, reason));
 }
 
 /* --- sshd ------------------------------------------------------------------------------------- */

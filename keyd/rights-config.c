@@ -29,6 +29,10 @@ static int check_pair(ConfigProblems *problems, const char *trustpoint, json_obj
         return config_problem(problems, line, "Nothing is signed with %.32s keys here", algorithm);
     if (!label_is_valid(label))
         return config_problem(problems, line, "The label is not one");
+    if (streq(algorithm, "dsa"))
+        return config_warning(problems, line,
+                              "DSA keys of the sizes that there are can be broken; use another "
+                              "algorithm");
     return 0;
 }
 

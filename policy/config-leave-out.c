@@ -23,14 +23,6 @@ static const char *without_no(const char *text)
     return strncmp(text, "no ", STRLEN("no ")) == 0 ? text + STRLEN("no ") : text;
 }
 
-/* The same words, or the first ones of the line? */
-static bool names_line(const char *text, const char *line)
-{
-    size_t n = strlen(text);
-
-    return strncmp(text, line, n) == 0 && (line[n] == '\0' || line[n] == ' ');
-}
-
 static const char *line_section(const ConfigLine *line)
 {
     const ConfigRow *enter = config_mode_row(line->row->mode);
@@ -43,7 +35,7 @@ static const char *text_section(const char *text)
 {
     for (size_t i = 0; i < config_n_rows; i++)
         if (config_rows[i].mode == CONFIG_MODE_TOP &&
-            (names_line(config_rows[i].head, text) || streq(config_rows[i].section, text)))
+            (config_words_begin(config_rows[i].head, text) || streq(config_rows[i].section, text)))
             return config_rows[i].section;
     return NULL;
 }
@@ -59,7 +51,7 @@ static int look_event(ConfigEvent event, const ConfigLine *line, void *userdata)
     if (!text)
         return -ENOMEM;
     for (size_t i = 0; i < choice->n; i++)
-        if (names_line(choice->refused[i].text, without_no(text)))
+        if (config_words_begin(choice->refused[i].text, without_no(text)))
             choice->refused[i].is_line = true;
     return 0;
 }
@@ -67,7 +59,7 @@ static int look_event(ConfigEvent event, const ConfigLine *line, void *userdata)
 static bool is_refused(const Refused *refused, const ConfigLine *line, const char *text)
 {
     if (refused->is_line)
-        return names_line(refused->text, without_no(text));
+        return config_words_begin(refused->text, without_no(text));
     return !refused->section || streq(refused->section, line_section(line));
 }
 

@@ -6,6 +6,13 @@
 #include "config-tree.h"
 #include "json-util.h"
 
+bool config_words_begin(const char *words, const char *line)
+{
+    size_t n = strlen(words);
+
+    return strncmp(words, line, n) == 0 && (line[n] == '\0' || line[n] == ' ');
+}
+
 static const char *string_at(json_object *o, const char *name)
 {
     const char *s;

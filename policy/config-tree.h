@@ -74,6 +74,9 @@ void config_print_event(FILE *f, int depth, ConfigEvent event, const ConfigLine 
 /* A new tree, with CONFIG_MASK in the place of hashes. */
 json_object *config_masked(json_object *root);
 
+/* Are these the first words of the line, or all of it? */
+bool config_words_begin(const char *words, const char *line);
+
 /* Old and new lines side by side: "-" in front of what goes, "+" in front of what comes, modes that
  * stay without a mark. */
 char *config_render_diff(json_object *old, json_object *new, ConfigSecret masked);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "commit-warnings.h"
 #include "config-leave-out.h"
 #include "errors.h"
 #include "json-util.h"
@@ -259,7 +260,8 @@ static int check_own_sections(Transaction *t)
     r = aaa_compile(section, add_problem, t, &t->aaa);
     if (r < 0 && r != -EINVAL)
         return r;
-    return check_system(t);
+    r = warn_of_users(section, &t->warnings);
+    return r < 0 ? r : check_system(t);
 }
 
 /* Calls those to whom a changed section belongs. before is what the candidate is compared with. */
@@ -410,6 +412,8 @@ static void transaction_write(Transaction *t)
              "There are more users than user IDs for them; nothing has changed");
         return;
     }
+    if (r >= 0)
+        r = warnings_keep_changed(&t->warnings, before, t->candidate);
     if (r >= 0)
         r = keep_warnings(t);
     if (r >= 0)

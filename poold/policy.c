@@ -197,11 +197,30 @@ Policy *policy_new(void)
     return policy;
 }
 
+/* Of what comes by these nobody knows who sent it. */
+static bool is_anonymous(const char *url)
+{
+    static const char *const schemes[] = {"http://", "ftp://", "tftp://"};
+
+    for (size_t i = 0; i < ELEMENTSOF(schemes); i++)
+        if (strncasecmp(url, schemes[i], strlen(schemes[i])) == 0)
+            return true;
+    return false;
+}
+
 static int check(void *userdata, json_object *section, ConfigProblems *problems)
 {
     _cleanup_(policy_freep) Policy *policy = policy_new();
+    int r = policy ? read_section(section, policy, problems) : -ENOMEM;
 
-    return policy ? read_section(section, policy, problems) : -ENOMEM;
+    if (r >= 0 && policy->url && is_anonymous(policy->url) && !policy->signer)
+        r = config_warning(problems, LINE_POLICY " cabundle url",
+                           "Who is on the way can put CAs into the pool; use https, or name the "
+                           "'cabundle signer'");
+    if (r >= 0 && policy->crl_optional)
+        r = config_warning(problems, LINE_POLICY " crl optional",
+                           "Who keeps the CRL away keeps revoked certificates good");
+    return r;
 }
 
 static int apply(void *userdata, uint64_t commit, json_object *section)

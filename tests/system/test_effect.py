@@ -346,5 +346,10 @@ def test_snmp(host):
         assert "snmp-server traps pki" in shown and "community" not in shown
         rollback(host)
         assert snmp_get(host, "lab-ro") == ""
+        for name in ("lab-ro", "public"):
+            told = host.run(["chancery"], "admin", stdin=f"configure\nsnmp-server community {name} RO\ncommit\nend\n").stderr
+            assert ("% Warning: snmp-server community public RO: Everybody tries this name first" in told) == (name == "public")
+        rollback(host)
+        rollback(host)
     finally:
         host.run(["systemctl", "stop", "snmpd.service"])

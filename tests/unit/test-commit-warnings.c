@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which warnings a commit tells: those about what it touches. */
+#include "test-common.h"
+
+#include "commit-warnings.h"
+#include "config-load.h"
+#include "json-util.h"
+#include "names.h"
+
+static ConfigParser *parser;
+
+static int set_up(void **state)
+{
+    parser = config_parser_new();
+    return parser ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    parser = config_parser_free(parser);
+    return 0;
+}
+
+static int apply(const ConfigParsed *parsed, void *userdata)
+{
+    return config_apply(userdata, &parsed->line);
+}
+
+static json_object *tree_of(const char *text)
+{
+    json_object *root = json_object_new_object();
+    ConfigLoad load;
+
+    assert_int_equal(config_load(parser, text, strlen(text), apply, root, &load), 0);
+    assert_int_equal(load.n_errors, 0);
+    return root;
+}
+
+#define RUNNING                                                                                    \
+    "hostname a\nusername ann\n!\ncrypto ca trustpoint t\n description d\n!\n"                     \
+    "crypto ca trustpoint tt\n description d\n!\nsnmp-server community public RO\n"
+
+/* What is left of all warnings, one after the other. */
+static void assert_kept(const char *candidate, const char *expected)
+{
+    static const char *const lines[] = {"hostname",
+                                        "username ann",
+                                        "crypto ca trustpoint t",
+                                        "crypto ca trustpoint t description",
+                                        "crypto ca",
+                                        "crypto ca trustpoint tt",
+                                        "snmp-server community public RO"};
+    _cleanup_json_ json_object *from = tree_of(RUNNING), *to = tree_of(candidate);
+    FailureList warnings = {.n = 0};
+    char told[256] = "";
+
+    for (size_t i = 0; i < ELEMENTSOF(lines); i++)
+        assert_int_equal(failures_add(&warnings, lines[i], "why"), 0);
+    assert_int_equal(warnings_keep_changed(&warnings, from, to), 0);
+    for (size_t i = 0; i < warnings.n; i++)
+        (void)snprintf(told + strlen(told), sizeof(told) - strlen(told), "%s;",
+                       warnings.items[i].line);
+    assert_string_equal(told, expected);
+    failures_clear(&warnings);
+}
+
+static void test_what_is_touched(void **state)
+{
+    assert_kept(RUNNING, "");
+    assert_kept("hostname b\nusername ann\n!\ncrypto ca trustpoint t\n description d\n!\n"
+                "crypto ca trustpoint tt\n description d\n!\nsnmp-server community public RO\n",
+                "hostname;");
+    /* All of an object, and what stands for it as a whole; not one whose name begins like it. */
+    assert_kept("hostname a\nusername ann\n!\ncrypto ca trustpoint t\n!\n"
+                "crypto ca trustpoint tt\n description d\n!\nsnmp-server community public RO\n",
+                "crypto ca trustpoint t;crypto ca trustpoint t description;crypto ca;");
+    assert_kept("hostname a\nusername ann\n group one\n!\ncrypto ca trustpoint t\n description d\n"
+                "!\ncrypto ca trustpoint tt\n description d\n!\ncrypto ca trustpoint x\n!\n"
+                "snmp-server community other RO\n",
+                "username ann;crypto ca;snmp-server community public RO;");
+}
+
+static void test_users(void **state)
+{
+    _cleanup_json_ json_object *root = tree_of("username ann\n!\nusername bob\n group one\n!\n"
+                                               "username eve\n no group one\n!\n"),
+                               *section = config_section(root, SECTION_AAA);
+    FailureList warnings = {.n = 0};
+
+    assert_int_equal(warn_of_users(section, &warnings), 0);
+    assert_int_equal(warnings.n, 2);
+    assert_string_equal(warnings.items[0].line, "username ann");
+    assert_string_equal(warnings.items[1].line, "username eve");
+    failures_clear(&warnings);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_is_touched),
+        cmocka_unit_test(test_users),
+    };
+
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
