@@ -158,7 +158,9 @@ static int commit_finally(Cli *cli, const GrammarMatch *m, uint64_t *ret)
                 continue;
             return -ECANCELED;
         }
-        if (sd_bus_error_has_name(&error, ERROR_INVALID_ARGUMENT))
+        /* Of lines, or of a label or a comment that is none. */
+        if (sd_bus_error_has_name(&error, ERROR_INVALID_ARGUMENT) &&
+            failed_lines(cli, cli->session, false) > 0)
             return say_refused(cli, m, COMMIT_FAILED);
         if (sd_bus_error_has_name(&error, ERROR_UNREACHABLE))
             (void)say_refused(cli, m, COMMIT_FAILED);

@@ -254,6 +254,24 @@ static int read_character(EditLine *line, wchar_t *ret)
     return 0;
 }
 
+/* What keys send, whatever the terminal calls itself: libedit knows some of them only by its
+ * description, and would take the rest of what it does not know for text. */
+static void bind_keys(EditLine *line)
+{
+    static const char *const keys[][2] = {
+        {"\\e[1~", "ed-move-to-beg"},      {"\\e[7~", "ed-move-to-beg"},
+        {"\\e[H", "ed-move-to-beg"},       {"\\eOH", "ed-move-to-beg"},
+        {"\\e[4~", "ed-move-to-end"},      {"\\e[8~", "ed-move-to-end"},
+        {"\\e[F", "ed-move-to-end"},       {"\\eOF", "ed-move-to-end"},
+        {"\\e[3~", "ed-delete-next-char"}, {"\\e[1;5C", "em-next-word"},
+        {"\\e[1;5D", "ed-prev-word"},      {"\\e[2~", "ed-unassigned"},
+        {"\\e[5~", "ed-prev-history"},     {"\\e[6~", "ed-next-history"},
+    };
+
+    for (size_t i = 0; i < ELEMENTSOF(keys); i++)
+        (void)el_set(line, EL_BIND, keys[i][0], keys[i][1], NULL);
+}
+
 static int init_line(Editor *e)
 {
     HistEvent event;
@@ -275,6 +293,7 @@ static int init_line(Editor *e)
     (void)el_set(e->line, EL_BIND, "?", "chancery-help", NULL);
     (void)el_set(e->line, EL_BIND, "^I", "chancery-complete", NULL);
     (void)el_set(e->line, EL_BIND, "^C", "chancery-interrupt", NULL);
+    bind_keys(e->line);
     /* While a line is edited keys are keys, Ctrl-C included. */
     (void)el_set(e->line, EL_SETTY, "-d", "-isig", NULL);
     /* Between lines nothing is echoed, whatever the modes were when the editor began. */

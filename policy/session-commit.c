@@ -220,6 +220,8 @@ int policy1_session_method_commit(sd_bus_message *m, void *userdata, sd_bus_erro
     if (session->closed)
         return session_end_closed(session, m, reterr_error);
     r = read_commit_options(m, &options, reterr_error);
+    if (r < 0)
+        failures_clear(&session->failures); /* no line is to blame */
     if (r >= 0)
         r = session_check_idle(session, reterr_error);
     if (r >= 0)

@@ -35,6 +35,11 @@ def rendered(text):
     return "\n".join(lines)
 
 
+def complaints(text):
+    """What a command could not do; not what it was done with and warned of."""
+    return [line for line in text.splitlines() if "%" in line and not line.startswith("% Warning: ")]
+
+
 class Terminal:
     def __init__(self, argv, log=None, columns=200, rows=50):
         self.log = log  # called with each piece of text as it is printed

@@ -171,6 +171,24 @@ def test_polkit_that_hangs_means_denied(users, polkit):
         assert list(pool.map(lambda user: find_key(users, user), who)) == [NOT_AUTHORIZED] * len(who)
 
 
+def test_one_user_cannot_use_up_the_questions(users, polkit, build):
+    """F13: of a thousand calls of one user that polkit is to be asked about, a few are; the others are refused at once, and whoever else asks is served."""
+    users.write("/usr/local/bin/transfer-client", (build / "tests/transfer-client").read_bytes(), 0o755)
+    os.kill(polkit, signal.SIGSTOP)
+    flood = users.popen(["transfer-client"], "with-nothing", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert flood.stdout.readline().strip().isdigit()
+    for number in range(1000):
+        flood.stdin.write(f"{number} org.chancery.Keys1 /org/chancery/Keys1 org.chancery.Keys1 Find s=rsa s=none\n")
+    flood.stdin.flush()
+    answers = [flood.stdout.readline().split()[1]]
+    assert answers == ["org.chancery.Error.LimitExceeded"]
+    os.kill(polkit, signal.SIGCONT)
+    assert find_key(users, user_with({"crypto.read"})) == "org.chancery.Error.NoSuchObject"
+    answers += [flood.stdout.readline().split()[1] for _ in range(999)]
+    assert set(answers) == {"org.chancery.Error.LimitExceeded", NOT_AUTHORIZED}
+    flood.communicate(timeout=PATIENCE)
+
+
 def test_polkit_that_is_gone_means_denied(users, polkit):
     users.run(["systemctl", "mask", "--runtime", "--now", "polkit.service"])
     try:

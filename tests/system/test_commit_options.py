@@ -235,3 +235,17 @@ def test_leaving_during_the_trial_of_another(target):
 def test_pwd_says_how_one_came_here(target):
     _, text = batch(target, "pwd", "crypto ca trustpoint core", "pwd", "username namer", "pwd", "root", "pwd", "abort")
     assert text.split("\n")[:4] == ["configure", "crypto ca trustpoint core", "username namer", "configure"]
+
+
+def test_label_that_is_none(target):
+    """It is the label that is wrong, and no line; also after a commit that lines were wrong in."""
+    with target.console("admin") as console:
+        console.prompt()
+        console.command("configure")
+        for line in ("crypto ca trustpoint mislabelled", "enrollment url self"):
+            console.command(line)
+        assert "Failed to commit" in console.command("commit")
+        printed = console.command("commit label 1st")
+        assert "% A label begins with a letter" in printed and "Failed to commit" not in printed
+        assert "% No such configuration item(s)" in console.command("show configuration failed")
+        console.command("abort")

@@ -6,6 +6,8 @@ import re
 import signal
 import termios
 
+import pytest
+
 from machine import wait_for
 from terminal import Terminal, rendered
 
@@ -73,6 +75,17 @@ def test_terminal_is_left_as_it_was(router):
         console.expect(r"[^-]isig [^;]*[^-]echo ")
         console.expect(r"[^-]isig [^;]*[^-]echo ")
         assert not before & termios.ECHO
+
+
+@pytest.mark.parametrize("home, end", [("\x1b[1~", "\x1b[4~"), ("\x1b[7~", "\x1b[8~"), ("\x1b[H", "\x1b[F"), ("\x1bOH", "\x1bOF"), ("\x01", "\x05")])
+def test_keys(router, home, end):
+    """Home, End, Delete and the others as any terminal sends them; what means nothing is no text."""
+    with router.console() as console:
+        console.prompt()
+        console.send(f"clockx{home}show \x1b[2~{end}\x1b[D\x1b[3~")
+        console.line("")
+        console.prompt()
+        assert re.search(r"UTC \w{3} \w{3} +\d+ \d{4}\n", rendered(console.before)), console.before
 
 
 def test_users(router):
