@@ -133,7 +133,7 @@ WARNINGS = {
 
 @pytest.mark.parametrize("kind", WARNINGS)
 def test_warned_of_what_a_commit_changes(owned, session, kind):
-    """At the commit that brings it about, and at others that touch the same thing; the commit is done, and is not refused over it."""
+    """F34 and others like it: at the commit that brings it about, and at others that touch the same thing; the commit is done, and is not refused over it."""
     lines, warning, mended = WARNINGS[kind]
 
     def commit(*lines):
