@@ -48,7 +48,7 @@ static void assert_kept(const char *candidate, const char *expected)
                                         "crypto ca trustpoint t",
                                         "crypto ca trustpoint t description",
                                         "crypto ca",
-                                        "crypto ca trustpoint tt",
+                                        "no crypto ca trustpoint tt",
                                         "snmp-server community public RO"};
     _cleanup_json_ json_object *from = tree_of(RUNNING), *to = tree_of(candidate);
     FailureList warnings = {.n = 0};
@@ -78,6 +78,9 @@ static void test_what_is_touched(void **state)
                 "!\ncrypto ca trustpoint tt\n description d\n!\ncrypto ca trustpoint x\n!\n"
                 "snmp-server community other RO\n",
                 "username ann;crypto ca;snmp-server community public RO;");
+    assert_kept("hostname a\nusername ann\n!\ncrypto ca trustpoint t\n description d\n!\n"
+                "snmp-server community public RO\n",
+                "crypto ca;no crypto ca trustpoint tt;");
 }
 
 static void test_users(void **state)
