@@ -3,7 +3,6 @@
 helpers, what they can do, and that one which cannot look spoils nothing else."""
 
 import base64
-import ctypes
 import errno
 import os
 import pathlib
@@ -13,6 +12,7 @@ import struct
 
 import pytest
 
+import workflow
 from dossiers import SCHEMA, collect, content
 from inside import AF_INET, AT_FDCWD, O_RDONLY, O_WRONLY_CREAT, Died, system_calls
 from machine import ADMIN, wait_for
@@ -200,3 +200,29 @@ def test_helper_that_fails(router):
     assert found[FACTS["processes"]]["result-code"] == "Failed"
     assert found[FACTS["programs"]]["result-code"] == "Success"
     assert all(f["result-code"] == "Success" for i, f in facts(router).items() if i in FACTS.values())
+
+
+def test_every_selector_without_privilege(router):
+    """A dossierd without its capability, and without any helper: every selector is there and says what it could not read; what needs no privilege is as it was."""
+    unit = "/run/systemd/system/chancery-dossierd.service.d/test.conf"
+    before = collect(router)
+    sockets = [f"chancery-probe-{kind}.socket" for kind in KINDS] + ["chancery-quote.socket"]
+    router.run(["systemctl", "stop", *sockets])
+    router.write(unit, "[Service]\nAmbientCapabilities=\nCapabilityBoundingSet=\n")
+    router.run("systemctl daemon-reload && systemctl restart chancery-dossierd")
+    router.wait_daemons(["dossierd"])
+    try:
+        found = collect(router)
+        assert not list(SCHEMA.problems(found)) and list(found) == list(before)
+        for selector in ("packages", "rollback-history"):
+            assert found[selector]["result-code"] == before[selector]["result-code"]
+        for fact in content(found, SELECTOR[0])["facts"]:
+            assert "value" in fact or fact["reason"], fact
+        assert {f["result-code"] for f in content(found, SELECTOR[0])["facts"] if f["id"] in FACTS.values()} == {"Failed"}
+    finally:
+        router.path(unit).unlink()
+        router.run("systemctl daemon-reload && systemctl restart chancery-dossierd")
+        router.run(["systemctl", "start", *sockets])
+        router.wait_daemons(["dossierd"])
+    after = collect(router)
+    assert {s: after[s]["result-code"] for s in workflow.SELECTORS} == {s: before[s]["result-code"] for s in workflow.SELECTORS}
