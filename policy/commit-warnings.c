@@ -44,7 +44,7 @@ static int look(ConfigEvent event, const ConfigLine *line, void *userdata)
 {
     const Touched *touched = userdata;
     _cleanup_free_ char *text = NULL;
-    const char *words;
+    const char *changed;
 
     if (event == CONFIG_EVENT_END ||
         (event == CONFIG_EVENT_LINE && line->row->mode != CONFIG_MODE_TOP))
@@ -52,11 +52,11 @@ static int look(ConfigEvent event, const ConfigLine *line, void *userdata)
     text = config_line_absolute_text(line);
     if (!text)
         return -ENOMEM;
-    words = without_no(text);
+    changed = without_no(text);
     for (size_t i = 0; i < touched->warnings->n; i++) {
         const char *warned = without_no(touched->warnings->items[i].line);
 
-        if (config_words_begin(words, warned) || config_words_begin(warned, words))
+        if (config_words_begin(changed, warned) || config_words_begin(warned, changed))
             touched->keep[i] = true;
     }
     return 0;
