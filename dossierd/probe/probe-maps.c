@@ -14,7 +14,7 @@ static bool take_number(const char **p, const char *end, unsigned base, uint64_t
     const char *begin = *p;
 
     for (; *p < end; (*p)++) {
-        int c = **p;
+        unsigned char c = (unsigned char)**p;
         unsigned digit = c >= '0' && c <= '9'   ? (unsigned)c - '0'
                          : c >= 'a' && c <= 'f' ? (unsigned)c - 'a' + 10
                                                 : 16;
