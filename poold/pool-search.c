@@ -40,7 +40,7 @@ static int read_prefix(const char *text, unsigned rest, uint64_t *ret)
     uint64_t value = 0;
     unsigned n = 0;
 
-    for (; text[n] && n < PREFIX_DIGITS; n++) {
+    for (; n < PREFIX_DIGITS && text[n]; n++) {
         int c = tolower((unsigned char)text[n]);
 
         if (!isxdigit(c))
