@@ -379,6 +379,8 @@ static int request_to_json(const FetchRequest *request, json_object **ret)
         r = add(o, "trust-anchors", json_object_new_boolean(1));
     if (r >= 0 && request->unverified)
         r = add(o, "unverified", json_object_new_boolean(1));
+    if (r >= 0 && request->judge)
+        r = add(o, "judged", json_object_new_boolean(1));
     if (r >= 0 && request->user)
         r = add(o, "credentials", json_object_new_boolean(1));
     if (r >= 0 && request->client_certificates)
@@ -546,6 +548,109 @@ static int parse_reply(json_object *o, const int *fds, size_t n_fds, size_t size
     return 0;
 }
 
+static int fail_ended(FetchReply *reply)
+{
+    return fail(reply, EHOSTUNREACH, "The worker of chancery-fetch ended without an answer");
+}
+
+/* --- Who judges ------------------------------------------------------------------------------- */
+
+static int judge(const FetchRequest *request, const int *fds, bool stapled, int cancel_fd,
+                 FetchReply *reply)
+{
+    _cleanup_free_ void *path = NULL, *staple = NULL;
+    _cleanup_free_ char *reason = NULL;
+    FetchServer server = {0};
+    int r = memfd_read(fds[0], FETCH_PATH_MAX, &path, &server.certificates_size);
+
+    if (r >= 0 && stapled)
+        r = memfd_read(fds[1], FETCH_STAPLE_MAX, &staple, &server.staple_size);
+    if (r < 0)
+        return r == -ENOMEM ? r : -EBADMSG;
+    server.certificates = path;
+    server.staple = staple;
+    r = request->judge(request->judge_data, &server, cancel_fd, &reason);
+    if (r == 0)
+        return fail(reply, EHOSTUNREACH, "the server's certificate is not accepted: %s",
+                    reason ?: "no reason was given");
+    return r < 0 ? r : 0;
+}
+
+static int send_go_on(int fd)
+{
+    _cleanup_json_ json_object *o = json_object_new_object();
+    int r = o ? add(o, "go-on", json_object_new_boolean(1)) : -ENOMEM;
+
+    return r < 0 ? r : fetch_send(fd, o, NULL, 0);
+}
+
+/* Returns 1 when it was the question, and is answered; 0 when it was none. */
+static int answer_question(int fd, const FetchRequest *request, json_object *o, const int *fds,
+                           size_t n_fds, int cancel_fd, FetchReply *reply)
+{
+    static const char *const members[] = {"judge", "ocsp", NULL};
+    bool asks = false, stapled = false;
+    int r;
+
+    if (json_get_bool(o, "judge", &asks) < 0)
+        return 0;
+    if (!request->judge || !asks || json_only_members(o, members) < 0 ||
+        json_get_bool(o, "ocsp", &stapled) < 0 || n_fds != 1U + stapled)
+        return -EBADMSG;
+    r = judge(request, fds, stapled, cancel_fd, reply);
+    if (r >= 0)
+        r = send_go_on(fd);
+    if (r == -EPIPE || r == -ECONNRESET)
+        return fail_ended(reply);
+    return r < 0 ? r : 1;
+}
+
+/* --- One exchange ----------------------------------------------------------------------------- */
+
+static int receive_one(int fd, int cancel_fd, int64_t deadline, json_object **ret,
+                       int fds[FETCH_DESCRIPTORS_MAX], size_t *ret_n_fds, FetchReply *reply)
+{
+    int r = wait_until(fd, POLLIN, cancel_fd, deadline);
+
+    if (r < 0)
+        return r;
+    if (r == 0)
+        return fail(reply, EHOSTUNREACH, "The worker of chancery-fetch did not answer in time");
+    return fetch_receive(fd, ret, fds, ret_n_fds);
+}
+
+/* A question, at most one, and the answer. Who was to be judged and was not is not believed. */
+static int converse(int fd, const FetchRequest *request, int cancel_fd, FetchReply *reply)
+{
+    int64_t deadline = now_ms() + (int64_t)(request->timeout_seconds + STARTUP_SECONDS) * 1000;
+    bool asked = false;
+    int r;
+
+    do {
+        _cleanup_json_ json_object *o = NULL;
+        int fds[FETCH_DESCRIPTORS_MAX];
+        int64_t begin;
+        size_t n_fds;
+
+        r = receive_one(fd, cancel_fd, deadline, &o, fds, &n_fds, reply);
+        if (r == -ECONNRESET) {
+            reply->lost = asked || !request->judge; /* before, nothing was sent */
+            return fail_ended(reply);
+        }
+        if (r < 0)
+            return r;
+        begin = now_ms();
+        r = asked ? 0 : answer_question(fd, request, o, fds, n_fds, cancel_fd, reply);
+        if (r == 0)
+            r = parse_reply(o, fds, n_fds, request->size_max, reply);
+        else if (r > 0)
+            asked = true;
+        close_all(fds, n_fds);
+        deadline += now_ms() - begin;
+    } while (r > 0);
+    return r == 0 && request->judge && !asked ? -EBADMSG : r;
+}
+
 /* -EPIPE: nobody has it. */
 static int send_checked(int fd, const FetchRequest *request, FetchReply *reply)
 {
@@ -564,32 +669,10 @@ static int send_checked(int fd, const FetchRequest *request, FetchReply *reply)
     return r == -ECONNRESET ? -EPIPE : r;
 }
 
-static int fail_ended(FetchReply *reply)
-{
-    return fail(reply, EHOSTUNREACH, "The worker of chancery-fetch ended without an answer");
-}
-
 static int receive_answer(int fd, const FetchRequest *request, int cancel_fd, FetchReply *reply)
 {
-    int64_t deadline = now_ms() + (int64_t)(request->timeout_seconds + STARTUP_SECONDS) * 1000;
-    _cleanup_json_ json_object *o = NULL;
-    int fds[FETCH_DESCRIPTORS_MAX], r;
-    size_t n_fds;
+    int r = converse(fd, request, cancel_fd, reply);
 
-    r = wait_until(fd, POLLIN, cancel_fd, deadline);
-    if (r < 0)
-        return r;
-    if (r == 0)
-        return fail(reply, EHOSTUNREACH, "The worker of chancery-fetch did not answer in time");
-    r = fetch_receive(fd, &o, fds, &n_fds);
-    if (r == -ECONNRESET) {
-        reply->lost = true;
-        return fail_ended(reply);
-    }
-    if (r >= 0) {
-        r = parse_reply(o, fds, n_fds, request->size_max, reply);
-        close_all(fds, n_fds);
-    }
     if (r == -EBADMSG) {
         fetch_reply_done(reply);
         return fail(reply, EHOSTUNREACH,

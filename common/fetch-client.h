@@ -9,13 +9,18 @@
  * "body", "trust-anchors", "credentials" and "client-certificate" (the last two): true, in this
  * order. fetch answers with one JSON object, and with a sealed memory file that holds the body when
  * there is one, and ends; or waits for another request for the same server, over the same
- * connection to it, when the one before had "keep": true (http only).
+ * connection to it, when the one before had "keep": true (http only). When it was asked to
+ * ("judged": true), it asks something itself before: {"judge": true, "ocsp": boolean} with the path
+ * to a trust anchor that the https server has shown (PEM, the server's certificate first), and the
+ * OCSP response that the server has sent along, if it has; it goes on when {"go-on": true} is the
+ * answer, and ends when there is none. Nothing was sent to the server until then but what a
+ * handshake consists of.
  *
  * Request: "url", "size-max", "timeout-seconds", and where needed "body" with "content-type",
  * "trust-anchors", "unverified": true (https without them), "credentials", "client-certificate",
- * "probe", "keep", "etag", "host-key" and which way it goes (fetch-route.h). Reply: "status",
- * "body", and "content-type", "etag" and "retry-after" (seconds) when the server sent them; or
- * "error" (invalid, unreachable, too-large, failed) and "message". */
+ * "judged", "probe", "keep", "etag", "host-key" and which way it goes (fetch-route.h). Reply:
+ * "status", "body", and "content-type", "etag" and "retry-after" (seconds) when the server sent
+ * them; or "error" (invalid, unreachable, too-large, failed) and "message". */
 #pragma once
 
 #include <errno.h>
@@ -37,11 +42,27 @@
 #define FETCH_CREDENTIALS_MAX 1024U
 #define FETCH_CERTIFICATES_MAX (256U << 10)
 #define FETCH_RETRY_AFTER_MAX 86400U
+#define FETCH_PATH_MAX (1U << 20)    /* of what an https server shows */
+#define FETCH_STAPLE_MAX (64U << 10) /* and of what a responder has said of it */
+#define FETCH_JUDGE_SECONDS 120U     /* that whoever judges may take */
 #define FETCH_PASSWORD_MAX 256U
 #define FETCH_HOST_KEY_PREFIX "SHA256:" /* and 43 digits of base64, as OpenSSH writes it */
 #define FETCH_HOST_KEY_SIZE 51U
 #define FETCH_TIMEOUT_MIN 5U
 #define FETCH_TIMEOUT_MAX 300U
+
+/* What an https server has shown, whose path leads to one of the trust anchors. */
+typedef struct FetchServer {
+    const char *certificates; /* PEM, the server's own first, the trust anchor last */
+    size_t certificates_size;
+    const void *staple; /* an OCSP response in DER; NULL when it has sent none */
+    size_t staple_size;
+} FetchServer;
+
+/* Is it to be believed? Returns 1 for yes, 0 with *ret_reason (to be freed) for no, or a negative
+ * errno. */
+typedef int (*fetch_judge_t)(void *userdata, const FetchServer *server, int cancel_fd,
+                             char **ret_reason);
 
 typedef struct FetchRequest {
     const char *url; /* http:// or https://; for a GET also ftp:// (as anonymous), tftp://, ldap://,
@@ -64,7 +85,10 @@ typedef struct FetchRequest {
     const char *etag; /* of what the caller has: status 304 and no body when it is still that; http
                          and https only; may be NULL */
     bool keep;        /* the worker waits for another one; http only */
-    const char *host_key;    /* fingerprint; for sftp and scp only, and needed for them */
+    const char *host_key; /* fingerprint; for sftp and scp only, and needed for them */
+    fetch_judge_t judge; /* of https: asked before anything is sent to the server; NULL: the path to
+                           a trust anchor is enough */
+    void *judge_data;
     const FetchRoute *route; /* NULL: as the system's routes have it */
 } FetchRequest;
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "est-message.h"
+#include "fetch-client.h"
 #include "server-method.h"
 
 typedef struct EstServer {
@@ -14,6 +15,8 @@ typedef struct EstServer {
     const char *certificates; /* PEM, with which the router shows who it is; NULL for none */
     int key_fd;               /* signs for it */
     const FetchRoute *route;
+    fetch_judge_t judge; /* of a server with anchors */
+    void *judge_data;
     int cancel_fd;
 } EstServer;
 

@@ -10,6 +10,7 @@
 #include "errors.h"
 #include "est-client.h"
 #include "keyd-client.h"
+#include "server-judge.h"
 #include "server-method.h"
 
 #define TRUSTPOOL_FOLDER "/run/chancery-trust"
@@ -122,6 +123,8 @@ static EstServer server_of(Job *job, const ServerJob *j)
                        .certificates = c->certificates,
                        .key_fd = c->key_fd,
                        .route = &j->route,
+                       .judge = server_judge,
+                       .judge_data = j->trustpoint,
                        .cancel_fd = job_cancel_fd(job)};
 }
 

@@ -176,6 +176,8 @@ static int check_https(const Request *request, const Attached *has, const char *
         return refuse(ret_reason, "https needs trust anchors");
     if (request->probe && !https)
         return refuse(ret_reason, "only https servers show a certificate");
+    if (request->judged && (!https || request->unverified || request->probe))
+        return refuse(ret_reason, "only an https server that is verified can be judged");
     if (!https && (request->unverified || has->certificate ||
                    (has->credentials && !fetch_url_is_ssh(request->url))))
         return refuse(ret_reason, "only https has a server to verify, and clients with secrets");
@@ -212,6 +214,7 @@ int request_parse(json_object *o, const int *fds, size_t n_fds, Request **ret,
                                           "probe",
                                           "keep",
                                           "unverified",
+                                          "judged",
                                           "credentials",
                                           "client-certificate",
                                           FETCH_ROUTE_MEMBERS,
@@ -227,6 +230,7 @@ int request_parse(json_object *o, const int *fds, size_t n_fds, Request **ret,
     request->key_fd = -EBADF;
     if (parse_flag(o, "body", &has.body) < 0 || parse_flag(o, "trust-anchors", &has.anchors) < 0 ||
         parse_flag(o, "unverified", &request->unverified) < 0 ||
+        parse_flag(o, "judged", &request->judged) < 0 ||
         parse_flag(o, "credentials", &has.credentials) < 0 ||
         parse_flag(o, "client-certificate", &has.certificate) < 0)
         return refuse(ret_reason, "something that may be true is there and not true");

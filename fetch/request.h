@@ -17,6 +17,7 @@ typedef struct Request {
     bool probe;
     bool keep; /* another one may follow, for the same server */
     bool unverified;
+    bool judged;
     char *host_key;    /* of a server for sftp or scp */
     char *credentials; /* user, a zero byte, password, a zero byte; wiped */
     size_t credentials_size;

@@ -11,6 +11,7 @@
 #include "anchors.h"
 #include "atomic-file.h"
 #include "client-key.h"
+#include "judge.h"
 #include "memfd.h"
 #include "source.h"
 #include "ssh.h"
@@ -39,6 +40,7 @@ typedef struct Transaction {
     bool too_large;
     bool address_refused;
     bool client_gone;
+    Judge judge;
     ClientKey *key;                    /* NULL: the client shows no certificate */
     bool family_refused, family_found; /* addresses that are not of the source's, and that are */
     char source[INET6_ADDRSTRLEN];     /* empty: any address */
@@ -236,10 +238,11 @@ static int set_protocol(CURL *curl, Transaction *t)
 static int set_limits(CURL *curl, Transaction *t)
 {
     unsigned timeout = t->request->timeout_seconds;
+    unsigned judging = t->request->judged ? FETCH_JUDGE_SECONDS : 0;
 
-    SET(CURLOPT_TIMEOUT, (long)timeout);
+    SET(CURLOPT_TIMEOUT, (long)(timeout + judging));
     SET(CURLOPT_CONNECTTIMEOUT,
-        (long)(timeout < CONNECT_TIMEOUT_SECONDS ? timeout : CONNECT_TIMEOUT_SECONDS));
+        (long)((timeout < CONNECT_TIMEOUT_SECONDS ? timeout : CONNECT_TIMEOUT_SECONDS) + judging));
     SET(CURLOPT_LOW_SPEED_LIMIT, LOW_SPEED_BYTES);
     SET(CURLOPT_LOW_SPEED_TIME, LOW_SPEED_SECONDS);
     /* What the server announces; what it sends is counted as it comes. */
@@ -256,17 +259,16 @@ static int set_limits(CURL *curl, Transaction *t)
 
 static CURLcode on_tls_context(CURL *curl, void *context, void *userdata)
 {
-    const Transaction *t = userdata;
+    Transaction *t = userdata;
 
+    if (judge_use(&t->judge, context) < 0)
+        return CURLE_OUT_OF_MEMORY;
     if (t->key && client_key_use(t->key, context) < 0)
         return CURLE_SSL_CERTPROBLEM;
     return anchors_use(context, &t->anchors) < 0 ? CURLE_OUT_OF_MEMORY : CURLE_OK;
 }
 
-/* The caller's trust anchors and nothing else: curl's built-in file and folder are taken away. The
- * server's certificate is not checked for revocation: its CRL would have to be fetched first, and
- * this process asks nobody else. What has to be good whatever has happened to a server's
- * certificate is signed itself (crypto ca trustpool policy cabundle signer). */
+/* The caller's trust anchors and nothing else: curl's built-in file and folder are taken away. */
 static int set_tls(CURL *curl, Transaction *t)
 {
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
@@ -370,8 +372,11 @@ static int explain_failure(Transaction *t, CURLcode code, Reply *reply)
     bool specific = t->curl_error[0] && strncasecmp(t->request->url, "tftp:", STRLEN("tftp:")) != 0;
     const char *text = specific ? t->curl_error : curl_easy_strerror(code);
 
-    if (t->client_gone)
+    if (t->client_gone || t->judge.error == -ECANCELED)
         return -ECANCELED;
+    if (t->judge.error < 0)
+        return reply_error(reply, "failed", "Nobody has judged the server's certificate: %s",
+                           strerror(-t->judge.error));
     if (t->key && client_key_error(t->key))
         return reply_error(reply, "failed", "The certificate cannot be shown to the server: %s",
                            client_key_error(t->key));
@@ -616,6 +621,7 @@ int transaction_run(const Request *request, Peer *peer, int client_fd, Reply *re
                      .anchors = {request->trust_anchors, request->trust_anchors_size},
                      .ssh = {.request = request},
                      .client_fd = client_fd,
+                     .judge = {.client_fd = request->judged ? client_fd : -EBADF},
                      .body_fd = body_fd};
     Reply reply = {.body_fd = -EBADF};
     int r = 0;

@@ -327,6 +327,24 @@ int crl_work_ask(CrlWork *work, const char *url, X509 *certificate, X509 *issuer
     return r > 0 ? found(work, ret) : r;
 }
 
+int crl_work_heed(CrlWork *work, DerSpan answer, X509 *certificate, X509 *issuer, OcspAnswer *ret)
+{
+    _cleanup_(ocsp_query_done) OcspQuery query = {0};
+    uint8_t key[OCSP_KEY_SIZE];
+    const char *reason = "";
+    int r = ocsp_cache_key(certificate, issuer, key);
+
+    if (r >= 0)
+        r = ocsp_query_new(certificate, issuer, &query);
+    if (r >= 0)
+        r = ocsp_answer_read(&query, answer, work->now, ret, &reason);
+    if (r < 0)
+        return r == -EBADMSG ? miss(work, "the OCSP answer that came along", "%s", reason) : r;
+    if (work->answers)
+        ocsp_cache_put(work->answers, key, ret);
+    return found(work, ret);
+}
+
 /* --- Points and lists ------------------------------------------------------------------------- */
 
 int crl_work_fetch_point(CrlWork *work, const CrlPoint *point)

@@ -56,6 +56,8 @@ int crl_work_fetch_point(CrlWork *work, const CrlPoint *point);
 /* The answer to one question: asks the responder, unless that was done already or answers are in
  * the cache. Returns 1 with the answer, 0 when there is none. */
 int crl_work_ask(CrlWork *work, const char *url, X509 *certificate, X509 *issuer, OcspAnswer *ret);
+/* An answer that was brought along: returns 1 with it, 0 when it is none that counts. */
+int crl_work_heed(CrlWork *work, DerSpan answer, X509 *certificate, X509 *issuer, OcspAnswer *ret);
 /* The newest lists, in which fetched ones take the place of known ones. Borrowed; the caller frees
  * the array. */
 int crl_work_lists(const CrlWork *work, Crl ***ret, size_t *ret_n);

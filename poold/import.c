@@ -3,6 +3,7 @@
  * the state file there too, which is the moment from which on the import has happened; then, in the
  * main loop, show the new pool. One import at a time. */
 #include "bundle.h"
+#include "checker.h"
 #include "diff.h"
 #include "errors.h"
 #include "export.h"
@@ -25,6 +26,7 @@ typedef struct Import {
     char *signer;
     char *host_key, *user, *password; /* of sftp and scp */
     FetchRoute route;
+    Checker checker;             /* of the https server */
     AuthorityList *known;        /* parsed already */
     const AuthorityList *active; /* before the import */
     size_t n_before;
@@ -47,6 +49,7 @@ static void import_free(void *userdata)
 
     if (!import->try_only)
         import->poold->importing = false;
+    checker_done(&import->checker);
     authority_list_unref(import->active);
     store_origin_done(&import->origin);
     authority_list_free(import->known);
@@ -66,6 +69,31 @@ static void import_free(void *userdata)
 
 /* --- In the worker ---------------------------------------------------------------------------- */
 
+/* Not revoked, as far as the policy wants to know: CRLs themselves never come by https. */
+static int judge(void *userdata, const FetchServer *server, int cancel_fd, char **ret_reason)
+{
+    const VerifyRequest request = {.data = server->certificates,
+                                   .size = server->certificates_size,
+                                   .purpose = "tls-server",
+                                   .time = time(NULL),
+                                   .lenient = true,
+                                   .staple = {server->staple, server->staple_size}};
+    Import *import = userdata;
+    Checker *checker = &import->checker;
+    const char *reason = NULL;
+    int r = checker_run(checker, &request, cancel_fd, &reason);
+
+    if (r >= 0 && checker->verdict.valid)
+        return 1;
+    if (r < 0 && !reason)
+        return r;
+    if (r >= 0 && verify_lacks_crl(&checker->verdict) && checker->work.problem)
+        r = asprintf(ret_reason, "%s (%s)", checker->verdict.reason, checker->work.problem);
+    else
+        r = asprintf(ret_reason, "%s", reason ?: checker->verdict.reason);
+    return r < 0 ? -ENOMEM : 0;
+}
+
 static int download(Job *job, Import *import, FetchReply *reply)
 {
     _cleanup_free_ char *anchors = NULL;
@@ -78,6 +106,8 @@ static int download(Job *job, Import *import, FetchReply *reply)
         .user = import->user,
         .password = import->password,
         .route = &import->route,
+        .judge = fetch_url_is_https(import->origin.url) ? judge : NULL,
+        .judge_data = import,
     };
     size_t size;
     int r;
@@ -278,6 +308,7 @@ static int diff_done(Job *job, void *userdata, int r)
 {
     const Import *import = userdata;
 
+    checker_keep(&import->checker, import->poold, job_user(job));
     if (r < 0)
         return 0;
     r = job_result(job, "imported", 'u', &import->imported);
@@ -298,6 +329,7 @@ static int import_done(Job *job, void *userdata, int r)
     Update *update = import->poold->update;
 
     import->poold->importing = false;
+    checker_keep(&import->checker, import->poold, job_user(job));
     if (r >= 0 && !import->unchanged)
         r = take_pool(job, import);
     else if (r >= 0)
@@ -315,8 +347,10 @@ static int import_done(Job *job, void *userdata, int r)
 static int import_fill(Import *import, const Poold *poold, const ImportOrder *order)
 {
     const Policy *policy = poold->policy;
-    int r;
+    int r = checker_prepare(poold, &import->checker);
 
+    if (r < 0)
+        return r;
     import->origin.url = strdup(order->url);
     import->active = authority_list_ref(pool_get_active(poold->pool));
     import->signer = policy->signer ? strdup(policy->signer) : NULL;

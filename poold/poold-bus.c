@@ -139,10 +139,14 @@ int trust_pool1_method_verify(sd_bus_message *m, void *userdata, sd_bus_error *r
     uint64_t now = (uint64_t)time(NULL);
     const char *revocation = "required";
     bool other_time = false, offline = false;
+    struct iovec staple = {.iov_base = NULL};
     const BusOption options[] = {{"purpose", 's', &request->purpose, NULL},
                                  {"name", 's', &request->name, NULL},
                                  {"time", 't', &now, &other_time},
                                  {"offline", 'b', &offline, NULL},
+                                 {"ocsp", 'A', &staple, NULL},
+                                 {"lenient", 'b', &request->lenient, NULL},
+                                 {"trustpoint", 's', &order.trustpoint, NULL},
                                  {"revocation", 's', &revocation, &order.revocation_given}};
     _cleanup_free_ void *data = NULL;
     _cleanup_close_ int fd = -EBADF;
@@ -164,6 +168,7 @@ int trust_pool1_method_verify(sd_bus_message *m, void *userdata, sd_bus_error *r
             "The certificates have to come as a sealed memory file of at most 4 MiB");
     request->time = (int64_t)now;
     request->data = data;
+    request->staple = (DerSpan){staple.iov_base, staple.iov_len};
     order.of_now = !other_time;
     order.may_fetch = !other_time && !offline;
     return poold_verify(userdata, m, &order, reterr_error);

@@ -97,6 +97,7 @@ typedef struct VerifyOrder {
     bool revocation_given; /* else that of the trustpoint's, or the pool's, policy */
     bool of_now;           /* what is known of today counts */
     bool may_fetch;
+    const char *trustpoint; /* whose policy counts of several with the same CA; may be NULL */
 } VerifyOrder;
 /* Starts the job of org.chancery.TrustPool1.Verify and answers m. */
 int poold_verify(Poold *poold, sd_bus_message *m, const VerifyOrder *order,

@@ -193,6 +193,7 @@ static int ask_responders(Search *s, X509 *certificate, X509 *issuer, OcspAnswer
 
 static void set_revoked(VerifyVerdict *verdict)
 {
+    verdict->valid = false;
     verdict->error = X509_V_ERR_CERT_REVOKED;
     verdict->reason = X509_verify_cert_error_string(verdict->error);
 }
@@ -239,6 +240,26 @@ static int look_further(Search *s, VerifyVerdict *verdict)
     return r == 0 ? look_elsewhere(s, verdict) : r < 0 ? r : 1;
 }
 
+/* Returns 1 when it has decided: about the first certificate nothing more is to be found. */
+static int heed_staple(Search *s, VerifyVerdict *verdict)
+{
+    X509 *certificate = sk_X509_value(s->path, 0), *issuer = sk_X509_value(s->path, 1);
+    OcspAnswer answer = {0};
+    int r;
+
+    if (s->policy->staple.size == 0 || !issuer)
+        return 0;
+    r = crl_work_heed(s->work, s->policy->staple, certificate, issuer, &answer);
+    if (r <= 0)
+        return r;
+    if (answer.revoked) {
+        set_revoked(verdict);
+        return 1;
+    }
+    r = verifier_exempt(s->v, certificate);
+    return r < 0 ? r : 0;
+}
+
 int revocation_check(Verifier *v, const AuthorityList *authorities, const RevocationPolicy *policy,
                      CrlWork *work, VerifyVerdict *verdict)
 {
@@ -249,6 +270,12 @@ int revocation_check(Verifier *v, const AuthorityList *authorities, const Revoca
     if (policy->revocation == VERIFY_REVOCATION_NONE)
         return 0;
     work->signers = path;
+    if (r >= 0)
+        r = heed_staple(&s, verdict);
+    if (r != 0) {
+        work->signers = NULL;
+        return r < 0 ? r : 0;
+    }
     for (unsigned i = 0; r >= 0 && i < ROUNDS_MAX; i++) {
         r = run(&s, verdict);
         if (r >= 0)

@@ -10,6 +10,7 @@
 typedef struct RevocationPolicy {
     VerifyRevocation revocation;
     const char *query_url; /* may be NULL */
+    DerSpan staple;        /* what a responder has said of the first certificate; may be empty */
 } RevocationPolicy;
 
 /* For a verifier whose last run found a good path to these authorities. The verdict is replaced. */

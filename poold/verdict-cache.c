@@ -48,7 +48,7 @@ static bool add(EVP_MD_CTX *context, const void *data, size_t size)
            EVP_DigestUpdate(context, data ?: "", size) == 1;
 }
 
-int verdict_cache_key(const VerifyRequest *request, const char *revocation, DerSpan staple,
+int verdict_cache_key(const VerifyRequest *request, const char *revocation, const char *trustpoint,
                       uint8_t ret[VERDICT_KEY_SIZE])
 {
     _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *context = EVP_MD_CTX_new();
@@ -58,7 +58,9 @@ int verdict_cache_key(const VerifyRequest *request, const char *revocation, DerS
                    add(context, request->purpose, strlen(request->purpose)) &&
                    add(context, name, strlen(name)) &&
                    add(context, revocation, strlen(revocation)) &&
-                   add(context, staple.data, staple.size) &&
+                   add(context, trustpoint, trustpoint ? strlen(trustpoint) : 0) &&
+                   add(context, &request->lenient, sizeof request->lenient) &&
+                   add(context, request->staple.data, request->staple.size) &&
                    add(context, request->data, request->size) &&
                    EVP_DigestFinal_ex(context, ret, NULL) == 1
                ? 0

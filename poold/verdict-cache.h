@@ -27,8 +27,8 @@ VerdictCache *verdict_cache_free(VerdictCache *cache);
 DEFINE_TRIVIAL_CLEANUP_FUNC(VerdictCache *, verdict_cache_free);
 
 /* Of everything that makes a question another one, but for its time. revocation: the word for it;
- * staple: an answer of a responder that came with the certificates, may be empty. 0 or -ENOMEM. */
-int verdict_cache_key(const VerifyRequest *request, const char *revocation, DerSpan staple,
+ * trustpoint: whose policy is preferred, may be NULL. 0 or -ENOMEM. */
+int verdict_cache_key(const VerifyRequest *request, const char *revocation, const char *trustpoint,
                       uint8_t ret[VERDICT_KEY_SIZE]);
 /* NULL when there is none that is good now. Borrowed until the next call. */
 const KeptVerdict *verdict_cache_get(VerdictCache *cache, const uint8_t key[VERDICT_KEY_SIZE],

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* org.chancery.TrustPool1.Verify: the verification of a chain, in a worker thread, against the
  * trustpoints, and the pool as it was when it was asked. */
+#include "checker.h"
 #include "errors.h"
 #include "log.h"
 #include "poold.h"
-#include "revocation.h"
-#include "trustpoints.h"
 
 #include <time.h>
 
@@ -15,29 +14,22 @@
 typedef struct Check {
     Poold *poold;
     uint8_t key[VERDICT_KEY_SIZE];
-    bool kept_if_good;       /* there is a key */
-    uint64_t changes, asked; /* when it began: of everything, and of the trustpoints */
-    int64_t good_until;      /* the first certificate of the path ends */
+    bool kept_if_good; /* there is a key */
+    uint64_t changes;  /* when it began */
     VerifyRequest request;
-    VerifyOrder order;
-    void *data;
-    char *purpose, *name;
-    const AuthorityList *authorities;
-    Trustpoints *trustpoints;
-    CrlWork work;
-    bool pool_optional;     /* the pool's policy */
-    const char *trustpoint; /* whose policy it was; NULL: the pool's */
-    VerifyVerdict verdict;
+    void *data, *staple;
+    char *purpose, *name, *trustpoint;
+    Checker checker;
 } Check;
 
 static void check_free(void *userdata)
 {
     Check *check = userdata;
 
-    crl_work_done(&check->work);
-    trustpoints_free(check->trustpoints);
-    authority_list_unref(check->authorities);
+    checker_done(&check->checker);
     free(check->data);
+    free(check->staple);
+    free(check->trustpoint);
     free(check->purpose);
     free(check->name);
     free(check);
@@ -45,120 +37,20 @@ static void check_free(void *userdata)
 
 /* --- In the worker ---------------------------------------------------------------------------- */
 
-/* The first of the path that a trustpoint trusts. */
-static const PeerTrustpoint *trustpoint_of_path(const Trustpoints *trustpoints,
-                                                const STACK_OF(X509) * path)
-{
-    const PeerTrustpoint *found = NULL;
-
-    for (int i = 0; !found && i < sk_X509_num(path); i++) {
-        uint8_t digest[EVP_MAX_MD_SIZE];
-        unsigned n;
-
-        if (X509_digest(sk_X509_value(path, i), EVP_sha256(), digest, &n) == 1)
-            found = trustpoints_of(trustpoints, digest);
-    }
-    return found;
-}
-
-static bool ends_nowhere(const VerifyVerdict *verdict)
-{
-    return verdict->error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY ||
-           verdict->error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT ||
-           verdict->error == X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE ||
-           verdict->error == X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT ||
-           verdict->error == X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN;
-}
-
-/* The path as such: what trustpoints trust comes first, and then the pool. */
-static int find_path(Check *check, Verifier *v, const AuthorityList **ret)
-{
-    VerifyVerdict pool;
-    int r;
-
-    *ret = check->trustpoints->authorities;
-    r = verifier_run(v, *ret, VERIFY_REVOCATION_NONE, NULL, &check->verdict);
-    if (r < 0 || check->verdict.valid || !ends_nowhere(&check->verdict))
-        return r;
-    *ret = check->authorities;
-    r = verifier_run(v, *ret, VERIFY_REVOCATION_NONE, NULL, &pool);
-    if (r >= 0)
-        check->verdict = pool;
-    return r;
-}
-
-static RevocationPolicy find_policy(Check *check, const Verifier *v, bool of_trustpoint)
-{
-    const PeerTrustpoint *t = of_trustpoint
-                                  ? trustpoint_of_path(check->trustpoints, verifier_path(v))
-                                  : trustpoints_find(check->trustpoints, TRUSTPOINT_OF_POOL);
-    bool optional = (t && t->crl_optional) || (!of_trustpoint && check->pool_optional);
-
-    check->trustpoint = of_trustpoint && t ? t->name : NULL;
-    return (RevocationPolicy){.revocation = check->order.revocation_given
-                                                ? check->request.revocation
-                                            : optional ? VERIFY_REVOCATION_OPTIONAL
-                                                       : VERIFY_REVOCATION_REQUIRED,
-                              .query_url = t ? t->query_url : NULL};
-}
-
-/* With CRLs of the caller's own, who has them for a reason, nothing is kept. */
-static int note_end(Check *check, const Verifier *v)
-{
-    const STACK_OF(X509) *path = verifier_path(v);
-
-    check->good_until = verifier_has_crls(v) ? 0 : INT64_MAX;
-    for (int i = 0; i < sk_X509_num(path); i++) {
-        int64_t not_after;
-
-        if (x509_time_read(X509_get0_notAfter(sk_X509_value(path, i)), &not_after) < 0)
-            return -EBADMSG;
-        if (not_after < check->good_until)
-            check->good_until = not_after;
-    }
-    return 0;
-}
-
-static int verify(Job *job, Check *check, Verifier *v)
-{
-    const AuthorityList *authorities;
-    RevocationPolicy policy;
-    int r = find_path(check, v, &authorities);
-
-    if (r < 0 || !check->verdict.valid)
-        return r;
-    policy = find_policy(check, v, authorities == check->trustpoints->authorities);
-    crl_work_begin(&check->work, job_cancel_fd(job));
-    check->work.authorities[0] = check->trustpoints->authorities;
-    check->work.authorities[1] = check->authorities;
-    check->work.answers = check->order.of_now ? check->poold->answers : NULL;
-    if (!check->order.may_fetch)
-        check->work.fetch = NULL;
-    r = revocation_check(v, authorities, &policy, &check->work, &check->verdict);
-    return r < 0 ? r : note_end(check, v);
-}
-
 static int check_run(Job *job, void *userdata)
 {
-    _cleanup_(verifier_freep) Verifier *v = NULL;
     Check *check = userdata;
     const char *reason = NULL;
-    int r = verifier_new(&check->request, &v, &reason);
+    int r = checker_run(&check->checker, &check->request, job_cancel_fd(job), &reason);
 
-    if (r == -EBADMSG)
+    if (r == -EBADMSG && reason)
         return job_fail(job, ERROR_MALFORMED, "The certificates cannot be read: %s", reason);
-    if (r == -EINVAL)
+    if (r == -EINVAL && reason)
         return job_fail(job, ERROR_INVALID_ARGUMENT, "The certificates cannot be verified: %s",
                         reason);
-    if (r < 0)
-        return r;
-    if (!check->trustpoints)
-        r = trustpoints_ask(&check->trustpoints);
-    if (r < 0)
-        return job_fail(job, ERROR_UNREACHABLE,
-                        "Whom the trustpoints trust is not known, enrolld does not answer: %s",
-                        strerror(-r));
-    return verify(job, check, v);
+    if (r == -EHOSTDOWN)
+        return job_fail(job, ERROR_UNREACHABLE, "The certificates cannot be verified: %s", reason);
+    return r;
 }
 
 /* --- In the main loop ------------------------------------------------------------------------- */
@@ -198,67 +90,86 @@ static int tell(Job *job, const VerifyVerdict *verdict, const char *trustpoint, 
 /* What was found while something changed is told, and not kept. */
 static int keep(const Check *check, uint64_t changes, const char *path)
 {
-    int64_t now = check->work.now, until = check->good_until;
-    bool lacks = check->work.lacks;
+    const CrlWork *work = &check->checker.work;
+    int64_t until = check->checker.good_until;
+    bool lacks = work->lacks;
 
-    if (!check->kept_if_good || !check->verdict.valid || check->changes != changes)
+    if (!check->kept_if_good || !check->checker.verdict.valid || check->changes != changes)
         return 0;
-    if (check->work.good_until < until)
-        until = check->work.good_until;
-    for (size_t i = 0; i < check->work.n_attempts; i++)
-        lacks |= !check->work.attempts[i].good;
-    if (lacks && until > now + LACKING_SECONDS)
-        until = now + LACKING_SECONDS;
-    if (until <= now)
+    if (work->good_until < until)
+        until = work->good_until;
+    for (size_t i = 0; i < work->n_attempts; i++)
+        lacks |= !work->attempts[i].good;
+    if (lacks && until > work->now + LACKING_SECONDS)
+        until = work->now + LACKING_SECONDS;
+    if (until <= work->now)
         return 0;
-    return verdict_cache_put(check->poold->verdicts, check->key, now, until, path,
-                             check->trustpoint);
+    return verdict_cache_put(check->poold->verdicts, check->key, work->now, until, path,
+                             check->checker.trustpoint);
 }
 
 static int check_done(Job *job, void *userdata, int r)
 {
     const Check *check = userdata;
-    const VerifyVerdict *verdict = &check->verdict;
+    const Checker *checker = &check->checker;
     uint64_t changes = check->poold->changes; /* before the CRLs that it has brought itself */
     _cleanup_free_ char *path = NULL;
 
-    crl_jobs_keep(check->poold, &check->work, job_user(job));
-    if (check->trustpoints)
-        trustpoint_cache_put(check->poold->trustpoints, check->asked, check->trustpoints);
+    checker_keep(checker, check->poold, job_user(job));
     if (r < 0)
         return 0;
-    path = join_path(verdict);
+    path = join_path(&checker->verdict);
     r = path ? keep(check, changes, path) : -ENOMEM;
     return r < 0 ? r
-                 : tell(job, verdict, check->trustpoint, path,
-                        verify_lacks_crl(verdict) ? check->work.problem : NULL);
+                 : tell(job, &checker->verdict, checker->trustpoint, path,
+                        verify_lacks_crl(&checker->verdict) ? checker->work.problem : NULL);
+}
+
+static int copy_text(const char *text, char **ret)
+{
+    *ret = text ? strdup(text) : NULL;
+    return text && !*ret ? -ENOMEM : 0;
+}
+
+static int copy_data(const void *data, size_t size, void **ret)
+{
+    *ret = malloc(size + 1);
+    if (!*ret)
+        return -ENOMEM;
+    if (size > 0)
+        memcpy(*ret, data, size);
+    return 0;
 }
 
 static int check_fill(Poold *poold, const VerifyOrder *order, Check *check)
 {
     const VerifyRequest *request = &order->request;
-    int r;
+    Checker *checker = &check->checker;
+    int r = checker_prepare(poold, checker);
 
     check->poold = poold;
-    check->order = *order;
-    check->pool_optional = poold->policy->crl_optional;
-    check->request = *request;
     check->changes = poold->changes;
-    check->data = malloc(request->size + 1);
-    check->purpose = strdup(request->purpose);
-    check->name = request->name ? strdup(request->name) : NULL;
-    r = check->data && check->purpose && (check->name || !request->name) ? 0 : -ENOMEM;
-    check->authorities = authority_list_ref(pool_get_active(poold->pool));
-    check->trustpoints = trustpoint_cache_get(poold->trustpoints, &check->asked);
+    check->request = *request;
     if (r >= 0)
-        r = crl_jobs_prepare(poold, false, &check->work);
-    if (r < 0)
-        return r;
-    memcpy(check->data, request->data, request->size);
+        r = copy_data(request->data, request->size, &check->data);
+    if (r >= 0)
+        r = copy_data(request->staple.data, request->staple.size, &check->staple);
+    if (r >= 0)
+        r = copy_text(request->purpose, &check->purpose);
+    if (r >= 0)
+        r = copy_text(request->name, &check->name);
+    if (r >= 0)
+        r = copy_text(order->trustpoint, &check->trustpoint);
     check->request.data = check->data;
+    check->request.staple.data = check->staple;
     check->request.purpose = check->purpose;
     check->request.name = check->name;
-    return 0;
+    checker->revocation_given = order->revocation_given;
+    checker->may_fetch = order->may_fetch;
+    checker->preferred = check->trustpoint;
+    if (!order->of_now)
+        checker->answers = NULL;
+    return r;
 }
 
 /* --- What is known already -------------------------------------------------------------------- */
@@ -301,7 +212,8 @@ static int answer_known(sd_bus_message *m, const KeptVerdict *kept, sd_bus_error
         reterr_error);
 }
 
-/* A question about another time is not one of those whose answers are kept. */
+/* A question about another time, or one that nothing is fetched for, is not one of those whose
+ * answers are kept. */
 static int make_key(const VerifyOrder *order, uint8_t ret[VERDICT_KEY_SIZE])
 {
     static const char *const words[] = {[VERIFY_REVOCATION_REQUIRED] = "required",
@@ -310,9 +222,9 @@ static int make_key(const VerifyOrder *order, uint8_t ret[VERDICT_KEY_SIZE])
     const char *revocation =
         order->revocation_given ? words[order->request.revocation] : "as configured";
 
-    if (!order->of_now || order->request.size > VERDICT_REQUEST_MAX)
+    if (!order->of_now || !order->may_fetch || order->request.size > VERDICT_REQUEST_MAX)
         return -ENOENT;
-    return verdict_cache_key(&order->request, revocation, (DerSpan){NULL, 0}, ret);
+    return verdict_cache_key(&order->request, revocation, order->trustpoint, ret);
 }
 
 int poold_verify(Poold *poold, sd_bus_message *m, const VerifyOrder *order,

@@ -163,12 +163,14 @@ static bool is_named_so(X509 *certificate, const char *name)
 static int set_parameters(X509_VERIFY_PARAM *param, const VerifyRequest *request,
                           VerifyRevocation revocation)
 {
-    unsigned long flags = X509_V_FLAG_X509_STRICT | X509_V_FLAG_TRUSTED_FIRST |
-                          X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_POLICY_CHECK |
-                          X509_V_FLAG_EXTENDED_CRL_SUPPORT | X509_V_FLAG_USE_DELTAS;
+    unsigned long flags = X509_V_FLAG_TRUSTED_FIRST | X509_V_FLAG_PARTIAL_CHAIN |
+                          X509_V_FLAG_POLICY_CHECK | X509_V_FLAG_EXTENDED_CRL_SUPPORT |
+                          X509_V_FLAG_USE_DELTAS;
     ASN1_OBJECT *any_policy;
     const char *reason;
 
+    if (!request->lenient)
+        flags |= X509_V_FLAG_X509_STRICT;
     if (revocation != VERIFY_REVOCATION_NONE)
         flags |= X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL;
     if (X509_VERIFY_PARAM_set_flags(param, flags) != 1)

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "authority.h"
+#include "der.h"
 
 #define VERIFY_SIZE_MAX (4U << 20)
 #define VERIFY_CERTIFICATES_MAX 64U
@@ -25,6 +26,9 @@ typedef struct VerifyRequest {
     const char *name;    /* DNS name or IP address that the certificate has to be for; NULL: any */
     int64_t time;        /* seconds since the epoch */
     VerifyRevocation revocation;
+    bool lenient;   /* what CAs have to put into certificates beyond what a verdict needs, key
+                       identifiers above all, may be missing, as far as TLS goes without it */
+    DerSpan staple; /* what a responder has said of the first, that came with it; may be empty */
 } VerifyRequest;
 
 typedef struct VerifyVerdict {

@@ -9,6 +9,7 @@ import subprocess
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509 import ocsp
 from cryptography.x509.oid import NameOID
 
 DAY = datetime.timedelta(days=1)
@@ -117,6 +118,37 @@ def responder(machine, port, signer, issuer, revoked, wait_for):
     finally:
         machine.run(["sh", "-c", "kill $(cat /srv/ocsp/pid)"])
         server.wait()
+
+
+NGINX = """pid /srv/nginx/pid; daemon off; error_log stderr; user root;
+events {{}} http {{ access_log off; server {{ listen 127.0.0.1:{port} ssl; root {folder}; ssl_protocols {protocol};
+ssl_certificate /srv/nginx/chain.pem; ssl_certificate_key /srv/nginx/key.pem; {staple} }} }}"""
+SECURE_PORT = 8443
+
+
+@contextlib.contextmanager
+def secure(machine, chain, party, wait_for, staple=None, protocol="TLSv1.3"):
+    """nginx inside the machine with the folder of the other server, over https; gives its URL."""
+    key = party.key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()).decode()
+    for name, content in (("chain.pem", pem(*chain)), ("key.pem", key), ("staple", staple or b""), ("conf", NGINX.format(
+            port=SECURE_PORT, folder=FOLDER, protocol=protocol, staple="ssl_stapling on; ssl_stapling_file /srv/nginx/staple;" if staple else ""))):
+        machine.write(f"/srv/nginx/{name}", content)
+    machine.run(["systemd-run", "--quiet", "--unit=test-secure", "nginx", "-c", "/srv/nginx/conf"])
+    try:
+        url = f"https://127.0.0.1:{SECURE_PORT}"
+        wait_for(lambda: machine.run(["curl", "--silent", "--insecure", "--output", "/dev/null", url], check=False).returncode == 0, "nginx to answer")
+        yield url
+    finally:
+        machine.run(["systemctl", "stop", "test-secure"])
+
+
+def staple(certificate, issuer_certificate, signer, bad=False, begin=-DAY, end=5 * DAY):
+    """What a responder says about the certificate, in DER. signer: certificate and party."""
+    status = ocsp.OCSPCertStatus.REVOKED if bad else ocsp.OCSPCertStatus.GOOD
+    builder = ocsp.OCSPResponseBuilder().add_response(certificate, issuer_certificate, hashes.SHA1(), status, now() + begin, now() + end,
+                                                      now() - DAY if bad else None, None)
+    builder = builder.responder_id(ocsp.OCSPResponderEncoding.HASH, signer[0])
+    return builder.sign(signer[1].key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
 
 
 def responder_at(port):

@@ -16,7 +16,7 @@ from test_scep import QUESTION, configure, fingerprint, make_due, say, serial, s
 FOLDER = "/tmp/est-test"
 SOURCES = pathlib.Path(__file__).resolve().parent.parent / "pki"
 LINES = ("method est", "subject-name CN=core.example,O=Example", "keypair ecdsanistp256 est-key", "serial-number none", "ip-address none",
-         "subject-alternative-name DNS:core.example")
+         "subject-alternative-name DNS:core.example", "crl optional")
 CANARY = "canary-3c8e"
 # What the server gets wrong, and what is said about it.
 HOSTILE = {
@@ -116,6 +116,20 @@ def test_stranger(machine, server):
     assert state(machine, "away")["state"] == "authenticated"
     machine.chancery("clear crypto ca certificates away")
     configure(machine, "no crypto ca trustpoint away")
+
+
+def test_revocation(machine, server):
+    """Of a server whose CA has no CRL nothing is asked, unless that does not matter to this trustpoint, whatever does to another one with the same CA."""
+    configure(machine, "crypto ca trustpoint another", f"enrollment url {server.url}", *LINES)
+    assert say(machine, f"crypto ca authenticate another fingerprint {fingerprint(machine, f'{FOLDER}/root.pem')}")[0] == 0
+    configure(machine, "crypto ca trustpoint core", "no crl optional")
+    asked = server.log()
+    status, said = enroll(machine, "core", "router", CANARY)
+    assert status != 0 and "the server's certificate is not accepted: unable to get certificate CRL" in said, said
+    assert server.log() == asked and state(machine, "core")["state"] == "authenticated"
+    configure(machine, "crypto ca trustpoint core", "crl optional")
+    machine.chancery("clear crypto ca certificates another")
+    configure(machine, "no crypto ca trustpoint another")
 
 
 def test_hostile(machine, server):

@@ -499,6 +499,48 @@ def test_https(authorities):
         assert fetch(server.url("https", "localhost"), anchors=wrong.pem() + right.pem())[1] == b"secret"
 
 
+def judged(url, anchors, answer, **more):
+    """What the client is asked about the server, and what the worker says when that was the answer; None: the client hangs up."""
+    with Worker() as worker:
+        fd = sealed(anchors)
+        worker.send({"url": url, "size-max": 1 << 20, "timeout-seconds": 60, "trust-anchors": True, "judged": True, **more}, [fd])
+        os.close(fd)
+        data, control, _, _ = worker.socket.recvmsg(65536, socket.CMSG_SPACE(4 * 8), socket.MSG_CMSG_CLOEXEC)
+        contents = []
+        for fd in array.array("i", b"".join(content for _, _, content in control)):
+            contents.append(os.pread(fd, 1 << 20, 0))
+            os.close(fd)
+        if answer is None:
+            worker.socket.close()
+            assert worker.process.wait(60) == 0
+            return json.loads(data), contents, None
+        worker.send(answer)
+        return json.loads(data), contents, worker.receive_last()
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_judged(authorities, version):
+    """The client is asked about the server before it has seen anything; what is no yes is a no."""
+    right, wrong = authorities
+    context = right.issue("server")
+    context.minimum_version = context.maximum_version = version
+    assert error_of("http://127.0.0.1/", judged=True)[0] == error_of("https://127.0.0.1/", unverified=True, judged=True)[0] == "invalid"
+    with Server(answer_with(body=b"secret"), context) as server:
+        for answer in (None, {}, {"go-on": False}, {"go-on": 1}, {"go-on": True, "more": 1}, b"[]"):
+            question, contents, said = judged(server.url("https"), right.pem(), answer)
+            assert question == {"judge": True, "ocsp": False} and server.requests == []
+            assert said is None if answer is None else "Nobody has judged" in said[0]["message"], said
+            path = contents[0].decode()
+            assert path.count("-----BEGIN CERTIFICATE-----") == 2 and path.endswith(right.pem().decode())
+        assert judged(server.url("https"), right.pem(), {"go-on": True})[2][1] == b"secret" and len(server.requests) == 1
+        # Who leads to no trust anchor is not worth a question.
+        with Worker() as worker:
+            fd = sealed(wrong.pem())
+            worker.send({"url": server.url("https"), "size-max": 100, "timeout-seconds": 60, "trust-anchors": True, "judged": True}, [fd])
+            os.close(fd)
+            assert worker.receive_last()[0]["error"] == "unreachable"
+
+
 def test_https_with_many_anchors(authorities):
     """A pool of 20,000 CAs has some 27 MB in PEM."""
     right, wrong = authorities

@@ -2,6 +2,7 @@
 """CRLs on a booted router: fetched by http and ldap for verified chains only, cached, kept over restarts, never replaced by older ones."""
 
 import base64
+import ipaddress
 import json
 import signal
 
@@ -282,6 +283,53 @@ def test_ocsp(world):
     assert status and "certificate revoked" in said
     world.clear()
     assert world.verify(good, world.sub_cert)[0]
+
+
+HERE = pki.x509.SubjectAlternativeName([pki.x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+
+
+def downloaded(world, url):
+    """Whether a bundle comes from there, and what is said."""
+    world.clear()
+    status, said = world.run(f"crypto ca trustpool import url {url}/pool.pem")
+    return status == 0 and "1 certificate imported" in said, said
+
+
+@pytest.mark.parametrize("protocol", ["TLSv1.2", "TLSv1.3"])
+def test_https_server(world, protocol):
+    """Whoever serves over https is checked for revocation before anything is asked of him."""
+    server = Party("server")
+    certificate = world.sub.certify(server, HERE, world.points("server.crl"), ca=False)
+    chain, sub = (certificate, world.sub_cert), (world.sub_cert, world.sub)
+    world.publish("root.crl", world.root.revoke(number=30))
+
+    # Its CRL is not to be had: no, unless that does not matter.
+    world.machine.run(["rm", "--force", f"{pki.FOLDER}/server.crl"])
+    with pki.secure(world.machine, chain, server, wait_for, protocol=protocol) as url:
+        good, said = downloaded(world, url)
+        assert not good and "is not accepted: unable to get certificate CRL" in said and "HTTP status 404" in said, said
+        world.configure("crypto ca trustpool policy", "crl optional")
+        assert downloaded(world, url)[0]
+        world.configure("no crypto ca trustpool policy")
+        # By its CRL it is good, and then revoked, which always matters.
+        world.publish("server.crl", world.sub.revoke(number=31))
+        assert downloaded(world, url)[0]
+        world.publish("server.crl", world.sub.revoke(certificate, number=32))
+        world.configure("crypto ca trustpool policy", "crl optional")
+        good, said = downloaded(world, url)
+        assert not good and "is not accepted: certificate revoked" in said, said
+        world.configure("no crypto ca trustpool policy")
+    # What a responder has said of it, and the server sends along, does as well. An old answer is none, nor is one of somebody else.
+    world.machine.run(["rm", f"{pki.FOLDER}/server.crl"])
+    answers = {"good": (pki.staple(certificate, world.sub_cert, sub), True, ""),
+               "revoked": (pki.staple(certificate, world.sub_cert, sub, bad=True), False, "certificate revoked"),
+               "old": (pki.staple(certificate, world.sub_cert, sub, begin=-3 * DAY, end=-DAY), False, "unable to get certificate CRL"),
+               "other": (pki.staple(world.good, world.sub_cert, sub), False, "unable to get certificate CRL"),
+               "forged": (pki.staple(certificate, world.sub_cert, (world.stranger.certify(world.stranger), world.stranger)), False, "unable to get certificate CRL")}
+    for name, (staple, expected, words) in answers.items():
+        with pki.secure(world.machine, chain, server, wait_for, staple=staple, protocol=protocol) as url:
+            good, said = downloaded(world, url)
+            assert good == expected and words in said, (name, said)
 
 
 def test_trustpoint_and_directory(world):

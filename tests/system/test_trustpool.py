@@ -302,7 +302,11 @@ def test_https_needs_a_ca_of_the_pool(pool, certificates):
         result = pool.chancery(f"crypto ca trustpool import url https://127.0.0.1:{port}/both.p7b", check=False)
         assert "certificate" in result.stdout + result.stderr and number(pool, "Downloaded") == 0
         import_bundle(pool, f"{pool.pool_url}/one.pem")
+        result = pool.chancery(f"crypto ca trustpool import url https://127.0.0.1:{port}/both.p7b", check=False)
+        assert "is not accepted: unable to get certificate CRL" in rendered(result.stdout + result.stderr) and number(pool, "Downloaded") == 1
+        configured(pool, "crypto ca trustpool policy", "crl optional", "exit")
         assert "2 certificates imported" in import_bundle(pool, f"https://127.0.0.1:{port}/both.p7b")
+        configured(pool, "no crypto ca trustpool policy")
 
 
 VSFTPD = "listen=YES\nanonymous_enable=YES\nanon_root=%s\nseccomp_sandbox=NO\nrun_as_launching_user=NO\nbackground=NO\n"
@@ -408,7 +412,7 @@ def test_renewal(pool, certificates):
     pool.write(f"{FOLDER}.tls/server.pem", certificates["server"])
     pool.write(f"{FOLDER}.tls/server.key", certificates["server.key"])
     pool.run(["systemd-run", "--quiet", "--unit=test-nginx", "nginx", "-c", "/root/nginx.conf"])
-    configured(pool, "crypto ca trustpool policy", "cabundle url http://127.0.0.1:8081/current.p7b", "exit")
+    configured(pool, "crypto ca trustpool policy", "cabundle url http://127.0.0.1:8081/current.p7b", "crl optional", "exit")
     wait_for(lambda: "2 certificates imported" in import_bundle(pool, "http://127.0.0.1:8081/current.p7b", check=False), "nginx")
     # 30 days to go: nothing is done before the 20th. What had expired before the daemon was first started is nobody's concern.
     expiry = number(pool, "EarliestExpiry")

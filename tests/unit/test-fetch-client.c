@@ -154,6 +154,94 @@ static void test_answer(void **state)
     (void)close(sealed);
 }
 
+/* --- Who judges ------------------------------------------------------------------------------- */
+
+typedef struct Judgement {
+    int result;
+    const char *reason;
+    char asked[64]; /* about what */
+    size_t staple_size;
+} Judgement;
+
+static int judge(void *userdata, const FetchServer *server, int cancel_fd, char **ret_reason)
+{
+    Judgement *judgement = userdata;
+
+    (void)snprintf(judgement->asked, sizeof judgement->asked, "%s", server->certificates);
+    judgement->staple_size = server->staple_size;
+    *ret_reason = judgement->reason ? strdup(judgement->reason) : NULL;
+    return judgement->result;
+}
+
+static int exchange_judged(const Answer *question, const Answer *answer, Judgement *judgement,
+                           FetchReply *reply)
+{
+    FetchRequest request = plain;
+    int pair[2], r;
+
+    request.url = "https://host/";
+    request.judge = judge;
+    request.judge_data = judgement;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+    if (question)
+        send_raw(pair[1], question);
+    send_raw(pair[1], answer);
+    r = fetch_exchange(pair[0], &request, -1, reply);
+    (void)close(pair[0]);
+    (void)close(pair[1]);
+    return r;
+}
+
+/* What a worker asks, and what it answers without having asked. */
+static void test_judge(void **state)
+{
+    int path = memfd_new_sealed("test", "path", 4), staple = memfd_new_sealed("test", "ocsp!", 5);
+    const Answer asks = {"{\"judge\":true,\"ocsp\":true}", {path, staple}, 2},
+                 bare = {"{\"judge\":true,\"ocsp\":false}", {path}, 1},
+                 answer = {"{\"status\":204,\"body\":false}", {0}, 0},
+                 hostile[] = {{"{\"judge\":true,\"ocsp\":true}", {path}, 1},
+                              {"{\"judge\":true,\"ocsp\":false}", {path, staple}, 2},
+                              {"{\"judge\":true,\"ocsp\":false}", {0}, 0},
+                              {"{\"judge\":false,\"ocsp\":false}", {path}, 1},
+                              {"{\"judge\":true,\"ocsp\":false,\"more\":1}", {path}, 1},
+                              {"{\"judge\":true}", {path}, 1}};
+    int before = count_open_descriptors();
+    Judgement judgement = {.result = 1};
+    FetchReply reply;
+
+    assert_int_equal(exchange_judged(&asks, &answer, &judgement, &reply), 0);
+    assert_string_equal(judgement.asked, "path");
+    assert_int_equal(judgement.staple_size, 5);
+    fetch_reply_done(&reply);
+    assert_int_equal(exchange_judged(&bare, &answer, &judgement, &reply), 0);
+    assert_int_equal(judgement.staple_size, 0);
+    fetch_reply_done(&reply);
+    /* A second question is no answer; nor is an answer that comes without one. */
+    assert_int_equal(exchange_judged(&bare, &bare, &judgement, &reply), -EHOSTUNREACH);
+    fetch_reply_done(&reply);
+    assert_int_equal(exchange_judged(NULL, &answer, &judgement, &reply), -EHOSTUNREACH);
+    fetch_reply_done(&reply);
+    assert_int_equal(exchange(&bare, &reply), -EHOSTUNREACH); /* nobody wanted to judge */
+    fetch_reply_done(&reply);
+    judgement = (Judgement){.result = 0, .reason = "certificate revoked"};
+    assert_int_equal(exchange_judged(&bare, &answer, &judgement, &reply), -EHOSTUNREACH);
+    assert_string_equal(reply.error,
+                        "the server's certificate is not accepted: certificate revoked");
+    fetch_reply_done(&reply);
+    judgement = (Judgement){.result = -ECANCELED};
+    assert_int_equal(exchange_judged(&bare, &answer, &judgement, &reply), -ECANCELED);
+    fetch_reply_done(&reply);
+    for (size_t i = 0; i < sizeof hostile / sizeof hostile[0]; i++) {
+        judgement = (Judgement){.result = 1};
+        assert_int_equal(exchange_judged(&hostile[i], &answer, &judgement, &reply), -EHOSTUNREACH);
+        assert_int_equal(judgement.asked[0], 0);
+        fetch_reply_done(&reply);
+    }
+    assert_int_equal(count_open_descriptors(), before);
+    (void)close(path);
+    (void)close(staple);
+}
+
 static void test_bad_url(void **state)
 {
     static const char *const urls[] = {"",           "host",         "file:///etc/passwd",
@@ -246,7 +334,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hostile_answers), cmocka_unit_test(test_errors),
         cmocka_unit_test(test_answer),          cmocka_unit_test(test_bad_url),
-        cmocka_unit_test(test_cancel),          cmocka_unit_test(test_what_is_sent),
+        cmocka_unit_test(test_judge),           cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_what_is_sent),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

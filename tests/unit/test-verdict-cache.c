@@ -9,33 +9,45 @@
 
 #include "verdict-cache.h"
 
-static const DerSpan none = {NULL, 0};
-
 static void key_of(const char *data, const char *purpose, const char *name, const char *revocation,
-                   DerSpan staple, uint8_t ret[VERDICT_KEY_SIZE])
+                   const char *staple, uint8_t ret[VERDICT_KEY_SIZE])
 {
-    const VerifyRequest request = {
-        .data = data, .size = strlen(data), .purpose = purpose, .name = name};
+    const VerifyRequest request = {.data = data,
+                                   .size = strlen(data),
+                                   .purpose = purpose,
+                                   .name = name,
+                                   .staple = {(const uint8_t *)staple, strlen(staple)}};
 
-    assert_int_equal(verdict_cache_key(&request, revocation, staple, ret), 0);
+    assert_int_equal(verdict_cache_key(&request, revocation, NULL, ret), 0);
 }
 
 /* Whatever is another question has another key, also when the same bytes stand elsewhere. */
 static void test_keys(void **state)
 {
-    uint8_t keys[7][VERDICT_KEY_SIZE], again[VERDICT_KEY_SIZE];
+    uint8_t keys[9][VERDICT_KEY_SIZE], again[VERDICT_KEY_SIZE];
 
-    key_of("data", "any", "name", "required", none, keys[0]);
-    key_of("datb", "any", "name", "required", none, keys[1]);
-    key_of("data", "tls-server", "name", "required", none, keys[2]);
-    key_of("data", "any", "nam", "erequired", none, keys[3]);
-    key_of("data", "any", NULL, "required", none, keys[4]);
-    key_of("data", "any", "name", "none", none, keys[5]);
-    key_of("data", "any", "name", "required", (DerSpan){(const uint8_t *)"x", 1}, keys[6]);
+    key_of("data", "any", "name", "required", "", keys[0]);
+    key_of("datb", "any", "name", "required", "", keys[1]);
+    key_of("data", "tls-server", "name", "required", "", keys[2]);
+    key_of("data", "any", "nam", "erequired", "", keys[3]);
+    key_of("data", "any", NULL, "required", "", keys[4]);
+    key_of("data", "any", "name", "none", "", keys[5]);
+    key_of("data", "any", "name", "required", "x", keys[6]);
+    assert_int_equal(
+        verdict_cache_key(
+            &(VerifyRequest){
+                .data = "data", .size = 4, .purpose = "any", .name = "name", .lenient = true},
+            "required", NULL, keys[7]),
+        0);
+    assert_int_equal(
+        verdict_cache_key(
+            &(VerifyRequest){.data = "data", .size = 4, .purpose = "any", .name = "name"},
+            "required", "lab", keys[8]),
+        0);
     for (size_t i = 0; i < ELEMENTSOF(keys); i++)
         for (size_t k = 0; k < i; k++)
             assert_memory_not_equal(keys[i], keys[k], VERDICT_KEY_SIZE);
-    key_of("data", "any", "name", "required", none, again);
+    key_of("data", "any", "name", "required", "", again);
     assert_memory_equal(keys[0], again, VERDICT_KEY_SIZE);
 }
 
@@ -46,7 +58,7 @@ static void test_time(void **state)
     const KeptVerdict *kept;
 
     assert_non_null(cache);
-    key_of("data", "any", NULL, "required", none, key);
+    key_of("data", "any", NULL, "required", "", key);
     assert_null(verdict_cache_get(cache, key, 100));
     assert_int_equal(verdict_cache_put(cache, key, 100, 200, "AA BB", "lab"), 0);
     assert_null(verdict_cache_get(cache, key, 99)); /* the clock was set back */
@@ -76,7 +88,7 @@ static void test_bounds(void **state)
         char text[32];
 
         (void)snprintf(text, sizeof text, "%u", i);
-        key_of(text, "any", NULL, "required", none, key);
+        key_of(text, "any", NULL, "required", "", key);
         assert_int_equal(verdict_cache_put(cache, key, 100, 200, text, NULL), 0);
         assert_string_equal(verdict_cache_get(cache, key, 150)->path, text);
     }
@@ -84,7 +96,7 @@ static void test_bounds(void **state)
         char text[32];
 
         (void)snprintf(text, sizeof text, "%u", i);
-        key_of(text, "any", NULL, "required", none, key);
+        key_of(text, "any", NULL, "required", "", key);
         found += verdict_cache_get(cache, key, 150) != NULL;
     }
     assert_in_range(found, VERDICT_CACHE_MAX / 2, VERDICT_CACHE_MAX);

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "checker.h"
+
+#include "poold.h"
+
+/* --- In the worker ---------------------------------------------------------------------------- */
+
+/* Of several with the same CA, the preferred one. */
+static const PeerTrustpoint *trustpoint_with(const Checker *c, const uint8_t *ca)
+{
+    const PeerTrustpoint *preferred =
+        c->preferred ? trustpoints_find(c->trustpoints, c->preferred) : NULL;
+
+    if (preferred && preferred->has_ca && memcmp(preferred->ca, ca, AUTHORITY_DIGEST_SIZE) == 0)
+        return preferred;
+    return trustpoints_of(c->trustpoints, ca);
+}
+
+/* The first of the path that a trustpoint trusts. */
+static const PeerTrustpoint *trustpoint_of_path(const Checker *c, const STACK_OF(X509) * path)
+{
+    const PeerTrustpoint *found = NULL;
+
+    for (int i = 0; !found && i < sk_X509_num(path); i++) {
+        uint8_t digest[EVP_MAX_MD_SIZE];
+        unsigned n;
+
+        if (X509_digest(sk_X509_value(path, i), EVP_sha256(), digest, &n) == 1)
+            found = trustpoint_with(c, digest);
+    }
+    return found;
+}
+
+static bool ends_nowhere(const VerifyVerdict *verdict)
+{
+    return verdict->error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY ||
+           verdict->error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT ||
+           verdict->error == X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE ||
+           verdict->error == X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT ||
+           verdict->error == X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN;
+}
+
+/* The path as such: what trustpoints trust comes first, and then the pool. */
+static int find_path(Checker *c, Verifier *v, const AuthorityList **ret)
+{
+    VerifyVerdict pool;
+    int r;
+
+    *ret = c->trustpoints->authorities;
+    r = verifier_run(v, *ret, VERIFY_REVOCATION_NONE, NULL, &c->verdict);
+    if (r < 0 || c->verdict.valid || !ends_nowhere(&c->verdict))
+        return r;
+    *ret = c->authorities;
+    r = verifier_run(v, *ret, VERIFY_REVOCATION_NONE, NULL, &pool);
+    if (r >= 0)
+        c->verdict = pool;
+    return r;
+}
+
+static RevocationPolicy find_policy(Checker *c, const VerifyRequest *request, const Verifier *v,
+                                    bool of_trustpoint)
+{
+    const PeerTrustpoint *t = of_trustpoint ? trustpoint_of_path(c, verifier_path(v))
+                                            : trustpoints_find(c->trustpoints, TRUSTPOINT_OF_POOL);
+    bool optional = (t && t->crl_optional) || (!of_trustpoint && c->pool_optional);
+
+    c->trustpoint = of_trustpoint && t ? t->name : NULL;
+    return (RevocationPolicy){.revocation = c->revocation_given ? request->revocation
+                                            : optional          ? VERIFY_REVOCATION_OPTIONAL
+                                                                : VERIFY_REVOCATION_REQUIRED,
+                              .query_url = t ? t->query_url : NULL,
+                              .staple = request->staple};
+}
+
+/* With CRLs of the caller's own, who has them for a reason, nothing is kept. */
+static int note_end(Checker *c, const Verifier *v)
+{
+    const STACK_OF(X509) *path = verifier_path(v);
+
+    c->good_until = verifier_has_crls(v) ? 0 : INT64_MAX;
+    for (int i = 0; i < sk_X509_num(path); i++) {
+        int64_t not_after;
+
+        if (x509_time_read(X509_get0_notAfter(sk_X509_value(path, i)), &not_after) < 0)
+            return -EBADMSG;
+        if (not_after < c->good_until)
+            c->good_until = not_after;
+    }
+    return 0;
+}
+
+static int verify(Checker *c, const VerifyRequest *request, Verifier *v, int cancel_fd)
+{
+    const AuthorityList *authorities;
+    RevocationPolicy policy;
+    int r = find_path(c, v, &authorities);
+
+    if (r < 0 || !c->verdict.valid)
+        return r;
+    policy = find_policy(c, request, v, authorities == c->trustpoints->authorities);
+    crl_work_begin(&c->work, cancel_fd);
+    c->work.authorities[0] = c->trustpoints->authorities;
+    c->work.authorities[1] = c->authorities;
+    c->work.answers = c->answers;
+    if (!c->may_fetch)
+        c->work.fetch = NULL;
+    r = revocation_check(v, authorities, &policy, &c->work, &c->verdict);
+    return r < 0 ? r : note_end(c, v);
+}
+
+int checker_run(Checker *c, const VerifyRequest *request, int cancel_fd, const char **ret_reason)
+{
+    _cleanup_(verifier_freep) Verifier *v = NULL;
+    int r = verifier_new(request, &v, ret_reason);
+
+    if (r < 0)
+        return r;
+    if (!c->trustpoints && trustpoints_ask(&c->trustpoints) < 0) {
+        *ret_reason = "whom the trustpoints trust is not known, enrolld does not answer";
+        return -EHOSTDOWN;
+    }
+    return verify(c, request, v, cancel_fd);
+}
+
+/* --- In the main loop ------------------------------------------------------------------------- */
+
+int checker_prepare(const Poold *poold, Checker *ret)
+{
+    *ret = (Checker){.authorities = authority_list_ref(pool_get_active(poold->pool)),
+                     .answers = poold->answers,
+                     .pool_optional = poold->policy->crl_optional,
+                     .may_fetch = true};
+    ret->trustpoints = trustpoint_cache_get(poold->trustpoints, &ret->asked);
+    return crl_jobs_prepare(poold, false, &ret->work);
+}
+
+void checker_keep(const Checker *c, Poold *poold, const char *user)
+{
+    crl_jobs_keep(poold, &c->work, user);
+    if (c->trustpoints)
+        trustpoint_cache_put(poold->trustpoints, c->asked, c->trustpoints);
+}
+
+void checker_done(Checker *c)
+{
+    crl_work_done(&c->work);
+    trustpoints_free(c->trustpoints);
+    authority_list_unref(c->authorities);
+    *c = (Checker){.authorities = NULL};
+}
