@@ -7,6 +7,7 @@ import contextlib
 import datetime
 import ipaddress
 import pathlib
+import resource
 import subprocess
 import sys
 import tempfile
@@ -14,7 +15,7 @@ import tempfile
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID as Eku
 from cryptography.x509.oid import NameOID
 
@@ -143,6 +144,72 @@ def describe_constraints():
     case("no policy where one is required", False, LEAF_CERT, ROOT.certify(SUB, explicit, policies))
     case("the policy that is required", True, end_entity(SUB, *leaf_extensions(), policies), ROOT.certify(SUB, explicit, policies))
     case("policy lost on the way", False, end_entity(SUB, *leaf_extensions(), policies), ROOT.certify(SUB, explicit))
+
+
+def policies(*oids):
+    return x509.CertificatePolicies([x509.PolicyInformation(oid, None) for oid in oids])
+
+
+def element(tag, content):
+    size = len(content).to_bytes(4, "big").lstrip(b"\0")
+    return bytes([tag]) + (bytes([len(content)]) if len(content) < 0x80 else bytes([0x80 | len(size)]) + size) + content
+
+
+def mappings(*pairs):
+    """The issuer's policy, and the one of the subject's domain that is as good; of arcs below POLICY's."""
+    prefix = bytes.fromhex("2b060104" "01868d1f")  # 1.3.6.1.4.1.99999
+    named = lambda oid: element(6, bytes.fromhex("551d2000") if oid == ANY_POLICY else prefix + bytes([int(oid.dotted_string.rpartition(".")[2])]))
+    content = b"".join(element(0x30, named(a) + named(b)) for a, b in pairs)
+    return (x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.33"), element(0x30, content)), True)
+
+
+ANY_POLICY, FIRST, SECOND, THIRD = (x509.ObjectIdentifier(text) for text in ("2.5.29.32.0", "1.3.6.1.4.1.99999.1", "1.3.6.1.4.1.99999.2", "1.3.6.1.4.1.99999.3"))
+
+
+def describe_policies():
+    explicit = (x509.PolicyConstraints(require_explicit_policy=0, inhibit_policy_mapping=None), True)
+    unmapped = (x509.PolicyConstraints(require_explicit_policy=0, inhibit_policy_mapping=0), True)
+    leaf = lambda *oids, by=SUB2: end_entity(by, *leaf_extensions(), *([policies(*oids)] if oids else []))
+    top = lambda *more: ROOT.certify(SUB, *more)
+    case("policy mapped on the way", True, leaf(SECOND), SUB.certify(SUB2, policies(FIRST), mappings((FIRST, SECOND))), top(explicit, policies(FIRST)))
+    case("policy of before the mapping", False, leaf(FIRST), SUB.certify(SUB2, policies(FIRST), mappings((FIRST, SECOND))), top(explicit, policies(FIRST)))
+    case("policy that nothing was mapped to", False, leaf(THIRD), SUB.certify(SUB2, policies(FIRST), mappings((FIRST, SECOND))), top(explicit, policies(FIRST)))
+    case("mapping that is inhibited", False, leaf(SECOND), SUB.certify(SUB2, policies(FIRST), mappings((FIRST, SECOND))), top(unmapped, policies(FIRST)))
+    case("mapping of any policy", False, leaf(SECOND), SUB.certify(SUB2, policies(FIRST), mappings((ANY_POLICY, SECOND))), top(explicit, policies(FIRST)))
+    case("mapping to any policy", False, leaf(SECOND), SUB.certify(SUB2, policies(FIRST), mappings((FIRST, ANY_POLICY))), top(explicit, policies(FIRST)))
+    case("any policy in between", True, leaf(FIRST), SUB.certify(SUB2, policies(ANY_POLICY)), top(explicit, policies(FIRST)))
+    case("any policy in between, inhibited", False, leaf(FIRST), SUB.certify(SUB2, policies(ANY_POLICY)),
+         top(explicit, policies(FIRST), (x509.InhibitAnyPolicy(0), True)))
+    for skipped, good in ((2, False), (3, True)):
+        case(f"explicit policy {skipped} further down", good, leaf(), SUB.certify(SUB2), top((x509.PolicyConstraints(skipped, None), True)))
+    case("the same policy twice", False, end_entity(SUB, *leaf_extensions(), policies(FIRST, FIRST)), top(explicit, policies(FIRST)))
+
+
+def describe_bombs():
+    """PEERS F33: a policy tree that doubles at each of its levels, for a second or two of a processor, not for ever; as many names as constraints."""
+    parties = [Party(f"Level {i}") for i in range(14)]
+    doubles = [policies(FIRST, SECOND), mappings((FIRST, FIRST), (FIRST, SECOND), (SECOND, FIRST), (SECOND, SECOND))]
+    links = [a.certify(b, *doubles) for a, b in zip([ROOT, *parties], parties)]
+    links[0] = ROOT.certify(parties[0], (x509.PolicyConstraints(0, None), True), *doubles)
+    last = end_entity(parties[-1], *leaf_extensions(), policies(FIRST))
+    case("policy tree that doubles", False, last, *reversed(links))
+    many = [x509.DNSName(f"{i}.example") for i in range(1100)]
+    constrained = ROOT.certify(SUB, (x509.NameConstraints(permitted_subtrees=many, excluded_subtrees=None), True))
+    case("a thousand names and a thousand constraints", False, end_entity(SUB, x509.SubjectAlternativeName(many), x509.ExtendedKeyUsage([Eku.SERVER_AUTH])), constrained)
+    # What is beyond 8192 bits is not read, so that nobody has to compute with it.
+    long = rsa.RSAPublicNumbers(65537, (1 << 16383) + 1).public_key()
+    case("RSA key of 16384 bits", False, SUB.certify(Wearer("long", long), *leaf_extensions(), ca=False, keys=("digital_signature",)), SUB_CERT)
+
+
+class Wearer:
+    """A public key whose private one nobody has."""
+
+    def __init__(self, name, public):
+        self.name, self.key = name_of(name), self
+        self.public_key = lambda: public
+
+    def identifier(self):
+        return x509.SubjectKeyIdentifier(b"wearer")
 
 
 def describe_purpose_and_name():
@@ -314,6 +381,11 @@ def pem(*things):
     return b"".join(thing.public_bytes(serialization.Encoding.PEM) for thing in things)
 
 
+def frugal():
+    """Seconds of a processor, also on a slow machine and with a sanitizer: what takes longer would take days."""
+    resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
+
+
 class Judges:
     def __init__(self, program, folder):
         self.program, self.folder = program, folder
@@ -324,7 +396,7 @@ class Judges:
 
     def ours(self, chain, anchors, crls, purpose, name, revocation):
         words = [self.write("anchors", *anchors), self.write("chain", *chain, *crls), purpose, name or "-", str(int(seconds(NOW))), revocation]
-        result = subprocess.run([self.program, *words], stdout=subprocess.PIPE, text=True, check=False)
+        result = subprocess.run([self.program, *words], stdout=subprocess.PIPE, text=True, check=False, preexec_fn=frugal)
         assert result.returncode in (0, 1), result
         return result.returncode == 0, result.stdout.strip()
 
@@ -347,12 +419,13 @@ def seconds(moment):
 
 
 # openssl takes "ho*.net.example" for host.net.example; the pool follows RFC 6125 section 6.4.3, which leaves that open, and takes whole labels only. It also
-# wants the signer of an indirect CRL to have the name that the certificate is for. And it cannot be told that CRLs are optional, and knows nothing of p11-kit's attributes.
-DIFFERS = {"wildcard within a label", "indirect CRL, and a name", "distrusted before it was issued", "not trusted at all"}
+# wants the signer of an indirect CRL to have the name that the certificate is for. And it cannot be told that CRLs are optional, and knows nothing of p11-kit's attributes,
+# nor of our limit for keys.
+DIFFERS = {"wildcard within a label", "indirect CRL, and a name", "distrusted before it was issued", "not trusted at all", "RSA key of 16384 bits"}
 
 
 def main(argv):
-    for describe in (describe_plain, describe_constraints, describe_purpose_and_name, describe_crossing, describe_revocation, describe_deltas, describe_scopes, describe_distrust, describe_optional_revocation):
+    for describe in (describe_plain, describe_constraints, describe_policies, describe_bombs, describe_purpose_and_name, describe_crossing, describe_revocation, describe_deltas, describe_scopes, describe_distrust, describe_optional_revocation):
         describe()
     failed = 0
     print(f"1..{len(CASES)}")

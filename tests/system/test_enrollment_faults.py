@@ -70,7 +70,7 @@ def scep(machine):
 @pytest.fixture(scope="module")
 def est(machine):
     server = Server(machine, "est_server")
-    yield enrolled(machine, server, "est", ["method est", f"enrollment url {server.url}"])
+    yield enrolled(machine, server, "est", ["method est", f"enrollment url {server.url}", "crl optional"])
     server.process.kill()
     server.process.wait()
 
