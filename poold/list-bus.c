@@ -58,7 +58,6 @@ static void listing_free(void *userdata)
     closep(&listing->fd);
     free(listing);
 }
-DEFINE_TRIVIAL_CLEANUP_FUNC(Listing *, listing_free);
 
 static int listing_run(Job *job, void *userdata)
 {
