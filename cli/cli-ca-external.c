@@ -191,14 +191,18 @@ int cli_ca_authenticate_external(Cli *cli, const char *trustpoint, const char *m
 
 /* --- crypto ca import, cancel-enroll ---------------------------------------------------------- */
 
-static int retrieve(Cli *cli, const char *trustpoint)
+/* serial: NULL for what the server has under its own names. */
+static int retrieve(Cli *cli, const char *trustpoint, const char *serial)
 {
     _cleanup_message_ sd_bus_message *call = NULL, *result = NULL;
-    int r = cli_new_call(cli, ENROLLMENT_NAME, ENROLLMENT_PATH, ENROLLMENT_NAME, "Retrieve", &call);
+    int r = cli_new_call(cli, ENROLLMENT_NAME, ENROLLMENT_PATH, ENROLLMENT_NAME,
+                         serial ? "RetrieveBySerial" : "Retrieve", &call);
 
     if (r < 0)
         return r;
     r = sd_bus_message_append(call, "s", trustpoint);
+    if (r >= 0 && serial)
+        r = sd_bus_message_append(call, "s", serial);
     if (r < 0)
         return cli_error(cli, r, "The call cannot be made: %s", strerror(-r));
     r = cli_job_run(cli, call, &result);
@@ -243,12 +247,17 @@ int cli_ca_import(Cli *cli, const GrammarMatch *m)
     if (r < 0)
         return r;
     if (streq(method, "tftp"))
-        return retrieve(cli, trustpoint);
+        return retrieve(cli, trustpoint, NULL);
     if (streq(method, "local"))
         return cli_error(cli, EINVAL, "%s enrolls by files: crypto ca import %s certificate FILE.",
                          trustpoint, trustpoint);
     r = cli_paste(cli, "Enter the base 64 encoded certificate.", &paste);
     return r < 0 ? r : import(cli, trustpoint, &paste);
+}
+
+int cli_ca_import_serial(Cli *cli, const GrammarMatch *m)
+{
+    return retrieve(cli, grammar_argument(m, "trustpoint"), grammar_argument(m, "serial"));
 }
 
 int cli_ca_cancel(Cli *cli, const GrammarMatch *m)

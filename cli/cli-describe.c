@@ -23,6 +23,7 @@ static const Need needs[] = {
     {cli_ca_clear, NULL, CRYPTO_EXECUTE, false},
     {cli_ca_enroll, NULL, CRYPTO_EXECUTE, false},
     {cli_ca_import, NULL, CRYPTO_EXECUTE, false},
+    {cli_ca_import_serial, NULL, CRYPTO_EXECUTE, false},
     {cli_config_abort, NULL, NULL, false},
     {cli_config_clear, NULL, NULL, false},
     {cli_config_commit, NULL, NULL, false},

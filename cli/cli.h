@@ -326,6 +326,7 @@ COMMAND(show_key);
 COMMAND(ca_authenticate);
 COMMAND(ca_enroll);
 COMMAND(ca_import);
+COMMAND(ca_import_serial);
 COMMAND(ca_cancel);
 COMMAND(show_ca_trustpoints);
 COMMAND(ca_clear);

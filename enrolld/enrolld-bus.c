@@ -171,6 +171,15 @@ int enrollment1_method_retrieve(sd_bus_message *m, void *userdata, sd_bus_error 
     return r < 0 ? r : external_retrieve(userdata, name, m, reterr_error);
 }
 
+int enrollment1_method_retrieve_by_serial(sd_bus_message *m, void *userdata,
+                                          sd_bus_error *reterr_error)
+{
+    const char *name, *serial;
+    int r = sd_bus_message_read(m, "ss", &name, &serial);
+
+    return r < 0 ? r : external_retrieve_by_serial(userdata, name, serial, m, reterr_error);
+}
+
 int enrollment1_method_cancel(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
 {
     const char *name;

@@ -99,6 +99,8 @@ int external_import(Manager *m, const char *trustpoint, const void *data, size_t
                     sd_bus_message *message, sd_bus_error *reterr_error);
 int external_retrieve(Manager *m, const char *trustpoint, sd_bus_message *message,
                       sd_bus_error *reterr_error);
+int external_retrieve_by_serial(Manager *m, const char *trustpoint, const char *serial,
+                                sd_bus_message *message, sd_bus_error *reterr_error);
 int external_cancel(Manager *m, const char *trustpoint, sd_bus_message *message,
                     sd_bus_error *reterr_error);
 
@@ -113,6 +115,13 @@ int server_enroll(Manager *m, Trustpoint *t, const char *fqdn, const EnrollOptio
                   sd_bus_message *message, sd_bus_error *reterr_error);
 /* To be called when there are other requests, or other configurations, than before. */
 void server_schedule(Manager *m);
+
+/* lookup.c: starts a job that asks the CA for the certificate of that number, for the open request.
+ */
+int lookup_certificate(Manager *m, Trustpoint *t, const char *serial, sd_bus_message *message,
+                       sd_bus_error *reterr_error);
+/* With what the CA would be asked for its revocation list; NULL when it cannot be. */
+const StoredCertificate *lookup_signer(const Trustpoint *t);
 
 /* rollover-job.c: the next certificates of CAs. The time is of CLOCK_BOOTTIME, in microseconds. */
 uint64_t rollover_time(Manager *m, Trustpoint *t, uint64_t now);

@@ -562,6 +562,21 @@ static const Request *find_request(const Trustpoint *t, const ReceivedList *list
     return t->record.request;
 }
 
+/* While a CA changes, either of the two may issue; the one that was asked when neither has. */
+static const StoredCertificate *issuer_of(const Trustpoint *t, const Request *request, X509 *x)
+{
+    const StoredCertificate *next = trustpoint_certificate(t, ROLE_NEXT_CA),
+                            *present = trustpoint_certificate(t, ROLE_CA);
+    const StoredCertificate *asked = request->next_authority && next ? next : present,
+                            *other = asked == next ? present : next;
+
+    if (other && X509_verify(x, X509_get0_pubkey(asked->x509)) != 1 &&
+        X509_verify(x, X509_get0_pubkey(other->x509)) == 1)
+        asked = other;
+    ERR_clear_error();
+    return asked;
+}
+
 int external_take_answer(Manager *m, Trustpoint *t, const Request *request,
                          const ReceivedList *list, const char **ret_reason)
 {
@@ -573,21 +588,19 @@ int external_take_answer(Manager *m, Trustpoint *t, const Request *request,
                                  .usage = usages[request->key.pair]};
     const StoredCertificate *before =
         trustpoint_certificate(t, certificate_role_of_pair(request->key.pair));
-    const StoredCertificate *next = trustpoint_certificate(t, ROLE_NEXT_CA),
-                            *authority = request->next_authority && next
-                                             ? next
-                                             : trustpoint_certificate(t, ROLE_CA);
+    const StoredCertificate *authority;
     const Received *found = find_answer(list, request->x509);
     bool staged;
     int r;
 
     if (!found)
         found = &list->items[0];
+    authority = issuer_of(t, request, found->x509);
     r = received_check_answer(found->x509, authority->x509, request->x509, &rules, ret_reason);
     if (r < 0)
         return r;
     /* F10 */
-    if (before && authority != next &&
+    if (before && authority == trustpoint_certificate(t, ROLE_CA) &&
         ASN1_INTEGER_cmp(X509_get0_serialNumber(before->x509),
                          X509_get0_serialNumber(found->x509)) == 0) {
         *ret_reason = "it is the one that is there already";
@@ -659,6 +672,15 @@ int external_retrieve(Manager *m, const char *trustpoint, sd_bus_message *messag
                                  "TFTP",
                                  t->name);
     return tftp_retrieve(m, t, message, reterr_error);
+}
+
+int external_retrieve_by_serial(Manager *m, const char *trustpoint, const char *serial,
+                                sd_bus_message *message, sd_bus_error *reterr_error)
+{
+    Trustpoint *t;
+    int r = find_requested(m, trustpoint, &t, reterr_error);
+
+    return r < 0 ? r : lookup_certificate(m, t, serial, message, reterr_error);
 }
 
 int external_cancel(Manager *m, const char *trustpoint, sd_bus_message *message,

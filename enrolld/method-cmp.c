@@ -104,7 +104,7 @@ static OSSL_CMP_MSG *transfer(OSSL_CMP_CTX *cmp, const OSSL_CMP_MSG *request)
     return NULL;
 }
 
-/* The CA is told whether the certificate is taken. */
+/* The CA is told whether the certificate is taken, which is why it is never asked to go without. */
 static int confirm(OSSL_CMP_CTX *cmp, X509 *certificate, int fail_info, const char **ret_text)
 {
     Session *s = OSSL_CMP_CTX_get_certConf_cb_arg(cmp);
@@ -113,6 +113,13 @@ static int confirm(OSSL_CMP_CTX *cmp, X509 *certificate, int fail_info, const ch
     int r =
         received_check_answer(certificate, s->job->authority, s->ask->request->x509, &rules, &why);
 
+    /* F10 */
+    if (r >= 0 && s->job->renewed &&
+        ASN1_INTEGER_cmp(X509_get0_serialNumber(s->job->renewed),
+                         X509_get0_serialNumber(certificate)) == 0) {
+        why = "it is the one that is there already";
+        r = -EKEYREJECTED;
+    }
     if (r >= 0)
         return fail_info;
     (void)explain(s, r, "the certificate that came cannot be used: %s", why);
@@ -217,7 +224,6 @@ static bool set_options(Session *s)
            OSSL_CMP_CTX_set_transfer_cb_arg(cmp, s) == 1 &&
            OSSL_CMP_CTX_set_certConf_cb(cmp, confirm) == 1 &&
            OSSL_CMP_CTX_set_certConf_cb_arg(cmp, s) == 1 &&
-           OSSL_CMP_CTX_set_option(cmp, OSSL_CMP_OPT_IMPLICIT_CONFIRM, 1) == 1 &&
            OSSL_CMP_CTX_set_option(cmp, OSSL_CMP_OPT_DIGEST_ALGNID, OBJ_txt2nid(s->job->digest)) ==
                1 &&
            OSSL_CMP_CTX_set_option(cmp, OSSL_CMP_OPT_OWF_ALGNID, NID_sha256) == 1 &&

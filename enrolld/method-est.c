@@ -213,11 +213,63 @@ static int send_request(Job *job, ServerJob *j, ServerAsk *ask)
                       &ask->pause, &ask->certificates, ask->reason);
 }
 
+/* RFC 4210 section 4.4: "new with old". */
+static bool is_vouched_for(X509 *x, X509 *authority)
+{
+    bool good = X509_get_extension_flags(x) & EXFLAG_CA &&
+                X509_NAME_cmp(X509_get_issuer_name(x), X509_get_subject_name(authority)) == 0 &&
+                X509_NAME_cmp(X509_get_subject_name(x), X509_get_subject_name(authority)) == 0 &&
+                EVP_PKEY_eq(X509_get0_pubkey(x), X509_get0_pubkey(authority)) != 1 &&
+                X509_verify(x, X509_get0_pubkey(authority)) == 1;
+
+    ERR_clear_error();
+    return good;
+}
+
+/* The one with that key that vouches for itself; else the voucher. */
+static size_t find_root(const ReceivedList *list, size_t voucher)
+{
+    const EVP_PKEY *key = X509_get0_pubkey(list->items[voucher].x509);
+
+    for (size_t i = 0; i < list->n; i++) {
+        X509 *x = list->items[i].x509;
+
+        if (EVP_PKEY_eq(X509_get0_pubkey(x), key) == 1 &&
+            X509_NAME_cmp(X509_get_issuer_name(x), X509_get_subject_name(x)) == 0 &&
+            X509_verify(x, X509_get0_pubkey(x)) == 1)
+            return i;
+        ERR_clear_error();
+    }
+    return voucher;
+}
+
+/* RFC 7030 section 4.1.3: what the CA is going to be is among what it is, with a certificate by the
+ * key that it has now. Without that it is nobody's word, whoever has served it. */
+static int get_next_authorities(Job *job, ServerJob *j, ReceivedList *ret)
+{
+    const EstServer server = server_of(job, j);
+    _cleanup_(received_done) ReceivedList list = {.n = 0};
+    const char *why;
+    int r = est_get_authorities(&server, &list, j->reason);
+
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < list.n; i++)
+        if (is_vouched_for(list.items[i].x509, j->authority)) {
+            const Received *found = &list.items[find_root(&list, i)];
+
+            *ret = (ReceivedList){.n = 0};
+            return received_add(ret, found->der, found->size, &why);
+        }
+    return -ENODATA;
+}
+
 const ServerMethod method_est = {
     .get_authorities = get_authorities,
     .begin = begin,
     .prepare = prepare,
     .send = send_request,
     .poll = send_request,
+    .get_next_authorities = get_next_authorities,
     .free_private = connection_free,
 };

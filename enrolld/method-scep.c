@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Enrolment over SCEP. */
+#include <openssl/rand.h>
+
 #include "enrolld.h"
 #include "errors.h"
 #include "keyd-client.h"
@@ -133,6 +135,19 @@ static KeyPair signing_pair(const Request *request, const X509 *signer)
     return asking_key(&request->key).pair;
 }
 
+static int load_pair(const ServerJob *j, const KeyName *name, KeyPair pair, EVP_PKEY **ret,
+                     char reason[SERVER_REASON_SIZE])
+{
+    int r = keyd_pair_new(j->manager->context, name->algorithm, name->label,
+                          pair == PAIR_GENERAL ? "signature" : key_pair_name(pair), "scep", ret);
+
+    if (r < 0)
+        (void)snprintf(reason, SERVER_REASON_SIZE, "the %s key '%s' cannot be used: %s",
+                       name->algorithm, name->label,
+                       keyd_last_errno() < 0 ? keyd_last_error() : strerror(-r));
+    return r;
+}
+
 static int load_keys(const ServerJob *j, ServerAsk *ask, KeyPair *ret_pair, X509 **ret_signer,
                      EVP_PKEY **ret_key)
 {
@@ -143,15 +158,9 @@ static int load_keys(const ServerJob *j, ServerAsk *ask, KeyPair *ret_pair, X509
     r = certificate_parse(request->signer, request->signer_size, ret_signer);
     if (r >= 0) {
         pair = signing_pair(request, *ret_signer);
-        r = keyd_pair_new(j->manager->context, request->key.algorithm, request->key.label,
-                          pair == PAIR_GENERAL ? "signature" : key_pair_name(pair), "scep",
-                          ret_key);
+        r = load_pair(j, &request->key, pair, ret_key, ask->reason);
     }
     *ret_pair = pair;
-    if (r < 0)
-        (void)snprintf(ask->reason, sizeof(ask->reason), "the %s key '%s' cannot be used: %s",
-                       request->key.algorithm, request->key.label,
-                       keyd_last_errno() < 0 ? keyd_last_error() : strerror(-r));
     return r;
 }
 
@@ -229,6 +238,59 @@ static int poll_request(Job *job, ServerJob *j, ServerAsk *ask)
     return r;
 }
 
+static int get_certificate(Job *job, ServerJob *j, ServerAsk *ask, const ASN1_INTEGER *serial)
+{
+    _cleanup_free_ void *content = NULL;
+    size_t size;
+    int r = scep_issuer_and_serial(X509_get_subject_name(j->authority), serial, &content, &size);
+
+    return r < 0 ? r : exchange(job, j, ask, SCEP_GET_CERTIFICATE, content, size, NULL);
+}
+
+static int random_transaction(char ret[SCEP_TRANSACTION_SIZE])
+{
+    uint8_t bytes[(SCEP_TRANSACTION_SIZE - 1) / 2];
+
+    if (RAND_bytes(bytes, sizeof(bytes)) != 1)
+        return -EIO;
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        (void)snprintf(ret + 2 * i, 3, "%02X", bytes[i]);
+    return 0;
+}
+
+static int get_crl(Job *job, ServerJob *j, void **ret, size_t *ret_size)
+{
+    const ScepServer server = server_of(job, j);
+    _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
+    _cleanup_free_ void *content = NULL;
+    char transaction[SCEP_TRANSACTION_SIZE];
+    ScepPeers peers;
+    size_t size;
+    int r;
+
+    r = load_pair(j, &j->renewed_key, j->renewed_key.pair, &key, j->reason);
+    if (r >= 0)
+        r = scep_issuer_and_serial(X509_get_issuer_name(j->renewed),
+                                   X509_get0_serialNumber(j->renewed), &content, &size);
+    if (r >= 0)
+        r = random_transaction(transaction);
+    if (r < 0)
+        return r;
+    scep_peers_choose(j->authority, j->others, j->n_others, &peers);
+    return scep_exchange_crl(&(ScepExchange){.server = &server,
+                                             .capabilities = j->private,
+                                             .peers = &peers,
+                                             .type = SCEP_GET_CRL,
+                                             .transaction = transaction,
+                                             .content = content,
+                                             .content_size = size,
+                                             .signer = j->renewed,
+                                             .key = key,
+                                             .label = j->renewed_key.label,
+                                             .digest = j->digest},
+                             ret, ret_size, j->reason);
+}
+
 static int get_next_authorities(Job *job, ServerJob *j, ReceivedList *ret)
 {
     const ScepCapabilities *capabilities = j->private;
@@ -246,5 +308,7 @@ const ServerMethod method_scep = {
     .send = send_request,
     .poll = poll_request,
     .get_next_authorities = get_next_authorities,
+    .get_certificate = get_certificate,
+    .get_crl = get_crl,
     .free_private = free,
 };

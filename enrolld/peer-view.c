@@ -26,6 +26,7 @@ static int write_trustpoint(JsonWriter *w, const Trustpoint *t)
     json_write_bool(w, "crl-optional", t->config->crl_optional);
     if (t->config->query_url)
         json_write_string(w, "query-url", t->config->query_url);
+    json_write_bool(w, "scep", lookup_signer(t) != NULL);
     json_begin_array(w, "certificates");
     if (trustpoint_certificate(t, ROLE_CA)) {
         r = write_certificate(w, trustpoint_certificate(t, ROLE_CA));

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <strings.h>
 
+#include "ber.h"
 #include "json-util.h"
 #include "keyd-client.h"
 #include "scep-url.h"
@@ -116,6 +117,20 @@ int scep_get_authorities(const ScepServer *server, ReceivedList *ret, char reaso
                : r;
 }
 
+/* What is no BER either stays what it is: whoever reads it says so. */
+static int normalise(DerSpan input, DerSpan *ret, void **ret_buffer)
+{
+    int r = ber_to_der(input.data, input.size, ret_buffer, &ret->size);
+
+    if (r == -ENOMEM)
+        return r;
+    if (r >= 0)
+        ret->data = *ret_buffer;
+    else
+        *ret = input;
+    return 0;
+}
+
 static bool has_type(const FetchReply *reply, const char *type)
 {
     const char *given = reply->content_type ? reply->content_type : "";
@@ -128,7 +143,9 @@ int scep_get_next_authorities(const ScepServer *server, X509 *authority, Receive
                               char reason[SCEP_REASON_SIZE])
 {
     _cleanup_(fetch_reply_done) FetchReply reply = {.status = 0};
+    _cleanup_free_ void *buffer = NULL;
     const char *why = "";
+    DerSpan input;
     int r;
 
     r = ask(server, "GetNextCACert", server->name, SCEP_REPLY_MAX, &reply, reason);
@@ -140,7 +157,10 @@ int scep_get_next_authorities(const ScepServer *server, X509 *authority, Receive
     if (!has_type(&reply, NEXT_AUTHORITY_TYPE))
         return explain(reason, -EBADMSG, "%.200s answered with something else than %s", server->url,
                        NEXT_AUTHORITY_TYPE);
-    r = scep_next_certificates_parse(reply.body, reply.body_size, authority, server->legacy,
+    r = normalise((DerSpan){reply.body, reply.body_size}, &input, &buffer);
+    if (r < 0)
+        return r;
+    r = scep_next_certificates_parse(input.data, input.size, authority, server->legacy,
                                      server->context, ret, &why);
     return r < 0 && why[0]
                ? explain(reason, r, "what %.200s answered cannot be used: %s", server->url, why)
@@ -169,6 +189,11 @@ void scep_peers_choose(X509 *authority, X509 *const *others, size_t n_others, Sc
 
 /* --- Transactions ----------------------------------------------------------------------------- */
 
+static size_t size_max_of(const ScepExchange *x)
+{
+    return x->type == SCEP_GET_CRL ? SCEP_CRL_REPLY_MAX : SCEP_REPLY_MAX;
+}
+
 static int send_message(const ScepExchange *x, const void *der, size_t size, FetchReply *reply,
                         char reason[SCEP_REASON_SIZE])
 {
@@ -179,12 +204,12 @@ static int send_message(const ScepExchange *x, const void *der, size_t size, Fet
         r = scep_url_new(x->server->url, "PKIOperation", NULL, &url);
         if (r < 0)
             return explain(reason, r, "the URL is too long");
-        r = fetch_url(x->server, url, der, size, SCEP_REPLY_MAX, reply, reason);
+        r = fetch_url(x->server, url, der, size, size_max_of(x), reply, reason);
     } else {
         text = base64_encode(der, size);
         if (!text)
             return -ENOMEM;
-        r = ask(x->server, "PKIOperation", text, SCEP_REPLY_MAX, reply, reason);
+        r = ask(x->server, "PKIOperation", text, size_max_of(x), reply, reason);
     }
     if (r == -EHOSTUNREACH && reply->lost)
         return -ENOLINK;
@@ -215,17 +240,19 @@ static int build(const ScepExchange *x, const uint8_t *nonce, void **ret_der, si
     return 0;
 }
 
-/* The certificates in an answer that grants what was asked for. */
-static int open_grant(const ScepExchange *x, DerSpan content, ReceivedList *ret,
+/* What an answer that grants what was asked for holds. */
+static int open_grant(const ScepExchange *x, DerSpan content, void **ret, size_t *ret_size,
                       char reason[SCEP_REASON_SIZE])
 {
     _cleanup_(EVP_PKEY_freep) EVP_PKEY *opener = NULL;
+    _cleanup_free_ void *buffer = NULL;
     const char *why = "";
-    _cleanup_free_ void *data = NULL;
     ScepEnvelope envelope;
-    size_t size;
     int r;
 
+    r = normalise(content, &content, &buffer);
+    if (r < 0)
+        return r;
     r = scep_envelope_parse(content, x->signer, x->server->legacy, &envelope, &why);
     if (r < 0)
         return explain(reason, r, "the answer cannot be used: %s", why);
@@ -233,15 +260,32 @@ static int open_grant(const ScepExchange *x, DerSpan content, ReceivedList *ret,
                                 "scep-decrypt", envelope.key_size, &opener);
     if (r < 0)
         return explain(reason, r, "the answer cannot be opened: %s", keyd_last_error());
-    r = scep_envelope_open(&envelope, x->server->context, opener, &data, &size);
-    if (r < 0)
-        return explain(reason, r, "the answer cannot be used: it cannot be decrypted");
-    r = scep_certificates_parse(data, size, ret, &why);
-    return r < 0 ? explain(reason, r, "the answer cannot be used: %s", why) : 0;
+    r = scep_envelope_open(&envelope, x->server->context, opener, ret, ret_size);
+    return r < 0 ? explain(reason, r, "the answer cannot be used: it cannot be decrypted") : 0;
+}
+
+/* What somebody can do about it. */
+static const char *advice(const char *fail_info)
+{
+    static const char *const all[][2] = {
+        {"badAlg", "the CA does not take its algorithms: try another 'message-digest' or key"},
+        {"badMessageCheck", "the CA cannot read or verify it: if the CA has another certificate by "
+                            "now, clear and authenticate"},
+        {"badRequest", "the CA does not allow it: check subject, alternative names and challenge "
+                       "password"},
+        {"badTime", "the CA takes its time for wrong: check the clocks of both"},
+        {"badCertId", "the CA knows no such certificate"},
+    };
+
+    for (size_t i = 0; i < ELEMENTSOF(all); i++)
+        if (streq(all[i][0], fail_info))
+            return all[i][1];
+    return "";
 }
 
 static int read_answer(const ScepExchange *x, const uint8_t *nonce, const FetchReply *http,
-                       ScepResult *ret, ReceivedList *certificates, char reason[SCEP_REASON_SIZE])
+                       ScepResult *ret, void **ret_data, size_t *ret_size,
+                       char reason[SCEP_REASON_SIZE])
 {
     const ScepExpectation expected = {
         .context = x->server->context,
@@ -250,12 +294,18 @@ static int read_answer(const ScepExchange *x, const uint8_t *nonce, const FetchR
         .signers = x->peers->signers,
         .n_signers = x->peers->n_signers,
         .legacy = x->server->legacy,
+        .size_max = size_max_of(x),
     };
+    _cleanup_free_ void *buffer = NULL;
     const char *why = "";
     ScepReply reply;
+    DerSpan input;
     int r;
 
-    r = scep_reply_parse(http->body, http->body_size, &expected, &reply, &why);
+    r = normalise((DerSpan){http->body, http->body_size}, &input, &buffer);
+    if (r < 0)
+        return r;
+    r = scep_reply_parse(input.data, input.size, &expected, &reply, &why);
     if (r < 0)
         return explain(reason, r, "the answer cannot be used: %s", why);
     switch (reply.status) {
@@ -265,18 +315,19 @@ static int read_answer(const ScepExchange *x, const uint8_t *nonce, const FetchR
     case SCEP_FAILURE:
         *ret = x->type == SCEP_POLL && streq(reply.fail_info, "badCertId") ? SCEP_RESULT_UNKNOWN
                                                                            : SCEP_RESULT_REFUSED;
-        return explain(reason, 0, "%s%s%s", reply.fail_info, reply.fail_text[0] ? ", " : "",
-                       reply.fail_text);
+        return explain(reason, 0, "%s (%s)%s%s", reply.fail_info, advice(reply.fail_info),
+                       reply.fail_text[0] ? ", " : "", reply.fail_text);
     case SCEP_SUCCESS:
         *ret = SCEP_RESULT_GRANTED;
-        return open_grant(x, reply.content, certificates, reason);
+        return open_grant(x, reply.content, ret_data, ret_size, reason);
     default:
         return -EBADMSG;
     }
 }
 
-int scep_exchange(const ScepExchange *exchange, ScepResult *ret, ReceivedList *certificates,
-                  char reason[SCEP_REASON_SIZE])
+/* The data of a grant; none of any other result. */
+static int ask_and_open(const ScepExchange *exchange, ScepResult *ret, void **ret_data,
+                        size_t *ret_size, char reason[SCEP_REASON_SIZE])
 {
     _cleanup_(fetch_reply_done) FetchReply reply = {.status = 0};
     uint8_t nonce[SCEP_NONCE_SIZE];
@@ -284,13 +335,46 @@ int scep_exchange(const ScepExchange *exchange, ScepResult *ret, ReceivedList *c
     size_t size;
     int r;
 
-    *certificates = (ReceivedList){.n = 0};
     if (RAND_bytes(nonce, sizeof(nonce)) != 1)
         return explain(reason, -EIO, "there are no random numbers");
     r = build(exchange, nonce, &der, &size, reason);
     if (r >= 0)
         r = send_message(exchange, der, size, &reply, reason);
-    if (r >= 0)
-        r = read_answer(exchange, nonce, &reply, ret, certificates, reason);
-    return r;
+    return r < 0 ? r : read_answer(exchange, nonce, &reply, ret, ret_data, ret_size, reason);
+}
+
+int scep_exchange(const ScepExchange *exchange, ScepResult *ret, ReceivedList *certificates,
+                  char reason[SCEP_REASON_SIZE])
+{
+    _cleanup_free_ void *data = NULL;
+    const char *why = "";
+    size_t size;
+    int r;
+
+    *certificates = (ReceivedList){.n = 0};
+    r = ask_and_open(exchange, ret, &data, &size, reason);
+    if (r < 0 || *ret != SCEP_RESULT_GRANTED)
+        return r;
+    r = scep_certificates_parse(data, size, certificates, &why);
+    return r < 0 ? explain(reason, r, "the answer cannot be used: %s", why) : 0;
+}
+
+int scep_exchange_crl(const ScepExchange *exchange, void **ret_der, size_t *ret_size,
+                      char reason[SCEP_REASON_SIZE])
+{
+    char said[SCEP_REASON_SIZE / 2];
+    _cleanup_free_ void *data = NULL;
+    const char *why = "";
+    ScepResult result;
+    size_t size;
+    int r;
+
+    r = ask_and_open(exchange, &result, &data, &size, reason);
+    if (r < 0)
+        return r;
+    (void)snprintf(said, sizeof(said), "%s", reason);
+    if (result != SCEP_RESULT_GRANTED)
+        return explain(reason, -ENODATA, "the CA gives no revocation list: %s", said);
+    r = scep_crl_parse(data, size, ret_der, ret_size, &why);
+    return r < 0 ? explain(reason, r, "the answer cannot be used: %s", why) : 0;
 }

@@ -64,6 +64,9 @@ typedef struct ScepExchange {
     const char *digest;
 } ScepExchange;
 
+/* Of GetCRL: the list, DER. The caller frees. -ENODATA: the CA has none, and says why. */
+int scep_exchange_crl(const ScepExchange *exchange, void **ret_der, size_t *ret_size,
+                      char reason[SCEP_REASON_SIZE]);
 /* certificates: of a grant, for the caller to check and to release. -ENOLINK: the CA may have got
  * the request, and even answered, but the answer is lost. */
 int scep_exchange(const ScepExchange *exchange, ScepResult *ret, ReceivedList *certificates,

@@ -58,22 +58,18 @@ static int read_ciphertext(DerSpan input, ScepEnvelope *ret)
     DerSpan content;
     uint8_t tag;
 
-    ret->n_pieces = 0;
     if (der_read_any(&input, &tag, NULL, &content) < 0 || der_end(&input) < 0)
         return -EBADMSG;
-    if (tag == DER_CONTEXT(0)) {
-        ret->pieces[ret->n_pieces++] = content;
+    ret->ciphertext = content;
+    ret->in_pieces = tag == DER_CONTEXT_CONSTRUCTED(0);
+    if (tag == DER_CONTEXT(0))
         return 0;
-    }
-    if (tag != DER_CONTEXT_CONSTRUCTED(0))
+    if (tag != DER_CONTEXT_CONSTRUCTED(0) || content.size == 0)
         return -EBADMSG;
-    while (content.size > 0) {
-        if (ret->n_pieces == ELEMENTSOF(ret->pieces) ||
-            der_read(&content, DER_OCTET_STRING, &ret->pieces[ret->n_pieces]) < 0)
+    while (content.size > 0)
+        if (der_read(&content, DER_OCTET_STRING, NULL) < 0)
             return -EBADMSG;
-        ret->n_pieces++;
-    }
-    return ret->n_pieces > 0 ? 0 : -EBADMSG;
+    return 0;
 }
 
 static int read_recipient(DerSpan recipients, const X509 *expected, ScepEnvelope *ret,
@@ -163,6 +159,7 @@ static int decrypt(const ScepEnvelope *e, const EVP_CIPHER *cipher, const unsign
                    unsigned char *out, size_t *ret_size)
 {
     _cleanup_(EVP_CIPHER_CTX_freep) EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
+    DerSpan rest = e->ciphertext, piece = rest;
     size_t n = 0;
     int part;
 
@@ -170,12 +167,13 @@ static int decrypt(const ScepEnvelope *e, const EVP_CIPHER *cipher, const unsign
         return -ENOMEM;
     if (EVP_DecryptInit_ex2(context, cipher, key, e->iv.data, NULL) != 1)
         return -EKEYREJECTED;
-    for (size_t i = 0; i < e->n_pieces; i++) {
-        if (EVP_DecryptUpdate(context, out + n, &part, e->pieces[i].data, (int)e->pieces[i].size) !=
-            1)
+    do {
+        if (e->in_pieces && der_read(&rest, DER_OCTET_STRING, &piece) < 0)
+            return -EKEYREJECTED;
+        if (EVP_DecryptUpdate(context, out + n, &part, piece.data, (int)piece.size) != 1)
             return -EKEYREJECTED;
         n += (size_t)part;
-    }
+    } while (e->in_pieces && rest.size > 0);
     if (EVP_DecryptFinal_ex(context, out + n, &part) != 1)
         return -EKEYREJECTED;
     *ret_size = n + (size_t)part;
@@ -188,12 +186,10 @@ int scep_envelope_open(const ScepEnvelope *envelope, OSSL_LIB_CTX *context, EVP_
     EVP_CIPHER *cipher = EVP_CIPHER_fetch(context, envelope->cipher, NULL);
     unsigned char content_key[KEY_MAX] = {0};
     _cleanup_free_ unsigned char *out = NULL;
-    size_t size = 0, n;
+    size_t n;
     int r;
 
-    for (size_t i = 0; i < envelope->n_pieces; i++)
-        size += envelope->pieces[i].size;
-    out = malloc(size + EVP_MAX_BLOCK_LENGTH);
+    out = malloc(envelope->ciphertext.size + EVP_MAX_BLOCK_LENGTH);
     r = cipher && out ? unwrap(envelope, context, key, content_key) : -ENOMEM;
     if (r >= 0)
         r = decrypt(envelope, cipher, content_key, out, &n);

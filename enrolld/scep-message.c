@@ -225,26 +225,42 @@ int scep_signer_certificate(OSSL_LIB_CTX *context, EVP_PKEY *key, const X509_NAM
     return r;
 }
 
+/* SEQUENCE of two, which are encoded already. */
+static int pair_up(const unsigned char *first, int n_first, const unsigned char *second,
+                   int n_second, void **ret_der, size_t *ret_size)
+{
+    unsigned char *der, *p;
+    int size;
+
+    if (n_first <= 0 || n_second <= 0)
+        return -EIO;
+    size = ASN1_object_size(1, n_first + n_second, V_ASN1_SEQUENCE);
+    der = p = size > 0 ? malloc((size_t)size) : NULL;
+    if (!der)
+        return -ENOMEM;
+    ASN1_put_object(&p, 1, n_first + n_second, V_ASN1_SEQUENCE, V_ASN1_UNIVERSAL);
+    memcpy(p, first, (size_t)n_first);
+    memcpy(p + n_first, second, (size_t)n_second);
+    *ret_der = der;
+    *ret_size = (size_t)size;
+    return 0;
+}
+
 int scep_issuer_and_subject(const X509 *authority, X509_REQ *request, void **ret_der,
                             size_t *ret_size)
 {
     _cleanup_openssl_free_ unsigned char *issuer = NULL, *subject = NULL;
     int n_issuer = i2d_X509_NAME(X509_get_subject_name(authority), &issuer);
     int n_subject = i2d_X509_NAME(X509_REQ_get_subject_name(request), &subject);
-    unsigned char *der, *p;
-    int content, size;
 
-    if (n_issuer <= 0 || n_subject <= 0)
-        return -EIO;
-    content = n_issuer + n_subject;
-    size = ASN1_object_size(1, content, V_ASN1_SEQUENCE);
-    der = p = size > 0 ? malloc((size_t)size) : NULL;
-    if (!der)
-        return -ENOMEM;
-    ASN1_put_object(&p, 1, content, V_ASN1_SEQUENCE, V_ASN1_UNIVERSAL);
-    memcpy(p, issuer, (size_t)n_issuer);
-    memcpy(p + n_issuer, subject, (size_t)n_subject);
-    *ret_der = der;
-    *ret_size = (size_t)size;
-    return 0;
+    return pair_up(issuer, n_issuer, subject, n_subject, ret_der, ret_size);
+}
+
+int scep_issuer_and_serial(const X509_NAME *issuer, const ASN1_INTEGER *serial, void **ret_der,
+                           size_t *ret_size)
+{
+    _cleanup_openssl_free_ unsigned char *name = NULL, *number = NULL;
+    int n_name = i2d_X509_NAME(issuer, &name), n_number = i2d_ASN1_INTEGER(serial, &number);
+
+    return pair_up(name, n_name, number, n_number, ret_der, ret_size);
 }

@@ -12,6 +12,7 @@
 #define SCEP_NONCE_SIZE 16U
 #define SCEP_TRANSACTION_SIZE 65U
 #define SCEP_REPLY_MAX (256U << 10)
+#define SCEP_CRL_REPLY_MAX (8U << 20)
 
 /* --- What the server can ---------------------------------------------------------------------- */
 
@@ -22,7 +23,10 @@ typedef struct ScepCapabilities {
 /* Nobody has signed the list: it can only make the choice between what is good enough anyway. */
 void scep_capabilities_parse(const void *text, size_t size, ScepCapabilities *ret);
 
-/* The certificates in a reply to GetCACert: one alone, or those of a SignedData without signers. */
+/* BER passes here, and where it says so; elsewhere ber_to_der() comes before. */
+
+/* The certificates in a reply to GetCACert, also in BER: one alone, or those of a SignedData
+ * without signers. */
 int scep_certificates_parse(const void *data, size_t size, ReceivedList *ret,
                             const char **ret_reason);
 
@@ -37,6 +41,8 @@ typedef enum ScepType {
     SCEP_RENEWAL = 17,
     SCEP_ENROLL = 19,
     SCEP_POLL = 20,
+    SCEP_GET_CERTIFICATE = 21,
+    SCEP_GET_CRL = 22,
 } ScepType;
 
 typedef struct ScepRequest {
@@ -44,7 +50,7 @@ typedef struct ScepRequest {
     ScepType type;
     const char *transaction;
     const uint8_t *nonce; /* SCEP_NONCE_SIZE */
-    const void *content;  /* the CertificationRequest, or IssuerAndSubject */
+    const void *content;  /* CertificationRequest, IssuerAndSubject or IssuerAndSerialNumber */
     size_t content_size;
     X509 *recipient; /* who can read it */
     X509 *signer;
@@ -66,6 +72,10 @@ int scep_signer_certificate(OSSL_LIB_CTX *context, EVP_PKEY *key, const X509_NAM
 int scep_issuer_and_subject(const X509 *authority, X509_REQ *request, void **ret_der,
                             size_t *ret_size);
 
+/* What GetCert and GetCRL are about. */
+int scep_issuer_and_serial(const X509_NAME *issuer, const ASN1_INTEGER *serial, void **ret_der,
+                           size_t *ret_size);
+
 /* --- Replies ---------------------------------------------------------------------------------- */
 
 typedef enum ScepStatus {
@@ -80,7 +90,8 @@ typedef struct ScepExpectation {
     const uint8_t *nonce; /* the one that was sent */
     X509 *const *signers; /* who may answer */
     size_t n_signers;
-    bool legacy; /* SHA-1, Triple DES and DES pass */
+    bool legacy;     /* SHA-1, Triple DES and DES pass */
+    size_t size_max; /* 0: SCEP_REPLY_MAX */
 } ScepExpectation;
 
 #define SCEP_TEXT_SIZE 128U
@@ -97,13 +108,17 @@ typedef struct ScepReply {
 int scep_reply_parse(const void *data, size_t size, const ScepExpectation *expected, ScepReply *ret,
                      const char **ret_reason);
 
+/* The one CRL that a reply to GetCRL has; the caller frees. -EBADMSG with *ret_reason. */
+int scep_crl_parse(const void *data, size_t size, void **ret, size_t *ret_size,
+                   const char **ret_reason);
+
 /* Does IssuerAndSerialNumber name this certificate? */
 bool scep_names_certificate(DerSpan issuer_and_serial, const X509 *x);
 
 typedef struct ScepEnvelope {
     DerSpan encrypted_key, iv;
-    DerSpan pieces[64]; /* of the ciphertext */
-    size_t n_pieces;
+    DerSpan ciphertext; /* or, in pieces, the OCTET STRINGs */
+    bool in_pieces;
     const char *cipher; /* OpenSSL's name */
     size_t key_size;    /* of the key that is encrypted */
 } ScepEnvelope;

@@ -2,6 +2,7 @@
 /* The signed half of a reply: SignedData (RFC 5652 section 5) with exactly one signer, who is one
  * of those that were authenticated, over attributes that answer the request. Read here, byte by
  * byte, and not by OpenSSL, which sees the signature only. */
+#include "ber.h"
 #include "scep-message.h"
 #include "scep-oids.h"
 
@@ -26,7 +27,7 @@ static bool is_oid(DerSpan oid, const char *expected)
 typedef struct SignedData {
     DerSpan type;    /* of the content */
     DerSpan content; /* of the OCTET STRING; empty when there is none */
-    DerSpan certificates, signers;
+    DerSpan certificates, crls, signers;
 } SignedData;
 
 /* ContentInfo of the type; *ret is what is inside its SEQUENCE. */
@@ -58,7 +59,7 @@ static int read_encapsulated(DerSpan *data, SignedData *ret)
 
 static int read_signed_data(DerSpan input, SignedData *ret)
 {
-    DerSpan data, digests, crls;
+    DerSpan data, digests;
     uint64_t version;
     int r;
 
@@ -77,7 +78,9 @@ static int read_signed_data(DerSpan input, SignedData *ret)
     if (r == 0)
         ret->certificates = (DerSpan){NULL, 0};
     if (r >= 0)
-        r = der_read_optional(&data, DER_CONTEXT_CONSTRUCTED(1), &crls);
+        r = der_read_optional(&data, DER_CONTEXT_CONSTRUCTED(1), &ret->crls);
+    if (r == 0)
+        ret->crls = (DerSpan){NULL, 0};
     if (r >= 0)
         r = der_read(&data, DER_SET, &ret->signers);
     return r < 0 ? r : der_end(&data);
@@ -111,6 +114,7 @@ static bool is_content_info(DerSpan input)
 int scep_certificates_parse(const void *data, size_t size, ReceivedList *ret,
                             const char **ret_reason)
 {
+    _cleanup_free_ void *der = NULL;
     DerSpan input = {data, size};
     SignedData signed_data;
     int r;
@@ -118,6 +122,10 @@ int scep_certificates_parse(const void *data, size_t size, ReceivedList *ret,
     *ret = (ReceivedList){.n = 0};
     if (size > RECEIVED_SIZE_MAX)
         return refuse(-EMSGSIZE, ret_reason, "it is larger than 256 KiB");
+    if (ber_to_der(data, size, &der, &input.size) >= 0)
+        input.data = der;
+    else
+        input.size = size;
     if (!is_content_info(input))
         return received_add(ret, data, size, ret_reason);
     if (read_signed_data(input, &signed_data) < 0 || !is_oid(signed_data.type, OID_DATA) ||
@@ -129,6 +137,32 @@ int scep_certificates_parse(const void *data, size_t size, ReceivedList *ret,
     if (r < 0)
         received_done(ret);
     return r;
+}
+
+int scep_crl_parse(const void *data, size_t size, void **ret, size_t *ret_size,
+                   const char **ret_reason)
+{
+    DerSpan input = {NULL, 0}, element;
+    _cleanup_free_ void *der = NULL;
+    SignedData signed_data;
+    uint8_t tag;
+
+    if (ber_to_der(data, size, &der, &input.size) >= 0)
+        input.data = der;
+    if (read_signed_data(input, &signed_data) < 0 || !is_oid(signed_data.type, OID_DATA) ||
+        signed_data.signers.size > 0)
+        return refuse(-EBADMSG, ret_reason, "it is no bag of revocation lists");
+    if (signed_data.crls.size == 0)
+        return refuse(-EBADMSG, ret_reason, "there is no revocation list in it");
+    if (der_read_any(&signed_data.crls, &tag, &element, NULL) < 0 || tag != DER_SEQUENCE ||
+        der_end(&signed_data.crls) < 0)
+        return refuse(-EBADMSG, ret_reason, "it has not exactly one revocation list");
+    *ret = malloc(element.size);
+    if (!*ret)
+        return -ENOMEM;
+    memcpy(*ret, element.data, element.size);
+    *ret_size = element.size;
+    return 0;
 }
 
 /* --- Attributes ------------------------------------------------------------------------------- */
@@ -410,7 +444,7 @@ static int read_signed(const void *data, size_t size, const ScepExpectation *exp
     Signer signer;
     int r;
 
-    if (size > SCEP_REPLY_MAX)
+    if (size > (expected->size_max ? expected->size_max : SCEP_REPLY_MAX))
         return refuse(-EMSGSIZE, ret_reason, "it is larger than 256 KiB");
     if (read_signed_data((DerSpan){data, size}, ret) < 0)
         return refuse(-EBADMSG, ret_reason, "it is no CMS SignedData");

@@ -186,7 +186,7 @@ static void log_ended(const Trustpoint *t, const char *what, const char *reason)
               "Request of trustpoint %s %s: %s", t->name, what, reason);
 }
 
-static int install(Manager *m, Trustpoint *t, const ServerAsk *ask, const char *user,
+int server_install(Manager *m, Trustpoint *t, const ServerAsk *ask, const char *user,
                    const char **ret_reason)
 {
     CertificateRole role = certificate_role_of_pair(ask->request->key.pair);
@@ -203,7 +203,7 @@ static int install(Manager *m, Trustpoint *t, const ServerAsk *ask, const char *
     if (r == 0)
         enrollment_installed(m, t, role, existed[role], user);
     enrollment_announce_gone(m, t, existed);
-    return 0;
+    return (int)role;
 }
 
 /* What was there before, when nothing came of the new request. */
@@ -223,7 +223,7 @@ static int grant(Job *job, ServerJob *j, ServerAsk *ask, Trustpoint *t)
 {
     CertificateRole role = certificate_role_of_pair(ask->request->key.pair);
     const char *reason = "";
-    int r = install(j->manager, t, ask, job_user(job), &reason);
+    int r = server_install(j->manager, t, ask, job_user(job), &reason);
 
     if (r >= 0)
         return enrollment_report(job, t, role);
@@ -335,7 +335,7 @@ static void poll_finish(Job *job, ServerJob *j, Trustpoint *t, int error)
     int r;
 
     if (error >= 0 && ask->result == SERVER_GRANTED) {
-        if (install(m, t, ask, job_user(job), &why) >= 0)
+        if (server_install(m, t, ask, job_user(job), &why) >= 0)
             return;
     } else if (error >= 0)
         event = ask->result == SERVER_REFUSED ? REQUEST_EVENT_REFUSED : REQUEST_EVENT_WAIT;
@@ -377,12 +377,19 @@ static void set_authority(ServerJob *j, const Trustpoint *t, bool next)
     StoredCertificate *const *chain = next ? t->record.next_chain : t->record.chain;
     size_t n = next ? t->record.n_next_chain : t->record.n_chain;
 
+    const StoredCertificate *other = trustpoint_certificate(t, next ? ROLE_CA : ROLE_NEXT_CA);
+
     j->next_authority = next;
     j->authority = trustpoint_certificate(t, next ? ROLE_NEXT_CA : ROLE_CA)->x509;
     (void)X509_up_ref(j->authority);
     for (size_t i = 0; i < n; i++) {
         j->others[j->n_others++] = chain[i]->x509;
         (void)X509_up_ref(chain[i]->x509);
+    }
+    /* While it changes, the CA vouches for its servers with either. */
+    if (other && j->n_others < RECORD_CHAIN_MAX) {
+        j->others[j->n_others++] = other->x509;
+        (void)X509_up_ref(other->x509);
     }
 }
 

@@ -96,6 +96,10 @@ typedef struct ServerMethod {
     /* Asks for what the CA's certificate is going to be, and sees that the present one vouches for
      * it. -ENODATA: there is none yet. NULL for protocols without that. */
     int (*get_next_authorities)(Job *job, ServerJob *j, ReceivedList *ret);
+    /* A certificate that the CA has made of a request, by its serial number; the revocation list of
+     * the CA, DER, asked for with the certificate that is there. NULL for other protocols. */
+    int (*get_certificate)(Job *job, ServerJob *j, ServerAsk *ask, const ASN1_INTEGER *serial);
+    int (*get_crl)(Job *job, ServerJob *j, void **ret, size_t *ret_size);
     void (*free_private)(void *data); /* may be NULL */
 } ServerMethod;
 
@@ -106,6 +110,9 @@ extern const ServerMethod method_scep, method_est, method_cmp;
 /* Asks at the trustpoint's server; next: for what the CA's next certificate is to issue. */
 int server_job_new(struct Manager *m, const Trustpoint *t, bool next, ServerJob **ret);
 void server_job_free(void *data);
+/* What was granted is checked, and installed or staged. Returns the role. */
+int server_install(struct Manager *m, Trustpoint *t, const ServerAsk *ask, const char *user,
+                   const char **ret_reason);
 
 /* NULL for methods without a server. */
 const ServerMethod *server_method_get(EnrollmentMethod method);

@@ -69,7 +69,9 @@ static RevocationPolicy find_policy(Checker *c, const VerifyRequest *request, co
                                             : optional          ? VERIFY_REVOCATION_OPTIONAL
                                                                 : VERIFY_REVOCATION_REQUIRED,
                               .query_url = t ? t->query_url : NULL,
-                              .staple = request->staple};
+                              .staple = request->staple,
+                              .scep = t && t->scep && t->has_ca ? t->name : NULL,
+                              .scep_ca = t && t->has_ca ? sk_X509_value(t->certificates, 0) : NULL};
 }
 
 /* With CRLs of the caller's own, who has them for a reason, nothing is kept. */

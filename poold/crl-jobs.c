@@ -14,6 +14,7 @@ int crl_jobs_prepare(const Poold *poold, bool insist, CrlWork *work)
 {
     int r = crl_cache_list(poold->crls, &work->known);
 
+    work->scep = trustpoints_get_crl;
     work->route = fetch_access_route(&poold->access, poold->policy->route.device);
     work->fetch_seconds = poold->access.crl_timeout;
     return r < 0 || insist ? r : crl_cache_paused(poold->crls, time(NULL), &work->paused);
@@ -126,6 +127,11 @@ static int fetch_of_trustpoint(Job *job, CrlOrder *order)
     }
     if (r >= 0 && taken == 0) {
         r = fetch_directory(order, t, &n_points);
+        taken += r > 0 ? r : 0;
+    }
+    if (r >= 0 && taken == 0 && t->scep) {
+        n_points++;
+        r = crl_work_fetch_scep(&order->work, t->name);
         taken += r > 0 ? r : 0;
     }
     if (r >= 0 && n_points == 0)

@@ -220,6 +220,14 @@ static CrlAttempt *find_attempt(CrlWork *work, const char *url)
     return NULL;
 }
 
+static int get(const CrlWork *work, const FetchRequest *request, FetchReply *reply)
+{
+    if (strncmp(request->url, CRL_SCEP_PREFIX, STRLEN(CRL_SCEP_PREFIX)) != 0)
+        return work->fetch(request, work->cancel_fd, reply);
+    return work->scep ? work->scep(request->url + STRLEN(CRL_SCEP_PREFIX), work->cancel_fd, reply)
+                      : -EOPNOTSUPP;
+}
+
 /* Returns 1 with what the server has. name: of the attempt. */
 static int download(CrlWork *work, const char *name, FetchRequest *request, FetchReply *reply,
                     CrlAttempt **ret_attempt)
@@ -241,7 +249,7 @@ static int download(CrlWork *work, const char *name, FetchRequest *request, Fetc
         return -ENOMEM;
     work->n_attempts++;
     *ret_attempt = attempt;
-    r = work->fetch(request, work->cancel_fd, reply);
+    r = get(work, request, reply);
     if (r == -EMSGSIZE)
         return miss(work, request->url, "it is too large");
     if (r == -EHOSTUNREACH)
@@ -265,6 +273,14 @@ int crl_work_fetch(CrlWork *work, const char *url)
     r = take_all(work, url, &reply);
     attempt->good = r > 0;
     return r;
+}
+
+int crl_work_fetch_scep(CrlWork *work, const char *trustpoint)
+{
+    _cleanup_free_ char *url = NULL;
+
+    return asprintf(&url, CRL_SCEP_PREFIX "%s", trustpoint) < 0 ? -ENOMEM
+                                                                : crl_work_fetch(work, url);
 }
 
 /* --- OCSP ------------------------------------------------------------------------------------- */

@@ -16,6 +16,11 @@
 
 typedef int (*crl_fetch_t)(const FetchRequest *request, int cancel_fd, FetchReply *reply);
 
+/* Has the CA of a trustpoint asked for its list; as fetch(). */
+typedef int (*crl_scep_t)(const char *trustpoint, int cancel_fd, FetchReply *reply);
+/* As URL of such a list, with the trustpoint's name behind it. */
+#define CRL_SCEP_PREFIX "scep:"
+
 typedef struct CrlAttempt {
     char *url; /* of a question to a responder: with '#' and what it is about behind it */
     bool good;
@@ -23,6 +28,7 @@ typedef struct CrlAttempt {
 
 typedef struct CrlWork {
     crl_fetch_t fetch; /* NULL: nothing is fetched */
+    crl_scep_t scep;   /* NULL: no trustpoint is asked */
     int cancel_fd;     /* or -1 */
     int64_t now;
     uint64_t deadline;      /* of CLOCK_BOOTTIME, in microseconds */
@@ -51,6 +57,8 @@ void crl_work_done(CrlWork *work);
 /* Fetches what is at a URL, unless that was tried already. Returns how many lists were taken, or a
  * negative errno when it makes no sense to go on. */
 int crl_work_fetch(CrlWork *work, const char *url);
+/* The list that the CA of a trustpoint gives over SCEP. The same. */
+int crl_work_fetch_scep(CrlWork *work, const char *trustpoint);
 /* The first URL of the point that has anything counts. 0 when it was fetched already. */
 int crl_work_fetch_point(CrlWork *work, const CrlPoint *point);
 /* The answer to one question: asks the responder, unless that was done already or answers are in

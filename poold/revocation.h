@@ -11,6 +11,8 @@ typedef struct RevocationPolicy {
     VerifyRevocation revocation;
     const char *query_url; /* may be NULL */
     DerSpan staple;        /* what a responder has said of the first certificate; may be empty */
+    const char *scep;      /* the trustpoint whose CA may be asked for its list; may be NULL */
+    X509 *scep_ca;         /* that CA */
 } RevocationPolicy;
 
 /* For a verifier whose last run found a good path to these authorities. The verdict is replaced. */

@@ -3,6 +3,7 @@
 
 #include <systemd/sd-bus.h>
 
+#include "crl.h"
 #include "json-util.h"
 #include "memfd.h"
 #include "names.h"
@@ -10,6 +11,7 @@
 
 #define DOCUMENT_SIZE_MAX (64U << 20)
 #define CALL_TIMEOUT_USEC (60 * 1000000ULL)
+#define CRL_TIMEOUT_USEC (150 * 1000000ULL) /* of two questions at the server */
 
 static const AuthorityRules any = {.allow_v1 = true, .allow_expired = true};
 
@@ -87,8 +89,8 @@ static int read_certificates(Trustpoints *trustpoints, PeerTrustpoint *t, json_o
 
 static int read_trustpoint(Trustpoints *trustpoints, PeerTrustpoint *t, json_object *o)
 {
-    static const char *const members[] = {"name", "crl-optional", "query-url", "certificates",
-                                          NULL};
+    static const char *const members[] = {"name", "crl-optional", "query-url",
+                                          "scep", "certificates", NULL};
     const char *name, *query = NULL;
     json_object *certificates;
 
@@ -96,6 +98,7 @@ static int read_trustpoint(Trustpoints *trustpoints, PeerTrustpoint *t, json_obj
         json_get_string(o, "name", &name) < 0 ||
         json_get_bool(o, "crl-optional", &t->crl_optional) < 0 ||
         json_get_string(o, "query-url", &query) == -EBADMSG ||
+        json_get_bool(o, "scep", &t->scep) < 0 ||
         json_get_array(o, "certificates", &certificates) < 0)
         return -EBADMSG;
     t->name = strdup(name);
@@ -157,6 +160,28 @@ int trustpoints_ask(Trustpoints **ret)
     if (r >= 0)
         r = memfd_read(fd, DOCUMENT_SIZE_MAX, &text, &size);
     return r < 0 ? r : trustpoints_parse(text, size, ret);
+}
+
+int trustpoints_get_crl(const char *name, int cancel_fd, FetchReply *reply)
+{
+    _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = NULL;
+    _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+    int fd, r;
+
+    *reply = (FetchReply){.status = 200};
+    r = sd_bus_open_system_with_description(&bus, "crl");
+    if (r < 0)
+        return r;
+    (void)sd_bus_set_method_call_timeout(bus, CRL_TIMEOUT_USEC);
+    r = sd_bus_call_method(bus, ENROLLMENT_NAME, ENROLLMENT_PATH, ENROLLMENT_NAME, "GetCrl", &error,
+                           &answer, "s", name);
+    if (r < 0) {
+        reply->error = strdup(error.message ? error.message : strerror(-r));
+        return reply->error ? -EHOSTUNREACH : -ENOMEM;
+    }
+    r = sd_bus_message_read(answer, "h", &fd);
+    return r < 0 ? r : memfd_read(fd, CRL_SIZE_MAX, &reply->body, &reply->body_size);
 }
 
 const PeerTrustpoint *trustpoints_find(const Trustpoints *trustpoints, const char *name)

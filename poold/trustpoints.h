@@ -4,6 +4,7 @@
 #pragma once
 
 #include "authority.h"
+#include "fetch-client.h"
 
 #define TRUSTPOINTS_MAX 1024U
 /* "crypto ca trustpoint Trustpool" says how the pool is used, and has no CA of its own. */
@@ -13,6 +14,7 @@ typedef struct PeerTrustpoint {
     char *name;
     char *query_url; /* the directory that has CRLs; may be NULL */
     bool crl_optional, has_ca;
+    bool scep; /* its CA can be asked for its list, over enrolld */
     uint8_t ca[AUTHORITY_DIGEST_SIZE];
     STACK_OF(X509) * certificates; /* the CA's, what it came with, the router's */
 } PeerTrustpoint;
@@ -28,6 +30,8 @@ typedef struct Trustpoints {
 int trustpoints_parse(const char *text, size_t size, Trustpoints **ret);
 /* Asks enrolld, and waits for the answer: for worker threads only. */
 int trustpoints_ask(Trustpoints **ret);
+/* Has enrolld ask the CA of a trustpoint for its revocation list. As fetch(). */
+int trustpoints_get_crl(const char *name, int cancel_fd, FetchReply *reply);
 Trustpoints *trustpoints_ref(Trustpoints *trustpoints);
 Trustpoints *trustpoints_free(Trustpoints *trustpoints);
 DEFINE_TRIVIAL_CLEANUP_FUNC(Trustpoints *, trustpoints_free);

@@ -20,14 +20,18 @@ static void read_reply(const uint8_t *data, size_t size, X509 *ca, bool legacy)
     const char *reason = NULL;
     ScepEnvelope envelope;
     ReceivedList list;
+    size_t n_crl;
+    void *crl;
     ScepReply reply;
 
     if (scep_reply_parse(data, size, &expected, &reply, &reason) < 0 && !reason)
         abort();
     if (ca && scep_next_certificates_parse(data, size, ca, legacy, NULL, &list, &reason) >= 0)
         received_done(&list);
+    if (scep_crl_parse(data, size, &crl, &n_crl, &reason) >= 0)
+        free(crl);
     if (ca && scep_envelope_parse((DerSpan){data, size}, ca, legacy, &envelope, &reason) >= 0 &&
-        (envelope.n_pieces == 0 || !envelope.cipher))
+        (!envelope.ciphertext.data || !envelope.cipher))
         abort();
 }
 

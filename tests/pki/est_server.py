@@ -83,7 +83,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         operation = self.path.rpartition("/")[2]
         ca.log(f"GET {self.path}")
         if operation == "cacerts":
-            body = base64.b64encode(b"hello" if mode == "no-ca" else scep_ca.bag([ca.root.der]))
+            body = base64.b64encode(b"hello" if mode == "no-ca" else scep_ca.bag(ca.authorities()))
             return self.reply(body, kind="text/html" if mode == "ca-type" else CERTIFICATES)
         if operation != "csrattrs":
             return self.reply(status=404, kind=None)
@@ -146,7 +146,7 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "mode").write_text("grant")
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.ca = scep_ca.Server(folder)
+    server.ca = scep_ca.Server(folder, *(int(days) for days in sys.argv[2:]))
     here = scep_ca.key_new()
     now = datetime.datetime.utcnow()
     leaf = scep_ca.certify(scep_ca.name_of("est"), here.public_key(), server.ca.root, None, False, ("digital_signature",),

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A SCEP server (RFC 8894) for tests, strict and modern where it behaves, and wrong in one chosen thing where it doesn't.
 
-    scep_ca.py FOLDER [lenient | STARTS ENDS]
+    scep_ca.py FOLDER [lenient | STARTS ENDS [ec | rsa8192.pem]]
 
 keeps its certificates in FOLDER, writes root.pem and next.pem there (the root is valid from STARTS days to ENDS days from now), prints its port, and does at
 each request what FOLDER/mode says: "grant", "old" (grant what began long ago), "pending",
@@ -21,11 +21,11 @@ import sys
 import time
 import urllib.parse
 
-from asn1crypto import algos, cms, core, csr, parser, x509
+from asn1crypto import algos, cms, core, crl, csr, parser, x509
 from cryptography import x509 as cx509
 from cryptography.hazmat.primitives import hashes, padding, serialization
 from cryptography.hazmat.primitives.asymmetric import padding as rsa_padding
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.x509.oid import NameOID
 
@@ -63,7 +63,9 @@ def certify(subject, public_key, issuer, issuer_name, ca, usage, validity, names
                           "crl_sign", "encipher_only", "decipher_only"), False)
     builder = (cx509.CertificateBuilder().subject_name(subject).issuer_name(issuer_name or issuer.certificate.subject).public_key(public_key)
                .serial_number(cx509.random_serial_number()).not_valid_before(validity[0]).not_valid_after(validity[1])
-               .add_extension(cx509.BasicConstraints(ca=ca, path_length=None), critical=True))
+               .add_extension(cx509.BasicConstraints(ca=ca, path_length=None), critical=True)
+               .add_extension(cx509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
+               .add_extension(cx509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key()), critical=False))
     if usage:
         builder = builder.add_extension(cx509.KeyUsage(**{**bits, **dict.fromkeys(usage, True)}), critical=True)
     if names:
@@ -71,11 +73,35 @@ def certify(subject, public_key, issuer, issuer_name, ca, usage, validity, names
     return builder.sign(issuer.key, digest or hashes.SHA256())
 
 
-def bag(certificates):
+def bag(certificates, lists=()):
     """A SignedData without signers."""
     return cms.ContentInfo({"content_type": "signed_data", "content": cms.SignedData({
         "version": "v1", "digest_algorithms": [], "encap_content_info": {"content_type": "data"},
-        "certificates": [cms.CertificateChoices("certificate", x509.Certificate.load(der)) for der in certificates], "signer_infos": []})}).dump()
+        "certificates": [cms.CertificateChoices("certificate", x509.Certificate.load(der)) for der in certificates], "crls": [cms.RevocationInfoChoice("crl", crl.CertificateList.load(der)) for der in lists] or None,
+        "signer_infos": []})}).dump()
+
+
+def ber(data):
+    """The same in BER: indefinite lengths, and OCTET STRINGs in pieces."""
+    out = b""
+    while data:
+        _, header, size = element(data)
+        tag, content, data = data[0], data[header:header + size], data[header + size:]
+        if tag & 0x20:
+            out += bytes([tag, 0x80]) + ber(content) + b"\0\0"
+        elif tag == 0x04 or (tag == 0x80 and size > 64):
+            pieces = [content[i:i + 100] for i in range(0, size, 100)]
+            out += bytes([0x24 if tag == 0x04 else 0xa0, 0x80]) + b"".join(bytes([0x04, len(piece)]) + piece for piece in pieces) + b"\0\0"
+        else:
+            out += bytes([tag]) + b"\x83" + size.to_bytes(3, "big") + content
+    return out
+
+
+def element(data):
+    """Of a DER element its tag, and how long its head and its content are."""
+    if data[1] < 0x80:
+        return data[0], 2, data[1]
+    return data[0], 2 + (data[1] & 0x7f), int.from_bytes(data[2:2 + (data[1] & 0x7f)], "big")
 
 
 def encrypt(data, recipients, cipher="aes"):
@@ -162,17 +188,20 @@ class Request:
 
 
 class Server:
-    def __init__(self, folder, starts=-1, ends=300, lenient=False):
+    def __init__(self, folder, starts=-1, ends=300, key=None, lenient=False):
         self.folder, self.lenient = folder, lenient
         (folder / "rollover").write_text("")
         usage = ("key_cert_sign", "crl_sign", *(("digital_signature",) if lenient else ()))
-        self.present = Party("root", ca=True, usage=usage, starts=starts, ends=ends)
+        if key:  # of the CA
+            key = ec.generate_private_key(ec.SECP256R1()) if key == "ec" else serialization.load_pem_private_key(pathlib.Path(key).read_bytes(), None)
+        self.present = Party("root", ca=True, usage=usage, key=key, starts=starts, ends=ends)
         self.next = Party("root", ca=True, usage=usage, ends=ends + 100)
         self.agents = [Party("RA signature", self.root, usage=("digital_signature",)), Party("RA encryption", self.root, usage=("key_encipherment",))]
         self.stranger = Party("root", ca=True, usage=("key_cert_sign", "crl_sign"))
         self.requests = {}  # by transaction: the CSR
         self.last = None  # the reply before
         self.issued = b""  # the last certificate
+        self.by_serial = {}
         (folder / "root.pem").write_bytes(self.present.certificate.public_bytes(serialization.Encoding.PEM))
         (folder / "next.pem").write_bytes(self.next.certificate.public_bytes(serialization.Encoding.PEM))
 
@@ -183,6 +212,16 @@ class Server:
     @property
     def root(self):
         return self.next if self.rollover == "switched" else self.present
+
+    def authorities(self):
+        """What an EST server says that the CA is (RFC 7030 section 4.1.3), and is going to be."""
+        if not self.rollover or self.rollover == "switched":
+            return [self.root.der]
+        now = datetime.datetime.utcnow()
+        links = [certify(new.certificate.subject, new.key.public_key(), by, None, True, ("key_cert_sign",), (now - DAY, now + 90 * DAY))
+                 .public_bytes(serialization.Encoding.DER) for new, by in ((self.next, self.stranger if self.rollover == "stranger" else self.present),
+                                                                           (self.present, self.next))]
+        return [self.present.der, self.next.der, *([] if self.rollover == "unlinked" else links)]
 
     def next_reply(self):
         """To GetNextCACert: what is sent, and as what."""
@@ -199,7 +238,7 @@ class Server:
         by = {"stranger": self.stranger, "tampered": self.stranger, "agent": self.agents[0], "by-itself": new}.get(wrong, self.present)
         reply = sign(b"hello" if wrong == "no-certificates" else bag(content), {}, by, "sha1" if wrong == "sha1" else "sha256",
                      says=self.present if wrong == "tampered" else None, wrong_digest=wrong == "digest")
-        return {"truncated": reply[:len(reply) // 2], "html": b"<html>Login</html>", "oversized": reply + b"\0" * 300000}.get(wrong, reply), kind
+        return {"truncated": reply[:len(reply) // 2], "html": b"<html>Login</html>", "oversized": reply + b"\0" * 300000, "ber": ber(reply)}.get(wrong, reply), kind
 
     @property
     def mode(self):
@@ -248,14 +287,38 @@ class Server:
                        cx509.SubjectAlternativeName([cx509.DNSName("extra.example")]) if mode == "extra-name" else names,
                        hashes.SHA1() if mode == "sha1-certificate" else None).public_bytes(serialization.Encoding.DER)
 
+    def list_revoked(self, by):
+        now = datetime.datetime.utcnow()
+        return (cx509.CertificateRevocationListBuilder().issuer_name(by.certificate.subject).last_update(now - DAY).next_update(now + 9 * DAY)
+                .add_extension(cx509.CRLNumber(int(now.timestamp())), critical=False).sign(by.key, hashes.SHA256()).public_bytes(serialization.Encoding.DER))
+
+    def look_up(self, request, mode):
+        """What GetCert and GetCRL ask for; None when it is not there."""
+        asked = cms.IssuerAndSerialNumber.load(request.content)
+        if asked["issuer"].dump() != self.root.asn1.subject.dump():
+            return None
+        if request.type == "21":
+            found = self.by_serial.get(asked["serial_number"].native)
+            return found and bag([self.stranger.der if mode == "another" else found])
+        if mode == "no-list" or asked["serial_number"].native not in self.by_serial:
+            return None
+        lists = [self.list_revoked(self.stranger if mode == "list-of-stranger" else self.root)]
+        return b"hello" if mode == "list-broken" else bag([], {"empty-bag": [], "two-lists": lists * 2}.get(mode, lists))
+
     def content(self, request, mode):
         to = (request.signer, request.public_key)
         if mode == "bad-key":
             to = (request.signer, self.stranger.key.public_key())
         recipients = {"other-recipient": [(self.root.asn1, self.root.key.public_key())], "two-recipients": [to, to]}.get(mode, [to])
+        if request.type in ("21", "22"):
+            found = self.look_up(request, mode)
+            return ber(encrypt(ber(found), recipients)) if mode == "ber" else encrypt(found, recipients)
         if mode != "echo":
             self.issued = self.issue(self.requests[request.transaction], mode)
+            self.by_serial[x509.Certificate.load(self.issued).serial_number] = self.issued
         data = bag([self.issued, self.root.der])
+        if mode == "ber":
+            return ber(encrypt(ber(data), recipients))
         return encrypt(b"hello" if mode == "no-certificates" else data, recipients, {"des": "des", "des3": "des3"}.get(mode, "aes"))
 
     def answer(self, data):
@@ -274,8 +337,12 @@ class Server:
             (self.folder / "mode").write_text("pending")
         attributes = {"message_type": "3", "transaction": request.transaction, "status": "0", "sender_nonce": os.urandom(16),
                       "recipient_nonce": request.nonce}
-        if request.transaction not in self.requests:
+        if (not self.look_up(request, mode)) if request.type in ("21", "22") else request.transaction not in self.requests:
             mode = "fail 4"
+        if mode == "pending-issued" and request.type in ("17", "19", "20"):
+            self.content(request, mode)
+            self.log(f"issued {x509.Certificate.load(self.issued).serial_number:x}")
+            mode = "pending"
         if mode == "pending" or mode.startswith("fail"):
             attributes["status"] = "3" if mode == "pending" else "2"
             attributes["fail_info"] = None if mode == "pending" else mode.partition(" ")[2]
@@ -291,7 +358,7 @@ class Server:
         self.last = reply
         self.hold("answered")
         return {"truncated": reply[:len(reply) // 2], "empty": b"", "html": b"<html>Login</html>", "oversized": reply + b"\0" * 300000,
-                "trailing": reply + b"\0"}.get(mode, reply)
+                "trailing": reply + b"\0", "ber": ber(reply), "ber-endless": ber(reply)[:-2], "ber-deep": b"\x30\x80" * 99 + b"\0\0" * 99}.get(mode, reply)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -326,6 +393,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 return self.reply(b"", 404)
             body, kind = server.next_reply()
             return self.reply(body, kind=kind)
+        if name == "GetCACert" and mode == "ber":
+            return self.reply(ber(bag([server.root.der])), kind="application/x-x509-ca-ra-cert")
         if name == "GetCACert":
             if mode in ("ra", "strange-ra"):
                 agents = [Party("RA", server.stranger, usage=("digital_signature", "key_encipherment"))] if mode == "strange-ra" else server.agents
@@ -355,7 +424,7 @@ def main():
     (folder / "mode").write_text("grant")
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     lenient = sys.argv[2:] == ["lenient"]
-    server.ca = Server(folder, *(int(days) for days in sys.argv[2:] if not lenient), lenient=lenient)
+    server.ca = Server(folder, *(int(days) for days in sys.argv[2:4] if not lenient), *sys.argv[4:], lenient=lenient)
     print(server.server_port, flush=True)
     server.serve_forever()
 

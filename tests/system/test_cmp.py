@@ -3,6 +3,7 @@
 that it was started with. Each test is one step and needs those before it."""
 
 import contextlib
+import json
 import pathlib
 import subprocess
 import sys
@@ -17,6 +18,7 @@ sys.path.insert(0, str(PKI))
 import scep_ca  # noqa: E402
 
 FOLDER = "/tmp/cmp-test"
+CA_FOLDER = "/tmp/cmp-ca-test"
 LINES = ("subject-name CN=core.example,O=Example", "keypair ecdsanistp256 cmp-key", "serial-number none", "ip-address none")
 CANARY = "canary-51fb"
 PEM = scep_ca.serialization.Encoding.PEM
@@ -205,3 +207,82 @@ def test_renewal(machine, root, request_of_router):
         make_due(machine)
         wait_for(lambda: "wrong certid" in state(machine, "core")["next-step"], "the refusal")
     assert serial(machine, "core") == before and state(machine, "core")["state"] == "enrolled"
+
+
+class Authority:
+    """One that makes certificates, and writes down what it is told of them."""
+
+    def __init__(self, machine, port):
+        self.machine, self.url = machine, f"http://127.0.0.1:{port}/"
+
+    def set(self, text):
+        self.machine.write(f"{CA_FOLDER}/mode", text)
+
+    def log(self):
+        return self.machine.output(["cat", f"{CA_FOLDER}/log"]).splitlines()
+
+
+@pytest.fixture(scope="module")
+def authority(machine, root, request_of_router, build):
+    machine.write("/tmp/cmp-ca", (build / "enrolld/cmp-ca").read_bytes(), 0o755)
+    machine.run(["sh", "-c", f"mkdir -p {CA_FOLDER} && cp {FOLDER}/root.* {CA_FOLDER}"])
+    machine.write(f"{CA_FOLDER}/secret", CANARY)
+    process = machine.popen(["/tmp/cmp-ca", CA_FOLDER, "4711"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        yield Authority(machine, int(process.stdout.readline()))
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_what_is_confirmed(machine, root, authority):
+    """The CA hears that a certificate is taken when it has been checked, and not before."""
+    configure(machine, "crypto ca trustpoint fresh", "method cmp", f"enrollment url {authority.url}", *LINES)
+    authenticate(machine, root, "fresh")
+    for wrong, words in (("refuse", "not today"), ("other-key", "another key"), ("makes-a-ca", "a CA")):
+        authority.set(wrong)
+        status, said = say(machine, "crypto ca enroll fresh", f"4711\n{CANARY}\n")
+        assert status != 0 and words in said, (wrong, said)
+        assert serial(machine, "fresh") == []
+        assert wrong == "refuse" or authority.log()[-1].startswith("certConf PKIStatus: rejection"), authority.log()
+    authority.set("old")
+    status, said = say(machine, "crypto ca enroll fresh", f"4711\n{CANARY}\n")
+    assert status == 0 and "CN=core.example" in said, said
+    assert authority.log()[-2:] == ["ir ", "certConf PKIStatus: accepted"]
+
+
+def test_key_update(machine, authority):
+    """A kur: the same certificate is refused, in words to the CA; another one takes its place."""
+    first = serial(machine, "fresh")
+    authority.set("echo")
+    configure(machine, "crypto ca trustpoint fresh", "auto-enroll 10")
+    wait_for(lambda: "has failed 1 times" in state(machine, "fresh")["next-step"], "the renewal that is none")
+    assert authority.log()[-2] == "kur " and authority.log()[-1].startswith("certConf PKIStatus: rejection"), authority.log()
+    assert "there already" in machine.journal("enrolld") and serial(machine, "fresh") == first
+    authority.set("grant")
+    make_due(machine)
+    wait_for(lambda: serial(machine, "fresh") not in ([], first), "the renewal")
+    assert authority.log()[-2:] == ["kur ", "certConf PKIStatus: accepted"] and state(machine, "fresh")["state"] == "enrolled"
+
+
+def public_key(machine):
+    shown = machine.chancery("show crypto key mypubkey ecdsa | json").stdout
+    return next(k["public-key"] for k in json.loads(shown[shown.index("["):]) if k["label"] == "cmp-key")
+
+
+def test_key_update_with_a_new_key(machine, authority):
+    """Signed with the certificate of the key before; both change together."""
+    configure(machine, "crypto ca trustpoint fresh", "no auto-enroll")
+    authority.set("old")
+    assert say(machine, "crypto ca enroll fresh", "\n\n")[0] == 0
+    assert authority.log()[-2:] == ["cr ", "certConf PKIStatus: accepted"]
+    first, key = serial(machine, "fresh"), public_key(machine)
+    authority.set("other-key")
+    configure(machine, "crypto ca trustpoint fresh", "auto-enroll 10 regenerate")
+    wait_for(lambda: "has failed 1 times" in state(machine, "fresh")["next-step"], "the renewal that is for another key")
+    assert serial(machine, "fresh") == first and public_key(machine) == key
+    authority.set("grant")
+    make_due(machine)
+    wait_for(lambda: serial(machine, "fresh") not in ([], first), "the renewal")
+    wait_for(lambda: state(machine, "fresh")["next-step"] == "Ready.", "its end")
+    assert public_key(machine) != key and authority.log()[-2:] == ["kur ", "certConf PKIStatus: accepted"]

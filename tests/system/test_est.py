@@ -236,3 +236,72 @@ def test_renewal(machine, server):
     wait_for(lambda: serial(machine, "core") not in ([], first), "the renewal")
     assert "simplereenroll application/pkcs10 client ['core.example']" in server.log()
     assert state(machine, "core")["next-step"] == "Ready."
+
+
+def public_key(machine):
+    shown = machine.chancery("show crypto key mypubkey ecdsa | json").stdout
+    return next(k["public-key"] for k in json.loads(shown[shown.index("["):]) if k["label"] == "est-key")
+
+
+def test_renewal_with_a_new_key(machine, server):
+    """Over TLS with the certificate of the key before; nothing changes before the new certificate is there and good, then both together."""
+    configure(machine, "crypto ca trustpoint fresh", f"enrollment url {server.url}", *LINES)
+    assert say(machine, f"crypto ca authenticate fresh fingerprint {fingerprint(machine, f'{FOLDER}/root.pem')}")[0] == 0
+    server.set("old")
+    status, said = enroll(machine, "fresh")
+    assert status == 0, said
+    first, key = serial(machine, "fresh"), public_key(machine)
+    server.set("other-key")
+    configure(machine, "crypto ca trustpoint fresh", "auto-enroll 10 regenerate")
+    wait_for(lambda: "has failed 1 times" in state(machine, "fresh")["next-step"], "the renewal that is for another key")
+    assert serial(machine, "fresh") == first and public_key(machine) == key
+    machine.kill("enrolld", 9)
+    machine.wait_daemons()
+    assert serial(machine, "fresh") == first and public_key(machine) == key
+    server.set("grant")
+    make_due(machine)
+    wait_for(lambda: serial(machine, "fresh") not in ([], first), "the renewal")
+    wait_for(lambda: state(machine, "fresh")["next-step"] == "Ready.", "its end")
+    assert public_key(machine) != key
+    assert "simplereenroll application/pkcs10 client ['core.example']" in server.log().rstrip().splitlines()[-2]
+
+
+def roles(machine, name):
+    shown = machine.chancery(f"show crypto ca certificates {name} | json").stdout
+    return {c["role"]: c["sha256-fingerprint"] for c in json.loads(shown[shown.index("["):])}
+
+
+def test_rollover(machine, server):
+    """The CA is going to be another one: believed when the present one has signed for it, and not because a server says so."""
+    folder = f"{FOLDER}-old"
+    process = machine.popen(["/usr/bin/python3", "/tmp/est_server.py", folder, "-200", "100"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                            stderr=subprocess.DEVNULL, text=True)
+    try:
+        url = f"https://127.0.0.1:{int(process.stdout.readline())}/"
+        configure(machine, "crypto ca trustpoint roll", f"enrollment url {url}", *LINES, "keypair rsa est-rsa", "auto-enroll 10")
+        present, following = (fingerprint(machine, f"{folder}/{name}.pem").replace(":", "") for name in ("root", "next"))
+        assert say(machine, f"crypto ca authenticate roll fingerprint {present}")[0] == 0
+        for wrong in ("", "unlinked", "stranger"):
+            wait_for(lambda: "rollover-failures" in machine.output(["sh", "-c", "cat /var/lib/chancery/enrolld/*.json"]), "the first question")
+            machine.write(f"{folder}/rollover", wrong)
+            asked = machine.output(["cat", f"{folder}/log"]).count("cacerts")
+            make_due(machine)
+            wait_for(lambda asked=asked: machine.output(["cat", f"{folder}/log"]).count("cacerts") > asked, "the question for the next one")
+            assert roles(machine, "roll") == {"ca": present}, wrong
+        machine.write(f"{folder}/rollover", "offer")
+        make_due(machine)
+        wait_for(lambda: "rollover" in roles(machine, "roll"), "the next certificate")
+        assert roles(machine, "roll") == {"ca": present, "rollover": following}
+        assert enroll(machine, "roll")[0] == 0
+        assert roles(machine, "roll")["ca"] == present
+        machine.write(f"{folder}/rollover", "switched")
+        first = serial(machine, "roll")
+        machine.write(f"{folder}/mode", "old")
+        assert enroll(machine, "roll")[0] == 0
+        machine.write(f"{folder}/mode", "grant")
+        assert serial(machine, "roll") != first
+        wait_for(lambda: set(roles(machine, "roll")) == {"ca", "router"} and roles(machine, "roll")["ca"] == following, "the next one")
+        assert state(machine, "roll")["state"] == "enrolled"
+    finally:
+        process.kill()
+        process.wait()

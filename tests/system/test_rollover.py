@@ -93,12 +93,13 @@ def test_nothing_offered(machine, authority):
 
 def test_offered(machine, authority):
     """It is kept beside the present one, which goes on."""
-    rollover(machine, "present-as-well")
+    rollover(machine, "ber")
     authenticate(machine)
     wait_for(lambda: "rollover" in certificates(machine), "the next certificate")
     assert certificates(machine) == {"ca": of_file(machine, "root"), "rollover": of_file(machine, "next")}
     shown = machine.chancery("show crypto ca certificates roll").stdout
     assert shown.index("CA certificate\n") < shown.index("CA certificate (rollover)\n")
+    rollover(machine, "present-as-well")
     authority.set("old")
     status, said = enroll(machine, "roll")
     assert status == 0, said

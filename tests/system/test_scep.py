@@ -27,7 +27,8 @@ HOSTILE = {
     "bad-key": "cannot be decrypted", "no-certificates": "malformed", "other-key": "another key", "other-name": "common name",
     "extra-name": "was not asked for", "makes-a-ca": "a CA", "other-ca": "signature on it is wrong", "expired": "expired", "not-yet": "not valid yet",
     "sha1-certificate": "SHA-1", "truncated": "no CMS SignedData", "empty": "no CMS SignedData", "html": "no CMS SignedData",
-    "oversized": "larger than 256 KiB", "trailing": "no CMS SignedData", "redirect": "not followed", "status-500": "HTTP status 500",
+    "oversized": "larger than 256 KiB", "trailing": "no CMS SignedData", "ber-endless": "no CMS SignedData", "ber-deep": "no CMS SignedData",
+    "redirect": "not followed", "status-500": "HTTP status 500",
     "no-aes": "does not offer AES", "no-sha256": "does not offer SHA-256",
 }
 
@@ -43,26 +44,32 @@ def machine(routers):
 
 
 class Fixture:
-    def __init__(self, machine, port):
-        self.machine, self.url = machine, f"http://127.0.0.1:{port}/scep"
+    def __init__(self, machine, port, folder=FOLDER):
+        self.machine, self.url, self.folder = machine, f"http://127.0.0.1:{port}/scep", folder
 
     def set(self, mode):
-        self.machine.write(f"{FOLDER}/mode", mode)
+        self.machine.write(f"{self.folder}/mode", mode)
 
     def log(self):
-        return self.machine.output(["cat", f"{FOLDER}/log"])
+        return self.machine.output(["cat", f"{self.folder}/log"])
+
+
+@contextlib.contextmanager
+def certifier(machine, folder, *options):
+    machine.write("/tmp/scep_ca.py", SOURCE.read_text())
+    server = machine.popen(["/usr/bin/python3", "/tmp/scep_ca.py", folder, *options], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           stderr=subprocess.DEVNULL, text=True)
+    try:
+        yield Fixture(machine, int(server.stdout.readline()), folder)
+    finally:
+        server.kill()
+        server.wait()
 
 
 @pytest.fixture(scope="module")
 def authority(machine):
-    machine.write("/tmp/scep_ca.py", SOURCE.read_text())
-    server = machine.popen(["/usr/bin/python3", "/tmp/scep_ca.py", FOLDER], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                           stderr=subprocess.DEVNULL, text=True)
-    try:
-        yield Fixture(machine, int(server.stdout.readline()))
-    finally:
-        server.kill()
-        server.wait()
+    with certifier(machine, FOLDER) as one:
+        yield one
 
 
 @contextlib.contextmanager
@@ -156,9 +163,15 @@ def test_unreachable(machine):
 
 
 def test_rejected(machine, authority):
+    """Each failInfo says what to do."""
+    for number, words in enumerate(("badAlg (the CA does not take its algorithms", "badMessageCheck (the CA cannot read or verify it",
+                                    "badRequest (the CA does not allow it", "badTime (the CA takes its time for wrong", "badCertId (the CA knows no such")):
+        authority.set(f"fail {number}")
+        status, said = enroll(machine, "core")
+        assert status != 0 and f"rejected the request: {words}" in said, said
+        assert words in state(machine, "core")["next-step"]
     authority.set("fail 2")
-    status, said = enroll(machine, "core")
-    assert status != 0 and "rejected the request: badRequest" in said, said
+    assert enroll(machine, "core")[0] != 0
     assert state(machine, "core")["state"] == "rejected" and "badRequest" in state(machine, "core")["next-step"]
     assert "REQUEST_ENDED" in machine.journal("enrolld")
 
@@ -183,6 +196,83 @@ def test_over_get(machine, authority):
     status, said = enroll(machine, "core")
     assert status == 0, said
     assert "GET PKIOperation" in authority.log()
+
+
+LISTS = {"no-list": "badCertId", "list-of-stranger": "nobody has signed it who is trusted to", "empty-bag": "no revocation list in it",
+         "two-lists": "not exactly one revocation list", "list-broken": "no bag of revocation lists", "nonce": "recipientNonce is not",
+         "other-recipient": "for somebody else", "stranger": "not authenticated as CA or RA", "status-500": "HTTP status 500"}
+
+
+def crls(machine):
+    shown = machine.chancery("show crypto ca crls | json").stdout
+    return [crl["url"] for crl in json.loads(shown[shown.index("["):])]
+
+
+def test_revocation_list(machine, authority):
+    """GetCRL, where nothing says where the list is: asked for with the certificate, checked, kept, and relied on."""
+    authority.set("grant")
+    for name in ("never", "away"):
+        status, said = say(machine, f"crypto ca crl request {name}")
+        assert status != 0 and "no trustpoint" in said, said
+    for wrong, words in LISTS.items():
+        authority.set(wrong)
+        status, said = say(machine, "crypto ca crl request core")
+        assert status != 0 and words in said, (wrong, said)
+        assert crls(machine) == [], wrong
+    machine.chancery("clear crypto ca crl")  # and with it the memory of what has failed
+    machine.write("/tmp/core.pem", chain(machine, "core"))
+    authority.set("no-list")
+    status, said = say(machine, "crypto ca trustpool verify url file:///tmp/core.pem")
+    assert status != 0 and "unable to get certificate CRL" in said, said
+    machine.chancery("clear crypto ca crl")
+    authority.set("grant")
+    status, said = say(machine, "crypto ca trustpool verify url file:///tmp/core.pem")
+    assert status == 0 and "The certificate is valid" in said, said
+    assert crls(machine) == ["scep:core"] and authority.log().rstrip().splitlines()[-1].startswith("22 ")
+    status, said = say(machine, "crypto ca crl request core")
+    assert status == 0, said
+
+
+def chain(machine, name):
+    shown = machine.chancery(f"show crypto ca certificates {name} | json").stdout
+    return "".join(f"-----BEGIN CERTIFICATE-----\n{c['certificate']}\n-----END CERTIFICATE-----\n" for c in json.loads(shown[shown.index("["):])
+                   if c["role"] == "router")
+
+
+def test_lost_certificate(machine, authority):
+    """The CA has made it, and says only that it has not decided: GetCert."""
+    status, said = say(machine, "crypto ca import core serial-number 1234")
+    assert status != 0 and "No request of core waits" in said, said
+    before = serial(machine, "core")
+    authority.set("pending-issued")
+    status, said = enroll(machine, "core")
+    assert status == 0 and "has not decided" in said, said
+    machine.kill("enrolld", 9)
+    machine.wait_daemons()
+    issued = [line.partition(" ")[2] for line in authority.log().splitlines() if line.startswith("issued ")][-1]
+    for mode, number, words in (("grant", "xyz", "hexadecimal digits"), ("grant", "1234", "badCertId"), ("another", issued, "another key"),
+                                ("stranger", issued, "not authenticated as CA or RA"), ("other-recipient", issued, "for somebody else")):
+        authority.set(mode)
+        status, said = say(machine, f"crypto ca import core serial-number {number}")
+        assert status != 0 and words in said, (mode, number, said)
+        assert serial(machine, "core") == before and state(machine, "core")["state"] == "renewing"
+    authority.set("grant")
+    status, said = say(machine, f"crypto ca import core serial-number {issued}")
+    assert status == 0 and "CN=core.example" in said, said
+    assert serial(machine, "core") not in ([], before) and state(machine, "core")["state"] == "enrolled"
+    assert "\n21 " in authority.log()
+
+
+def test_ber(machine, authority):
+    """All of it with indefinite lengths and strings in pieces, also what is inside of what is signed and encrypted."""
+    configure(machine, "crypto ca trustpoint ber", f"enrollment url {authority.url}", *LINES)
+    authority.set("ber")
+    assert say(machine, f"crypto ca authenticate ber fingerprint {fingerprint(machine, f'{FOLDER}/root.pem')}")[0] == 0
+    status, said = enroll(machine, "ber")
+    assert status == 0 and "CN=core.example" in said, said
+    machine.chancery("clear crypto ca crl")
+    status, said = say(machine, "crypto ca crl request ber")
+    assert status == 0 and crls(machine) == ["scep:ber"], said
 
 
 def test_registration_authority(machine, authority):
@@ -313,6 +403,35 @@ def test_renewal_as_a_first_request(machine, authority):
     make_due(machine)
     wait_for(lambda: serial(machine, "agent") not in ([], first), "the renewal")
     assert public_key(machine) != key
+
+
+def test_large_key(machine):
+    """A CA of 8192 bits."""
+    machine.write("/tmp/rsa8192.pem", SOURCE.with_name("rsa8192.pem").read_text())
+    with certifier(machine, "/tmp/scep-large", "-1", "300", "/tmp/rsa8192.pem") as large:
+        configure(machine, "crypto ca trustpoint large", f"enrollment url {large.url}", *LINES)
+        assert say(machine, f"crypto ca authenticate large fingerprint {fingerprint(machine, f'{large.folder}/root.pem')}")[0] == 0
+        large.set("wrong-signature")
+        status, said = enroll(machine, "large")
+        assert status != 0 and "signature on it is wrong" in said, said
+        large.set("grant")
+        status, said = enroll(machine, "large")
+        assert status == 0 and state(machine, "large")["state"] == "enrolled", said
+
+
+def test_elliptic_authority(machine):
+    """RFC 8894 encrypts for RSA keys: a CA without one is refused, and one whose registration authority has one enrolls."""
+    with certifier(machine, "/tmp/scep-ec", "-1", "300", "ec") as elliptic:
+        configure(machine, "crypto ca trustpoint ec", f"enrollment url {elliptic.url}", *LINES)
+        good = fingerprint(machine, f"{elliptic.folder}/root.pem")
+        assert say(machine, f"crypto ca authenticate ec fingerprint {good}")[0] == 0
+        status, said = enroll(machine, "ec")
+        assert status != 0 and "no RSA key that requests could be encrypted for" in said, said
+        machine.chancery("clear crypto ca certificates ec")
+        elliptic.set("ra")
+        assert say(machine, f"crypto ca authenticate ec fingerprint {good}")[0] == 0
+        status, said = enroll(machine, "ec")
+        assert status == 0 and state(machine, "ec")["state"] == "enrolled", said
 
 
 def test_scepserver(machine):
