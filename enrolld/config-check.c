@@ -27,6 +27,9 @@ static void check_self(Reader *reader, const TrustpointConfig *config)
     if (config->alternative_names)
         reader_problem(reader, "subject-alternative-name", config->alternative_names,
                        "has no effect with 'enrollment url self'");
+    if (config->peer_usage != PEER_USAGE_ANY)
+        reader_problem(reader, "extended-key-usage match", peer_usage_name(config->peer_usage),
+                       "has no effect with 'enrollment url self': there are no others");
 }
 
 /* What only SCEP has. */

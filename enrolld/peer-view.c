@@ -24,6 +24,8 @@ static int write_trustpoint(JsonWriter *w, const Trustpoint *t)
     json_begin_object(w, NULL);
     json_write_string(w, "name", t->name);
     json_write_bool(w, "crl-optional", t->config->crl_optional);
+    if (t->config->peer_usage != PEER_USAGE_ANY)
+        json_write_string(w, "extended-key-usage", peer_usage_name(t->config->peer_usage));
     if (t->config->query_url)
         json_write_string(w, "query-url", t->config->query_url);
     json_write_bool(w, "scep", lookup_signer(t) != NULL);

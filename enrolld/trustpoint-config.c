@@ -124,6 +124,15 @@ static void read_revocation(Reader *reader, json_object *o, TrustpointConfig *co
         reader_copy(reader, url, &config->query_url);
 }
 
+static void read_peer_usage(Reader *reader, json_object *o, TrustpointConfig *config)
+{
+    static const char member[] = "extended-key-usage", words[] = "extended-key-usage match";
+    const char *text = reader_string(reader, o, member, words, LABEL_MAX);
+
+    if (text && peer_usage_from_name(text, &config->peer_usage) < 0)
+        reader_problem(reader, words, text, "is followed by 'server-auth' or 'client-auth'");
+}
+
 static void read_digest(Reader *reader, json_object *o, TrustpointConfig *config)
 {
     static const char *const digests[] = {"sha256", "sha384", "sha512"};
@@ -189,6 +198,7 @@ static void read_all(Reader *reader, json_object *o, TrustpointConfig *config)
         "auto-enroll",
         "renewal-message-type",
         "crl-optional",
+        "extended-key-usage",
         "query-url",
         "renewal",
         "method",
@@ -218,6 +228,7 @@ static void read_all(Reader *reader, json_object *o, TrustpointConfig *config)
                 &config->challenge);
     read_renewal(reader, o, config);
     read_revocation(reader, o, config);
+    read_peer_usage(reader, o, config);
     check_together(reader, o, config);
 }
 

@@ -10,6 +10,7 @@
 #include "cleanup.h"
 #include "fetch-route.h"
 #include "lifecycle.h"
+#include "peer-usage.h"
 
 /* Usage keys are two pairs of one label, each with a certificate of its own. */
 typedef enum KeyPair {
@@ -95,8 +96,9 @@ typedef struct TrustpointConfig {
     char *address;           /* with SUBJECT_INCLUDE */
     char *alternative_names; /* "DNS:a,IP:192.0.2.1,email:c@d"; NULL when not configured */
     bool key_usage_given;
-    bool crl_optional; /* what its CA has issued is good without a CRL when none can be had */
-    char *query_url;   /* the LDAP server that has its CRLs; NULL when not configured */
+    bool crl_optional;    /* what its CA has issued is good without a CRL when none can be had */
+    PeerUsage peer_usage; /* what the certificates of others have to be for */
+    char *query_url;      /* the LDAP server that has its CRLs; NULL when not configured */
     struct TrustpointConfig *next;
 } TrustpointConfig;
 

@@ -57,11 +57,29 @@ static int find_path(Checker *c, Verifier *v, const AuthorityList **ret)
     return r;
 }
 
-static RevocationPolicy find_policy(Checker *c, const VerifyRequest *request, const Verifier *v,
-                                    bool of_trustpoint)
+/* Of the trustpoint that the path ends at, or of the pool; may be NULL. */
+static const PeerTrustpoint *find_trustpoint(const Checker *c, const Verifier *v,
+                                             bool of_trustpoint)
 {
-    const PeerTrustpoint *t = of_trustpoint ? trustpoint_of_path(c, verifier_path(v))
-                                            : trustpoints_find(c->trustpoints, TRUSTPOINT_OF_POOL);
+    return of_trustpoint ? trustpoint_of_path(c, verifier_path(v))
+                         : trustpoints_find(c->trustpoints, TRUSTPOINT_OF_POOL);
+}
+
+/* "extended-key-usage match": nothing is fetched for one that is refused anyway. */
+static bool is_for_this_use(Checker *c, const PeerTrustpoint *t, const Verifier *v)
+{
+    if (!t || peer_usage_matches(t->peer_usage, sk_X509_value(verifier_path(v), 0)))
+        return true;
+    c->verdict.valid = false;
+    c->verdict.error = X509_V_ERR_INVALID_PURPOSE;
+    c->verdict.reason = peer_usage_reason(t->peer_usage);
+    c->verdict.depth = 0;
+    return false;
+}
+
+static RevocationPolicy find_policy(Checker *c, const VerifyRequest *request,
+                                    const PeerTrustpoint *t, bool of_trustpoint)
+{
     bool optional = (t && t->crl_optional) || (!of_trustpoint && c->pool_optional);
 
     c->trustpoint = of_trustpoint && t ? t->name : NULL;
@@ -94,12 +112,20 @@ static int note_end(Checker *c, const Verifier *v)
 static int verify(Checker *c, const VerifyRequest *request, Verifier *v, int cancel_fd)
 {
     const AuthorityList *authorities;
+    const PeerTrustpoint *t;
     RevocationPolicy policy;
+    bool of_trustpoint;
     int r = find_path(c, v, &authorities);
 
     if (r < 0 || !c->verdict.valid)
         return r;
-    policy = find_policy(c, request, v, authorities == c->trustpoints->authorities);
+    of_trustpoint = authorities == c->trustpoints->authorities;
+    t = find_trustpoint(c, v, of_trustpoint);
+    policy = find_policy(c, request, t, of_trustpoint);
+    /* For whom it is done has a say too, wherever the path ends. */
+    if (!is_for_this_use(c, t, v) ||
+        (c->preferred && !is_for_this_use(c, trustpoints_find(c->trustpoints, c->preferred), v)))
+        return 0;
     crl_work_begin(&c->work, cancel_fd);
     c->work.authorities[0] = c->trustpoints->authorities;
     c->work.authorities[1] = c->authorities;

@@ -89,14 +89,16 @@ static int read_certificates(Trustpoints *trustpoints, PeerTrustpoint *t, json_o
 
 static int read_trustpoint(Trustpoints *trustpoints, PeerTrustpoint *t, json_object *o)
 {
-    static const char *const members[] = {"name", "crl-optional", "query-url",
-                                          "scep", "certificates", NULL};
-    const char *name, *query = NULL;
+    static const char *const members[] = {
+        "name", "crl-optional", "extended-key-usage", "query-url", "scep", "certificates", NULL};
+    const char *name, *query = NULL, *usage = NULL;
     json_object *certificates;
 
     if (!json_object_is_type(o, json_type_object) || json_only_members(o, members) < 0 ||
         json_get_string(o, "name", &name) < 0 ||
         json_get_bool(o, "crl-optional", &t->crl_optional) < 0 ||
+        json_get_string(o, "extended-key-usage", &usage) == -EBADMSG ||
+        (usage && peer_usage_from_name(usage, &t->peer_usage) < 0) ||
         json_get_string(o, "query-url", &query) == -EBADMSG ||
         json_get_bool(o, "scep", &t->scep) < 0 ||
         json_get_array(o, "certificates", &certificates) < 0)

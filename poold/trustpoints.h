@@ -5,6 +5,7 @@
 
 #include "authority.h"
 #include "fetch-client.h"
+#include "peer-usage.h"
 
 #define TRUSTPOINTS_MAX 1024U
 /* "crypto ca trustpoint Trustpool" says how the pool is used, and has no CA of its own. */
@@ -14,7 +15,8 @@ typedef struct PeerTrustpoint {
     char *name;
     char *query_url; /* the directory that has CRLs; may be NULL */
     bool crl_optional, has_ca;
-    bool scep; /* its CA can be asked for its list, over enrolld */
+    bool scep;            /* its CA can be asked for its list, over enrolld */
+    PeerUsage peer_usage; /* what certificates of its CA have to be for */
     uint8_t ca[AUTHORITY_DIGEST_SIZE];
     STACK_OF(X509) * certificates; /* the CA's, what it came with, the router's */
 } PeerTrustpoint;

@@ -150,7 +150,8 @@ def main():
     here = scep_ca.key_new()
     now = datetime.datetime.utcnow()
     leaf = scep_ca.certify(scep_ca.name_of("est"), here.public_key(), server.ca.root, None, False, ("digital_signature",),
-                           (now - scep_ca.DAY, now + 90 * scep_ca.DAY), cx509.SubjectAlternativeName([cx509.IPAddress(ipaddress.ip_address("127.0.0.1"))]))
+                           (now - scep_ca.DAY, now + 90 * scep_ca.DAY), cx509.SubjectAlternativeName([cx509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
+                           purposes=[cx509.oid.ExtendedKeyUsageOID.SERVER_AUTH])
     (folder / "server.pem").write_bytes(here.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
                                         + leaf.public_bytes(serialization.Encoding.PEM))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -58,7 +58,7 @@ class Party:
         return self.certificate.public_bytes(serialization.Encoding.DER)
 
 
-def certify(subject, public_key, issuer, issuer_name, ca, usage, validity, names=None, digest=None):
+def certify(subject, public_key, issuer, issuer_name, ca, usage, validity, names=None, digest=None, purposes=None):
     bits = dict.fromkeys(("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "key_cert_sign",
                           "crl_sign", "encipher_only", "decipher_only"), False)
     builder = (cx509.CertificateBuilder().subject_name(subject).issuer_name(issuer_name or issuer.certificate.subject).public_key(public_key)
@@ -70,6 +70,8 @@ def certify(subject, public_key, issuer, issuer_name, ca, usage, validity, names
         builder = builder.add_extension(cx509.KeyUsage(**{**bits, **dict.fromkeys(usage, True)}), critical=True)
     if names:
         builder = builder.add_extension(names, critical=False)
+    if purposes:
+        builder = builder.add_extension(cx509.ExtendedKeyUsage(purposes), critical=False)
     return builder.sign(issuer.key, digest or hashes.SHA256())
 
 

@@ -191,6 +191,23 @@ def test_with_certificate(machine, server):
     assert status != 0 and "show a certificate" in said, said
 
 
+def test_usage_of_the_server(machine, server):
+    """extended-key-usage match: the server's certificate has to be for what is configured, or nothing is sent."""
+    server.set("grant")
+    configure(machine, "crypto ca trustpoint usage", f"enrollment url {server.url}", *LINES, "extended-key-usage match client-auth")
+    assert "\n extended-key-usage match client-auth\n" in machine.chancery("show running-config crypto ca trustpoint usage").stdout
+    assert say(machine, f"crypto ca authenticate usage fingerprint {fingerprint(machine, f'{FOLDER}/root.pem')}")[0] == 0
+    asked = server.log()
+    status, said = enroll(machine, "usage")
+    assert status != 0 and "not for client authentication, which extended-key-usage match wants" in said, said
+    assert server.log() == asked and state(machine, "usage")["state"] == "authenticated"
+    configure(machine, "crypto ca trustpoint usage", "extended-key-usage match server-auth")
+    status, said = enroll(machine, "usage")
+    assert status == 0, said
+    machine.chancery("clear crypto ca certificates usage")
+    configure(machine, "no crypto ca trustpoint usage")
+
+
 @pytest.mark.parametrize("key", ["rsa est-rsa", "ed25519 est-edwards"])
 def test_with_other_keys(machine, server, key):
     """What TLS 1.3 signs with them is made in keyd too."""

@@ -358,4 +358,18 @@ def test_trustpoint_and_directory(world):
     assert status and "unable to get certificate CRL" in said
     world.configure("crypto ca trustpoint core", "crl optional")
     assert world.verify(leaf)[0] == 0
+    # Who is good may be for something else than what the trustpoint wants.
+    usages = pki.x509.oid.ExtendedKeyUsageOID
+    for_servers, for_clients, for_all = (world.directory.certify(Party("leaf"), pki.x509.ExtendedKeyUsage([oid]), ca=False)
+                                         for oid in (usages.SERVER_AUTH, usages.CLIENT_AUTH, usages.ANY_EXTENDED_KEY_USAGE))
+    assert world.verify(for_clients, words="purpose any")[0] == 0
+    world.configure("crypto ca trustpoint core", "extended-key-usage match server-auth")
+    for refused in (leaf, for_clients, for_all):
+        status, said = world.verify(refused, words="purpose any")
+        assert status and "not for server authentication, which extended-key-usage match wants" in said, said
+    assert world.verify(for_servers)[0] == 0
+    world.configure("crypto ca trustpoint core", "extended-key-usage match client-auth")
+    status, said = world.verify(for_servers)
+    assert status and "not for client authentication" in said
+    assert world.verify(for_clients, words="purpose any")[0] == 0
     world.machine.run(["chancery"], ADMIN, stdin="configure\nno crypto ca trustpoint core\ncommit force\nend\n")

@@ -142,6 +142,19 @@ static void test_revocation(void **state)
     assert_null(none->query_url);
 }
 
+static void test_peer_usage(void **state)
+{
+    _cleanup_(trustpoint_config_freep) TrustpointConfig *server = NULL, *client = NULL,
+                                                        *none = NULL;
+
+    assert_int_equal(parse("'extended-key-usage':'server-auth'", "core", &server), 0);
+    assert_int_equal(server->peer_usage, PEER_USAGE_SERVER_AUTH);
+    assert_int_equal(parse("'extended-key-usage':'client-auth'", "core", &client), 0);
+    assert_int_equal(client->peer_usage, PEER_USAGE_CLIENT_AUTH);
+    assert_int_equal(parse("'description':'x'", "core", &none), 0);
+    assert_int_equal(none->peer_usage, PEER_USAGE_ANY);
+}
+
 static void test_empty(void **state)
 {
     TrustpointConfig *c;
@@ -229,6 +242,9 @@ static void test_refused(void **state)
         {"'serial-number':'some'", "serial-number", "none"},
         {"'serial-number':false", "serial-number", "none"},
         {"'ip-address':'10.1.1'", "ip-address", "IPv4"},
+        {"'extended-key-usage':'code-signing'", "extended-key-usage match code-signing",
+         "'server-auth' or 'client-auth'"},
+        {SEED ",'extended-key-usage':'server-auth'", "extended-key-usage match", "no others"},
         {"'query-uri':'ldap://x'", "", "does not know"},
         {"'query-url':'http://x'", "query url http://x", "must begin with ldap://"},
         {"'query-url':'ldap:///x'", "query url ldap:///x", "no host"},
@@ -434,13 +450,21 @@ static void test_other_trustpoints(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_seed),     cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_many),     cmocka_unit_test(test_subject_parts),
-        cmocka_unit_test(test_external), cmocka_unit_test(test_revocation),
-        cmocka_unit_test(test_empty),    cmocka_unit_test(test_several),
-        cmocka_unit_test(test_refused),  cmocka_unit_test(test_external_refused),
-        cmocka_unit_test(test_est),      cmocka_unit_test(test_tftp_urls),
-        cmocka_unit_test(test_vrf),      cmocka_unit_test(test_other_trustpoints),
+        cmocka_unit_test(test_seed),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_many),
+        cmocka_unit_test(test_subject_parts),
+        cmocka_unit_test(test_external),
+        cmocka_unit_test(test_revocation),
+        cmocka_unit_test(test_peer_usage),
+        cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_several),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_external_refused),
+        cmocka_unit_test(test_est),
+        cmocka_unit_test(test_tftp_urls),
+        cmocka_unit_test(test_vrf),
+        cmocka_unit_test(test_other_trustpoints),
     };
 
     return cmocka_run_group_tests_name("trustpoint-config", tests, NULL, NULL);
