@@ -10,6 +10,7 @@
 #include "names.h"
 
 #define PIECE 262144U
+#define PIPE_ROOM 262144
 
 const char *cli_documents(Cli *cli, const char *interface)
 {
@@ -185,6 +186,8 @@ int cli_pipe_new(Cli *cli, const char *name, CliPipe *ret)
         return transfer_new(cli, name, "pipe", &ret->transfer);
     if (pipe2(fds, O_CLOEXEC) < 0)
         return cli_error(cli, errno, "No pipe: %s", strerror(errno));
+    /* What goes through may be large; with less room the two sides take turns more often. */
+    (void)fcntl(fds[1], F_SETPIPE_SZ, PIPE_ROOM);
     ret->read_fd = fds[0];
     ret->write_fd = fds[1];
     return 0;

@@ -92,7 +92,7 @@ int dossier_write(const DossierRequest *request, int fd)
     if (!w)
         return -ENOMEM;
     json_begin_object(w, NULL);
-    json_write_time(w, "collection-start-time", realtime_usec());
+    json_write_time(w, DOSSIER_START_TIME, realtime_usec());
     json_write_string(w, "model-name", DOSSIER_MODEL_NAME);
     json_write_string(w, "model-revision", DOSSIER_MODEL_REVISION);
     dossier_write_platform(w, request->root_fd);

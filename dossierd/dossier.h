@@ -9,6 +9,9 @@
 #define PACKAGES_SELECTOR "packages"
 #define FILESYSTEM_SELECTOR "filesystem-inventory"
 #define DOSSIER_MODEL_REVISION "2026-11-22"
+/* The first bytes of each. */
+#define DOSSIER_START_TIME "collection-start-time"
+#define DOSSIER_BEGIN "{\"" DOSSIER_START_TIME "\":"
 
 typedef struct Selector {
     const char *name;

@@ -3,6 +3,7 @@
  * who reads an envelope reads a whole one. */
 #include <time.h>
 
+#include "dossier.h"
 #include "eat-token.h"
 #include "errors.h"
 #include "jobs.h"
@@ -12,7 +13,7 @@
 #include "signer.h"
 #include "stream.h"
 
-#define READ_SIZE 65536U
+#define READ_SIZE 262144U
 
 static const char *const formats[] = {
     [SIGN_ENVELOPE] = "envelope",
@@ -77,6 +78,8 @@ static int check_signer(Job *job, const Signer *signer, time_t at)
 typedef struct Content {
     EnvelopePayload *payload;
     EVP_MD_CTX *digest;
+    size_t n_of_begin;  /* bytes that are those of a dossier's begin so far */
+    bool is_no_dossier; /* as it begins */
     bool is_own_dossier;
 } Content;
 
@@ -96,6 +99,19 @@ static void content_done(Content *c)
     EVP_MD_CTX_free(c->digest);
 }
 
+/* Its digest tells whether it is a dossier from here. What begins otherwise needs none. */
+static int add_to_digest(Content *c, const void *data, size_t size)
+{
+    size_t n = STRLEN(DOSSIER_BEGIN) - c->n_of_begin;
+
+    if (n > size)
+        n = size;
+    if (memcmp(data, DOSSIER_BEGIN + c->n_of_begin, n) != 0)
+        c->is_no_dossier = true;
+    c->n_of_begin += n;
+    return c->is_no_dossier || EVP_DigestUpdate(c->digest, data, size) == 1 ? 0 : -ENOMEM;
+}
+
 /* Takes a chunk of the input: first its bytes of the quota, then the bytes themselves. */
 static int add_chunk(Job *job, SignWork *work, Content *content, const void *data, size_t size)
 {
@@ -105,8 +121,9 @@ static int add_chunk(Job *job, SignWork *work, Content *content, const void *dat
         return job_fail(job, ERROR_LIMIT_EXCEEDED,
                         "Too much is being signed at this moment; try again when it is done");
     work->held += size;
-    if (EVP_DigestUpdate(content->digest, data, size) != 1)
-        return -ENOMEM;
+    r = add_to_digest(content, data, size);
+    if (r < 0)
+        return r;
     r = envelope_payload_add(content->payload, data, size);
     if (r == -EMSGSIZE)
         return job_fail(job, ERROR_TOO_LARGE, "At most %llu bytes can be put into one envelope",
@@ -136,7 +153,8 @@ static int read_content(Job *job, SignWork *work, Content *content)
         return (int)n;
     if (EVP_DigestFinal_ex(content->digest, digest, NULL) != 1)
         return -ENOMEM;
-    content->is_own_dossier = provenance_has(&work->manager->provenance, digest);
+    content->is_own_dossier =
+        !content->is_no_dossier && provenance_has(&work->manager->provenance, digest);
     return 0;
 }
 

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <time.h>
 
 int stream_check(int fd, int access_mode)
@@ -74,13 +75,17 @@ ssize_t stream_read(int fd, void *data, size_t size, int cancel_fd)
     }
 }
 
-/* After POLLOUT a pipe takes PIPE_BUF bytes without blocking, whatever its flags, which are the
- * caller's and stay as they are. */
+/* As much as there is room for, without blocking, whatever the flags of the descriptor, which are
+ * the caller's and stay as they are. Kernels before 6.4 write that way to sockets only: there a
+ * pipe is given what it takes for certain after POLLOUT. */
 static ssize_t write_some(int fd, const void *data, size_t size)
 {
+    const struct iovec whole = {.iov_base = (void *)(uintptr_t)data, .iov_len = size};
     ssize_t n = send(fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
 
     if (n < 0 && errno == ENOTSOCK)
+        n = pwritev2(fd, &whole, 1, -1, RWF_NOWAIT);
+    if (n < 0 && (errno == EOPNOTSUPP || errno == ENOSYS || errno == EPERM || errno == EINVAL))
         n = write(fd, data, size < PIPE_BUF ? size : PIPE_BUF);
     return n;
 }

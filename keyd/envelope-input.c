@@ -33,12 +33,31 @@ static const uint8_t base64url_values[256] = {
     ['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61, ['9'] = 62, ['-'] = 63, ['_'] = 64,
 };
 
+#define BLOCK_SIZE 64U
+
+/* Sums of comparisons, which a compiler makes 16 or 32 of at a time: a gigabyte comes through here.
+ */
+static unsigned count_valid(const uint8_t block[static BLOCK_SIZE])
+{
+    uint8_t n = 0;
+
+    for (unsigned i = 0; i < BLOCK_SIZE; i++) {
+        uint8_t c = block[i];
+
+        n += (uint8_t)((uint8_t)((c | 0x20) - 'a') < 26) + (uint8_t)((uint8_t)(c - '0') < 10) +
+             (uint8_t)(c == '-') + (uint8_t)(c == '_');
+    }
+    return n;
+}
+
 bool envelope_payload_piece_is_valid(DerSpan piece)
 {
-    /* Without a branch for each byte: a gigabyte comes through here. */
     unsigned bad = 0;
+    size_t i = 0;
 
-    for (size_t i = 0; i < piece.size; i++)
+    for (; i + BLOCK_SIZE <= piece.size; i += BLOCK_SIZE)
+        bad |= count_valid(piece.data + i) ^ BLOCK_SIZE;
+    for (; i < piece.size; i++)
         bad |= base64url_values[piece.data[i]] == 0;
     return bad == 0;
 }

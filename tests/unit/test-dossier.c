@@ -92,6 +92,7 @@ static void test_empty_system(void **state)
     _cleanup_close_ int fd = memfd_create("test", MFD_CLOEXEC);
     DossierRequest request = {.nonce = "0x1F"};
     _cleanup_json_ json_object *o = NULL;
+    char begin[STRLEN(DOSSIER_BEGIN)];
     FixtureTree t;
     size_t i = 0;
 
@@ -100,6 +101,8 @@ static void test_empty_system(void **state)
     request.selectors = selector_bit("packages") | selector_bit("system-integrity-snapshot") |
                         selector_bit("system-inventory");
     assert_int_equal(dossier_write(&request, fd), 0);
+    assert_int_equal(pread(fd, begin, sizeof begin, 0), sizeof begin);
+    assert_memory_equal(begin, DOSSIER_BEGIN, sizeof begin);
     o = memory_json(fd);
     json_object_object_foreach(o, name, value)
     {

@@ -574,6 +574,21 @@ static void test_envelope_shape(void **state)
     assert_int_equal(seal(f, f->leaf, &c, &(Header){.text = "[]"}, "e30", &reason), -EBADMSG);
 }
 
+/* Of whole blocks and of what is left over: every byte, at each place. */
+static void test_envelope_characters(void **state)
+{
+    static const char good[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    uint8_t piece[150];
+
+    for (unsigned c = 0; c < 256; c++)
+        for (size_t at = 0; at < sizeof piece; at++) {
+            memset(piece, 'A', sizeof piece);
+            piece[at] = (uint8_t)c;
+            assert_int_equal(envelope_payload_piece_is_valid((DerSpan){piece, sizeof piece}),
+                             c != 0 && strchr(good, (int)c) != NULL);
+        }
+}
+
 static void test_envelope_payload(void **state)
 {
     static const char *const bad[] = {"e30=",  "e30.e30", "e 30", "e+30",    "e/30",
@@ -652,6 +667,7 @@ int main(void)
         cmocka_unit_test(test_envelope_header),
         cmocka_unit_test(test_envelope_nonce),
         cmocka_unit_test(test_envelope_shape),
+        cmocka_unit_test(test_envelope_characters),
         cmocka_unit_test(test_envelope_payload),
         cmocka_unit_test(test_envelope_cancelled),
         cmocka_unit_test(test_names),
