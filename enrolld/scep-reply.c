@@ -25,6 +25,7 @@ static bool is_oid(DerSpan oid, const char *expected)
 /* --- SignedData ------------------------------------------------------------------------------- */
 
 typedef struct SignedData {
+    DerSpan digests; /* algorithms, one or more if anybody has signed */
     DerSpan type;    /* of the content */
     DerSpan content; /* of the OCTET STRING; empty when there is none */
     DerSpan certificates, crls, signers;
@@ -57,9 +58,20 @@ static int read_encapsulated(DerSpan *data, SignedData *ret)
     return r < 0 ? r : der_end(&encapsulated);
 }
 
+/* What OpenSSL has trusted, to its cost (F1). */
+static int check_digests(DerSpan set)
+{
+    DerSpan algorithm, oid;
+
+    while (set.size > 0)
+        if (der_read(&set, DER_SEQUENCE, &algorithm) < 0 || der_read(&algorithm, DER_OID, &oid) < 0)
+            return -EBADMSG;
+    return 0;
+}
+
 static int read_signed_data(DerSpan input, SignedData *ret)
 {
-    DerSpan data, digests;
+    DerSpan data;
     uint64_t version;
     int r;
 
@@ -70,7 +82,9 @@ static int read_signed_data(DerSpan input, SignedData *ret)
     if (r >= 0 && (version < 1 || version > 5))
         r = -EBADMSG;
     if (r >= 0)
-        r = der_read(&data, DER_SET, &digests);
+        r = der_read(&data, DER_SET, &ret->digests);
+    if (r >= 0)
+        r = check_digests(ret->digests);
     if (r >= 0)
         r = read_encapsulated(&data, ret);
     if (r >= 0)
@@ -448,6 +462,8 @@ static int read_signed(const void *data, size_t size, const ScepExpectation *exp
         return refuse(-EMSGSIZE, ret_reason, "it is larger than 256 KiB");
     if (read_signed_data((DerSpan){data, size}, ret) < 0)
         return refuse(-EBADMSG, ret_reason, "it is no CMS SignedData");
+    if (ret->digests.size == 0 && ret->signers.size > 0)
+        return refuse(-EBADMSG, ret_reason, "it is signed, and names no digest algorithm");
     if (read_signer(ret->signers, &signer) < 0)
         return refuse(-EBADMSG, ret_reason, "it has not exactly one signer with signed attributes");
     r = read_attributes(signer.attributes, values, ret_reason);
