@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <systemd/sd-journal.h>
+#include <time.h>
 
 const char *boot_cause_to_string(BootCause cause)
 {
@@ -21,6 +22,33 @@ const char *boot_cause_to_string(BootCause cause)
     default:
         return "Unknown: the journal does not reach back to the boot before";
     }
+}
+
+const char *boot_end_to_string(BootEnd end)
+{
+    switch (end) {
+    case BOOT_END_REBOOT:
+        return "reboot";
+    case BOOT_END_POWER_OFF:
+        return "power-off";
+    case BOOT_END_HALT:
+        return "halt";
+    case BOOT_END_KEXEC:
+        return "kexec";
+    case BOOT_END_RUNNING:
+        return "running";
+    case BOOT_END_NONE:
+    default:
+        return "none";
+    }
+}
+
+void boot_list_done(BootList *l)
+{
+    for (size_t i = 0; i < l->n; i++)
+        free(l->boots[i].errors);
+    free(l->boots);
+    *l = (BootList){NULL, 0};
 }
 
 static int compare_boots(const void *a, const void *b)
@@ -42,6 +70,7 @@ static BootCause cause_from_end(BootEnd end)
     case BOOT_END_KEXEC:
         return BOOT_CAUSE_KEXEC;
     case BOOT_END_NONE:
+    case BOOT_END_RUNNING:
     default:
         return BOOT_CAUSE_UNCLEAN;
     }
@@ -64,8 +93,27 @@ static int match_boot(sd_journal *j, sd_id128_t id)
     return sd_journal_add_match(j, text, 0);
 }
 
+#define UNIT_STARTED "MESSAGE_ID=39f53479d3a045ac8e11786248231fbf"
+#define JOURNAL_STOPPED "MESSAGE_ID=d93fb3c9c24d451a97cea615ce59c00b"
+
+/* Has the service manager said in that boot that it reached the unit? 1 or 0. */
+static int has_reached(sd_journal *j, sd_id128_t id, const char *unit)
+{
+    int r = match_boot(j, id);
+
+    if (r >= 0)
+        r = sd_journal_add_match(j, UNIT_STARTED, 0);
+    if (r >= 0)
+        r = sd_journal_add_match(j, unit, 0);
+    if (r >= 0)
+        r = sd_journal_add_match(j, "_PID=1", 0);
+    if (r >= 0)
+        r = sd_journal_seek_tail(j);
+    return r < 0 ? r : sd_journal_previous(j);
+}
+
 /* The service manager says which of these targets it reached as the last thing of a boot. */
-static int read_end(sd_journal *j, sd_id128_t id, BootEnd *ret)
+static int read_end(sd_journal *j, Boot *boot)
 {
     static const struct {
         const char *match;
@@ -76,29 +124,62 @@ static int read_end(sd_journal *j, sd_id128_t id, BootEnd *ret)
         {"UNIT=halt.target", BOOT_END_HALT},
         {"UNIT=kexec.target", BOOT_END_KEXEC},
     };
+    int r = has_reached(j, boot->id, "UNIT=shutdown.target");
 
-    *ret = BOOT_END_NONE;
+    if (r < 0)
+        return r;
+    boot->shutdown_begun = r > 0;
+    boot->end = BOOT_END_NONE;
     for (size_t i = 0; i < ELEMENTSOF(ends); i++) {
-        int r = match_boot(j, id);
-
-        if (r >= 0)
-            r = sd_journal_add_match(j, "_PID=1", 0);
-        if (r >= 0) /* SD_MESSAGE_UNIT_STARTED */
-            r = sd_journal_add_match(j, "MESSAGE_ID=39f53479d3a045ac8e11786248231fbf", 0);
-        if (r >= 0)
-            r = sd_journal_add_match(j, ends[i].match, 0);
-        if (r >= 0)
-            r = sd_journal_seek_tail(j);
-        if (r >= 0)
-            r = sd_journal_previous(j);
+        r = has_reached(j, boot->id, ends[i].match);
         if (r < 0)
             return r;
         if (r > 0) {
-            *ret = ends[i].end;
+            boot->end = ends[i].end;
             return 0;
         }
     }
     return 0;
+}
+
+/* Goes to the first of the kernel's last messages, and reads from there. */
+static int read_kernel_errors(sd_journal *j, Boot *boot)
+{
+    _cleanup_free_ KernelErrors *errors = calloc(1, sizeof *errors);
+    int r = match_boot(j, boot->id);
+
+    if (!errors)
+        return -ENOMEM;
+    if (r >= 0)
+        r = sd_journal_add_match(j, "_TRANSPORT=kernel", 0);
+    if (r >= 0)
+        r = sd_journal_seek_tail(j);
+    if (r >= 0)
+        r = sd_journal_previous_skip(j, BOOT_KERNEL_LINES_MAX);
+    for (; r > 0; r = sd_journal_next(j)) {
+        const void *data;
+        uint64_t usec = 0;
+        size_t size;
+
+        if (sd_journal_get_data(j, "MESSAGE", &data, &size) >= 0 &&
+            sd_journal_get_realtime_usec(j, &usec) >= 0)
+            kernel_errors_add(errors, usec, (const char *)data + STRLEN("MESSAGE="),
+                              size - STRLEN("MESSAGE="));
+    }
+    if (r < 0)
+        return r;
+    boot->errors = TAKE_PTR(errors);
+    return 0;
+}
+
+/* Of the entry where the journal stands: is it what a journal says that is closed in order? */
+static bool is_journal_stopped(sd_journal *j)
+{
+    const void *data;
+    size_t size;
+
+    return sd_journal_get_data(j, "MESSAGE_ID", &data, &size) >= 0 &&
+           size == STRLEN(JOURNAL_STOPPED) && memcmp(data, JOURNAL_STOPPED, size) == 0;
 }
 
 /* Returns 1 when the boot has entries, 0 when not. */
@@ -121,9 +202,10 @@ static int read_boot(sd_journal *j, sd_id128_t id, Boot *ret)
         r = sd_journal_previous(j);
     if (r <= 0)
         return r;
+    boot.journal_stopped = is_journal_stopped(j);
     r = sd_journal_get_realtime_usec(j, &boot.last_usec);
     if (r >= 0)
-        r = read_end(j, id, &boot.end);
+        r = read_end(j, &boot);
     if (r < 0)
         return r;
     *ret = boot;
@@ -167,33 +249,67 @@ static int list_boots(sd_journal *j, sd_id128_t **ret, size_t *ret_n)
     return 0;
 }
 
-int boots_read(Collect *c, Boot **ret, size_t *ret_n)
+/* The newest one, when it has something from after the system's start. The boot's number is no
+ * help: a container's own is not what a private /proc shows. */
+static bool is_running(Collect *c, const Boot *newest)
 {
-    _cleanup_(sd_journal_closep) sd_journal *j = NULL;
-    _cleanup_free_ sd_id128_t *ids = NULL;
-    _cleanup_free_ Boot *boots = NULL;
-    size_t n_ids, n = 0;
-    int r;
+    struct timespec now;
+    char text[64], *end;
+    unsigned long long up;
 
-    r = sd_journal_open_directory_fd(&j, c->root_fd, SD_JOURNAL_OS_ROOT);
-    if (r < 0)
-        return r;
-    r = list_boots(j, &ids, &n_ids);
+    if (collect_read(c->root_fd, "proc/uptime", text, sizeof text) < 0)
+        return false;
+    up = strtoull(text, &end, 10);
+    if (end == text || clock_gettime(CLOCK_REALTIME, &now) < 0)
+        return false;
+    return newest->last_usec / 1000000 + up + 1 >= (uint64_t)now.tv_sec;
+}
+
+static int read_boots(Collect *c, sd_journal *j, BootList *l)
+{
+    _cleanup_free_ sd_id128_t *ids = NULL;
+    size_t n_ids;
+    int r = list_boots(j, &ids, &n_ids);
+
     if (r < 0)
         return r;
     if (n_ids == 0)
         return -ENODATA;
-    boots = calloc(n_ids, sizeof *boots);
-    if (!boots)
+    l->boots = calloc(n_ids, sizeof *l->boots);
+    if (!l->boots)
         return -ENOMEM;
     for (size_t i = 0; i < n_ids && !collect_should_stop(c); i++) {
-        r = read_boot(j, ids[i], &boots[n]);
+        r = read_boot(j, ids[i], &l->boots[l->n]);
         if (r < 0)
             return r;
-        n += (size_t)r;
+        l->n += (size_t)r;
     }
-    boots_conclude(boots, n);
-    *ret = TAKE_PTR(boots);
-    *ret_n = n;
+    return 0;
+}
+
+int boots_read(Collect *c, BootList *ret)
+{
+    _cleanup_(sd_journal_closep) sd_journal *j = NULL;
+    _cleanup_(boot_list_done) BootList list = {NULL, 0};
+    unsigned looked = 0;
+    int r;
+
+    r = sd_journal_open_directory_fd(&j, c->root_fd, SD_JOURNAL_OS_ROOT);
+    if (r >= 0)
+        r = read_boots(c, j, &list);
+    if (r < 0)
+        return r;
+    boots_conclude(list.boots, list.n);
+    if (list.n > 0 && is_running(c, &list.boots[list.n - 1]))
+        list.boots[list.n - 1].end = BOOT_END_RUNNING;
+    for (size_t i = list.n; i-- > 0 && looked < BOOTS_ERRORS_MAX && !collect_should_stop(c);)
+        if (list.boots[i].end == BOOT_END_NONE) {
+            r = read_kernel_errors(j, &list.boots[i]);
+            if (r < 0)
+                return r;
+            looked++;
+        }
+    *ret = list;
+    list = (BootList){NULL, 0};
     return 0;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* reboot-history: the boots of the journal, and the records of /var/log/wtmp beside it as a second
  * witness. */
-#include <time.h>
 #include <utmp.h>
 
 #include "boots.h"
@@ -16,6 +15,18 @@ static void write_cause(JsonWriter *w, const Boot *b, uint64_t number)
     json_write_time(w, "time", b->first_usec);
     json_write_uint64(w, "cause-code", b->cause);
     json_write_string(w, "reason", boot_cause_to_string(b->cause));
+}
+
+/* Of the running boot nothing can be said yet. */
+static void write_end(JsonWriter *w, const Boot *b)
+{
+    json_write_string(w, "end", boot_end_to_string(b->end));
+    if (b->end != BOOT_END_RUNNING) {
+        json_write_bool(w, "shutdown-begun", b->shutdown_begun);
+        json_write_bool(w, "journal-stopped", b->journal_stopped);
+    }
+    if (b->errors)
+        reboot_write_kernel_errors(w, b->errors);
 }
 
 /* Newest first, number 1 is the running system, as routers show it. */
@@ -37,6 +48,7 @@ static void write_boots(Collect *c, const Boot *boots, size_t n)
         json_write_stringf(w, "boot-id", SD_ID128_FORMAT_STR, SD_ID128_FORMAT_VAL(b->id));
         json_write_time(w, "first-entry", b->first_usec);
         json_write_time(w, "last-entry", b->last_usec);
+        write_end(w, b);
         json_end_object(w);
         c->n_good++;
     }
@@ -45,20 +57,10 @@ static void write_boots(Collect *c, const Boot *boots, size_t n)
 
 /* Journal files that may not be read look like files that are not there. The running boot shows
  * which it is: something of it must be in the journal. */
-static void check_running_boot(Collect *c, const Boot *boots, size_t n)
+static void check_running_boot(Collect *c, const BootList *l)
 {
-    struct timespec now;
-    char text[64], *end;
-    unsigned long long up;
-
-    if (collect_read(c->root_fd, "proc/uptime", text, sizeof text) < 0)
+    if (l->n > 0 && l->boots[l->n - 1].end == BOOT_END_RUNNING)
         return;
-    up = strtoull(text, &end, 10);
-    if (end == text || clock_gettime(CLOCK_REALTIME, &now) < 0)
-        return;
-    for (size_t i = 0; i < n; i++)
-        if (boots[i].last_usec / 1000000 + up + 1 >= (uint64_t)now.tv_sec)
-            return;
     collect_result(c, RESULT_PARTIAL,
                    "The journal that can be read has nothing of the running boot");
 }
@@ -134,19 +136,18 @@ static void write_wtmp(Collect *c)
 
 void collect_reboots(Collect *c)
 {
-    _cleanup_free_ Boot *boots = NULL;
-    size_t n = 0;
-    int r;
+    _cleanup_(boot_list_done) BootList list = {NULL, 0};
+    int r = boots_read(c, &list);
 
-    r = boots_read(c, &boots, &n);
     if (r < 0)
         collect_result(c, result_code_from_errno(r), "The journal could not be read: %s",
                        strerror(-r));
     else {
-        write_boots(c, boots, n);
-        check_running_boot(c, boots, n);
+        write_boots(c, list.boots, list.n);
+        check_running_boot(c, &list);
     }
     write_wtmp(c);
     reboot_write_watchdogs(c);
     reboot_write_crash_records(c);
+    reboot_write_reset_sources(c);
 }

@@ -20,6 +20,7 @@ static const SandboxPath paths[] = {
     {"/sys/class", SANDBOX_READ},
     {"/sys/devices", SANDBOX_READ},
     {"/sys/firmware", SANDBOX_READ},
+    {"/sys/kernel/reboot", SANDBOX_READ},
     {"/sys/kernel/security", SANDBOX_READ},
     {"/sys/module", SANDBOX_READ},
     {"/etc/os-release", SANDBOX_READ},

@@ -1,20 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What hardware and kernel keep over a reboot: why a watchdog says that the machine was reset, and
- * what the kernel wrote down when it died. */
-#include <fcntl.h>
-#include <sys/stat.h>
-
+/* Why a watchdog says that the machine was reset; and what the members of the reboot history have
+ * in common. */
 #include "reboot-traces.h"
 
 #define WATCHDOGS "sys/class/watchdog"
 #define WATCHDOGS_MAX 64U
-#define RECORDS_MAX 10000U
 
 /* WDIOF_* of the kernel's watchdog API, as they stand in bootstatus; the position is the bit. */
 static const char *const reset_reasons[] = {"overheat",    "fan-fault", "external-1", "external-2",
                                             "power-under", "watchdog",  "power-over"};
 
-static void write_outcome(Collect *c, int error, const char *absent)
+void reboot_write_outcome(Collect *c, int error, const char *absent)
 {
     ResultCode code = error < 0 ? result_code_from_errno(error) : RESULT_SUCCESS;
 
@@ -66,46 +62,24 @@ void reboot_write_watchdogs(Collect *c)
     for (size_t i = 0; r >= 0 && i < names.n; i++)
         r = write_watchdog(c, names.names[i]);
     json_end_array(c->writer);
-    write_outcome(c, r, "There is no watchdog");
+    reboot_write_outcome(c, r, "There is no watchdog");
     json_end_object(c->writer);
 }
 
-/* Records of the kernel's, or folders of them that systemd-pstore made: what is in them is not for
- * a dossier, that they are there is. */
-static int write_records(Collect *c, const char *folder)
+void reboot_write_kernel_errors(JsonWriter *w, const KernelErrors *e)
 {
-    _cleanup_(name_list_free) NameList names = {NULL, 0};
-    int r = collect_list(c->root_fd, folder, RECORDS_MAX, &names);
+    json_begin_array(w, "kernel-errors");
+    for (unsigned i = 0; i < e->n; i++) {
+        const KernelError *error = &e->errors[i];
 
-    for (size_t i = 0; r >= 0 && i < names.n; i++) {
-        char path[512];
-        struct stat st;
-
-        if ((size_t)snprintf(path, sizeof path, "%s/%s", folder, names.names[i]) >= sizeof path ||
-            fstatat(c->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
-            continue;
-        json_begin_object(c->writer, NULL);
-        json_write_stringf(c->writer, "folder", "/%s", folder);
-        json_write_bytes(c->writer, "name", names.names[i], strlen(names.names[i]));
-        if (st.st_mtim.tv_sec >= 0)
-            json_write_time(c->writer, "time",
-                            (uint64_t)st.st_mtim.tv_sec * 1000000 +
-                                (uint64_t)st.st_mtim.tv_nsec / 1000);
-        json_end_object(c->writer);
+        json_begin_object(w, NULL);
+        json_write_string(w, "kind", error->kind);
+        if (error->usec > 0)
+            json_write_time(w, "time", error->usec);
+        json_write_bytes(w, "line", error->line, error->size);
+        json_end_object(w);
     }
-    return r;
-}
-
-void reboot_write_crash_records(Collect *c)
-{
-    int kernel, saved;
-
-    json_begin_object(c->writer, "crash-records");
-    json_begin_array(c->writer, "records");
-    kernel = write_records(c, "sys/fs/pstore");
-    saved = write_records(c, "var/lib/systemd/pstore");
-    json_end_array(c->writer);
-    write_outcome(c, kernel < 0 && (saved < 0 || kernel != -ENOENT) ? kernel : 0,
-                  "The kernel keeps no records over a reboot (pstore)");
-    json_end_object(c->writer);
+    json_end_array(w);
+    if (e->all > e->n)
+        json_write_uint64(w, "kernel-errors-in-all", e->all);
 }

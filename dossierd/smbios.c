@@ -4,7 +4,11 @@
 #include <errno.h>
 #include <string.h>
 
+#define TYPE_SYSTEM 1U
 #define TYPE_MEMORY_DEVICE 17U
+#define TYPE_SYSTEM_BOOT 32U
+#define WAKE_UP_TYPE 0x18U
+#define BOOT_STATUS 0x0aU
 #define HEAD_SIZE 4U
 #define MEMORY_SIZE_MIN 0x15U /* of version 2.1 */
 
@@ -77,5 +81,73 @@ int smbios_memory_module(const uint8_t *data, size_t size, MemoryModule *ret)
         if (offsets[i] < length)
             m.texts[i].size = find_string(data, size, length, data[offsets[i]], &m.texts[i].data);
     *ret = m;
+    return 0;
+}
+
+/* Where a structure and its strings, which end with an empty one, are over. 0 when the table is. */
+static size_t structure_size(const uint8_t *data, size_t size)
+{
+    if (size < HEAD_SIZE || data[1] < HEAD_SIZE)
+        return 0;
+    for (size_t i = data[1]; i + 1 < size; i++)
+        if (data[i] == 0 && data[i + 1] == 0)
+            return i + 2;
+    return 0;
+}
+
+int smbios_find(const uint8_t *table, size_t size, unsigned type, const uint8_t **ret,
+                size_t *ret_size)
+{
+    while (size > 0) {
+        size_t n = structure_size(table, size);
+
+        if (n == 0)
+            return -EBADMSG;
+        if (table[0] == type) {
+            *ret = table;
+            *ret_size = n;
+            return 0;
+        }
+        table += n;
+        size -= n;
+    }
+    return -ENOENT;
+}
+
+/* One byte of the first structure of a type. */
+static int find_byte(const uint8_t *table, size_t size, unsigned type, size_t offset)
+{
+    const uint8_t *data;
+    size_t n;
+    int r = smbios_find(table, size, type, &data, &n);
+
+    if (r < 0)
+        return r;
+    return offset < data[1] ? data[offset] : -ENODATA;
+}
+
+int smbios_wake_up_type(const uint8_t *table, size_t size, const char **ret)
+{
+    static const char *const names[] = {
+        NULL,         "other",        "unknown", "apm-timer",         "modem-ring",
+        "lan-remote", "power-switch", "pci-pme", "ac-power-restored",
+    };
+    int r = find_byte(table, size, TYPE_SYSTEM, WAKE_UP_TYPE);
+
+    if (r < 0)
+        return r;
+    if ((size_t)r >= sizeof names / sizeof names[0] || !names[r])
+        return -EBADMSG;
+    *ret = names[r];
+    return 0;
+}
+
+int smbios_boot_status(const uint8_t *table, size_t size, unsigned *ret)
+{
+    int r = find_byte(table, size, TYPE_SYSTEM_BOOT, BOOT_STATUS);
+
+    if (r < 0)
+        return r;
+    *ret = (unsigned)r;
     return 0;
 }

@@ -29,3 +29,13 @@ typedef struct MemoryModule {
 /* data: one structure with its strings. -EBADMSG when it is no memory device, -ENODATA for a slot
  * with nothing in it. */
 int smbios_memory_module(const uint8_t *data, size_t size, MemoryModule *ret);
+
+/* Of a whole table the first structure of a type. -ENOENT when there is none, -EBADMSG when the
+ * table is cut short before it. */
+int smbios_find(const uint8_t *table, size_t size, unsigned type, const uint8_t **ret,
+                size_t *ret_size);
+
+/* What switched the machine on (SMBIOS 7.2.2): "power-switch", "ac-power-restored", ... */
+int smbios_wake_up_type(const uint8_t *table, size_t size, const char **ret);
+/* How the firmware found the machine at its last start (SMBIOS 7.33.1): 0 is without errors. */
+int smbios_boot_status(const uint8_t *table, size_t size, unsigned *ret);

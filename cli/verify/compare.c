@@ -19,6 +19,10 @@ static const struct {
 } volatile_names[] = {
     {"/reboot-history/", "no"},
     {"/reboot-history/", "last-entry"},
+    {"/reboot-history/reboot-history/reboot-history/", "end"},
+    {"/reboot-history/reboot-history/reboot-history/", "shutdown-begun"},
+    {"/reboot-history/reboot-history/reboot-history/", "journal-stopped"},
+    {"/reboot-history/reboot-history/reboot-history/", "kernel-errors"},
     {"/platform-config-registers/", "pcr-quote"},
     {"/platform-config-registers/", "pcr-quote-signature"},
 };

@@ -11,7 +11,7 @@ import pytest
 
 import workflow
 from dossiers import SCHEMA, collect, content
-from machine import ADMIN
+from machine import ADMIN, wait_for
 
 TOOL = "/run/dossier-stream"
 ERROR = "org.chancery.Error."
@@ -273,6 +273,17 @@ def test_limit_per_user(enrolled, tool):
     assert tool("good").startswith("ok ")
 
 
+def die_of_a_bug(router):
+    """The journal hears from a kernel of the test's own: a FIFO in the place where it reads the kernel's messages. What journald itself has to
+    say of messages that are none must not get there again, and nobody may wait for a reader while it starts anew."""
+    router.write("/run/systemd/system/systemd-journald.service.d/test.conf", "[Service]\nEnvironment=SYSTEMD_LOG_TARGET=null\n")
+    router.run(["systemctl", "daemon-reload"])
+    router.run(["sh", "-c", "mkfifo -m 600 /dev/kmsg && exec 9<>/dev/kmsg && systemctl restart systemd-journald"])
+    router.run(["sh", "-c", "printf '6,1,1,-;a line of no matter\\n' 1<>/dev/kmsg"])
+    router.run(["sh", "-c", "printf '1,2,2,-;BUG: of the test\\n' 1<>/dev/kmsg"])
+    wait_for(lambda: "BUG: of the test" in router.output(["journalctl", "--boot", "_TRANSPORT=kernel"]), "the journal to have it")
+
+
 def test_boots(fresh_router):
     """A reboot and a power failure, told from each other by what is left of the boots before them."""
     router = fresh_router()
@@ -280,6 +291,7 @@ def test_boots(fresh_router):
     router.run(["journalctl", "--flush"])
     router.reboot()
     router.wait_daemons()
+    die_of_a_bug(router)
     router.run(["journalctl", "--sync"])
     router.reboot(hard=True)
     router.wait_daemons()
@@ -289,4 +301,7 @@ def test_boots(fresh_router):
     assert found["reboot-history"]["result-code"] == "Success"
     assert [(b["no"], b["cause-code"]) for b in history["reboot-history"]] == [(1, 5), (2, 1), (3, 0)]
     assert history["last-reboot"]["cause-code"] == 5
+    assert [(b["end"], b.get("shutdown-begun"), b.get("journal-stopped")) for b in history["reboot-history"]] == [
+        ("running", None, None), ("none", False, False), ("reboot", True, True)]
+    assert [[e["line"] for e in b.get("kernel-errors", [])] for b in history["reboot-history"]] == [[], ["BUG: of the test"], []]
     assert [r["type"] for r in history["wtmp"]["records"]] == ["boot", "shutdown", "boot", "boot"]

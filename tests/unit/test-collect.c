@@ -310,6 +310,139 @@ static void test_reboot_traces(void **state)
                         "/var/lib/systemd/pstore");
 }
 
+static void test_kernel_errors(void **state)
+{
+    static const struct {
+        const char *line, *kind;
+    } lines[] = {
+        {"", NULL},
+        {"<", NULL},
+        {"[", NULL},
+        {"<4", NULL},
+        {"Kernel panic", NULL},
+        {"audit: comm=\"Kernel panic - not syncing\"", NULL},
+        {"Kernel panic - not syncing: Fatal exception", "panic"},
+        {"<0>[   12.345678] Kernel panic - not syncing: x", "panic"},
+        {"[   12.345678][    T1] BUG: kernel NULL pointer dereference, address: 0", "bug"},
+        {"Oops: 0000 [#1] SMP", "oops"},
+        {"watchdog: BUG: soft lockup - CPU#0 stuck for 26s!", "lockup"},
+        {"[    1.0] [Hardware Error]: Machine check events logged", "hardware-error"},
+        {"sysrq: Resetting", "sysrq"},
+    };
+    KernelErrors errors = {.all = 0};
+    KernelDump dump;
+    CrashName name;
+
+    for (size_t i = 0; i < ELEMENTSOF(lines); i++) {
+        const char *kind = kernel_error_kind(lines[i].line, strlen(lines[i].line));
+
+        if (kind != lines[i].kind && (!kind || !lines[i].kind || !streq(kind, lines[i].kind)))
+            fail_msg("%s: %s", lines[i].line, kind ? kind : "none");
+    }
+    for (unsigned i = 0; i < KERNEL_ERRORS_MAX + 3; i++)
+        kernel_errors_scan(&errors, "BUG: a\nother\n\nBUG: b", STRLEN("BUG: a\nother\n\nBUG: b"));
+    assert_int_equal(errors.n, KERNEL_ERRORS_MAX);
+    assert_int_equal(errors.all, 2 * (KERNEL_ERRORS_MAX + 3));
+    assert_int_equal(errors.errors[1].size, 6);
+    assert_int_equal(kernel_dump_parse("Panic#1", 7, &dump), -ENODATA);
+    assert_int_equal(kernel_dump_parse("Panic#1 Part", 12, &dump), -ENODATA);
+    assert_int_equal(kernel_dump_parse("Panic#1 Part2x", 14, &dump), -ENODATA);
+    assert_int_equal(kernel_dump_parse("Oops#12 Part3\n", 14, &dump), 0);
+    assert_string_equal(dump.reason, "oops");
+    assert_int_equal(dump.number, 12);
+    assert_int_equal(dump.part, 3);
+    crash_name_parse("dmesgx-efi-1", &name);
+    assert_string_equal(name.kind, "other");
+    crash_name_parse("console-ramoops-0", &name);
+    assert_string_equal(name.kind, "console");
+    assert_int_equal(name.backend_offset, 8);
+    assert_int_equal(name.backend_size, 7);
+}
+
+static void test_crash_records(void **state)
+{
+    const FixtureTree *t = *state;
+    _cleanup_json_ json_object *o = NULL;
+    json_object *records;
+    Collect c;
+
+    tree_file(t, "sys/fs/pstore/dmesg-efi_pstore-1700000000",
+              "Oops#1 Part1\n<1>[    9.0] BUG: kernel NULL pointer dereference\n"
+              "<4>[    9.0] secret: of no matter here\n<4>[    9.1] Oops: 0002 [#1]\x1b\n");
+    tree_file(t, "sys/fs/pstore/console-ramoops-0", "BUG: not looked at\n");
+    tree_file(t, "var/lib/systemd/pstore/1700000001/dmesg.txt",
+              "<0>[   10.0] Kernel panic - not syncing: x\n");
+    tree_link(t, "var/lib/systemd/pstore/dmesg-x-1", "/etc/passwd");
+    tree_file(t, "sys/firmware/efi/efivars/dump-type0-1-2-1700000002-C-cfc8fc79", "x");
+    tree_file(t, "sys/firmware/efi/efivars/BootOrder-8be4df61", "x");
+    o = tree_collect(t, collect_reboots, &c);
+    assert_string_equal(json_text_at(o, "crash-records/result-code"), "Success");
+    records = json_at(o, "crash-records/records");
+    assert_int_equal(json_object_array_length(records), 5);
+    assert_string_equal(json_text_at(records, "0/kind"), "console");
+    assert_null(json_at(records, "0/kernel-errors"));
+    assert_string_equal(json_text_at(records, "1/kind"), "dmesg");
+    assert_string_equal(json_text_at(records, "1/backend"), "efi_pstore");
+    assert_string_equal(json_text_at(records, "1/dump/reason"), "oops");
+    assert_int_equal(json_object_array_length(json_at(records, "1/kernel-errors")), 2);
+    assert_string_equal(json_text_at(records, "1/kernel-errors/0/kind"), "bug");
+    assert_string_equal(json_text_at(records, "1/kernel-errors/0/line"),
+                        "<1>[    9.0] BUG: kernel NULL pointer dereference");
+    assert_non_null(json_at(records, "1/kernel-errors/1/line-base64"));
+    assert_string_equal(json_text_at(records, "2/name"), "1700000001/dmesg.txt");
+    assert_string_equal(json_text_at(records, "2/kernel-errors/0/kind"), "panic");
+    assert_null(json_at(records, "3/kernel-errors"));
+    assert_string_equal(json_text_at(records, "4/folder"), "/sys/firmware/efi/efivars");
+    assert_string_equal(json_object_to_json_string(json_at(records, "4/time")),
+                        "1700000002.000000");
+}
+
+static void test_reset_sources(void **state)
+{
+    static const uint8_t table[] = {
+        /* system: */ 1, 0x1b, 1, 0, [24] = 8, 0, 0, 'x', 0, 0,
+        /* boot: */ 32,  11,   2, 0, [40] = 3, 0, 0};
+    static const uint8_t bert[20] = {0x12, [16] = 1};
+    const FixtureTree *t = *state;
+    _cleanup_json_ json_object *o = tree_collect(t, collect_reboots, &(Collect){0});
+    json_object *sources;
+    Collect c;
+
+    assert_string_equal(json_text_at(o, "reset-sources/firmware/result-code"), "Not available");
+    assert_string_equal(json_text_at(o, "reset-sources/boot-error/result-code"), "Not available");
+    assert_string_equal(json_text_at(o, "reset-sources/attributes/result-code"), "Not available");
+    assert_string_equal(json_text_at(o, "reset-sources/kernel/result-code"), "Not available");
+    json_object_put(o);
+    tree_bytes(t, "sys/firmware/dmi/tables/DMI", table, sizeof table - 3);
+    tree_bytes(t, "sys/firmware/acpi/tables/data/BERT", bert, sizeof bert - 1);
+    o = tree_collect(t, collect_reboots, &c);
+    assert_string_equal(json_text_at(o, "reset-sources/firmware/wake-up-type"),
+                        "ac-power-restored");
+    assert_string_equal(json_text_at(o, "reset-sources/firmware/unavailable/0/id"), "boot-status");
+    assert_string_equal(json_text_at(o, "reset-sources/boot-error/result-code"), "Failed");
+    json_object_put(o);
+    tree_bytes(t, "sys/firmware/dmi/tables/DMI", table, sizeof table);
+    tree_bytes(t, "sys/firmware/acpi/tables/data/BERT", bert, sizeof bert);
+    tree_file(t, "sys/devices/platform/soc/rstc@0/power_on_reason", "watchdog\n");
+    tree_file(t, "sys/devices/platform/soc/rstc@0/other", "x\n");
+    tree_file(t, "sys/devices/platform/mlxplat/hwmon/hwmon2/reset_main_pwr_fail", "1\n");
+    tree_link(t, "sys/class/hwmon/hwmon2", "../../devices/platform/mlxplat/hwmon/hwmon2");
+    tree_bytes(t, "sys/firmware/devicetree/base/chosen/reset-source", "POR", 4);
+    tree_file(t, "sys/kernel/reboot/mode", "warm\n");
+    o = tree_collect(t, collect_reboots, &c);
+    assert_string_equal(json_text_at(o, "reset-sources/firmware/result-code"), "Success");
+    assert_int_equal(json_object_get_int(json_at(o, "reset-sources/firmware/boot-status")), 3);
+    assert_string_equal(json_text_at(o, "reset-sources/boot-error/severity"), "fatal");
+    assert_int_equal(json_object_get_int(json_at(o, "reset-sources/boot-error/entries")), 1);
+    sources = json_at(o, "reset-sources");
+    assert_int_equal(json_object_array_length(json_at(sources, "attributes/attributes")), 3);
+    assert_string_equal(json_text_at(sources, "attributes/attributes/0/value"), "watchdog");
+    assert_string_equal(json_text_at(sources, "attributes/attributes/1/value"), "POR");
+    assert_string_equal(json_text_at(sources, "attributes/attributes/2/source"),
+                        "/sys/class/hwmon/hwmon2/reset_main_pwr_fail");
+    assert_string_equal(json_text_at(sources, "kernel/mode"), "warm");
+}
+
 static void test_registers(void **state)
 {
     const FixtureTree *t = *state;
@@ -561,6 +694,9 @@ int main(void)
         TEST(test_module_signatures),
         TEST(test_verity),
         TEST(test_reboot_traces),
+        TEST(test_kernel_errors),
+        TEST(test_crash_records),
+        TEST(test_reset_sources),
         TEST(test_registers),
         TEST(test_measurements),
         TEST(test_inventory_missing),
