@@ -104,20 +104,38 @@ static int write_records(Walk *walk, const char *folder, const char *below, int 
     return r;
 }
 
+/* The digits and the dash behind them; of at most 11 digits. */
+static bool read_field(const char **p, uint64_t *ret)
+{
+    uint64_t value = 0;
+    unsigned n = 0;
+
+    for (; **p >= '0' && **p <= '9' && n < 11; (*p)++, n++)
+        value = value * 10 + (uint64_t)(**p - '0');
+    if (n == 0 || **p != '-')
+        return false;
+    (*p)++;
+    *ret = value;
+    return true;
+}
+
 /* "dump-type0-1-2-1700000000-C-...": type, part, count, seconds, compressed or not. */
 static void write_variable(Collect *c, const char *name)
 {
-    unsigned long long seconds;
-    unsigned type, part;
-    int count;
+    static const char beginning[] = "dump-type";
+    const char *p = name + STRLEN(beginning);
+    uint64_t fields[4]; /* type, part, count, seconds */
 
-    if (sscanf(name, "dump-type%3u-%9u-%9d-%11llu-", &type, &part, &count, &seconds) != 4)
+    if (strncmp(name, beginning, STRLEN(beginning)) != 0)
         return;
+    for (size_t i = 0; i < ELEMENTSOF(fields); i++)
+        if (!read_field(&p, &fields[i]))
+            return;
     json_begin_object(c->writer, NULL);
     json_write_string(c->writer, "folder", "/" EFI_VARIABLES);
     json_write_bytes(c->writer, "name", name, strlen(name));
-    json_write_time(c->writer, "time", (uint64_t)seconds * 1000000);
-    json_write_string(c->writer, "kind", type == 0 ? "dmesg" : "other");
+    json_write_time(c->writer, "time", fields[3] * 1000000);
+    json_write_string(c->writer, "kind", fields[0] == 0 ? "dmesg" : "other");
     json_write_string(c->writer, "backend", "efi");
     json_end_object(c->writer);
 }
