@@ -164,13 +164,11 @@ static int set_parameters(X509_VERIFY_PARAM *param, const VerifyRequest *request
                           VerifyRevocation revocation)
 {
     unsigned long flags = X509_V_FLAG_TRUSTED_FIRST | X509_V_FLAG_PARTIAL_CHAIN |
-                          X509_V_FLAG_POLICY_CHECK | X509_V_FLAG_EXTENDED_CRL_SUPPORT |
-                          X509_V_FLAG_USE_DELTAS;
+                          X509_V_FLAG_X509_STRICT | X509_V_FLAG_POLICY_CHECK |
+                          X509_V_FLAG_EXTENDED_CRL_SUPPORT | X509_V_FLAG_USE_DELTAS;
     ASN1_OBJECT *any_policy;
     const char *reason;
 
-    if (!request->lenient)
-        flags |= X509_V_FLAG_X509_STRICT;
     if (revocation != VERIFY_REVOCATION_NONE)
         flags |= X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL;
     if (X509_VERIFY_PARAM_set_flags(param, flags) != 1)
@@ -264,20 +262,45 @@ static bool is_last(X509_STORE_CTX *context)
 }
 
 /* No CRL, or none of today, is no reason for some; that a certificate is on an old one is. */
-static int forgive_missing_crl(int ok, X509_STORE_CTX *context)
+static bool is_missing_crl_forgiven(const Verifier *v, X509_STORE_CTX *context, int error)
 {
-    const Verifier *v = X509_STORE_CTX_get_app_data(context);
+    if (X509_STORE_CTX_get0_parent_ctx(context))
+        return false;
+    return (lacks_crl(error) && is_exempt(v, X509_STORE_CTX_get_current_cert(context))) ||
+           ((error == X509_V_ERR_UNABLE_TO_GET_CRL ||
+             error == X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER) &&
+            is_last(context));
+}
+
+/* What says nothing about whether a path is good: key identifiers help to find it (RFC 5280
+ * sections 4.2.1.1 and 4.2.1.2), and it has been found. Of the one that is trusted anyway the name
+ * and the key count (section 6.1), and not how its extensions are written. */
+static bool is_formality(X509_STORE_CTX *context, int error)
+{
+    switch (error) {
+    case X509_V_ERR_MISSING_AUTHORITY_KEY_IDENTIFIER:
+    case X509_V_ERR_MISSING_SUBJECT_KEY_IDENTIFIER:
+        return true;
+    case X509_V_ERR_CA_BCONS_NOT_CRITICAL:
+    case X509_V_ERR_CA_CERT_MISSING_KEY_USAGE:
+        return is_last(context);
+    default:
+        return false;
+    }
+}
+
+static int forgive(int ok, X509_STORE_CTX *context)
+{
+    /* The path of a CRL's signer is one within the other. */
+    X509_STORE_CTX *outer = X509_STORE_CTX_get0_parent_ctx(context) ?: context;
+    const Verifier *v = X509_STORE_CTX_get_app_data(outer);
     int error = X509_STORE_CTX_get_error(context);
 
-    if (ok || X509_STORE_CTX_get0_parent_ctx(context))
+    if (ok || (!is_missing_crl_forgiven(v, context, error) &&
+               (!v->request.lenient || !is_formality(context, error))))
         return ok;
-    if ((lacks_crl(error) && is_exempt(v, X509_STORE_CTX_get_current_cert(context))) ||
-        ((error == X509_V_ERR_UNABLE_TO_GET_CRL || error == X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER) &&
-         is_last(context))) {
-        X509_STORE_CTX_set_error(context, X509_V_OK);
-        return 1;
-    }
-    return ok;
+    X509_STORE_CTX_set_error(context, X509_V_OK);
+    return 1;
 }
 
 static void take_path(X509_STORE_CTX *context, Verifier *v, VerifyVerdict *verdict)
@@ -400,7 +423,7 @@ int verifier_run(Verifier *v, const AuthorityList *authorities, VerifyRevocation
     if (r >= 0) {
         v->optional = revocation == VERIFY_REVOCATION_OPTIONAL;
         X509_STORE_CTX_set0_crls(context, crls);
-        X509_STORE_CTX_set_verify_cb(context, forgive_missing_crl);
+        X509_STORE_CTX_set_verify_cb(context, forgive);
         judge(context, v, authorities, &verdict);
     }
     ERR_clear_error();

@@ -26,8 +26,8 @@ typedef struct VerifyRequest {
     const char *name;    /* DNS name or IP address that the certificate has to be for; NULL: any */
     int64_t time;        /* seconds since the epoch */
     VerifyRevocation revocation;
-    bool lenient;   /* what CAs have to put into certificates beyond what a verdict needs, key
-                       identifiers above all, may be missing, as far as TLS goes without it */
+    bool lenient;   /* key identifiers may be missing; and of the authority that the path ends at,
+                       the key usage, and the criticality of its basic constraints */
     DerSpan staple; /* what a responder has said of the first, that came with it; may be empty */
 } VerifyRequest;
 

@@ -52,12 +52,12 @@ class Party:
                 (x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), False)]
         if keys is not None:
             all_.append((usage(*keys), True))
+        all_ = [(extension, critical) for extension, critical in all_ if not isinstance(extension, without)]
         all_ += [e if isinstance(e, tuple) else (e, False) for e in extensions]
         builder = x509.CertificateBuilder().subject_name(subject.name).issuer_name(self.name).public_key(subject.key.public_key())
         builder = builder.serial_number(Party.serial).not_valid_before(NOW + begin * DAY).not_valid_after(NOW + end * DAY)
         for extension, critical in all_:
-            if not isinstance(extension, without):
-                builder = builder.add_extension(extension, critical)
+            builder = builder.add_extension(extension, critical)
         return builder.sign((by or self).key, digest or hashes.SHA256())
 
     def revoke(self, *certificates, begin=-1, end=10, by=None, extensions=(), number=1):
@@ -377,6 +377,25 @@ def describe_distrust():
     case("not trusted at all", False, LEAF_CERT, SUB_CERT, anchors=(Dated(ROOT_CERT, None, False),))
 
 
+def describe_leniency():
+    """How the servers that Chancery talks to are judged: formalities do not matter, and nothing else is let through."""
+    aki, ski, basic = x509.AuthorityKeyIdentifier, x509.SubjectKeyIdentifier, x509.BasicConstraints
+    loose = x509.BasicConstraints(ca=True, path_length=None)
+    for title, good, *chain, anchor in (
+            ("server without authority key identifier", True, end_entity(without=(aki,)), SUB_CERT, ROOT_CERT),
+            ("intermediate without key identifiers", True, LEAF_CERT, ROOT.certify(SUB, without=(aki, ski)), ROOT_CERT),
+            ("root without key usage", True, LEAF_CERT, SUB_CERT, ROOT.certify(ROOT, keys=None)),
+            ("root whose basic constraints are not critical", True, LEAF_CERT, SUB_CERT, ROOT.certify(ROOT, loose, without=(basic,))),
+            ("intermediate without key usage", False, LEAF_CERT, ROOT.certify(SUB, keys=None), ROOT_CERT),
+            ("intermediate whose basic constraints are not critical", False, LEAF_CERT, ROOT.certify(SUB, loose, without=(basic,)), ROOT_CERT),
+            ("intermediate without basic constraints", False, LEAF_CERT, ROOT.certify(SUB, without=(basic,)), ROOT_CERT),
+            ("server that may sign certificates", False, end_entity(keys=("digital_signature", "key_cert_sign")), SUB_CERT, ROOT_CERT),
+            ("server with an empty list of names", False, end_entity(SUB, x509.SubjectAlternativeName([]), x509.ExtendedKeyUsage([Eku.SERVER_AUTH])), SUB_CERT,
+             ROOT_CERT)):
+        case(title, False, *chain, anchors=(anchor,))
+        case(f"{title}, leniently", good, *chain, anchors=(anchor,), revocation="lenient")
+
+
 def pem(*things):
     return b"".join(thing.public_bytes(serialization.Encoding.PEM) for thing in things)
 
@@ -395,7 +414,8 @@ class Judges:
         return str(self.folder / name)
 
     def ours(self, chain, anchors, crls, purpose, name, revocation):
-        words = [self.write("anchors", *anchors), self.write("chain", *chain, *crls), purpose, name or "-", str(int(seconds(NOW))), revocation]
+        words = [self.write("anchors", *anchors), self.write("chain", *chain, *crls), purpose, name or "-", str(int(seconds(NOW))),
+                 *(["none", "lenient"] if revocation == "lenient" else [revocation])]
         result = subprocess.run([self.program, *words], stdout=subprocess.PIPE, text=True, check=False, preexec_fn=frugal)
         assert result.returncode in (0, 1), result
         return result.returncode == 0, result.stdout.strip()
@@ -425,7 +445,8 @@ DIFFERS = {"wildcard within a label", "indirect CRL, and a name", "distrusted be
 
 
 def main(argv):
-    for describe in (describe_plain, describe_constraints, describe_policies, describe_bombs, describe_purpose_and_name, describe_crossing, describe_revocation, describe_deltas, describe_scopes, describe_distrust, describe_optional_revocation):
+    for describe in (describe_plain, describe_constraints, describe_policies, describe_bombs, describe_purpose_and_name, describe_crossing, describe_revocation, describe_deltas, describe_scopes, describe_distrust, describe_optional_revocation,
+                     describe_leniency):
         describe()
     failed = 0
     print(f"1..{len(CASES)}")
@@ -433,7 +454,7 @@ def main(argv):
         judges = Judges(argv[1], pathlib.Path(folder))
         for number, (title, good, *rest) in enumerate(CASES, 1):
             mine, said = judges.ours(*rest)
-            theirs, told = judges.openssl(*rest) if rest[-1] != "optional" and title not in DIFFERS else (good, "not asked")
+            theirs, told = judges.openssl(*rest) if rest[-1] not in ("optional", "lenient") and title not in DIFFERS else (good, "not asked")
             ok = mine == good == theirs
             failed += not ok
             print(f"{'ok' if ok else 'not ok'} {number} - {title}: {said}")

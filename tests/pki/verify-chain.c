@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* verify-chain ANCHORS FILE PURPOSE NAME|- TIME required|optional|none: the pool's verdict on a
- * chain, for tests/pki/test-paths.py. */
+/* verify-chain ANCHORS FILE PURPOSE NAME|- TIME required|optional|none [lenient]: the pool's
+ * verdict on a chain, for tests/pki/test-paths.py. */
 #include <stdint.h>
 
 #include "atomic-file.h"
@@ -44,7 +44,7 @@ int main(int argc, char *argv[])
     const char *reason;
     size_t size;
 
-    if (argc != 7)
+    if (argc != 7 && (argc != 8 || !streq(argv[7], "lenient")))
         return 2;
     anchors = read_all(argv[1], &size);
     list = read_anchors(anchors, size);
@@ -57,6 +57,7 @@ int main(int argc, char *argv[])
     request.revocation = streq(argv[6], "required")   ? VERIFY_REVOCATION_REQUIRED
                          : streq(argv[6], "optional") ? VERIFY_REVOCATION_OPTIONAL
                                                       : VERIFY_REVOCATION_NONE;
+    request.lenient = argc == 8;
     if (verify_chain(&request, list, &verdict, &reason) < 0) {
         (void)printf("refused: %s\n", reason);
         return 1;

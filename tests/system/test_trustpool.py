@@ -396,6 +396,11 @@ def renewals(machine):
     return machine.output(["journalctl", "--boot", "--output=cat", "--unit=chancery-poold"])
 
 
+def replacements(machine):
+    """How often the pool was replaced. Told when an import has ended: the exported file is written before, when another one is still refused."""
+    return renewals(machine).count("Trustpool replaced by ")
+
+
 def make_due(machine, what="attempt"):
     """As if the last one had been long ago; the next one happens when the daemon has started and has its configuration."""
     state = json.loads(machine.read(UPDATE))
@@ -422,9 +427,12 @@ def test_renewal(pool, certificates):
     # A bundle with a CA that expires tomorrow, which the server has already replaced.
     import_bundle(pool, f"{pool.pool_url}/soon.pem")
     assert number(pool, "Downloaded") == 2 and has(pool, certificates["soon"])
+    wait_for(lambda: f"imported from {pool.pool_url}/soon.pem" in renewals(pool), "the journal")
+    before = replacements(pool)
     make_due(pool)
-    wait_for(lambda: not has(pool, certificates["soon"]), "the renewal")
-    assert has(pool, certificates["two"]) and "imported from http://127.0.0.1:8081/current.p7b" in renewals(pool)
+    wait_for(lambda: replacements(pool) > before, "the renewal")
+    assert has(pool, certificates["two"]) and not has(pool, certificates["soon"])
+    assert renewals(pool).rsplit("Trustpool replaced by ", 1)[1].count("imported from http://127.0.0.1:8081/current.p7b") == 1
 
     # The server's bundle has it too, and is the one that is there: asked for, not sent again.
     pool.write(f"{FOLDER}/current.p7b", certificates["soon"] + certificates["one"])
