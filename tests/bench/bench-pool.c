@@ -3,7 +3,7 @@
  *     bench-pool make NUMBER FILE          makes CA certificates, concatenated PEM
  *     bench-pool steps FILE ROUNDS         microseconds of each step of an import, and of OpenSSL
  *     bench-pool verify ROOTS CHAIN SECONDS    verifications per second by OpenSSL, in this process
- *     bench-pool import URL | import-data FILE | list FINGERPRINT ROUNDS |
+ *     bench-pool import URL | import-data FILE | list FINGERPRINT ROUNDS | nothing ROUNDS |
  *         bus-verify known|new CHAIN SECONDS    see the header
  */
 #include "bench-pool.h"
@@ -260,6 +260,8 @@ int main(int argc, char *argv[])
         return bench_import(argv[2]);
     if (argc == 4 && streq(word, "list"))
         return bench_list(argv[2], number(argv[3]));
+    if (argc == 3 && streq(word, "nothing"))
+        return bench_nothing(number(argv[2]));
     if (argc == 5 && streq(word, "bus-verify"))
         return on_bus(argv[3], strtod(argv[4], NULL), streq(argv[2], "known"));
     if (argc == 3 && streq(word, "import-data"))

@@ -14,4 +14,6 @@ void bench_check(int r, const char *what);
 int bench_import(const char *url);
 int bench_import_data(const void *data, size_t size);
 int bench_list(const char *fingerprint, unsigned rounds);
+/* Of a method that needs the same task as a look-up, and has nothing to do. */
+int bench_nothing(unsigned rounds);
 int bench_bus_verify(const void *data, size_t size, double seconds, bool known);
