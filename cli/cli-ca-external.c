@@ -303,28 +303,56 @@ static int compare_trustpoints(const void *a, const void *b)
     return strcmp(((const TrustpointView *)a)->name, ((const TrustpointView *)b)->name);
 }
 
+static int there_is_none(Cli *cli, const char *name)
+{
+    return cli_error(cli, ENOENT, "There is no trustpoint '%s'.", name);
+}
+
+int cli_ca_check_trustpoint(Cli *cli, const char *name)
+{
+    _cleanup_message_ sd_bus_message *reply = NULL;
+    TrustpointList list = {0};
+    int r = cli_get_objects(cli, ENROLLMENT_NAME, ENROLLMENT_PATH, ENROLLMENT_TRUSTPOINT_INTERFACE,
+                            collect_trustpoint, &list, &reply);
+    bool found = false;
+
+    for (size_t i = 0; i < list.n; i++)
+        found |= streq(list.items[i].name, name);
+    free(list.items);
+    return r < 0 || found ? r : there_is_none(cli, name);
+}
+
+static bool is_shown(const TrustpointView *t, const char *only)
+{
+    return !only || streq(t->name, only);
+}
+
 static int print_trustpoints(Cli *cli, const TrustpointList *list, const char *only)
 {
-    json_object *array = cli->json ? json_object_new_array() : NULL;
-    bool any = false;
+    json_object *array = NULL;
+    size_t n = 0;
 
+    for (size_t i = 0; i < list->n; i++)
+        n += is_shown(&list->items[i], only);
+    if (only && n == 0)
+        return there_is_none(cli, only);
+    if (cli->json)
+        array = json_object_new_array();
+    n = 0;
     for (size_t i = 0; i < list->n; i++) {
         const TrustpointView *t = &list->items[i];
 
-        if (only && !streq(t->name, only))
+        if (!is_shown(t, only))
             continue;
-        if (array)
+        if (array) {
             (void)json_object_array_add(array, render_trustpoint_json(t));
-        else {
-            if (any)
-                (void)fputc('\n', cli->out);
-            render_trustpoint(cli->out, t);
+            continue;
         }
-        any = true;
+        if (n++ > 0)
+            (void)fputc('\n', cli->out);
+        render_trustpoint(cli->out, t);
     }
-    if (array)
-        return cli_print_json(cli, array);
-    return any || !only ? 0 : cli_error(cli, ENOENT, "There is no trustpoint '%s'.", only);
+    return array ? cli_print_json(cli, array) : 0;
 }
 
 int cli_show_ca_trustpoints(Cli *cli, const GrammarMatch *m)

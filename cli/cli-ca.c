@@ -481,6 +481,14 @@ static int print_certificates_json(Cli *cli, const CertificateList *list, const 
     return cli_print_json(cli, array);
 }
 
+static bool has_certificate(const CertificateList *list, const char *trustpoint)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (streq(list->items[i].trustpoint, trustpoint))
+            return true;
+    return false;
+}
+
 int cli_show_ca_certificates(Cli *cli, const GrammarMatch *m)
 {
     const char *only = grammar_argument(m, "trustpoint");
@@ -489,6 +497,8 @@ int cli_show_ca_certificates(Cli *cli, const GrammarMatch *m)
     int r = cli_get_objects(cli, ENROLLMENT_NAME, ENROLLMENT_PATH, ENROLLMENT_CERTIFICATE_INTERFACE,
                             collect_certificate, &list, &reply);
 
+    if (r >= 0 && only && !has_certificate(&list, only))
+        r = cli_ca_check_trustpoint(cli, only);
     if (r >= 0) {
         if (list.n > 1)
             qsort(list.items, list.n, sizeof(*list.items), compare_certificates);

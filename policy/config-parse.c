@@ -353,6 +353,20 @@ static int take_match(ConfigParsed *ret, const ConfigPlace *place, const Grammar
     return take_next(ret, form, place);
 }
 
+/* Of the word that is wrong, which the column is in, and the one before it. */
+static const char *why_gone(const char *line, size_t column)
+{
+    size_t word = column, end, before;
+
+    while (word > 0 && line[word - 1] != ' ')
+        word--;
+    for (end = word; end > 0 && line[end - 1] == ' ';)
+        end--;
+    for (before = end; before > 0 && line[before - 1] != ' ';)
+        before--;
+    return config_why_gone(line + before, end - before, line + word, strcspn(line + word, " "));
+}
+
 static int parse_at(const ConfigParser *p, const ConfigPlace *place, const char *line,
                     ConfigParsed *ret)
 {
@@ -366,6 +380,8 @@ static int parse_at(const ConfigParser *p, const ConfigPlace *place, const char 
         ret->column = match.column;
         if (match.status == GRAMMAR_OK)
             r = take_match(ret, place, &match);
+        else if (match.status == GRAMMAR_INVALID)
+            ret->reason = why_gone(line, match.column);
         if (ret->line.row && ret->line.row->kind == CONFIG_SECRET && match.buffer)
             explicit_bzero(match.buffer, malloc_usable_size(match.buffer));
     }

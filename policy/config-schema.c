@@ -459,6 +459,25 @@ const ConfigRow *config_mode_row(ConfigMode mode)
     return NULL;
 }
 
+const char *config_why_gone(const char *keyword, size_t keyword_length, const char *word,
+                            size_t length)
+{
+    static const struct {
+        const char *keyword, *word, *reason;
+    } gone[] = {
+        {"message-digest", "md5",
+         "Nobody believes what is signed with MD5, which is broken: sha256, sha384 or sha512"},
+        {"message-digest", "sha1",
+         "Nobody believes what is signed with SHA-1, which is broken: sha256, sha384 or sha512"},
+    };
+
+    for (size_t i = 0; i < ELEMENTSOF(gone); i++)
+        if (length == strlen(gone[i].word) && strncmp(gone[i].word, word, length) == 0 &&
+            keyword_length > 0 && strncmp(gone[i].keyword, keyword, keyword_length) == 0)
+            return gone[i].reason;
+    return NULL;
+}
+
 const ConfigRow *config_hash_row(const ConfigRow *secret)
 {
     for (size_t i = 0; i < config_n_rows; i++)

@@ -86,6 +86,39 @@ def paste(console, command, text, answers=()):
     return rendered(printed + console.before)
 
 
+def test_unknown_names(machine):
+    """One sentence that says so, nothing else, and a status of failure; a trustpoint that has nothing yet is no error."""
+    for command in ("show crypto ca certificates absent", "show crypto ca certificates absent detail", "show crypto ca certificates absent | json",
+                    "show crypto ca trustpoints absent", "show crypto ca trustpoints absent | json", "clear crypto ca certificates absent",
+                    "crypto ca authenticate absent", "crypto ca enroll absent", "crypto ca import absent certificate", "crypto ca cancel-enroll absent",
+                    "crypto ca crl request absent"):
+        status, said = say(machine, command)
+        assert status != 0, command
+        assert re.search(r"^% .*\babsent\b", said, re.M) and said.count("%") == 1 and "[]" not in said, (command, said)
+    with machine.console(ADMIN) as console:
+        console.prompt()
+        workflow.commit(console, ["crypto ca trustpoint empty"])
+    for command in ("show crypto ca certificates empty", "show crypto ca trustpoints empty"):
+        status, said = say(machine, command)
+        assert status == 0 and "%" not in said, said
+    with machine.console(ADMIN) as console:
+        console.prompt()
+        workflow.commit(console, ["no crypto ca trustpoint empty"])
+
+
+def test_digests_that_nobody_believes(machine):
+    """The router had them; a caret alone would not say why they are gone."""
+    with machine.console(ADMIN) as console:
+        console.prompt()
+        for line in ("configure", "crypto ca trustpoint core"):
+            console.command(line)
+        for word, name in (("md5", "MD5"), ("sha1", "SHA-1")):
+            said = console.command(f"message-digest {word}")
+            assert f"% Nobody believes what is signed with {name}, which is broken: sha256, sha384 or sha512" in said, said
+        assert "%" not in console.command("message-digest sha256")
+        console.command("abort")
+
+
 def test_lines_that_do_nothing_are_refused(machine):
     with machine.console(ADMIN) as console:
         console.prompt()

@@ -287,6 +287,13 @@ static void test_names(void **state)
     assert_reason("username x", "A user name has 2 to 31 characters");
     assert_reason("username abcdefghijklmnopqrstuvwxyz012345",
                   "A user name has 2 to 31 characters");
+    assert_reason("crypto ca trustpoint a message-digest md5",
+                  "Nobody believes what is signed with MD5, which is broken: sha256, sha384 or "
+                  "sha512");
+    assert_reason("crypto ca trustpoint a  mess  sha1",
+                  "Nobody believes what is signed with SHA-1, which is broken: sha256, sha384 or "
+                  "sha512");
+    assert_reason("crypto ca trustpoint a message-digest sha256", NULL);
     assert_reason("username chancery-keyd", "User names that begin with 'chancery-' are reserved");
     assert_reason("username root-lr", "This is the name of a predefined group");
     assert_reason("username ok", NULL);
