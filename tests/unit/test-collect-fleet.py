@@ -26,7 +26,11 @@ if host == "closed" or host == "busy" and before < 2:
 if host == "denied":
     print("% This command is not authorized")
     sys.exit(1)
-print(json.dumps(dict(host=host, nonce=re.search("nonce (\\\\S+)", command)[1])))
+blocks = None
+if asked := re.search(r"filesystem-inventory-options '(.*?)'", command):
+    node, = json.loads(asked[1]).items()
+    blocks = [number for number in range(5, 5 + (int(host[1:]) if host[1:].isdigit() else 1)) if number >= node[1]["block_start"]][:node[1]["count"]]
+print(json.dumps(dict(host=host, nonce=re.search("nonce (\\\\S+)", command)[1], blocks=blocks)))
 """
 VERIFY = """#!/usr/bin/python3
 import json, sys
@@ -34,7 +38,9 @@ for line in sys.stdin:
     entry = json.loads(line)
     envelope = json.load(open(entry["envelope"]))
     assert envelope["nonce"] == entry["nonce"]
-    print(json.dumps(dict(id=entry["id"], verdict="differs" if "previous" in entry else "good" if envelope["host"] != "bad" else "untrusted",
+    nodes = [dict(node="0/RP0/CPU0", **{"first-block": 5, "last-block": 4 + int(envelope["host"][1:]), "from": envelope["blocks"][0],
+             "to": envelope["blocks"][-1]})] if envelope.get("blocks") else []
+    print(json.dumps(dict(id=entry["id"], inventory=dict(nodes=nodes), verdict="differs" if "previous" in entry else "good" if envelope["host"] != "bad" else "untrusted",
                           entry=entry, argv=sys.argv[1:])))
 """
 
@@ -97,6 +103,24 @@ def test_one_session_for_each_router_and_no_more_than_allowed(program, folder):
     result, told, calls = collect(program, folder, [router(f"r{n}") for n in range(60)], "--at-once", "7")
     assert result.returncode == 0 and [one["id"] for one in told] == [f"r{n}" for n in range(60)]
     assert sorted(call["host"] for call in calls) == sorted(f"r{n}" for n in range(60))
+
+
+def test_pages(program, folder):
+    routers = [router("b7"), router("b3"), router("b4")]
+    for wrong in (["--pages", "3"], ["--pages", "3", "--include", "packages"], ["--pages", "-1", "--include", "filesystem-inventory"],
+                  ["--pages", "3", "--include", "filesystem-inventory", "--node", "x'y"]):
+        assert collect(program, folder, routers, *wrong)[0].returncode == 2, wrong
+    result, told, calls = collect(program, folder, routers, "--include", "packages", "filesystem-inventory", "--pages", "3", "--form", "eat-cwt")
+    assert result.returncode == 0, result
+    asked = {host: [call["argv"][-1] for call in calls if call["host"] == host] for host in ("b7", "b3", "b4")}
+    starts = {host: [json.loads(words.split("'")[1])["0/RP0/CPU0"]["block_start"] for words in words_of] for host, words_of in asked.items()}
+    assert starts == {"b7": [0, 8, 11], "b3": [0], "b4": [0, 8]}, "no block twice, none left out, none asked for that is not there"
+    assert [" packages " in words for words in asked["b7"]] == [True, False, True]
+    assert all(words.endswith("include-certificate eat-cwt") for words_of in asked.values() for words in words_of)
+    assert [len(one["entry"].get("pages", [])) for one in told] == [2, 0, 1]
+    files = [*told[0]["entry"]["pages"], told[0]["entry"]["envelope"]]
+    assert [json.loads(Path(file).read_text())["blocks"] for file in files] == [[5, 6, 7], [8, 9, 10], [11]]
+    assert len({json.loads(Path(file).read_text())["nonce"] for file in files}) == 3 and all(file.endswith(".cwt") for file in files)
 
 
 def main():
