@@ -6,11 +6,13 @@ import copy
 import json
 import os
 import re
+import shlex
 
 import pytest
 
 import workflow
 from collector import Collector, root_certificate
+from contract import ROOT
 from envelope import Envelope
 from machine import ADMIN, wait_for
 
@@ -81,6 +83,22 @@ def test_pages(router, collector):
     assert judge(collector, pages[-1], *given[2:])[:2] == (BROKEN, [(0, "missing")])
     assert judge(collector, pages[-1], *given[:2], *given[4:])[:2] == (BROKEN, [(1, "missing")])
     assert judge(collector, pages[-1])[:2] == (GOOD, [])
+
+
+@pytest.mark.parametrize("form", ["envelope", "eat-jwt", "eat-cwt"])
+def test_collected_in_pages(router, collector, build, form):
+    """chancery-collect finds out by itself how many there are, whatever the router signs; and that one is missing when the last one asked is."""
+    last = judge(collector, "whole.json")[2][0]["last-block"]
+    (collector.folder / "ssh").write_text(f"""#!/bin/sh\nfor command; do :; done\nexec {shlex.join(router.words(["chancery", "-c"], ADMIN))} "$command"\n""")
+    (collector.folder / "ssh").chmod(0o755)
+    (collector.folder / "routers").write_text(json.dumps({"id": "mine", "host": "router", "root": "root.pem"}))
+    result = collector.run([ROOT / "cli/verify/chancery-collect", "routers", f"kept-{form}", "--include", "reboot-history", "filesystem-inventory", "--pages", "2",
+                            "--form", form, "--ssh", "./ssh", "--verify", str(build / "cli/verify/chancery-verify")])
+    told = json.loads(result.stdout)
+    assert (result.returncode, told["verdict"], told["format"], told["nonce-checked"]) == (0, "good", form, True), told
+    node, = told["inventory"]["nodes"]
+    assert node["whole"] and node["blocks"] == last + 1 and told["inventory"]["problems"] == []
+    assert len([path for path in (collector.folder / f"kept-{form}/mine").iterdir() if path.name != "latest"]) == (last + 2) // 2
 
 
 def bare_times(text):
