@@ -49,7 +49,7 @@ static void write_firmware(Collect *c)
 static void write_boot_error(Collect *c)
 {
     _cleanup_free_ void *data = NULL;
-    BootError error;
+    BootError error = {.entries = 0};
     size_t size = 0;
     int r = collect_read_all(c->root_fd, BERT_DATA, BERT_MAX, &data, &size);
 
