@@ -165,6 +165,18 @@ void crl_cache_failed(CrlCache *cache, const char *url, int64_t now)
         }
 }
 
+void crl_cache_answered(CrlCache *cache, const char *url, int64_t now)
+{
+    for (size_t i = 0; i < cache->n; i++) {
+        CrlTimes *times = &cache->entries[i].times;
+
+        if (!streq(cache->entries[i].crl->url, url) || crl_schedule_next(times, now) > now)
+            continue;
+        times->attempt = now;
+        times->failures += times->failures < 16;
+    }
+}
+
 static bool is_paused(const CrlFailure *failure, int64_t now)
 {
     int64_t at = failure->at > now ? now : failure->at;

@@ -57,6 +57,10 @@ int crl_cache_clear(CrlCache *cache);
 
 /* A try has failed: lists from there are tried later, and the URL is left alone for a while. */
 void crl_cache_failed(CrlCache *cache, const char *url, int64_t now);
+/* A try has brought lists, which were put here already. Whoever is still due hangs on a URL at
+ * which another list is by now, of a CA with a new key for one: it is looked for at the pace of
+ * failures, too. */
+void crl_cache_answered(CrlCache *cache, const char *url, int64_t now);
 /* The URLs that are left alone at this moment; the array and its texts belong to the caller. */
 int crl_cache_paused(const CrlCache *cache, int64_t now, char ***ret);
 

@@ -45,6 +45,9 @@ void crl_jobs_keep(Poold *poold, const CrlWork *work, const char *user)
             crl_cache_failed(poold->crls, work->attempts[i].url, now);
     for (size_t i = 0; i < work->fetched.n; i++)
         keep_one(poold, work->fetched.items[i], user, now);
+    for (size_t i = 0; i < work->n_attempts; i++)
+        if (work->attempts[i].good)
+            crl_cache_answered(poold->crls, work->attempts[i].url, now);
     for (size_t i = 0; i < work->relied.n; i++)
         crl_cache_use(poold->crls, work->relied.items[i]);
     crl_refresh_arm(poold->crl_refresh);
