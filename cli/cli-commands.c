@@ -10,6 +10,8 @@
         .run = handler, .flags = mode                                                              \
     }
 #define BOTH (CLI_EXEC | CLI_CONFIG)
+/* They end the shell, or nothing: no time line. */
+#define EXEC_LEAVES (CLI_EXEC | CLI_QUIET | CLI_MODE)
 
 #define SHOW "Show running system information"
 #define AAA "Users, groups and tasks"
@@ -89,7 +91,7 @@ const GrammarCommand cli_commands[] = {
      0, ACTION(cli_config_commit, CLI_CONFIG)},
     {"configure [terminal|exclusive]",
      HELP("Enter configuration mode", "From this terminal", "And keep others from committing"), 0,
-     ACTION(cli_configure, CLI_EXEC)},
+     ACTION(cli_configure, CLI_EXEC | CLI_MODE)},
     {"copy running-config <file:word(1-1024)>",
      HELP("Copy to a file", "The running configuration", "Path of the file"), 0,
      ACTION(cli_copy_running, CLI_EXEC)},
@@ -203,9 +205,9 @@ const GrammarCommand cli_commands[] = {
      HELP("Show which tasks a command needs", "The command, which is not run"), 0,
      ACTION(cli_describe, BOTH)},
     {"do <command:line>", HELP("Run an EXEC command", "The command"), 0, ACTION(NULL, CLI_CONFIG)},
-    {"end", HELP("Back to EXEC mode"), 0, ACTION(cli_exec_end, CLI_EXEC | CLI_QUIET)},
+    {"end", HELP("Back to EXEC mode"), 0, ACTION(cli_exec_end, EXEC_LEAVES)},
     {"end", HELP("Leave configuration mode"), 0, ACTION(cli_config_end, CLI_CONFIG | CLI_QUIET)},
-    {"exit", HELP("Leave the shell"), 0, ACTION(cli_exec_exit, CLI_EXEC | CLI_QUIET)},
+    {"exit", HELP("Leave the shell"), 0, ACTION(cli_exec_exit, EXEC_LEAVES)},
     {"exit", HELP("Leave this mode"), 0, ACTION(cli_config_exit, CLI_CONFIG | CLI_QUIET)},
     {"filesystem-inventory snapshot [{full|dir-set <set:number(1-5)>}]",
      HELP("Snapshots of all files", "Take one now", "Of all files, changed or not",
@@ -220,9 +222,9 @@ const GrammarCommand cli_commands[] = {
      HELP(LOAD, "What a rollback would do", CHANGES, "Of the last commits", HOW_MANY,
           "Back to before this commit", COMMIT),
      0, ACTION(cli_load_rollback, CLI_CONFIG)},
-    {"logout", HELP("Leave the shell"), 0, ACTION(cli_exec_exit, CLI_EXEC | CLI_QUIET)},
+    {"logout", HELP("Leave the shell"), 0, ACTION(cli_exec_exit, EXEC_LEAVES)},
     {"pwd", HELP("Show the current mode"), 0, ACTION(cli_config_pwd, CLI_CONFIG | CLI_QUIET)},
-    {"quit", HELP("Leave the shell"), 0, ACTION(cli_exec_exit, CLI_EXEC | CLI_QUIET)},
+    {"quit", HELP("Leave the shell"), 0, ACTION(cli_exec_exit, EXEC_LEAVES)},
     {"rollback configuration "
      "(last <which:number(1-1000)>|to <which:label>|to-exclude <which:label>|<which:label>)",
      HELP("Undo commits", CONFIGURATION, "The last ones", HOW_MANY,

@@ -11,6 +11,7 @@ static void point_at(const Cli *cli, const char *line, size_t shift, size_t colu
     char prompt[128], escaped[CLI_LINE_MAX * 4 + 1];
     size_t partial, length = strlen(line);
 
+    /* A copy of the line begins at its own first column. */
     if (cli->interactive) {
         cli_prompt(cli, prompt, sizeof(prompt));
         column += shift + strlen(prompt);
@@ -18,8 +19,8 @@ static void point_at(const Cli *cli, const char *line, size_t shift, size_t colu
         length = escape_text(escaped, line, length < CLI_LINE_MAX ? length : CLI_LINE_MAX, true,
                              &partial);
         (void)dprintf(STDERR_FILENO, "%.*s\n", (int)length, escaped);
-        column = shift + escape_text(escaped, line, column < CLI_LINE_MAX ? column : CLI_LINE_MAX,
-                                     true, &partial);
+        column = escape_text(escaped, line, column < CLI_LINE_MAX ? column : CLI_LINE_MAX, true,
+                             &partial);
     }
     (void)dprintf(STDERR_FILENO, "%*s^\n", (int)column, "");
 }
@@ -54,6 +55,11 @@ static int run_action(Cli *cli, const GrammarMatch *m, const Pipe *pipe)
     const CliAction *action = m->command->data;
     int r;
 
+    /* Its changes would be gone, unasked. */
+    if (cli->session && action->flags & CLI_MODE)
+        return cli_error(cli, EBUSY,
+                         "This command cannot be run from configuration mode. Leave it with 'end', "
+                         "'exit' or 'abort' first.");
     if (action->flags & CLI_HERE && cli_is_remote(cli))
         return cli_error(cli, EOPNOTSUPP,
                          "This command is about the machine that it runs on, and not there for "
@@ -189,11 +195,11 @@ int cli_complete(Cli *cli, const char *line, grammar_completion_t callback, void
     size_t start = strspn(line, " \t"), word = strcspn(line + start, " \t");
     int r;
 
+    if (line[pipe_command_length(line)])
+        return pipe_complete(line, callback, userdata);
     if (cli->session && word == 2 && line[start + word] &&
         strncasecmp(line + start, "do", word) == 0)
         return grammar_complete(cli_grammar(CLI_EXEC), line + start + word, callback, userdata);
-    if (line[pipe_command_length(line)])
-        return pipe_complete(line, callback, userdata);
     r = grammar_complete(g, line, callback, userdata);
     return r < 0 || !cli->session ? r : cli_config_complete(cli, line, callback, userdata);
 }

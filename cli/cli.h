@@ -80,6 +80,7 @@ enum {
     CLI_JSON = 1 << 2,   /* | json is possible */
     CLI_QUIET = 1 << 3,  /* no time line */
     CLI_HERE = 1 << 4,   /* about the machine that the shell runs on, not about the bus's */
+    CLI_MODE = 1 << 5,   /* begins or ends a mode, which is not for "do" */
 };
 
 typedef struct CliAction {

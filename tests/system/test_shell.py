@@ -88,6 +88,21 @@ def test_keys(router, home, end):
         assert re.search(r"UTC \w{3} \w{3} +\d+ \d{4}$", rendered(console.before)), console.before
 
 
+def test_do_keeps_the_session(router):
+    """What would begin or end a mode is refused by its name in configuration mode, and nothing that was entered is lost."""
+    with router.console() as console:
+        console.prompt()
+        for line in ("configure", "hostname kept"):
+            console.command(line)
+        for line in ("do configure", "do configure exclusive", "do end", "do exit", "do quit", "do logout"):
+            assert "% This command cannot be run from configuration mode." in console.command(line), line
+        assert re.search(r"UTC \w{3} \w{3} +\d+ \d{4}$", console.command("do show clock | include :"))
+        assert "hostname kept" in console.command("show configuration") and console.mode == "config"
+        console.command("abort")
+    result = router.run(["chancery"], "admin", stdin="configure\ndo show clocks\n", check=False)
+    assert result.returncode == 1 and "show clocks\n          ^\n% Invalid input" in result.stderr
+
+
 def test_users(router):
     """Who is on a terminal; this one is marked."""
     with router.ssh_console("admin") as console:
