@@ -168,22 +168,37 @@ def hash_of(router, user):
     return found and found[1]
 
 
-def test_no_secret_no_password(passwords):
+@pytest.fixture
+def unsecret(passwords):
+    """Both users as they are without a secret."""
+    configure(passwords, ["username alice", "no secret", "username dossier-user", "no secret"])
+    return passwords
+
+
+@pytest.fixture
+def secret(unsecret):
+    """Alice has one."""
+    configure(unsecret, ["username alice", f"secret {SECRET}"])
+    return unsecret
+
+
+def test_no_secret_no_password(unsecret):
     for secret in ("", "!", "*", SECRET):
-        assert not gets_in(passwords, "alice", secret), secret
+        assert not gets_in(unsecret, "alice", secret), secret
 
 
 @pytest.mark.parametrize("line", ["secret 5 $1$abc$def", "secret 10 cisco", "secret 10 $1$abc$def", "secret 10", "secret two words"])
-def test_what_is_no_secret(line, passwords):
-    result = passwords.run(["chancery"], "admin", stdin=f"configure\nusername alice\n{line}\ncommit\n", check=False)
-    assert result.returncode != 0 and hash_of(passwords, "alice") is None
+def test_what_is_no_secret(line, unsecret):
+    result = unsecret.run(["chancery"], "admin", stdin=f"configure\nusername alice\n{line}\ncommit\n", check=False)
+    assert result.returncode != 0 and hash_of(unsecret, "alice") is None
 
 
 def test_secrets_need_the_task(passwords):
     assert "aaa (WRITE)" in passwords.run(["chancery"], "alice", stdin="configure\nusername alice secret x\n", check=False).stderr
 
 
-def test_secret_lets_in(passwords):
+def test_secret_lets_in(unsecret):
+    passwords = unsecret
     configure(passwords, ["username alice", f"secret {SECRET}"])
     assert not gets_in(passwords, "alice", SECRET.lower())
     assert gets_in(passwords, "alice", SECRET)
@@ -193,8 +208,9 @@ def test_secret_lets_in(passwords):
         assert passwords.output(["stat", "-c", "%a", f"/run/userdb/{name}.user-privileged"]) == "600\n"
 
 
-def test_hash_can_be_copied(passwords):
+def test_hash_can_be_copied(secret):
     """As it stands in the configuration, for another user and from a file."""
+    passwords = secret
     made = hash_of(passwords, "alice")
     configure(passwords, ["username dossier-user", f"secret 10 {made}"])
     assert gets_in(passwords, "dossier-user", SECRET)
@@ -203,8 +219,9 @@ def test_hash_can_be_copied(passwords):
     assert result.returncode != 0 and "A text has no secret in clear" in result.stdout + result.stderr
 
 
-def test_hashes_need_the_task(passwords):
+def test_hashes_need_the_task(secret):
     """Who may read the configuration but no aaa sees that there is a secret, wherever lines are shown, and cannot load what he sees."""
+    passwords = secret
     made = hash_of(passwords, "alice")
     commands = ["show running-config", "show running-config | json", "show running-config username alice", "show configuration commit changes all",
                 "show configuration commit changes all diff"]
@@ -246,10 +263,14 @@ def test_clear_text_is_nowhere(passwords):
     assert found.stdout == "", found.stdout
 
 
-def test_secret_is_withdrawn(passwords):
+def test_secret_is_withdrawn(secret):
+    passwords, made = secret, hash_of(secret, "alice")
+    configure(passwords, ["username dossier-user", f"secret 10 {made}"])
     assert gets_in(passwords, "alice", SECRET)
     configure(passwords, ["username alice", "no secret"])
     assert not gets_in(passwords, "alice", SECRET) and gets_in(passwords, "dossier-user", SECRET)
     assert passwords.run("ls /run/userdb/alice.user-privileged", check=False).returncode != 0
     configure(passwords, ["no username dossier-user"])
-    assert passwords.run("ls /run/userdb/*privileged", check=False).returncode != 0
+    left = passwords.run("ls /run/userdb/*privileged", check=False)
+    configure(passwords, ["username dossier-user"])
+    assert left.returncode != 0
