@@ -106,7 +106,7 @@ static int add_to_digest(Content *c, const void *data, size_t size)
 
     if (n > size)
         n = size;
-    if (memcmp(data, DOSSIER_BEGIN + c->n_of_begin, n) != 0)
+    if (memcmp(data, &DOSSIER_BEGIN[c->n_of_begin], n) != 0)
         c->is_no_dossier = true;
     c->n_of_begin += n;
     return c->is_no_dossier || EVP_DigestUpdate(c->digest, data, size) == 1 ? 0 : -ENOMEM;
