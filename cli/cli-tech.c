@@ -27,7 +27,7 @@ static const char *const commands[] = {
     "show crypto key mypubkey authentication-ssh rsa",
     "show crypto key authentication rsa all",
     "show crypto ca trustpoints",
-    "show crypto ca certificates detail",
+    "show crypto ca certificates",
     "show crypto ca trustpool policy",
     "show crypto ca trustpool",
     "show platform security integrity dossier include reboot-history system-inventory",

@@ -79,6 +79,8 @@ bool json_copy_is_complete(const JsonCopy *c)
 
 static int add_to_token(JsonCopy *c, const char *data, size_t size)
 {
+    if (size == 0)
+        return 0;
     if (size > TOKEN_MAX - c->size)
         return -EBADMSG;
     if (c->size + size > c->capacity) {

@@ -309,6 +309,7 @@ PackageOwners *package_owners_free(PackageOwners *o)
         free(o->packages[i].name);
         free(o->packages[i].version);
     }
+    free(o->packages);
     diversions_done(&o->diversions);
     free(o->hashes);
     free(o->values);
