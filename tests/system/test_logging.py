@@ -91,7 +91,7 @@ def test_tech_support_of_some(logged):
     logged.run(["systemctl", "mask", "--runtime", "--now", "chancery-enrolld.service"])
     try:
         done = logged.chancery("show tech-support")
-        assert re.search(r"show crypto ca certificates detail -{18}\n\n% ", done.stdout) and "MGBL-CONFIG-6-DB_COMMIT" in done.stdout
+        assert re.search(r"show crypto ca certificates -{18}\n\n% ", done.stdout) and "MGBL-CONFIG-6-DB_COMMIT" in done.stdout
         assert re.search(r"^enrolld +inactive", done.stdout, re.M)
     finally:
         logged.run(["systemctl", "unmask", "--runtime", "chancery-enrolld.service"])
