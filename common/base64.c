@@ -4,6 +4,8 @@
 
 #include "json-util.h"
 
+#include "base64-digit.h"
+
 #define BLOCK_SIZE 48U
 #define BLOCK_TEXT_SIZE (BLOCK_SIZE / 3 * 4)
 
@@ -97,8 +99,7 @@ char *base64url_encode(const void *data, size_t size)
     return encode(alphabet_url, data, size);
 }
 
-/* One more than the value of each character, so that all others are 0. */
-static const uint8_t url_values[256] = {
+const uint8_t base64url_values[256] = {
     ['A'] = 1,  ['B'] = 2,  ['C'] = 3,  ['D'] = 4,  ['E'] = 5,  ['F'] = 6,  ['G'] = 7,  ['H'] = 8,
     ['I'] = 9,  ['J'] = 10, ['K'] = 11, ['L'] = 12, ['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16,
     ['Q'] = 17, ['R'] = 18, ['S'] = 19, ['T'] = 20, ['U'] = 21, ['V'] = 22, ['W'] = 23, ['X'] = 24,
@@ -114,8 +115,8 @@ static uint32_t decode_group(const uint8_t *text, size_t n, bool *good)
     uint32_t bits = 0;
 
     for (size_t i = 0; i < n; i++) {
-        *good &= url_values[text[i]] != 0;
-        bits = bits << 6 | (uint32_t)(url_values[text[i]] - 1);
+        *good &= base64url_values[text[i]] != 0;
+        bits = bits << 6 | (uint32_t)(base64url_values[text[i]] - 1);
     }
     return bits;
 }

@@ -58,26 +58,17 @@ int eat_nonce_from_text(const char *text, uint8_t ret[EAT_NONCE_MAX], size_t *re
 
 /* --- Writing ---------------------------------------------------------------------------------- */
 
-static int add(json_object *o, const char *name, json_object *value)
-{
-    if (!value || json_object_object_add(o, name, value) < 0) {
-        json_object_put(value);
-        return -ENOMEM;
-    }
-    return 0;
-}
-
 static int add_bytes(json_object *o, const char *name, const void *data, size_t size)
 {
     _cleanup_free_ char *text = base64url_encode(data, size);
 
-    return text ? add(o, name, json_object_new_string(text)) : -ENOMEM;
+    return text ? json_add(o, name, json_object_new_string(text)) : -ENOMEM;
 }
 
 /* In an object or an array around it. */
 static int add_inside(json_object *o, const char *name, json_object *outer, json_object *value)
 {
-    int r = add(o, name, outer);
+    int r = json_add(o, name, outer);
 
     if (r >= 0 && (!value || json_object_array_add(outer, value) < 0)) {
         json_object_put(value);
@@ -95,14 +86,14 @@ static int add_device(const EatClaims *c, json_object *o)
         r = add_bytes(o, "ueid", c->ueid, sizeof c->ueid);
     if (r >= 0 && c->has_sueid) {
         others = json_object_new_object();
-        r = add(o, "sueids", others);
+        r = json_add(o, "sueids", others);
         if (r >= 0)
             r = add_bytes(others, SUEID_NAME, c->sueid, sizeof c->sueid);
     }
     if (r >= 0)
-        r = add(o, "uptime", json_object_new_uint64(c->uptime));
+        r = json_add(o, "uptime", json_object_new_uint64(c->uptime));
     if (r >= 0 && c->software[0])
-        r = add(o, "swname", json_object_new_string(c->software));
+        r = json_add(o, "swname", json_object_new_string(c->software));
     if (r >= 0 && c->version[0])
         r = add_inside(o, "swversion", json_object_new_array(), json_object_new_string(c->version));
     return r;
@@ -110,16 +101,17 @@ static int add_device(const EatClaims *c, json_object *o)
 
 static int build(const EatClaims *c, json_object *o)
 {
-    int r = add(o, "eat_profile",
-                json_object_new_string(c->is_dossier ? EAT_PROFILE_DOSSIER : EAT_PROFILE_OUTPUT));
+    int r =
+        json_add(o, "eat_profile",
+                 json_object_new_string(c->is_dossier ? EAT_PROFILE_DOSSIER : EAT_PROFILE_OUTPUT));
 
     if (r >= 0)
-        r = add(o, "iat", json_object_new_int64(c->issued_at));
+        r = json_add(o, "iat", json_object_new_int64(c->issued_at));
     if (r >= 0 && c->nonce_size > 0)
         r = add_bytes(o, "eat_nonce", c->nonce, c->nonce_size);
     if (r >= 0)
         r = add_device(c, o);
-    return r < 0 ? r : add(o, "intuse", json_object_new_string("generic"));
+    return r < 0 ? r : json_add(o, "intuse", json_object_new_string("generic"));
 }
 
 int eat_claims_to_json(const EatClaims *c, char **ret)

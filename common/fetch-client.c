@@ -348,17 +348,6 @@ static int connect_to_worker(int cancel_fd, FetchReply *reply, int *ret)
     return 0;
 }
 
-static int add(json_object *o, const char *name, json_object *value)
-{
-    if (!value)
-        return -ENOMEM;
-    if (json_object_object_add(o, name, value) < 0) {
-        json_object_put(value);
-        return -ENOMEM;
-    }
-    return 0;
-}
-
 static int request_to_json(const FetchRequest *request, json_object **ret)
 {
     _cleanup_json_ json_object *o = json_object_new_object();
@@ -366,33 +355,33 @@ static int request_to_json(const FetchRequest *request, json_object **ret)
 
     if (!o)
         return -ENOMEM;
-    r = add(o, "url", json_object_new_string(request->url));
+    r = json_add(o, "url", json_object_new_string(request->url));
     if (r >= 0)
-        r = add(o, "size-max", json_object_new_uint64(request->size_max));
+        r = json_add(o, "size-max", json_object_new_uint64(request->size_max));
     if (r >= 0)
-        r = add(o, "timeout-seconds", json_object_new_uint64(request->timeout_seconds));
+        r = json_add(o, "timeout-seconds", json_object_new_uint64(request->timeout_seconds));
     if (r >= 0 && request->body)
-        r = add(o, "body", json_object_new_boolean(1));
+        r = json_add(o, "body", json_object_new_boolean(1));
     if (r >= 0 && request->body && request->content_type)
-        r = add(o, "content-type", json_object_new_string(request->content_type));
+        r = json_add(o, "content-type", json_object_new_string(request->content_type));
     if (r >= 0 && request->trust_anchors)
-        r = add(o, "trust-anchors", json_object_new_boolean(1));
+        r = json_add(o, "trust-anchors", json_object_new_boolean(1));
     if (r >= 0 && request->unverified)
-        r = add(o, "unverified", json_object_new_boolean(1));
+        r = json_add(o, "unverified", json_object_new_boolean(1));
     if (r >= 0 && request->judge)
-        r = add(o, "judged", json_object_new_boolean(1));
+        r = json_add(o, "judged", json_object_new_boolean(1));
     if (r >= 0 && request->user)
-        r = add(o, "credentials", json_object_new_boolean(1));
+        r = json_add(o, "credentials", json_object_new_boolean(1));
     if (r >= 0 && request->client_certificates)
-        r = add(o, "client-certificate", json_object_new_boolean(1));
+        r = json_add(o, "client-certificate", json_object_new_boolean(1));
     if (r >= 0 && request->etag)
-        r = add(o, "etag", json_object_new_string(request->etag));
+        r = json_add(o, "etag", json_object_new_string(request->etag));
     if (r >= 0 && request->probe)
-        r = add(o, "probe", json_object_new_boolean(true));
+        r = json_add(o, "probe", json_object_new_boolean(true));
     if (r >= 0 && request->keep)
-        r = add(o, "keep", json_object_new_boolean(true));
+        r = json_add(o, "keep", json_object_new_boolean(true));
     if (r >= 0 && request->host_key)
-        r = add(o, "host-key", json_object_new_string(request->host_key));
+        r = json_add(o, "host-key", json_object_new_string(request->host_key));
     if (r >= 0 && request->route)
         r = fetch_route_write(request->route, o);
     if (r < 0)
@@ -579,7 +568,7 @@ static int judge(const FetchRequest *request, const int *fds, bool stapled, int 
 static int send_go_on(int fd)
 {
     _cleanup_json_ json_object *o = json_object_new_object();
-    int r = o ? add(o, "go-on", json_object_new_boolean(1)) : -ENOMEM;
+    int r = o ? json_add(o, "go-on", json_object_new_boolean(1)) : -ENOMEM;
 
     return r < 0 ? r : fetch_send(fd, o, NULL, 0);
 }

@@ -42,28 +42,20 @@ bool proxy_name_is_valid(const char *name)
 
 /* --- In messages ------------------------------------------------------------------------------ */
 
-static int add(json_object *o, const char *name, json_object *value)
-{
-    if (value && json_object_object_add(o, name, value) >= 0)
-        return 0;
-    json_object_put(value);
-    return -ENOMEM;
-}
-
 int fetch_route_write(const FetchRoute *route, json_object *o)
 {
     int r = 0;
 
     if (route->device[0])
-        r = add(o, "device", json_object_new_string(route->device));
+        r = json_add(o, "device", json_object_new_string(route->device));
     if (r >= 0 && route->source[0])
-        r = add(o, "source", json_object_new_string(route->source));
+        r = json_add(o, "source", json_object_new_string(route->source));
     if (r >= 0 && route->source[0] && route->source_ipv6)
-        r = add(o, "source-ipv6", json_object_new_boolean(true));
+        r = json_add(o, "source-ipv6", json_object_new_boolean(true));
     if (r >= 0 && route->proxy[0])
-        r = add(o, "proxy", json_object_new_string(route->proxy));
+        r = json_add(o, "proxy", json_object_new_string(route->proxy));
     if (r >= 0 && route->proxy[0])
-        r = add(o, "proxy-port", json_object_new_int64(route->proxy_port));
+        r = json_add(o, "proxy-port", json_object_new_int64(route->proxy_port));
     return r;
 }
 

@@ -174,6 +174,14 @@ int json_get_array(json_object *o, const char *name, json_object **ret)
     return get_typed(o, name, json_type_array, ret);
 }
 
+int json_add(json_object *o, const char *name, json_object *value)
+{
+    if (value && json_object_object_add(o, name, value) >= 0)
+        return 0;
+    json_object_put(value);
+    return -ENOMEM;
+}
+
 int json_only_members(json_object *o, const char *const *names)
 {
     if (!json_object_is_type(o, json_type_object))

@@ -34,6 +34,9 @@ int json_get_array(json_object *o, const char *name, json_object **ret);
 /* -EBADMSG unless every member's name is in the list (which ends with NULL). */
 int json_only_members(json_object *o, const char *const *names);
 
+/* Takes over value, whatever happens. -ENOMEM, for a value that is NULL too. */
+int json_add(json_object *o, const char *name, json_object *value);
+
 /* A writer of one JSON document to a descriptor. Errors stick: check json_writer_finish() only.
  * Text that is not valid UTF-8, and every control character, is escaped; see json_write_bytes(). */
 typedef struct JsonWriter JsonWriter;

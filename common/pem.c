@@ -85,6 +85,14 @@ bool pem_has_label(const PemBlock *block, const char *label)
     return der_equal(block->label, label, strlen(label));
 }
 
+/* The standard alphabet differs in two digits (RFC 4648 section 4). */
+static int value_of(uint8_t c)
+{
+    if (c == '+' || c == '/')
+        return c == '+' ? 62 : 63;
+    return c == '-' || c == '_' ? -1 : base64url_values[c] - 1;
+}
+
 int pem_decode(DerSpan text, void **ret_data, size_t *ret_size)
 {
     _cleanup_free_ uint8_t *out = malloc(text.size / 4 * 3 + 4);
@@ -95,7 +103,7 @@ int pem_decode(DerSpan text, void **ret_data, size_t *ret_size)
         return -ENOMEM;
     for (size_t i = 0; i < text.size; i++) {
         uint8_t c = text.data[i];
-        int value = base64_digit(c, '+', '/');
+        int value = value_of(c);
 
         if (is_space(c))
             continue;

@@ -31,13 +31,7 @@ static int find_algorithm(const EnvelopeSigner *signer, const char **ret_jws, in
 
 static int add_text(json_object *o, const char *name, const char *text)
 {
-    json_object *value = json_object_new_string(text);
-
-    if (!value || json_object_object_add(o, name, value) < 0) {
-        json_object_put(value);
-        return -ENOMEM;
-    }
-    return 0;
+    return json_add(o, name, json_object_new_string(text));
 }
 
 static int begin_jwt(const EnvelopeSigner *signer, const char *jws, const EatClaims *claims,

@@ -45,13 +45,6 @@ const char *envelope_algorithm(const char *algorithm, const char *digest)
 
 /* --- Header ----------------------------------------------------------------------------------- */
 
-static int add(json_object *o, const char *name, json_object *value)
-{
-    if (!value)
-        return -ENOMEM;
-    return json_object_object_add(o, name, value) < 0 ? -ENOMEM : 0;
-}
-
 static int add_thumbprint(json_object *header, const EnvelopeCertificate *leaf)
 {
     _cleanup_free_ char *text = NULL;
@@ -60,14 +53,14 @@ static int add_thumbprint(json_object *header, const EnvelopeCertificate *leaf)
     if (EVP_Digest(leaf->der, leaf->size, digest, NULL, EVP_sha256(), NULL) != 1)
         return -ENOMEM;
     text = base64url_encode(digest, sizeof digest);
-    return text ? add(header, "x5t#S256", json_object_new_string(text)) : -ENOMEM;
+    return text ? json_add(header, "x5t#S256", json_object_new_string(text)) : -ENOMEM;
 }
 
 /* RFC 7515 section 4.1.6: base64 here, not base64url. */
 static int add_chain(json_object *header, const EnvelopeSigner *signer)
 {
     json_object *array = json_object_new_array();
-    int r = add(header, "x5c", array);
+    int r = json_add(header, "x5c", array);
 
     for (size_t i = 0; r >= 0 && i < signer->n_chain; i++) {
         _cleanup_free_ char *text = base64_encode(signer->chain[i].der, signer->chain[i].size);
@@ -98,15 +91,15 @@ int envelope_header(const EnvelopeSigner *signer, const char *content_type, cons
         return -EOPNOTSUPP;
     if (!header)
         return -ENOMEM;
-    r = add(header, "alg", json_object_new_string(jws));
+    r = json_add(header, "alg", json_object_new_string(jws));
     if (r >= 0)
-        r = add(header, "typ", json_object_new_string(ENVELOPE_TYPE));
+        r = json_add(header, "typ", json_object_new_string(ENVELOPE_TYPE));
     if (r >= 0 && content_type)
-        r = add(header, "cty", json_object_new_string(content_type));
+        r = json_add(header, "cty", json_object_new_string(content_type));
     if (r >= 0 && nonce)
-        r = add(header, "nonce", json_object_new_string(nonce));
+        r = json_add(header, "nonce", json_object_new_string(nonce));
     if (r >= 0)
-        r = add(header, "iat", json_object_new_int64(issued_at));
+        r = json_add(header, "iat", json_object_new_int64(issued_at));
     if (r >= 0)
         r = envelope_add_certificates(header, signer, include_certificate);
     if (r < 0)

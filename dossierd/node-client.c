@@ -1,28 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node-client.h"
 
-#include <poll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
+#include "helper-client.h"
 #include "node-protocol.h"
 
-#define INTERVAL_MS 200
 #define DOSSIER_MAX (UINT64_C(64) << 20)
 #define DOSSIER_WITH_FILES_MAX (UINT64_C(2) << 30)
 
 int node_connect(bool is_container)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-    if (fd < 0)
-        return -errno;
-    (void)snprintf(address.sun_path, sizeof address.sun_path, "%s",
-                   is_container ? NODE_CONTAINER_SOCKET : NODE_SOCKET);
-    if (connect(fd, (const struct sockaddr *)&address, sizeof address) < 0)
-        return -errno;
-    return TAKE_FD(fd);
+    return helper_connect(is_container ? NODE_CONTAINER_SOCKET : NODE_SOCKET, SOCK_NONBLOCK);
 }
 
 static int send_question(int fd, const char *text)
@@ -35,6 +24,11 @@ static int send_question(int fd, const char *text)
     return shutdown(fd, SHUT_WR) < 0 ? -errno : 0;
 }
 
+static bool should_stop(void *userdata)
+{
+    return collect_should_stop(userdata);
+}
+
 /* Up to size bytes; less only at the end. */
 static ssize_t receive(int fd, Collect *c, void *data, size_t size)
 {
@@ -42,18 +36,10 @@ static ssize_t receive(int fd, Collect *c, void *data, size_t size)
     size_t done = 0;
 
     while (done < size) {
-        struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
-        ssize_t n;
+        ssize_t n = helper_receive(fd, p + done, size - done, should_stop, c);
 
-        if (collect_should_stop(c))
-            return -ETIMEDOUT;
-        if (poll(&poll_fd, 1, INTERVAL_MS) <= 0)
-            continue;
-        n = recv(fd, p + done, size - done, MSG_DONTWAIT);
-        if (n < 0 && (errno == EAGAIN || errno == EINTR))
-            continue;
         if (n < 0)
-            return -errno;
+            return n;
         if (n == 0)
             break;
         done += (size_t)n;

@@ -154,17 +154,9 @@ bool node_table_has(json_object *o, const char *name)
     return json_object_object_get_ex(o, name, NULL);
 }
 
-static int add(json_object *o, const char *name, json_object *value)
-{
-    if (value && json_object_object_add(o, name, value) >= 0)
-        return 0;
-    json_object_put(value);
-    return -ENOMEM;
-}
-
 static int add_text(json_object *o, const char *name, const char *text)
 {
-    return text ? add(o, name, json_object_new_string(text)) : 0;
+    return text ? json_add(o, name, json_object_new_string(text)) : 0;
 }
 
 int node_request_new(json_object *table, const char *name, json_object *selectors,
@@ -180,9 +172,9 @@ int node_request_new(json_object *table, const char *name, json_object *selector
     if (!question)
         return -ENOMEM;
     (void)json_get_uint64(node, "timeout", &timeout);
-    r = add(question, "target", json_object_get(node));
+    r = json_add(question, "target", json_object_get(node));
     if (r >= 0)
-        r = add(question, "selectors", json_object_get(selectors));
+        r = json_add(question, "selectors", json_object_get(selectors));
     if (r >= 0)
         r = add_text(question, "nonce", nonce);
     if (r >= 0)

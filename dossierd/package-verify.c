@@ -7,6 +7,7 @@
 
 #include "collect.h"
 #include "dpkg-diversions.h"
+#include "helper-client.h"
 
 /* As probe-digests.h has them. */
 #define BATCH_MAX (64U << 10)
@@ -49,10 +50,10 @@ PackageVerifier *package_verifier_free(PackageVerifier *v)
 
 /* --- Asking ----------------------------------------------------------------------------------- */
 
-static int wait_for(PackageVerifier *v, short events)
+static int wait_for_room(PackageVerifier *v)
 {
     for (;;) {
-        struct pollfd p = {.fd = v->fd, .events = events};
+        struct pollfd p = {.fd = v->fd, .events = POLLOUT};
 
         if (v->should_stop && v->should_stop(v->userdata))
             return -ETIMEDOUT;
@@ -68,7 +69,7 @@ static int send_batch(PackageVerifier *v)
 
     memcpy(v->batch, &size, sizeof size);
     while (done < v->used) {
-        int r = wait_for(v, POLLOUT);
+        int r = wait_for_room(v);
         ssize_t n;
 
         if (r < 0)
@@ -87,18 +88,12 @@ static int receive_verdicts(PackageVerifier *v, uint8_t *verdicts)
     size_t done = 0;
 
     while (done < v->n_pending) {
-        int r = wait_for(v, POLLIN);
-        ssize_t n;
+        ssize_t n = helper_receive(v->fd, verdicts + done, v->n_pending - done, v->should_stop,
+                                   v->userdata);
 
-        if (r < 0)
-            return r;
-        n = recv(v->fd, verdicts + done, v->n_pending - done, MSG_DONTWAIT);
-        if (n == 0)
-            return -EPIPE;
-        if (n < 0 && errno != EAGAIN && errno != EINTR)
-            return -errno;
-        if (n > 0)
-            done += (size_t)n;
+        if (n <= 0)
+            return n < 0 ? (int)n : -EPIPE;
+        done += (size_t)n;
     }
     return 0;
 }

@@ -1,30 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "probe-client.h"
 
-#include <poll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
+
+#include "helper-client.h"
 
 #define LINE_MAX_SIZE (512U << 10)
-#define INTERVAL_MS 200
 #define TEXT_MAX 32768U
 
 int probe_connect(ProbeKind kind)
 {
-    static const struct sockaddr_un addresses[] = {
-        [PROBE_PROCESSES] = {AF_UNIX, "/run/chancery/probe-processes"},
-        [PROBE_PROGRAMS] = {AF_UNIX, "/run/chancery/probe-programs"},
-        [PROBE_FILES] = {AF_UNIX, "/run/chancery/probe-files"},
-        [PROBE_INTERFACES] = {AF_UNIX, "/run/chancery/probe-interfaces"},
-        [PROBE_DIGESTS] = {AF_UNIX, "/run/chancery/probe-digests"},
+    static const char *const paths[] = {
+        [PROBE_PROCESSES] = "/run/chancery/probe-processes",
+        [PROBE_PROGRAMS] = "/run/chancery/probe-programs",
+        [PROBE_FILES] = "/run/chancery/probe-files",
+        [PROBE_INTERFACES] = "/run/chancery/probe-interfaces",
+        [PROBE_DIGESTS] = "/run/chancery/probe-digests",
     };
-    _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-    if (fd < 0)
-        return -errno;
-    if (connect(fd, (const struct sockaddr *)&addresses[kind], sizeof addresses[kind]) < 0)
-        return -errno;
-    return TAKE_FD(fd);
+    return helper_connect(paths[kind], SOCK_NONBLOCK);
 }
 
 /* --- The check -------------------------------------------------------------------------------- */
@@ -294,20 +288,13 @@ int probe_ask(int fd, const ProbeReader *reader, json_object **ret_end)
     if (shutdown(fd, SHUT_WR) < 0)
         return -errno;
     for (;;) {
-        struct pollfd p = {.fd = fd, .events = POLLIN};
+        ssize_t n = helper_receive(fd, buffer + used, LINE_MAX_SIZE - used, reader->should_stop,
+                                   reader->userdata);
         char *rest;
-        ssize_t n;
         int r;
 
-        if (reader->should_stop && reader->should_stop(reader->userdata))
-            return -ETIMEDOUT;
-        if (poll(&p, 1, INTERVAL_MS) <= 0)
-            continue;
-        n = recv(fd, buffer + used, LINE_MAX_SIZE - used, MSG_DONTWAIT);
-        if (n < 0 && (errno == EAGAIN || errno == EINTR))
-            continue;
         if (n <= 0)
-            return n < 0 ? -errno : -EBADMSG;
+            return n < 0 ? (int)n : -EBADMSG;
         r = take_lines(reader, buffer, buffer + used + n, &rest, ret_end);
         if (r != 0)
             return r < 0 ? r : 0;

@@ -2,13 +2,12 @@
 #include "quote-client.h"
 
 #include <openssl/evp.h>
-#include <poll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
+
+#include "helper-client.h"
 
 #define SOCKET_PATH "/run/chancery/quote"
 #define ANSWER_MAX (128U << 10)
-#define QUESTION_INTERVAL_MS 200
 #define BANKS_MAX 8U
 #define REGISTERS_MAX 24U
 #define NAME_MAX_LENGTH 16U
@@ -19,14 +18,7 @@
 
 int quote_connect(void)
 {
-    static const struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = SOCKET_PATH};
-    _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-    if (fd < 0)
-        return -errno;
-    if (connect(fd, (const struct sockaddr *)&address, sizeof address) < 0)
-        return -errno;
-    return TAKE_FD(fd);
+    return helper_connect(SOCKET_PATH, SOCK_NONBLOCK);
 }
 
 int quote_qualifying(const char *nonce, uint8_t ret[static QUOTE_QUALIFYING_SIZE])
@@ -164,6 +156,7 @@ int quote_ask(int fd, const char *nonce, bool (*should_stop)(void *userdata), vo
 {
     _cleanup_free_ char *buffer = malloc(ANSWER_MAX);
     size_t size = 0;
+    ssize_t n;
     int r;
 
     if (!buffer)
@@ -171,24 +164,12 @@ int quote_ask(int fd, const char *nonce, bool (*should_stop)(void *userdata), vo
     r = send_question(fd, nonce);
     if (r < 0)
         return r;
-    for (;;) {
-        struct pollfd p = {.fd = fd, .events = POLLIN};
-        ssize_t n;
-
-        if (should_stop && should_stop(userdata))
-            return -ETIMEDOUT;
-        if (poll(&p, 1, QUESTION_INTERVAL_MS) <= 0)
-            continue;
-        n = recv(fd, buffer + size, ANSWER_MAX - size, MSG_DONTWAIT);
-        if (n < 0 && (errno == EAGAIN || errno == EINTR))
-            continue;
-        if (n < 0)
-            return -errno;
-        if (n == 0)
-            break;
+    while ((n = helper_receive(fd, buffer + size, ANSWER_MAX - size, should_stop, userdata)) > 0) {
         size += (size_t)n;
         if (size == ANSWER_MAX)
             return -EBADMSG;
     }
+    if (n < 0)
+        return (int)n;
     return quote_parse(buffer, size, ret);
 }

@@ -5,9 +5,9 @@
 #include <openssl/evp.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 
+#include "helper-client.h"
 #include "package-owners.h"
 
 #define SOCKET_PATH "/run/chancery/scan"
@@ -36,14 +36,7 @@ typedef struct Taking {
 
 int snapshot_connect(void)
 {
-    static const struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = SOCKET_PATH};
-    _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    if (fd < 0)
-        return -errno;
-    if (connect(fd, (const struct sockaddr *)&address, sizeof address) < 0)
-        return -errno;
-    return TAKE_FD(fd);
+    return helper_connect(SOCKET_PATH, 0);
 }
 
 /* --- Before: what there is, and what this one is to be ---------------------------------------- */

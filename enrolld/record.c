@@ -153,7 +153,7 @@ static int record_file_name(const char *name, char ret[FILE_NAME_SIZE])
 
 static int add_string(json_object *o, const char *name, const char *value)
 {
-    return json_object_object_add(o, name, json_object_new_string(value)) == 0 ? 0 : -ENOMEM;
+    return json_add(o, name, json_object_new_string(value));
 }
 
 static int certificate_to_json(const StoredCertificate *c, json_object *record, const char *name)

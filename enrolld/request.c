@@ -93,7 +93,7 @@ int request_set_reason(Request *request, const char *reason)
 
 static int add_string(json_object *o, const char *name, const char *value)
 {
-    return json_object_object_add(o, name, json_object_new_string(value)) == 0 ? 0 : -ENOMEM;
+    return json_add(o, name, json_object_new_string(value));
 }
 
 static int add_bytes(json_object *o, const char *name, const void *data, size_t size)
@@ -105,7 +105,7 @@ static int add_bytes(json_object *o, const char *name, const void *data, size_t 
 
 static int add_number(json_object *o, const char *name, int64_t value)
 {
-    return json_object_object_add(o, name, json_object_new_int64(value)) == 0 ? 0 : -ENOMEM;
+    return json_add(o, name, json_object_new_int64(value));
 }
 
 int request_to_json(const Request *request, json_object **ret)

@@ -37,14 +37,6 @@ static const Sandbox sandbox = {
     .files_max = 64,
 };
 
-static int add(json_object *o, const char *name, json_object *value)
-{
-    if (value && json_object_object_add(o, name, value) >= 0)
-        return 0;
-    json_object_put(value);
-    return -ENOMEM;
-}
-
 static int send_reply(int fd, const Reply *reply)
 {
     _cleanup_json_ json_object *o = json_object_new_object();
@@ -54,19 +46,19 @@ static int send_reply(int fd, const Reply *reply)
     if (!o)
         return -ENOMEM;
     if (reply->error) {
-        r = add(o, "error", json_object_new_string(reply->error));
+        r = json_add(o, "error", json_object_new_string(reply->error));
         if (r >= 0)
-            r = add(o, "message", json_object_new_string(reply->message));
+            r = json_add(o, "message", json_object_new_string(reply->message));
     } else {
-        r = add(o, "status", json_object_new_int64(reply->status));
+        r = json_add(o, "status", json_object_new_int64(reply->status));
         if (r >= 0)
-            r = add(o, "body", json_object_new_boolean(body));
+            r = json_add(o, "body", json_object_new_boolean(body));
         if (r >= 0 && reply->content_type)
-            r = add(o, "content-type", json_object_new_string(reply->content_type));
+            r = json_add(o, "content-type", json_object_new_string(reply->content_type));
         if (r >= 0 && reply->etag)
-            r = add(o, "etag", json_object_new_string(reply->etag));
+            r = json_add(o, "etag", json_object_new_string(reply->etag));
         if (r >= 0 && reply->retry_after > 0)
-            r = add(o, "retry-after", json_object_new_int64(reply->retry_after));
+            r = json_add(o, "retry-after", json_object_new_int64(reply->retry_after));
     }
     return r < 0 ? r : fetch_send(fd, o, &reply->body_fd, body ? 1 : 0);
 }

@@ -41,21 +41,20 @@ static int ask(const Judge *judge, SSL *ssl)
 {
     _cleanup_json_ json_object *o = json_object_new_object();
     _cleanup_close_ int path = -EBADF, staple = -EBADF;
-    json_object *yes = json_object_new_boolean(1), *stapled;
-    int r = write_path(SSL_get0_verified_chain(ssl), &path), n;
+    int r, stapled;
 
-    if (r < 0 || !o || !yes || json_object_object_add(o, "judge", yes) < 0) {
-        if (r < 0 || !o)
-            json_object_put(yes);
-        return r < 0 ? r : -ENOMEM;
-    }
-    n = write_staple(ssl, &staple);
-    if (n < 0)
-        return n;
-    stapled = json_object_new_boolean(n > 0);
-    if (!stapled || json_object_object_add(o, "ocsp", stapled) < 0)
+    if (!o)
         return -ENOMEM;
-    return fetch_send(judge->client_fd, o, (int[]){path, staple}, n > 0 ? 2 : 1);
+    r = write_path(SSL_get0_verified_chain(ssl), &path);
+    if (r < 0)
+        return r;
+    stapled = write_staple(ssl, &staple);
+    if (stapled < 0)
+        return stapled;
+    r = json_add(o, "judge", json_object_new_boolean(1));
+    if (r >= 0)
+        r = json_add(o, "ocsp", json_object_new_boolean(stapled > 0));
+    return r < 0 ? r : fetch_send(judge->client_fd, o, (int[]){path, staple}, stapled > 0 ? 2 : 1);
 }
 
 /* No is said by hanging up. */

@@ -11,14 +11,6 @@
 /* --- Pieces ----------------------------------------------------------------------------------- */
 
 /* Takes over value; NULL stands for "out of memory". */
-static int add(json_object *to, const char *name, json_object *value)
-{
-    if (value && json_object_object_add(to, name, value) == 0)
-        return 0;
-    json_object_put(value);
-    return -ENOMEM;
-}
-
 static int append_string(json_object *array, const char *text)
 {
     json_object *element = json_object_new_string(text);
@@ -43,11 +35,11 @@ static json_object *class_names(unsigned classes)
 static int add_grants(json_object *to, const char *name, const Grants *grants)
 {
     json_object *all = json_object_new_object();
-    int r = add(to, name, all);
+    int r = json_add(to, name, all);
 
     for (size_t i = 0; r >= 0 && i < TASK_COUNT; i++)
         if (grants->classes[i])
-            r = add(all, tasks[i].name, class_names(grants->classes[i]));
+            r = json_add(all, tasks[i].name, class_names(grants->classes[i]));
     return r;
 }
 
@@ -61,7 +53,7 @@ static int add_strings(json_object *to, const char *name, json_object *strings)
     array = json_object_new_array();
     for (size_t i = 0; array && r >= 0 && i < json_object_array_length(strings); i++)
         r = append_string(array, json_object_get_string(json_object_array_get_idx(strings, i)));
-    return r < 0 ? r : add(to, name, TAKE_PTR(array));
+    return r < 0 ? r : json_add(to, name, TAKE_PTR(array));
 }
 
 static json_object *member(json_object *o, const char *name)
@@ -99,12 +91,12 @@ static int view_group(const AaaGroup *group, json_object *o, bool is_taskgroup, 
 {
     const Grants direct = o ? direct_grants(o) : group->grants;
     const char *description;
-    int r = add(view, "name", json_object_new_string(group->name));
+    int r = json_add(view, "name", json_object_new_string(group->name));
 
     if (r >= 0)
-        r = add(view, "predefined", json_object_new_boolean(!o));
+        r = json_add(view, "predefined", json_object_new_boolean(!o));
     if (r >= 0 && o && json_get_string(o, "description", &description) >= 0)
-        r = add(view, "description", json_object_new_string(description));
+        r = json_add(view, "description", json_object_new_string(description));
     if (r >= 0)
         r = add_strings(view, "inherits", member(o, "inherit"));
     if (r >= 0 && !is_taskgroup)
@@ -134,13 +126,13 @@ static int view_user(const Aaa *aaa, const AaaUser *user, json_object *view)
 {
     json_object *groups = json_object_new_array();
     Grants grants = {{0}};
-    int r = add(view, "name", json_object_new_string(user->name));
+    int r = json_add(view, "name", json_object_new_string(user->name));
 
     if (r < 0) {
         json_object_put(groups);
         return r;
     }
-    r = add(view, "groups", groups);
+    r = json_add(view, "groups", groups);
     for (char **group = user->groups; r >= 0 && *group; group++) {
         r = append_string(groups, *group);
         collect(aaa, *group, &grants);
@@ -261,7 +253,7 @@ int aaa_view_user(const Aaa *aaa, const char *name, const char *implied, gid_t g
 {
     _cleanup_json_ json_object *view = json_object_new_object(), *groups = json_object_new_array();
     Grants grants = {{0}};
-    int r = view && groups ? add(view, "name", json_object_new_string(name)) : -ENOMEM;
+    int r = view && groups ? json_add(view, "name", json_object_new_string(name)) : -ENOMEM;
 
     if (r >= 0 && implied) {
         collect(aaa, implied, &grants);
@@ -276,7 +268,7 @@ int aaa_view_user(const Aaa *aaa, const char *name, const char *implied, gid_t g
     if (r >= 0)
         r = add_system_groups(aaa, name, gid, group_file, groups, &grants);
     if (r >= 0)
-        r = add(view, "groups", TAKE_PTR(groups));
+        r = json_add(view, "groups", TAKE_PTR(groups));
     if (r >= 0)
         r = add_grants(view, "tasks", &grants);
     if (r < 0)

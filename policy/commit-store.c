@@ -70,27 +70,12 @@ static uint64_t name_id(const char *name, const char **ret_rest)
 
 static int add_string(json_object *o, const char *name, const char *value)
 {
-    json_object *member;
-
-    if (!value)
-        return 0;
-    member = json_object_new_string(value);
-    if (!member || json_object_object_add(o, name, member) < 0) {
-        json_object_put(member);
-        return -ENOMEM;
-    }
-    return 0;
+    return value ? json_add(o, name, json_object_new_string(value)) : 0;
 }
 
 static int add_number(json_object *o, const char *name, uint64_t value)
 {
-    json_object *member = json_object_new_int64((int64_t)value);
-
-    if (!member || json_object_object_add(o, name, member) < 0) {
-        json_object_put(member);
-        return -ENOMEM;
-    }
-    return 0;
+    return json_add(o, name, json_object_new_int64((int64_t)value));
 }
 
 /* The text of a record: an object whose member "sha256" is the hash of its canonical form without

@@ -27,19 +27,11 @@ static void file_name(const Crl *crl, char ret[NAME_SIZE])
 
 /* --- Writing ---------------------------------------------------------------------------------- */
 
-static int add(json_object *o, const char *name, json_object *value)
-{
-    if (value && json_object_object_add(o, name, value) >= 0)
-        return 0;
-    json_object_put(value);
-    return -ENOMEM;
-}
-
 static int add_bytes(json_object *o, const char *name, const void *data, size_t size)
 {
     _cleanup_free_ char *text = base64_encode(data, size);
 
-    return text ? add(o, name, json_object_new_string(text)) : -ENOMEM;
+    return text ? json_add(o, name, json_object_new_string(text)) : -ENOMEM;
 }
 
 int crl_store_write(int dirfd, const Crl *crl, int64_t fetched)
@@ -50,11 +42,11 @@ int crl_store_write(int dirfd, const Crl *crl, int64_t fetched)
     size_t length;
     int r;
 
-    r = o ? add(o, "format", json_object_new_uint64(FORMAT)) : -ENOMEM;
+    r = o ? json_add(o, "format", json_object_new_uint64(FORMAT)) : -ENOMEM;
     if (r >= 0)
-        r = add(o, "url", json_object_new_string(crl->url));
+        r = json_add(o, "url", json_object_new_string(crl->url));
     if (r >= 0)
-        r = add(o, "fetched", json_object_new_uint64(fetched > 0 ? (uint64_t)fetched : 0));
+        r = json_add(o, "fetched", json_object_new_uint64(fetched > 0 ? (uint64_t)fetched : 0));
     if (r >= 0)
         r = add_bytes(o, "signer", crl->signer, crl->signer_size);
     if (r >= 0)

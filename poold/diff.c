@@ -10,23 +10,15 @@ typedef struct Diff {
     size_t n;
 } Diff;
 
-static int put(json_object *o, const char *name, json_object *value)
-{
-    if (value && json_object_object_add(o, name, value) >= 0)
-        return 0;
-    json_object_put(value);
-    return -ENOMEM;
-}
-
 static int put_old(json_object *o, const Authority *authority, const Authority *old)
 {
     bool same_key = memcmp(authority->key_digest, old->key_digest, sizeof old->key_digest) == 0;
     int r;
 
-    r = put(o, "same-key", json_object_new_boolean(same_key));
+    r = json_add(o, "same-key", json_object_new_boolean(same_key));
     if (r >= 0)
-        r = put(o, "was-not-after", json_object_new_int64(old->summary.not_after));
-    return r < 0 ? r : put(o, "was-security-bits", json_object_new_int64(old->security_bits));
+        r = json_add(o, "was-not-after", json_object_new_int64(old->summary.not_after));
+    return r < 0 ? r : json_add(o, "was-security-bits", json_object_new_int64(old->security_bits));
 }
 
 /* old: of a renewed one. */
@@ -38,16 +30,16 @@ static int note(Diff *diff, const char *change, const Authority *authority, cons
     if (++diff->n > AUTHORITY_REPORTS_MAX)
         return 0;
     o = json_object_new_object();
-    r = o ? put(o, "change", json_object_new_string(change)) : -ENOMEM;
+    r = o ? json_add(o, "change", json_object_new_string(change)) : -ENOMEM;
     if (r >= 0)
-        r = put(o, "subject", json_object_new_string(authority->summary.subject));
+        r = json_add(o, "subject", json_object_new_string(authority->summary.subject));
     if (r >= 0)
-        r = put(o, "sha256-fingerprint",
-                json_object_new_string(authority->summary.sha256_fingerprint));
+        r = json_add(o, "sha256-fingerprint",
+                     json_object_new_string(authority->summary.sha256_fingerprint));
     if (r >= 0)
-        r = put(o, "not-after", json_object_new_int64(authority->summary.not_after));
+        r = json_add(o, "not-after", json_object_new_int64(authority->summary.not_after));
     if (r >= 0)
-        r = put(o, "security-bits", json_object_new_int64(authority->security_bits));
+        r = json_add(o, "security-bits", json_object_new_int64(authority->security_bits));
     if (r >= 0 && old)
         r = put_old(o, authority, old);
     if (r >= 0 && json_object_array_add(diff->array, o) < 0)

@@ -3,14 +3,6 @@
 
 #include "json-util.h"
 
-static int add(json_object *o, const char *name, json_object *value)
-{
-    if (value && json_object_object_add(o, name, value) >= 0)
-        return 0;
-    json_object_put(value);
-    return -ENOMEM;
-}
-
 static int make_entry(const AuthorityReport *report, json_object **ret)
 {
     _cleanup_json_ json_object *o = json_object_new_object();
@@ -18,14 +10,15 @@ static int make_entry(const AuthorityReport *report, json_object **ret)
 
     if (!o)
         return -ENOMEM;
-    r = add(o, "number", json_object_new_uint64(report->number));
+    r = json_add(o, "number", json_object_new_uint64(report->number));
     if (r >= 0)
-        r = add(o, "reason", json_object_new_string(authority_rejection_to_word(report->reason)));
+        r = json_add(o, "reason",
+                     json_object_new_string(authority_rejection_to_word(report->reason)));
     if (r >= 0 && report->authority)
-        r = add(o, "subject", json_object_new_string(report->authority->summary.subject));
+        r = json_add(o, "subject", json_object_new_string(report->authority->summary.subject));
     if (r >= 0 && report->authority)
-        r = add(o, "sha256-fingerprint",
-                json_object_new_string(report->authority->summary.sha256_fingerprint));
+        r = json_add(o, "sha256-fingerprint",
+                     json_object_new_string(report->authority->summary.sha256_fingerprint));
     if (r < 0)
         return r;
     *ret = TAKE_PTR(o);

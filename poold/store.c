@@ -229,14 +229,6 @@ int store_load(int dirfd, const AuthorityList *known, AuthorityList **ret, Store
     return 0;
 }
 
-static int add(json_object *o, const char *name, json_object *value)
-{
-    if (value && json_object_object_add(o, name, value) >= 0)
-        return 0;
-    json_object_put(value);
-    return -ENOMEM;
-}
-
 static int list_to_json(const AuthorityList *list, json_object **ret)
 {
     _cleanup_json_ json_object *array = json_object_new_array();
@@ -272,21 +264,21 @@ int store_save(int dirfd, const StoreOrigin *origin, const AuthorityList *list)
         return -ENOMEM;
     r = make_digest(origin->url, origin->etag, origin->signer, imported, list, digest);
     if (r >= 0)
-        r = add(o, "format", json_object_new_uint64(FORMAT));
+        r = json_add(o, "format", json_object_new_uint64(FORMAT));
     if (r >= 0)
-        r = add(o, "url", json_object_new_string(origin->url));
+        r = json_add(o, "url", json_object_new_string(origin->url));
     if (r >= 0 && origin->etag)
-        r = add(o, "etag", json_object_new_string(origin->etag));
+        r = json_add(o, "etag", json_object_new_string(origin->etag));
     if (r >= 0 && origin->signer)
-        r = add(o, "signer", json_object_new_string(origin->signer));
+        r = json_add(o, "signer", json_object_new_string(origin->signer));
     if (r >= 0)
-        r = add(o, "imported", json_object_new_uint64(imported));
+        r = json_add(o, "imported", json_object_new_uint64(imported));
     if (r >= 0)
         r = list_to_json(list, &certificates);
     if (r >= 0)
-        r = add(o, "certificates", certificates);
+        r = json_add(o, "certificates", certificates);
     if (r >= 0)
-        r = add(o, "sha256", json_object_new_string(digest));
+        r = json_add(o, "sha256", json_object_new_string(digest));
     if (r < 0)
         return r;
     text = json_object_to_json_string_length(

@@ -60,15 +60,6 @@ InventoryCheck *inventory_check_free(InventoryCheck *c)
 
 /* --- What is found ---------------------------------------------------------------------------- */
 
-static int add(json_object *o, const char *name, json_object *value)
-{
-    if (!value || json_object_object_add(o, name, value) < 0) {
-        json_object_put(value);
-        return -ENOMEM;
-    }
-    return 0;
-}
-
 /* number: NULL when it is not about one block. */
 static int note(InventoryCheck *c, const Node *node, const uint64_t *number, const char *problem,
                 const char *reason)
@@ -81,15 +72,15 @@ static int note(InventoryCheck *c, const Node *node, const uint64_t *number, con
     o = json_object_new_object();
     if (!o)
         return -ENOMEM;
-    r = node ? add(o, "node", json_object_new_string(node->name)) : 0;
+    r = node ? json_add(o, "node", json_object_new_string(node->name)) : 0;
     if (r >= 0 && number)
-        r = add(o, "block", json_object_new_uint64(*number));
+        r = json_add(o, "block", json_object_new_uint64(*number));
     if (r >= 0)
-        r = add(o, "problem", json_object_new_string(problem));
+        r = json_add(o, "problem", json_object_new_string(problem));
     if (r >= 0)
-        r = add(o, "reason", json_object_new_string(reason));
+        r = json_add(o, "reason", json_object_new_string(reason));
     if (r >= 0 && c->source)
-        r = add(o, "envelope", json_object_new_string(c->source));
+        r = json_add(o, "envelope", json_object_new_string(c->source));
     if (r < 0 || json_object_array_add(c->problems, o) < 0) {
         json_object_put(o);
         return -ENOMEM;
@@ -340,23 +331,23 @@ static int add_node(json_object *list, const Node *node, bool is_whole)
         return -ENOMEM;
     for (size_t i = 0; i < node->n; i++)
         files += node->blocks[i].n_files;
-    r = add(o, "node", json_object_new_string(node->name));
+    r = json_add(o, "node", json_object_new_string(node->name));
     if (r >= 0 && node->has_range) {
-        r = add(o, "first-block", json_object_new_uint64(node->first));
+        r = json_add(o, "first-block", json_object_new_uint64(node->first));
         if (r >= 0)
-            r = add(o, "last-block", json_object_new_uint64(node->last));
+            r = json_add(o, "last-block", json_object_new_uint64(node->last));
     }
     if (r >= 0 && node->n > 0) {
-        r = add(o, "from", json_object_new_uint64(node->blocks[0].number));
+        r = json_add(o, "from", json_object_new_uint64(node->blocks[0].number));
         if (r >= 0)
-            r = add(o, "to", json_object_new_uint64(node->blocks[node->n - 1].number));
+            r = json_add(o, "to", json_object_new_uint64(node->blocks[node->n - 1].number));
     }
     if (r >= 0)
-        r = add(o, "blocks", json_object_new_uint64(node->n));
+        r = json_add(o, "blocks", json_object_new_uint64(node->n));
     if (r >= 0)
-        r = add(o, "files", json_object_new_uint64(files));
+        r = json_add(o, "files", json_object_new_uint64(files));
     if (r >= 0)
-        r = add(o, "whole", json_object_new_boolean(is_whole));
+        r = json_add(o, "whole", json_object_new_boolean(is_whole));
     if (r < 0 || json_object_array_add(list, o) < 0) {
         json_object_put(o);
         return -ENOMEM;
@@ -368,7 +359,7 @@ int inventory_check_finish(InventoryCheck *c, bool whole, json_object **ret)
 {
     _cleanup_json_ json_object *result = json_object_new_object();
     json_object *nodes = json_object_new_array();
-    int r = result ? add(result, "nodes", nodes) : -ENOMEM;
+    int r = result ? json_add(result, "nodes", nodes) : -ENOMEM;
 
     for (size_t i = 0; r >= 0 && i < c->n_nodes; i++) {
         bool is_whole;
@@ -378,7 +369,7 @@ int inventory_check_finish(InventoryCheck *c, bool whole, json_object **ret)
             r = add_node(nodes, c->nodes[i], is_whole);
     }
     if (r >= 0)
-        r = add(result, "problems", json_object_get(c->problems));
+        r = json_add(result, "problems", json_object_get(c->problems));
     if (r >= 0)
         *ret = c->n_nodes > 0 ? TAKE_PTR(result) : NULL;
     return r;

@@ -18,15 +18,6 @@ struct Reference {
 
 /* --- The list --------------------------------------------------------------------------------- */
 
-static int add(json_object *object, const char *key, json_object *value)
-{
-    if (!value || json_object_object_add(object, key, value) < 0) {
-        json_object_put(value);
-        return -ENOMEM;
-    }
-    return 0;
-}
-
 static int package_key(json_object *package, char key[KEY_SIZE])
 {
     const char *name, *architecture;
@@ -54,7 +45,7 @@ static int index_package(json_object *index, json_object *package)
         return -EBADMSG;
     if (!json_object_object_get_ex(index, key, &versions)) {
         versions = json_object_new_array();
-        r = add(index, key, versions);
+        r = json_add(index, key, versions);
     }
     text = r < 0 ? NULL : json_object_new_string(version);
     if (r >= 0 && (!text || json_object_array_add(versions, text) < 0)) {
@@ -126,7 +117,7 @@ static int parse_files(json_object *root, Reference *reference)
             json_get_string(file, "path", &path) < 0 || path[0] != '/' ||
             json_get_string(file, "sha256", &digest) < 0 || !is_sha256(digest))
             return -EBADMSG;
-        r = add(reference->files, path, json_object_new_string(digest));
+        r = json_add(reference->files, path, json_object_new_string(digest));
         if (r < 0)
             return r;
     }
@@ -221,7 +212,7 @@ static void find(Findings *f, const char *kind, const char *name, const char *pr
 
     for (size_t i = 0; finding && i < ELEMENTSOF(members); i++)
         if (members[i].value &&
-            add(finding, members[i].name, json_object_new_string(members[i].value)) < 0)
+            json_add(finding, members[i].name, json_object_new_string(members[i].value)) < 0)
             f->error = -ENOMEM;
     if (!finding || json_object_array_add(f->list, finding) < 0) {
         json_object_put(finding);
@@ -301,7 +292,7 @@ static void check_installed(Findings *f, json_object *expected, json_object *ins
                 find(f, "package", key, "version",
                      json_object_get_string(json_object_array_get_idx(wanted, 0)), version);
         }
-        if (add(seen, listed, json_object_new_boolean(true)) < 0)
+        if (json_add(seen, listed, json_object_new_boolean(true)) < 0)
             f->error = -ENOMEM;
     }
 }
@@ -358,7 +349,7 @@ static void check_file(Findings *f, const Reference *r, json_object *reported, c
     }
     if (!problem || json_object_object_get_ex(reported, path, NULL))
         return;
-    if (add(reported, path, json_object_new_boolean(true)) < 0)
+    if (json_add(reported, path, json_object_new_boolean(true)) < 0)
         f->error = -ENOMEM;
     find(f, "file", path, problem, expected ? json_object_get_string(expected) : NULL, digest);
 }
@@ -411,7 +402,7 @@ static int apply_block(json_object *block, json_object *files)
             json_object_object_del(files, path);
             continue;
         }
-        r = add(files, path, json_object_get(file));
+        r = json_add(files, path, json_object_get(file));
         if (r < 0)
             return r;
     }

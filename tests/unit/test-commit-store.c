@@ -1,30 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Commits survive, whatever is found on the disk: leftovers, truncated, altered and foreign
  * files. */
-#include "test-common.h"
+#include "scratch-folder.h"
 
 #include "atomic-file.h"
 #include "commit-store.h"
 #include "interruptions.h"
 #include "json-util.h"
 
-typedef struct Scratch {
-    char path[32];
-    int fd;
-} Scratch;
-
-static int set_up(void **state)
-{
-    Scratch *scratch = calloc(1, sizeof(*scratch));
-
-    scratch->fd = scratch_open(scratch->path);
-    *state = scratch;
-    return 0;
-}
-
 static int tear_down(void **state)
 {
-    Scratch *scratch = *state;
+    Folder *scratch = *state;
     char path[64];
 
     (void)snprintf(path, sizeof(path), "%s/commits", scratch->path);
@@ -39,7 +25,7 @@ static void count_corrupt(const char *name, void *userdata)
     ++*(unsigned *)userdata;
 }
 
-static CommitStore *open_store(const Scratch *scratch, unsigned expected_corrupt)
+static CommitStore *open_store(const Folder *scratch, unsigned expected_corrupt)
 {
     CommitStore *store = NULL;
     unsigned corrupt = 0;
@@ -105,7 +91,7 @@ static void test_round_trip(void **state)
 
 /* Any byte of the newest record that is lost or altered: the one before is the running
  * configuration, and the id is gone. */
-static void damage(Scratch *scratch, const char *name, size_t keep, int flip)
+static void damage(Folder *scratch, const char *name, size_t keep, int flip)
 {
     _cleanup_close_ int folder = openat(scratch->fd, "commits", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     _cleanup_free_ void *data = NULL;
@@ -159,7 +145,7 @@ static void test_altered(void **state)
 
 static void test_leftovers_and_foreign_files(void **state)
 {
-    Scratch *scratch = *state;
+    Folder *scratch = *state;
     CommitStore *store = open_store(*state, 0);
     _cleanup_close_ int folder = openat(scratch->fd, "commits", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
@@ -180,7 +166,7 @@ static void test_leftovers_and_foreign_files(void **state)
 /* A record copied under another name is not that commit. */
 static void test_renamed(void **state)
 {
-    Scratch *scratch = *state;
+    Folder *scratch = *state;
     CommitStore *store = open_store(*state, 0);
     _cleanup_close_ int folder = openat(scratch->fd, "commits", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
@@ -214,7 +200,7 @@ static CommitStore *store_begun;
 
 static int begin(void *userdata)
 {
-    const Scratch *scratch = userdata;
+    const Folder *scratch = userdata;
 
     return commit_store_open(scratch->fd, NULL, NULL, &store_begun);
 }
@@ -239,7 +225,7 @@ static int append_or_fail(const char *hostname, json_object *configuration)
  * keeps, so that they are made once. */
 static int prepare(void *userdata)
 {
-    const Scratch *scratch = userdata;
+    const Folder *scratch = userdata;
     int r;
 
     if (faccessat(scratch->fd, "oldest", F_OK, 0) >= 0) {
@@ -269,7 +255,7 @@ static int roll_back(void *userdata)
     return r < 0 ? r : append_or_fail("before", configuration);
 }
 
-static int count_files(const Scratch *scratch)
+static int count_files(const Folder *scratch)
 {
     int fd = openat(scratch->fd, "commits", O_RDONLY | O_DIRECTORY | O_CLOEXEC), n = 0;
     _cleanup_closedir_ DIR *dir = fdopendir(fd);
@@ -282,7 +268,7 @@ static int count_files(const Scratch *scratch)
 
 /* The history is whole: each commit but the oldest one, which may be gone already, and nothing
  * else. */
-static int inspect(const Scratch *scratch, const char *new)
+static int inspect(const Folder *scratch, const char *new)
 {
     unsigned corrupt = 0;
     json_object *system;
@@ -331,13 +317,13 @@ static void test_interrupted_everywhere(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_round_trip, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_truncated, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_altered, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_leftovers_and_foreign_files, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_renamed, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_history_is_bounded, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_interrupted_everywhere, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_round_trip, folder_setup, tear_down),
+        cmocka_unit_test_setup_teardown(test_truncated, folder_setup, tear_down),
+        cmocka_unit_test_setup_teardown(test_altered, folder_setup, tear_down),
+        cmocka_unit_test_setup_teardown(test_leftovers_and_foreign_files, folder_setup, tear_down),
+        cmocka_unit_test_setup_teardown(test_renamed, folder_setup, tear_down),
+        cmocka_unit_test_setup_teardown(test_history_is_bounded, folder_setup, tear_down),
+        cmocka_unit_test_setup_teardown(test_interrupted_everywhere, folder_setup, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,25 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which warnings a commit tells: those about what it touches. */
-#include "test-common.h"
+#include "config-parser-fixture.h"
 
 #include "commit-warnings.h"
 #include "config-load.h"
 #include "json-util.h"
 #include "names.h"
-
-static ConfigParser *parser;
-
-static int set_up(void **state)
-{
-    parser = config_parser_new();
-    return parser ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    parser = config_parser_free(parser);
-    return 0;
-}
 
 static int apply(const ConfigParsed *parsed, void *userdata)
 {
@@ -104,5 +90,5 @@ int main(void)
         cmocka_unit_test(test_users),
     };
 
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, parser_setup, parser_teardown);
 }

@@ -1,25 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whole texts of configuration: which lines are taken, which are told, and where one stands. And
  * what is left of a candidate when something in it is refused. */
-#include "test-common.h"
+#include "config-parser-fixture.h"
 
 #include "config-leave-out.h"
 #include "config-load.h"
 #include "json-util.h"
-
-static ConfigParser *parser;
-
-static int set_up(void **state)
-{
-    parser = config_parser_new();
-    return parser ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    parser = config_parser_free(parser);
-    return 0;
-}
 
 static int apply(const ConfigParsed *parsed, void *userdata)
 {
@@ -252,5 +238,5 @@ int main(void)
         cmocka_unit_test(test_nothing_is_left),
     };
 
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, parser_setup, parser_teardown);
 }

@@ -1,30 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The configuration language: the table is sound, every line gives what it should, and rendering is
  * the inverse of parsing. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
+#include "config-parser-fixture.h"
+
 #include <stdio.h>
 
-#include <cmocka.h>
-
-#include "config-parse.h"
 #include "json-util.h"
 #include "secret.h"
-
-static ConfigParser *parser;
-
-static int set_up(void **state)
-{
-    parser = config_parser_new();
-    return parser ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    parser = config_parser_free(parser);
-    return 0;
-}
 
 /* Enters one line as a session does. */
 static GrammarStatus enter(json_object *root, ConfigPlace *place, const char *line)
@@ -734,5 +716,5 @@ int main(void)
         cmocka_unit_test(test_filter),
     };
 
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, parser_setup, parser_teardown);
 }

@@ -1,23 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sessions: private changes, what others commit meanwhile, and limits. */
-#include "test-common.h"
+#include "config-parser-fixture.h"
 
 #include "json-util.h"
 #include "session.h"
-
-static ConfigParser *parser;
-
-static int set_up(void **state)
-{
-    parser = config_parser_new();
-    return parser ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    parser = config_parser_free(parser);
-    return 0;
-}
 
 static int enter(Session *session, const char *line)
 {
@@ -200,5 +186,5 @@ int main(void)
         cmocka_unit_test(test_failures),
     };
 
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, parser_setup, parser_teardown);
 }

@@ -2,7 +2,7 @@
 /* The note of a commit on trial: wherever the daemon is killed, the next one either finds the
  * commit on trial, with what to go back to, or there is nothing to undo. A commit that was not
  * confirmed is never taken for one that was. */
-#include "test-common.h"
+#include "scratch-folder.h"
 
 #include "atomic-file.h"
 #include "interruptions.h"
@@ -14,21 +14,7 @@
 #define NOTE "trial.json"
 #define SECONDS 600U
 
-typedef struct Scratch {
-    char path[32];
-    int fd;
-} Scratch;
-
-static int set_up(void **state)
-{
-    Scratch *scratch = calloc(1, sizeof(*scratch));
-
-    scratch->fd = scratch_open(scratch->path);
-    *state = scratch;
-    return 0;
-}
-
-static void empty(const Scratch *scratch)
+static void empty(const Folder *scratch)
 {
     char path[64];
 
@@ -41,7 +27,7 @@ static void empty(const Scratch *scratch)
 
 static int tear_down(void **state)
 {
-    Scratch *scratch = *state;
+    Folder *scratch = *state;
 
     empty(scratch);
     scratch_remove(scratch->fd, scratch->path);
@@ -65,7 +51,7 @@ static void end(void)
 /* Also what a daemon does that starts. */
 static int begin(void *userdata)
 {
-    const Scratch *scratch = userdata;
+    const Folder *scratch = userdata;
     int r, fd;
 
     policy = (Policy){.server = &server};
@@ -123,7 +109,7 @@ static bool has(const char *hostname, unsigned commits, bool on_trial)
 }
 
 /* Nothing but the commits and the note of a trial that is on. */
-static bool is_clean(const Scratch *scratch)
+static bool is_clean(const Folder *scratch)
 {
     bool note = faccessat(scratch->fd, NOTE, F_OK, 0) >= 0;
     int fd = openat(scratch->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), n = 0;
@@ -141,7 +127,7 @@ typedef struct Expected {
     bool on_trial;
 } Expected;
 
-static int inspect(const Scratch *scratch, const Expected *old, const Expected *new)
+static int inspect(const Folder *scratch, const Expected *old, const Expected *new)
 {
     if (begin((void *)(uintptr_t)scratch) < 0 || !is_clean(scratch) || policy.startup.n > 0)
         return -EUCLEAN;
@@ -244,7 +230,7 @@ static void test_interrupted_everywhere(void **state)
  * there stays. */
 static void test_flipped_byte(void **state)
 {
-    const Scratch *scratch = *state;
+    const Folder *scratch = *state;
     _cleanup_free_ void *data = NULL;
     size_t size;
 
@@ -274,8 +260,8 @@ static void test_flipped_byte(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_interrupted_everywhere, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_flipped_byte, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_interrupted_everywhere, folder_setup, tear_down),
+        cmocka_unit_test_setup_teardown(test_flipped_byte, folder_setup, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
