@@ -5,7 +5,6 @@
 
 #include "atomic-file.h"
 
-#define LEVEL 1
 #define WINDOW_LOG_MAX 23 /* memory that a file may ask for: 8 MiB */
 
 struct ZstdWriter {
@@ -26,7 +25,7 @@ struct ZstdReader {
     uint8_t in[131072];
 };
 
-ZstdWriter *zstd_writer_new(int fd)
+ZstdWriter *zstd_writer_new(int fd, int level)
 {
     ZstdWriter *w = calloc(1, sizeof *w);
 
@@ -35,7 +34,7 @@ ZstdWriter *zstd_writer_new(int fd)
     w->fd = fd;
     w->context = ZSTD_createCCtx();
     if (!w->context ||
-        ZSTD_isError(ZSTD_CCtx_setParameter(w->context, ZSTD_c_compressionLevel, LEVEL)) ||
+        ZSTD_isError(ZSTD_CCtx_setParameter(w->context, ZSTD_c_compressionLevel, level)) ||
         ZSTD_isError(ZSTD_CCtx_setParameter(w->context, ZSTD_c_checksumFlag, 1)))
         return zstd_writer_free(w);
     return w;

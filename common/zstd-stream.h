@@ -13,9 +13,13 @@
 
 #define ZSTD_FRAME_SIZE (1U << 20)
 
+/* zstd's levels: those below 0 are quicker and take more room. */
+#define ZSTD_LEVEL_KEPT 1
+#define ZSTD_LEVEL_QUICK (-3)
+
 /* Neither takes over the descriptor. */
 typedef struct ZstdWriter ZstdWriter;
-ZstdWriter *zstd_writer_new(int fd);
+ZstdWriter *zstd_writer_new(int fd, int level);
 ZstdWriter *zstd_writer_free(ZstdWriter *w);
 DEFINE_TRIVIAL_CLEANUP_FUNC(ZstdWriter *, zstd_writer_free);
 /* data is a whole record: frames end between records. */

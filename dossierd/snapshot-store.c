@@ -335,8 +335,9 @@ int snapshot_writer_new(int dirfd, const InventoryBlock *about, const char *scop
     r = begin_files(w, base_scope);
     if (r < 0)
         return r;
-    w->block_zstd = zstd_writer_new(w->block_fd);
-    w->index_zstd = zstd_writer_new(w->index_fd);
+    w->block_zstd = zstd_writer_new(w->block_fd, ZSTD_LEVEL_KEPT);
+    /* There is one index at a time, which every snapshot writes anew. */
+    w->index_zstd = zstd_writer_new(w->index_fd, ZSTD_LEVEL_QUICK);
     if (!w->block_zstd || !w->index_zstd)
         return -ENOMEM;
     *ret = TAKE_PTR(w);
