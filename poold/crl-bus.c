@@ -75,6 +75,58 @@ int trust_pool1_method_request_crl(sd_bus_message *m, void *userdata, sd_bus_err
     return crl_jobs_request(userdata, m, what, reterr_error);
 }
 
+/* --- Clearing --------------------------------------------------------------------------------- */
+
+typedef struct Clearing {
+    Poold *poold;
+    sd_bus_message *m;
+    uint32_t removed;
+} Clearing;
+
+static void clearing_free(void *userdata)
+{
+    Clearing *clearing = userdata;
+
+    sd_bus_message_unref(clearing->m);
+    free(clearing);
+}
+
+static int clearing_run(Job *job, void *userdata)
+{
+    const Clearing *clearing = userdata;
+
+    return crl_jobs_write(clearing->poold);
+}
+
+static int clearing_done(Job *job, void *userdata, int r)
+{
+    const Clearing *clearing = userdata;
+
+    r = r < 0 ? sd_bus_reply_method_errno(clearing->m, r, NULL)
+              : sd_bus_reply_method_return(clearing->m, "u", clearing->removed);
+    if (r < 0)
+        log_warning_errno(r, "It cannot be told that CRLs were cleared, ignoring: %m");
+    return 0;
+}
+
+/* The answer comes when their files are gone. */
+static int answer_when_removed(Poold *poold, sd_bus_message *m, int removed)
+{
+    JobWork work = {.kind = "crl-clear",
+                    .run = clearing_run,
+                    .done = clearing_done,
+                    .free_data = clearing_free};
+    Clearing *clearing = calloc(1, sizeof *clearing);
+    int r;
+
+    if (!clearing)
+        return -ENOMEM;
+    *clearing = (Clearing){poold, sd_bus_message_ref(m), (uint32_t)removed};
+    work.data = clearing;
+    r = job_start_internal(poold->server, &work);
+    return r < 0 ? r : 1;
+}
+
 int trust_pool1_method_clear_crls(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
 {
     static const LogEvent event = {LOG_CRL_UPDATED};
@@ -91,5 +143,5 @@ int trust_pool1_method_clear_crls(sd_bus_message *m, void *userdata, sd_bus_erro
     if (removed < 0)
         return log_error_errno(removed, "Failed to remove the CRLs: %m");
     log_event(&event, LOG_FIELDS("USER", user), "CRLs cleared by %s: %d removed", user, removed);
-    return sd_bus_reply_method_return(m, "u", (uint32_t)removed);
+    return answer_when_removed(poold, m, removed);
 }

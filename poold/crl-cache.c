@@ -19,6 +19,23 @@ static void forget(CrlCache *cache, CrlEntry *entry)
     *entry = cache->entries[--cache->n];
 }
 
+static int note_change(CrlCache *cache, Crl *crl, int64_t fetched, bool removed)
+{
+    CrlChange *change = calloc(1, sizeof *change);
+
+    if (!change)
+        return -ENOMEM;
+    *change = (CrlChange){.crl = crl_ref(crl), .fetched = fetched, .removed = removed};
+    (void)pthread_mutex_lock(&cache->lock);
+    if (cache->last)
+        cache->last->next = change;
+    else
+        cache->first = change;
+    cache->last = change;
+    (void)pthread_mutex_unlock(&cache->lock);
+    return 0;
+}
+
 /* The one that was of no use for the longest time goes. */
 static int make_room(CrlCache *cache, size_t size)
 {
@@ -29,7 +46,7 @@ static int make_room(CrlCache *cache, size_t size)
         for (size_t i = 1; i < cache->n; i++)
             if (cache->entries[i].used < oldest->used)
                 oldest = &cache->entries[i];
-        r = crl_store_remove(cache->state_fd, oldest->crl);
+        r = note_change(cache, oldest->crl, 0, true);
         if (r < 0)
             return r;
         forget(cache, oldest);
@@ -70,7 +87,9 @@ int crl_cache_put(CrlCache *cache, Crl *crl, int64_t now)
         entry->times.failures += entry->times.failures < 16;
         return 0;
     }
-    r = crl_store_write(cache->state_fd, crl, now);
+    r = entry ? 0 : make_room(cache, crl->der_size);
+    if (r >= 0)
+        r = note_change(cache, crl, now, false);
     if (r < 0)
         return r;
     if (entry) {
@@ -79,9 +98,6 @@ int crl_cache_put(CrlCache *cache, Crl *crl, int64_t now)
         set(cache, entry, crl, now, false);
         return 1;
     }
-    r = make_room(cache, crl->der_size);
-    if (r < 0)
-        return r;
     set(cache, &cache->entries[cache->n++], crl, now, false);
     return 1;
 }
@@ -114,7 +130,7 @@ int crl_cache_clear(CrlCache *cache)
     int removed = 0;
 
     while (cache->n > 0) {
-        int r = crl_store_remove(cache->state_fd, cache->entries[0].crl);
+        int r = note_change(cache, cache->entries[0].crl, 0, true);
 
         if (r < 0)
             return r;
@@ -124,6 +140,59 @@ int crl_cache_clear(CrlCache *cache)
     while (cache->n_failures > 0)
         free(cache->failures[--cache->n_failures].url);
     return removed;
+}
+
+/* --- Files ------------------------------------------------------------------------------------ */
+
+static CrlChange *take_change(CrlCache *cache)
+{
+    CrlChange *change;
+
+    (void)pthread_mutex_lock(&cache->lock);
+    change = cache->first;
+    if (change)
+        cache->first = change->next;
+    if (!cache->first)
+        cache->last = NULL;
+    (void)pthread_mutex_unlock(&cache->lock);
+    return change;
+}
+
+static void change_free(CrlChange *change)
+{
+    crl_free(change->crl);
+    free(change);
+}
+
+bool crl_cache_has_changes(CrlCache *cache)
+{
+    bool has;
+
+    (void)pthread_mutex_lock(&cache->lock);
+    has = cache->first;
+    (void)pthread_mutex_unlock(&cache->lock);
+    return has;
+}
+
+int crl_cache_write(CrlCache *cache, void (*failed)(const Crl *crl, int error))
+{
+    CrlChange *change;
+    int first = 0;
+
+    /* Whoever comes second waits for what the first one has taken. */
+    (void)pthread_mutex_lock(&cache->writing);
+    while ((change = take_change(cache))) {
+        int r = change->removed ? crl_store_remove(cache->state_fd, change->crl)
+                                : crl_store_write(cache->state_fd, change->crl, change->fetched);
+
+        if (r < 0 && failed)
+            failed(change->crl, r);
+        if (r < 0 && first == 0)
+            first = r;
+        change_free(change);
+    }
+    (void)pthread_mutex_unlock(&cache->writing);
+    return first;
 }
 
 /* --- Servers that fail ------------------------------------------------------------------------ */
@@ -265,6 +334,8 @@ int crl_cache_new(int state_fd, void (*corrupt)(const char *file, int error), Cr
     if (!cache)
         return -ENOMEM;
     cache->state_fd = state_fd;
+    (void)pthread_mutex_init(&cache->writing, NULL);
+    (void)pthread_mutex_init(&cache->lock, NULL);
     r = crl_store_read(state_fd, take_stored, corrupt, cache);
     if (r < 0)
         return r;
@@ -275,6 +346,10 @@ int crl_cache_new(int state_fd, void (*corrupt)(const char *file, int error), Cr
 CrlCache *crl_cache_free(CrlCache *cache)
 {
     if (cache) {
+        for (CrlChange *change; (change = take_change(cache));)
+            change_free(change);
+        (void)pthread_mutex_destroy(&cache->writing);
+        (void)pthread_mutex_destroy(&cache->lock);
         for (size_t i = 0; i < cache->n; i++)
             crl_free(cache->entries[i].crl);
         for (size_t i = 0; i < cache->n_failures; i++)

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The one cache of CRLs, those of trustpoints and those of the trustpool: a file for each, none of
  * them replaced by an older one. It belongs to the main loop; workers get the lists themselves,
- * which never change. */
+ * which never change, and write the files: in the order of the changes, whoever does it. */
 #pragma once
+
+#include <pthread.h>
 
 #include "crl-schedule.h"
 #include "crl.h"
@@ -27,6 +29,14 @@ typedef struct CrlFailure {
 
 #define CRL_FAILURES_MAX 64U
 
+/* What is to be done to the files. */
+typedef struct CrlChange {
+    struct CrlChange *next;
+    Crl *crl;
+    int64_t fetched;
+    bool removed;
+} CrlChange;
+
 typedef struct CrlCache {
     int state_fd; /* borrowed */
     CrlEntry entries[CRL_CACHE_ENTRIES_MAX];
@@ -34,6 +44,10 @@ typedef struct CrlCache {
     uint64_t uses;
     CrlFailure failures[CRL_FAILURES_MAX];
     size_t n_failures;
+
+    pthread_mutex_t writing; /* held by who changes files */
+    pthread_mutex_t lock;    /* of the changes */
+    CrlChange *first, *last;
 } CrlCache;
 
 /* Reads what is kept. What does not parse, or is not signed any more, is moved aside, and corrupt()
@@ -43,15 +57,23 @@ CrlCache *crl_cache_free(CrlCache *cache);
 DEFINE_TRIVIAL_CLEANUP_FUNC(CrlCache *, crl_cache_free);
 
 /* Keeps a list that has just come. Returns 1 when it is new, 0 when it was there already, -ESTALE
- * when it is older than the one that is kept, or what went wrong with its file: then nothing has
- * changed. */
+ * when it is older than the one that is kept, or -ENOMEM; then nothing has changed. */
 int crl_cache_put(CrlCache *cache, Crl *crl, int64_t now);
 /* Somebody has relied on the list. */
 void crl_cache_use(CrlCache *cache, const Crl *crl);
 /* All of them, for a worker. */
 int crl_cache_list(const CrlCache *cache, CrlList *ret);
-/* Removes all of them, and their files. Returns how many. */
+/* Removes all of them. Returns how many, or -ENOMEM; then some are left. */
 int crl_cache_clear(CrlCache *cache);
+
+/* --- Files ------------------------------------------------------------------------------------ */
+
+/* Is there something to be written? */
+bool crl_cache_has_changes(CrlCache *cache);
+/* In any thread: what has changed until now is in the files afterwards. A file that cannot be
+ * written stays as it was: failed() is told, and the others are written all the same. Returns the
+ * first error. */
+int crl_cache_write(CrlCache *cache, void (*failed)(const Crl *crl, int error));
 
 /* --- Servers that fail ------------------------------------------------------------------------ */
 

@@ -36,6 +36,34 @@ static void keep_one(Poold *poold, Crl *crl, const char *user, int64_t now)
         log_error_errno(r, "The CRL of %s cannot be kept, going on without it: %m", crl->issuer);
 }
 
+static void not_stored(const Crl *crl, int error)
+{
+    log_error_errno(error, "The CRL of %s cannot be stored, a restart will not know of it: %m",
+                    crl->issuer);
+}
+
+int crl_jobs_write(Poold *poold)
+{
+    return crl_cache_write(poold->crls, not_stored);
+}
+
+static int write_run(Job *job, void *userdata)
+{
+    (void)crl_jobs_write(userdata);
+    return 0;
+}
+
+static void write_later(Poold *poold)
+{
+    const JobWork work = {.kind = "crl-write", .run = write_run, .data = poold};
+    int r = crl_cache_has_changes(poold->crls) ? job_start_internal(poold->server, &work) : 0;
+
+    if (r >= 0)
+        return;
+    log_warning_errno(r, "Failed to start a worker thread, storing CRLs without one: %m");
+    (void)crl_jobs_write(poold);
+}
+
 void crl_jobs_keep(Poold *poold, const CrlWork *work, const char *user)
 {
     int64_t now = time(NULL);
@@ -50,6 +78,7 @@ void crl_jobs_keep(Poold *poold, const CrlWork *work, const char *user)
             crl_cache_answered(poold->crls, work->attempts[i].url, now);
     for (size_t i = 0; i < work->relied.n; i++)
         crl_cache_use(poold->crls, work->relied.items[i]);
+    write_later(poold);
     crl_refresh_arm(poold->crl_refresh);
 }
 
@@ -61,6 +90,7 @@ typedef struct CrlOrder {
     const AuthorityList *authorities;
     Trustpoints *trustpoints;
     CrlWork work;
+    bool kept;
 } CrlOrder;
 
 static void order_free(void *userdata)
@@ -166,16 +196,30 @@ static int order_run(Job *job, void *userdata)
     return r < 0 ? r : 0;
 }
 
+/* What is said to be there is there after a restart, too. */
+static int order_write(Job *job, void *userdata)
+{
+    const CrlOrder *order = userdata;
+
+    (void)crl_jobs_write(order->poold);
+    return 0;
+}
+
 static int order_done(Job *job, void *userdata, int r)
 {
     CrlOrder *order = userdata;
     uint32_t n = (uint32_t)order->work.fetched.n;
 
+    if (order->kept)
+        return 0;
+    order->kept = true;
     crl_jobs_keep(order->poold, &order->work, job_user(job));
     /* Who asks for them is about to use them. */
     for (size_t i = 0; i < order->work.fetched.n; i++)
         crl_cache_use(order->poold->crls, order->work.fetched.items[i]);
     crl_refresh_arm(order->poold->crl_refresh);
+    if (r >= 0)
+        job_then(job, order_write);
     return r < 0 ? r : job_result(job, "crls", 'u', &n);
 }
 

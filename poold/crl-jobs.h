@@ -14,6 +14,9 @@ typedef struct CrlRefresh CrlRefresh;
 int crl_jobs_prepare(const Poold *poold, bool insist, CrlWork *work);
 /* After it has ended: what it has brought is kept, and what it has relied on is noted. */
 void crl_jobs_keep(Poold *poold, const CrlWork *work, const char *user);
+/* In a worker: the files of what is kept, all of them when it returns. The first error is logged
+ * like the others. */
+int crl_jobs_write(Poold *poold);
 
 /* Starts the job of org.chancery.TrustPool1.RequestCrl and answers m. */
 int crl_jobs_request(Poold *poold, sd_bus_message *m, const char *what, sd_bus_error *reterr_error);

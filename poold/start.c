@@ -228,6 +228,8 @@ void poold_stop(void *userdata)
     trustpoint_cache_free(poold->trustpoints);
     verdict_cache_free(poold->verdicts);
     crl_refresh_free(poold->crl_refresh);
+    if (poold->crls)
+        (void)crl_jobs_write(poold);
     crl_cache_free(poold->crls);
     ocsp_cache_free(poold->answers);
     update_free(poold->update);

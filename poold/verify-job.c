@@ -20,6 +20,7 @@ typedef struct Check {
     void *data, *staple;
     char *purpose, *name, *trustpoint;
     Checker checker;
+    bool told;
 } Check;
 
 static void check_free(void *userdata)
@@ -108,16 +109,30 @@ static int keep(const Check *check, uint64_t changes, const char *path)
                              check->checker.trustpoint);
 }
 
-static int check_done(Job *job, void *userdata, int r)
+/* The CRLs that it has brought are there after a restart, too. */
+static int check_write(Job *job, void *userdata)
 {
     const Check *check = userdata;
+
+    (void)crl_jobs_write(check->poold);
+    return 0;
+}
+
+static int check_done(Job *job, void *userdata, int r)
+{
+    Check *check = userdata;
     const Checker *checker = &check->checker;
     uint64_t changes = check->poold->changes; /* before the CRLs that it has brought itself */
     _cleanup_free_ char *path = NULL;
 
+    if (check->told)
+        return 0;
+    check->told = true;
     checker_keep(checker, check->poold, job_user(job));
     if (r < 0)
         return 0;
+    if (checker->work.fetched.n > 0)
+        job_then(job, check_write);
     path = join_path(&checker->verdict);
     r = path ? keep(check, changes, path) : -ENOMEM;
     return r < 0 ? r

@@ -2,6 +2,7 @@
 /* CRLs: what is read, what is kept, when it is fetched again, and what servers can do about it. */
 #include "scratch-folder.h"
 
+#include <pthread.h>
 #include <time.h>
 
 #include "atomic-file.h"
@@ -243,8 +244,13 @@ static void test_years(void **state)
 static int put(CrlCache *cache, const CrlRecipe *recipe)
 {
     Crl *crl = new_crl(recipe, URL);
-    int r = crl_cache_put(cache, crl, time(NULL));
+    int r = crl_cache_put(cache, crl, time(NULL)), e;
 
+    /* Nothing is left to be written by what changes nothing. */
+    assert_int_equal(crl_cache_has_changes(cache), r > 0);
+    e = crl_cache_write(cache, NULL);
+    assert_int_equal(e, 0);
+    assert_false(crl_cache_has_changes(cache));
     crl_free(crl);
     return r;
 }
@@ -285,7 +291,74 @@ static void test_cache(void **state)
     assert_int_equal(n_corrupt, 0);
     assert_int_equal(put(again, &(CrlRecipe){.issuer = "CA", .number = 5}), -ESTALE);
     assert_int_equal(crl_cache_clear(again), 3);
+    assert_int_equal(crl_cache_write(again, NULL), 0);
     assert_int_equal(put(again, &(CrlRecipe){.issuer = "CA", .number = 5}), 1);
+}
+
+static void *write_changes(void *userdata)
+{
+    return (void *)(intptr_t)crl_cache_write(userdata, NULL);
+}
+
+static void put_unwritten(CrlCache *cache, const CrlRecipe *recipe)
+{
+    Crl *crl = new_crl(recipe, URL);
+
+    assert_int_equal(crl_cache_put(cache, crl, time(NULL)), 1);
+    crl_free(crl);
+}
+
+/* Whoever writes, and however many: the files are as the last change has it. */
+static void test_written_in_order(void **state)
+{
+    const Folder *folder = *state;
+    _cleanup_(crl_cache_freep) CrlCache *cache = NULL, *before = NULL, *after = NULL;
+    pthread_t threads[4];
+
+    assert_int_equal(crl_cache_new(folder->fd, NULL, &cache), 0);
+    put_unwritten(cache, &(CrlRecipe){.issuer = "CA", .number = 7});
+    put_unwritten(cache, &(CrlRecipe){.issuer = "Another", .number = 1});
+    assert_int_equal(crl_cache_clear(cache), 2);
+    for (unsigned i = 1; i <= 6; i++)
+        put_unwritten(cache, &(CrlRecipe){.issuer = "CA", .number = i});
+    assert_int_equal(crl_cache_new(folder->fd, NULL, &before), 0);
+    assert_int_equal(before->n, 0);
+    for (size_t i = 0; i < ELEMENTSOF(threads); i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, write_changes, cache), 0);
+    for (size_t i = 0; i < ELEMENTSOF(threads); i++) {
+        void *result;
+
+        assert_int_equal(pthread_join(threads[i], &result), 0);
+        assert_null(result);
+    }
+    assert_false(crl_cache_has_changes(cache));
+    assert_int_equal(crl_cache_new(folder->fd, count_corrupt, &after), 0);
+    assert_int_equal(after->n, 1);
+    assert_string_equal(after->entries[0].crl->number, "06");
+}
+
+static unsigned n_failed;
+
+static void count_failed(const Crl *crl, int error)
+{
+    assert_int_equal(error, -EBADF);
+    n_failed++;
+}
+
+/* A disk that takes nothing: each file is told of, and the lists are there until the next start. */
+static void test_not_written(void **state)
+{
+    const Folder *folder = *state;
+    _cleanup_(crl_cache_freep) CrlCache *cache = NULL;
+
+    assert_int_equal(crl_cache_new(folder->fd, NULL, &cache), 0);
+    cache->state_fd = -EBADF;
+    put_unwritten(cache, &(CrlRecipe){.issuer = "CA", .number = 1});
+    put_unwritten(cache, &(CrlRecipe){.issuer = "Another", .number = 1});
+    assert_int_equal(crl_cache_write(cache, count_failed), -EBADF);
+    assert_int_equal(n_failed, 2);
+    assert_int_equal(cache->n, 2);
+    assert_int_equal(crl_cache_write(cache, count_failed), 0);
 }
 
 /* The same list again is no news: its server is asked less and less often. */
@@ -403,7 +476,9 @@ static int put_old(void *userdata)
 
     if (r >= 0)
         r = crl_cache_clear(cache);
-    return r < 0 ? r : crl_cache_put(cache, old_crl, 1000);
+    if (r >= 0)
+        r = crl_cache_put(cache, old_crl, 1000);
+    return r < 0 ? r : crl_cache_write(cache, NULL);
 }
 
 static int put_new(void *userdata)
@@ -411,7 +486,9 @@ static int put_new(void *userdata)
     CrlCache *cache;
     int r = open_cache(userdata, &cache);
 
-    return r < 0 ? r : crl_cache_put(cache, new_one, 2000);
+    if (r >= 0)
+        r = crl_cache_put(cache, new_one, 2000);
+    return r < 0 ? r : crl_cache_write(cache, NULL);
 }
 
 static int look(void *userdata)
@@ -650,6 +727,8 @@ int main(void)
         cmocka_unit_test(test_schedule),
         cmocka_unit_test(test_years),
         cmocka_unit_test_setup_teardown(test_cache, folder_setup, folder_teardown),
+        cmocka_unit_test_setup_teardown(test_written_in_order, folder_setup, folder_teardown),
+        cmocka_unit_test_setup_teardown(test_not_written, folder_setup, folder_teardown),
         cmocka_unit_test_setup_teardown(test_same_again, folder_setup, folder_teardown),
         cmocka_unit_test_setup_teardown(test_paused, folder_setup, folder_teardown),
         cmocka_unit_test_setup_teardown(test_damaged, folder_setup, folder_teardown),
