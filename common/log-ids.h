@@ -32,6 +32,8 @@
     "39152f5d40a14901aaa94fb195e511e9", "SECURITY-CEPKI-4-REQUEST_ENDED", LOG_WARNING
 #define LOG_RENEWAL_UNDONE                                                                         \
     "795c7dd2a891427ca14995eb9d2af1fc", "SECURITY-CEPKI-3-RENEWAL_UNDONE", LOG_ERR
+#define LOG_CERT_REVOKED                                                                           \
+    "ab3a329f60af439a983181679cc3acce", "SECURITY-CEPKI-1-CERT_REVOKED", LOG_ALERT
 /* poold */
 #define LOG_POOL_UPDATED                                                                           \
     "0a15cd9c56984ea4b6c4601e14079fbc", "SECURITY-CEPKI-6-TRUSTPOOL_UPDATED", LOG_INFO

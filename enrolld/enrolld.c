@@ -101,6 +101,7 @@ static void stop(void *userdata)
     sd_event_source_disable_unref(m->recheck);
     sd_event_source_disable_unref(m->polls);
     sd_bus_slot_unref(m->keys_changed);
+    revocation_watch_free(m->revocations);
     if (m->runtime_fd >= 0)
         (void)close(m->runtime_fd);
     expiry_notices_done(&m->notices);
@@ -147,6 +148,8 @@ static int start(Server *server, void **ret)
         r = trustpoint_bus_init(m);
     if (r >= 0)
         r = key_watch_init(m);
+    if (r >= 0)
+        r = revocation_watch_init(m);
     if (r >= 0)
         r = sd_event_add_time_relative(server_event(server), &m->tick, CLOCK_BOOTTIME, TICK_USEC, 0,
                                        on_tick, m);

@@ -11,6 +11,8 @@
 
 #define TRUSTPOINT_PREFIX "/org/chancery/Enrollment1/trustpoint"
 
+typedef struct RevocationWatch RevocationWatch;
+
 typedef struct Manager {
     Server *server;
     OSSL_LIB_CTX *context; /* has keyd's provider */
@@ -23,6 +25,7 @@ typedef struct Manager {
     sd_event_source *tick, *recheck;
     sd_event_source *polls;
     sd_bus_slot *keys_changed;
+    RevocationWatch *revocations;
 } Manager;
 
 /* enrollment.c: what all enrolments have in common, and self enrolment */
@@ -149,6 +152,13 @@ int replacement_start(Manager *m, Trustpoint *t);
 int key_watch_init(Manager *m);
 /* Asks keyd, asynchronously, and announces what changes. */
 void key_watch_check(Manager *m);
+
+/* revocation-watch.c: are the router's certificates revoked? */
+
+int revocation_watch_init(Manager *m);
+RevocationWatch *revocation_watch_free(RevocationWatch *watch);
+/* There is something to ask poold about, or to be told by it: it is asked soon. */
+void revocation_watch_check(Manager *m);
 
 /* expiry-watch.c: gives the notices of expiry that are due. To be called now and then, and when a
  * certificate is new. */

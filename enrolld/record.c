@@ -68,6 +68,7 @@ StoredCertificate *stored_certificate_free(StoredCertificate *c)
     free(c->der);
     certificate_summary_done(&c->summary);
     key_name_done(&c->key);
+    free(c->revoked);
     free(c);
     return NULL;
 }
@@ -167,6 +168,8 @@ static int certificate_to_json(const StoredCertificate *c, json_object *record, 
                              add_string(o, "label", c->key.label) < 0))
         return -ENOMEM;
     if (c->key.pair != PAIR_GENERAL && add_string(o, "pair", key_pair_name(c->key.pair)) < 0)
+        return -ENOMEM;
+    if (c->revoked && add_string(o, "revoked", c->revoked) < 0)
         return -ENOMEM;
     return add_string(o, "certificate", text);
 }
@@ -277,20 +280,15 @@ int record_remove_at(int dirfd, const char *name)
 
 /* --- Reading ---------------------------------------------------------------------------------- */
 
-static int certificate_from_json(json_object *record, const char *name, StoredCertificate **ret)
+static int parse_certificate(json_object *o, StoredCertificate **ret)
 {
-    static const char *const members[] = {"algorithm", "label", "pair", "certificate", NULL};
     const char *algorithm = NULL, *label, *text, *pair_name = "general";
     _cleanup_free_ void *der = NULL;
     KeyPair pair;
-    json_object *o;
     size_t size;
     int r;
 
-    r = json_get_object(record, name, &o);
-    if (r < 0)
-        return r;
-    if (json_only_members(o, members) < 0 || json_get_string(o, "certificate", &text) < 0)
+    if (json_get_string(o, "certificate", &text) < 0)
         return -EBADMSG;
     r = json_get_string(o, "algorithm", &algorithm);
     if (r != -ENOENT && (r < 0 || json_get_string(o, "label", &label) < 0 ||
@@ -307,6 +305,32 @@ static int certificate_from_json(json_object *record, const char *name, StoredCe
     /* The strings are copied. */
     return stored_certificate_new(
         der, size, &(KeyName){(char *)(uintptr_t)algorithm, (char *)(uintptr_t)label, pair}, ret);
+}
+
+static int certificate_from_json(json_object *record, const char *name, StoredCertificate **ret)
+{
+    static const char *const members[] = {"algorithm",   "label",   "pair",
+                                          "certificate", "revoked", NULL};
+    _cleanup_(stored_certificate_freep) StoredCertificate *c = NULL;
+    const char *revoked = NULL;
+    json_object *o;
+    int r;
+
+    r = json_get_object(record, name, &o);
+    if (r < 0)
+        return r;
+    if (json_only_members(o, members) < 0)
+        return -EBADMSG;
+    r = json_get_string(o, "revoked", &revoked);
+    if (r < 0 && r != -ENOENT)
+        return -EBADMSG;
+    r = parse_certificate(o, &c);
+    if (r < 0)
+        return r;
+    if (revoked && !(c->revoked = strdup(revoked)))
+        return -ENOMEM;
+    *ret = TAKE_PTR(c);
+    return 0;
 }
 
 static int chain_from_json(json_object *o, const char *name,

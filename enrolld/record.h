@@ -27,6 +27,8 @@ typedef struct StoredCertificate {
     size_t size;
     CertificateSummary summary;
     KeyName key; /* empty for the certificate of a CA elsewhere */
+    char
+        *revoked; /* why it is good for nothing: a sentence without its end; NULL when it is good */
 } StoredCertificate;
 
 /* Copies the bytes; key may be NULL. -EBADMSG for what is no certificate. */

@@ -66,6 +66,8 @@ const char *certificate_status(const Trustpoint *t, CertificateRole role, int64_
 {
     if (is_expired(t->record.certificates[role], now))
         return "Expired";
+    if (t->record.certificates[role]->revoked)
+        return "Revoked";
     switch (t->key_states[role]) {
     case KEY_REPLACED:
         return "Key replaced";
@@ -109,6 +111,10 @@ static int certificate_problem(const Trustpoint *t, CertificateRole role, int64_
     problem = key_problem(t, role);
     if (is_expired(c, now))
         return asprintf(ret, "The %s certificate has expired: %s.", what, remedy) < 0 ? -ENOMEM : 1;
+    if (c->revoked)
+        return asprintf(ret, "The %s certificate is revoked, %s: %s.", what, c->revoked, remedy) < 0
+                   ? -ENOMEM
+                   : 1;
     if (problem)
         return asprintf(ret, "The %s key '%s' of the %s certificate %s: %s.", c->key.algorithm,
                         c->key.label, what, problem, remedy) < 0
@@ -243,17 +249,30 @@ static char *own_detail(const Trustpoint *t, int64_t now)
     return strdup("Ready.");
 }
 
+/* Takes over the text. */
+static char *add_sentence(char *text, const char *sentence, const char *reason)
+{
+    char *longer = NULL;
+
+    if (!text || !reason)
+        return text;
+    if (asprintf(&longer, "%s %s: %s.", text, sentence, reason) < 0)
+        longer = NULL;
+    free(text);
+    return longer;
+}
+
 char *trustpoint_detail(const Trustpoint *t, int64_t now)
 {
-    char *own = own_detail(t, now), *text = NULL;
+    char *text = own_detail(t, now);
 
-    if (!own || !t->config || !t->rollover_reason)
-        return own;
-    if (asprintf(&text, "%s The next CA certificate cannot be had, and is asked for again: %s.",
-                 own, t->rollover_reason) < 0)
-        text = NULL;
-    free(own);
-    return text;
+    if (!t->config)
+        return text;
+    if (t->record.certificates[ROLE_ROUTER] || t->record.certificates[ROLE_ENCRYPTION])
+        text = add_sentence(text, "Whether its certificate is revoked is not known",
+                            t->revocation_problem);
+    return add_sentence(text, "The next CA certificate cannot be had, and is asked for again",
+                        t->rollover_reason);
 }
 
 int trustpoint_signer_check(const Trustpoint *t, int64_t now, const char **ret_reason)

@@ -359,6 +359,7 @@ void announce_trustpoints_changed(Manager *m)
     announced(sd_bus_emit_signal(server_bus(m->server), ENROLLMENT_PATH, ENROLLMENT_NAME,
                                  "TrustpointsChanged", NULL),
               "the trustpoints");
+    revocation_watch_check(m);
 }
 
 void announce_trustpoint_added(Manager *m, const Trustpoint *t)

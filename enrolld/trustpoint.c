@@ -85,6 +85,7 @@ static void trustpoint_free(Trustpoint *trustpoint)
     authority_offer_free(trustpoint->offer);
     forget(trustpoint);
     forget_rollover(trustpoint);
+    free(trustpoint->revocation_problem);
     free(trustpoint->name);
     free(trustpoint);
 }
@@ -446,6 +447,28 @@ int trustpoint_renewal_failed(Trustpoints *t, Trustpoint *trustpoint)
     times = renewal_times(trustpoint);
     renewal_failed(&times, &trustpoint->record.renewal, trustpoints_now(t));
     return record_write_at(t->state_fd, &trustpoint->record);
+}
+
+int trustpoint_set_revoked(Trustpoints *t, Trustpoint *trustpoint, CertificateRole role,
+                           const char *reason)
+{
+    StoredCertificate *c = trustpoint->record.certificates[role];
+    char *before = c->revoked, *copy = NULL;
+    int r;
+
+    if (reason ? before && streq(before, reason) : !before)
+        return 0;
+    if (reason && !(copy = strdup(reason)))
+        return -ENOMEM;
+    c->revoked = copy;
+    r = record_write_at(t->state_fd, &trustpoint->record);
+    if (r < 0) {
+        c->revoked = before;
+        free(copy);
+        return r;
+    }
+    free(before);
+    return 1;
 }
 
 /* Takes one out of those that go together. */

@@ -37,6 +37,8 @@ typedef struct Trustpoint {
     uint64_t renew_at; /* the same */
     uint64_t rollover_at;
     char *rollover_reason; /* why the next CA certificate cannot be had; in memory only */
+    /* Why nobody can tell whether its certificates are revoked; in memory only. */
+    char *revocation_problem;
     struct Trustpoint *next;
 } Trustpoint;
 
@@ -96,6 +98,10 @@ int trustpoint_remember(Trustpoint *trustpoint, const char *identity, const char
 int64_t trustpoint_renewal_wait(const Trustpoint *t, int64_t now);
 /* Writes down that a renewal came to nothing. */
 int trustpoint_renewal_failed(Trustpoints *t, Trustpoint *trustpoint);
+/* Writes down that a certificate is revoked, and why, or, with NULL, that it is not. Returns 1 when
+ * that is news. */
+int trustpoint_set_revoked(Trustpoints *t, Trustpoint *trustpoint, CertificateRole role,
+                           const char *reason);
 /* Forgets one of its requests, in memory only. */
 void trustpoint_drop_request(Trustpoint *trustpoint, Request *request);
 /* The certificate that one of its requests asked for: it is there and the request is over, in one

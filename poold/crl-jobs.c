@@ -5,6 +5,7 @@
 
 #include "errors.h"
 #include "log.h"
+#include "names.h"
 #include "poold.h"
 #include "trustpoints.h"
 
@@ -20,19 +21,29 @@ int crl_jobs_prepare(const Poold *poold, bool insist, CrlWork *work)
     return r < 0 || insist ? r : crl_cache_paused(poold->crls, time(NULL), &work->paused);
 }
 
+/* Who relies on a certificate looks again. */
+static void announce_crl(Poold *poold)
+{
+    int r = sd_bus_emit_signal(server_bus(poold->server), TRUSTPOOL_PATH, TRUSTPOOL_NAME,
+                               "CrlTaken", NULL);
+
+    if (r < 0)
+        log_warning_errno(r, "A CRL cannot be announced on the bus, ignoring: %m");
+}
+
 static void keep_one(Poold *poold, Crl *crl, const char *user, int64_t now)
 {
     static const LogEvent event = {LOG_CRL_UPDATED};
     int r = crl_cache_put(poold->crls, crl, now);
 
-    if (r > 0)
+    if (r > 0) {
         poold_changed(poold);
-    if (r > 0)
+        announce_crl(poold);
         log_event(&event,
                   LOG_FIELDS("USER", user, "ISSUER", crl->issuer, "URL", crl->url, "NUMBER",
                              crl->number ?: ""),
                   "CRL of %s taken from %s: %zu entries", crl->issuer, crl->url, crl->entries);
-    else if (r < 0 && r != -ESTALE)
+    } else if (r < 0 && r != -ESTALE)
         log_error_errno(r, "The CRL of %s cannot be kept, going on without it: %m", crl->issuer);
 }
 

@@ -146,6 +146,7 @@ int trust_pool1_method_verify(sd_bus_message *m, void *userdata, sd_bus_error *r
                                  {"offline", 'b', &offline, NULL},
                                  {"ocsp", 'A', &staple, NULL},
                                  {"lenient", 'b', &request->lenient, NULL},
+                                 {"legacy", 'b', &request->legacy, NULL},
                                  {"trustpoint", 's', &order.trustpoint, NULL},
                                  {"revocation", 's', &revocation, &order.revocation_given}};
     _cleanup_free_ void *data = NULL;

@@ -80,6 +80,8 @@ static int tell(Job *job, const VerifyVerdict *verdict, const char *trustpoint, 
     if (r >= 0)
         r = job_result(job, "reason", 's', verdict->reason);
     if (r >= 0)
+        r = job_result(job, "verdict", 's', verify_word(verdict));
+    if (r >= 0)
         r = job_result(job, "depth", 'u', &depth);
     if (r >= 0)
         r = job_result(job, "trustpoint", 's', trustpoint ?: "");
@@ -227,8 +229,8 @@ static int answer_known(sd_bus_message *m, const KeptVerdict *kept, sd_bus_error
         reterr_error);
 }
 
-/* A question about another time, or one that nothing is fetched for, is not one of those whose
- * answers are kept. */
+/* A question about another time, one that nothing is fetched for, or one with less to go by is not
+ * one of those whose answers are kept. */
 static int make_key(const VerifyOrder *order, uint8_t ret[VERDICT_KEY_SIZE])
 {
     static const char *const words[] = {[VERIFY_REVOCATION_REQUIRED] = "required",
@@ -237,7 +239,8 @@ static int make_key(const VerifyOrder *order, uint8_t ret[VERDICT_KEY_SIZE])
     const char *revocation =
         order->revocation_given ? words[order->request.revocation] : "as configured";
 
-    if (!order->of_now || !order->may_fetch || order->request.size > VERDICT_REQUEST_MAX)
+    if (!order->of_now || !order->may_fetch || order->request.legacy ||
+        order->request.size > VERDICT_REQUEST_MAX)
         return -ENOENT;
     return verdict_cache_key(&order->request, revocation, order->trustpoint, ret);
 }

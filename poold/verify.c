@@ -179,7 +179,7 @@ static int set_parameters(X509_VERIFY_PARAM *param, const VerifyRequest *request
     if (!any_policy || X509_VERIFY_PARAM_add0_policy(param, any_policy) != 1)
         return -ENOMEM;
     X509_VERIFY_PARAM_set_depth(param, VERIFY_DEPTH_MAX);
-    X509_VERIFY_PARAM_set_auth_level(param, AUTH_LEVEL);
+    X509_VERIFY_PARAM_set_auth_level(param, request->legacy ? 0 : AUTH_LEVEL);
     X509_VERIFY_PARAM_set_time(param, (time_t)request->time);
     return set_purpose(param, request->purpose, &reason);
 }
@@ -236,6 +236,28 @@ static bool lacks_crl(int error)
 bool verify_lacks_crl(const VerifyVerdict *verdict)
 {
     return !verdict->valid && lacks_crl(verdict->error);
+}
+
+const char *verify_word(const VerifyVerdict *verdict)
+{
+    if (verdict->valid)
+        return "good";
+    switch (verdict->error) {
+    case X509_V_ERR_CERT_REVOKED:
+        return "revoked";
+    case X509_V_ERR_UNABLE_TO_GET_CRL:
+    case X509_V_ERR_CRL_HAS_EXPIRED:
+    case X509_V_ERR_DIFFERENT_CRL_SCOPE:
+    case X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER:
+    case X509_V_ERR_CRL_NOT_YET_VALID:
+    case X509_V_ERR_CRL_SIGNATURE_FAILURE:
+    case X509_V_ERR_CRL_PATH_VALIDATION_ERROR:
+    case X509_V_ERR_KEYUSAGE_NO_CRL_SIGN:
+    case X509_V_ERR_UNHANDLED_CRITICAL_CRL_EXTENSION:
+        return "unknown";
+    default:
+        return "bad";
+    }
 }
 
 static bool is_exempt(const Verifier *v, const X509 *certificate)

@@ -29,6 +29,7 @@ typedef struct VerifyRequest {
     bool lenient;   /* key identifiers may be missing; and of the authority that the path ends at,
                        the key usage, and the criticality of its basic constraints */
     DerSpan staple; /* what a responder has said of the first, that came with it; may be empty */
+    bool legacy;    /* SHA-1 and short keys are no reason */
 } VerifyRequest;
 
 typedef struct VerifyVerdict {
@@ -71,5 +72,8 @@ const STACK_OF(X509) * verifier_others(const Verifier *v);
 bool verifier_has_crls(const Verifier *v);
 /* From now on nothing is missed when this certificate has no current CRL. */
 int verifier_exempt(Verifier *v, const X509 *certificate);
+/* In a word: "good", "revoked", "unknown" (the path is good, and whether something of it is
+ * revoked cannot be told) or "bad". */
+const char *verify_word(const VerifyVerdict *verdict);
 /* Is it the reason that a certificate has no current CRL? */
 bool verify_lacks_crl(const VerifyVerdict *verdict);

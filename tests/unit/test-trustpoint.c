@@ -329,6 +329,38 @@ static void test_what_is_said(void **state)
     scratch_remove(fd, path);
 }
 
+/* It is revoked until somebody says that it is not, over restarts; said is what is news. */
+static void test_revoked(void **state)
+{
+    char path[32];
+    int fd = scratch_open(path);
+    int64_t now = time(NULL);
+    Trustpoints t;
+    Trustpoint *tp = enrolled(&t, path, now);
+
+    assert_int_equal(trustpoint_set_revoked(&t, tp, ROLE_ROUTER, NULL), 0);
+    assert_string_equal(certificate_status(tp, ROLE_ROUTER, now), "Available");
+    assert_int_equal(trustpoint_set_revoked(&t, tp, ROLE_ROUTER, "its CA says so"), 1);
+    assert_int_equal(trustpoint_set_revoked(&t, tp, ROLE_ROUTER, "its CA says so"), 0);
+    trustpoints_done(&t);
+    load(&t, path, 0);
+    configure_self(&t);
+    tp = trustpoint_find(&t, NAME);
+    assert_int_equal(trustpoint_set_revoked(&t, tp, ROLE_ROUTER, "its CA says so"), 0);
+    assert_detail(tp, now, "The router certificate is revoked, its CA says so: enroll again.");
+    assert_string_equal(certificate_status(tp, ROLE_ROUTER, now), "Revoked");
+    assert_string_equal(certificate_status(tp, ROLE_CA, now), "Available");
+    assert_string_equal(certificate_status(tp, ROLE_ROUTER, now + 201 * DAY), "Expired");
+    assert_int_equal(trustpoint_set_revoked(&t, tp, ROLE_ROUTER, NULL), 1);
+    assert_detail(tp, now, "Ready");
+    /* Another one is another one. */
+    assert_int_equal(trustpoint_set_revoked(&t, tp, ROLE_ROUTER, "its CA says so"), 1);
+    enroll_at(&t, tp, now);
+    assert_detail(tp, now, "Ready");
+    trustpoints_done(&t);
+    scratch_remove(fd, path);
+}
+
 /* --- Usage keys ------------------------------------------------------------------------------- */
 
 static StoredCertificate *leaf_for(Trustpoints *t, Trustpoint *tp, KeyPair pair)
@@ -561,6 +593,7 @@ int main(void)
         cmocka_unit_test(test_what_is_said), cmocka_unit_test(test_corruption),
         cmocka_unit_test(test_killed),       cmocka_unit_test(test_clock_floor),
         cmocka_unit_test(test_identity),     cmocka_unit_test(test_usage_keys),
+        cmocka_unit_test(test_revoked),
     };
 
     return cmocka_run_group_tests_name("trustpoint", tests, setup, teardown);

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A certificate is worth nothing when its CA has revoked it. poold knows: it is asked about the
+ * router's certificates now and then, when there is a new one, and when poold has another CRL or
+ * pool. A worker asks and waits; what follows is decided in the main loop. */
+#include "enrolld.h"
+#include "job.h"
+#include "log.h"
+#include "names.h"
+#include "verdict.h"
+
+#define SOON_USEC (UINT64_C(1) * 1000000)
+#define AGAIN_USEC (UINT64_C(60) * 1000000) /* poold did not answer */
+#define PAUSE_USEC (UINT64_C(3600) * 1000000)
+
+struct RevocationWatch {
+    Manager *manager;
+    sd_event_source *timer;
+    sd_bus_slot *changes, *owner;
+    bool asking; /* a job is under way */
+    bool stale;  /* something has happened since it began */
+    bool silent; /* poold has not answered: that was said */
+};
+
+/* One certificate. */
+typedef struct Item {
+    char *trustpoint, *fingerprint, *pem;
+    CertificateRole role;
+    bool legacy, is_answered;
+    Verdict verdict;
+} Item;
+
+typedef struct WatchJob {
+    RevocationWatch *watch;
+    Item *items;
+    size_t n;
+    int error; /* poold's silence */
+    char reason[VERDICT_REASON_SIZE];
+} WatchJob;
+
+static void watch_job_free(void *data)
+{
+    WatchJob *j = data;
+
+    for (size_t i = 0; i < j->n; i++) {
+        free(j->items[i].trustpoint);
+        free(j->items[i].fingerprint);
+        free(j->items[i].pem);
+    }
+    free(j->items);
+    free(j);
+}
+
+static void watch_job_freep(WatchJob **j)
+{
+    if (*j)
+        watch_job_free(*j);
+}
+
+/* --- In the worker ---------------------------------------------------------------------------- */
+
+static int watch_run(Job *job, void *data)
+{
+    WatchJob *j = data;
+
+    for (size_t i = 0; i < j->n && j->error >= 0; i++) {
+        Item *item = &j->items[i];
+        const VerdictQuestion question = {
+            .trustpoint = item->trustpoint, .pem = item->pem, .legacy = item->legacy};
+
+        j->error = verdict_ask(&question, job_cancel_fd(job), &item->verdict, j->reason);
+        item->is_answered = j->error >= 0;
+    }
+    return 0;
+}
+
+/* --- In the main loop ------------------------------------------------------------------------- */
+
+static void say_revoked(Manager *m, const Trustpoint *t, CertificateRole role, const char *reason)
+{
+    static const LogEvent event = {LOG_CERT_REVOKED};
+    const CertificateSummary *c = &trustpoint_certificate(t, role)->summary;
+    _cleanup_free_ char *path = NULL;
+    int r;
+
+    log_event(&event,
+              LOG_FIELDS("TRUSTPOINT", t->name, "SERIAL_NUMBER", c->serial_number, "ISSUER",
+                         c->issuer, "SUBJECT", c->subject, "REASON", reason),
+              "Certificate of trustpoint %s IS REVOKED, %s. Serial Number= %s, Issuer Name= %s, "
+              "Subject name= %s",
+              t->name, reason, c->serial_number, c->issuer, c->subject);
+    r = certificate_path(t, role, &path);
+    if (r >= 0)
+        r = sd_bus_emit_signal(server_bus(m->server), ENROLLMENT_PATH, ENROLLMENT_NAME,
+                               "CertificateRevoked", "os", path, reason);
+    if (r < 0)
+        log_warning_errno(r, "Failed to announce that a certificate is revoked, ignoring: %m");
+}
+
+/* Written down, and then said: once. */
+static void set_revoked(Manager *m, Trustpoint *t, CertificateRole role, const char *reason)
+{
+    int r = trustpoint_set_revoked(&m->trustpoints, t, role, reason);
+
+    if (r < 0)
+        log_warning_errno(
+            r, "Failed to write down what is revoked of trustpoint %s, trying again: %m", t->name);
+    if (r <= 0)
+        return;
+    if (reason)
+        say_revoked(m, t, role, reason);
+    else
+        log_notice("A certificate of trustpoint %s is not revoked any more", t->name);
+    announce_certificate_changed(m, t, role, false);
+    announce_trustpoint_changed(m, t);
+}
+
+static void set_problem(Manager *m, Trustpoint *t, const char *problem)
+{
+    const char *before = t->revocation_problem ?: "";
+
+    if (streq(before, problem ?: ""))
+        return;
+    if (problem && !t->revocation_problem)
+        log_warning("Whether the certificate of trustpoint %s is revoked is not known: %s", t->name,
+                    problem);
+    free(t->revocation_problem);
+    t->revocation_problem = problem ? strdup(problem) : NULL;
+    announce_trustpoint_changed(m, t);
+}
+
+/* That nobody can tell takes nothing back. A path that is not good for another reason is shown
+ * elsewhere: it has expired. */
+static void take(Manager *m, const Item *item)
+{
+    Trustpoint *t = trustpoint_find(&m->trustpoints, item->trustpoint);
+    const StoredCertificate *c = t ? trustpoint_certificate(t, item->role) : NULL;
+    const Verdict *verdict = &item->verdict;
+
+    /* Another one by now. */
+    if (!c || !streq(c->summary.sha256_fingerprint, item->fingerprint))
+        return;
+    set_problem(m, t, verdict->unreachable ? verdict->reason : NULL);
+    if (verdict->kind == VERDICT_REVOKED)
+        set_revoked(m, t, item->role, verdict->reason);
+    else if (verdict->kind == VERDICT_GOOD)
+        set_revoked(m, t, item->role, NULL);
+    else
+        log_debug("The certificate of trustpoint %s is not known to be good: %s", t->name,
+                  verdict->reason);
+}
+
+static void arm(RevocationWatch *watch, uint64_t usec)
+{
+    int r = sd_event_source_set_time_relative(watch->timer, usec);
+
+    if (r >= 0)
+        r = sd_event_source_set_enabled(watch->timer, SD_EVENT_ONESHOT);
+    if (r < 0)
+        log_warning_errno(r, "Failed to arm a timer, ignoring: %m");
+}
+
+static int watch_done(Job *job, void *data, int r)
+{
+    WatchJob *j = data;
+    RevocationWatch *watch = j->watch;
+    bool silent = r < 0 || j->error < 0;
+
+    for (size_t i = 0; i < j->n; i++)
+        if (j->items[i].is_answered)
+            take(watch->manager, &j->items[i]);
+    if (silent && !watch->silent)
+        log_notice("poold does not say whether certificates are revoked, it is asked again: %s",
+                   j->reason);
+    watch->silent = silent;
+    watch->asking = false;
+    arm(watch, watch->stale ? SOON_USEC : silent ? AGAIN_USEC : PAUSE_USEC);
+    return 0;
+}
+
+static int add(WatchJob *j, const Trustpoint *t, CertificateRole role)
+{
+    const StoredCertificate *c = trustpoint_certificate(t, role);
+    X509 *others[RECORD_CHAIN_MAX] = {NULL};
+    Item *grown = reallocarray(j->items, j->n + 1, sizeof(*grown)), *item;
+
+    if (!grown)
+        return -ENOMEM;
+    j->items = grown;
+    item = &grown[j->n++];
+    *item = (Item){.role = role, .legacy = t->config->legacy};
+    for (size_t i = 0; i < t->record.n_chain; i++)
+        others[i] = t->record.chain[i]->x509;
+    item->trustpoint = strdup(t->name);
+    item->fingerprint = strdup(c->summary.sha256_fingerprint);
+    return item->trustpoint && item->fingerprint
+               ? verdict_pem(c->x509, others, t->record.n_chain, &item->pem)
+               : -ENOMEM;
+}
+
+/* Under a root of the router's own nobody revokes anything. */
+static bool is_watched(const Trustpoint *t, CertificateRole role)
+{
+    return t->config && !t->record.serial && trustpoint_certificate(t, role);
+}
+
+static int collect(const Manager *m, WatchJob *j)
+{
+    int r = 0;
+
+    for (const Trustpoint *t = m->trustpoints.first; r >= 0 && t; t = t->next)
+        for (CertificateRole role = ROLE_ROUTER; r >= 0 && role <= ROLE_ENCRYPTION; role++)
+            if (is_watched(t, role))
+                r = add(j, t, role);
+    return r;
+}
+
+static int ask(RevocationWatch *watch)
+{
+    _cleanup_(watch_job_freep) WatchJob *j = calloc(1, sizeof(*j));
+    int r = j ? collect(watch->manager, j) : -ENOMEM;
+
+    if (r < 0 || j->n == 0)
+        return r;
+    j->watch = watch;
+    r = job_start_internal(watch->manager->server, &(JobWork){.kind = "verify",
+                                                              .run = watch_run,
+                                                              .done = watch_done,
+                                                              .free_data = watch_job_free,
+                                                              .data = TAKE_PTR(j)});
+    watch->asking = r >= 0;
+    return r;
+}
+
+static int on_time(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    RevocationWatch *watch = userdata;
+    int r;
+
+    watch->stale = false;
+    r = ask(watch);
+    if (r < 0)
+        log_warning_errno(r, "Failed to ask whether certificates are revoked, trying again: %m");
+    if (!watch->asking)
+        arm(watch, r < 0 ? AGAIN_USEC : PAUSE_USEC);
+    return 0;
+}
+
+void revocation_watch_check(Manager *m)
+{
+    RevocationWatch *watch = m->revocations;
+
+    /* Before everything is set up there is a timer, or will be. */
+    if (!watch || watch->stale)
+        return;
+    watch->stale = true;
+    if (!watch->asking)
+        arm(watch, SOON_USEC);
+}
+
+static int on_change(sd_bus_message *signal, void *userdata, sd_bus_error *reterr_error)
+{
+    const RevocationWatch *watch = userdata;
+
+    revocation_watch_check(watch->manager);
+    return 0;
+}
+
+static int on_owner(sd_bus_message *signal, void *userdata, sd_bus_error *reterr_error)
+{
+    const RevocationWatch *watch = userdata;
+    const char *name, *before, *now;
+
+    if (sd_bus_message_read(signal, "sss", &name, &before, &now) >= 0 && now[0])
+        revocation_watch_check(watch->manager);
+    return 0;
+}
+
+RevocationWatch *revocation_watch_free(RevocationWatch *watch)
+{
+    if (!watch)
+        return NULL;
+    sd_event_source_disable_unref(watch->timer);
+    sd_bus_slot_unref(watch->changes);
+    sd_bus_slot_unref(watch->owner);
+    free(watch);
+    return NULL;
+}
+
+static void watch_freep(RevocationWatch **watch)
+{
+    revocation_watch_free(*watch);
+}
+
+int revocation_watch_init(Manager *m)
+{
+    static const char changes[] = "type='signal',sender='" TRUSTPOOL_NAME "',path='" TRUSTPOOL_PATH
+                                  "',interface='" TRUSTPOOL_NAME "'";
+    static const char owner[] = "type='signal',sender='org.freedesktop.DBus',"
+                                "interface='org.freedesktop.DBus',member='NameOwnerChanged',"
+                                "arg0='" TRUSTPOOL_NAME "'";
+    _cleanup_(watch_freep) RevocationWatch *watch = calloc(1, sizeof(*watch));
+    int r;
+
+    if (!watch)
+        return -ENOMEM;
+    watch->manager = m;
+    r = sd_event_add_time_relative(server_event(m->server), &watch->timer, CLOCK_BOOTTIME,
+                                   SOON_USEC, 0, on_time, watch);
+    if (r >= 0)
+        r = sd_bus_add_match_async(server_bus(m->server), &watch->changes, changes, on_change, NULL,
+                                   watch);
+    if (r >= 0)
+        r = sd_bus_add_match_async(server_bus(m->server), &watch->owner, owner, on_owner, NULL,
+                                   watch);
+    if (r < 0)
+        return r;
+    m->revocations = TAKE_PTR(watch);
+    return 0;
+}

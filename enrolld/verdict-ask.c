@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Asks poold, over a connection of the worker's own: the main loop goes on, and answers poold's
+ * question about whom the trustpoints trust meanwhile. */
+#include <poll.h>
+#include <systemd/sd-bus.h>
+#include <time.h>
+
+#include "memfd.h"
+#include "names.h"
+#include "verdict.h"
+
+/* poold gives itself a minute to fetch what it lacks. */
+#define TIMEOUT_USEC (UINT64_C(90) * 1000000)
+
+typedef struct Conversation {
+    sd_bus *bus;
+    int cancel_fd;
+    uint64_t end;
+    sd_bus_message *reply;
+} Conversation;
+
+static uint64_t now_usec(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static int on_reply(sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error)
+{
+    Conversation *c = userdata;
+
+    c->reply = sd_bus_message_ref(reply);
+    return 0;
+}
+
+static int wait_for_bus(const Conversation *c)
+{
+    uint64_t now = now_usec();
+    struct pollfd fds[2] = {{.fd = sd_bus_get_fd(c->bus)}, {.fd = c->cancel_fd, .events = POLLIN}};
+    int events = sd_bus_get_events(c->bus);
+
+    if (now >= c->end)
+        return -ETIMEDOUT;
+    if (fds[0].fd < 0 || events < 0)
+        return -ENOTCONN;
+    fds[0].events = (short)events;
+    if (poll(fds, 2, (int)((c->end - now) / 1000) + 1) < 0 && errno != EINTR)
+        return -errno;
+    return fds[1].revents ? -ECANCELED : 0;
+}
+
+/* The answer, or the error that it is, with what it says in reason. */
+static int call(Conversation *c, sd_bus_message *message, sd_bus_message **ret, char *reason)
+{
+    _cleanup_(sd_bus_slot_unrefp) sd_bus_slot *slot = NULL;
+    const sd_bus_error *error;
+    int r;
+
+    /* Nobody starts poold for this. */
+    r = sd_bus_message_set_auto_start(message, 0);
+    if (r >= 0)
+        r = sd_bus_call_async(c->bus, &slot, message, on_reply, c, UINT64_MAX);
+    while (r >= 0 && !c->reply) {
+        r = sd_bus_process(c->bus, NULL);
+        if (r == 0)
+            r = wait_for_bus(c);
+    }
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(c->reply);
+    error = sd_bus_message_get_error(*ret);
+    if (!error)
+        return 0;
+    (void)snprintf(reason, VERDICT_REASON_SIZE, "%s",
+                   error->message ? error->message : error->name);
+    return -EREMOTEIO;
+}
+
+static int append_question(sd_bus_message *m, const VerdictQuestion *question)
+{
+    _cleanup_close_ int fd = memfd_new_sealed("certificates", question->pem, strlen(question->pem));
+    int r = fd < 0 ? fd : sd_bus_message_append(m, "h", fd);
+
+    return r < 0 ? r
+                 : sd_bus_message_append(m, "a{sv}", 3, "trustpoint", "s", question->trustpoint,
+                                         "lenient", "b", 1, "legacy", "b", question->legacy);
+}
+
+static int start(Conversation *c, const VerdictQuestion *question, char **ret, char *reason)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL, *reply = NULL;
+    const char *job;
+    int r;
+
+    r = sd_bus_message_new_method_call(c->bus, &message, TRUSTPOOL_NAME, TRUSTPOOL_PATH,
+                                       TRUSTPOOL_NAME, "Verify");
+    if (r >= 0)
+        r = append_question(message, question);
+    if (r >= 0)
+        r = call(c, message, &reply, reason);
+    if (r >= 0)
+        r = sd_bus_message_read(reply, "o", &job);
+    if (r < 0)
+        return r;
+    *ret = strdup(job);
+    return *ret ? 0 : -ENOMEM;
+}
+
+static int read_result(sd_bus_message *m, Verdict *ret)
+{
+    const char *name, *word = "", *reason = "", *problem = NULL, *type;
+    uint32_t depth = 0;
+    int r = sd_bus_message_enter_container(m, 'a', "{sv}");
+
+    while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+        r = sd_bus_message_read_basic(m, 's', &name);
+        if (r >= 0)
+            r = sd_bus_message_peek_type(m, NULL, &type);
+        if (r < 0)
+            break;
+        if (streq(name, "verdict") && streq(type, "s"))
+            r = sd_bus_message_read(m, "v", "s", &word);
+        else if (streq(name, "reason") && streq(type, "s"))
+            r = sd_bus_message_read(m, "v", "s", &reason);
+        else if (streq(name, "problem") && streq(type, "s"))
+            r = sd_bus_message_read(m, "v", "s", &problem);
+        else if (streq(name, "depth") && streq(type, "u"))
+            r = sd_bus_message_read(m, "v", "u", &depth);
+        else
+            r = sd_bus_message_skip(m, "v");
+        if (r >= 0)
+            r = sd_bus_message_exit_container(m);
+    }
+    return r < 0 ? r : verdict_set(ret, word, reason, depth, problem);
+}
+
+static int wait_for_job(Conversation *c, const char *job, Verdict *ret, char *reason)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL, *reply = NULL;
+    int r = sd_bus_message_new_method_call(c->bus, &message, TRUSTPOOL_NAME, job, JOB_INTERFACE,
+                                           "Wait");
+
+    if (r >= 0)
+        r = call(c, message, &reply, reason);
+    return r < 0 ? r : read_result(reply, ret);
+}
+
+int verdict_ask(const VerdictQuestion *question, int cancel_fd, Verdict *ret, char *reason)
+{
+    _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+    Conversation c = {.cancel_fd = cancel_fd, .end = now_usec() + TIMEOUT_USEC};
+    _cleanup_free_ char *job = NULL;
+    int r;
+
+    reason[0] = '\0';
+    r = sd_bus_open_system_with_description(&bus, "verdict");
+    c.bus = bus;
+    if (r >= 0)
+        r = start(&c, question, &job, reason);
+    if (r >= 0)
+        r = wait_for_job(&c, job, ret, reason);
+    sd_bus_message_unref(c.reply);
+    if (r < 0 && !reason[0])
+        (void)snprintf(reason, VERDICT_REASON_SIZE, "%s", strerror(-r));
+    return r < 0 ? r : 0;
+}
