@@ -113,7 +113,9 @@ def rule_licence():
 
 def rule_includes_one_way():
     """a room includes its own headers, dbus/ and common/, never another daemon's"""
-    owner = {path.name: path.parent.name for path in sources(".h") if path.parent.name in DAEMON_ROOMS}
+    owners = {}
+    for path in sources(".h"):
+        owners.setdefault(path.name, set()).add(path.relative_to(ROOT).parts[0])
     for path in sources(".c", ".h"):
         room = path.relative_to(ROOT).parts[0]
         if room == "tests":
@@ -123,11 +125,11 @@ def rule_includes_one_way():
             if not match:
                 continue
             header = match.group(1)
-            other = owner.get(pathlib.Path(header).name)
+            others = owners.get(pathlib.Path(header).name, set())
             if "/" in header and header.split("/")[0] in DAEMON_ROOMS and header.split("/")[0] != room:
                 yield path, number, f"includes {header} of another room"
-            elif other and other != room and not (path.parent / header).exists():
-                yield path, number, f"includes {header}, which is {other}'s"
+            elif others and not others - set(DAEMON_ROOMS) and room not in others:
+                yield path, number, f"includes {header}, which is {' and '.join(sorted(others))}'s"
 
 
 def rule_layout():

@@ -83,7 +83,7 @@ def test_what_the_shell_offers_the_page_says(build, commands):
 def test_every_line_of_the_configuration(build):
     lines = synopses(plain(build, "chancery-configuration"))
     assert len(lines) > 60
-    heads = re.findall(r'ROW\(\s*(?:[A-Z]+,\s*)?"([a-z0-9 -]+)"', (ROOT / "policy/config-schema.c").read_text())
+    heads = re.findall(r'ROW\(\s*(?:[A-Z]+,\s*)?"([a-z0-9 -]+)"', (ROOT / "policy/config/config-schema.c").read_text())
     for head in heads:
         assert any(head.strip() in line for line in lines), head
     for line in lines:
