@@ -92,13 +92,14 @@ static int temporary_name(char ret[TEMPORARY_NAME_SIZE])
     return 0;
 }
 
-static int temporary_open_at(int dirfd, mode_t mode, char ret_name[TEMPORARY_NAME_SIZE])
+static int temporary_open_at(int dirfd, int access_mode, mode_t mode,
+                             char ret_name[TEMPORARY_NAME_SIZE])
 {
     int fd = temporary_name(ret_name);
 
     if (fd < 0)
         return fd;
-    fd = openat(dirfd, ret_name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+    fd = openat(dirfd, ret_name, access_mode | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
     return fd < 0 ? -errno : fd;
 }
 
@@ -118,7 +119,7 @@ static int temporary_fill(int fd, const void *data, size_t size, mode_t mode)
 int atomic_write_at(int dirfd, const char *name, const void *data, size_t size, mode_t mode)
 {
     char temporary[TEMPORARY_NAME_SIZE];
-    _cleanup_close_ int fd = temporary_open_at(dirfd, mode, temporary);
+    _cleanup_close_ int fd = temporary_open_at(dirfd, O_WRONLY, mode, temporary);
     int r;
 
     if (fd < 0)
@@ -131,6 +132,17 @@ int atomic_write_at(int dirfd, const char *name, const void *data, size_t size, 
         return r;
     }
     return fsync(dirfd) < 0 ? -errno : 0;
+}
+
+/* Not O_TMPFILE, which the overlay of older kernels has not. */
+int scratch_open_at(int dirfd)
+{
+    char temporary[TEMPORARY_NAME_SIZE];
+    _cleanup_close_ int fd = temporary_open_at(dirfd, O_RDWR, 0600, temporary);
+
+    if (fd < 0)
+        return fd;
+    return unlinkat(dirfd, temporary, 0) < 0 ? -errno : TAKE_FD(fd);
 }
 
 int partial_open_at(int dirfd, const char *partial, mode_t mode)

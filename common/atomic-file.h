@@ -26,6 +26,10 @@ int atomic_write_at(int dirfd, const char *name, const void *data, size_t size, 
 int partial_open_at(int dirfd, const char *partial, mode_t mode);
 int partial_commit_at(int dirfd, int fd, const char *partial, const char *name);
 
+/* A file without a name, for what is too large for memory and ends with the descriptor, which reads
+ * and writes. */
+int scratch_open_at(int dirfd);
+
 /* Removes a file and syncs the folder. -ENOENT when it is not there. */
 int atomic_unlink_at(int dirfd, const char *name);
 

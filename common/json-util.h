@@ -64,6 +64,8 @@ void json_write_time(JsonWriter *w, const char *name, uint64_t usec);
 void json_write_object(JsonWriter *w, const char *name, json_object *value);
 /* A string, number or word as it stands in a document, which the caller has checked. */
 void json_write_token(JsonWriter *w, const char *name, const char *text, size_t size);
+/* A value as it stands in a file, all of it, which the caller has checked. */
+void json_write_file(JsonWriter *w, const char *name, int fd);
 /* Bytes of unknown encoding, file names above all: a string when they are valid UTF-8 without
  * control characters, else the member NAME-base64 with the bytes in base64. */
 void json_write_bytes(JsonWriter *w, const char *name, const void *data, size_t size);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* JSON as a stream: a fixed buffer in front of a descriptor. */
 #include <stdarg.h>
+#include <unistd.h>
 
 #include "atomic-file.h"
 #include "json-util.h"
@@ -256,6 +257,21 @@ void json_write_token(JsonWriter *w, const char *name, const char *text, size_t 
 {
     member(w, name);
     put(w, text, size);
+}
+
+void json_write_file(JsonWriter *w, const char *name, int fd)
+{
+    char data[16384];
+    ssize_t n = 1;
+
+    member(w, name);
+    for (off_t at = 0; n > 0 && w->error == 0; at += n) {
+        n = pread(fd, data, sizeof data, at);
+        if (n > 0)
+            put(w, data, (size_t)n);
+        else if (n < 0 && w->error == 0)
+            w->error = -errno;
+    }
 }
 
 static bool is_plain_text(const uint8_t *p, size_t size)

@@ -87,10 +87,15 @@ static bool is_cancelled(const DossierRequest *request)
 int dossier_write(const DossierRequest *request, int fd)
 {
     _cleanup_(json_writer_freep) JsonWriter *w = json_writer_new(fd);
+    _cleanup_(nodes_freep) NodesRun *nodes = NULL;
     unsigned done = 0, total = (unsigned)__builtin_popcount(request->selectors);
+    int r;
 
     if (!w)
         return -ENOMEM;
+    r = nodes_begin(request, &nodes);
+    if (r < 0)
+        return r;
     json_begin_object(w, NULL);
     json_write_time(w, DOSSIER_START_TIME, realtime_usec());
     json_write_string(w, "model-name", DOSSIER_MODEL_NAME);
@@ -105,12 +110,9 @@ int dossier_write(const DossierRequest *request, int fd)
             request->progress(request->host->userdata, done++ * 100 / total, selectors[i].name);
         write_selector(request, &selectors[i], w);
     }
-    if (request->n_nodes > 0) {
-        int r = dossier_write_nodes(w, request);
-
-        if (r < 0)
-            return r;
-    }
+    r = nodes ? nodes_write(nodes, w) : 0;
+    if (r < 0)
+        return r;
     if (is_cancelled(request))
         return -ECANCELED;
     if (request->nonce)

@@ -49,8 +49,14 @@ typedef struct DossierRequest {
  * could not read is no error but is said in the document. */
 int dossier_write(const DossierRequest *request, int fd);
 
-/* collect-nodes.c: the member "nodes". */
-int dossier_write_nodes(JsonWriter *w, const DossierRequest *request);
+/* collect-nodes.c: the member "nodes". They are asked from the beginning, beside all else, and
+ * written when everything else has been. */
+typedef struct NodesRun NodesRun;
+int nodes_begin(const DossierRequest *request, NodesRun **ret);
+int nodes_write(NodesRun *run, JsonWriter *w);
+/* Ends what is still being asked. */
+NodesRun *nodes_free(NodesRun *run);
+DEFINE_TRIVIAL_CLEANUP_FUNC(NodesRun *, nodes_free);
 
 /* dossier-platform.c: the parts that are in every dossier. */
 void dossier_write_platform(JsonWriter *w, int root_fd);

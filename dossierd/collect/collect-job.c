@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The job that collects a dossier. */
+#include "atomic-file.h"
 #include "dossier.h"
 #include "errors.h"
 #include "jobs.h"
@@ -10,6 +11,7 @@
 
 typedef struct CollectRun {
     Job *job;
+    int state_fd;
     Relay *relay;
 } CollectRun;
 
@@ -49,13 +51,20 @@ static int run_connect_node(void *userdata, bool is_container)
     return node_connect(is_container);
 }
 
+static int run_open_scratch(void *userdata)
+{
+    CollectRun *run = userdata;
+
+    return scratch_open_at(run->state_fd);
+}
+
 static int run_collect(Job *job, void *data)
 {
     CollectWork *work = data;
     _cleanup_(relay_freep) Relay *relay = NULL;
-    CollectRun run = {.job = job};
-    CollectHost host = {run_is_cancelled,  run_stalled_usec, run_connect_tpm,
-                        run_connect_probe, run_connect_node, &run};
+    CollectRun run = {.job = job, .state_fd = work->manager->state_fd};
+    CollectHost host = {run_is_cancelled, run_stalled_usec, run_connect_tpm, run_connect_probe,
+                        run_connect_node, run_open_scratch, &run};
     DossierRequest request = {
         .selectors = work->nodes.here,
         .nonce = work->nonce,

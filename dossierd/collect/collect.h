@@ -20,7 +20,8 @@ typedef enum ResultCode {
 /* "Success", "Partial", "Not available", "Failed", "Timeout" */
 const char *result_code_to_string(ResultCode code);
 
-/* Who runs the collectors: a job, or a test. Every function may be NULL. */
+/* Who runs the collectors: a job, or a test. Every function may be NULL, and is called by several
+ * threads at once. */
 typedef struct CollectHost {
     bool (*is_cancelled)(void *userdata);
     /* How long, in all, the collectors had to wait for the reader of what they write: that is not
@@ -32,6 +33,8 @@ typedef struct CollectHost {
     int (*connect_probe)(void *userdata, ProbeKind kind);
     /* A stream to who asks another node (node-client.h). */
     int (*connect_node)(void *userdata, bool is_container);
+    /* A file without a name, for what does not fit into memory. */
+    int (*open_scratch)(void *userdata);
     void *userdata;
 } CollectHost;
 

@@ -51,8 +51,8 @@ JsonCopy *json_copy_new(JsonWriter *w, const char *name)
     if (!c)
         return NULL;
     c->writer = w;
-    c->top_name = strdup(name);
-    return c->top_name ? c : json_copy_free(c);
+    c->top_name = name ? strdup(name) : NULL;
+    return !name || c->top_name ? c : json_copy_free(c);
 }
 
 JsonCopy *json_copy_free(JsonCopy *c)

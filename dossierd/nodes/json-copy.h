@@ -8,8 +8,8 @@
 
 typedef struct JsonCopy JsonCopy;
 
-/* The writer stays the caller's. name: of the member; nothing is written before its object begins.
- */
+/* The writer stays the caller's. name: of the member, NULL for a document of its own; nothing is
+ * written before its object begins. */
 JsonCopy *json_copy_new(JsonWriter *w, const char *name);
 
 /* The next bytes. -EBADMSG when they are not part of a JSON object, or of one that is too deep, has

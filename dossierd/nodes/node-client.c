@@ -2,11 +2,14 @@
 #include "node-client.h"
 
 #include <sys/socket.h>
+#include <sys/vfs.h>
 
 #include "helper-client.h"
 #include "node-protocol.h"
 
 #define DOSSIER_MAX (UINT64_C(64) << 20)
+/* What stays free where that is kept. */
+#define RESERVE_SIZE (UINT64_C(64) << 20)
 #define DOSSIER_WITH_FILES_MAX (UINT64_C(2) << 30)
 
 int node_connect(bool is_container)
@@ -74,7 +77,16 @@ static int read_outcome(int fd, Collect *c)
     return -EPROTO;
 }
 
-static int copy_dossier(int fd, Collect *c, uint64_t max, JsonCopy *copy)
+/* This node's own state is there too. Where there are no blocks, there is no such limit. */
+static bool has_room(int scratch_fd)
+{
+    struct statfs s;
+
+    return fstatfs(scratch_fd, &s) < 0 || s.f_blocks == 0 ||
+           (uint64_t)s.f_bavail * (uint64_t)s.f_bsize > RESERVE_SIZE;
+}
+
+static int copy_dossier(int fd, Collect *c, uint64_t max, JsonCopy *copy, int scratch_fd)
 {
     _cleanup_free_ char *data = malloc(NODE_PIECE_MAX);
     uint64_t all = 0;
@@ -96,6 +108,8 @@ static int copy_dossier(int fd, Collect *c, uint64_t max, JsonCopy *copy)
         all += size;
         if (all > max)
             return -EMSGSIZE;
+        if (!has_room(scratch_fd))
+            return -ENOSPC;
         n = receive(fd, c, data, size);
         if (n != (ssize_t)size)
             return n < 0 ? (int)n : -EPROTO;
@@ -116,6 +130,9 @@ static void say(Collect *c, int r, uint64_t max)
         collect_result(c, RESULT_FAILED, "The node sends more than %llu MiB",
                        (unsigned long long)(max >> 20));
         return;
+    case -ENOSPC:
+        collect_result(c, RESULT_FAILED, "There is no room here for what the node sends");
+        return;
     case -EPROTO:
         collect_result(c, RESULT_FAILED, "chancery-node@.service ended too early");
         return;
@@ -124,13 +141,13 @@ static void say(Collect *c, int r, uint64_t max)
     }
 }
 
-void node_ask(int fd, const NodeRequest *node, JsonCopy *copy, Collect *c)
+void node_ask(int fd, const NodeRequest *node, JsonCopy *copy, int scratch_fd, Collect *c)
 {
     uint64_t max = node->has_files ? DOSSIER_WITH_FILES_MAX : DOSSIER_MAX;
     int r = send_question(fd, node->question);
 
     if (r >= 0)
-        r = copy_dossier(fd, c, max, copy);
+        r = copy_dossier(fd, c, max, copy, scratch_fd);
     if (r >= 0)
         r = read_outcome(fd, c);
     if (r >= 0 && !c->is_fixed && !json_copy_is_complete(copy))
