@@ -63,8 +63,13 @@ static int run_collect(Job *job, void *data)
     CollectWork *work = data;
     _cleanup_(relay_freep) Relay *relay = NULL;
     CollectRun run = {.job = job, .state_fd = work->manager->state_fd};
-    CollectHost host = {run_is_cancelled, run_stalled_usec, run_connect_tpm, run_connect_probe,
-                        run_connect_node, run_open_scratch, &run};
+    CollectHost host = {run_is_cancelled,
+                        run_stalled_usec,
+                        run_connect_tpm,
+                        run_connect_probe,
+                        run_connect_node,
+                        run_open_scratch,
+                        &run};
     DossierRequest request = {
         .selectors = work->nodes.here,
         .nonce = work->nonce,

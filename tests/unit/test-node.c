@@ -214,8 +214,8 @@ static void test_silence(void **state)
     assert_string_equal(json_text_at(node, "result-code"), "Timeout");
 }
 
-/* Nobody answers before all of them have been asked; and the order is that of the table, not the one
- * in which they come, whatever some of them do. */
+/* Nobody answers before all of them have been asked; and the order is that of the table, not the
+ * one in which they come, whatever some of them do. */
 static void test_at_once(void **state)
 {
     enum { N = 8 };
@@ -233,8 +233,8 @@ static void test_at_once(void **state)
     assert_int_equal(pthread_barrier_init(&all, NULL, N), 0);
     for (unsigned i = 0; i < N; i++) {
         (void)snprintf(questions[i], sizeof questions[i], "%u", i);
-        nodes[i] = (NodeRequest){.timeout_seconds = answers[i].stays ? 1 : 3600,
-                                 .question = questions[i]};
+        nodes[i] =
+            (NodeRequest){.timeout_seconds = answers[i].stays ? 1 : 3600, .question = questions[i]};
         (void)snprintf(nodes[i].name, sizeof nodes[i].name, "0/%u/CPU0", N - i);
     }
     list = ask_all(&worker, nodes, N, &document);
@@ -262,8 +262,7 @@ static void test_many(void **state)
 
     for (unsigned i = 0; i < N; i++) {
         (void)snprintf(questions[i], sizeof questions[i], "%d", i == 0);
-        nodes[i] =
-            (NodeRequest){.timeout_seconds = i == 0 ? 1 : 3600, .question = questions[i]};
+        nodes[i] = (NodeRequest){.timeout_seconds = i == 0 ? 1 : 3600, .question = questions[i]};
         (void)snprintf(nodes[i].name, sizeof nodes[i].name, "0/%u/CPU0", i);
     }
     list = ask_all(&worker, nodes, N, &document);
@@ -354,12 +353,9 @@ static void test_questions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_answers),
-        cmocka_unit_test(test_silence),
-        cmocka_unit_test(test_at_once),
-        cmocka_unit_test(test_many),
-        cmocka_unit_test(test_no_scratch),
-        cmocka_unit_test(test_flood),
+        cmocka_unit_test(test_answers),    cmocka_unit_test(test_silence),
+        cmocka_unit_test(test_at_once),    cmocka_unit_test(test_many),
+        cmocka_unit_test(test_no_scratch), cmocka_unit_test(test_flood),
         cmocka_unit_test(test_questions),
     };
 
