@@ -45,7 +45,7 @@ static int usage(FILE *f)
         "Exit status: 0 good, 1 usage, 2 malformed, 3 bad signature, 4 untrusted, 5 nonce,\n"
         "6 expired, 7 stale, 8 valid when signed, 9 bad payload, 10 not collected, 11 revoked,\n"
         "12 revocation unknown, 13 differs, 14 not as reference, 15 not all of several good,\n"
-        "16 broken inventory.\n"
+        "16 broken inventory, 17 bad node.\n"
         "See chancery-verify(1).\n");
     return f == stdout ? VERDICT_GOOD : VERDICT_USAGE;
 }

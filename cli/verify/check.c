@@ -7,6 +7,7 @@
 #include "compare.h"
 #include "input.h"
 #include "inventory-check.h"
+#include "nodes-check.h"
 #include "openssl-util.h"
 
 static int fail(char reason[CHECK_REASON_SIZE], const char *path, int error)
@@ -166,6 +167,23 @@ static int check_inventory(Check *c, const Other *previous, char reason[CHECK_RE
     return 0;
 }
 
+/* --- Other nodes ------------------------------------------------------------------------------ */
+
+static int check_nodes(Check *c, char reason[CHECK_REASON_SIZE])
+{
+    char wrong[NODES_REASON_SIZE];
+    int r = nodes_check(&c->result.envelope, c->result.payload, c->result.payload_size,
+                        &c->result.nodes, wrong);
+
+    if (r == -EBADMSG)
+        verify_refuse(&c->result, VERDICT_BAD_PAYLOAD, "the list of other nodes is none");
+    else if (r < 0)
+        return fail(reason, c->options.envelope, r);
+    else if (wrong[0])
+        verify_refuse(&c->result, VERDICT_BAD_NODE, "%s", wrong);
+    return 0;
+}
+
 /* --- The list of what should be there --------------------------------------------------------- */
 
 static int compare_reference(Check *c, char reason[CHECK_REASON_SIZE])
@@ -200,6 +218,9 @@ static int judge_content(Check *c, char reason[CHECK_REASON_SIZE])
                           "the payload is no dossier, so there is nothing to compare");
         return 0;
     }
+    r = check_nodes(c, reason);
+    if (r < 0 || c->result.verdict != VERDICT_GOOD)
+        return r;
     if (o->previous)
         r = read_other(c, o->previous, "previous", &previous, reason);
     if (r < 0 || c->result.verdict != VERDICT_GOOD)

@@ -36,6 +36,12 @@ typedef struct Compare {
 
 static bool is_volatile(const char *path, const char *name)
 {
+    /* What another node says is a dossier too; a node's name has no such part. */
+    const char *nested =
+        strncmp(path, "/nodes/", STRLEN("/nodes/")) == 0 ? strstr(path, "/dossier/") : NULL;
+
+    if (nested)
+        path = nested + STRLEN("/dossier");
     for (size_t i = 0; i < ELEMENTSOF(volatile_paths); i++)
         if (streq(path, volatile_paths[i]))
             return true;

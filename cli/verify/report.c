@@ -47,6 +47,7 @@ static bool is_unreliable(const VerifyResult *result)
     case VERDICT_DIFFERS:
     case VERDICT_NOT_AS_REFERENCE:
     case VERDICT_BROKEN_INVENTORY:
+    case VERDICT_BAD_NODE:
     default:
         return false;
     }
@@ -133,6 +134,8 @@ void report_text(FILE *f, const VerifyRequest *request, const VerifyResult *resu
     (void)fprintf(f, "%-12s%s, %zu bytes\n", "Payload:", payload_kind(result),
                   result->payload_size);
     (void)fprintf(f, "%-12s%s\n", "Revocation:", request->crls ? "checked" : "not checked");
+    if (result->nodes)
+        report_list(f, "Node:       ", result->nodes);
     if (result->inventory)
         report_inventory(f, result->inventory);
     if (result->deviations)
@@ -176,6 +179,8 @@ static void write_verified(JsonWriter *w, const VerifyRequest *request, const Ve
     json_end_object(w);
     if (result->deviations)
         json_write_object(w, "deviations", result->deviations);
+    if (result->nodes)
+        json_write_object(w, "nodes", result->nodes);
     if (result->inventory)
         json_write_object(w, "inventory", result->inventory);
     if (result->differences)

@@ -42,6 +42,8 @@ const char *verdict_to_string(Verdict verdict)
         return "not-as-reference";
     case VERDICT_BROKEN_INVENTORY:
         return "broken-inventory";
+    case VERDICT_BAD_NODE:
+        return "bad-node";
     case VERDICT_USAGE:
     default:
         return "usage";
@@ -271,5 +273,6 @@ void verify_result_done(VerifyResult *r)
     json_object_putp(&r->differences);
     json_object_putp(&r->deviations);
     json_object_putp(&r->inventory);
-    r->differences = r->deviations = r->inventory = NULL;
+    json_object_putp(&r->nodes);
+    r->differences = r->deviations = r->inventory = r->nodes = NULL;
 }

@@ -31,6 +31,7 @@ typedef enum Verdict {
     VERDICT_NOT_AS_REFERENCE = 14,
     /* 15: STATUS_NOT_ALL_GOOD */
     VERDICT_BROKEN_INVENTORY = 16,
+    VERDICT_BAD_NODE = 17,
 } Verdict;
 
 /* Not the verdict of one envelope: of several, not all are good. */
@@ -65,6 +66,7 @@ typedef struct VerifyResult {
     json_object *differences; /* compare.h; NULL when nothing was compared */
     json_object *deviations;  /* reference.h; the same */
     json_object *inventory;   /* inventory-check.h; NULL when the dossier has none */
+    json_object *nodes;       /* nodes-check.h; the same */
 } VerifyResult;
 
 /* input must stay as long as the result. Returns 0, or a negative errno when nothing could be said

@@ -64,7 +64,7 @@ class Collector:
         envelope = envelope if isinstance(envelope, Envelope) else Envelope(envelope)
         (self.folder / "leaf.pem").write_text(pem(envelope.chain[0]))
         (self.folder / "leaf.pub").write_bytes(self.openssl("x509", "-in", "leaf.pem", "-noout", "-pubkey"))
-        if envelope.header["alg"] != "DSA256":  # there is no such JWK
+        if envelope.header["alg"] not in ("DSA256", "EdDSA"):  # no such JWK, or none that openssl shows the numbers of
             (self.folder / "leaf.jwk").write_text(json.dumps(self.jwk()))
         (self.folder / "signed.txt").write_text(f"{envelope.members['protected']}.{envelope.members['payload']}")
         pair = envelope.header["alg"].startswith(("ES", "DSA"))

@@ -6,8 +6,12 @@ import json
 import subprocess
 
 import pytest
+from jwcrypto import jwk, jws
 
+import workflow
+from collector import Collector, root_certificate
 from dossiers import SCHEMA
+from envelope import Envelope
 from machine import wait_for
 from test_inventory import blocks
 from workflow import TASKGROUP, USERGROUP, USERNAME
@@ -225,3 +229,43 @@ def test_container(let_in):
         one.path("/run/systemd/machines/box").unlink(missing_ok=True)
         inside.stdin.close()
         inside.wait(60)
+
+
+ED25519 = {"keypair rsa system-enroll-key": "keypair ed25519 system-enroll-key", "ca-keypair rsa system-root-key": "ca-keypair ed25519 system-root-key"}
+
+
+def test_signed_and_judged(let_in, build, tmp_path):
+    """By a key of Ed25519, which refuses before it has a certificate. What the other node says stands under this one's signature, and is judged by itself: the
+    one that answered, and the container, which is gone."""
+    one = let_in[0]
+    command = f"{SHOW} include packages location all nonce 0x1580 | utility sign nonce 0x1580 include-certificate"
+    with one.console("admin") as console:
+        console.prompt()
+        for lines in (workflow.NAMES, [ED25519.get(line, line) for line in workflow.TRUSTPOINT]):
+            workflow.commit(console, lines)
+        for label in ("system-root-key", "system-enroll-key"):
+            console.command(f"crypto key generate ed25519 {label}")
+        workflow.authenticate(console)
+        refused = one.chancery(command, check=False)
+        assert refused.returncode != 0 and "payload" not in refused.stdout and "certificate" in refused.stdout + refused.stderr
+        workflow.enroll(console)
+    collector = Collector(tmp_path, root_certificate(one), build / "cli/verify")
+
+    def judged():
+        (collector.folder / "dossier.json").write_bytes(workflow.collect(one, command))
+        result = collector.run(["chancery-verify", "--root", "root.pem", "--nonce", "0x1580", "--json", "dossier.json"])
+        told = json.loads(result.stdout)
+        assert (result.returncode, told["algorithm"]) == (0, "EdDSA"), told
+        return told["nodes"]
+    nodes = wait_for(lambda: [n for n in [judged()] if "Timeout" not in [one["result-code"] for one in n]], "a node that has time to answer")[0]
+    assert [(n["node-location"], n["verdict"], n["result-code"], n.get("nonce")) for n in nodes] == [
+        (NODE, "good", "Success", "0x1580"), ("0/box", "incomplete", "Failed", None)]
+    assert nodes[0]["bytes"] > 1000 and "cannot be reached" in nodes[1]["reason"]
+    envelope = Envelope((collector.folder / "dossier.json").read_bytes())
+    collector.take_apart(envelope)
+    collector.openssl("verify", "-x509_strict", "-CAfile", "root.pem", "leaf.pem")
+    collector.openssl("pkeyutl", "-verify", "-rawin", "-pubin", "-inkey", "leaf.pub", "-sigfile", "signature.bin", "-in", "signed.txt")
+    token = jws.JWS()
+    token.deserialize((collector.folder / "dossier.json").read_text())
+    token.verify(jwk.JWK.from_pem((collector.folder / "leaf.pub").read_bytes()), "EdDSA")
+    assert json.loads(token.payload)["nodes"][0]["dossier"]["nonce"] == "0x1580"

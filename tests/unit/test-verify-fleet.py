@@ -15,7 +15,7 @@ from pathlib import Path
 from inventory_blocks import bare_times, chain, file, node
 
 GOOD, USAGE, BAD_SIGNATURE, UNTRUSTED, NONCE, STALE, WHEN_SIGNED, BAD_PAYLOAD = 0, 1, 3, 4, 5, 7, 8, 9
-REVOKED, REVOCATION_UNKNOWN, DIFFERS, NOT_AS_REFERENCE, NOT_ALL = 11, 12, 13, 14, 15
+REVOKED, REVOCATION_UNKNOWN, DIFFERS, NOT_AS_REFERENCE, NOT_ALL, BAD_NODE = 11, 12, 13, 14, 15, 17
 CONFIGURATION = """[ca]
 default_ca = here
 [here]
@@ -258,6 +258,41 @@ def test_reference_and_inventory(fleet):
     assert deviations(blocks, files=wanted[:2] + wanted[3:], folders=["/opt"]) == set()
     assert deviations(blocks, files=wanted[:1], folders=["/opt"]) == {("/opt/b", "unexpected"), ("/opt/d", "unexpected")}
     assert deviations(blocks[:1], files=wanted) == set()
+
+
+def test_nodes(fleet):
+    """What another node says is judged too: it has to be an answer to this question."""
+    def there(name, code="Success", **more):
+        return {"node-location": name, "result-code": code, **more}
+
+    def envelope(*nodes, **changes):
+        return fleet.envelope("nodes", {**dossier(**changes), "nodes": list(nodes)}, nonce=changes.get("nonce", "1580"))
+
+    wrong = envelope(there("0/1/CPU0", dossier=dossier()), there("0/2/CPU0", dossier=dossier(nonce="1579")))
+    told = fleet.judge(BAD_NODE, wrong)
+    assert told["verdict"] == "bad-node" and told["reason"].startswith("node 0/2/CPU0: its nonce is 1579")
+    assert [one["verdict"] for one in told["nodes"]] == ["good", "nonce-mismatch"] and "signer" in told
+    altered = chain([file("/opt/a", BASH)], [file("/opt/b", BASH)])
+    altered[1]["files"][0]["meta"]["mode"] = 0o104755
+    blocks = {**there("0/1/CPU0"), "dossier": dossier(blocks=altered)}
+    text = bare_times(json.dumps({**dossier(), "nodes": [blocks]})).encode()
+    told = fleet.judge(BAD_NODE, fleet.envelope("altered", text))
+    assert told["nodes"][0]["verdict"] == "broken-inventory" and told["nodes"][0]["inventory"]["problems"][0]["problem"] == "altered"
+    assert fleet.judge(BAD_PAYLOAD, envelope({"node-location": "0/1/CPU0"}))["reason"] == "the list of other nodes is none"
+    down = there("0/2/CPU0", "Failed", reason="router-2 cannot be reached: \x1b[2J")
+    old = envelope(there("0/1/CPU0", dossier=dossier()), down)
+    told = fleet.judge(GOOD, "--nonce", "1580", old)
+    assert [(one["verdict"], one["result-code"], one.get("nonce")) for one in told["nodes"]] == [("good", "Success", "1580"), ("incomplete", "Failed", None)]
+    assert told["nodes"][1]["reason"] == down["reason"] and told["nodes"][0]["bytes"] == len(json.dumps(dossier()))
+    lines = fleet.verify(old).stdout.decode()
+    assert '"node-location":"0\\/2' not in lines and 'Node:       {"node-location":"0/2/CPU0","verdict":"incomplete"' in lines and "\x1b" not in lines
+    assert "nodes" not in fleet.judge(GOOD, fleet.envelope("alone", dossier()))
+    kept = fleet.folder / "old-nodes"
+    kept.write_bytes(Path(old).read_bytes())
+    new = envelope(there("0/1/CPU0", dossier=dossier(nonce="78", uptime=9, time=7.5, lockdown="none")), down, nonce="78")
+    told = fleet.judge(DIFFERS, "--previous", str(kept), new)
+    where = "/nodes/0/1/CPU0/dossier/system-integrity-snapshot/system-integrity-snapshot/facts/kernel-lockdown/value"
+    assert [(one["path"], one["old"], one["new"]) for one in told["differences"]] == [(where, "integrity", "none")]
 
 
 def main():
