@@ -61,6 +61,22 @@ const char *aaa_refuse_user_name(const char *name)
     return NULL;
 }
 
+/* What a line of the password file can hold, and nothing that is read in two ways. */
+const char *aaa_refuse_directory(const char *path)
+{
+    size_t n = strlen(path);
+
+    for (const char *at = path; *at; at++)
+        if ((unsigned char)*at <= ' ' || (unsigned char)*at >= 0x7f || strchr(":\"\\,", *at))
+            return "The path of a home folder has no blanks, colons, quotes, commas or backslashes";
+    if (*path != '/')
+        return "The path of a home folder begins with '/'";
+    if (strstr(path, "/../") || strstr(path, "/./") || strstr(path, "//") ||
+        (n >= 3 && streq(path + n - 3, "/..")) || streq(path + n - 2, "/."))
+        return "The path of a home folder has no '.', '..' or empty part";
+    return NULL;
+}
+
 /* --- Problems --------------------------------------------------------------------------------- */
 
 static int problem(Compiler *c, const char *reason, const char *format, ...) _printf_(3, 4);
@@ -184,15 +200,17 @@ static int add_taskgroups(Compiler *c, Group *g)
         const Group *taskgroup = groups_find(&c->taskgroups, name);
         int r;
 
-        if (predefined) {
+        if (predefined && predefined_group_is_taskgroup(predefined)) {
             const Grants grants = predefined_group_grants(predefined);
 
             grants_add(&g->grants, &grants);
         } else if (taskgroup) {
             grants_add(&g->grants, &taskgroup->grants);
         } else {
-            r = problem(c, "There is no task group with this name", "usergroup %s taskgroup %s",
-                        g->name, name);
+            r = problem(c,
+                        predefined ? "There is a user group with this name, and no task group"
+                                   : "There is no task group with this name",
+                        "usergroup %s taskgroup %s", g->name, name);
             if (r < 0)
                 return r;
         }
@@ -211,10 +229,16 @@ static int inherit_predefined(Compiler *c, const Groups *groups, Group *g, const
     if (!predefined)
         return 0;
     if (groups == &c->usergroups)
-        return problem(c, "A user group cannot inherit from a predefined one; use 'taskgroup'",
+        return problem(c,
+                       predefined_group_is_taskgroup(predefined)
+                           ? "A user group cannot inherit from a predefined one; use 'taskgroup'"
+                           : "A user group cannot inherit from a predefined one",
                        "usergroup %s inherit usergroup %s", g->name, name);
     if (streq(name, "root-system") || streq(name, "owner-sdr"))
         return problem(c, "A task group cannot inherit root-system or owner-sdr",
+                       "taskgroup %s inherit taskgroup %s", g->name, name);
+    if (!predefined_group_is_taskgroup(predefined))
+        return problem(c, "There is a user group with this name, and no task group",
                        "taskgroup %s inherit taskgroup %s", g->name, name);
     grants = predefined_group_grants(predefined);
     grants_add(&g->grants, &grants);
@@ -304,6 +328,7 @@ static int add_group(AaaGroup *groups, size_t *n, const char *name, const Grants
 /* The predefined groups, then those of the configuration. */
 static int take_groups(const Groups *from, AaaGroup **ret, size_t *ret_n)
 {
+    const bool taskgroups = streq(from->keyword, "taskgroup");
     const PredefinedGroup *predefined;
     size_t n = 0;
     int r = 0;
@@ -316,6 +341,8 @@ static int take_groups(const Groups *from, AaaGroup **ret, size_t *ret_n)
     for (size_t i = 0; r >= 0 && (predefined = predefined_group_get(i)); i++) {
         const Grants grants = predefined_group_grants(predefined);
 
+        if (taskgroups && !predefined_group_is_taskgroup(predefined))
+            continue;
         r = add_group(*ret, ret_n, predefined_group_name(predefined), &grants);
     }
     for (size_t i = 0; r >= 0 && i < from->n; i++)
@@ -333,6 +360,31 @@ static int take_secret(Compiler *c, AaaUser *user, const char *secret)
     return user->secret ? 0 : -ENOMEM;
 }
 
+static int take_text(json_object *o, const char *name, char **ret)
+{
+    const char *text;
+
+    if (json_get_string(o, name, &text) < 0)
+        return 0;
+    *ret = strdup(text);
+    return *ret ? 0 : -ENOMEM;
+}
+
+/* How the account looks to the system. The table of lines has checked the same; a configuration
+ * that was kept is read without it. */
+static int take_account(Compiler *c, AaaUser *user, json_object *o)
+{
+    const char *refused;
+    int r = take_text(o, "shell-type", &user->shell);
+
+    if (r >= 0)
+        r = take_text(o, "directory", &user->directory);
+    if (r >= 0 && user->shell && !streq(user->shell, "bash") && !streq(user->shell, "nologin"))
+        r = problem(c, "There is no shell of this type", "username %s shell-type", user->name);
+    refused = r >= 0 && user->directory ? aaa_refuse_directory(user->directory) : NULL;
+    return refused ? problem(c, refused, "username %s directory", user->name) : r;
+}
+
 static int take_user(Compiler *c, AaaUser *user, const char *name, json_object *o)
 {
     const char *refused = aaa_refuse_user_name(name);
@@ -347,6 +399,8 @@ static int take_user(Compiler *c, AaaUser *user, const char *name, json_object *
         return -ENOMEM;
     if (r >= 0 && json_get_string(o, "secret", &secret) >= 0)
         r = take_secret(c, user, secret);
+    if (r >= 0)
+        r = take_account(c, user, o);
     for (size_t i = 0; r >= 0 && i < n; i++) {
         const char *group = array_string(groups, i);
 
@@ -420,6 +474,8 @@ Aaa *aaa_free(Aaa *aaa)
             free(*group);
         free(aaa->users[i].groups);
         free(aaa->users[i].secret);
+        free(aaa->users[i].shell);
+        free(aaa->users[i].directory);
         free(aaa->users[i].name);
     }
     free(aaa->groups);

@@ -39,12 +39,13 @@ typedef struct Grants {
     uint8_t classes[TASK_COUNT];
 } Grants;
 
-/* The predefined groups are both, task groups and user groups. NULL when there is none with this
- * name. */
+/* The predefined groups are all user groups, and most are task groups too. NULL when there is none
+ * with this name. */
 typedef struct PredefinedGroup PredefinedGroup;
 const PredefinedGroup *predefined_group_find(const char *name);
 const PredefinedGroup *predefined_group_get(size_t i); /* NULL behind the last */
 const char *predefined_group_name(const PredefinedGroup *group);
+bool predefined_group_is_taskgroup(const PredefinedGroup *group);
 Grants predefined_group_grants(const PredefinedGroup *group);
 
 typedef struct AaaGroup {
@@ -54,8 +55,10 @@ typedef struct AaaGroup {
 
 typedef struct AaaUser {
     char *name;
-    char **groups; /* user groups; ends with NULL */
-    char *secret;  /* hash of what he logs in with; NULL: none */
+    char **groups;   /* user groups; ends with NULL */
+    char *secret;    /* hash of what he logs in with; NULL: none */
+    char *shell;     /* "bash", "nologin"; NULL: the router's commands */
+    char *directory; /* NULL: none of his own */
 } AaaUser;
 
 /* All user groups and task groups, the predefined ones too, and all users. */
@@ -77,3 +80,4 @@ DEFINE_TRIVIAL_CLEANUP_FUNC(Aaa *, aaa_free);
 /* For the table of lines: why the name is not possible, or NULL. */
 const char *aaa_refuse_group_name(const char *name);
 const char *aaa_refuse_user_name(const char *name);
+const char *aaa_refuse_directory(const char *path);

@@ -9,6 +9,7 @@
 #include "json-util.h"
 
 #define SHELL "/usr/bin/chancery"
+#define HOME "/"
 #define RECORD_SIZE_MAX 65536U
 #define FILE_NAME_SIZE_MAX 64U
 #define PRIVILEGED "user-privileged"
@@ -16,7 +17,9 @@
 typedef struct Account {
     char *name;
     uid_t uid;
-    char *secret; /* hash; NULL: none */
+    char *secret;      /* hash; NULL: none */
+    const char *shell; /* a program */
+    char *directory;   /* NULL: HOME */
 } Account;
 
 struct Accounts {
@@ -37,6 +40,7 @@ static void free_list(Account *items, size_t n)
     for (size_t i = 0; i < n; i++) {
         free(items[i].name);
         free(items[i].secret);
+        free(items[i].directory);
     }
     free(items);
 }
@@ -60,7 +64,7 @@ static int local_accounts_read(const char *passwd, LocalAccounts *ret)
         if (!items)
             return -ENOMEM;
         ret->items = items;
-        items[ret->n] = (Account){strdup(entry.pw_name), entry.pw_uid, NULL};
+        items[ret->n] = (Account){.name = strdup(entry.pw_name), .uid = entry.pw_uid};
         if (!items[ret->n].name)
             return -ENOMEM;
         ret->n++;
@@ -123,14 +127,28 @@ const char *accounts_name(const Accounts *accounts, uid_t uid)
     return NULL;
 }
 
-static int take_secret(const Aaa *aaa, Account *account)
+static const char *shell_of(const AaaUser *user)
 {
-    for (size_t i = 0; i < aaa->n_users; i++)
-        if (aaa->users[i].secret && streq(aaa->users[i].name, account->name)) {
-            account->secret = strdup(aaa->users[i].secret);
-            return account->secret ? 0 : -ENOMEM;
-        }
-    return 0;
+    if (!user->shell)
+        return SHELL;
+    return streq(user->shell, "bash") ? "/bin/bash" : "/usr/sbin/nologin";
+}
+
+static int take_text(const char *text, char **ret)
+{
+    *ret = text ? strdup(text) : NULL;
+    return *ret || !text ? 0 : -ENOMEM;
+}
+
+static int take_account(const AaaUser *user, uid_t uid, Account *account)
+{
+    int r = take_text(user->name, &account->name);
+
+    account->uid = uid;
+    account->shell = shell_of(user);
+    if (r >= 0)
+        r = take_text(user->secret, &account->secret);
+    return r < 0 ? r : take_text(user->directory, &account->directory);
 }
 
 /* Which users there are to be, with their uids. */
@@ -138,19 +156,20 @@ static int list_served(Accounts *accounts, const Aaa *aaa, Account **ret, size_t
 {
     _cleanup_(local_accounts_done) LocalAccounts local = {NULL, 0};
     _cleanup_free_ const char **names = calloc(aaa->n_users + 1, sizeof(*names));
+    _cleanup_free_ const AaaUser **users = calloc(aaa->n_users + 1, sizeof(const AaaUser *));
     Account *list = calloc(aaa->n_users + 1, sizeof(*list));
     size_t n = 0;
-    int r = names && list ? local_accounts_read(accounts->passwd, &local) : -ENOMEM;
+    int r = names && users && list ? local_accounts_read(accounts->passwd, &local) : -ENOMEM;
 
     for (size_t i = 0; r >= 0 && i < aaa->n_users; i++)
-        if (!is_local_name(&local, aaa->users[i].name))
+        if (!is_local_name(&local, aaa->users[i].name)) {
+            users[n] = &aaa->users[i];
             names[n++] = aaa->users[i].name;
+        }
     if (r >= 0)
         r = uids_assign(accounts->uids, names, is_local_uid, &local);
-    for (size_t i = 0; r >= 0 && i < n; i++) {
-        list[i] = (Account){strdup(names[i]), uids_get(accounts->uids, names[i]), NULL};
-        r = list[i].name ? take_secret(aaa, &list[i]) : -ENOMEM;
-    }
+    for (size_t i = 0; r >= 0 && i < n; i++)
+        r = take_account(users[i], uids_get(accounts->uids, names[i]), &list[i]);
     if (r < 0) {
         free_list(list, list ? n : 0);
         return r;
@@ -171,19 +190,28 @@ int accounts_prepare(Accounts *accounts, const Aaa *aaa)
     return r;
 }
 
+int accounts_is_local(const Accounts *accounts, const char *name)
+{
+    _cleanup_(local_accounts_done) LocalAccounts local = {NULL, 0};
+    int r = local_accounts_read(accounts->passwd, &local);
+
+    return r < 0 ? r : is_local_name(&local, name);
+}
+
 /* --- Records ---------------------------------------------------------------------------------- */
 
-/* Names and uids need no escaping: see aaa_refuse_user_name() and the grammar of labels. Where
- * there is no secret the password is locked. */
+/* Nothing needs escaping: see aaa_refuse_user_name() and the grammar of labels, and
+ * aaa_refuse_directory(). Where there is no secret the password is locked. */
 static char *user_record(const Account *account)
 {
     char *text;
 
     if (asprintf(&text,
                  "{\"userName\":\"%s\",\"uid\":%u,\"gid\":%u,\"realName\":\"Router "
-                 "user\",\"homeDirectory\":\"/\",\"shell\":\"" SHELL
-                 "\",\"disposition\":\"regular\",\"service\":\"org.chancery.Policy1\"}\n",
-                 account->name, account->uid, account->uid) < 0)
+                 "user\",\"homeDirectory\":\"%s\",\"shell\":\"%s\",\"disposition\":\"regular\","
+                 "\"service\":\"org.chancery.Policy1\"}\n",
+                 account->name, account->uid, account->uid,
+                 account->directory ? account->directory : HOME, account->shell) < 0)
         return NULL;
     return text;
 }

@@ -21,5 +21,8 @@ int accounts_prepare(Accounts *accounts, const Aaa *aaa);
 /* Makes the accounts those of exactly these users. */
 int accounts_apply(Accounts *accounts, const Aaa *aaa);
 
+/* Is the account one of the system's own, which is left as it is? */
+int accounts_is_local(const Accounts *accounts, const char *name);
+
 /* The name of the user with this uid if it is one of ours; else NULL. */
 const char *accounts_name(const Accounts *accounts, uid_t uid);

@@ -5,12 +5,13 @@
 #define AREA(a) (1U << TASK_AREA_##a)
 #define AREAS_ALL (AREA(SYSTEM) | AREA(ROUTING) | AREA(SERVICE))
 
+/* For each task: nothing of what is in "none"; else every class of what is in "all_areas" or "all",
+ * and of the rest what the others say. Lists have blanks between the names. */
 struct PredefinedGroup {
     const char *name;
-    unsigned all_areas;  /* every class of the tasks of these areas */
-    unsigned read_areas; /* read of the tasks of these areas */
-    const char *all;     /* every class of these tasks, separated by blanks */
-    const char *read;
+    bool only_usergroup; /* not a task group as well */
+    unsigned all_areas, read_areas, write_areas;
+    const char *all, *read, *act, *none; /* act: execute and debug */
 };
 
 #define TASK(name, area, description) {name, area, description},
@@ -18,10 +19,22 @@ const Task tasks[TASK_COUNT] = {TASK_TABLE(TASK)};
 
 static const PredefinedGroup predefined_groups[] = {
     {.name = "cisco-support", .all_areas = AREAS_ALL},
+    {.name = "maintenance",
+     .only_usergroup = true,
+     .read_areas = AREAS_ALL,
+     .act = "basic-services boot diag drivers fault-mgr filesystem interface inventory logging "
+            "monitor network pkg-mgmt plat-mgr sysmgr system",
+     .none = "aaa nacm"},
     {.name = "netadmin", .all_areas = AREA(ROUTING), .read_areas = AREA(SYSTEM)},
     {.name = "operator", .all = "basic-services", .read = "cdp diag ext-access logging"},
-    {.name = "owner-sdr", .all_areas = AREAS_ALL},
-    {.name = "read-only-tg", .read_areas = AREAS_ALL},
+    {.name = "owner-sdr", .only_usergroup = true, .all_areas = AREAS_ALL},
+    {.name = "provisioning",
+     .only_usergroup = true,
+     .read_areas = AREAS_ALL,
+     .write_areas = AREAS_ALL,
+     .none = "aaa nacm"},
+    {.name = "read-only-tg", .only_usergroup = true, .read_areas = AREAS_ALL},
+    {.name = "retrieve", .only_usergroup = true, .read_areas = AREAS_ALL},
     {.name = "root-lr", .all_areas = AREAS_ALL},
     {.name = "root-system", .all_areas = AREAS_ALL},
     {.name = "serviceadmin", .all_areas = AREA(SERVICE), .read = "basic-services"},
@@ -93,17 +106,34 @@ static bool is_listed(const char *list, const char *name)
     return false;
 }
 
+bool predefined_group_is_taskgroup(const PredefinedGroup *group)
+{
+    return !group->only_usergroup;
+}
+
+static uint8_t predefined_classes(const PredefinedGroup *group, const Task *task)
+{
+    const unsigned area = 1U << task->area;
+    unsigned classes = 0;
+
+    if (is_listed(group->none, task->name))
+        return 0;
+    if ((group->all_areas & area) || is_listed(group->all, task->name))
+        return TASK_ALL;
+    if ((group->read_areas & area) || is_listed(group->read, task->name))
+        classes |= TASK_READ;
+    if (group->write_areas & area)
+        classes |= TASK_READ | TASK_WRITE;
+    if (is_listed(group->act, task->name))
+        classes |= TASK_EXECUTE | TASK_DEBUG;
+    return (uint8_t)classes;
+}
+
 Grants predefined_group_grants(const PredefinedGroup *group)
 {
     Grants grants = {{0}};
 
-    for (size_t i = 0; i < TASK_COUNT; i++) {
-        const unsigned area = 1U << tasks[i].area;
-
-        if ((group->all_areas & area) || is_listed(group->all, tasks[i].name))
-            grants.classes[i] = TASK_ALL;
-        else if ((group->read_areas & area) || is_listed(group->read, tasks[i].name))
-            grants.classes[i] = TASK_READ;
-    }
+    for (size_t i = 0; i < TASK_COUNT; i++)
+        grants.classes[i] = predefined_classes(group, &tasks[i]);
     return grants;
 }

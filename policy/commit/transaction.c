@@ -10,6 +10,7 @@
 #include "config-leave-out.h"
 #include "errors.h"
 #include "json-util.h"
+#include "local-users.h"
 #include "log.h"
 #include "names.h"
 #include "owners.h"
@@ -252,13 +253,18 @@ static int check_system(Transaction *t)
 
 static int check_own_sections(Transaction *t)
 {
-    _cleanup_json_ json_object *section = config_section(t->candidate, SECTION_AAA);
+    _cleanup_json_ json_object *section = config_section(t->candidate, SECTION_AAA),
+                               *before = config_section(commit_store_running(t->policy->store),
+                                                        SECTION_AAA);
     int r;
 
-    if (!section)
+    if (!section || !before)
         return -ENOMEM;
     r = aaa_compile(section, add_problem, t, &t->aaa);
     if (r < 0 && r != -EINVAL)
+        return r;
+    r = local_users_check(t->policy->accounts, before, section, add_problem, t);
+    if (r < 0)
         return r;
     r = warn_of_users(section, &t->warnings);
     return r < 0 ? r : check_system(t);

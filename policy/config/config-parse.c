@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <strings.h>
 
+#include "config-gone.h"
 #include "json-util.h"
 
 #define COMMANDS_MAX 256U
@@ -353,20 +354,6 @@ static int take_match(ConfigParsed *ret, const ConfigPlace *place, const Grammar
     return take_next(ret, form, place);
 }
 
-/* Of the word that is wrong, which the column is in, and the one before it. */
-static const char *why_gone(const char *line, size_t column)
-{
-    size_t word = column, end, before;
-
-    while (word > 0 && line[word - 1] != ' ')
-        word--;
-    for (end = word; end > 0 && line[end - 1] == ' ';)
-        end--;
-    for (before = end; before > 0 && line[before - 1] != ' ';)
-        before--;
-    return config_why_gone(line + before, end - before, line + word, strcspn(line + word, " "));
-}
-
 static int parse_at(const ConfigParser *p, const ConfigPlace *place, const char *line,
                     ConfigParsed *ret)
 {
@@ -381,7 +368,7 @@ static int parse_at(const ConfigParser *p, const ConfigPlace *place, const char 
         if (match.status == GRAMMAR_OK)
             r = take_match(ret, place, &match);
         else if (match.status == GRAMMAR_INVALID)
-            ret->reason = why_gone(line, match.column);
+            ret->reason = config_why_gone(place->mode, line, match.column);
         if (ret->line.row && ret->line.row->kind == CONFIG_SECRET && match.buffer)
             explicit_bzero(match.buffer, malloc_usable_size(match.buffer));
     }
@@ -468,6 +455,18 @@ static size_t hides_after(const char *line, size_t start, size_t end, const char
     return abbreviates(line, start, end, keyword) && line[end] ? end : strlen(line);
 }
 
+/* The same of a user: his secret has more than one name. */
+static size_t hides_of_user(const char *line, size_t start, size_t end)
+{
+    static const char *const keywords[] = {"secret", "password", "password-policy"};
+    size_t length = strlen(line);
+
+    for (size_t i = 0; i < ELEMENTSOF(keywords); i++)
+        if (hides_after(line, start, end, keywords[i]) < length)
+            return end;
+    return length;
+}
+
 /* Goes by the words alone, generously: whoever mistypes a line has a secret too. */
 size_t config_public_length(const ConfigPlace *place, const char *line)
 {
@@ -482,10 +481,10 @@ size_t config_public_length(const ConfigPlace *place, const char *line)
         for (unsigned i = 0; i < 2; i++)
             if (!next_word(line, &start, &end))
                 return strlen(line);
-        return hides_after(line, start, end, "secret");
+        return hides_of_user(line, start, end);
     }
     if (place->mode == CONFIG_MODE_USERNAME)
-        return hides_after(line, start, end, "secret");
+        return hides_of_user(line, start, end);
     /* From the top: crypto ca trustpoint NAME. */
     if (abbreviates(line, start, end, "crypto"))
         for (unsigned i = 0; i < 4; i++)

@@ -98,6 +98,20 @@ const ConfigRow config_rows[] = {
               "Hash as crypt(5) describes it: yescrypt, scrypt, bcrypt or SHA-512"),
          "aaa", "secret", CONFIG_STRING),
      .refuse = secret_refuse_hash, .secret = CONFIG_HASHES},
+    {ROW(USERNAME, "password", "<value:word(1-253)>",
+         HELP("The same as 'secret'", "The password in clear; only its hash is kept"), "aaa",
+         "secret", CONFIG_SECRET)},
+    {ROW(USERNAME, "password 0", "<value:word(1-253)>",
+         HELP("The same as 'secret'", "A password in clear follows",
+              "The password; only its hash is kept"),
+         "aaa", "secret", CONFIG_SECRET)},
+    {ROW(USERNAME, "shell-type", "<value:bash|nologin>",
+         HELP("What the user gets when he logs in, instead of the router's commands",
+              "A shell of the system|Nothing: he cannot log in"),
+         "aaa", "shell-type", CONFIG_STRING)},
+    {ROW(USERNAME, "directory", "<value:word(1-253)>",
+         HELP("Home folder of the user", "Absolute path (/)"), "aaa", "directory", CONFIG_STRING),
+     .refuse = aaa_refuse_directory},
 
     {TOP_ROW("crypto ca trustpoint", "<name:label>",
              HELP("Global crypto configuration commands", "Certification authority",
@@ -456,25 +470,6 @@ const ConfigRow *config_mode_row(ConfigMode mode)
     for (size_t i = 0; i < config_n_rows; i++)
         if (config_rows[i].kind == CONFIG_ENTER && config_rows[i].enters == mode)
             return &config_rows[i];
-    return NULL;
-}
-
-const char *config_why_gone(const char *keyword, size_t keyword_length, const char *word,
-                            size_t length)
-{
-    static const struct {
-        const char *keyword, *word, *reason;
-    } gone[] = {
-        {"message-digest", "md5",
-         "Nobody believes what is signed with MD5, which is broken: sha256, sha384 or sha512"},
-        {"message-digest", "sha1",
-         "Nobody believes what is signed with SHA-1, which is broken: sha256, sha384 or sha512"},
-    };
-
-    for (size_t i = 0; i < ELEMENTSOF(gone); i++)
-        if (length == strlen(gone[i].word) && strncmp(gone[i].word, word, length) == 0 &&
-            keyword_length > 0 && strncmp(gone[i].keyword, keyword, keyword_length) == 0)
-            return gone[i].reason;
     return NULL;
 }
 

@@ -80,11 +80,6 @@ const char *config_mode_name(ConfigMode mode);
 /* The row that enters the mode; NULL for the top. */
 const ConfigRow *config_mode_row(ConfigMode mode);
 
-/* Why a word that a router may have had behind this one is not possible here; NULL: it never was.
- * The words need not end where they do. */
-const char *config_why_gone(const char *keyword, size_t keyword_length, const char *word,
-                            size_t length);
-
 /* The row of what becomes of a secret. */
 const ConfigRow *config_hash_row(const ConfigRow *secret);
 

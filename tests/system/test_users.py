@@ -105,9 +105,32 @@ def test_taskgroup(peopled):
         "    Task:                 diag  : READ",
         "    Task:           ext-access  : READ",
         "    Task:              logging  : READ"]
-    names = [line for line in show(peopled, "show aaa taskgroup") if re.match(r"Task group '\S+'$", line)]
-    assert names == [f"Task group '{name}'" for name in ("cisco-support", "netadmin", "operator", "owner-sdr", "read-only-tg", "root-lr", "root-system",
-                                                         "serviceadmin", "sysadmin", "viewers")]
+    names = re.findall(r"^Task group '(\S+)'$", "\n".join(show(peopled, "show aaa taskgroup")), re.M)
+    assert names == ["cisco-support", "netadmin", "operator", "root-lr", "root-system", "serviceadmin", "sysadmin", "viewers"]
+
+
+# The tasks of the predefined groups, where one says what all say: (a task of the system, one of routing, one of services, aaa itself).
+READ, WRITE, ACT, ALL = ["read"], ["read", "write"], ["read", "execute", "debug"], ["read", "write", "execute", "debug"]
+PREDEFINED = {
+    "root-system": (ALL, ALL, ALL, ALL), "owner-sdr": (ALL, ALL, ALL, ALL), "root-lr": (ALL, ALL, ALL, ALL), "cisco-support": (ALL, ALL, ALL, ALL),
+    "netadmin": (READ, ALL, None, READ), "sysadmin": (ALL, None, None, ALL), "operator": (None, None, None, None),
+    "serviceadmin": (None, None, ALL, None), "maintenance": (ACT, READ, READ, None), "provisioning": (WRITE, WRITE, WRITE, None),
+    "retrieve": (READ, READ, READ, READ), "read-only-tg": (READ, READ, READ, READ),
+}
+
+
+@pytest.mark.parametrize("name", PREDEFINED)
+def test_predefined_usergroup(name, peopled):
+    tasks = json.loads("\n".join(show(peopled, f"show aaa usergroup {name} | json")))[0]["tasks"]
+    assert tuple(tasks.get(task) for task in ("system", "bgp", "firewall", "aaa")) == PREDEFINED[name]
+    assert len(tasks) == {"sysadmin": 14, "operator": 5, "maintenance": 83, "provisioning": 83}.get(name, len(tasks))
+
+
+def test_predefined_usergroups_are_all(peopled):
+    names = re.findall(r"^User group '(\S+)'$", "\n".join(show(peopled, "show aaa usergroup")), re.M)
+    assert set(names) == set(PREDEFINED) | {"viewers", "keepers"}
+    assert "There is a user group with this name, and no task group" in rendered(peopled.run(
+        ["chancery"], "admin", stdin="configure\nusergroup keepers taskgroup retrieve\ncommit\n", check=False).stderr)
 
 
 def test_usergroup_and_userdb(peopled):
@@ -151,13 +174,17 @@ def passwords(peopled):
     return peopled
 
 
-def gets_in(router, user, secret):
+def logged_in(router, user, secret, command):
     """ssh inside the router, with nothing but a password."""
     router.write("/srv/secret", secret + "\n", 0o600)
     words = ["env", "SSH_ASKPASS=/srv/ask", "SSH_ASKPASS_REQUIRE=force", "ssh", "-F", "none", "-o", "PreferredAuthentications=password",
              "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-o", "NumberOfPasswordPrompts=1",
-             f"{user}@127.0.0.1", "show user"]
-    result = router.run(words, check=False)
+             f"{user}@127.0.0.1", command]
+    return router.run(words, check=False)
+
+
+def gets_in(router, user, secret):
+    result = logged_in(router, user, secret, "show user")
     assert result.returncode == 0 or "Permission denied" in result.stderr, result.stderr
     return result.returncode == 0 and result.stdout == f"{user}\n"
 
@@ -187,7 +214,7 @@ def test_no_secret_no_password(unsecret):
         assert not gets_in(unsecret, "alice", secret), secret
 
 
-@pytest.mark.parametrize("line", ["secret 5 $1$abc$def", "secret 10 cisco", "secret 10 $1$abc$def", "secret 10", "secret two words"])
+@pytest.mark.parametrize("line", ["secret 10 cisco", "secret 10 $1$abc$def", "secret 10", "secret two words"])
 def test_what_is_no_secret(line, unsecret):
     result = unsecret.run(["chancery"], "admin", stdin=f"configure\nusername alice\n{line}\ncommit\n", check=False)
     assert result.returncode != 0 and hash_of(unsecret, "alice") is None
@@ -206,6 +233,55 @@ def test_secret_lets_in(unsecret):
     assert not gets_in(passwords, "dossier-user", SECRET)
     for name in ("alice", passwords.output(["id", "-u", "alice"]).strip()):
         assert passwords.output(["stat", "-c", "%a", f"/run/userdb/{name}.user-privileged"]) == "600\n"
+
+
+@pytest.mark.parametrize(("line", "why"), [
+    ("secret 5 $1$abc$def", "Hashes of type 5 (MD5) are broken"), ("secret 8 $8$abc$def", "cannot check hashes of type 8"),
+    ("password 7 094F471A1A0A", "can be read by everybody"), ("password-policy strict password x", "no policies for passwords here"),
+    ("policy strict", "no policies for passwords here"), ("login-history enable", "in the system's journal"),
+    ("directory home", "begins with '/'")])
+def test_lines_that_cannot_take_effect(line, why, unsecret):
+    result = unsecret.run(["chancery"], "admin", stdin=f"configure\nusername alice\n{line}\n", check=False)
+    assert result.returncode != 0 and why in rendered(result.stderr).replace("\n", " ")
+
+
+def test_password_is_a_secret(unsecret):
+    """In other words, and under the same hash."""
+    configure(unsecret, ["username alice", f"password {SECRET}"])
+    assert hash_of(unsecret, "alice").startswith("$y$") and gets_in(unsecret, "alice", SECRET)
+    configure(unsecret, ["username alice", "no secret", "password 0 Other-1"])
+    assert not gets_in(unsecret, "alice", SECRET) and gets_in(unsecret, "alice", "Other-1")
+    assert "password" not in unsecret.chancery("show running-config username alice").stdout
+
+
+@pytest.fixture
+def account(secret):
+    """Alice as the system sees her, who has a secret, and is put back as she was."""
+    yield lambda: secret.output(["getent", "passwd", "alice"]).strip().split(":")[5:]
+    configure(secret, ["username alice", "no shell-type", "no directory"])
+
+
+def test_shell_and_directory(secret, account):
+    assert account() == ["/", "/usr/bin/chancery"]
+    secret.run(["install", "-d", "-o", "alice", "/srv/alice"])
+    configure(secret, ["username alice", "shell-type bash", "directory /srv/alice"])
+    assert account() == ["/srv/alice", "/bin/bash"]
+    assert logged_in(secret, "alice", SECRET, "cd; pwd").stdout == "/srv/alice\n"
+    configure(secret, ["username alice", "shell-type nologin"])
+    result = logged_in(secret, "alice", SECRET, "show user")
+    assert result.returncode != 0 and "not available" in result.stdout
+    configure(secret, ["username alice", "no shell-type", "no directory"])
+    assert account() == ["/", "/usr/bin/chancery"] and gets_in(secret, "alice", SECRET)
+
+
+@pytest.mark.parametrize(("line", "named"), [(f"secret {SECRET}", "username carol secret 10"), ("shell-type bash", "username carol shell-type"),
+                                             ("directory /srv", "username carol directory")])
+def test_accounts_of_the_system_are_left_alone(line, named, passwords):
+    """Carol is in /etc/passwd: what would change nothing is refused, and says where it can be changed."""
+    result = passwords.run(["chancery"], "admin", stdin=f"configure\nusername carol\n{line}\ncommit\n", check=False)
+    assert result.returncode != 0 and f"{named}: The account is the system's own" in rendered(result.stderr)
+    configure(passwords, ["username carol", "group viewers"])
+    configure(passwords, ["no username carol"])
 
 
 def test_hash_can_be_copied(secret):
@@ -247,7 +323,8 @@ def test_clear_text_is_nowhere(passwords):
     """Not where the configuration is shown or kept, in no journal, no history, no message."""
     with passwords.console("admin") as console:
         console.prompt()
-        for line in ("configure", "username alice", f"secret {SECRET}", f"secr 0 {SECRET}", f"secret 5 {SECRET}", "group nowhere", "commit",
+        for line in ("configure", "username alice", f"secret {SECRET}", f"secr 0 {SECRET}", f"secret 5 {SECRET}", f"password {SECRET}",
+                     f"pass 7 {SECRET}", f"password-policy p password {SECRET}", "group nowhere", "commit",
                      "show configuration failed", "show configuration", "abort"):
             console.command(line)
         shown = re.sub(r"^RP/0/RP0/CPU0:.*", "", rendered(console.transcript), flags=re.M)  # all but what was typed
@@ -255,7 +332,7 @@ def test_clear_text_is_nowhere(passwords):
         console.line("exit")
         console.process.wait(30)
     history = passwords.output("cat ~admin/.chancery_history")
-    assert "secret <removed>\nsecr <removed>\nsecret <removed>\n" in history
+    assert "secret <removed>\nsecr <removed>\nsecret <removed>\npassword <removed>\npass <removed>\npassword-policy <removed>\n" in history
     batch = passwords.run(["chancery"], "admin", stdin=f"configure\nusername alice\nsecret 5 {SECRET}\n", check=False)
     assert batch.returncode != 0 and SECRET not in batch.stdout + batch.stderr and "secret <removed>" in batch.stderr
     assert SECRET not in history + passwords.output("journalctl --sync; journalctl --no-pager --output=export")

@@ -66,6 +66,12 @@ static void print_word(Chance *c, FILE *f, unsigned max)
         print_some(c, f, "abz019./", 1, 20);
         return;
     }
+    /* And some are folders. */
+    if (max == 253 && chance_below(c, 4) == 0) {
+        (void)fputs("/home/", f);
+        print_some(c, f, "abz019-_", 1, 20);
+        return;
+    }
     print_some(c, f, "abcXYZ019", 1, 1);
     print_some(c, f, "abz019=+/,;:!#$%&'()*<>?@[]^_`{|}~\\.\"-", 0, max < 24 ? max - 1 : 23);
 }

@@ -68,7 +68,19 @@ static void test_predefined(void **state)
     Problems problems = {""};
 
     assert_int_equal(compile("{}", &problems, &aaa), 0);
-    assert_int_equal(aaa->n_groups, 9);
+    assert_int_equal(aaa->n_groups, 12);
+    assert_int_equal(aaa->n_taskgroups, 7);
+    for (size_t i = 0; i < aaa->n_taskgroups; i++)
+        if (aaa->taskgroups[i].name[0] == 'r' &&
+            strncmp(aaa->taskgroups[i].name, "root-", STRLEN("root-")) != 0)
+            fail_msg("%s is no task group", aaa->taskgroups[i].name);
+    assert_int_equal(held(aaa, "retrieve", "aaa"), TASK_READ);
+    assert_int_equal(held(aaa, "maintenance", "crypto"), TASK_READ);
+    assert_int_equal(held(aaa, "maintenance", "system"), TASK_READ | TASK_EXECUTE | TASK_DEBUG);
+    assert_int_equal(held(aaa, "maintenance", "aaa"), 0);
+    assert_int_equal(held(aaa, "provisioning", "crypto"), TASK_READ | TASK_WRITE);
+    assert_int_equal(held(aaa, "provisioning", "bgp"), TASK_READ | TASK_WRITE);
+    assert_int_equal(held(aaa, "provisioning", "aaa"), 0);
     assert_int_equal(held(aaa, "owner-sdr", "bgp"), TASK_ALL);
     assert_int_equal(held(aaa, "read-only-tg", "bgp"), TASK_READ);
     assert_int_equal(held(aaa, "root-lr", "bgp"), TASK_ALL);
@@ -146,9 +158,37 @@ static void test_problems(void **state)
         "or owner-sdr\n");
     assert_refused("{\"taskgroup\":{\"a\":{\"inherit\":[\"gone\"]}}}",
                    "taskgroup a inherit taskgroup gone: There is no group with this name\n");
+    assert_refused("{\"usergroup\":{\"a\":{\"taskgroup\":[\"provisioning\"]}}}",
+                   "usergroup a taskgroup provisioning: There is a user group with this name, and "
+                   "no task group\n");
+    assert_refused("{\"taskgroup\":{\"a\":{\"inherit\":[\"retrieve\"]}}}",
+                   "taskgroup a inherit taskgroup retrieve: There is a user group with this name, "
+                   "and no task group\n");
+    assert_refused("{\"usergroup\":{\"a\":{\"inherit\":[\"retrieve\"]}}}",
+                   "usergroup a inherit usergroup retrieve: A user group cannot inherit from a "
+                   "predefined one\n");
+    assert_refused("{\"username\":{\"ann\":{\"shell-type\":\"zsh\"}}}",
+                   "username ann shell-type: There is no shell of this type\n");
+    assert_refused("{\"username\":{\"ann\":{\"directory\":\"home\"}}}",
+                   "username ann directory: The path of a home folder begins with '/'\n");
     assert_refused("{\"usergroup\":{\"root-lr\":{}}}",
                    "usergroup root-lr: This group is predefined and cannot be changed\n");
     assert_refused("{\"username\":{\"12\":{}}}", "username 12: A user name cannot be a number\n");
+}
+
+static void test_directories(void **state)
+{
+    static const char *const good[] = {"/", "/home/ann", "/a.b/..c/d..", "/home/"};
+    static const char *const bad[] = {"",      "home",  "/a:b",   "/a\"b",    "/a\\b",   "/a b",
+                                      "/a,b",  "/\x01", "/..",    "/a/..",    "/a/../b", "/.",
+                                      "/a/./", "//",    "/a\x7f", "/\xc3\xa4"};
+
+    for (size_t i = 0; i < ELEMENTSOF(good); i++)
+        if (aaa_refuse_directory(good[i]))
+            fail_msg("refused: %s", good[i]);
+    for (size_t i = 0; i < ELEMENTSOF(bad); i++)
+        if (!aaa_refuse_directory(bad[i]))
+            fail_msg("accepted: %s", bad[i]);
 }
 
 /* The same chain is refused in whichever order it is met. */
@@ -324,12 +364,12 @@ static void test_view_of_one(void **state)
 int main(void)
 {
     const struct CMUnitTest list[] = {
-        cmocka_unit_test(test_tasks),       cmocka_unit_test(test_predefined),
-        cmocka_unit_test(test_inheritance), cmocka_unit_test(test_problems),
-        cmocka_unit_test(test_depth),       cmocka_unit_test(test_quote),
-        cmocka_unit_test(test_render),      cmocka_unit_test(test_write),
-        cmocka_unit_test(test_view),        cmocka_unit_test(test_view_refused),
-        cmocka_unit_test(test_view_of_one),
+        cmocka_unit_test(test_tasks),        cmocka_unit_test(test_predefined),
+        cmocka_unit_test(test_inheritance),  cmocka_unit_test(test_problems),
+        cmocka_unit_test(test_directories),  cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_quote),        cmocka_unit_test(test_render),
+        cmocka_unit_test(test_write),        cmocka_unit_test(test_view),
+        cmocka_unit_test(test_view_refused), cmocka_unit_test(test_view_of_one),
     };
 
     return cmocka_run_group_tests(list, NULL, NULL);

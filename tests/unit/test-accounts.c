@@ -9,6 +9,7 @@
 #include "atomic-file.h"
 #include "interruptions.h"
 #include "json-util.h"
+#include "local-users.h"
 
 typedef struct Scratch {
     char path[32], passwd[64];
@@ -138,6 +139,77 @@ static void test_secrets(void **state)
     assert_int_equal(accounts_apply(accounts, without), 0);
     assert_false(there(scratch, "ann.user-privileged") || there(scratch, "60801.user-privileged"));
     assert_true(there(scratch, "ann.user"));
+}
+
+/* What the system sees of an account, and what it is when nothing is said. */
+static void test_shell_and_directory(void **state)
+{
+    static const char text[] = "{\"username\":{\"ann\":{\"shell-type\":\"bash\",\"directory\":\"/"
+                               "home/ann\"},\"bob\":{\"shell-type\":\"nologin\"},\"eve\":{}}}";
+    static const char *const expected[][3] = {{"ann.user", "/bin/bash", "/home/ann"},
+                                              {"bob.user", "/usr/sbin/nologin", "/"},
+                                              {"eve.user", "/usr/bin/chancery", "/"}};
+    const Scratch *scratch = *state;
+    _cleanup_(accounts_freep) Accounts *accounts = accounts_of(scratch);
+    _cleanup_json_ json_object *section = NULL;
+    _cleanup_(aaa_freep) Aaa *aaa = NULL;
+
+    assert_int_equal(json_parse(text, STRLEN(text), &section), 0);
+    assert_int_equal(aaa_compile(section, NULL, NULL, &aaa), 0);
+    assert_int_equal(accounts_apply(accounts, aaa), 0);
+    for (size_t i = 0; i < ELEMENTSOF(expected); i++) {
+        _cleanup_json_ json_object *record = NULL;
+        _cleanup_free_ void *data = NULL;
+        const char *value;
+        size_t size;
+
+        assert_int_equal(read_file_at(scratch->fd, expected[i][0], 4096, &data, &size), 0);
+        assert_int_equal(json_parse(data, size, &record), 0);
+        assert_int_equal(json_get_string(record, "shell", &value), 0);
+        assert_string_equal(value, expected[i][1]);
+        assert_int_equal(json_get_string(record, "homeDirectory", &value), 0);
+        assert_string_equal(value, expected[i][2]);
+    }
+}
+
+/* Lines that would change nothing, because the account is the system's. */
+static int note(const char *line, const char *reason, void *userdata)
+{
+    strcat(userdata, line);
+    strcat(userdata, ";");
+    return 0;
+}
+
+static void assert_local(const Accounts *accounts, const char *before, const char *after,
+                         const char *expected)
+{
+    _cleanup_json_ json_object *from = NULL, *to = NULL;
+    char told[512] = "";
+
+    assert_int_equal(json_parse(before, strlen(before), &from), 0);
+    assert_int_equal(json_parse(after, strlen(after), &to), 0);
+    assert_int_equal(local_users_check(accounts, from, to, note, told), 0);
+    assert_string_equal(told, expected);
+}
+
+static void test_accounts_of_the_system(void **state)
+{
+    const Scratch *scratch = *state;
+    _cleanup_(accounts_freep) Accounts *accounts = accounts_of(scratch);
+
+    assert_int_equal(accounts_is_local(accounts, "ann"), 0);
+    assert_int_equal(accounts_is_local(accounts, "local"), 1);
+    assert_local(accounts, "{}", "{\"username\":{\"ann\":{\"secret\":\"$6$a\"},\"local\":{}}}", "");
+    assert_local(
+        accounts, "{}",
+        "{\"username\":{\"local\":{\"secret\":\"$6$a\",\"shell-type\":\"bash\",\"directory\":"
+        "\"/\"}}}",
+        "username local secret 10;username local shell-type;username local directory;");
+    /* What was there before is no reason against a commit of something else. */
+    assert_local(accounts, "{\"username\":{\"local\":{\"secret\":\"$6$a\"}}}",
+                 "{\"username\":{\"local\":{\"secret\":\"$6$a\",\"group\":[\"root-lr\"]}}}", "");
+    assert_local(accounts, "{\"username\":{\"local\":{\"secret\":\"$6$a\"}}}",
+                 "{\"username\":{\"local\":{\"secret\":\"$6$b\"}}}", "username local secret 10;");
 }
 
 /* Also after a restart, and after the user was gone for a while. */
@@ -289,6 +361,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_records, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_secrets, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_shell_and_directory, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_accounts_of_the_system, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_uids_stay, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_foreign_records_stay, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_too_many, set_up, tear_down),

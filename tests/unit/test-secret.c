@@ -30,6 +30,12 @@ static void test_secrets_are_not_public(void **state)
     assert_public(CONFIG_MODE_USERNAME, "no secret cisco", "no secret");
     assert_public(CONFIG_MODE_USERNAME, "secret", "secret");
     assert_public(CONFIG_MODE_USERNAME, "group secret", "group secret");
+    assert_public(CONFIG_MODE_USERNAME, "password cisco", "password");
+    assert_public(CONFIG_MODE_USERNAME, "pass 0 cisco", "pass");
+    assert_public(CONFIG_MODE_USERNAME, "password 7 094F471A1A0A", "password");
+    assert_public(CONFIG_MODE_USERNAME, "password-policy p password cisco", "password-policy");
+    assert_public(CONFIG_MODE_USERNAME, "policy p", "policy p");
+    assert_public(CONFIG_MODE_TOP, "username bob password cisco", "username bob password");
     assert_public(CONFIG_MODE_TOP, "username bob secret cisco", "username bob secret");
     assert_public(CONFIG_MODE_TRUSTPOINT, "us bob s 0 cisco", "us bob s");
     assert_public(CONFIG_MODE_TOP, "no username bob secret", "no username bob secret");
