@@ -41,6 +41,10 @@
     "138d46efd5364b9b819d0d22eb68e908", "SECURITY-CEPKI-4-TRUSTPOOL_UPDATE_FAILED", LOG_WARNING
 #define LOG_POOL_NO_URL                                                                            \
     "c56ef898ae5549f1b5cb752bfa0a51f0", "SECURITY-CEPKI-4-TRUSTPOOL_NO_URL", LOG_WARNING
+#define LOG_POOL_EXPIRING                                                                          \
+    "67995e4496da4c429c8a8eaef19b5b4d", "SECURITY-CEPKI-4-TRUSTPOOL_EXPIRING", LOG_WARNING
+#define LOG_POOL_EXPIRED                                                                           \
+    "964c96e082924f7c9da749fcdff2baa9", "SECURITY-CEPKI-4-TRUSTPOOL_EXPIRED", LOG_WARNING
 #define LOG_CRL_UPDATED "e6061db15c0b480490ea059ff7bfb647", "SECURITY-CEPKI-6-CRL_UPDATED", LOG_INFO
 #define LOG_CRL_REFRESH_FAILED                                                                     \
     "bc43f8dc57e440aeabb9d7c330a9ac64", "SECURITY-CEPKI-4-CRL_REFRESH_FAILED", LOG_WARNING

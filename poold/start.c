@@ -89,13 +89,14 @@ void poold_changed(void *userdata)
 
 void poold_replace(Poold *poold, Pool *pool, StoreOrigin *origin)
 {
+    _cleanup_(pool_freep) Pool *before = poold->pool;
+
     store_origin_done(&poold->origin);
     poold->origin = *origin;
     *origin = (StoreOrigin){0};
-    pool_free(poold->pool);
     poold->pool = pool;
     poold_changed(poold);
-    update_arm(poold->update);
+    update_note_pool(poold->update, pool_get_active(before));
 }
 
 int poold_make_pool(const Poold *poold, const AuthorityList *downloaded, Pool **ret)

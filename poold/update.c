@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "atomic-file.h"
+#include "expiry-alerts.h"
 #include "json-util.h"
 #include "log.h"
 #include "poold.h"
@@ -15,13 +16,9 @@
 #define TICK_USEC (3600 * 1000000ULL)
 #define ACCURACY_USEC (1 * 1000000ULL)
 
-typedef struct Remembered {
-    int64_t attempt, success, warning; /* when the last one was; 0: never */
-} Remembered;
-
 struct Update {
     Poold *poold;
-    Remembered last;
+    ScheduleMemory last;
     sd_event_source *timer, *tick;
 };
 
@@ -37,12 +34,14 @@ static int get_time(json_object *o, const char *name, int64_t *ret)
     return 0;
 }
 
-static int parse(const char *text, size_t size, Remembered *ret)
+/* There were no alerts in earlier files. */
+static int parse(const char *text, size_t size, ScheduleMemory *ret)
 {
-    static const char *const members[] = {"format", "attempt", "success", "warning", NULL};
+    static const char *const members[] = {"format",  "attempt", "success",
+                                          "warning", "alert",   NULL};
     _cleanup_json_ json_object *o = NULL;
+    ScheduleMemory last = {0};
     uint64_t format;
-    Remembered last;
     int r;
 
     r = json_parse(text, size, &o);
@@ -51,7 +50,8 @@ static int parse(const char *text, size_t size, Remembered *ret)
     if (!json_object_is_type(o, json_type_object) || json_only_members(o, members) < 0 ||
         json_get_uint64(o, "format", &format) < 0 || format != 1 ||
         get_time(o, "attempt", &last.attempt) < 0 || get_time(o, "success", &last.success) < 0 ||
-        get_time(o, "warning", &last.warning) < 0)
+        get_time(o, "warning", &last.warning) < 0 ||
+        (json_object_object_get_ex(o, "alert", NULL) && get_time(o, "alert", &last.alert) < 0))
         return -EBADMSG;
     *ret = last;
     return 0;
@@ -59,13 +59,15 @@ static int parse(const char *text, size_t size, Remembered *ret)
 
 static void save(const Update *update)
 {
-    const Remembered *last = &update->last;
+    const ScheduleMemory *last = &update->last;
     char text[256];
     int n, r;
 
     n = snprintf(text, sizeof text,
-                 "{\"format\":1,\"attempt\":%lld,\"success\":%lld,\"warning\":%lld}\n",
-                 (long long)last->attempt, (long long)last->success, (long long)last->warning);
+                 "{\"format\":1,\"attempt\":%lld,\"success\":%lld,\"warning\":%lld,"
+                 "\"alert\":%lld}\n",
+                 (long long)last->attempt, (long long)last->success, (long long)last->warning,
+                 (long long)last->alert);
     r = atomic_write_at(update->poold->state_fd, UPDATE_FILE, text, (size_t)n, 0600);
     if (r < 0)
         log_error_errno(
@@ -137,21 +139,47 @@ static void warn(Update *update, int64_t now)
               expiry > now ? "expires" : "expired", text);
 }
 
+static void renew(Update *update, int64_t now)
+{
+    int64_t next = next_at(update, now);
+    int r;
+
+    if (next == 0 || next > now)
+        return;
+    if (!update->poold->policy->url) {
+        warn(update, now);
+        return;
+    }
+    r = poold_update(update->poold);
+    if (r < 0)
+        log_error_errno(r, "The renewal of the trustpool cannot be started: %m");
+}
+
+/* Given first, remembered then: who is killed in between says it twice rather than never. */
+static void alert(Update *update, const AuthorityList *before, int64_t now)
+{
+    expiry_alerts_give(pool_get_active(update->poold->pool), before, update->last.alert, now);
+    update->last.alert = now;
+    save(update);
+}
+
+static int64_t alert_at(const Update *update, int64_t now)
+{
+    return update->last.alert == 0
+               ? now
+               : expiry_alerts_next(pool_get_active(update->poold->pool), update->last.alert);
+}
+
+/* What is replaced in time needs no alert, so that the renewal comes first. */
 static int on_time(sd_event_source *source, uint64_t usec, void *userdata)
 {
     Update *update = userdata;
-    int64_t now = time(NULL), next = next_at(update, now);
-    int r;
+    int64_t now = time(NULL);
 
-    if (next != 0 && next <= now && !update->poold->importing) {
-        if (update->poold->policy->url) {
-            r = poold_update(update->poold);
-            if (r < 0)
-                log_error_errno(r, "The renewal of the trustpool cannot be started: %m");
-        } else {
-            warn(update, now);
-        }
-    }
+    if (!update->poold->importing)
+        renew(update, now);
+    if (!update->poold->importing && alert_at(update, now) <= now)
+        alert(update, NULL, now);
     update_arm(update);
     return 0;
 }
@@ -166,11 +194,17 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 
 void update_arm(Update *update)
 {
-    int64_t next = next_at(update, time(NULL));
+    int64_t now = time(NULL), next, alerts;
     int r;
 
+    if (schedule_settle(&update->last, now))
+        save(update);
+    next = next_at(update, now);
+    alerts = alert_at(update, now);
+    if (next == 0 || alerts < next)
+        next = alerts;
     /* While an import is running: it will call when it has ended. */
-    if (next == 0 || update->poold->importing) {
+    if (next == INT64_MAX || update->poold->importing) {
         (void)sd_event_source_set_enabled(update->timer, SD_EVENT_OFF);
         return;
     }
@@ -179,6 +213,12 @@ void update_arm(Update *update)
         r = sd_event_source_set_enabled(update->timer, SD_EVENT_ONESHOT);
     if (r < 0)
         log_error_errno(r, "The renewal of the trustpool cannot be scheduled: %m");
+}
+
+void update_note_pool(Update *update, const AuthorityList *before)
+{
+    alert(update, before, time(NULL));
+    update_arm(update);
 }
 
 void update_note_attempt(Update *update)

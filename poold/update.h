@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The trustpool renews itself: a timer to the next try, what is remembered of the last one, and
- * warnings where no URL is configured. */
+/* The trustpool renews itself: a timer to the next try, what is remembered of the last one,
+ * warnings where no URL is configured, and alerts of what expires nevertheless. */
 #pragma once
 
 #include <stdint.h>
 
-#include "cleanup.h"
+#include "authority.h"
 
 typedef struct Poold Poold;
 typedef struct Update Update;
@@ -18,6 +18,8 @@ DEFINE_TRIVIAL_CLEANUP_FUNC(Update *, update_free);
 
 /* To be called when the pool, the policy or an import has changed anything. Starts what is due. */
 void update_arm(Update *update);
+/* The pool is another one now; before: what was active in the last one. */
+void update_note_pool(Update *update, const AuthorityList *before);
 /* An import has begun; has ended, with the pool up to date or with the reason why not. */
 void update_note_attempt(Update *update);
 void update_note_success(Update *update);

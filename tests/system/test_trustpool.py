@@ -14,6 +14,7 @@ import pytest
 
 import workflow
 from bundles import FOLDER, certificate_der, container_of, served
+from clock import Clock
 from machine import ADMIN, MachineError, wait_for
 from terminal import rendered
 
@@ -74,6 +75,7 @@ def certificates(tmp_path_factory):
     made["renewed"] = new("two")
     made["two, weaker"] = new("two", key=("rsa:1024",))
     made["soon"] = new("soon", "-days", 1)
+    made["later"] = new("later", "-days", 300)
     made["weak"] = new("weak", key=("rsa:1024",))
     made["signed.p7b"] = openssl("cms", "-sign", "-binary", "-nodetach", "-in", folder / "both", "-signer", folder / "one.pem", "-inkey",
                                  folder / "one.key", "-outform", "DER")
@@ -87,6 +89,7 @@ def pool(machine, certificates):
     bundles["soon.pem"] = certificates["soon"] + certificates["one"]
     bundles["three.pem"] = certificates["three"]
     bundles["one.pem"] = certificates["one"]
+    bundles["later.pem"] = certificates["later"]
     bundles["mixed.pem"] = certificates["leaf"] + certificates["two"] + certificates["two"] + certificates["three"]
     bundles["empty"] = ""
     bundles["page.html"] = "<!DOCTYPE html><html><body>Sign in to the network</body></html>"
@@ -471,6 +474,55 @@ def test_warning_without_url(pool, certificates):
     configured(pool, "crypto ca rsa 1024 disable")
     configured(pool, "no crypto ca rsa 1024 disable")
     assert json.loads(pool.read(UPDATE))["warning"] == before
+
+
+def alerts(machine, name):
+    """What was said of the expiry of a CA."""
+    return re.findall(rf"TRUSTPOOL_(EXPIR\w+) : CA certificate .* Subject name= CN={name},.*Time Left= (\d+) days", renewals(machine))
+
+
+def test_expiry_alerts(pool, build):
+    """The pool's own: each once, over restarts, kills and a clock that jumps ahead and back; and none of what a renewal replaces in time."""
+    day = 86400
+    import_bundle(pool, f"{pool.pool_url}/one.pem force")
+    assert not alerts(pool, "one")
+    with Clock(pool, build, ["poold"]) as clock:
+        def jump(days, *said):
+            """By a restart, or while it runs; a call wakes it up, as the clock itself would."""
+            clock.ahead("poold", int(days * day))
+            wait_for(lambda: number(pool, "Active") and alerts(pool, "one") == [*before, *said], f"the alerts {said}")
+            before.extend(said)
+
+        before = []
+        clock.ahead("poold", 12 * day)
+        pool.restart("poold")
+        jump(12, ("EXPIRING", "17"))
+        kill_poold(pool)
+        # Four of the moments have passed, and are told once.
+        jump(26.5, ("EXPIRING", "3"))
+        pool.restart("poold")
+        jump(40, ("EXPIRED", "0"))
+        # Set back, it is told again, in its time.
+        clock.ahead("poold", int(26.5 * day))
+        pool.restart("poold")
+        wait_for(lambda: number(pool, "Active") and json.loads(pool.read(UPDATE))["alert"] < time.time() + 30 * day, "the clock to be noticed")
+        jump(27.5, ("EXPIRING", "2"))
+        clock.ahead("poold", 0)
+        pool.restart("poold")
+        wait_for(lambda: number(pool, "Active") and json.loads(pool.read(UPDATE))["alert"] < time.time() + day, "the clock to be right again")
+        # A CA that is new to the pool is told at once when its days are numbered, and not for a second time when it is renewed in vain.
+        import_bundle(pool, f"{pool.pool_url}/soon.pem force")
+        assert alerts(pool, "soon")[-1][0] == "EXPIRING" and alerts(pool, "one") == before
+        # The renewal at the moment of an alert comes first: what it replaces is not told.
+        import_bundle(pool, f"{pool.pool_url}/one.pem force")
+        configured(pool, "crypto ca trustpool policy", f"cabundle url {pool.pool_url}/later.pem", "exit")
+        replaced = replacements(pool)
+        clock.ahead("poold", 12 * day)
+        pool.restart("poold")
+        wait_for(lambda: replacements(pool) > replaced, "the renewal")
+        assert number(pool, "Downloaded") == 1 and alerts(pool, "one") == before
+    configured(pool, "no crypto ca trustpool policy")
+    import_bundle(pool, f"{pool.pool_url}/one.pem force")
 
 
 def test_diff_changes_nothing(pool, certificates):
