@@ -12,8 +12,9 @@ import time
 
 import pytest
 
+import pool_bundles
 import workflow
-from bundles import FOLDER, certificate_der, container_of, served
+from bundles import FOLDER, served
 from clock import Clock
 from machine import ADMIN, MachineError, wait_for
 from terminal import rendered
@@ -36,67 +37,13 @@ def machine(routers):
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory):
-    """A CA, another one with the subject of a built-in CA, and a server's certificate."""
-    folder = tmp_path_factory.mktemp("trustpool")
-
-    def openssl(*words):
-        return subprocess.run(["openssl", *map(str, words)], check=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE).stdout
-
-    def new(name, *more, key=("ec", "-pkeyopt", "ec_paramgen_curve:P-256")):
-        openssl("req", "-x509", "-newkey", *key, "-nodes", "-keyout", folder / f"{name}.key",
-                "-out", folder / f"{name}.pem", "-days", 30, "-subj", f"/O=Trustpool Test/CN={name}", "-addext", "keyUsage=critical,keyCertSign,cRLSign", *more)
-        return (folder / f"{name}.pem").read_text()
-
-    made = {name: new(name) for name in ("one", "two", "three")}
-    made["leaf"] = new("leaf", "-addext", "basicConstraints=critical,CA:FALSE")
-    (folder / "ext").write_text("subjectAltName=IP:127.0.0.1\nbasicConstraints=CA:FALSE\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n")
-    openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", folder / "server.key", "-out",
-            folder / "server.csr", "-subj", "/CN=server")
-    openssl("x509", "-req", "-in", folder / "server.csr", "-CA", folder / "one.pem", "-CAkey", folder / "one.key", "-CAcreateserial",
-            "-days", 30, "-extfile", folder / "ext", "-out", folder / "server.pem")
-    made["server"] = (folder / "server.pem").read_text()
-    made["server.key"] = (folder / "server.key").read_text()
-    (folder / "both").write_text(made["one"] + made["two"])
-    made["both.p7b"] = openssl("crl2pkcs7", "-nocrl", "-certfile", folder / "both", "-outform", "DER")
-    (folder / "text").write_text("text")
-    made["signed-text.p7b"] = openssl("cms", "-sign", "-binary", "-nodetach", "-in", folder / "text", "-signer", folder / "one.pem", "-inkey",
-                                      folder / "one.key", "-outform", "DER")
-    (folder / "both.p7b").write_bytes(made["both.p7b"])
-    made["nested.p7b"] = openssl("cms", "-sign", "-binary", "-nodetach", "-in", folder / "both.p7b", "-signer", folder / "three.pem", "-inkey",
-                                 folder / "three.key", "-outform", "PEM")
-    (folder / "deep.p7b").write_bytes(made["both.p7b"])
-    for _ in range(4):
-        (folder / "content").write_bytes((folder / "deep.p7b").read_bytes())
-        openssl("cms", "-sign", "-binary", "-nodetach", "-nocerts", "-in", folder / "content", "-signer", folder / "three.pem", "-inkey", folder / "three.key",
-                "-outform", "DER", "-out", folder / "deep.p7b")
-    made["deep.p7b"] = (folder / "deep.p7b").read_bytes()
-    made["many.p7b"] = container_of(certificate_der(made["one"]) * 40000)
-    made["three.key"] = (folder / "three.key").read_text()
-    made["renewed"] = new("two")
-    made["two, weaker"] = new("two", key=("rsa:1024",))
-    made["soon"] = new("soon", "-days", 1)
-    made["later"] = new("later", "-days", 300)
-    made["weak"] = new("weak", key=("rsa:1024",))
-    made["signed.p7b"] = openssl("cms", "-sign", "-binary", "-nodetach", "-in", folder / "both", "-signer", folder / "one.pem", "-inkey",
-                                 folder / "one.key", "-outform", "DER")
-    return made
+    return pool_bundles.certificates(tmp_path_factory.mktemp("trustpool"))
 
 
 @pytest.fixture(scope="module")
 def pool(machine, certificates):
     """The machine with bundles in FOLDER and a server for them."""
-    bundles = {name: content for name, content in certificates.items() if name.endswith(".p7b")}
-    bundles["soon.pem"] = certificates["soon"] + certificates["one"]
-    bundles["three.pem"] = certificates["three"]
-    bundles["one.pem"] = certificates["one"]
-    bundles["later.pem"] = certificates["later"]
-    bundles["mixed.pem"] = certificates["leaf"] + certificates["two"] + certificates["two"] + certificates["three"]
-    bundles["empty"] = ""
-    bundles["page.html"] = "<!DOCTYPE html><html><body>Sign in to the network</body></html>"
-    bundles["leaf.pem"] = certificates["leaf"]
-    bundles["cut.pem"] = (certificates["one"] + certificates["two"])[:-40]
-    bundles["cut.p7b"] = certificates["both.p7b"][:-1]
-    for name, content in bundles.items():
+    for name, content in pool_bundles.bundles(certificates).items():
         machine.write(f"{FOLDER}/{name}", content)
     machine.run(["truncate", "-s", "50M", f"{FOLDER}/large"])
     with served(machine) as port:
