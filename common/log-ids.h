@@ -34,6 +34,8 @@
     "795c7dd2a891427ca14995eb9d2af1fc", "SECURITY-CEPKI-3-RENEWAL_UNDONE", LOG_ERR
 #define LOG_CERT_REVOKED                                                                           \
     "ab3a329f60af439a983181679cc3acce", "SECURITY-CEPKI-1-CERT_REVOKED", LOG_ALERT
+#define LOG_CERT_REFUSED                                                                           \
+    "18bbe343af6b47498f8d3d4a65f3d0da", "SECURITY-CEPKI-4-CERT_REFUSED", LOG_WARNING
 /* poold */
 #define LOG_POOL_UPDATED                                                                           \
     "0a15cd9c56984ea4b6c4601e14079fbc", "SECURITY-CEPKI-6-TRUSTPOOL_UPDATED", LOG_INFO

@@ -48,6 +48,8 @@ int enrollment_start_self(Manager *m, Trustpoint *t, CertificateRole role, const
                           sd_bus_error *reterr_error);
 /* Nobody asked: an enrolment anew under the router's own root. */
 int enrollment_renew_self(Manager *m, Trustpoint *t);
+/* A certificate has come, and is not taken: that is kept, and said once. */
+void enrollment_refused(Manager *m, Trustpoint *t, const char *reason);
 /* A renewal came to nothing. */
 void enrollment_renewal_failed(Manager *m, Trustpoint *t, const char *reason);
 /* The router's own subject, as configured and as answered. -EINVAL with *ret_reason. */
@@ -91,14 +93,19 @@ int external_enroll(Manager *m, Trustpoint *t, const char *fqdn, const EnrollOpt
 /* The end of a job: the trustpoint, which stays as long as a job works for it; NULL when it is gone
  * now. */
 Trustpoint *external_end_work(Manager *m, const char *name);
-/* Checks what has come for one of the open requests against it, and installs it. Returns 1 when it
+/* Is it the answer to one of the open requests? -EKEYREJECTED or -EKEYEXPIRED with *ret_reason
+ * (static). ret may be NULL; borrowed from the list. */
+int external_check_answer(const Manager *m, const Trustpoint *t, const Request *request,
+                          const ReceivedList *list, const Received **ret, const char **ret_reason);
+/* The same, and installs it. Returns 1 when it
  * is a renewal, which takes its place in a job of its own. */
 int external_take_answer(Manager *m, Trustpoint *t, const Request *request,
                          const ReceivedList *list, const char **ret_reason);
+/* For handlers: an idle trustpoint with an open request. */
+int external_find_requested(Manager *m, const char *trustpoint, Trustpoint **ret,
+                            sd_bus_error *reterr_error);
 /* Handlers */
 int external_accept(Manager *m, const char *trustpoint, const char *fingerprint,
-                    sd_bus_message *message, sd_bus_error *reterr_error);
-int external_import(Manager *m, const char *trustpoint, const void *data, size_t size,
                     sd_bus_message *message, sd_bus_error *reterr_error);
 int external_retrieve(Manager *m, const char *trustpoint, sd_bus_message *message,
                       sd_bus_error *reterr_error);
@@ -106,6 +113,10 @@ int external_retrieve_by_serial(Manager *m, const char *trustpoint, const char *
                                 sd_bus_message *message, sd_bus_error *reterr_error);
 int external_cancel(Manager *m, const char *trustpoint, sd_bus_message *message,
                     sd_bus_error *reterr_error);
+
+/* import.c: handler; the answer comes when poold has been asked. */
+int external_import(Manager *m, const char *trustpoint, const void *data, size_t size,
+                    sd_bus_message *message, sd_bus_error *reterr_error);
 
 /* tftp-enroll.c: by files on a server. suffix: "ca", "req" or "crt". */
 int tftp_file_url(const Manager *m, const TrustpointConfig *config, KeyPair pair,

@@ -364,6 +364,21 @@ static void adopt_second_serial(Enrollment *e, Trustpoint *t)
     t->record.serial = copy;
 }
 
+void enrollment_refused(Manager *m, Trustpoint *t, const char *reason)
+{
+    static const LogEvent event = {LOG_CERT_REFUSED};
+    int r = trustpoint_set_refusal(&m->trustpoints, t, reason);
+
+    if (r < 0)
+        log_warning_errno(r, "Failed to write down what was refused of trustpoint %s, ignoring: %m",
+                          t->name);
+    if (r == 0)
+        return;
+    log_event(&event, LOG_FIELDS("TRUSTPOINT", t->name, "REASON", reason),
+              "A certificate that came for trustpoint %s is refused: %s", t->name, reason);
+    announce_trustpoint_changed(m, t);
+}
+
 void enrollment_renewal_failed(Manager *m, Trustpoint *t, const char *reason)
 {
     static const LogEvent event = {LOG_REQUEST_ENDED};

@@ -89,6 +89,8 @@ static int certificate_run(Job *job, void *data)
         (void)snprintf(ask->reason, sizeof(ask->reason), "%s", s->reason);
     else
         r = s->method->get_certificate(job, s, ask, l->serial);
+    if (r >= 0 && ask->result == SERVER_GRANTED)
+        r = server_admit(job, s, ask, &ask->certificates);
     if (r == -ENOLINK)
         r = -EHOSTUNREACH;
     if (r >= 0 && ask->result != SERVER_GRANTED)
@@ -107,6 +109,8 @@ static int certificate_done(Job *job, void *data, int r)
     Trustpoint *t = external_end_work(m, s->trustpoint);
     const char *reason = "";
 
+    if (t && s->asks[0].is_refused)
+        enrollment_refused(m, t, server_refusal(&s->asks[0]));
     if (r < 0 || !t)
         return r;
     if (!t->config || !streq(t->config->json, s->configuration) || !t->record.request)

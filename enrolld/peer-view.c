@@ -6,14 +6,14 @@
 #include "memfd.h"
 #include "org.chancery.Enrollment1.h"
 
-static int write_certificate(JsonWriter *w, const StoredCertificate *c)
+static int write_certificate(JsonWriter *w, const char *name, const StoredCertificate *c)
 {
     _cleanup_free_ char *text = c ? base64_encode(c->der, c->size) : NULL;
 
     if (c && !text)
         return -ENOMEM;
     if (text)
-        json_write_string(w, NULL, text);
+        json_write_string(w, name, text);
     return 0;
 }
 
@@ -31,15 +31,17 @@ static int write_trustpoint(JsonWriter *w, const Trustpoint *t)
     json_write_bool(w, "scep", lookup_signer(t) != NULL);
     json_begin_array(w, "certificates");
     if (trustpoint_certificate(t, ROLE_CA)) {
-        r = write_certificate(w, trustpoint_certificate(t, ROLE_CA));
+        r = write_certificate(w, NULL, trustpoint_certificate(t, ROLE_CA));
         for (size_t i = 0; r >= 0 && i < t->record.n_chain; i++)
-            r = write_certificate(w, t->record.chain[i]);
+            r = write_certificate(w, NULL, t->record.chain[i]);
         for (size_t role = ROLE_CA + 1; r >= 0 && role < ROLE_MAX; role++)
-            r = write_certificate(w, trustpoint_certificate(t, (CertificateRole)role));
+            r = write_certificate(w, NULL, trustpoint_certificate(t, (CertificateRole)role));
         for (size_t i = 0; r >= 0 && i < t->record.n_next_chain; i++)
-            r = write_certificate(w, t->record.next_chain[i]);
+            r = write_certificate(w, NULL, t->record.next_chain[i]);
     }
     json_end_array(w);
+    if (r >= 0)
+        r = write_certificate(w, "next-ca", trustpoint_certificate(t, ROLE_NEXT_CA));
     json_end_object(w);
     return r;
 }

@@ -395,6 +395,20 @@ static int check_powers(X509 *certificate, unsigned usage, const char **ret_reas
     return 0;
 }
 
+const Received *received_find(const ReceivedList *list, X509_REQ *request)
+{
+    const Received *found = NULL;
+
+    for (size_t i = 0; !found && i < list->n; i++) {
+        const EVP_PKEY *key = X509_get0_pubkey(list->items[i].x509);
+
+        if (key && EVP_PKEY_eq(key, X509_REQ_get0_pubkey(request)) == 1)
+            found = &list->items[i];
+    }
+    ERR_clear_error();
+    return found;
+}
+
 int received_check_answer(X509 *certificate, X509 *authority, X509_REQ *request,
                           const ReceivedRules *rules, const char **ret_reason)
 {

@@ -50,6 +50,9 @@ int received_order_authority(ReceivedList *list, const ReceivedRules *rules, siz
 void received_drop_strangers(ReceivedList *list, const ReceivedRules *rules, size_t n_path,
                              bool agents);
 
+/* The certificate for the request's key; NULL when none is. */
+const Received *received_find(const ReceivedList *list, X509_REQ *request);
+
 /* Is it the answer of this CA to this request? 0, -EKEYREJECTED or -EKEYEXPIRED with *ret_reason
  * (static). */
 int received_check_answer(X509 *certificate, X509 *authority, X509_REQ *request,

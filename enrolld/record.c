@@ -86,6 +86,7 @@ void record_done(Record *record)
     stored_certificate_free(record->staged);
     stored_certificate_free(record->previous);
     request_free(record->request);
+    free(record->refusal);
     *record = (Record){};
 }
 
@@ -258,6 +259,8 @@ int record_write_at(int dirfd, const Record *record)
         r = chain_to_json(record->next_chain, record->n_next_chain, o, "rollover-chain");
     if (r >= 0)
         r = open_requests_to_json(record, o);
+    if (r >= 0 && record->refusal)
+        r = add_string(o, "refusal", record->refusal);
     if (r >= 0)
         r = failures_to_json(&record->renewal, o, "renewal");
     if (r >= 0)
@@ -441,25 +444,14 @@ static int record_check(const Record *record, const char *file)
 
 static int record_parse(const char *file, const char *text, size_t size, Record *record)
 {
-    static const char *const members[] = {"version",
-                                          "trustpoint",
-                                          "serial",
-                                          "ca",
-                                          "router",
-                                          "encryption",
-                                          "chain",
-                                          "request",
-                                          "second-request",
-                                          "renewal",
-                                          "staged",
-                                          "previous",
-                                          "undo",
-                                          "rollover",
-                                          "rollover-chain",
-                                          "rollover-failures",
-                                          NULL};
+    static const char *const members[] = {
+        "version",        "trustpoint", "serial",         "ca",
+        "router",         "encryption", "chain",          "request",
+        "second-request", "renewal",    "staged",         "previous",
+        "undo",           "rollover",   "rollover-chain", "rollover-failures",
+        "refusal",        NULL};
     _cleanup_json_ json_object *o = NULL;
-    const char *name, *serial = NULL;
+    const char *name, *serial = NULL, *refusal = NULL;
     uint64_t version;
     int r;
 
@@ -473,8 +465,11 @@ static int record_parse(const char *file, const char *text, size_t size, Record 
     r = json_get_string(o, "serial", &serial);
     if (r != -ENOENT && (r < 0 || !serial_is_valid(serial)))
         return -EBADMSG;
+    if (json_get_string(o, "refusal", &refusal) == -EBADMSG)
+        return -EBADMSG;
     record->name = strdup(name);
-    if (!record->name || (serial && !(record->serial = strdup(serial))))
+    if (!record->name || (serial && !(record->serial = strdup(serial))) ||
+        (refusal && !(record->refusal = strdup(refusal))))
         return -ENOMEM;
     r = certificate_from_json(o, certificate_role_name(ROLE_CA), &record->certificates[ROLE_CA]);
     if (r < 0)

@@ -52,6 +52,9 @@ typedef struct Record {
     size_t n_next_chain;
     Renewal rollover; /* how often the next CA certificate has been asked for in vain */
     Request *request; /* NULL when none waits */
+    /* Why the last certificate that came was not taken: a sentence without its end; NULL when the
+     * last one was. */
+    char *refusal;
     /* A renewal that is being put in place: what is to replace the router's certificate, with the
      * next key or with the same; then what it has replaced, until the new one has proved itself. */
     StoredCertificate *staged, *previous;

@@ -45,6 +45,7 @@ void server_job_free(void *data)
     free(j->trustpoint);
     free(j->configuration);
     free(j->url);
+    admission_done(&j->admission);
     X509_free(j->authority);
     X509_free(j->renewed);
     key_name_done(&j->renewed_key);
@@ -142,6 +143,34 @@ static int cannot_enroll(Job *job, const char *trustpoint, int r, const char *re
                     reason[0] ? reason : strerror(-r));
 }
 
+const char *server_refusal(const ServerAsk *ask)
+{
+    return strncmp(ask->reason, SERVER_REFUSED_WORDS, STRLEN(SERVER_REFUSED_WORDS)) == 0
+               ? ask->reason + STRLEN(SERVER_REFUSED_WORDS)
+               : ask->reason;
+}
+
+int server_admit(Job *job, const ServerJob *j, ServerAsk *ask, const ReceivedList *certificates)
+{
+    char why[VERDICT_REASON_SIZE] = "";
+    int r =
+        admission_check(&j->admission, certificates, ask->request->x509, job_cancel_fd(job), why);
+
+    ask->is_admitted = true;
+    ask->is_refused = r == -EKEYREJECTED;
+    if (r < 0)
+        (void)snprintf(ask->reason, sizeof(ask->reason), SERVER_REFUSED_WORDS "%.450s",
+                       why[0] ? why : strerror(-r));
+    return r;
+}
+
+static int admit(Job *job, const ServerJob *j, ServerAsk *ask, int r)
+{
+    return r >= 0 && ask->result == SERVER_GRANTED && !ask->is_admitted
+               ? server_admit(job, j, ask, &ask->certificates)
+               : r;
+}
+
 static int enroll_run(Job *job, void *data)
 {
     ServerJob *j = data;
@@ -159,6 +188,8 @@ static int enroll_run(Job *job, void *data)
     for (size_t i = 0; i < j->n_asks; i++)
         j->asks[i].error = j->method->send(job, j, &j->asks[i]);
     fetch_session_end(j->session);
+    for (size_t i = 0; i < j->n_asks; i++)
+        j->asks[i].error = admit(job, j, &j->asks[i], j->asks[i].error);
     return 0;
 }
 
@@ -173,6 +204,7 @@ static int poll_run(Job *job, void *data)
     else
         r = j->method->poll(job, j, ask);
     fetch_session_end(j->session);
+    r = admit(job, j, ask, r);
     return r < 0 ? cannot_enroll(job, j->trustpoint, r, ask->reason) : 0;
 }
 
@@ -206,6 +238,14 @@ int server_install(Manager *m, Trustpoint *t, const ServerAsk *ask, const char *
     return (int)role;
 }
 
+/* What has come, and was not taken, is told besides what becomes of the request. */
+static void tell_refused(const ServerJob *j, Trustpoint *t)
+{
+    for (size_t i = 0; i < j->n_asks; i++)
+        if (j->asks[i].is_refused)
+            enrollment_refused(j->manager, t, server_refusal(&j->asks[i]));
+}
+
 /* What was there before, when nothing came of the new request. */
 static int restore(const ServerJob *j, Trustpoint *t, int error)
 {
@@ -227,9 +267,10 @@ static int grant(Job *job, ServerJob *j, ServerAsk *ask, Trustpoint *t)
 
     if (r >= 0)
         return enrollment_report(job, t, role);
-    (void)snprintf(ask->reason, sizeof(ask->reason), "the certificate that came cannot be used: %s",
+    (void)snprintf(ask->reason, sizeof(ask->reason), SERVER_REFUSED_WORDS "%s",
                    reason[0] ? reason : strerror(-r));
     ask->error = r;
+    ask->is_refused = true;
     return cannot_enroll(job, t->name, r, ask->reason);
 }
 
@@ -315,6 +356,7 @@ static int enroll_done(Job *job, void *data, int r)
         r = job_fail(job, ERROR_CONFLICT,
                      "The configuration of %s has changed meanwhile: try again", j->trustpoint);
     r = r < 0 ? restore(j, t, r) : enroll_finish(job, j, t);
+    tell_refused(j, t);
     /* The old certificate stays, and it is tried again, later and later. */
     if (r < 0 && j->renew && !trustpoint_polled_request(t, j->now))
         enrollment_renewal_failed(m, t, j->reason[0] ? j->reason : strerror(-r));
@@ -334,9 +376,12 @@ static void poll_finish(Job *job, ServerJob *j, Trustpoint *t, int error)
     RequestState state;
     int r;
 
+    tell_refused(j, t);
     if (error >= 0 && ask->result == SERVER_GRANTED) {
         if (server_install(m, t, ask, job_user(job), &why) >= 0)
             return;
+        if (why)
+            enrollment_refused(m, t, why);
     } else if (error >= 0)
         event = ask->result == SERVER_REFUSED ? REQUEST_EVENT_REFUSED : REQUEST_EVENT_WAIT;
     r = trustpoint_request_event(&m->trustpoints, t, ask->request, event,
@@ -416,6 +461,8 @@ int server_job_new(Manager *m, const Trustpoint *t, bool next, ServerJob **ret)
     if (!j->trustpoint || !j->configuration || !j->url || !j->session)
         return -ENOMEM;
     set_authority(j, t, next);
+    if (admission_init(&j->admission, t, j->now) < 0)
+        return -ENOMEM;
     if (trustpoint_certificate(t, ROLE_ROUTER)) {
         j->renewed = trustpoint_certificate(t, ROLE_ROUTER)->x509;
         (void)X509_up_ref(j->renewed);

@@ -4,6 +4,7 @@
  * not decided it is asked again. What each of them does is a ServerMethod (method-*.c). */
 #pragma once
 
+#include "admission.h"
 #include "fetch-client.h"
 #include "job.h"
 #include "received.h"
@@ -36,6 +37,8 @@ typedef struct ServerAsk {
     ServerResult result;
     unsigned pause; /* of a pending one: seconds that the CA wants to be left alone; 0: no wish */
     ReceivedList certificates;
+    bool is_admitted; /* poold has been asked about them */
+    bool is_refused;  /* they have come, and are not taken: the reason says why */
     char reason[SERVER_REASON_SIZE];
 } ServerAsk;
 
@@ -53,6 +56,7 @@ typedef struct ServerJob {
     FetchRoute route;
     FetchSession *session; /* with the server */
     const char *digest;
+    Admission admission; /* of what comes */
     bool next_authority; /* the CA's next certificate is to issue */
     X509 *authority;
     X509 *renewed;                  /* the router certificate that is there; NULL for none */
@@ -113,6 +117,13 @@ void server_job_free(void *data);
 /* What was granted is checked, and installed or staged. Returns the role. */
 int server_install(struct Manager *m, Trustpoint *t, const ServerAsk *ask, const char *user,
                    const char **ret_reason);
+
+/* In the worker: what was granted is not taken when poold has something against it. 0 or a negative
+ * errno with the reason in that of what was asked. */
+int server_admit(Job *job, const ServerJob *j, ServerAsk *ask, const ReceivedList *certificates);
+/* Why a certificate that came is not taken: what the reason has after these words. */
+#define SERVER_REFUSED_WORDS "the certificate that came cannot be used: "
+const char *server_refusal(const ServerAsk *ask);
 
 /* NULL for methods without a server. */
 const ServerMethod *server_method_get(EnrollmentMethod method);

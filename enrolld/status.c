@@ -271,6 +271,8 @@ char *trustpoint_detail(const Trustpoint *t, int64_t now)
     if (t->record.certificates[ROLE_ROUTER] || t->record.certificates[ROLE_ENCRYPTION])
         text = add_sentence(text, "Whether its certificate is revoked is not known",
                             t->revocation_problem);
+    if (text && t->record.refusal && !strstr(text, t->record.refusal))
+        text = add_sentence(text, "The last certificate that came was refused", t->record.refusal);
     return add_sentence(text, "The next CA certificate cannot be had, and is asked for again",
                         t->rollover_reason);
 }

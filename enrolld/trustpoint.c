@@ -276,9 +276,11 @@ int trustpoint_install_router(Trustpoints *t, Trustpoint *trustpoint, StoredCert
     for (CertificateRole role = ROLE_ROUTER; role <= ROLE_ENCRYPTION; role++)
         record.certificates[role] = new[role];
     record.renewal = (Renewal){0};
+    record.refusal = NULL;
     r = record_write_at(t->state_fd, &record);
     if (r < 0)
         return r;
+    free(trustpoint->record.refusal);
     for (CertificateRole role = ROLE_ROUTER; role <= ROLE_ENCRYPTION; role++) {
         stored_certificate_free(trustpoint->record.certificates[role]);
         trustpoint->key_states[role] = new[role] ? KEY_SAME : KEY_UNKNOWN;
@@ -494,6 +496,22 @@ static void link_request(Record *record, Request *request, Request *next)
     request->next = next;
 }
 
+int trustpoint_set_refusal(Trustpoints *t, Trustpoint *trustpoint, const char *reason)
+{
+    char *before = trustpoint->record.refusal, *copy;
+    int r;
+
+    if (before && streq(before, reason))
+        return 0;
+    copy = strdup(reason);
+    if (!copy)
+        return -ENOMEM;
+    trustpoint->record.refusal = copy;
+    r = trustpoint->record.name ? record_write_at(t->state_fd, &trustpoint->record) : 0;
+    free(before);
+    return r < 0 ? r : 1;
+}
+
 void trustpoint_drop_request(Trustpoint *trustpoint, Request *request)
 {
     request_free(unlink_request(&trustpoint->record, request));
@@ -516,6 +534,7 @@ int trustpoint_install_answer(Trustpoints *t, Trustpoint *trustpoint, const Requ
     if (request->key.pair == PAIR_GENERAL)
         record.certificates[ROLE_ENCRYPTION] = NULL;
     record.renewal = (Renewal){0};
+    record.refusal = NULL;
     rollover_settle(&record);
     r = record_write_at(t->state_fd, &record);
     if (r < 0) {
@@ -528,6 +547,7 @@ int trustpoint_install_answer(Trustpoints *t, Trustpoint *trustpoint, const Requ
             stored_certificate_free(trustpoint->record.certificates[i]);
     rollover_release(&trustpoint->record, &record);
     request_free(over);
+    free(trustpoint->record.refusal);
     trustpoint->record = record;
     if (!trustpoint_is_asking(trustpoint))
         forget(trustpoint);
@@ -578,6 +598,7 @@ int trustpoint_stage(Trustpoints *t, Trustpoint *trustpoint, const void *der, si
     Request *request = trustpoint->record.request;
     Record record = trustpoint->record;
     StoredCertificate *old = record.staged;
+    char *refusal = TAKE_PTR(record.refusal);
     int r;
 
     r = stored_certificate_new(der, size, &general, &record.staged);
@@ -591,6 +612,7 @@ int trustpoint_stage(Trustpoints *t, Trustpoint *trustpoint, const void *der, si
     }
     stored_certificate_free(old);
     request_free(request);
+    free(refusal);
     return 0;
 }
 

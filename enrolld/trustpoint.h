@@ -102,6 +102,9 @@ int trustpoint_renewal_failed(Trustpoints *t, Trustpoint *trustpoint);
  * that is news. */
 int trustpoint_set_revoked(Trustpoints *t, Trustpoint *trustpoint, CertificateRole role,
                            const char *reason);
+/* Writes down why a certificate that came was not taken; until one is. Returns 1 when that is
+ * news. */
+int trustpoint_set_refusal(Trustpoints *t, Trustpoint *trustpoint, const char *reason);
 /* Forgets one of its requests, in memory only. */
 void trustpoint_drop_request(Trustpoint *trustpoint, Request *request);
 /* The certificate that one of its requests asked for: it is there and the request is over, in one

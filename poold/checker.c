@@ -40,12 +40,42 @@ static bool ends_nowhere(const VerifyVerdict *verdict)
            verdict->error == X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN;
 }
 
+static int add_ca(AuthorityList *list, X509 *ca)
+{
+    static const AuthorityRules any = {.allow_v1 = true, .allow_expired = true};
+    _cleanup_free_ void *der = NULL;
+    size_t size;
+    int r = certificate_encode(ca, &der, &size);
+
+    return r < 0 ? r : authority_list_add(list, der, size, &any);
+}
+
+/* A certificate of a trustpoint's own is good under its CA, or the one that follows, and nowhere
+ * else. */
+static int find_own_path(Checker *c, Verifier *v, const AuthorityList **ret)
+{
+    const PeerTrustpoint *t = trustpoints_find(c->trustpoints, c->preferred);
+    int r = 0;
+
+    c->cas = authority_list_new();
+    if (!c->cas)
+        return -ENOMEM;
+    if (t && t->has_ca)
+        r = add_ca(c->cas, sk_X509_value(t->certificates, 0));
+    if (r >= 0 && t && t->next)
+        r = add_ca(c->cas, t->next);
+    *ret = c->cas;
+    return r < 0 ? r : verifier_run(v, *ret, VERIFY_REVOCATION_NONE, NULL, &c->verdict);
+}
+
 /* The path as such: what trustpoints trust comes first, and then the pool. */
 static int find_path(Checker *c, Verifier *v, const AuthorityList **ret)
 {
     VerifyVerdict pool;
     int r;
 
+    if (c->own != CHECKER_PEER)
+        return find_own_path(c, v, ret);
     *ret = c->trustpoints->authorities;
     r = verifier_run(v, *ret, VERIFY_REVOCATION_NONE, NULL, &c->verdict);
     if (r < 0 || c->verdict.valid || !ends_nowhere(&c->verdict))
@@ -61,20 +91,30 @@ static int find_path(Checker *c, Verifier *v, const AuthorityList **ret)
 static const PeerTrustpoint *find_trustpoint(const Checker *c, const Verifier *v,
                                              bool of_trustpoint)
 {
+    if (c->own != CHECKER_PEER)
+        return trustpoints_find(c->trustpoints, c->preferred);
     return of_trustpoint ? trustpoint_of_path(c, verifier_path(v))
                          : trustpoints_find(c->trustpoints, TRUSTPOINT_OF_POOL);
 }
 
-/* "extended-key-usage match": nothing is fetched for one that is refused anyway. */
+/* "extended-key-usage match", which is about peers: nothing is fetched for one that is refused
+ * anyway. */
 static bool is_for_this_use(Checker *c, const PeerTrustpoint *t, const Verifier *v)
 {
-    if (!t || peer_usage_matches(t->peer_usage, sk_X509_value(verifier_path(v), 0)))
+    if (c->own != CHECKER_PEER || !t ||
+        peer_usage_matches(t->peer_usage, sk_X509_value(verifier_path(v), 0)))
         return true;
     c->verdict.valid = false;
     c->verdict.error = X509_V_ERR_INVALID_PURPOSE;
     c->verdict.reason = peer_usage_reason(t->peer_usage);
     c->verdict.depth = 0;
     return false;
+}
+
+/* Can the CA be asked for its list over SCEP? */
+static bool may_ask(const Checker *c, const PeerTrustpoint *t)
+{
+    return t && t->scep && t->has_ca && c->own != CHECKER_RECEIVED;
 }
 
 static RevocationPolicy find_policy(Checker *c, const VerifyRequest *request,
@@ -88,7 +128,7 @@ static RevocationPolicy find_policy(Checker *c, const VerifyRequest *request,
                                                                 : VERIFY_REVOCATION_REQUIRED,
                               .query_url = t ? t->query_url : NULL,
                               .staple = request->staple,
-                              .scep = t && t->scep && t->has_ca ? t->name : NULL,
+                              .scep = may_ask(c, t) ? t->name : NULL,
                               .scep_ca = t && t->has_ca ? sk_X509_value(t->certificates, 0) : NULL};
 }
 
@@ -119,7 +159,7 @@ static int verify(Checker *c, const VerifyRequest *request, Verifier *v, int can
 
     if (r < 0 || !c->verdict.valid)
         return r;
-    of_trustpoint = authorities == c->trustpoints->authorities;
+    of_trustpoint = authorities != c->authorities;
     t = find_trustpoint(c, v, of_trustpoint);
     policy = find_policy(c, request, t, of_trustpoint);
     /* For whom it is done has a say too, wherever the path ends. */
@@ -174,5 +214,6 @@ void checker_done(Checker *c)
     crl_work_done(&c->work);
     trustpoints_free(c->trustpoints);
     authority_list_unref(c->authorities);
+    authority_list_free(c->cas);
     *c = (Checker){.authorities = NULL};
 }

@@ -8,6 +8,13 @@
 #include "revocation.h"
 #include "trustpoint-cache.h"
 
+/* Whose certificate is it? */
+typedef enum CheckerOwn {
+    CHECKER_PEER,
+    CHECKER_HELD,     /* the trustpoint's: no other CA than its own, or the next one, will do */
+    CHECKER_RECEIVED, /* the same, and whoever asks waits: the CA is not asked over SCEP */
+} CheckerOwn;
+
 typedef struct Checker {
     const AuthorityList *authorities; /* of the pool */
     Trustpoints *trustpoints;         /* NULL: not known, and asked for by the worker */
@@ -20,6 +27,8 @@ typedef struct Checker {
     bool may_fetch;
     const char *preferred; /* the trustpoint whose policy counts of several with the same CA; may
                               be NULL */
+    CheckerOwn own;
+    AuthorityList *cas; /* of the trustpoint whose certificate it is */
 
     VerifyVerdict verdict;
     const char *trustpoint; /* whose policy it was; NULL: the pool's */

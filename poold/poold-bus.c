@@ -132,12 +132,22 @@ static int parse_revocation(const char *word, VerifyRevocation *ret)
     return -EINVAL;
 }
 
+static int parse_own(const char *word, const char *trustpoint, CheckerOwn *ret)
+{
+    if (!word)
+        return 0;
+    if (!trustpoint || (!streq(word, "held") && !streq(word, "received")))
+        return -EINVAL;
+    *ret = streq(word, "held") ? CHECKER_HELD : CHECKER_RECEIVED;
+    return 0;
+}
+
 int trust_pool1_method_verify(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
 {
     VerifyOrder order = {.request.purpose = "any"};
     VerifyRequest *request = &order.request;
     uint64_t now = (uint64_t)time(NULL);
-    const char *revocation = "required";
+    const char *revocation = "required", *own = NULL;
     bool other_time = false, offline = false;
     struct iovec staple = {.iov_base = NULL};
     const BusOption options[] = {{"purpose", 's', &request->purpose, NULL},
@@ -148,6 +158,7 @@ int trust_pool1_method_verify(sd_bus_message *m, void *userdata, sd_bus_error *r
                                  {"lenient", 'b', &request->lenient, NULL},
                                  {"legacy", 'b', &request->legacy, NULL},
                                  {"trustpoint", 's', &order.trustpoint, NULL},
+                                 {"own", 's', &own, NULL},
                                  {"revocation", 's', &revocation, &order.revocation_given}};
     _cleanup_free_ void *data = NULL;
     _cleanup_close_ int fd = -EBADF;
@@ -162,6 +173,10 @@ int trust_pool1_method_verify(sd_bus_message *m, void *userdata, sd_bus_error *r
         return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
                                  "The revocation is required, optional or none, and the time in "
                                  "seconds before the year 10000");
+    if (parse_own(own, order.trustpoint, &order.own) < 0)
+        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
+                                 "A trustpoint's own certificate is held or received, and the "
+                                 "trustpoint has to be named");
     r = memfd_read(fd, VERIFY_SIZE_MAX, &data, &request->size);
     if (r < 0)
         return sd_bus_error_setf(

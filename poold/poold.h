@@ -3,6 +3,7 @@
  * changes after start. */
 #pragma once
 
+#include "checker.h"
 #include "config-owner.h"
 #include "crl-jobs.h"
 #include "job.h"
@@ -98,6 +99,7 @@ typedef struct VerifyOrder {
     bool of_now;           /* what is known of today counts */
     bool may_fetch;
     const char *trustpoint; /* whose policy counts of several with the same CA; may be NULL */
+    CheckerOwn own;
 } VerifyOrder;
 /* Starts the job of org.chancery.TrustPool1.Verify and answers m. */
 int poold_verify(Poold *poold, sd_bus_message *m, const VerifyOrder *order,

@@ -20,6 +20,7 @@ typedef struct Session {
     /* Of the job that has it. */
     const ServerJob *job;
     ServerAsk *ask;
+    Job *work;
     int cancel_fd;
     int error; /* of our own; the reason says more */
 } Session;
@@ -104,6 +105,20 @@ static OSSL_CMP_MSG *transfer(OSSL_CMP_CTX *cmp, const OSSL_CMP_MSG *request)
     return NULL;
 }
 
+/* poold has a say before the CA is told. */
+static int admit(const Session *s, X509 *certificate)
+{
+    _cleanup_(received_done) ReceivedList list = {.n = 0};
+    _cleanup_free_ void *der = NULL;
+    const char *why;
+    size_t size;
+    int r = certificate_encode(certificate, &der, &size);
+
+    if (r >= 0)
+        r = received_add(&list, der, size, &why);
+    return r < 0 ? r : server_admit(s->work, s->job, s->ask, &list);
+}
+
 /* The CA is told whether the certificate is taken, which is why it is never asked to go without. */
 static int confirm(OSSL_CMP_CTX *cmp, X509 *certificate, int fail_info, const char **ret_text)
 {
@@ -120,9 +135,15 @@ static int confirm(OSSL_CMP_CTX *cmp, X509 *certificate, int fail_info, const ch
         why = "it is the one that is there already";
         r = -EKEYREJECTED;
     }
-    if (r >= 0)
-        return fail_info;
-    (void)explain(s, r, "the certificate that came cannot be used: %s", why);
+    if (r >= 0) {
+        s->error = admit(s, certificate);
+        if (s->error >= 0)
+            return fail_info;
+        *ret_text = server_refusal(s->ask);
+        return OSSL_CMP_CTX_FAILINFO_incorrectData;
+    }
+    s->ask->is_refused = true;
+    (void)explain(s, r, SERVER_REFUSED_WORDS "%s", why);
     *ret_text = why;
     return OSSL_CMP_CTX_FAILINFO_incorrectData;
 }
@@ -235,6 +256,7 @@ static void session_take(Session *s, Job *job, const ServerJob *j, ServerAsk *as
 {
     s->job = j;
     s->ask = ask;
+    s->work = job;
     s->cancel_fd = job_cancel_fd(job);
     s->error = 0;
 }

@@ -524,10 +524,10 @@ int external_enroll(Manager *m, Trustpoint *t, const char *fqdn, const EnrollOpt
     return r;
 }
 
-/* --- Import, cancel --------------------------------------------------------------------------- */
+/* --- Answers --------------------------------------------------------------------------- */
 
-static int find_requested(Manager *m, const char *trustpoint, Trustpoint **ret,
-                          sd_bus_error *reterr_error)
+int external_find_requested(Manager *m, const char *trustpoint, Trustpoint **ret,
+                            sd_bus_error *reterr_error)
 {
     int r = find_idle(m, trustpoint, ret, reterr_error);
 
@@ -536,30 +536,6 @@ static int find_requested(Manager *m, const char *trustpoint, Trustpoint **ret,
                                  "No request of %s waits for a certificate: crypto ca enroll %s",
                                  (*ret)->name, (*ret)->name);
     return r;
-}
-
-/* The certificate for the request's key; NULL when none is. */
-static const Received *find_answer(const ReceivedList *list, X509_REQ *request)
-{
-    const Received *found = NULL;
-
-    for (size_t i = 0; !found && i < list->n; i++) {
-        const EVP_PKEY *key = X509_get0_pubkey(list->items[i].x509);
-
-        if (key && EVP_PKEY_eq(key, X509_REQ_get0_pubkey(request)) == 1)
-            found = &list->items[i];
-    }
-    ERR_clear_error();
-    return found;
-}
-
-/* Which request is this the answer to? The first when it is to none: it will be told why not. */
-static const Request *find_request(const Trustpoint *t, const ReceivedList *list)
-{
-    for (const Request *i = t->record.request; i; i = i->next)
-        if (find_answer(list, i->x509))
-            return i;
-    return t->record.request;
 }
 
 /* While a CA changes, either of the two may issue; the one that was asked when neither has. */
@@ -577,8 +553,8 @@ static const StoredCertificate *issuer_of(const Trustpoint *t, const Request *re
     return asked;
 }
 
-int external_take_answer(Manager *m, Trustpoint *t, const Request *request,
-                         const ReceivedList *list, const char **ret_reason)
+int external_check_answer(const Manager *m, const Trustpoint *t, const Request *request,
+                          const ReceivedList *list, const Received **ret, const char **ret_reason)
 {
     static const unsigned usages[_PAIR_MAX] = {[PAIR_SIGNATURE] = KU_DIGITAL_SIGNATURE,
                                                [PAIR_ENCRYPTION] =
@@ -589,8 +565,7 @@ int external_take_answer(Manager *m, Trustpoint *t, const Request *request,
     const StoredCertificate *before =
         trustpoint_certificate(t, certificate_role_of_pair(request->key.pair));
     const StoredCertificate *authority;
-    const Received *found = find_answer(list, request->x509);
-    bool staged;
+    const Received *found = received_find(list, request->x509);
     int r;
 
     if (!found)
@@ -606,6 +581,22 @@ int external_take_answer(Manager *m, Trustpoint *t, const Request *request,
         *ret_reason = "it is the one that is there already";
         return -EKEYREJECTED;
     }
+    if (ret)
+        *ret = found;
+    return 0;
+}
+
+int external_take_answer(Manager *m, Trustpoint *t, const Request *request,
+                         const ReceivedList *list, const char **ret_reason)
+{
+    const StoredCertificate *before =
+        trustpoint_certificate(t, certificate_role_of_pair(request->key.pair));
+    const Received *found;
+    bool staged;
+    int r = external_check_answer(m, t, request, list, &found, ret_reason);
+
+    if (r < 0)
+        return r;
     staged = before && request->renewal &&
              (request->key.pair == PAIR_GENERAL || request->key.pair == PAIR_NEXT);
     r = staged ? trustpoint_stage(&m->trustpoints, t, found->der, found->size, &request->key)
@@ -618,52 +609,13 @@ int external_take_answer(Manager *m, Trustpoint *t, const Request *request,
     return staged;
 }
 
-int external_import(Manager *m, const char *trustpoint, const void *data, size_t size,
-                    sd_bus_message *message, sd_bus_error *reterr_error)
-{
-    _cleanup_(received_done) ReceivedList list = {.n = 0};
-    _cleanup_free_ char *user = NULL, *path = NULL;
-    bool existed[ROLE_MAX];
-    const Request *request;
-    const char *reason = "";
-    CertificateRole role;
-    Trustpoint *t;
-    int r;
-
-    r = find_requested(m, trustpoint, &t, reterr_error);
-    if (r < 0)
-        return r;
-    r = received_parse(data, size, &list, &reason);
-    if (r == -EBADMSG || r == -EMSGSIZE)
-        return sd_bus_error_setf(reterr_error, error_name_from_errno(r),
-                                 "That is no certificate: %s", reason);
-    if (r < 0)
-        return r;
-    for (CertificateRole i = 0; i < ROLE_MAX; i++)
-        existed[i] = trustpoint_certificate(t, i) != NULL;
-    request = find_request(t, &list);
-    role = certificate_role_of_pair(request->key.pair);
-    r = external_take_answer(m, t, request, &list, &reason);
-    if (r == -EKEYREJECTED || r == -EKEYEXPIRED)
-        return sd_bus_error_setf(reterr_error, error_name_from_errno(r),
-                                 "The certificate cannot be used by %s: %s", t->name, reason);
-    if (r < 0)
-        return r;
-    user = sender(message);
-    if (r == 0)
-        enrollment_installed(m, t, role, existed[role], user ? user : "?");
-    enrollment_announce_gone(m, t, existed);
-    r = certificate_path(t, role, &path);
-    return r < 0 ? r : sd_bus_reply_method_return(message, "o", path);
-}
-
 int external_retrieve(Manager *m, const char *trustpoint, sd_bus_message *message,
                       sd_bus_error *reterr_error)
 {
     Trustpoint *t;
     int r;
 
-    r = find_requested(m, trustpoint, &t, reterr_error);
+    r = external_find_requested(m, trustpoint, &t, reterr_error);
     if (r < 0)
         return r;
     if (t->config->method != METHOD_TFTP)
@@ -678,7 +630,7 @@ int external_retrieve_by_serial(Manager *m, const char *trustpoint, const char *
                                 sd_bus_message *message, sd_bus_error *reterr_error)
 {
     Trustpoint *t;
-    int r = find_requested(m, trustpoint, &t, reterr_error);
+    int r = external_find_requested(m, trustpoint, &t, reterr_error);
 
     return r < 0 ? r : lookup_certificate(m, t, serial, message, reterr_error);
 }
@@ -689,7 +641,7 @@ int external_cancel(Manager *m, const char *trustpoint, sd_bus_message *message,
     Trustpoint *t;
     int r;
 
-    r = find_requested(m, trustpoint, &t, reterr_error);
+    r = external_find_requested(m, trustpoint, &t, reterr_error);
     if (r < 0)
         return r;
     r = trustpoint_set_request(&m->trustpoints, t, NULL);

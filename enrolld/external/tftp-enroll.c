@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Enrolment by files on a TFTP server, as far as it is not the same as by cut and paste: the job
  * that fetches the certificates that the CA has made of the open requests. */
+#include "admission.h"
 #include "enrolld.h"
 #include "errors.h"
 #include "identity.h"
@@ -13,10 +14,13 @@ typedef struct Retrieval {
     FetchRoute route;
     char *urls[REQUESTS_MAX]; /* one for each open request, in their order */
     size_t n;
+    X509_REQ *requests[REQUESTS_MAX];
+    Admission admission;
     /* The outcome */
     ReceivedList certificates[REQUESTS_MAX];
     int errors[REQUESTS_MAX];
-    char reasons[REQUESTS_MAX][TFTP_REASON_SIZE];
+    bool refused[REQUESTS_MAX]; /* by poold */
+    char reasons[REQUESTS_MAX][VERDICT_REASON_SIZE];
 } Retrieval;
 
 static void retrieval_free(void *data)
@@ -26,8 +30,10 @@ static void retrieval_free(void *data)
     if (!r)
         return;
     free(r->trustpoint);
+    admission_done(&r->admission);
     for (size_t i = 0; i < r->n; i++) {
         free(r->urls[i]);
+        X509_REQ_free(r->requests[i]);
         received_done(&r->certificates[i]);
     }
     free(r);
@@ -38,14 +44,27 @@ static void retrieval_freep(Retrieval **r)
     retrieval_free(*r);
 }
 
+/* Does poold have something against it? */
+static int admit(Job *job, Retrieval *r, size_t i)
+{
+    int error = admission_check(&r->admission, &r->certificates[i], r->requests[i],
+                                job_cancel_fd(job), r->reasons[i]);
+
+    r->refused[i] = error == -EKEYREJECTED;
+    return error;
+}
+
 static int retrieve_run(Job *job, void *data)
 {
     Retrieval *r = data;
 
     job_progress(job, 20, "Fetching what the CA has made");
-    for (size_t i = 0; i < r->n; i++)
+    for (size_t i = 0; i < r->n; i++) {
         r->errors[i] =
             tftp_get(r->urls[i], &r->route, job_cancel_fd(job), &r->certificates[i], r->reasons[i]);
+        if (r->errors[i] >= 0)
+            r->errors[i] = admit(job, r, i);
+    }
     return 0;
 }
 
@@ -56,6 +75,12 @@ static int take(Job *job, Retrieval *r, size_t i, Trustpoint *t, const Request *
     bool existed[ROLE_MAX];
     int error;
 
+    if (r->refused[i]) {
+        enrollment_refused(r->manager, t, r->reasons[i]);
+        return job_fail(job, ERROR_VERIFICATION_FAILED,
+                        "The certificate at %s cannot be used by %s: %s", r->urls[i], t->name,
+                        r->reasons[i]);
+    }
     if (r->errors[i] < 0)
         return job_fail(job, error_name_from_errno(r->errors[i]), "%s", r->reasons[i]);
     for (CertificateRole j = 0; j < ROLE_MAX; j++)
@@ -123,8 +148,13 @@ int tftp_retrieve(Manager *m, Trustpoint *t, sd_bus_message *message, sd_bus_err
         e = tftp_file_url(m, t->config, i->key.pair, "crt", &r->urls[r->n]);
         if (e < 0)
             return e;
-        r->n++;
+        r->requests[r->n++] = X509_REQ_dup(i->x509);
+        if (!r->requests[r->n - 1])
+            return -ENOMEM;
     }
+    e = admission_init(&r->admission, t, trustpoints_now(&m->trustpoints));
+    if (e < 0)
+        return e;
     e = job_start(message,
                   &(JobWork){.kind = "retrieve",
                              .run = retrieve_run,

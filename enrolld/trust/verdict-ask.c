@@ -2,6 +2,8 @@
 /* Asks poold, over a connection of the worker's own: the main loop goes on, and answers poold's
  * question about whom the trustpoints trust meanwhile. */
 #include <poll.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
 #include <systemd/sd-bus.h>
 #include <time.h>
 
@@ -9,8 +11,12 @@
 #include "names.h"
 #include "verdict.h"
 
-/* poold gives itself a minute to fetch what it lacks. */
+/* poold gives itself a minute to fetch what it lacks. Where somebody waits, he does not wait for
+ * that: less than a call over the bus may take. */
 #define TIMEOUT_USEC (UINT64_C(90) * 1000000)
+#define SHORT_TIMEOUT_USEC (UINT64_C(20) * 1000000)
+/* So many questions at once: what one user may ask of poold is limited. */
+#define QUESTIONS_MAX 8U
 
 typedef struct Conversation {
     sd_bus *bus;
@@ -34,6 +40,50 @@ static int on_reply(sd_bus_message *reply, void *userdata, sd_bus_error *reterr_
     c->reply = sd_bus_message_ref(reply);
     return 0;
 }
+
+/* --- Turns ------------------------------------------------------------------------------------ */
+
+static int turns = -EBADF;
+
+static void turns_init(void)
+{
+    turns = eventfd(QUESTIONS_MAX, EFD_SEMAPHORE | EFD_CLOEXEC | EFD_NONBLOCK);
+}
+
+static int turn_take(const Conversation *c)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    struct pollfd fds[2];
+    uint64_t one;
+
+    if (pthread_once(&once, turns_init) != 0 || turns < 0)
+        return -ENOMEM;
+    fds[0] = (struct pollfd){.fd = turns, .events = POLLIN};
+    fds[1] = (struct pollfd){.fd = c->cancel_fd, .events = POLLIN};
+    while (read(turns, &one, sizeof(one)) < 0) {
+        uint64_t now = now_usec();
+
+        if (errno != EAGAIN && errno != EINTR)
+            return -errno;
+        if (now >= c->end)
+            return -ETIMEDOUT;
+        if (poll(fds, 2, (int)((c->end - now) / 1000) + 1) < 0 && errno != EINTR)
+            return -errno;
+        if (fds[1].revents)
+            return -ECANCELED;
+    }
+    return 0;
+}
+
+static void turn_give(void)
+{
+    const uint64_t one = 1;
+
+    while (write(turns, &one, sizeof(one)) < 0 && errno == EINTR)
+        ;
+}
+
+/* --- The conversation ------------------------------------------------------------------------- */
 
 static int wait_for_bus(const Conversation *c)
 {
@@ -83,9 +133,15 @@ static int append_question(sd_bus_message *m, const VerdictQuestion *question)
     _cleanup_close_ int fd = memfd_new_sealed("certificates", question->pem, strlen(question->pem));
     int r = fd < 0 ? fd : sd_bus_message_append(m, "h", fd);
 
-    return r < 0 ? r
-                 : sd_bus_message_append(m, "a{sv}", 3, "trustpoint", "s", question->trustpoint,
-                                         "lenient", "b", 1, "legacy", "b", question->legacy);
+    if (r >= 0)
+        r = sd_bus_message_open_container(m, 'a', "{sv}");
+    if (r >= 0)
+        r = sd_bus_message_append(m, "{sv}{sv}{sv}{sv}", "trustpoint", "s", question->trustpoint,
+                                  "own", "s", question->is_received ? "received" : "held",
+                                  "lenient", "b", 1, "legacy", "b", question->legacy);
+    if (r >= 0 && question->at > 0)
+        r = sd_bus_message_append(m, "{sv}", "time", "t", (uint64_t)question->at);
+    return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
 static int start(Conversation *c, const VerdictQuestion *question, char **ret, char *reason)
@@ -147,21 +203,33 @@ static int wait_for_job(Conversation *c, const char *job, Verdict *ret, char *re
     return r < 0 ? r : read_result(reply, ret);
 }
 
-int verdict_ask(const VerdictQuestion *question, int cancel_fd, Verdict *ret, char *reason)
+static int converse(Conversation *c, const VerdictQuestion *question, Verdict *ret, char *reason)
 {
     _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
-    Conversation c = {.cancel_fd = cancel_fd, .end = now_usec() + TIMEOUT_USEC};
     _cleanup_free_ char *job = NULL;
+    int r = sd_bus_open_system_with_description(&bus, "verdict");
+
+    c->bus = bus;
+    if (r >= 0)
+        r = start(c, question, &job, reason);
+    if (r >= 0)
+        r = wait_for_job(c, job, ret, reason);
+    sd_bus_message_unref(c->reply);
+    return r;
+}
+
+int verdict_ask(const VerdictQuestion *question, int cancel_fd, Verdict *ret, char *reason)
+{
+    Conversation c = {.cancel_fd = cancel_fd, .end = now_usec()};
     int r;
 
+    c.end += question->is_received ? SHORT_TIMEOUT_USEC : TIMEOUT_USEC;
     reason[0] = '\0';
-    r = sd_bus_open_system_with_description(&bus, "verdict");
-    c.bus = bus;
-    if (r >= 0)
-        r = start(&c, question, &job, reason);
-    if (r >= 0)
-        r = wait_for_job(&c, job, ret, reason);
-    sd_bus_message_unref(c.reply);
+    r = turn_take(&c);
+    if (r >= 0) {
+        r = converse(&c, question, ret, reason);
+        turn_give();
+    }
     if (r < 0 && !reason[0])
         (void)snprintf(reason, VERDICT_REASON_SIZE, "%s", strerror(-r));
     return r < 0 ? r : 0;

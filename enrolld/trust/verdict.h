@@ -27,6 +27,8 @@ typedef struct VerdictQuestion {
     const char *trustpoint; /* whose policy counts */
     const char *pem;        /* the certificate, and those that may lead to a CA */
     bool legacy;            /* SHA-1, and short keys, are no reason */
+    bool is_received;       /* just now, and somebody waits */
+    int64_t at;             /* the moment that counts, when it is not now; else 0 */
 } VerdictQuestion;
 
 /* PEM of the certificate and of the others, NULLs left out. The caller frees. */

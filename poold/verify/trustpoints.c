@@ -31,6 +31,7 @@ Trustpoints *trustpoints_free(Trustpoints *trustpoints)
         free(t->name);
         free(t->query_url);
         sk_X509_pop_free(t->certificates, X509_free);
+        X509_free(t->next);
     }
     free(trustpoints->items);
     authority_list_free(trustpoints->authorities);
@@ -58,6 +59,14 @@ static int read_certificate(json_object *o, X509 **ret, void **ret_der, size_t *
     *ret_der = TAKE_PTR(der);
     *ret_size = size;
     return 0;
+}
+
+static int read_next(json_object *o, X509 **ret)
+{
+    _cleanup_free_ void *der = NULL;
+    size_t size;
+
+    return read_certificate(o, ret, &der, &size);
 }
 
 static int add_ca(Trustpoints *trustpoints, PeerTrustpoint *t, const void *der, size_t size)
@@ -89,10 +98,16 @@ static int read_certificates(Trustpoints *trustpoints, PeerTrustpoint *t, json_o
 
 static int read_trustpoint(Trustpoints *trustpoints, PeerTrustpoint *t, json_object *o)
 {
-    static const char *const members[] = {
-        "name", "crl-optional", "extended-key-usage", "query-url", "scep", "certificates", NULL};
+    static const char *const members[] = {"name",
+                                          "crl-optional",
+                                          "extended-key-usage",
+                                          "query-url",
+                                          "scep",
+                                          "certificates",
+                                          "next-ca",
+                                          NULL};
     const char *name, *query = NULL, *usage = NULL;
-    json_object *certificates;
+    json_object *certificates, *next;
 
     if (!json_object_is_type(o, json_type_object) || json_only_members(o, members) < 0 ||
         json_get_string(o, "name", &name) < 0 ||
@@ -108,6 +123,8 @@ static int read_trustpoint(Trustpoints *trustpoints, PeerTrustpoint *t, json_obj
     t->certificates = sk_X509_new_null();
     if (!t->name || (query && !t->query_url) || !t->certificates)
         return -ENOMEM;
+    if (json_object_object_get_ex(o, "next-ca", &next) && read_next(next, &t->next) < 0)
+        return -EBADMSG;
     return read_certificates(trustpoints, t, certificates);
 }
 

@@ -19,6 +19,7 @@ typedef struct PeerTrustpoint {
     PeerUsage peer_usage; /* what certificates of its CA have to be for */
     uint8_t ca[AUTHORITY_DIGEST_SIZE];
     STACK_OF(X509) * certificates; /* the CA's, what it came with, the router's */
+    X509 *next; /* that the CA has named as the one that it goes on with; may be NULL */
 } PeerTrustpoint;
 
 typedef struct Trustpoints {

@@ -184,6 +184,7 @@ static int check_fill(Poold *poold, const VerifyOrder *order, Check *check)
     checker->revocation_given = order->revocation_given;
     checker->may_fetch = order->may_fetch;
     checker->preferred = check->trustpoint;
+    checker->own = order->own;
     if (!order->of_now)
         checker->answers = NULL;
     return r;
@@ -239,8 +240,8 @@ static int make_key(const VerifyOrder *order, uint8_t ret[VERDICT_KEY_SIZE])
     const char *revocation =
         order->revocation_given ? words[order->request.revocation] : "as configured";
 
-    if (!order->of_now || !order->may_fetch || order->request.legacy ||
-        order->request.size > VERDICT_REQUEST_MAX)
+    if (!order->of_now || !order->may_fetch || order->own != CHECKER_PEER ||
+        order->request.legacy || order->request.size > VERDICT_REQUEST_MAX)
         return -ENOENT;
     return verdict_cache_key(&order->request, revocation, order->trustpoint, ret);
 }

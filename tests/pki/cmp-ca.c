@@ -7,7 +7,8 @@
  * has its certificate and key in FOLDER/root.pem and FOLDER/root.key, and the secret of that
  * reference in FOLDER/secret; prints its port, and does at each request what FOLDER/mode says:
  * "grant", "old" (a certificate that began long ago), "refuse", or what to get wrong: "echo" (the
- * last certificate once more), "other-key", "makes-a-ca". FOLDER/log has the requests, and what the
+ * last certificate once more), "other-key", "makes-a-ca", "revoked" (the certificate 7E57, which
+ * somebody has put on a list). FOLDER/log has the requests, and what the
  * client has said of the certificates. */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -26,6 +27,7 @@
 
 #define MESSAGE_MAX (64U << 10)
 #define DAY 86400L
+#define REVOKED 0x7e57
 
 /* RFC 4210 section 5.1.2 */
 enum { BODY_IR = 0, BODY_KUR = 7 };
@@ -119,6 +121,8 @@ static X509 *issue(const OSSL_CRMF_MSG *request, const char *mode)
     uint64_t serial = 0;
 
     (void)RAND_bytes((unsigned char *)&serial, sizeof(serial) - 1);
+    if (strcmp(mode, "revoked") == 0)
+        serial = REVOKED;
     if (!key || !x || X509_set_version(x, X509_VERSION_3) != 1 ||
         ASN1_INTEGER_set_uint64(X509_get_serialNumber(x), serial) != 1 ||
         X509_set_subject_name(x, OSSL_CRMF_CERTTEMPLATE_get0_subject(template)) != 1 ||

@@ -6,6 +6,7 @@
 keeps its certificates in FOLDER, writes root.pem and next.pem there (the root is valid from STARTS days to ENDS days from now), prints its port, and does at
 each request what FOLDER/mode says: "grant", "old" (grant what began long ago), "pending",
 "then-pending" (grants once), "fail N",
+"revoked" (grant, and http://127.0.0.1:PORT/ca.crl says that it is worth nothing),
 "ra" (with certificates of a registration authority), or the name of something to get wrong (see Server.answer). FOLDER/log has what it was asked. FOLDER/rollover
 says what becomes of the CA: "" (nothing), "offer" (its next certificate), "switched" (that one is what it has), or what to get wrong (see Server.next_reply).
 lenient: for other clients, in benchmarks: requests in SHA-1 and single DES are read too, the CA may sign other things than certificates, and the
@@ -58,7 +59,7 @@ class Party:
         return self.certificate.public_bytes(serialization.Encoding.DER)
 
 
-def certify(subject, public_key, issuer, issuer_name, ca, usage, validity, names=None, digest=None, purposes=None):
+def certify(subject, public_key, issuer, issuer_name, ca, usage, validity, names=None, digest=None, purposes=None, point=None):
     bits = dict.fromkeys(("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "key_cert_sign",
                           "crl_sign", "encipher_only", "decipher_only"), False)
     builder = (cx509.CertificateBuilder().subject_name(subject).issuer_name(issuer_name or issuer.certificate.subject).public_key(public_key)
@@ -70,6 +71,9 @@ def certify(subject, public_key, issuer, issuer_name, ca, usage, validity, names
         builder = builder.add_extension(cx509.KeyUsage(**{**bits, **dict.fromkeys(usage, True)}), critical=True)
     if names:
         builder = builder.add_extension(names, critical=False)
+    if point:
+        where = cx509.DistributionPoint([cx509.UniformResourceIdentifier(point)], None, None, None)
+        builder = builder.add_extension(cx509.CRLDistributionPoints([where]), critical=False)
     if purposes:
         builder = builder.add_extension(cx509.ExtendedKeyUsage(purposes), critical=False)
     return builder.sign(issuer.key, digest or hashes.SHA256())
@@ -204,6 +208,7 @@ class Server:
         self.last = None  # the reply before
         self.issued = b""  # the last certificate
         self.by_serial = {}
+        self.revoked, self.list_url = [], None
         (folder / "root.pem").write_bytes(self.present.certificate.public_bytes(serialization.Encoding.PEM))
         (folder / "next.pem").write_bytes(self.next.certificate.public_bytes(serialization.Encoding.PEM))
 
@@ -282,17 +287,22 @@ class Server:
             names = None
         now = datetime.datetime.utcnow()
         starts, ends = {"expired": (-9, -1), "not-yet": (2, 9), "old": (-30, 90)}.get(mode, (-1, 90))
-        return certify(name_of("somebody") if mode == "other-name" else asked.subject, key_new().public_key() if mode == "other-key" else asked.public_key(),
-                       self.stranger if mode == "other-ca" else self.root, None, mode == "makes-a-ca",
-                       ("key_cert_sign",) if mode == "makes-a-ca" else ("digital_signature", "key_encipherment"),
-                       (now + starts * DAY, now + ends * DAY),
-                       cx509.SubjectAlternativeName([cx509.DNSName("extra.example")]) if mode == "extra-name" else names,
-                       hashes.SHA1() if mode == "sha1-certificate" else None).public_bytes(serialization.Encoding.DER)
+        issued = certify(name_of("somebody") if mode == "other-name" else asked.subject, key_new().public_key() if mode == "other-key" else asked.public_key(),
+                         self.stranger if mode == "other-ca" else self.root, None, mode == "makes-a-ca",
+                         ("key_cert_sign",) if mode == "makes-a-ca" else ("digital_signature", "key_encipherment"),
+                         (now + starts * DAY, now + ends * DAY),
+                         cx509.SubjectAlternativeName([cx509.DNSName("extra.example")]) if mode == "extra-name" else names,
+                         hashes.SHA1() if mode == "sha1-certificate" else None, point=self.list_url if mode == "revoked" else None)
+        if mode == "revoked":
+            self.revoked.append(issued.serial_number)
+        return issued.public_bytes(serialization.Encoding.DER)
 
     def list_revoked(self, by):
         now = datetime.datetime.utcnow()
-        return (cx509.CertificateRevocationListBuilder().issuer_name(by.certificate.subject).last_update(now - DAY).next_update(now + 9 * DAY)
-                .add_extension(cx509.CRLNumber(int(now.timestamp())), critical=False).sign(by.key, hashes.SHA256()).public_bytes(serialization.Encoding.DER))
+        builder = cx509.CertificateRevocationListBuilder().issuer_name(by.certificate.subject).last_update(now - DAY).next_update(now + 9 * DAY)
+        for number in self.revoked:
+            builder = builder.add_revoked_certificate(cx509.RevokedCertificateBuilder().serial_number(number).revocation_date(now - DAY).build())
+        return builder.add_extension(cx509.CRLNumber(int(now.timestamp())), critical=False).sign(by.key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
 
     def look_up(self, request, mode):
         """What GetCert and GetCRL ask for; None when it is not there."""
@@ -382,6 +392,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def operation(self, data):
         server, mode = self.server.ca, self.server.ca.mode
+        if self.path == "/ca.crl":
+            server.log("GET ca.crl")
+            return self.reply(server.list_revoked(server.root), kind="application/pkix-crl")
         query = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query)
         name = query.get("operation", [""])[0]
         server.log(f"{self.command} {name}")
@@ -427,6 +440,7 @@ def main():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     lenient = sys.argv[2:] == ["lenient"]
     server.ca = Server(folder, *(int(days) for days in sys.argv[2:4] if not lenient), *sys.argv[4:], lenient=lenient)
+    server.ca.list_url = f"http://127.0.0.1:{server.server_port}/ca.crl"
     print(server.server_port, flush=True)
     server.serve_forever()
 

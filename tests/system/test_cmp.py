@@ -10,6 +10,7 @@ import sys
 
 import pytest
 
+import revocation_pki
 from machine import ADMIN, wait_for
 from test_scep import configure, say, serial, state
 
@@ -235,16 +236,31 @@ def authority(machine, root, request_of_router, build):
         process.wait()
 
 
+def list_revoked(machine, root):
+    """What poold knows of the root's certificates, whoever has asked for it: 7E57 is revoked."""
+    cx509, now = scep_ca.cx509, scep_ca.datetime.datetime.utcnow()
+    revoked = cx509.RevokedCertificateBuilder().serial_number(0x7e57).revocation_date(now - scep_ca.DAY).build()
+    crl = (cx509.CertificateRevocationListBuilder().issuer_name(root.certificate.subject).last_update(now - scep_ca.DAY).next_update(now + 9 * scep_ca.DAY)
+           .add_revoked_certificate(revoked).sign(root.key, scep_ca.hashes.SHA256()))
+    with revocation_pki.served(machine) as port:
+        machine.write(f"{revocation_pki.FOLDER}/ca.crl", crl.public_bytes(scep_ca.serialization.Encoding.DER))
+        status, said = say(machine, f"crypto ca crl request http://127.0.0.1:{port}/ca.crl")
+        assert status == 0, said
+
+
 def test_what_is_confirmed(machine, root, authority):
     """The CA hears that a certificate is taken when it has been checked, and not before."""
     configure(machine, "crypto ca trustpoint fresh", "method cmp", f"enrollment url {authority.url}", *LINES)
     authenticate(machine, root, "fresh")
-    for wrong, words in (("refuse", "not today"), ("other-key", "another key"), ("makes-a-ca", "a CA")):
+    list_revoked(machine, root)
+    for wrong, words in (("refuse", "not today"), ("other-key", "another key"), ("makes-a-ca", "a CA"), ("revoked", "its CA has revoked it")):
         authority.set(wrong)
         status, said = say(machine, "crypto ca enroll fresh", f"4711\n{CANARY}\n")
         assert status != 0 and words in said, (wrong, said)
         assert serial(machine, "fresh") == []
         assert wrong == "refuse" or authority.log()[-1].startswith("certConf PKIStatus: rejection"), authority.log()
+        refused = state(machine, "fresh")["next-step"]
+        assert wrong == "refuse" or ("The last certificate that came was refused" in refused and words in refused), (wrong, refused)
     authority.set("old")
     status, said = say(machine, "crypto ca enroll fresh", f"4711\n{CANARY}\n")
     assert status == 0 and "CN=core.example" in said, said

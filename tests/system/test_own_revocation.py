@@ -146,6 +146,58 @@ def test_said_once(world, kept):
     wait_for(lambda: world.said() == 2, "it to be said")
 
 
+def router_certificate(world):
+    shown = world.machine.chancery("show crypto ca certificates own | json").stdout
+    return {c["role"]: c for c in json.loads(shown[shown.index("["):])}["router"]["sha256-fingerprint"]
+
+
+def test_revoked_before_it_comes(world, kept):
+    """Not taken: what is there stays, and the trustpoint says why."""
+    before = router_certificate(world)
+    kept["new"] = world.issue(world.request())
+    world.publish(kept["own"], kept["new"])
+    world.fetch()
+    status, said = world.bring(kept["new"])
+    assert status != 0 and "cannot be used by own: its CA has revoked it" in said, said
+    assert router_certificate(world) == before
+    refused = "The last certificate that came was refused: its CA has revoked it."
+    assert "waits for its certificate" in world.next_step() and refused in world.next_step()
+    assert world.said("CERT_REFUSED : A certificate that came for trustpoint own is refused: its CA has revoked it") == 1
+    # That is known after a restart, too.
+    world.machine.restart("enrolld")
+    world.machine.wait_daemons()
+    assert refused in world.next_step()
+
+
+def test_without_poold(world, kept):
+    """Who does not answer holds nothing up; what he would have said is known when he does."""
+    world.machine.run(["systemctl", "stop", "chancery-poold.service"])
+    status, said = world.bring(kept["new"])
+    assert status == 0, said
+    assert world.said("is taken without poold")
+    assert "refused" not in world.next_step()
+    world.machine.run(["systemctl", "start", "chancery-poold.service"])
+    world.machine.wait_daemons()
+    wait_for(lambda: world.status() == "Revoked", "it to be known as revoked")
+
+
+def test_constraints_of_the_ca(world):
+    """A CA that may not issue for this name: its signature alone is not enough."""
+    constraints = pki.x509.NameConstraints(None, [pki.x509.DNSName("example")])
+    ca = Party("narrow CA")
+    certificate = ca.certify(ca, constraints)
+    world.configure("crypto ca trustpoint narrow", "enrollment terminal", "keypair ecdsanistp256 own-key", "subject-name CN=own.example")
+    status, said = world.run(f"crypto ca authenticate narrow fingerprint {certificate.fingerprint(pki.hashes.SHA256()).hex()}", pki.pem(certificate) + "quit\n")
+    assert status == 0, said
+    status, said = world.run("crypto ca enroll narrow", "no\nno\n")
+    request = re.search(r"-----BEGIN CERTIFICATE REQUEST-----.*?-----END CERTIFICATE REQUEST-----\n", said, re.S).group()
+    status, said = world.run("crypto ca import narrow certificate", pki.pem(ca.certify(Requested(request), ca=False)) + "quit\n")
+    assert status != 0 and "cannot be used by narrow: it does not verify, excluded subtree violation" in said, said
+    shown = world.machine.chancery("show crypto ca trustpoints narrow | json").stdout
+    shown = json.loads(shown[shown.index("["):])[0]
+    assert shown["state"] == "pending" and "it does not verify, excluded subtree violation" in shown["next-step"]
+
+
 def test_enrolled_again(world, kept):
     kept["new"] = world.issue(world.request())
     status, said = world.bring(kept["new"])

@@ -361,6 +361,35 @@ static void test_revoked(void **state)
     scratch_remove(fd, path);
 }
 
+/* What came and was not taken is said, over restarts, until something is taken. */
+static void test_refused(void **state)
+{
+    char path[32];
+    int fd = scratch_open(path);
+    int64_t now = time(NULL);
+    Trustpoints t;
+    Trustpoint *tp = enrolled(&t, path, now);
+
+    assert_int_equal(trustpoint_set_refusal(&t, tp, "no"), 1);
+    assert_int_equal(trustpoint_set_refusal(&t, tp, "its CA has revoked it"), 1);
+    assert_int_equal(trustpoint_set_refusal(&t, tp, "its CA has revoked it"), 0);
+    trustpoints_done(&t);
+    load(&t, path, 0);
+    configure_self(&t);
+    tp = trustpoint_find(&t, NAME);
+    assert_detail(tp, now,
+                  "Ready. The last certificate that came was refused: its CA has revoked it.");
+    assert_int_equal(trustpoint_set_refusal(&t, tp, "its CA has revoked it"), 0);
+    enroll_at(&t, tp, now);
+    assert_string_equal(trustpoint_state(tp), "enrolled");
+    assert_null(tp->record.refusal);
+    trustpoints_done(&t);
+    load(&t, path, 0);
+    assert_null(trustpoint_find(&t, NAME)->record.refusal);
+    trustpoints_done(&t);
+    scratch_remove(fd, path);
+}
+
 /* --- Usage keys ------------------------------------------------------------------------------- */
 
 static StoredCertificate *leaf_for(Trustpoints *t, Trustpoint *tp, KeyPair pair)
@@ -593,7 +622,7 @@ int main(void)
         cmocka_unit_test(test_what_is_said), cmocka_unit_test(test_corruption),
         cmocka_unit_test(test_killed),       cmocka_unit_test(test_clock_floor),
         cmocka_unit_test(test_identity),     cmocka_unit_test(test_usage_keys),
-        cmocka_unit_test(test_revoked),
+        cmocka_unit_test(test_revoked),      cmocka_unit_test(test_refused),
     };
 
     return cmocka_run_group_tests_name("trustpoint", tests, setup, teardown);
