@@ -345,8 +345,9 @@ const GrammarCommand cli_commands[] = {
     {"terminal length <lines:number(0-512)>",
      HELP(TERMINAL, "Lines of a page", "Number; 0 for no pages"), 0,
      ACTION(cli_terminal_length, CLI_EXEC)},
-    {"terminal width <columns:number(0-512)>", HELP(TERMINAL, "Columns of the terminal", "Number"),
-     0, ACTION(cli_terminal_width, CLI_EXEC)},
+    {"terminal width <columns:number(0-512)>",
+     HELP(TERMINAL, "Columns of the terminal", "Number; 0: as it was found"), 0,
+     ACTION(cli_terminal_width, CLI_EXEC)},
     {0},
 };
 

@@ -5,24 +5,24 @@
 
 #include "cli.h"
 
-/* What somebody else may have made the line of does nothing to the terminal. */
+/* What somebody else may have made of the line does nothing to the terminal. */
 static void point_at(const Cli *cli, const char *line, size_t shift, size_t column)
 {
-    char prompt[128], escaped[CLI_LINE_MAX * 4 + 1];
-    size_t partial, length = strlen(line);
+    _cleanup_free_ char *text = NULL;
+    unsigned lines, columns = 0;
+    size_t indent = 0;
 
     /* A copy of the line begins at its own first column. */
     if (cli->interactive) {
+        char prompt[128];
+
         cli_prompt(cli, prompt, sizeof(prompt));
-        column += shift + strlen(prompt);
-    } else {
-        length = escape_text(escaped, line, length < CLI_LINE_MAX ? length : CLI_LINE_MAX, true,
-                             &partial);
-        (void)dprintf(STDERR_FILENO, "%.*s\n", (int)length, escaped);
-        column = escape_text(escaped, line, column < CLI_LINE_MAX ? column : CLI_LINE_MAX, true,
-                             &partial);
+        indent = text_columns(prompt, strlen(prompt)) + shift;
+        cli_terminal_size(cli, &lines, &columns);
     }
-    (void)dprintf(STDERR_FILENO, "%*s^\n", (int)column, "");
+    text = caret_text(line, column, indent, columns);
+    if (text)
+        (void)dprintf(STDERR_FILENO, "%s", text);
 }
 
 /* The shell points at the column: below what was typed after the prompt, or below a copy of the
@@ -189,13 +189,21 @@ int cli_execute(Cli *cli, const char *line)
     return cli->session ? execute_config(cli, line) : run_own(cli, CLI_EXEC, line, 0, true);
 }
 
+bool cli_takes_pipe(const Cli *cli, const char *line)
+{
+    size_t start = strspn(line, " \t"), word = strcspn(line + start, " \t|");
+
+    return !cli->session || (word > 0 && (strncasecmp(line + start, "show", word) == 0 ||
+                                          strncasecmp(line + start, "do", word) == 0));
+}
+
 int cli_complete(Cli *cli, const char *line, grammar_completion_t callback, void *userdata)
 {
     const Grammar *g = cli_grammar(cli->session ? CLI_CONFIG : CLI_EXEC);
     size_t start = strspn(line, " \t"), word = strcspn(line + start, " \t");
     int r;
 
-    if (line[pipe_command_length(line)])
+    if (line[pipe_command_length(line)] && cli_takes_pipe(cli, line))
         return pipe_complete(line, callback, userdata);
     if (cli->session && word == 2 && line[start + word] &&
         strncasecmp(line + start, "do", word) == 0)
@@ -222,8 +230,11 @@ int cli_run_interactive(Cli *cli)
         cli_prompt(cli, prompt, sizeof(prompt));
         cli->interrupted = false;
         line = cli_read_line(cli, prompt, true);
-        if (!line && !cli->interrupted)
+        if (!line && !cli->interrupted) {
+            if (!cli->timed_out)
+                cli_say(cli, "\n");
             break;
+        }
         if (line) {
             cli_remember_line(cli, line);
             (void)cli_execute(cli, line);

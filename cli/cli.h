@@ -8,11 +8,12 @@
  *     cli-transfer.c   what goes beside calls          cli-remote.c  another machine's bus
  *     cli-config.c     configuration mode              cli-input.c   lines and answers
  *     cli-commit.c     commit                          cli-file.c    load, copy
+ *     cli-terminal.c   modes, size, keys               cli-page.c    --More--
  *     cli-key.c, cli-aaa.c, cli-ca.c, cli-trustpool.c, cli-dossier.c, cli-show.c, cli-running.c,
  *     cli-history.c    the other commands, by noun
  *
- * What needs neither a terminal nor a bus is apart and tested apart: render.c (layouts), pipe.c,
- * filter.c and sink.c (pipes). */
+ * What needs neither a terminal nor a bus is apart and tested apart: render.c (layouts), columns.c,
+ * pipe.c, filter.c and sink.c (pipes). */
 #pragma once
 
 #include <json-c/json.h>
@@ -46,6 +47,10 @@ typedef struct Cli {
     unsigned line_number;
     struct termios terminal; /* as it was found; see cli_terminal_take() */
     bool terminal_taken;
+    struct termios before_keys; /* see cli_keys_begin() */
+    bool reads_keys;
+    unsigned short width_found, width_set; /* columns; 0: "terminal width" was not used */
+    int resize_fd; /* readable when the terminal has got another size; 0: not watched */
 
     /* Output of the running command */
     struct Pump *pumps;    /* what cli_wait() carries from descriptors to sinks */
@@ -101,6 +106,8 @@ int cli_run_batch(Cli *cli);
 int cli_run_text(Cli *cli, const char *text);
 /* Completion of what stands before the cursor, in the current mode. */
 int cli_complete(Cli *cli, const char *line, grammar_completion_t callback, void *userdata);
+/* May the command that the line begins with have its output piped? */
+bool cli_takes_pipe(const Cli *cli, const char *line);
 void cli_print_syntax_error(Cli *cli, const char *line, size_t shift, GrammarStatus status,
                             size_t column);
 
@@ -245,13 +252,22 @@ void cli_progress_clear(Cli *cli);
  * editor shows what is typed, once, also what is typed ahead of the prompt. */
 void cli_terminal_take(Cli *cli);
 void cli_terminal_give_back(Cli *cli);
-/* Standard output, page by page for a person; what is not text is written as it is. */
-int cli_terminal_sink_new(Cli *cli, bool is_text, Sink **ret);
 void cli_terminal_size(const Cli *cli, unsigned *ret_lines, unsigned *ret_columns);
+/* Until the end of the session; 0: as it was found. */
+int cli_terminal_set_width(Cli *cli, unsigned short columns);
+/* Between the two, each key is one to be read, Ctrl-C too. 0: there is none any more. */
+void cli_keys_begin(Cli *cli);
+int cli_read_key(Cli *cli);
+void cli_keys_end(Cli *cli);
+
+/* --- cli-page.c: standard output, page by page for a person; what is not text is written as it is.
+ */
+int cli_terminal_sink_new(Cli *cli, bool is_text, Sink **ret);
 
 /* --- cli-timeout.c: how long a session at a terminal may be without input */
 void cli_timeouts_update(Cli *cli);
-/* Waits for a key. -ETIMEDOUT when the session is over; then cli->leave is set. */
+/* Waits for a key: 0. 1: the terminal has got another size meanwhile. -ETIMEDOUT when the session
+ * is over; then cli->leave is set. */
 int cli_wait_input(Cli *cli);
 void cli_timeout_say(Cli *cli);
 /* The same while a command runs: microseconds that are left, UINT64_MAX for ever. */

@@ -9,13 +9,14 @@
 
 #define HARDDISK "harddisk:"
 
-/* "harddisk:/NAME" is what is in the router's folder for files that come and go; it is a folder of
- * that very name, so that a copy over ssh to that path lands there too. */
+/* "harddisk:/NAME" and "harddisk:NAME" are what is in the router's folder for files that come and
+ * go; it is a folder of that very name, so that a copy over ssh to that path lands there too. */
 const char *cli_path(const char *path, char buffer[CLI_PATH_SIZE])
 {
     if (strncmp(path, HARDDISK, STRLEN(HARDDISK)) != 0)
         return path;
-    (void)snprintf(buffer, CLI_PATH_SIZE, "/%s", path);
+    path += STRLEN(HARDDISK);
+    (void)snprintf(buffer, CLI_PATH_SIZE, "/" HARDDISK "/%s", path + (*path == '/'));
     return buffer;
 }
 

@@ -3,6 +3,7 @@
  * command over ssh ends when it is done. */
 #include <inttypes.h>
 #include <poll.h>
+#include <sys/signalfd.h>
 #include <time.h>
 
 #include "cli.h"
@@ -93,12 +94,21 @@ int cli_wait_input(Cli *cli)
                                        : UINT64_MAX,
                    session = session_deadline(cli),
                    deadline = exec_deadline < session ? exec_deadline : session;
-    struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};
+    struct pollfd fds[] = {{.fd = STDIN_FILENO, .events = POLLIN},
+                           {.fd = cli->resize_fd > 0 ? cli->resize_fd : -1, .events = POLLIN}};
 
     for (;;) {
         const uint64_t now = now_usec();
-        int r = poll(&p, 1, poll_time(deadline, now));
+        int r = poll(fds, ELEMENTSOF(fds), poll_time(deadline, now));
 
+        if (r > 0 && fds[1].revents) {
+            struct signalfd_siginfo si;
+
+            if (read(cli->resize_fd, &si, sizeof(si)) >= 0)
+                return 1;
+            cli->resize_fd = 0;
+            continue;
+        }
         if (r > 0) {
             cli->last_input = now_usec();
             return 0;

@@ -156,8 +156,7 @@ static int refused_line(Cli *cli, const char *line, uint32_t column, const char 
 
     if (*message && !strstr(message, "'^' marker"))
         return cli_error(cli, EINVAL, "%s", message);
-    /* At a terminal the line stands above. */
-    shown = cli->interactive ? NULL : cli_config_public_line(cli, line);
+    shown = cli_config_public_line(cli, line);
     cli_print_syntax_error(cli, shown ? shown : "", 0, GRAMMAR_INVALID, column);
     return -EINVAL;
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* show version, show clock; and the terminal's settings. */
-#include <sys/ioctl.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -87,14 +86,12 @@ int cli_terminal_length(Cli *cli, const GrammarMatch *m)
 /* The width is the terminal's own property: line editing and pages follow it. */
 int cli_terminal_width(Cli *cli, const GrammarMatch *m)
 {
-    struct winsize size;
+    int r = cli_terminal_set_width(
+        cli, (unsigned short)strtoul(grammar_argument(m, "columns"), NULL, 10));
 
-    if (ioctl(STDIN_FILENO, TIOCGWINSZ, &size) < 0)
-        return cli_error(cli, ENOTTY, "The input is no terminal.");
-    size.ws_col = (unsigned short)strtoul(grammar_argument(m, "columns"), NULL, 10);
-    if (ioctl(STDIN_FILENO, TIOCSWINSZ, &size) < 0)
-        return cli_error(cli, errno, "The width cannot be set: %s", strerror(errno));
-    return 0;
+    return r == -ENOTTY ? cli_error(cli, r, "There is no terminal here whose width could be set.")
+           : r < 0      ? cli_error(cli, r, "The width cannot be set: %s", strerror(-r))
+                        : 0;
 }
 
 int cli_terminal_timestamp(Cli *cli, const GrammarMatch *m)

@@ -6,19 +6,29 @@
 #include "cli.h"
 #include "editor.h"
 
+/* More than any line may have; the rest of it is dropped, and it is too long for whoever asked. */
+#define READ_MAX (1U << 20)
+
+/* A NUL would end the line before its end. It becomes another control character, which no line may
+ * have either. */
 static char *read_plain(Cli *cli)
 {
     char *line = NULL;
-    size_t allocated = 0;
-    ssize_t n = getline(&line, &allocated, stdin);
+    size_t size = 0;
+    FILE *f = open_memstream(&line, &size);
+    int c = f ? getc_unlocked(stdin) : EOF;
+    bool any = c != EOF;
 
-    if (n < 0) {
+    for (size_t n = 0; c != EOF && c != '\n'; c = getc_unlocked(stdin))
+        if (n++ <= READ_MAX)
+            (void)putc_unlocked(c ? c : 1, f);
+    if (!f || fclose(f) != 0 || !any) {
         free(line);
         return NULL;
     }
     cli->line_number++;
-    while (n > 0 && (line[n - 1] == '\n' || line[n - 1] == '\r'))
-        line[--n] = '\0';
+    while (size > 0 && line[size - 1] == '\r')
+        line[--size] = '\0';
     return line;
 }
 
@@ -109,28 +119,49 @@ int cli_ask_yes_no(Cli *cli, const char *question, int fallback)
 
 #define SECRET_MAX 256U
 
-/* The terminal echoes nothing between the lines of the editor, which must not see this one. */
-static int read_secret_line(Cli *cli, char buffer[SECRET_MAX])
+/* Of one that is too long, all has been read. */
+static int end_secret(char buffer[SECRET_MAX], size_t n)
+{
+    buffer[n < SECRET_MAX ? n : SECRET_MAX - 1] = '\0';
+    return n < SECRET_MAX ? 0 : -EMSGSIZE;
+}
+
+static int read_secret_plain(char buffer[SECRET_MAX])
 {
     size_t n = 0;
-    char c;
+    int c;
+
+    for (; (c = getc_unlocked(stdin)) != EOF && c != '\n' && c != '\r'; n++)
+        if (n < SECRET_MAX)
+            buffer[n] = (char)c;
+    return end_secret(buffer, n);
+}
+
+/* Key by key, and without the line editor, which must not see it. */
+static int read_secret_keys(Cli *cli, char buffer[SECRET_MAX])
+{
+    size_t n = 0;
 
     for (;;) {
-        ssize_t got =
-            cli->answers_typed ? read(STDIN_FILENO, &c, 1) : (ssize_t)fread(&c, 1, 1, stdin);
+        int key = cli_read_key(cli);
 
-        if (got < 0 && errno == EINTR && !cli->interrupted)
-            continue;
-        if (got < 0)
-            return -errno;
-        if (got == 0 || c == '\n' || c == '\r')
+        if (key == 3) { /* Ctrl-C */
+            cli->interrupted = true;
             break;
-        if (n + 1 >= SECRET_MAX)
-            return -EMSGSIZE;
-        buffer[n++] = c;
+        }
+        if (key == '\r' || key == '\n' || key == 4 || key == 0)
+            break;
+        if (key == 0x7f || key == '\b') {
+            n -= n > 0;
+        } else if (key == 'U' - '@') {
+            n = 0;
+        } else {
+            if (n < SECRET_MAX)
+                buffer[n] = (char)key;
+            n += n < SECRET_MAX;
+        }
     }
-    buffer[n] = '\0';
-    return 0;
+    return cli->leave ? -ETIMEDOUT : end_secret(buffer, n);
 }
 
 int cli_ask_secret(Cli *cli, const char *question, char **ret)
@@ -140,11 +171,16 @@ int cli_ask_secret(Cli *cli, const char *question, char **ret)
 
     if (cli->out)
         (void)fflush(cli->out);
+    if (cli->answers_typed)
+        cli_keys_begin(cli);
     cli_say(cli, "%s", question);
-    r = read_secret_line(cli, buffer);
+    r = cli->answers_typed ? read_secret_keys(cli, buffer) : read_secret_plain(buffer);
+    cli_keys_end(cli);
     cli_say(cli, "\n");
     if (cli->interrupted)
         r = cli_error(cli, EINTR, "Interrupted.");
+    else if (r == -EMSGSIZE)
+        r = cli_error(cli, r, "The answer is too long: it can have %u bytes.", SECRET_MAX - 1);
     else if (r < 0)
         r = cli_error(cli, r, "The answer cannot be read: %s", strerror(-r));
     else if (!(*ret = strdup(buffer)))

@@ -83,11 +83,12 @@ static int open_terminal(Cli *cli, const PipeStage *last)
 static int open_last(Cli *cli, const Pipe *pipe)
 {
     const PipeStage *last = pipe->n_stages > 0 ? &pipe->stages[pipe->n_stages - 1] : NULL;
+    char path[CLI_PATH_SIZE];
     int r;
 
     if (!last || last->kind != PIPE_FILE)
         return open_terminal(cli, last);
-    r = file_sink_new(last->text, &cli->sink);
+    r = file_sink_new(cli_path(last->text, path), &cli->sink);
     return r < 0 ? cli_error(cli, r, "%s cannot be written: %s", last->text, strerror(-r)) : 0;
 }
 

@@ -4,11 +4,16 @@
 #include <fcntl.h>
 #include <histedit.h>
 #include <strings.h>
+#include <sys/file.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <wchar.h>
 
 #define HISTORY_FILE ".chancery_history"
-#define HISTORY_MAX 500
+#define HISTORY_MAX 500U
+/* Of what is typed, beyond which nothing is taken: a line that is too long, and an answer. */
+#define COMMAND_MAX (CLI_LINE_MAX + 1U)
+#define ANSWER_MAX 16384U
 
 struct Editor {
     Cli *cli;
@@ -67,7 +72,7 @@ static int compare_completions(const void *a, const void *b)
 
 static bool is_placeholder(const char *word)
 {
-    return word[0] == '<' || (word[0] >= 'A' && word[0] <= 'Z');
+    return word[0] == '<' || word[0] == '|' || (word[0] >= 'A' && word[0] <= 'Z');
 }
 
 static char *before_cursor(Editor *e)
@@ -80,20 +85,48 @@ static char *before_cursor(Editor *e)
 static int find_completions(Editor *e, const char *text, Completions *ret)
 {
     int r = cli_complete(e->cli, text, add_completion, ret);
+    bool ends = false;
 
+    for (size_t i = 0; i < ret->n; i++)
+        ends = ends || streq(ret->items[i].word, "<cr>");
+    if (r >= 0 && ends && cli_takes_pipe(e->cli, text))
+        r = add_completion("|", "Filter, count, sort, save or sign the output", ret);
     if (ret->n > 1)
         qsort(ret->items, ret->n, sizeof(*ret->items), compare_completions);
     return r;
 }
 
-/* On lines below the prompt; what was typed is then shown again. */
+/* To the row below what is typed, wherever in it the cursor is. */
+static void leave_line(Editor *e)
+{
+    const LineInfo *info = el_line(e->line);
+    size_t before = text_columns(e->prompt, strlen(e->prompt)), all = before;
+    unsigned lines, columns;
+
+    before += text_columns(info->buffer, (size_t)(info->cursor - info->buffer));
+    all += text_columns(info->buffer, (size_t)(info->lastchar - info->buffer));
+    cli_terminal_size(e->cli, &lines, &columns);
+    for (size_t row = before / columns; row <= all / columns; row++)
+        cli_say(e->cli, "\n");
+}
+
+/* On lines below the prompt, by pages; what was typed is then shown again. */
 static unsigned char print_completions(Editor *e, const Completions *c)
 {
-    cli_say(e->cli, "\n");
-    for (size_t i = 0; i < c->n; i++)
-        cli_say(e->cli, "  %-*s  %s\n", (int)c->width, c->items[i].word, c->items[i].help);
-    if (c->n == 0)
-        cli_say(e->cli, "%% Unrecognized command\n");
+    _cleanup_(sink_freep) Sink *sink = NULL;
+    int r = cli_terminal_sink_new(e->cli, true, &sink);
+
+    leave_line(e);
+    for (size_t i = 0; i < c->n && r >= 0; i++) {
+        _cleanup_free_ char *row = NULL;
+        int n = asprintf(&row, "  %-*s  %s\n", (int)c->width, c->items[i].word, c->items[i].help);
+
+        r = n < 0 ? -ENOMEM : sink_write(sink, row, (size_t)n);
+    }
+    if (r >= 0 && c->n == 0)
+        r = sink_write(sink, "% Unrecognized command\n", STRLEN("% Unrecognized command\n"));
+    if (sink)
+        (void)sink_finish(sink);
     return CC_REDISPLAY;
 }
 
@@ -165,12 +198,49 @@ static unsigned char on_tab(EditLine *line, int key)
 
 static unsigned char on_interrupt(EditLine *line, int key)
 {
+    const LineInfo *info = el_line(line);
     Editor *e = NULL;
 
     (void)el_get(line, EL_CLIENTDATA, &e);
     e->cli->interrupted = true;
-    cli_say(e->cli, "^C\n");
+    if (info->cursor == info->lastchar) /* else it would cover what is there */
+        cli_say(e->cli, "^C");
+    leave_line(e);
     return CC_NEWLINE;
+}
+
+static unsigned char leave_configuration(Editor *e)
+{
+    cli_say(e->cli, "end\n");
+    return el_insertstr(e->line, "end\n") < 0 ? CC_ERROR : CC_NEWLINE;
+}
+
+/* Ctrl-D deletes, and in an empty line it leaves: in configuration mode as "end" does, which asks
+ * before changes are lost. */
+static unsigned char on_delete_or_leave(EditLine *line, int key)
+{
+    const LineInfo *info = el_line(line);
+    Editor *e = NULL;
+
+    (void)el_get(line, EL_CLIENTDATA, &e);
+    if (info->lastchar == info->buffer)
+        return e->is_command && e->cli->session ? leave_configuration(e) : CC_EOF;
+    if (info->cursor == info->lastchar)
+        return CC_ERROR;
+    (void)el_cursor(line, 1);
+    el_deletestr(line, 1);
+    return CC_REFRESH;
+}
+
+static unsigned char on_leave(EditLine *line, int key)
+{
+    const LineInfo *info = el_line(line);
+    Editor *e = NULL;
+
+    (void)el_get(line, EL_CLIENTDATA, &e);
+    return e->is_command && e->cli->session && info->lastchar == info->buffer
+               ? leave_configuration(e)
+               : CC_ERROR;
 }
 
 static char *prompt_text(EditLine *line)
@@ -183,7 +253,10 @@ static char *prompt_text(EditLine *line)
     return text;
 }
 
-static FILE *open_history(int flags)
+/* --- The history, which is kept line by line, so that sessions at the same time share it -------
+ */
+
+static FILE *open_history(void)
 {
     const char *home = getenv("HOME");
     _cleanup_free_ char *path = NULL;
@@ -193,39 +266,90 @@ static FILE *open_history(int flags)
 
     if (!home || home[0] != '/' || asprintf(&path, "%s/" HISTORY_FILE, home) < 0)
         return NULL;
-    fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0600);
+    fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK,
+              0600);
     if (fd < 0)
         return NULL;
     if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid() ||
-        !(f = fdopen(fd, (flags & O_WRONLY) ? "w" : "r"))) {
+        flock(fd, LOCK_EX) < 0 || !(f = fdopen(fd, "a+"))) {
         closep(&fd);
         return NULL;
     }
     return f;
 }
 
+/* Whatever has become of the file: nothing of it that is no text, and no part of a line. */
+static bool is_command_text(char *line)
+{
+    size_t n = strlen(line), partial;
+    char escaped[(CLI_LINE_MAX + 2) * 4];
+
+    if (n == 0 || line[n - 1] != '\n')
+        return false;
+    line[--n] = '\0';
+    return n > 0 && escape_text(escaped, line, n, true, &partial) == n;
+}
+
+/* The whole file anew, with what is known of it. */
+static void shorten_history(Editor *e, FILE *f)
+{
+    HistEvent event;
+
+    if (ftruncate(fileno(f), 0) < 0)
+        return;
+    for (int r = history(e->history, &event, H_LAST); r >= 0;
+         r = history(e->history, &event, H_PREV))
+        fprintf(f, "%s\n", event.str);
+}
+
 /* One line each, in text: libedit's own format escapes blanks, and this file is also for people. */
 static void load_history(Editor *e)
 {
-    _cleanup_fclose_ FILE *f = open_history(O_RDONLY);
+    _cleanup_fclose_ FILE *f = open_history();
     char line[CLI_LINE_MAX + 2];
     HistEvent event;
+    size_t n = 0;
 
-    while (f && fgets(line, sizeof(line), f)) {
-        line[strcspn(line, "\n")] = '\0';
-        if (*line)
+    if (f)
+        rewind(f);
+    for (; f && fgets(line, sizeof(line), f); n++)
+        if (is_command_text(line))
             (void)history(e->history, &event, H_ENTER, line);
-    }
+    if (n > HISTORY_MAX * 2U)
+        shorten_history(e, f);
 }
 
-static void save_history(Editor *e)
-{
-    _cleanup_fclose_ FILE *f = open_history(O_WRONLY | O_CREAT | O_TRUNC);
-    HistEvent event;
+/* --- Keys ------------------------------------------------------------------------------------- */
 
-    for (int r = f ? history(e->history, &event, H_LAST) : -1; r >= 0;
-         r = history(e->history, &event, H_PREV))
-        fprintf(f, "%s\n", event.str);
+/* Most terminals have laid out their rows anew: what is edited is drawn again from its first row
+ * on, as far as can be told where that is. */
+static void draw_again(Editor *e)
+{
+    const LineInfo *info = el_line(e->line);
+    const char *terminal = getenv("TERM");
+    unsigned lines, columns;
+    size_t row = text_columns(e->prompt, strlen(e->prompt)) +
+                 text_columns(info->buffer, (size_t)(info->cursor - info->buffer));
+
+    cli_terminal_size(e->cli, &lines, &columns);
+    row /= columns;
+    if (!terminal || streq(terminal, "dumb"))
+        (void)dprintf(STDOUT_FILENO, "\r\n");
+    else if (row > 0)
+        (void)dprintf(STDOUT_FILENO, "\r\033[%zuA\033[J", row);
+    else
+        (void)dprintf(STDOUT_FILENO, "\r\033[J");
+    el_resize(e->line);
+    (void)el_wset(e->line, EL_REFRESH);
+}
+
+/* Nothing more is taken into a line that is too long anyway; what edits it is. */
+static bool is_full(Editor *e, wchar_t c)
+{
+    const LineInfo *info = el_line(e->line);
+
+    return c >= ' ' && c != 0x7f &&
+           info->lastchar - info->buffer >= (ptrdiff_t)(e->is_command ? COMMAND_MAX : ANSWER_MAX);
 }
 
 /* The next character, of which there may never be one: then the input is at its end. */
@@ -233,19 +357,25 @@ static int read_character(EditLine *line, wchar_t *ret)
 {
     mbstate_t state = {0};
     Editor *e = NULL;
+    int r;
 
     (void)el_get(line, EL_CLIENTDATA, &e);
-    while (cli_wait_input(e->cli) >= 0) {
+    while ((r = cli_wait_input(e->cli)) >= 0) {
         char byte;
-        ssize_t n = read(STDIN_FILENO, &byte, 1);
         size_t length;
+        ssize_t n;
 
+        if (r > 0) {
+            draw_again(e);
+            continue;
+        }
+        n = read(STDIN_FILENO, &byte, 1);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
             return (int)n;
         length = mbrtowc(ret, &byte, 1, &state);
-        if (length <= 1)
+        if (length <= 1 && !is_full(e, *ret))
             return 1;
         /* Part of a character; or of none, and dropped. */
         if (length == (size_t)-1)
@@ -290,15 +420,34 @@ static int init_line(Editor *e)
     (void)el_set(e->line, EL_ADDFN, "chancery-help", "What may stand here", on_help);
     (void)el_set(e->line, EL_ADDFN, "chancery-complete", "Complete the word", on_tab);
     (void)el_set(e->line, EL_ADDFN, "chancery-interrupt", "Drop the line", on_interrupt);
+    (void)el_set(e->line, EL_ADDFN, "chancery-delete", "Delete, or leave", on_delete_or_leave);
+    (void)el_set(e->line, EL_ADDFN, "chancery-leave", "Leave configuration mode", on_leave);
     (void)el_set(e->line, EL_BIND, "?", "chancery-help", NULL);
     (void)el_set(e->line, EL_BIND, "^I", "chancery-complete", NULL);
     (void)el_set(e->line, EL_BIND, "^C", "chancery-interrupt", NULL);
+    (void)el_set(e->line, EL_BIND, "^D", "chancery-delete", NULL);
+    (void)el_set(e->line, EL_BIND, "^Z", "chancery-leave", NULL);
     bind_keys(e->line);
     /* While a line is edited keys are keys, Ctrl-C included. */
     (void)el_set(e->line, EL_SETTY, "-d", "-isig", NULL);
     /* Between lines nothing is echoed, whatever the modes were when the editor began. */
     (void)el_set(e->line, EL_SETTY, "-x", "-echo", NULL);
     return 0;
+}
+
+/* Like all that the shell waits for, another size of the terminal is an event. */
+static void watch_size(Cli *cli)
+{
+    sigset_t set;
+    int fd;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGWINCH);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+        return;
+    fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (fd >= 0)
+        cli->resize_fd = fd;
 }
 
 Editor *editor_new(Cli *cli)
@@ -314,6 +463,7 @@ Editor *editor_new(Cli *cli)
         return editor_free(e);
     if (cli->interactive)
         load_history(e);
+    watch_size(cli);
     return e;
 }
 
@@ -321,8 +471,9 @@ Editor *editor_free(Editor *e)
 {
     if (!e)
         return NULL;
-    if (e->history && e->cli->interactive)
-        save_history(e);
+    if (e->cli->resize_fd > 0)
+        (void)close(e->cli->resize_fd);
+    e->cli->resize_fd = 0;
     if (e->history)
         history_end(e->history);
     if (e->line)
@@ -352,8 +503,14 @@ char *editor_read(Editor *e, const char *prompt, bool is_command)
 
 void editor_remember(Editor *e, const char *line)
 {
+    _cleanup_fclose_ FILE *f = NULL;
     HistEvent event;
 
-    if (line[strspn(line, " \t")])
-        (void)history(e->history, &event, H_ENTER, line);
+    if (!line[strspn(line, " \t")] || strlen(line) > CLI_LINE_MAX ||
+        (history(e->history, &event, H_FIRST) >= 0 && streq(event.str, line)))
+        return;
+    (void)history(e->history, &event, H_ENTER, line);
+    f = open_history();
+    if (f)
+        fprintf(f, "%s\n", line);
 }

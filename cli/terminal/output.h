@@ -74,3 +74,13 @@ int file_sink_new(const char *path, Sink **ret);
  * UTF-8 become \xNN. Returns the number of bytes in to, at most 4 * size. *partial: bytes at the
  * end that are the beginning of a character; keep them for the next call unless last. */
 size_t escape_text(char *to, const char *from, size_t size, bool last, size_t *partial);
+
+/* Length of the first character of such text, and how many columns it takes. size is not 0. */
+size_t text_next(const char *text, size_t size, unsigned *ret_columns);
+size_t text_columns(const char *text, size_t size);
+
+/* The row with a caret below the byte column of a line, which stands above, with indent columns in
+ * front of it, on a terminal with so many columns. Where it does not fit into one row, and where no
+ * terminal is (columns is 0), a copy of the line comes first, of which only as much as fits. The
+ * caller frees; NULL when out of memory. */
+char *caret_text(const char *line, size_t column, size_t indent, unsigned columns);
