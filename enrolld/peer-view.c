@@ -28,6 +28,11 @@ static int write_trustpoint(JsonWriter *w, const Trustpoint *t)
         json_write_string(w, "extended-key-usage", peer_usage_name(t->config->peer_usage));
     if (t->config->query_url)
         json_write_string(w, "query-url", t->config->query_url);
+    if (t->config->method == METHOD_EST && t->config->url) {
+        json_write_string(w, "server-url", t->config->url);
+        if (t->config->vrf[0])
+            json_write_string(w, "vrf", t->config->vrf);
+    }
     json_write_bool(w, "scep", lookup_signer(t) != NULL);
     json_begin_array(w, "certificates");
     if (trustpoint_certificate(t, ROLE_CA)) {

@@ -3,6 +3,8 @@
 
 #include "poold.h"
 
+#include <time.h>
+
 /* --- In the worker ---------------------------------------------------------------------------- */
 
 /* Of several with the same CA, the preferred one. */
@@ -188,6 +190,30 @@ int checker_run(Checker *c, const VerifyRequest *request, int cancel_fd, const c
         return -EHOSTDOWN;
     }
     return verify(c, request, v, cancel_fd);
+}
+
+/* CRLs themselves never come by https. */
+int checker_judge(void *userdata, const FetchServer *server, int cancel_fd, char **ret_reason)
+{
+    const VerifyRequest request = {.data = server->certificates,
+                                   .size = server->certificates_size,
+                                   .purpose = "tls-server",
+                                   .time = time(NULL),
+                                   .lenient = true,
+                                   .staple = {server->staple, server->staple_size}};
+    Checker *checker = userdata;
+    const char *reason = NULL;
+    int r = checker_run(checker, &request, cancel_fd, &reason);
+
+    if (r >= 0 && checker->verdict.valid)
+        return 1;
+    if (r < 0 && !reason)
+        return r;
+    if (r >= 0 && verify_lacks_crl(&checker->verdict) && checker->work.problem)
+        r = asprintf(ret_reason, "%s (%s)", checker->verdict.reason, checker->work.problem);
+    else
+        r = asprintf(ret_reason, "%s", reason ?: checker->verdict.reason);
+    return r < 0 ? -ENOMEM : 0;
 }
 
 /* --- In the main loop ------------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "crl-jobs.h"
+#include "fetch-client.h"
 #include "revocation.h"
 #include "trustpoint-cache.h"
 
@@ -45,3 +46,6 @@ void checker_done(Checker *checker);
  * enrolld does not answer, with *ret_reason (static). */
 int checker_run(Checker *checker, const VerifyRequest *request, int cancel_fd,
                 const char **ret_reason);
+/* A fetch_judge_t with the checker as its userdata: whoever serves over https is not revoked, as
+ * far as the policy wants to know. */
+int checker_judge(void *userdata, const FetchServer *server, int cancel_fd, char **ret_reason);

@@ -386,11 +386,15 @@ void render_pool_rejection(FILE *f, json_object *entry)
 }
 
 /* "+" for what comes, "-" for what goes, "~" for what takes the place of another one. */
-static void render_loss(FILE *f, const char *what, const char *name, const char *reason)
+/* The CA of a trustpoint is trusted there, whatever the pool holds: it is others that would not. */
+static void render_loss(FILE *f, const char *trustpoint, const char *peer, const char *reason)
 {
-    fprintf(f, "! %s", what);
-    render_text(f, name);
-    (void)fputs(" would stop validating: ", f);
+    bool is_trustpoint = trustpoint && *trustpoint;
+
+    fprintf(f, "! %s", is_trustpoint ? "Trustpoint " : "");
+    render_text(f, is_trustpoint ? trustpoint : peer);
+    fprintf(f, " would stop validating%s: ",
+            is_trustpoint ? " wherever the pool alone is trusted" : "");
     render_text(f, reason);
     (void)fputc('\n', f);
 }
@@ -404,10 +408,7 @@ void render_pool_change(FILE *f, json_object *entry)
     char text[TIME_TEXT_SIZE];
 
     if (streq_ptr(change, "trustpoint-lost") || streq_ptr(change, "peer-lost")) {
-        const char *trustpoint = member_string(entry, "trustpoint");
-
-        render_loss(f, trustpoint && *trustpoint ? "Trustpoint " : "",
-                    trustpoint && *trustpoint ? trustpoint : member_string(entry, "peer"),
+        render_loss(f, member_string(entry, "trustpoint"), member_string(entry, "peer"),
                     member_string(entry, "reason"));
         return;
     }

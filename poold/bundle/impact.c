@@ -71,8 +71,10 @@ static int write_chain(const PeerTrustpoint *t, int first, char **ret, size_t *r
  * would be, NULL when it still is. What cannot be judged was not good. */
 static int judge(const Impact *impact, const PeerTrustpoint *t, int which, const char **ret_reason)
 {
-    VerifyRequest request = {
-        .purpose = "any", .time = time(NULL), .revocation = VERIFY_REVOCATION_NONE};
+    VerifyRequest request = {.purpose = "any",
+                             .time = time(NULL),
+                             .revocation = VERIFY_REVOCATION_NONE,
+                             .lenient = true};
     _cleanup_free_ char *text = NULL;
     VerifyVerdict before, after;
     const char *reason;
@@ -94,44 +96,91 @@ static int judge(const Impact *impact, const PeerTrustpoint *t, int which, const
     return 1;
 }
 
-/* The router's certificate is the last one; where that never led to the pool, it is about the CA's.
- */
+/* The router's certificates, the CA's, what it came with, and what is to follow: the first of them
+ * that leads to the pool now and would not. */
 static int note_trustpoint(Impact *impact, const PeerTrustpoint *t)
 {
     for (int i = sk_X509_num(t->certificates) - 1; i >= 0; i--) {
         const char *reason = NULL;
         int r = judge(impact, t, i, &reason);
 
-        if (r == 0)
-            continue;
-        return r < 0 || !reason ? r
-                                : note(impact, "trustpoint-lost", "trustpoint", t->name, reason);
+        if (r < 0)
+            return r;
+        if (r > 0 && reason)
+            return note(impact, "trustpoint-lost", "trustpoint", t->name, reason);
     }
     return 0;
 }
 
 /* --- Peers ------------------------------------------------------------------------------------ */
 
-/* Not to be had in one byte: it is the handshake that counts. Returns 1 when it succeeds, and 0
- * with *ret_reason when not. */
-static int shakes_hands(const ImpactPeer *peer, const AuthorityList *authorities, int cancel_fd,
-                        char **ret_reason)
+/* One of them; trustpoint: the one whose server it is, whose CAs are as good as the pool's. */
+typedef struct Peer {
+    const char *url;
+    FetchRoute route;
+    const PeerTrustpoint *trustpoint; /* may be NULL */
+    Checker *checker;
+} Peer;
+
+static int write_anchors(const Peer *peer, const AuthorityList *authorities, char **ret)
 {
-    _cleanup_(fetch_reply_done) FetchReply reply = {0};
-    FetchRequest request = {
-        .url = peer->url, .size_max = 1, .timeout_seconds = PEER_SECONDS, .route = peer->route};
-    _cleanup_free_ char *anchors = NULL;
+    _cleanup_(BIO_free_allp) BIO *bio = BIO_new(BIO_s_mem());
+    _cleanup_free_ char *bundle = NULL;
     size_t size;
-    int r = export_bundle(authorities, &anchors, &size);
+    char *text;
+    long length;
+    int r = bio ? export_bundle(authorities, &bundle, &size) : -ENOMEM;
 
     if (r < 0)
         return r;
-    if (size == 0) {
+    for (int i = 0; peer->trustpoint && i < sk_X509_num(peer->trustpoint->certificates); i++) {
+        X509 *certificate = sk_X509_value(peer->trustpoint->certificates, i);
+
+        if (X509_check_ca(certificate) > 0 && PEM_write_bio_X509(bio, certificate) != 1)
+            return -ENOMEM;
+    }
+    if (size > 0 && BIO_write(bio, bundle, (int)size) != (int)size)
+        return -ENOMEM;
+    length = BIO_get_mem_data(bio, &text);
+    *ret = strndup(text, (size_t)length);
+    return *ret ? 0 : -ENOMEM;
+}
+
+/* The handshake, and what the policy says about revocation. */
+static int fetch_from(const Peer *peer, const char *anchors, int cancel_fd, FetchReply *reply)
+{
+    /* Not to be had in one byte: it is the handshake that counts. */
+    const FetchRequest request = {.url = peer->url,
+                                  .size_max = 1,
+                                  .timeout_seconds = PEER_SECONDS,
+                                  .route = &peer->route,
+                                  .trust_anchors = anchors,
+                                  .judge = checker_judge,
+                                  .judge_data = peer->checker};
+
+    return fetch(&request, cancel_fd, reply);
+}
+
+/* Returns 1 when it succeeds, and 0 with *ret_reason when not. */
+static int shakes_hands(const Peer *peer, const AuthorityList *authorities, int cancel_fd,
+                        char **ret_reason)
+{
+    _cleanup_(fetch_reply_done) FetchReply reply = {0};
+    const AuthorityList *kept = peer->checker->authorities;
+    _cleanup_free_ char *anchors = NULL;
+    int r = write_anchors(peer, authorities, &anchors);
+
+    if (r < 0)
+        return r;
+    if (!*anchors) {
         *ret_reason = strdup("no CA certificate would be left");
         return *ret_reason ? 0 : -ENOMEM;
     }
-    request.trust_anchors = anchors;
-    r = fetch(&request, cancel_fd, &reply);
+    peer->checker->preferred = peer->trustpoint ? peer->trustpoint->name : NULL;
+    peer->checker->authorities = authorities;
+    r = fetch_from(peer, anchors, cancel_fd, &reply);
+    peer->checker->authorities = kept;
+    peer->checker->preferred = NULL;
     if (r >= 0 || r == -EMSGSIZE)
         return 1;
     if (r != -EHOSTUNREACH)
@@ -140,7 +189,7 @@ static int shakes_hands(const ImpactPeer *peer, const AuthorityList *authorities
     return 0;
 }
 
-static int note_peer(Impact *impact, const ImpactPeer *peer, int cancel_fd)
+static int note_peer(Impact *impact, const Peer *peer, int cancel_fd)
 {
     _cleanup_free_ char *was = NULL, *reason = NULL;
     int r;
@@ -149,14 +198,46 @@ static int note_peer(Impact *impact, const ImpactPeer *peer, int cancel_fd)
         return 0;
     r = shakes_hands(peer, impact->before, cancel_fd, &was);
     if (r <= 0)
-        return r; /* what cannot be reached now is not lost by the import */
+        return r; /* what is refused or cannot be reached now is not lost by the import */
     r = shakes_hands(peer, impact->after, cancel_fd, &reason);
     if (r != 0)
         return r < 0 ? r : 0;
     return note(impact, "peer-lost", "peer", peer->url, reason ?: "");
 }
 
-int impact_tell(const AuthorityList *before, const AuthorityList *after, const ImpactPeer *peer,
+/* Has one before it the same server, and the same CA? */
+static bool is_asked_already(const Trustpoints *trustpoints, size_t which)
+{
+    const PeerTrustpoint *t = &trustpoints->items[which];
+
+    for (size_t i = 0; i < which; i++)
+        if (streq_ptr(trustpoints->items[i].server_url, t->server_url) &&
+            memcmp(trustpoints->items[i].ca, t->ca, sizeof t->ca) == 0)
+            return true;
+    return false;
+}
+
+static int note_servers(Impact *impact, const Trustpoints *trustpoints, const ImpactPeers *peers,
+                        int cancel_fd)
+{
+    int r = 0;
+
+    for (size_t i = 0; r >= 0 && i < trustpoints->n; i++) {
+        const PeerTrustpoint *t = &trustpoints->items[i];
+
+        /* Before there is a CA, nobody is asked who the server is. */
+        if (t->server_url && t->has_ca && !is_asked_already(trustpoints, i))
+            r = note_peer(impact,
+                          &(Peer){.url = t->server_url,
+                                  .route = fetch_access_route(peers->access, t->vrf),
+                                  .trustpoint = t,
+                                  .checker = peers->checker},
+                          cancel_fd);
+    }
+    return r;
+}
+
+int impact_tell(const AuthorityList *before, const AuthorityList *after, const ImpactPeers *peers,
                 int cancel_fd, json_object *array, size_t *ret_n)
 {
     _cleanup_(trustpoints_freep) Trustpoints *trustpoints = NULL;
@@ -166,7 +247,11 @@ int impact_tell(const AuthorityList *before, const AuthorityList *after, const I
     for (size_t i = 0; r >= 0 && i < trustpoints->n; i++)
         r = note_trustpoint(&impact, &trustpoints->items[i]);
     if (r >= 0)
-        r = note_peer(&impact, peer, cancel_fd);
+        r = note_peer(&impact,
+                      &(Peer){.url = peers->url, .route = *peers->route, .checker = peers->checker},
+                      cancel_fd);
+    if (r >= 0)
+        r = note_servers(&impact, trustpoints, peers, cancel_fd);
     if (r < 0)
         return r;
     *ret_n = impact.n;

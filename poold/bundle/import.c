@@ -34,6 +34,7 @@ typedef struct Import {
     bool downloads, force, refuse_weak;
     bool newer_only, unchanged, try_only;
     char *peer; /* for try_only: where updates come from */
+    FetchAccess access;
     uint32_t changes, lost;
     bool needs_force;
     uint64_t number; /* of what was exported */
@@ -69,31 +70,6 @@ static void import_free(void *userdata)
 
 /* --- In the worker ---------------------------------------------------------------------------- */
 
-/* Not revoked, as far as the policy wants to know: CRLs themselves never come by https. */
-static int judge(void *userdata, const FetchServer *server, int cancel_fd, char **ret_reason)
-{
-    const VerifyRequest request = {.data = server->certificates,
-                                   .size = server->certificates_size,
-                                   .purpose = "tls-server",
-                                   .time = time(NULL),
-                                   .lenient = true,
-                                   .staple = {server->staple, server->staple_size}};
-    Import *import = userdata;
-    Checker *checker = &import->checker;
-    const char *reason = NULL;
-    int r = checker_run(checker, &request, cancel_fd, &reason);
-
-    if (r >= 0 && checker->verdict.valid)
-        return 1;
-    if (r < 0 && !reason)
-        return r;
-    if (r >= 0 && verify_lacks_crl(&checker->verdict) && checker->work.problem)
-        r = asprintf(ret_reason, "%s (%s)", checker->verdict.reason, checker->work.problem);
-    else
-        r = asprintf(ret_reason, "%s", reason ?: checker->verdict.reason);
-    return r < 0 ? -ENOMEM : 0;
-}
-
 static int download(Job *job, Import *import, FetchReply *reply)
 {
     _cleanup_free_ char *anchors = NULL;
@@ -106,8 +82,8 @@ static int download(Job *job, Import *import, FetchReply *reply)
         .user = import->user,
         .password = import->password,
         .route = &import->route,
-        .judge = fetch_url_is_https(import->origin.url) ? judge : NULL,
-        .judge_data = import,
+        .judge = fetch_url_is_https(import->origin.url) ? checker_judge : NULL,
+        .judge_data = &import->checker,
     };
     size_t size;
     int r;
@@ -218,7 +194,11 @@ static int tell_changes(Job *job, Import *import)
     r = array ? pool_diff(import->active, after, array, &n) : -ENOMEM;
     if (r >= 0) {
         job_progress(job, 80, "Verifying trustpoints and peers");
-        r = impact_tell(import->active, after, &(ImpactPeer){import->peer, &import->route},
+        r = impact_tell(import->active, after,
+                        &(ImpactPeers){.checker = &import->checker,
+                                       .access = &import->access,
+                                       .url = import->peer,
+                                       .route = &import->route},
                         job_cancel_fd(job), array, &lost);
     }
     if (r < 0)
@@ -357,6 +337,7 @@ static int import_fill(Import *import, const Poold *poold, const ImportOrder *or
     import->data = order->data ? malloc(order->size + 1) : NULL;
     import->known = authority_list_new();
     import->host_key = order->host_key ? strdup(order->host_key) : NULL;
+    import->access = poold->access;
     import->route = fetch_access_route(&poold->access, policy->route.device);
     import->peer = order->try_only && policy->url ? strdup(policy->url) : NULL;
     if (order->try_only && policy->url && !import->peer)

@@ -30,6 +30,7 @@ Trustpoints *trustpoints_free(Trustpoints *trustpoints)
 
         free(t->name);
         free(t->query_url);
+        free(t->server_url);
         sk_X509_pop_free(t->certificates, X509_free);
         X509_free(t->next);
     }
@@ -98,15 +99,10 @@ static int read_certificates(Trustpoints *trustpoints, PeerTrustpoint *t, json_o
 
 static int read_trustpoint(Trustpoints *trustpoints, PeerTrustpoint *t, json_object *o)
 {
-    static const char *const members[] = {"name",
-                                          "crl-optional",
-                                          "extended-key-usage",
-                                          "query-url",
-                                          "scep",
-                                          "certificates",
-                                          "next-ca",
-                                          NULL};
-    const char *name, *query = NULL, *usage = NULL;
+    static const char *const members[] = {
+        "name", "crl-optional", "extended-key-usage", "query-url", "server-url",
+        "vrf",  "scep",         "certificates",       "next-ca",   NULL};
+    const char *name, *query = NULL, *usage = NULL, *server = NULL, *vrf = "";
     json_object *certificates, *next;
 
     if (!json_object_is_type(o, json_type_object) || json_only_members(o, members) < 0 ||
@@ -115,13 +111,17 @@ static int read_trustpoint(Trustpoints *trustpoints, PeerTrustpoint *t, json_obj
         json_get_string(o, "extended-key-usage", &usage) == -EBADMSG ||
         (usage && peer_usage_from_name(usage, &t->peer_usage) < 0) ||
         json_get_string(o, "query-url", &query) == -EBADMSG ||
+        json_get_string(o, "server-url", &server) == -EBADMSG ||
+        json_get_string(o, "vrf", &vrf) == -EBADMSG || strlen(vrf) >= sizeof t->vrf ||
         json_get_bool(o, "scep", &t->scep) < 0 ||
         json_get_array(o, "certificates", &certificates) < 0)
         return -EBADMSG;
     t->name = strdup(name);
     t->query_url = query ? strdup(query) : NULL;
+    t->server_url = server ? strdup(server) : NULL;
+    memcpy(t->vrf, vrf, strlen(vrf));
     t->certificates = sk_X509_new_null();
-    if (!t->name || (query && !t->query_url) || !t->certificates)
+    if (!t->name || (query && !t->query_url) || (server && !t->server_url) || !t->certificates)
         return -ENOMEM;
     if (json_object_object_get_ex(o, "next-ca", &next) && read_next(next, &t->next) < 0)
         return -EBADMSG;

@@ -13,7 +13,9 @@
 
 typedef struct PeerTrustpoint {
     char *name;
-    char *query_url; /* the directory that has CRLs; may be NULL */
+    char *query_url;  /* the directory that has CRLs; may be NULL */
+    char *server_url; /* its https server, which CAs of the pool are good for too; may be NULL */
+    char vrf[INTERFACE_NAME_SIZE]; /* through which that is reached; empty: none */
     bool crl_optional, has_ca;
     bool scep;            /* its CA can be asked for its list, over enrolld */
     PeerUsage peer_usage; /* what certificates of its CA have to be for */

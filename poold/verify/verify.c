@@ -283,15 +283,20 @@ static bool is_last(X509_STORE_CTX *context)
            sk_X509_num(X509_STORE_CTX_get0_chain(context)) - 1;
 }
 
+/* There is no CRL, or one of somebody whom these authorities do not lead to. */
+static bool has_no_crl(int error)
+{
+    return error == X509_V_ERR_UNABLE_TO_GET_CRL || error == X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER ||
+           error == X509_V_ERR_CRL_PATH_VALIDATION_ERROR;
+}
+
 /* No CRL, or none of today, is no reason for some; that a certificate is on an old one is. */
 static bool is_missing_crl_forgiven(const Verifier *v, X509_STORE_CTX *context, int error)
 {
     if (X509_STORE_CTX_get0_parent_ctx(context))
         return false;
     return (lacks_crl(error) && is_exempt(v, X509_STORE_CTX_get_current_cert(context))) ||
-           ((error == X509_V_ERR_UNABLE_TO_GET_CRL ||
-             error == X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER) &&
-            is_last(context));
+           (has_no_crl(error) && is_last(context));
 }
 
 /* What says nothing about whether a path is good: key identifiers help to find it (RFC 5280

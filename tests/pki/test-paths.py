@@ -3,6 +3,7 @@
 """test-paths.py VERIFY-CHAIN: certification paths good and bad, made on the spot. For each, what RFC 5280 says is written here; the pool's verdict has to be that one,
 and the one of `openssl verify -x509_strict` with the same anchors, CRLs and moment. Reported in TAP."""
 
+import base64
 import contextlib
 import datetime
 import ipaddress
@@ -60,15 +61,15 @@ class Party:
             builder = builder.add_extension(extension, critical)
         return builder.sign((by or self).key, digest or hashes.SHA256())
 
-    def revoke(self, *certificates, begin=-1, end=10, by=None, extensions=(), number=1):
+    def revoke(self, *certificates, begin=-1, end=10, by=None, extensions=(), number=1, entry=None):
         builder = x509.CertificateRevocationListBuilder().issuer_name(self.name).last_update(NOW + begin * DAY).next_update(NOW + end * DAY)
         builder = builder.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), False)
         builder = builder.add_extension(x509.CRLNumber(number), False)
         for extension, critical in extensions:
             builder = builder.add_extension(extension, critical)
         for certificate in certificates:
-            revoked = x509.RevokedCertificateBuilder().serial_number(certificate.serial_number).revocation_date(NOW - DAY).build()
-            builder = builder.add_revoked_certificate(revoked)
+            revoked = x509.RevokedCertificateBuilder().serial_number(certificate.serial_number).revocation_date(NOW - DAY)
+            builder = builder.add_revoked_certificate((revoked.add_extension(*entry) if entry else revoked).build())
         return builder.sign((by or self).key, hashes.SHA256())
 
 
@@ -144,6 +145,89 @@ def describe_constraints():
     case("no policy where one is required", False, LEAF_CERT, ROOT.certify(SUB, explicit, policies))
     case("the policy that is required", True, end_entity(SUB, *leaf_extensions(), policies), ROOT.certify(SUB, explicit, policies))
     case("policy lost on the way", False, end_entity(SUB, *leaf_extensions(), policies), ROOT.certify(SUB, explicit))
+
+
+def describe_names():
+    """Constraints on every kind of name that OpenSSL knows, and where names are."""
+    tree = lambda kind, *names: ROOT.certify(SUB, (x509.NameConstraints(**{"permitted_subtrees": None, "excluded_subtrees": None, kind: list(names)}), True))
+    allowed, barred = (lambda *names: tree("permitted_subtrees", *names)), (lambda *names: tree("excluded_subtrees", *names))
+    with_names = lambda *names: end_entity(SUB, x509.SubjectAlternativeName(names), x509.ExtendedKeyUsage([Eku.SERVER_AUTH]))
+    mail, uri, folder = x509.RFC822Name, x509.UniformResourceIdentifier, x509.DirectoryName
+    address = lambda text: x509.IPAddress((ipaddress.ip_network if "/" in text else ipaddress.ip_address)(text))
+    place = lambda *parts: x509.Name([x509.NameAttribute(oid, text) for oid, text in zip((NameOID.ORGANIZATION_NAME, NameOID.COMMON_NAME), parts)])
+    for title, base, inside, outside in (
+            ("mail host", mail("mail.example"), mail("a@mail.example"), mail("a@b.mail.example")), ("mail domain", mail(".example"), mail("a@mail.example"), mail("a@example")),
+            ("mailbox", mail("a@mail.example"), mail("a@mail.example"), mail("b@mail.example")),
+            ("URI's host", uri("host.example"), uri("http://host.example/x"), uri("http://a.host.example/")),
+            ("URI's domain", uri(".example"), uri("http://host.example/x"), uri("http://host.test/")),
+            ("IPv6", address("2001:db8::/32"), address("2001:db8::1"), address("2001:db9::1"))):
+        case(f"{title}, permitted", True, with_names(inside), allowed(base))
+        case(f"{title}, not permitted", False, with_names(outside), allowed(base))
+        case(f"{title}, excluded", False, with_names(inside), barred(base))
+        case(f"{title}, not excluded", True, with_names(outside), barred(base))
+    case("folder, excluded", False, with_names(folder(place("Example", "x"))), barred(folder(place("Example"))))
+    case("folder, not excluded", True, with_names(folder(place("Test", "x"))), barred(folder(place("Example"))))
+    case("names of another kind are free", True, with_names(mail("a@mail.test"), x509.DNSName("host.example")), allowed(x509.DNSName("example")))
+    case("excluded within what is permitted", False, LEAF_CERT,
+         ROOT.certify(SUB, (x509.NameConstraints([x509.DNSName("example")], [x509.DNSName("host.example")]), True)))
+    eku = x509.ExtendedKeyUsage([Eku.SERVER_AUTH])
+    case("subject not permitted", False, SUB.certify(Named(place("Test", "leaf")), dns("host.example"), eku, ca=False, keys=("digital_signature",)),
+         allowed(folder(place("Example"))))
+    case("subject permitted", True, SUB.certify(Named(place("Example", "leaf")), dns("host.example"), eku, ca=False, keys=("digital_signature",)),
+         allowed(folder(place("Example"))))
+    case("host in the common name only, not permitted", False,
+         SUB.certify(Named(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "host.test")])), eku, ca=False, keys=("digital_signature",)), allowed(x509.DNSName("example")))
+    case("CA between whose subject is not permitted", False, end_entity(SUB2), SUB.certify(SUB2), allowed(folder(place("Example"))))
+
+
+class Named(Party):
+    """A party with more than a common name."""
+
+    def __init__(self, name):
+        super().__init__("-")
+        self.name = name
+
+
+class Bent:
+    """A certificate in which some octets are others."""
+
+    def __init__(self, certificate, old, new, last=True):
+        der = certificate.public_bytes(serialization.Encoding.DER)
+        assert old in der and len(old) == len(new)
+        at = der.rindex(old) if last else der.index(old)
+        self.der = der[:at] + new + der[at + len(old):]
+
+    def public_bytes(self, encoding):
+        return b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(self.der) + b"-----END CERTIFICATE-----\n"
+
+
+def describe_forms():
+    """What is written in another way than it has to be; what nobody knows, wherever it is; and CAs that have another key now."""
+    unknown = (x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.99999.7"), b"\5\0"), True)
+    case("intermediate with a critical extension that nobody knows", False, LEAF_CERT, ROOT.certify(SUB, unknown))
+    case("intermediate with another one, not critical", True, LEAF_CERT, ROOT.certify(SUB, unknown[0]))
+    sha256, sha384 = bytes.fromhex("06082a8648ce3d040302"), bytes.fromhex("06082a8648ce3d040303")
+    case("another algorithm outside (F22)", False, Bent(LEAF_CERT, sha256, sha384), SUB_CERT)
+    case("another algorithm inside (F22)", False, Bent(LEAF_CERT, sha256, sha384, last=False), SUB_CERT)
+    case("a bit of the signature", False, Bent(LEAF_CERT, LEAF_CERT.signature[-4:], bytes([*LEAF_CERT.signature[-4:-1], LEAF_CERT.signature[-1] ^ 1])), SUB_CERT)
+    case("version 1 with extensions", False, Bent(LEAF_CERT, bytes.fromhex("a003020102"), bytes.fromhex("a003020100"), last=False), SUB_CERT)
+    every = x509.ObjectIdentifier("2.5.29.37.0")
+    case("any extended key usage", True, end_entity(SUB, dns("host.example"), x509.ExtendedKeyUsage([Eku.SERVER_AUTH, every])), SUB_CERT)
+    case("no extended key usage", True, end_entity(SUB, dns("host.example")), SUB_CERT)
+    case("extended key usage of something else, critical", False,
+         end_entity(SUB, dns("host.example"), (x509.ExtendedKeyUsage([Eku.CODE_SIGNING]), True)), SUB_CERT)
+    case("key usage that a server cannot use", False, end_entity(SUB, *leaf_extensions(), keys=("crl_sign",)), SUB_CERT)
+    case("path length 0, self-issued in between", True, LEAF_CERT, NEW_SUB.certify(SUB), ROOT.certify(NEW_SUB, path=0))
+    case("CA with a new key, signed with the old one", True, end_entity(NEW_SUB), SUB.certify(NEW_SUB), SUB_CERT)
+    case("CA with a new key, signed by a stranger", False, end_entity(NEW_SUB), OTHER.certify(NEW_SUB), SUB_CERT)
+    case("self-signed end entity that is trusted", False, SELF_SIGNED, anchors=(SELF_SIGNED,))
+    case("self-signed end entity that is not", False, SELF_SIGNED)
+    # OpenSSL does not go back: a path that is there and not found.
+    case("two ways up, one of them not permitted", False, LEAF_CERT, ROOT.certify(SUB, keys=("crl_sign",), end=50), SUB_CERT)
+
+
+NEW_SUB = Party("Sub")
+SELF_SIGNED = LEAF.certify(LEAF, *leaf_extensions(), ca=False, keys=("digital_signature",))
 
 
 def policies(*oids):
@@ -250,6 +334,14 @@ def describe_crossing():
     case("path of 21", False, last, *reversed(links), anchors=(parties[0].certify(parties[0]),))
 
 
+def strange_entry():
+    return (x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.99999.9"), b"\5\0"), True)
+
+
+def reason_of(name):
+    return (x509.CRLReason(getattr(x509.ReasonFlags, name)), False)
+
+
 def describe_revocation():
     root_crl, sub_crl = ROOT.revoke(), SUB.revoke()
     needs = {"revocation": "required"}
@@ -268,6 +360,12 @@ def describe_revocation():
     authorities = x509.IssuingDistributionPoint(None, None, False, True, None, False, False)
     case("CRL for users only", True, LEAF_CERT, SUB_CERT, crls=(root_crl, SUB.revoke(extensions=[(users, True)])), **needs)
     case("CRL for CAs only", False, LEAF_CERT, SUB_CERT, crls=(root_crl, SUB.revoke(extensions=[(authorities, True)])), **needs)
+    case("CRL of the one above the anchor", True, LEAF_CERT, ROOT_CERT, anchors=(SUB_CERT,), crls=(root_crl, sub_crl), **needs)
+    case("anchor that is on the CRL of the one above it", False, LEAF_CERT, ROOT_CERT, anchors=(SUB_CERT,), crls=(ROOT.revoke(SUB_CERT), sub_crl), **needs)
+    case("CRL of the CA's earlier key", True, end_entity(NEW_SUB), SUB.certify(NEW_SUB), SUB_CERT, crls=(root_crl, sub_crl, NEW_SUB.revoke(number=3)), **needs)
+    case("CRL of a key of that name that nobody vouches for", False, LEAF_CERT, SUB_CERT, crls=(root_crl, NEW_SUB.revoke()), **needs)
+    case("entry with a critical extension that nobody knows", False, LEAF_CERT, SUB_CERT, crls=(root_crl, SUB.revoke(OTHER_CERT, entry=strange_entry())), **needs)
+    case("on hold", False, LEAF_CERT, SUB_CERT, crls=(root_crl, SUB.revoke(LEAF_CERT, entry=reason_of("certificate_hold"))), **needs)
     unknown = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.99999.8"), b"\5\0")
     case("CRL with a critical extension that nobody knows", False, LEAF_CERT, SUB_CERT, crls=(root_crl, SUB.revoke(extensions=[(unknown, True)])), **needs)
     delta = SUB.revoke(LEAF_CERT, extensions=[(x509.DeltaCRLIndicator(1), True)], number=2)
@@ -290,6 +388,8 @@ def describe_deltas():
     case("delta signed by somebody else", False, LEAF_CERT, SUB_CERT, crls=(root_crl, base, delta(by=OTHER)), **needs)
     case("delta without its base", False, LEAF_CERT, SUB_CERT, crls=(root_crl, delta()), **needs)
     case("base of yesterday, delta of today", True, LEAF_CERT, SUB_CERT, crls=(root_crl, SUB.revoke(extensions=[fresh], number=5, begin=-9, end=-1), delta()), **needs)
+    held = SUB.revoke(LEAF_CERT, extensions=[fresh], number=5, entry=reason_of("certificate_hold"))
+    case("held in the base, released in the delta", True, LEAF_CERT, SUB_CERT, crls=(root_crl, held, delta(LEAF_CERT, entry=reason_of("remove_from_crl"))), **needs)
     case("revoked in the base", False, LEAF_CERT, SUB_CERT, crls=(root_crl, SUB.revoke(LEAF_CERT, extensions=[fresh], number=5), delta()), **needs)
 
 
@@ -440,12 +540,13 @@ def seconds(moment):
 
 # openssl takes "ho*.net.example" for host.net.example; the pool follows RFC 6125 section 6.4.3, which leaves that open, and takes whole labels only. It also
 # wants the signer of an indirect CRL to have the name that the certificate is for. And it cannot be told that CRLs are optional, and knows nothing of p11-kit's attributes,
-# nor of our limit for keys.
-DIFFERS = {"wildcard within a label", "indirect CRL, and a name", "distrusted before it was issued", "not trusted at all", "RSA key of 16384 bits"}
+# nor of our limit for keys, nor that the pool holds CAs only. A trust anchor needs no CRL (RFC 5280 section 6.1), so that one whose path leads nowhere does not count.
+DIFFERS = {"self-signed end entity that is trusted", "CRL of the one above the anchor",
+           "wildcard within a label", "indirect CRL, and a name", "distrusted before it was issued", "not trusted at all", "RSA key of 16384 bits"}
 
 
 def main(argv):
-    for describe in (describe_plain, describe_constraints, describe_policies, describe_bombs, describe_purpose_and_name, describe_crossing, describe_revocation, describe_deltas, describe_scopes, describe_distrust, describe_optional_revocation,
+    for describe in (describe_plain, describe_constraints, describe_names, describe_forms, describe_policies, describe_bombs, describe_purpose_and_name, describe_crossing, describe_revocation, describe_deltas, describe_scopes, describe_distrust, describe_optional_revocation,
                      describe_leniency):
         describe()
     failed = 0

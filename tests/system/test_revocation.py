@@ -332,6 +332,52 @@ def test_https_server(world, protocol):
             assert good == expected and words in said, (name, said)
 
 
+def authenticate(world, name, *lines, by):
+    world.configure(f"crypto ca trustpoint {name}", "enrollment terminal", *lines)
+    result = world.machine.run(["chancery", "-c", f"crypto ca authenticate {name} fingerprint {by.fingerprint(pki.hashes.SHA256()).hex()}"], ADMIN,
+                               stdin=pki.pem(by) + "quit\n", check=False)
+    assert result.returncode == 0, result
+
+
+def test_diff_of_peers(world):
+    """Who would be lost by an import: by the path, the policy and the revocation that count for him, and not who is refused already."""
+    server, loss = Party("server"), " would stop validating"
+    certificate = world.sub.certify(server, HERE, world.points("server.crl"), ca=False)
+    stranger_cert = world.stranger.certify(world.stranger)
+    world.clear()
+    for name, content in (("root.crl", world.root.revoke(number=40)), ("server.crl", world.sub.revoke(number=40)), ("strangers.pem", pki.pem(stranger_cert)),
+                          ("subs.pem", pki.pem(world.sub_cert))):
+        world.publish(name, content)
+
+    def lost(name):
+        status, said = world.run(f"crypto ca trustpool diff url {world.url}/{name}")
+        assert status == 0, said
+        return {line.partition(loss)[0][2:]: line.partition(loss)[2] for line in said.splitlines() if line.startswith("! ")}
+
+    with pki.secure(world.machine, (certificate, world.sub_cert), server, wait_for) as url:
+        world.configure("crypto ca trustpool policy", f"cabundle url {url}/pool.pem")
+        assert set(lost("strangers.pem")) == {f"{url}/pool.pem"}
+        # The CA in between is enough, and of a CA of several levels it is the path that counts.
+        assert not lost("subs.pem")
+        authenticate(world, "below", by=world.sub_cert)
+        authenticate(world, "apart", by=world.directory_cert)
+        assert set(lost("strangers.pem")) == {f"{url}/pool.pem", "Trustpoint below"}
+        assert lost("strangers.pem")["Trustpoint below"].startswith(" wherever the pool alone is trusted: unable to get")
+        # The servers of trustpoints are peers too: by the pool, or by a CA of the trustpoint's, which comes first.
+        world.configure("crypto ca trustpoint apart", "no enrollment terminal", "method est", f"enrollment url {url}/apart")
+        assert set(lost("strangers.pem")) == {f"{url}/pool.pem", f"{url}/apart", "Trustpoint below"}
+        world.configure("crypto ca trustpoint below", "no enrollment terminal", "method est", f"enrollment url {url}/below")
+        assert set(lost("strangers.pem")) == {f"{url}/pool.pem", f"{url}/apart", "Trustpoint below"}
+        # Revoked, they are refused now, and there is nothing to lose.
+        world.publish("server.crl", world.sub.revoke(certificate, number=41))
+        world.clear()
+        assert set(lost("strangers.pem")) == {"Trustpoint below"}
+        report = json.loads(world.machine.chancery(f"crypto ca trustpool diff url {world.url}/strangers.pem | json").stdout)
+        assert [entry["trustpoint"] for entry in report if entry["change"] == "trustpoint-lost"] == ["below"]
+    world.machine.run(["chancery"], ADMIN, stdin="configure\nno crypto ca trustpool policy\nno crypto ca trustpoint below\nno crypto ca trustpoint apart\n"
+                      "commit force\nend\n")
+
+
 def test_trustpoint_and_directory(world):
     crl = base64.b64encode(world.directory.revoke()).decode()
     certificate = base64.b64encode(world.directory_cert.public_bytes(pki.serialization.Encoding.DER)).decode()

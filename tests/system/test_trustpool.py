@@ -496,7 +496,7 @@ def test_diff_tells_who_would_be_lost(pool, certificates):
     pool.write(f"{FOLDER}/one-and-two.pem", certificates["one"] + certificates["two"])
     pool.write(f"{FOLDER}/all.pem", certificates["one"] + certificates["two"] + certificates["three"] + certificates["soon"])
     der = subprocess.run(["openssl", "x509", "-outform", "DER"], input=certificates["one"].encode(), stdout=subprocess.PIPE, check=True).stdout
-    configured(pool, "crypto ca trustpoint lost", "enrollment terminal", "exit")
+    configured(pool, "crypto ca trustpoint lost", "enrollment terminal", "crl optional", "exit")
     pool.chancery(f"crypto ca authenticate lost fingerprint {hashlib.sha256(der).hexdigest()}", stdin=certificates["one"] + "quit\n")
     import_bundle(pool, f"{pool.pool_url}/all.pem force")
     before = state_of(pool)
@@ -511,7 +511,7 @@ def test_diff_tells_who_would_be_lost(pool, certificates):
         said = diff("one-and-two.pem")
         assert "would stop validating" not in said and "needs force" not in said and "2 changes" in said
         said = diff("three.pem")
-        assert "! Trustpoint lost would stop validating: " in said
+        assert "! Trustpoint lost would stop validating wherever the pool alone is trusted: " in said
         assert f"! https://127.0.0.1:{port}/both.p7b would stop validating: " in said
         assert "2 of the trustpoints and peers would stop validating" in said and "the import needs force" in said
         report = json.loads(pool.chancery(f"crypto ca trustpool diff url {pool.pool_url}/three.pem | json").stdout)
