@@ -2,13 +2,15 @@
 /* describe: which tasks a command needs. The daemons decide by what stands at their bus methods;
  * this says the same beforehand, and a test compares. */
 #include "cli.h"
+#include "errors.h"
 #include "names.h"
+#include "pipe.h"
 
 typedef struct Need {
     cli_handler_t run;
     const char *keyword; /* only with this word; NULL: always */
     const char *task;    /* "crypto (READ)"; NULL: none */
-    bool by_default;     /* also where no "include" says which parts */
+    const char *unless;  /* also, or (of no keyword) only, without this word; NULL: nothing */
 } Need;
 
 #define CRYPTO_READ "crypto (READ)"
@@ -16,86 +18,89 @@ typedef struct Need {
 #define AAA_READ "aaa (READ)"
 #define AAA_WRITE "aaa (WRITE)"
 #define CONFIG_READ "config-services (READ)"
+#define NO_TASK "\nUser needs no taskid.\n"
 
 static const Need needs[] = {
-    {cli_ca_authenticate, NULL, CRYPTO_EXECUTE, false},
-    {cli_ca_cancel, NULL, CRYPTO_EXECUTE, false},
-    {cli_ca_clear, NULL, CRYPTO_EXECUTE, false},
-    {cli_ca_enroll, NULL, CRYPTO_EXECUTE, false},
-    {cli_ca_import, NULL, CRYPTO_EXECUTE, false},
-    {cli_ca_import_serial, NULL, CRYPTO_EXECUTE, false},
-    {cli_config_abort, NULL, NULL, false},
-    {cli_config_clear, NULL, NULL, false},
-    {cli_config_commit, NULL, NULL, false},
-    {cli_config_end, NULL, NULL, false},
-    {cli_config_exit, NULL, NULL, false},
-    {cli_config_pwd, NULL, NULL, false},
-    {cli_config_root, NULL, NULL, false},
-    {cli_configure, NULL, NULL, false},
-    {cli_configure, "exclusive", "config-services (WRITE)", false},
-    {cli_copy_running, NULL, CONFIG_READ, false},
-    {cli_crl_clear, NULL, CRYPTO_EXECUTE, false},
-    {cli_crl_request, NULL, CRYPTO_EXECUTE, false},
-    {cli_describe, NULL, NULL, false},
-    {cli_exec_end, NULL, NULL, false},
-    {cli_exec_exit, NULL, NULL, false},
-    {cli_inventory_snapshot, NULL, "dossier (EXECUTE)", false},
-    {cli_key_export, NULL, CRYPTO_EXECUTE, false},
-    {cli_key_generate, NULL, CRYPTO_EXECUTE, false},
-    {cli_key_import, NULL, CRYPTO_EXECUTE, false},
-    {cli_key_zeroize, NULL, CRYPTO_EXECUTE, false},
-    {cli_load, NULL, NULL, false},
-    {cli_load_commit, NULL, CONFIG_READ, false},
-    {cli_load_rollback, NULL, CONFIG_READ, false},
-    {cli_rollback, NULL, CONFIG_READ, false},
-    {cli_show_aaa, NULL, AAA_READ, false},
-    {cli_show_ca_certificates, NULL, CRYPTO_READ, false},
-    {cli_show_ca_trustpoints, NULL, CRYPTO_READ, false},
-    {cli_show_candidate, NULL, NULL, false},
-    {cli_show_clock, NULL, NULL, false},
-    {cli_show_commit_changes, NULL, CONFIG_READ, false},
-    {cli_show_commit_list, NULL, CONFIG_READ, false},
-    {cli_show_crls, NULL, CRYPTO_READ, false},
-    {cli_show_difference, NULL, NULL, false},
-    {cli_show_dossier, NULL, "basic-services (READ)", false},
-    {cli_show_dossier, "filesystem-inventory", "dossier (READ)", false},
-    {cli_show_dossier, "packages", "pkg-mgmt (READ)", true},
-    {cli_show_dossier, "reboot-history", "system (READ)", true},
-    {cli_show_dossier, "rollback-history", CONFIG_READ, true},
-    {cli_show_dossier, "system-inventory", "sysmgr (READ)", true},
-    {cli_show_failed, NULL, NULL, false},
-    {cli_show_history, NULL, CONFIG_READ, false},
-    {cli_show_inventory, NULL, "dossier (READ)", false},
-    {cli_show_key, NULL, CRYPTO_READ, false},
-    {cli_show_logging, NULL, "logging (READ)", false},
-    {cli_show_merged, NULL, CONFIG_READ, false},
-    {cli_show_rollback_changes, NULL, CONFIG_READ, false},
-    {cli_show_running, NULL, CONFIG_READ, false},
-    {cli_show_sessions, NULL, CONFIG_READ, false},
-    {cli_show_startup_failed, NULL, CONFIG_READ, false},
-    {cli_show_tasks, NULL, AAA_READ, false},
-    {cli_show_tech_support, NULL, NULL, false},
-    {cli_show_trustpool, NULL, CRYPTO_READ, false},
-    {cli_show_trustpool_policy, NULL, CRYPTO_READ, false},
-    {cli_show_user, NULL, NULL, false},
-    {cli_show_users, NULL, NULL, false},
-    {cli_show_user_key, NULL, CRYPTO_READ, false},
-    {cli_show_version, NULL, NULL, false},
-    {cli_terminal_length, NULL, NULL, false},
-    {cli_terminal_no_timestamp, NULL, NULL, false},
-    {cli_terminal_timestamp, NULL, NULL, false},
-    {cli_terminal_width, NULL, NULL, false},
-    {cli_trustpool_clean, NULL, CRYPTO_EXECUTE, false},
-    {cli_trustpool_diff, NULL, CRYPTO_READ, false},
-    {cli_trustpool_import, NULL, CRYPTO_EXECUTE, false},
-    {cli_trustpool_import_terminal, NULL, CRYPTO_EXECUTE, false},
-    {cli_foresee, NULL, CRYPTO_READ, false},
-    {cli_trustpool_verify, NULL, CRYPTO_READ, false},
-    {cli_user_key_import, NULL, CRYPTO_EXECUTE, false},
-    {cli_user_key_import, "username", AAA_WRITE, false},
-    {cli_user_key_zeroize, NULL, CRYPTO_EXECUTE, false},
-    {cli_user_key_zeroize, "username", AAA_WRITE, false},
-    {cli_user_key_zeroize, "all", AAA_WRITE, false},
+    {cli_ca_authenticate, NULL, CRYPTO_EXECUTE, NULL},
+    {cli_ca_cancel, NULL, CRYPTO_EXECUTE, NULL},
+    {cli_ca_clear, NULL, CRYPTO_EXECUTE, NULL},
+    {cli_ca_enroll, NULL, CRYPTO_EXECUTE, NULL},
+    {cli_ca_import, NULL, CRYPTO_EXECUTE, NULL},
+    {cli_ca_import_serial, NULL, CRYPTO_EXECUTE, NULL},
+    {cli_config_abort, NULL, NULL, NULL},
+    {cli_config_clear, NULL, NULL, NULL},
+    {cli_config_commit, NULL, NULL, NULL},
+    {cli_config_commit, "replace", "root-lr (WRITE)", NULL},
+    {cli_config_end, NULL, NULL, NULL},
+    {cli_config_exit, NULL, NULL, NULL},
+    {cli_config_pwd, NULL, NULL, NULL},
+    {cli_config_root, NULL, NULL, NULL},
+    {cli_configure, NULL, NULL, NULL},
+    {cli_configure, "exclusive", "config-services (WRITE)", NULL},
+    {cli_copy_running, NULL, CONFIG_READ, NULL},
+    {cli_crl_clear, NULL, CRYPTO_EXECUTE, NULL},
+    {cli_crl_request, NULL, CRYPTO_EXECUTE, NULL},
+    {cli_describe, NULL, NULL, NULL},
+    {cli_exec_end, NULL, NULL, NULL},
+    {cli_exec_exit, NULL, NULL, NULL},
+    {cli_inventory_snapshot, NULL, "dossier (EXECUTE)", NULL},
+    {cli_key_export, NULL, CRYPTO_EXECUTE, NULL},
+    {cli_key_export, NULL, CRYPTO_READ, "algorithm"},
+    {cli_key_generate, NULL, CRYPTO_EXECUTE, NULL},
+    {cli_key_import, NULL, CRYPTO_EXECUTE, NULL},
+    {cli_key_zeroize, NULL, CRYPTO_EXECUTE, NULL},
+    {cli_load, NULL, NULL, NULL},
+    {cli_load_commit, NULL, CONFIG_READ, NULL},
+    {cli_load_rollback, NULL, CONFIG_READ, NULL},
+    {cli_rollback, NULL, CONFIG_READ, NULL},
+    {cli_show_aaa, NULL, AAA_READ, NULL},
+    {cli_show_ca_certificates, NULL, CRYPTO_READ, NULL},
+    {cli_show_ca_trustpoints, NULL, CRYPTO_READ, NULL},
+    {cli_show_candidate, NULL, NULL, NULL},
+    {cli_show_clock, NULL, NULL, NULL},
+    {cli_show_commit_changes, NULL, CONFIG_READ, NULL},
+    {cli_show_commit_list, NULL, CONFIG_READ, NULL},
+    {cli_show_crls, NULL, CRYPTO_READ, NULL},
+    {cli_show_difference, NULL, NULL, NULL},
+    {cli_show_dossier, NULL, "basic-services (READ)", NULL},
+    {cli_show_dossier, "filesystem-inventory", "dossier (READ)", NULL},
+    {cli_show_dossier, "packages", "pkg-mgmt (READ)", "include"},
+    {cli_show_dossier, "reboot-history", "system (READ)", "include"},
+    {cli_show_dossier, "rollback-history", CONFIG_READ, "include"},
+    {cli_show_dossier, "system-inventory", "sysmgr (READ)", "include"},
+    {cli_show_failed, NULL, NULL, NULL},
+    {cli_show_history, NULL, CONFIG_READ, NULL},
+    {cli_show_inventory, NULL, "dossier (READ)", NULL},
+    {cli_show_key, NULL, CRYPTO_READ, NULL},
+    {cli_show_logging, NULL, "logging (READ)", NULL},
+    {cli_show_merged, NULL, CONFIG_READ, NULL},
+    {cli_show_rollback_changes, NULL, CONFIG_READ, NULL},
+    {cli_show_running, NULL, CONFIG_READ, NULL},
+    {cli_show_sessions, NULL, CONFIG_READ, NULL},
+    {cli_show_startup_failed, NULL, CONFIG_READ, NULL},
+    {cli_show_tasks, NULL, AAA_READ, NULL},
+    {cli_show_tech_support, NULL, NULL, NULL},
+    {cli_show_trustpool, NULL, CRYPTO_READ, NULL},
+    {cli_show_trustpool_policy, NULL, CRYPTO_READ, NULL},
+    {cli_show_user, NULL, NULL, NULL},
+    {cli_show_users, NULL, NULL, NULL},
+    {cli_show_user_key, NULL, CRYPTO_READ, NULL},
+    {cli_show_version, NULL, NULL, NULL},
+    {cli_terminal_length, NULL, NULL, NULL},
+    {cli_terminal_no_timestamp, NULL, NULL, NULL},
+    {cli_terminal_timestamp, NULL, NULL, NULL},
+    {cli_terminal_width, NULL, NULL, NULL},
+    {cli_trustpool_clean, NULL, CRYPTO_EXECUTE, NULL},
+    {cli_trustpool_diff, NULL, CRYPTO_READ, NULL},
+    {cli_trustpool_import, NULL, CRYPTO_EXECUTE, NULL},
+    {cli_trustpool_import_terminal, NULL, CRYPTO_EXECUTE, NULL},
+    {cli_foresee, NULL, CRYPTO_READ, NULL},
+    {cli_trustpool_verify, NULL, CRYPTO_READ, NULL},
+    {cli_user_key_import, NULL, CRYPTO_EXECUTE, NULL},
+    {cli_user_key_import, "username", AAA_WRITE, NULL},
+    {cli_user_key_zeroize, NULL, CRYPTO_EXECUTE, NULL},
+    {cli_user_key_zeroize, "username", AAA_WRITE, NULL},
+    {cli_user_key_zeroize, "all", AAA_WRITE, NULL},
 };
 
 bool cli_is_described(cli_handler_t run)
@@ -106,12 +111,14 @@ bool cli_is_described(cli_handler_t run)
     return false;
 }
 
-bool cli_task_of(cli_handler_t run, size_t i, const char **ret_task, const char **ret_keyword)
+bool cli_task_of(cli_handler_t run, size_t i, const char **ret_task, const char **ret_keyword,
+                 const char **ret_unless)
 {
     for (const Need *need = needs; need < needs + ELEMENTSOF(needs); need++)
         if (need->run == run && i-- == 0) {
             *ret_task = need->task;
             *ret_keyword = need->keyword;
+            *ret_unless = need->unless;
             return true;
         }
     return false;
@@ -130,8 +137,9 @@ static bool is_needed(const Need *need, const GrammarMatch *m)
 {
     if (((const CliAction *)m->command->data)->run != need->run || !need->task)
         return false;
-    return !need->keyword || is_given(m, need->keyword) ||
-           (need->by_default && !grammar_has(m, "include"));
+    if (need->keyword && is_given(m, need->keyword))
+        return true;
+    return need->unless ? !grammar_has(m, need->unless) : !need->keyword;
 }
 
 static void print_task(FILE *f, const char *task, unsigned *n)
@@ -149,19 +157,23 @@ static void print_needs(Cli *cli, const GrammarMatch *m)
         if (is_needed(&needs[i], m))
             print_task(cli->out, needs[i].task, &n);
     if (n == 0)
-        (void)fputs("\nUser needs no taskid.\n", cli->out);
+        (void)fputs(NO_TASK, cli->out);
 }
 
+/* --- What is described ------------------------------------------------------------------------ */
+
 /* A line of the configuration is described by policyd. */
-static int describe_line(Cli *cli, const char *line)
+static int describe_line(Cli *cli, const char *session, const char *line)
 {
     _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
     _cleanup_message_ sd_bus_message *reply = NULL;
     const char *task;
     unsigned n = 0;
-    int r = cli_call(cli, POLICY_NAME, cli->session, POLICY_SESSION_INTERFACE, "Describe", &error,
+    int r = cli_call(cli, POLICY_NAME, session, POLICY_SESSION_INTERFACE, "Describe", &error,
                      &reply, "s", line);
 
+    if (r < 0 && !cli->session && sd_bus_error_has_name(&error, ERROR_INVALID_ARGUMENT))
+        return cli_error(cli, r, "There is no command \"%s\"", line);
     if (r < 0)
         return cli_session_error(cli, &error, r);
     r = sd_bus_message_read(reply, "s", &task);
@@ -171,26 +183,81 @@ static int describe_line(Cli *cli, const char *line)
     return 0;
 }
 
-int cli_describe(Cli *cli, const GrammarMatch *match)
+/* The same where there is no session: one is there for as long as it takes. */
+static int describe_line_at_the_top(Cli *cli, const char *line)
 {
-    const char *line = grammar_argument(match, "command");
-    unsigned mode = cli->session ? CLI_CONFIG : CLI_EXEC;
+    _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+    _cleanup_free_ char *session = NULL;
+    int r = cli_session_open(cli, false, &session);
+
+    if (r < 0)
+        return r;
+    r = describe_line(cli, session, line);
+    (void)cli_call(cli, POLICY_NAME, session, POLICY_SESSION_INTERFACE, "Close", &error, NULL,
+                   NULL);
+    return r;
+}
+
+/* What may stand behind a bar, without the bar. Returns whether it was that. */
+static bool describe_utility(Cli *cli, const char *line)
+{
+    _cleanup_free_ char *behind = NULL;
+    unsigned n = 0;
+    Pipe pipe;
+
+    if (strncasecmp(line, "utility", strcspn(line, " ")) != 0 ||
+        asprintf(&behind, "| %s", line) < 0 || pipe_parse(behind, &pipe) < 0)
+        return false;
+    for (size_t i = 0; i < pipe.n_stages; i++)
+        if (pipe.stages[i].kind == PIPE_SIGN)
+            print_task(cli->out, CRYPTO_EXECUTE, &n);
+    if (n == 0)
+        (void)fputs(NO_TASK, cli->out);
+    pipe_done(&pipe);
+    return true;
+}
+
+/* A command of the shell: 1 when it was one, 0 when it is none that is whole. */
+static int describe_command(Cli *cli, unsigned mode, const char *line, GrammarStatus *ret_status)
+{
+    const char *inner = NULL;
     GrammarMatch m;
     int r = grammar_parse(cli_grammar(mode), line, &m);
 
-    if (r < 0) {
-        r = cli_error(cli, r, "Out of memory");
-    } else if (m.status == GRAMMAR_OK && ((const CliAction *)m.command->data)->run) {
-        print_needs(cli, &m);
-    } else if (cli->session) {
-        r = describe_line(cli, line);
-    } else {
-        r = cli_error(cli, EINVAL,
-                      m.status == GRAMMAR_INCOMPLETE  ? "Incomplete command."
-                      : m.status == GRAMMAR_AMBIGUOUS ? "Ambiguous command: \"%s\""
-                                                      : "There is no command \"%s\"",
-                      line);
+    if (r < 0)
+        return cli_error(cli, r, "Out of memory");
+    *ret_status = m.status;
+    if (m.status == GRAMMAR_OK) {
+        inner = grammar_argument(&m, "command");
+        r = 1;
+        /* "do" has none of its own. */
+        if (((const CliAction *)m.command->data)->run)
+            print_needs(cli, &m);
+        else
+            r = inner ? describe_command(cli, CLI_EXEC, inner, ret_status) : 0;
     }
     grammar_match_done(&m);
     return r;
+}
+
+int cli_describe(Cli *cli, const GrammarMatch *match)
+{
+    const char *line = grammar_argument(match, "command");
+    GrammarStatus status, ignored;
+    int r = describe_command(cli, cli->session ? CLI_CONFIG : CLI_EXEC, line, &status);
+
+    /* The commands of configuration mode can be asked about outside of it. */
+    if (r == 0 && !cli->session)
+        r = describe_command(cli, CLI_CONFIG, line, &ignored);
+    if (r != 0)
+        return r < 0 ? r : 0;
+    if (describe_utility(cli, line))
+        return 0;
+    if (cli->session)
+        return describe_line(cli, cli->session, line);
+    if (status == GRAMMAR_INVALID)
+        return describe_line_at_the_top(cli, line);
+    return cli_error(
+        cli, EINVAL,
+        status == GRAMMAR_INCOMPLETE ? "Incomplete command." : "Ambiguous command: \"%s\"", line);
 }

@@ -327,7 +327,8 @@ int cli_ca_authenticate_external(Cli *cli, const char *trustpoint, const char *m
 /* --- cli-describe.c: is it known which tasks the command needs? */
 bool cli_is_described(cli_handler_t run);
 /* Number i of them, "crypto (READ)" or NULL for none, and the word that it is for, or NULL. */
-bool cli_task_of(cli_handler_t run, size_t i, const char **ret_task, const char **ret_keyword);
+bool cli_task_of(cli_handler_t run, size_t i, const char **ret_task, const char **ret_keyword,
+                 const char **ret_unless);
 
 /* --- cli-trustpool.c: takes over o. */
 int cli_print_json(Cli *cli, json_object *o);

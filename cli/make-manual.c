@@ -58,15 +58,17 @@ static const Group *group_of(const GrammarCommand *row)
 
 static void print_tasks(cli_handler_t run)
 {
-    const char *task, *keyword;
+    const char *task, *keyword, *unless;
     unsigned n = 0;
 
-    for (size_t i = 0; cli_task_of(run, i, &task, &keyword); i++) {
+    for (size_t i = 0; cli_task_of(run, i, &task, &keyword, &unless); i++) {
         if (!task)
             continue;
         (void)fputs(n++ == 0 ? "\tTask: " : "; ", stdout);
         if (keyword)
             printf("with *%s* ", keyword);
+        else if (unless)
+            printf("without *%s* ", unless);
         (void)fputs(task, stdout);
     }
     (void)puts(n == 0 ? "\tNo task." : ".");

@@ -17,6 +17,8 @@ CLASSES = {
     "execute": ("Act upon", "Authentication is required to run this command."),
     "debug": ("Debug", "Authentication is required to debug this part of the router."),
 }
+# What only predefined groups hold, as a whole: TASK_ROOT_LR.
+ROOT = ("root-lr.write", "Replace all of the configuration", "Authentication is required to replace all of the configuration.")
 # Only the owner of an action may ask polkit about other users and pass details.
 DAEMONS = ("keyd", "enrolld", "poold", "dossierd", "policyd", "hostd")
 
@@ -36,6 +38,13 @@ def read_list(path):
     return tasks
 
 
+def every_action(tasks):
+    for name, _, description in tasks:
+        for task_class, (verb, message) in CLASSES.items():
+            yield f"{name}.{task_class}", f"{verb}: {description}", message
+    yield ROOT
+
+
 def actions(tasks):
     owners = " ".join(f"unix-user:chancery-{daemon}" for daemon in DAEMONS)
     yield '<?xml version="1.0" encoding="UTF-8"?>'
@@ -44,17 +53,16 @@ def actions(tasks):
     yield '  "https://www.freedesktop.org/standards/PolicyKit/1/policyconfig.dtd">'
     yield "<policyconfig>"
     yield "  <vendor>Chancery</vendor>"
-    for name, _, description in tasks:
-        for task_class, (verb, message) in CLASSES.items():
-            yield f'  <action id="org.chancery.task.{name}.{task_class}">'
-            yield f"    <description>{escape(verb)}: {escape(description)}</description>"
-            yield f"    <message>{escape(message)}</message>"
-            yield "    <defaults>"
-            for who in ("any", "inactive", "active"):
-                yield f"      <allow_{who}>auth_admin</allow_{who}>"
-            yield "    </defaults>"
-            yield f'    <annotate key="org.freedesktop.policykit.owner">{owners}</annotate>'
-            yield "  </action>"
+    for name, description, message in every_action(tasks):
+        yield f'  <action id="org.chancery.task.{name}">'
+        yield f"    <description>{escape(description)}</description>"
+        yield f"    <message>{escape(message)}</message>"
+        yield "    <defaults>"
+        for who in ("any", "inactive", "active"):
+            yield f"      <allow_{who}>auth_admin</allow_{who}>"
+        yield "    </defaults>"
+        yield f'    <annotate key="org.freedesktop.policykit.owner">{owners}</annotate>'
+        yield "  </action>"
     yield "</policyconfig>"
 
 

@@ -37,9 +37,14 @@ static int add_grants(json_object *to, const char *name, const Grants *grants)
     json_object *all = json_object_new_object();
     int r = json_add(to, name, all);
 
-    for (size_t i = 0; r >= 0 && i < TASK_COUNT; i++)
-        if (grants->classes[i])
+    for (size_t i = 0; r >= 0 && i < TASK_COUNT; i++) {
+        /* In the order of the others. */
+        if (grants->root_lr && strcmp(tasks[i].name, TASK_ROOT_LR) > 0 &&
+            (i == 0 || strcmp(tasks[i - 1].name, TASK_ROOT_LR) < 0))
+            r = json_add(all, TASK_ROOT_LR, class_names(TASK_WRITE));
+        if (r >= 0 && grants->classes[i])
             r = json_add(all, tasks[i].name, class_names(grants->classes[i]));
+    }
     return r;
 }
 
@@ -69,7 +74,7 @@ static json_object *member(json_object *o, const char *name)
 static Grants direct_grants(json_object *o)
 {
     json_object *task = NULL;
-    Grants grants = {{0}};
+    Grants grants = {.root_lr = false};
 
     if (!o || json_get_object(o, "task", &task) < 0)
         return grants;
@@ -118,8 +123,8 @@ static void collect(const Aaa *aaa, const char *group, Grants *grants)
 {
     const AaaGroup *found = find_group(aaa, group);
 
-    for (size_t i = 0; found && i < TASK_COUNT; i++)
-        grants->classes[i] |= found->grants.classes[i];
+    if (found)
+        grants_add(grants, &found->grants);
 }
 
 static int view_user(const Aaa *aaa, const AaaUser *user, json_object *view)

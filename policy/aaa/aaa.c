@@ -132,10 +132,11 @@ static Group *groups_find(const Groups *groups, const char *name)
                           : bsearch(&key, groups->items, groups->n, sizeof(key), compare_groups);
 }
 
-static void grants_add(Grants *to, const Grants *from)
+void grants_add(Grants *to, const Grants *from)
 {
     for (size_t i = 0; i < TASK_COUNT; i++)
         to->classes[i] |= from->classes[i];
+    to->root_lr |= from->root_lr;
 }
 
 static size_t array_length(json_object *o, const char *name, json_object **ret)

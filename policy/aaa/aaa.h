@@ -35,9 +35,16 @@ int task_find(const char *name);
 /* "read", ... for one bit. */
 const char *task_class_name(unsigned class);
 
+/* What stands for a whole group, and cannot be given by a line of its own: whoever holds it holds
+ * everything else, now and after any change of the table. */
+#define TASK_ROOT_LR "root-lr"
+
 typedef struct Grants {
     uint8_t classes[TASK_COUNT];
+    bool root_lr;
 } Grants;
+
+void grants_add(Grants *to, const Grants *from);
 
 /* The predefined groups are all user groups, and most are task groups too. NULL when there is none
  * with this name. */

@@ -111,6 +111,8 @@ static void put_grants(FILE *f, const Grants *grants)
                 fprintf(f, "%s\"%s.%s\"", separator, tasks[i].name, task_class_name(class));
                 separator = ", ";
             }
+    if (grants->root_lr)
+        fprintf(f, "%s\"" TASK_ROOT_LR ".write\"", separator);
 }
 
 static const char rules_units_tail[] =

@@ -131,7 +131,7 @@ static uint8_t predefined_classes(const PredefinedGroup *group, const Task *task
 
 Grants predefined_group_grants(const PredefinedGroup *group)
 {
-    Grants grants = {{0}};
+    Grants grants = {.root_lr = group->all_areas == AREAS_ALL};
 
     for (size_t i = 0; i < TASK_COUNT; i++)
         grants.classes[i] = predefined_classes(group, &tasks[i]);

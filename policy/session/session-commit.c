@@ -122,17 +122,6 @@ static int make_candidate(const Session *session, const CommitOptions *o, json_o
     return *ret ? 0 : -ENOMEM;
 }
 
-/* Whoever replaces all of the configuration has to be somebody who may change any line of it,
- * whether or not it is there now. */
-static int add_all_tasks(TaskList *list)
-{
-    int r = 0;
-
-    for (size_t i = 0; r >= 0 && i < config_n_rows; i++)
-        r = task_list_add(list, config_rows[i].task, "write");
-    return r;
-}
-
 /* Returns 0 when there is nothing to commit, 1 when there is. */
 static int make_proposal(const Session *session, const CommitOptions *o, Proposal *ret,
                          sd_bus_error *reterr_error)
@@ -142,14 +131,16 @@ static int make_proposal(const Session *session, const CommitOptions *o, Proposa
 
     if (!o->replace && !session_is_changed(session))
         return 0;
-    r = make_candidate(session, o, &ret->candidate, reterr_error);
+    /* Whoever replaces all of the configuration has to be somebody who may change any line of it,
+     * whether or not it is there now. */
+    r = o->replace ? task_list_add(&ret->needed, TASK_ROOT_LR, "write") : 0;
+    if (r >= 0)
+        r = make_candidate(session, o, &ret->candidate, reterr_error);
     if (r >= 0)
         r = config_compare(commit_store_running(policy->store), ret->candidate, add_line, ret);
     if (r < 0 || ret->n_lines == 0)
         return r;
-    r = o->replace ? add_all_tasks(&ret->needed) : 0;
-    if (r >= 0)
-        r = config_hash(ret->candidate, ret->hash);
+    r = config_hash(ret->candidate, ret->hash);
     return r < 0 ? r : 1;
 }
 

@@ -13,7 +13,9 @@ ASKED = ("This commit will replace or remove the entire running configuration. T
 PARTLY = ("% Failed to commit one or more configuration items. Please issue 'show configuration failed [inheritance]' from this session "
           "to view the errors")
 BASE = ["hostname before", "crypto ca trustpoint core", "description kept"]
-GROUPS = [*group_lines("namer", ["config-services.read", "host-services.write"])]
+EVERY_LINE = ["aaa", "config-services", "crypto", "dossier", "host-services", "ip-services", "snmp", "tty-access"]
+GROUPS = [*group_lines("namer", ["config-services.read", "host-services.write"]), *group_lines("writer", [f"{task}.write" for task in EVERY_LINE]),
+          "taskgroup everything", "inherit taskgroup root-lr", "usergroup keepers", "taskgroup everything", "username keeper", "group keepers"]
 
 
 @pytest.fixture(scope="module")
@@ -50,11 +52,22 @@ def newest(machine):
 
 # --- replace -----------------------------------------------------------------------------------------------------------------------
 
-def test_replace_needs_every_task_of_the_configuration(target):
+@pytest.mark.parametrize("user", ["namer", "writer"])
+def test_replace_needs_root_lr(user, target):
+    """Holding every task that a line can have is not enough."""
     before, last = running(target), newest(target)
-    status, text = batch(target, "hostname mine", "commit replace", "yes", user="namer", check=False)
-    assert status != 0 and "% This command is not authorized" in text and "(WRITE)" in text
+    status, text = batch(target, "hostname mine", "commit replace", "yes", user=user, check=False)
+    assert status != 0 and "% This command is not authorized\n% Task ID root-lr (WRITE) is missing" in text
     assert running(target) == before and newest(target) == last
+
+
+def test_replace_by_who_inherits_root_lr(target):
+    """A task group takes root-lr in, and gives it on."""
+    status, text = batch(target, "hostname mine", "taskgroup everything", "inherit taskgroup root-lr", "usergroup keepers", "taskgroup everything",
+                         "username keeper", "group keepers", "commit replace", "yes", "end", user="keeper", check=False)
+    assert status == 0 and "hostname mine" in running(target), text
+    tasks = rendered(target.chancery("show user tasks", "keeper").stdout)
+    assert re.search(r"^Task: +root-lr +: +WRITE$", tasks, re.M) and "root-lr" not in rendered(target.chancery("show aaa task supported").stdout)
 
 
 def test_replace_asks_first(target):

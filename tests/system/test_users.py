@@ -157,7 +157,7 @@ def test_oneself(peopled):
         line.strip() for line in show(peopled, "show aaa usergroup keepers") if line.startswith("    Task:")]
     assert show(peopled, "show user tasks", "dossier-user") == []
     assert show(peopled, "show user all", "admin")[:3] == ["Username: admin", "Groups: root-lr", "User admin has the following Task ID(s):"]
-    assert len(show(peopled, "show user tasks", "root")) == 85
+    assert len(show(peopled, "show user tasks", "root")) == 86
 
 
 # --- Secrets --------------------------------------------------------------------------------------------------------------------------
