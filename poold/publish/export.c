@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "atomic-file.h"
 #include "json-util.h"
@@ -49,19 +50,24 @@ static char *pem_of(const Authority *authority, size_t *ret_size)
     return text;
 }
 
-int export_bundle(const AuthorityList *active, char **ret, size_t *ret_size)
+static int put_pem(FILE *f, const Authority *authority)
+{
+    size_t length;
+    _cleanup_free_ char *one = pem_of(authority, &length);
+
+    return one && fwrite(one, 1, length, f) == length ? 0 : -ENOMEM;
+}
+
+static int join(const AuthorityList *active, int (*put_one)(FILE *f, const Authority *authority),
+                char **ret, size_t *ret_size)
 {
     _cleanup_free_ char *text = NULL;
     size_t size;
     FILE *f = open_memstream(&text, &size);
     int r = f ? 0 : -ENOMEM;
 
-    for (size_t i = 0; r >= 0 && i < active->n; i++) {
-        size_t length;
-        _cleanup_free_ char *one = pem_of(active->items[i], &length);
-
-        r = one && fwrite(one, 1, length, f) == length ? 0 : -ENOMEM;
-    }
+    for (size_t i = 0; r >= 0 && i < active->n; i++)
+        r = put_one(f, active->items[i]);
     if (f && fclose(f) == EOF)
         r = -ENOMEM;
     if (r < 0)
@@ -69,6 +75,41 @@ int export_bundle(const AuthorityList *active, char **ret, size_t *ret_size)
     *ret = TAKE_PTR(text);
     *ret_size = size;
     return 0;
+}
+
+int export_bundle(const AuthorityList *active, char **ret, size_t *ret_size)
+{
+    return join(active, put_pem, ret, ret_size);
+}
+
+/* --- A trust source --------------------------------------------------------------------------- */
+
+/* A UTCTime, each of its octets as p11-kit writes those of any value. */
+static void put_date(FILE *f, int64_t moment)
+{
+    time_t seconds = (time_t)moment;
+    char date[sizeof "yyyymmddhhmmssZ"];
+    struct tm tm;
+
+    if (!gmtime_r(&seconds, &tm) || strftime(date, sizeof date, "%Y%m%d%H%M%SZ", &tm) == 0)
+        return;
+    (void)fputs("nss-server-distrust-after: \"", f);
+    for (const char *p = date + STRLEN("yy"); *p; p++)
+        fprintf(f, "%%%02x", (unsigned)(uint8_t)*p);
+    (void)fputs("\"\n", f);
+}
+
+static int put_object(FILE *f, const Authority *authority)
+{
+    (void)fputs("[p11-kit-object-v1]\ntrusted: true\n", f);
+    if (authority->distrust_after != 0)
+        put_date(f, authority->distrust_after);
+    return put_pem(f, authority);
+}
+
+int export_trust_source(const AuthorityList *active, char **ret, size_t *ret_size)
+{
+    return join(active, put_object, ret, ret_size);
 }
 
 /* --- Files ------------------------------------------------------------------------------------ */
@@ -167,10 +208,18 @@ static int swap_folder(int dirfd)
     return renameat(dirfd, NEW_FOLDER, dirfd, EXPORT_FOLDER) < 0 ? -errno : 0;
 }
 
-int export_pool(int dirfd, const AuthorityList *active)
+static int write_joined(int dirfd, const char *name, const AuthorityList *active,
+                        int (*join_all)(const AuthorityList *active, char **ret, size_t *ret_size))
 {
     _cleanup_free_ char *text = NULL;
     size_t size;
+    int r = join_all(active, &text, &size);
+
+    return r < 0 ? r : atomic_write_at(dirfd, name, text, size, FILE_MODE);
+}
+
+int export_pool(int dirfd, const AuthorityList *active)
+{
     int r;
 
     /* What a killed process left behind. */
@@ -180,8 +229,6 @@ int export_pool(int dirfd, const AuthorityList *active)
     if (r >= 0)
         r = swap_folder(dirfd);
     if (r >= 0)
-        r = export_bundle(active, &text, &size);
-    if (r < 0)
-        return r;
-    return atomic_write_at(dirfd, EXPORT_FILE, text, size, FILE_MODE);
+        r = write_joined(dirfd, EXPORT_TRUST_FILE, active, export_trust_source);
+    return r < 0 ? r : write_joined(dirfd, EXPORT_FILE, active, export_bundle);
 }

@@ -582,6 +582,17 @@ def test_exports(pool, certificates):
             assert result.returncode == 0, (name, result.stdout, result.stderr)
         listed = pool.output(P11_LIST, user=ADMIN)
         assert "label: one" in listed and "label: three" not in listed
+        # The date from which on a CA is distrusted gets through to p11-kit.
+        date = "nss-server-distrust-after: \"%32%33%31%31%31%34%32%32%31%33%32%30%5a\"\n"
+        assert "nss-server-distrust-after: \"%32" not in pool.output(["trust", "dump"], user=ADMIN).lower()
+        pool.write("/usr/share/chancery/trustpool/dated.p11-kit", f"[p11-kit-object-v1]\ntrusted: true\n{date}{certificates['two']}")
+        pool.restart("poold")
+        pool.wait_daemons()
+        dumped = pool.output(["trust", "dump"], user=ADMIN)
+        assert "nss-server-distrust-after: \"231114221320Z\"" in dumped or date.lower() in dumped.lower(), dumped[-3000:]
+        pool.run(["rm", "/usr/share/chancery/trustpool/dated.p11-kit"])
+        pool.restart("poold")
+        pool.wait_daemons()
 
 
 SYSTEM = "/etc/ssl/certs/ca-certificates.crt"

@@ -9,6 +9,7 @@
 #include "export.h"
 #include "make-certificate.h"
 #include "pool.h"
+#include "trust-source.h"
 
 static Pool *make_pool(const CertificateRecipe *recipes, size_t n, AuthorityList *built_in)
 {
@@ -60,6 +61,33 @@ static void assert_found(const char *path, const Pool *pool, const Authority *au
     assert_true(same);
 }
 
+/* The date from which on a CA is distrusted is there in p11-kit's form, and survives it. */
+static void test_dates(void **state)
+{
+    static const AuthorityRules any = {.allow_expired = true};
+    static const CertificateRecipe recipes[] = {{.name = "A"}, {.name = "B"}};
+    _cleanup_(authority_list_freep) AuthorityList *built_in = authority_list_new(),
+                                                  *again = authority_list_new();
+    _cleanup_(pool_freep) Pool *pool = make_pool(recipes, 2, built_in);
+    const AuthorityList *active = pool_get_active(pool);
+    _cleanup_free_ char *text = NULL;
+    size_t size;
+
+    active->items[1]->distrust_after = 1700000000;
+    assert_int_equal(export_trust_source(active, &text, &size), 0);
+    assert_non_null(strstr(text, "nss-server-distrust-after: \"%32%33%31%31%31%34%32%32%31%33"
+                                 "%32%30%5a\"\n"));
+    assert_int_equal(trust_source_parse((DerSpan){(const uint8_t *)text, size}, &any, again), 0);
+    assert_int_equal(again->n, 2);
+    assert_int_equal(authority_list_rejected(again), 0);
+    for (size_t i = 0; i < 2; i++) {
+        const Authority *found = authority_list_find(again, active->items[i]->digest);
+
+        assert_non_null(found);
+        assert_int_equal(found->distrust_after, active->items[i]->distrust_after);
+    }
+}
+
 static void test_export(void **state)
 {
     static const CertificateRecipe recipes[] = {{.name = "A"}, {.name = "a"}, {.name = "B"}},
@@ -93,18 +121,19 @@ static void test_export(void **state)
     assert_found(certs, second, pool_get_downloaded(second)->items[0]);
     assert_int_equal(export_pool(fd, pool_get_active(none)), 0);
     assert_int_equal(count(fd, EXPORT_FOLDER), 0);
-    assert_int_equal(count(fd, "."), 2);
+    assert_int_equal(count(fd, "."), 3);
     assert_int_equal(fstatat(fd, ".certs.new", &st, AT_SYMLINK_NOFOLLOW), -1);
 
     assert_int_equal(unlinkat(fd, EXPORT_FOLDER, AT_REMOVEDIR), 0);
     assert_int_equal(unlinkat(fd, EXPORT_FILE, 0), 0);
+    assert_int_equal(unlinkat(fd, EXPORT_TRUST_FILE, 0), 0);
     assert_int_equal(rmdir(path), 0);
     (void)close(fd);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_export)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_dates), cmocka_unit_test(test_export)};
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
     EVP_PKEY_free(make_key());

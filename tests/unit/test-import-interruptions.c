@@ -10,6 +10,7 @@
 #include "make-certificate.h"
 #include "pool.h"
 #include "store.h"
+#include "trust-source.h"
 
 #define OLD_SIZE 2
 #define NEW_SIZE 3
@@ -111,6 +112,20 @@ static int count_exported(const Router *router)
     return r < 0 ? r : authority_list_rejected(list) > 0 ? -EBADMSG : (int)list->n;
 }
 
+/* And in p11-kit's form. */
+static int count_source(const Router *router)
+{
+    static const AuthorityRules any = {.allow_expired = true};
+    AuthorityList *list = authority_list_new();
+    void *data;
+    size_t size;
+    int r = read_file_at(router->runtime_fd, EXPORT_TRUST_FILE, BUNDLE_SIZE_MAX, &data, &size);
+
+    if (r >= 0)
+        r = trust_source_parse((DerSpan){data, size}, &any, list);
+    return r < 0 ? r : authority_list_rejected(list) > 0 ? -EBADMSG : (int)list->n;
+}
+
 /* And in the folder, each by itself. */
 static int count_folder(const Router *router)
 {
@@ -162,17 +177,18 @@ static int start(const Router *router)
 static int inspect(void *userdata)
 {
     const Router *router = userdata;
-    int file = count_exported(router), folder = count_folder(router), n;
+    int file = count_exported(router), folder = count_folder(router), source = count_source(router),
+        n;
 
     /* While the daemon is away. */
-    if (!is_whole(file) || !is_whole(folder))
+    if (!is_whole(file) || !is_whole(folder) || !is_whole(source))
         return -EBADMSG;
     n = start(router);
     /* A file is never newer than what is stored, for that is what would be gone. */
-    if (!is_whole(n) || file > n || folder > n)
+    if (!is_whole(n) || file > n || folder > n || source > n)
         return n < 0 ? n : -EBADMSG;
-    if (count_exported(router) != n || count_folder(router) != n ||
-        folder_count(router->state_fd) != 1 || folder_count(router->runtime_fd) != 2)
+    if (count_exported(router) != n || count_folder(router) != n || count_source(router) != n ||
+        folder_count(router->state_fd) != 1 || folder_count(router->runtime_fd) != 3)
         return -EUCLEAN;
     return n == OLD_SIZE ? STATE_OLD : STATE_NEW;
 }
