@@ -3,8 +3,6 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include "collect.h"
-#include "dpkg-status.h"
 #include "package-verify.h"
 #include "packages-rpm.h"
 
@@ -65,32 +63,12 @@ static void write_package(Collect *c, PackageVerifier *v, const DpkgPackage *p)
     } else {
         if (install_time(c->root_fd, p, &usec) >= 0)
             json_write_time(w, "install-time", usec);
-        if (v && is_installed(p) && !package_verify_dpkg(v, w, p))
+        if (v && is_installed(p) && !package_verify_dpkg(v, p))
             c->n_bad++;
         else
             c->n_good++;
     }
     json_end_object(w);
-}
-
-static bool should_stop(void *userdata)
-{
-    return collect_should_stop(userdata);
-}
-
-/* Without somebody who reads the files, that is said, and the packages are listed all the same. */
-static void start_verifier(Collect *c, PackageVerifier **ret)
-{
-    const CollectHost *host = c->host;
-    int fd =
-        host && host->connect_probe ? host->connect_probe(host->userdata, PROBE_DIGESTS) : -ENOENT;
-    int r = fd < 0 ? fd : package_verifier_new(c->root_fd, fd, c->rate, should_stop, c, ret);
-
-    if (r >= 0)
-        return;
-    c->n_bad++;
-    json_write_stringf(c->writer, "verification-failure", "chancery-probe-digests: %s",
-                       strerror(-r));
 }
 
 static int collect_dpkg(Collect *c, char reason[static COLLECT_REASON_SIZE])
@@ -112,7 +90,7 @@ static int collect_dpkg(Collect *c, char reason[static COLLECT_REASON_SIZE])
         return -ENOMEM;
     }
     if (c->verify_packages)
-        start_verifier(c, &verifier);
+        package_verifier_start(c, &verifier);
     json_begin_array(c->writer, "packages");
     while (!collect_should_stop(c) && (r = dpkg_status_next(status, &package)) > 0)
         write_package(c, verifier, &package);

@@ -280,9 +280,10 @@ static int take_rpm(void *userdata, const char *name, const char *version)
     return reading->is_skipped ? 0 : add_package(reading->owners, INVENTORY_RPM, name, version);
 }
 
-static int take_rpm_file(void *userdata, const char *path)
+static int take_rpm_file(void *userdata, const RpmFile *file)
 {
     RpmReading *reading = userdata;
+    const char *path = file->path;
 
     if (reading->is_skipped || path[1] == 0 || strlen(path) > INVENTORY_PATH_MAX)
         return 0;

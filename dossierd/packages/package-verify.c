@@ -4,8 +4,8 @@
 #include <endian.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
-#include "collect.h"
 #include "dpkg-diversions.h"
 #include "helper-client.h"
 
@@ -14,19 +14,24 @@
 #define RECORDS_MAX 4096U
 #define MD5 1U
 #define MD5_SIZE 16U
+#define DIGEST_SIZE_MAX 64U
 #define PATH_SIZE 4096U
 #define INTERVAL_MS 200
 
 typedef struct Pending {
     size_t path; /* in the batch */
     uint16_t path_size;
-    bool is_conffile;
+    bool is_conffile, may_be_missing;
 } Pending;
+
+typedef struct Digest {
+    uint8_t algorithm, size;
+    uint8_t bytes[DIGEST_SIZE_MAX];
+} Digest;
 
 struct PackageVerifier {
     int root_fd, fd;
-    bool (*should_stop)(void *userdata);
-    void *userdata;
+    Collect *collect;
     Diversions diversions;
     int error; /* nothing more can be asked */
     uint8_t batch[sizeof(uint32_t) + BATCH_MAX];
@@ -55,7 +60,7 @@ static int wait_for_room(PackageVerifier *v)
     for (;;) {
         struct pollfd p = {.fd = v->fd, .events = POLLOUT};
 
-        if (v->should_stop && v->should_stop(v->userdata))
+        if (collect_should_stop(v->collect))
             return -ETIMEDOUT;
         if (poll(&p, 1, INTERVAL_MS) > 0)
             return 0;
@@ -83,13 +88,18 @@ static int send_batch(PackageVerifier *v)
     return 0;
 }
 
+static bool should_stop(void *userdata)
+{
+    return collect_should_stop(userdata);
+}
+
 static int receive_verdicts(PackageVerifier *v, uint8_t *verdicts)
 {
     size_t done = 0;
 
     while (done < v->n_pending) {
-        ssize_t n = helper_receive(v->fd, verdicts + done, v->n_pending - done, v->should_stop,
-                                   v->userdata);
+        ssize_t n =
+            helper_receive(v->fd, verdicts + done, v->n_pending - done, should_stop, v->collect);
 
         if (n <= 0)
             return n < 0 ? (int)n : -EPIPE;
@@ -112,7 +122,7 @@ static int put_verdict(PackageVerifier *v, const Pending *p, uint8_t verdict)
         return -EBADMSG;
     if (verdict == 'u')
         v->n_unreadable++;
-    if (!states[i].state)
+    if (!states[i].state || (verdict == 'm' && p->may_be_missing))
         return 0;
     json_begin_object(v->writer, NULL);
     json_write_bytes(v->writer, "name", v->batch + p->path, p->path_size);
@@ -139,54 +149,76 @@ static void flush(PackageVerifier *v)
     v->n_pending = 0;
 }
 
-static void add(PackageVerifier *v, const char *path, const uint8_t digest[static MD5_SIZE],
-                bool is_conffile)
+static void add(PackageVerifier *v, const char *path, const Digest *digest, bool is_conffile,
+                bool may_be_missing)
 {
-    size_t size = strlen(path);
+    size_t size = strlen(path), record = 2 + digest->size + 2 + size;
     uint8_t *p;
 
     if (size == 0 || size >= PATH_SIZE) {
         v->n_malformed++;
         return;
     }
-    if (v->n_pending == RECORDS_MAX || v->used + 2 + MD5_SIZE + 2 + size > sizeof v->batch)
+    if (v->n_pending == RECORDS_MAX || v->used + record > sizeof v->batch)
         flush(v);
     p = v->batch + v->used;
-    p[0] = MD5;
-    p[1] = MD5_SIZE;
-    memcpy(p + 2, digest, MD5_SIZE);
-    p[2 + MD5_SIZE] = (uint8_t)size;
-    p[2 + MD5_SIZE + 1] = (uint8_t)(size >> 8);
-    memcpy(p + 2 + MD5_SIZE + 2, path, size);
-    v->pending[v->n_pending++] = (Pending){v->used + 2 + MD5_SIZE + 2, (uint16_t)size, is_conffile};
-    v->used += 2 + MD5_SIZE + 2 + size;
+    p[0] = digest->algorithm;
+    p[1] = digest->size;
+    memcpy(p + 2, digest->bytes, digest->size);
+    p += 2 + digest->size;
+    p[0] = (uint8_t)size;
+    p[1] = (uint8_t)(size >> 8);
+    memcpy(p + 2, path, size);
+    v->pending[v->n_pending++] =
+        (Pending){v->used + record - size, (uint16_t)size, is_conffile, may_be_missing};
+    v->used += record;
     v->n_files++;
 }
 
-int package_verifier_new(int root_fd, int fd, uint64_t rate, bool (*should_stop)(void *userdata),
-                         void *userdata, PackageVerifier **ret)
+static int verifier_new(Collect *c, int fd, PackageVerifier **ret)
 {
     _cleanup_(package_verifier_freep) PackageVerifier *v = calloc(1, sizeof *v);
+    uint64_t rate = htole64(c->rate);
     int r;
 
     if (!v) {
         closep(&fd);
         return -ENOMEM;
     }
-    v->root_fd = root_fd;
+    v->root_fd = c->root_fd;
     v->fd = fd;
-    v->should_stop = should_stop;
-    v->userdata = userdata;
-    r = diversions_read(root_fd, &v->diversions);
+    v->collect = c;
+    v->writer = c->writer;
+    r = diversions_read(c->root_fd, &v->diversions);
     if (r < 0)
         return r;
-    rate = htole64(rate);
     memcpy(v->batch + sizeof(uint32_t), &rate, sizeof rate);
     v->used = sizeof(uint32_t) + sizeof rate;
     v->error = send_batch(v);
     v->used = sizeof(uint32_t);
     *ret = TAKE_PTR(v);
     return 0;
+}
+
+void package_verifier_start(Collect *c, PackageVerifier **ret)
+{
+    const CollectHost *host = c->host;
+    int fd =
+        host && host->connect_probe ? host->connect_probe(host->userdata, PROBE_DIGESTS) : -ENOENT;
+    int r = fd < 0 ? fd : verifier_new(c, fd, ret);
+
+    if (r >= 0)
+        return;
+    c->n_bad++;
+    json_write_stringf(c->writer, "verification-failure", "chancery-probe-digests: %s",
+                       strerror(-r));
+}
+
+static void package_begin(PackageVerifier *v)
+{
+    v->n_files = v->n_malformed = v->n_unreadable = 0;
+    json_begin_object(v->writer, "verification");
+    json_begin_array(v->writer, "differences");
 }
 
 /* --- dpkg ------------------------------------------------------------------------------------- */
@@ -196,31 +228,39 @@ static int nibble(char c)
     return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* The digest's 32 digits, and a blank or the end after them. */
-static bool read_md5(const char *text, uint8_t ret[static MD5_SIZE])
+static bool read_hex(const char *text, uint8_t *ret, size_t size)
 {
-    for (size_t i = 0; i < MD5_SIZE; i++) {
+    for (size_t i = 0; i < size; i++) {
         int high = nibble(text[2 * i]), low = high < 0 ? -1 : nibble(text[2 * i + 1]);
 
         if (low < 0)
             return false;
         ret[i] = (uint8_t)(high << 4 | low);
     }
-    return text[2 * MD5_SIZE] == ' ' || text[2 * MD5_SIZE] == 0;
+    return true;
+}
+
+/* The digest's 32 digits, and a blank or the end after them. */
+static bool read_md5(const char *text, Digest *ret)
+{
+    ret->algorithm = MD5;
+    ret->size = MD5_SIZE;
+    return read_hex(text, ret->bytes, MD5_SIZE) &&
+           (text[2 * MD5_SIZE] == ' ' || text[2 * MD5_SIZE] == 0);
 }
 
 /* "DIGEST  PATH": the path has no slash before it, and may have anything but a newline in it. */
 static void take_sum(PackageVerifier *v, const char *line, const char *package)
 {
-    uint8_t digest[MD5_SIZE];
     char path[PATH_SIZE + 1];
+    Digest digest;
 
-    if (!read_md5(line, digest) || strncmp(line + 2 * MD5_SIZE, "  ", 2) != 0 ||
+    if (!read_md5(line, &digest) || strncmp(line + 2 * MD5_SIZE, "  ", 2) != 0 ||
         (size_t)snprintf(path, sizeof path, "/%s", line + 2 * MD5_SIZE + 2) >= sizeof path) {
         v->n_malformed++;
         return;
     }
-    add(v, diversions_find(&v->diversions, path, package), digest, false);
+    add(v, diversions_find(&v->diversions, path, package), &digest, false, false);
 }
 
 /* Returns whether there is such a list. */
@@ -256,17 +296,17 @@ static bool take_sums(PackageVerifier *v, const DpkgPackage *p)
 static void take_conffile(PackageVerifier *v, char *line, const char *package)
 {
     char *digest = strchr(line, ' '), *more;
-    uint8_t binary[MD5_SIZE];
+    Digest binary;
 
     more = digest ? strchr(digest + 1, ' ') : NULL;
     if (more || (digest && streq(digest + 1, "newconffile")))
         return;
-    if (!digest || line[0] != '/' || !read_md5(digest + 1, binary)) {
+    if (!digest || line[0] != '/' || !read_md5(digest + 1, &binary)) {
         v->n_malformed++;
         return;
     }
     *digest = 0;
-    add(v, diversions_find(&v->diversions, line, package), binary, true);
+    add(v, diversions_find(&v->diversions, line, package), &binary, true, false);
 }
 
 static int take_conffiles(PackageVerifier *v, const DpkgPackage *p)
@@ -307,15 +347,22 @@ static bool write_outcome(const PackageVerifier *v, bool has_sums)
     return code == RESULT_SUCCESS || code == RESULT_NOT_AVAILABLE;
 }
 
-bool package_verify_dpkg(PackageVerifier *v, JsonWriter *w, const DpkgPackage *p)
+static bool package_end(PackageVerifier *v, bool has_sums)
 {
-    bool has_sums = false, is_good;
+    bool is_good;
+
+    json_end_array(v->writer);
+    is_good = write_outcome(v, has_sums);
+    json_end_object(v->writer);
+    return is_good;
+}
+
+bool package_verify_dpkg(PackageVerifier *v, const DpkgPackage *p)
+{
+    bool has_sums = false;
     int r;
 
-    v->writer = w;
-    v->n_files = v->n_malformed = v->n_unreadable = 0;
-    json_begin_object(w, "verification");
-    json_begin_array(w, "differences");
+    package_begin(v);
     if (v->error == 0) {
         has_sums = take_sums(v, p);
         r = take_conffiles(v, p);
@@ -323,8 +370,62 @@ bool package_verify_dpkg(PackageVerifier *v, JsonWriter *w, const DpkgPackage *p
         if (r < 0)
             v->error = r;
     }
-    json_end_array(w);
-    is_good = write_outcome(v, has_sums);
-    json_end_object(w);
-    return is_good;
+    return package_end(v, has_sums);
+}
+
+/* --- rpm -------------------------------------------------------------------------------------- */
+
+static bool read_rpm_digest(const RpmFile *file, Digest *ret)
+{
+    static const struct {
+        RpmDigest of_rpm;
+        Digest digest;
+    } algorithms[] = {{RPM_DIGEST_MD5, {.algorithm = MD5, .size = MD5_SIZE}},
+                      {RPM_DIGEST_SHA1, {.algorithm = 2, .size = 20}},
+                      {RPM_DIGEST_SHA256, {.algorithm = 3, .size = 32}},
+                      {RPM_DIGEST_SHA384, {.algorithm = 4, .size = 48}},
+                      {RPM_DIGEST_SHA512, {.algorithm = 5, .size = 64}}};
+
+    for (size_t i = 0; i < ELEMENTSOF(algorithms); i++)
+        if (file->algorithm == algorithms[i].of_rpm) {
+            *ret = algorithms[i].digest;
+            return strlen(file->digest) == 2 * (size_t)ret->size &&
+                   read_hex(file->digest, ret->bytes, ret->size);
+        }
+    return false;
+}
+
+/* rpm has digests of regular files. What it did not install here, or another package has replaced,
+ * is nothing of this one; of ghosts it has the name alone. */
+static int take_rpm_file(void *userdata, const RpmFile *file)
+{
+    PackageVerifier *v = userdata;
+    Digest digest;
+
+    if (!file->digest[0] || file->state != RPM_STATE_NORMAL || (file->flags & RPM_FLAG_GHOST) ||
+        (file->mode != 0 && !S_ISREG(file->mode)))
+        return 0;
+    if (read_rpm_digest(file, &digest))
+        add(v, file->path, &digest, (file->flags & RPM_FLAG_CONFIG) != 0,
+            (file->flags & RPM_FLAG_MISSING_OK) != 0);
+    else
+        v->n_malformed++;
+    return v->error;
+}
+
+bool package_verify_rpm(PackageVerifier *v, const RpmSource *header)
+{
+    int r;
+
+    package_begin(v);
+    if (v->error == 0) {
+        r = rpm_header_files(header, take_rpm_file, v);
+        flush(v);
+        /* Other packages' lists may be good. */
+        if (r == -EBADMSG || r == -EIO)
+            v->n_malformed++;
+        else if (r < 0 && v->error == 0)
+            v->error = r;
+    }
+    return package_end(v, true);
 }

@@ -3,7 +3,7 @@
 
 #include <sys/stat.h>
 
-#include "rpm-header.h"
+#include "package-verify.h"
 #include "sqlite-reader.h"
 
 /* Where distributions keep the database; the first is the newer place, and may be what the second
@@ -97,7 +97,9 @@ static void write_version(JsonWriter *w, const RpmPackage *p)
     json_write_bytes(w, "version", text, strlen(text));
 }
 
-static void write_package(Collect *c, sqlite3_int64 record, const RpmPackage *p)
+/* v: NULL when files are not wanted, or nobody reads them. */
+static void write_package(Collect *c, PackageVerifier *v, sqlite3_int64 record, const RpmPackage *p,
+                          const RpmSource *header)
 {
     JsonWriter *w = c->writer;
 
@@ -112,21 +114,25 @@ static void write_package(Collect *c, sqlite3_int64 record, const RpmPackage *p)
         json_write_string(w, "result-code", result_code_to_string(RESULT_FAILED));
         json_write_stringf(w, "reason", "The entry in the package database has %s", p->problem);
         c->n_bad++;
-    } else
+    } else if (v && !package_verify_rpm(v, header))
+        c->n_bad++;
+    else
         c->n_good++;
     json_end_object(w);
 }
 
 /* The record's number is all that is known of what SQLite cannot give. */
-static void read_package(Collect *c, sqlite3 *database, sqlite3_int64 record, sqlite3_blob **blob)
+static void read_package(Collect *c, PackageVerifier *v, sqlite3 *database, sqlite3_int64 record,
+                         sqlite3_blob **blob)
 {
     RpmPackage package = {0};
+    RpmSource source = {read_blob, NULL, 0};
     int r = *blob ? sqlite3_blob_reopen(*blob, record)
                   : sqlite3_blob_open(database, "main", TABLE, "blob", record, 0, blob);
 
     if (r == SQLITE_OK) {
-        RpmSource source = {read_blob, *blob, (uint32_t)sqlite3_blob_bytes(*blob)};
-
+        source.userdata = *blob;
+        source.size = (uint32_t)sqlite3_blob_bytes(*blob);
         if (rpm_header_read(&source, &package) < 0)
             package.problem = "bytes that cannot be read";
     } else {
@@ -134,17 +140,20 @@ static void read_package(Collect *c, sqlite3 *database, sqlite3_int64 record, sq
         (void)sqlite3_blob_close(*blob); /* one that failed to move stays unusable */
         *blob = NULL;
     }
-    write_package(c, record, &package);
+    write_package(c, v, record, &package, &source);
 }
 
 static int write_packages(Collect *c, sqlite3 *database, sqlite3_stmt *statement)
 {
+    _cleanup_(package_verifier_freep) PackageVerifier *verifier = NULL;
     _cleanup_(blob_closep) sqlite3_blob *blob = NULL;
     int r = SQLITE_DONE;
 
+    if (c->verify_packages)
+        package_verifier_start(c, &verifier);
     json_begin_array(c->writer, "packages");
     while (!collect_should_stop(c) && (r = sqlite3_step(statement)) == SQLITE_ROW)
-        read_package(c, database, sqlite3_column_int64(statement, 0), &blob);
+        read_package(c, verifier, database, sqlite3_column_int64(statement, 0), &blob);
     json_end_array(c->writer);
     return r;
 }

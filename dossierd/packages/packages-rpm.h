@@ -4,6 +4,7 @@
 #pragma once
 
 #include "collect.h"
+#include "rpm-header.h"
 
 /* Writes the members of the object that is open, and counts what it read. Returns a negative errno,
  * with the sentence in reason, when the database as a whole is not there or could not be read;
@@ -13,7 +14,7 @@ int collect_rpm(Collect *c, char reason[static COLLECT_REASON_SIZE]);
 typedef struct RpmFiles {
     /* The package that the next files belong to, and one of them; negative values end the list. */
     int (*package)(void *userdata, const char *name, const char *version);
-    int (*file)(void *userdata, const char *path);
+    int (*file)(void *userdata, const RpmFile *file);
     void *userdata;
 } RpmFiles;
 

@@ -13,10 +13,17 @@
 #define TAG_EPOCH 1003U
 #define TAG_INSTALLTIME 1008U
 #define TAG_ARCH 1022U
+#define TAG_FILESTATES 1029U
+#define TAG_FILEMODES 1030U
+#define TAG_FILEDIGESTS 1035U
+#define TAG_FILEFLAGS 1037U
 #define TAG_DIRINDEXES 1116U
 #define TAG_BASENAMES 1117U
 #define TAG_DIRNAMES 1118U
+#define TAG_FILEDIGESTALGO 5011U
 
+#define TYPE_CHAR 1U
+#define TYPE_INT16 3U
 #define TYPE_INT32 4U
 #define TYPE_STRING 6U
 #define TYPE_STRINGS 8U
@@ -191,19 +198,27 @@ int rpm_header_read(const RpmSource *source, RpmPackage *ret)
 typedef struct FileLists {
     uint8_t *bytes; /* the whole header */
     uint32_t data_offset, data_size;
-    Entry names, folders, indexes; /* the last ones of their tags, which count */
+    /* The last ones of their tags, which count. */
+    Entry names, folders, indexes, digests, flags, modes, states, algorithm;
 } FileLists;
 
 static void take_list(FileLists *l, const Entry *e)
 {
+    const struct {
+        uint32_t tag, type;
+        Entry *entry;
+    } wanted[] = {
+        {TAG_BASENAMES, TYPE_STRINGS, &l->names},  {TAG_DIRNAMES, TYPE_STRINGS, &l->folders},
+        {TAG_DIRINDEXES, TYPE_INT32, &l->indexes}, {TAG_FILEDIGESTS, TYPE_STRINGS, &l->digests},
+        {TAG_FILEFLAGS, TYPE_INT32, &l->flags},    {TAG_FILEMODES, TYPE_INT16, &l->modes},
+        {TAG_FILESTATES, TYPE_CHAR, &l->states},   {TAG_FILEDIGESTALGO, TYPE_INT32, &l->algorithm},
+    };
+
     if (e->offset >= l->data_size)
         return;
-    if (e->tag == TAG_BASENAMES && e->type == TYPE_STRINGS)
-        l->names = *e;
-    else if (e->tag == TAG_DIRNAMES && e->type == TYPE_STRINGS)
-        l->folders = *e;
-    else if (e->tag == TAG_DIRINDEXES && e->type == TYPE_INT32)
-        l->indexes = *e;
+    for (size_t i = 0; i < ELEMENTSOF(wanted); i++)
+        if (e->tag == wanted[i].tag && e->type == wanted[i].type)
+            *wanted[i].entry = *e;
 }
 
 static int read_lists(const RpmSource *source, FileLists *l)
@@ -265,29 +280,70 @@ static int list_folders(const FileLists *l, const char ***ret)
     return 0;
 }
 
-static int put_files(const FileLists *l, const char *const *folders,
-                     int (*put)(void *userdata, const char *path), void *userdata)
+/* Numbers of so many bytes each: as many as there are names, or none at all. */
+static bool is_list(const FileLists *l, const Entry *e, uint32_t width)
 {
-    const uint8_t *indexes = l->bytes + l->data_offset + l->indexes.offset;
-    const char *name = first_string(l, &l->names);
+    return e->count == 0 || (e->count == l->names.count && e->count <= l->data_size / width &&
+                             e->offset <= l->data_size - width * e->count);
+}
+
+static uint32_t number_at(const FileLists *l, const Entry *e, uint32_t width, uint32_t i)
+{
+    const uint8_t *p = l->bytes + l->data_offset + e->offset + (size_t)width * i;
+    uint32_t value = 0;
+
+    if (e->count == 0)
+        return 0;
+    for (uint32_t k = 0; k < width; k++)
+        value = value << 8 | p[k];
+    return value;
+}
+
+static bool are_lists(const FileLists *l)
+{
+    return l->indexes.count == l->names.count && l->folders.count <= l->names.count &&
+           is_list(l, &l->indexes, 4) && is_list(l, &l->flags, 4) && is_list(l, &l->modes, 2) &&
+           is_list(l, &l->states, 1) &&
+           (l->digests.count == 0 || l->digests.count == l->names.count) &&
+           (l->algorithm.count == 0 ||
+            (l->data_size >= 4 && l->algorithm.offset <= l->data_size - 4));
+}
+
+/* Strings have to be looked for one after the other. */
+static int put_file(const FileLists *l, const char *const *folders, uint32_t i, const char **name,
+                    const char **digest, int (*put)(void *userdata, const RpmFile *file),
+                    void *userdata)
+{
+    uint32_t folder = number_at(l, &l->indexes, 4, i);
     char path[PATH_MAX_SIZE];
+    RpmFile file = {
+        .path = path,
+        .digest = "",
+        .algorithm = l->algorithm.count > 0 ? number_at(l, &l->algorithm, 4, 0) : RPM_DIGEST_MD5,
+        .flags = number_at(l, &l->flags, 4, i),
+        .state = number_at(l, &l->states, 1, i),
+        .mode = (uint16_t)number_at(l, &l->modes, 2, i),
+    };
     int r = 0;
 
-    for (uint32_t i = 0; r >= 0 && i < l->names.count; i++) {
-        uint32_t folder = read_be32(indexes + (size_t)4 * i);
-
-        name = next_string(l, name);
-        if (!name || folder >= l->folders.count)
+    *name = next_string(l, *name);
+    if (!*name || folder >= l->folders.count)
+        return -EBADMSG;
+    if (l->digests.count > 0) {
+        *digest = next_string(l, *digest);
+        if (!*digest)
             return -EBADMSG;
-        if (folders[folder][0] == '/' &&
-            (size_t)snprintf(path, sizeof path, "%s%s", folders[folder], name) < sizeof path)
-            r = put(userdata, path);
-        name += strlen(name) + 1;
+        file.digest = *digest;
+        *digest += strlen(*digest) + 1;
     }
+    if (folders[folder][0] == '/' &&
+        (size_t)snprintf(path, sizeof path, "%s%s", folders[folder], *name) < sizeof path)
+        r = put(userdata, &file);
+    *name += strlen(*name) + 1;
     return r;
 }
 
-int rpm_header_files(const RpmSource *source, int (*put)(void *userdata, const char *path),
+int rpm_header_files(const RpmSource *source, int (*put)(void *userdata, const RpmFile *file),
                      void *userdata)
 {
     _cleanup_free_ const char **folders = NULL;
@@ -296,13 +352,11 @@ int rpm_header_files(const RpmSource *source, int (*put)(void *userdata, const c
 
     /* Packages without files are packages. */
     if (r >= 0 && l.names.count > 0) {
-        if (l.indexes.count != l.names.count || l.folders.count > l.names.count ||
-            l.names.count > l.data_size / 4 || l.indexes.offset > l.data_size - 4 * l.names.count)
-            r = -EBADMSG;
-        if (r >= 0)
-            r = list_folders(&l, &folders);
-        if (r >= 0)
-            r = put_files(&l, folders, put, userdata);
+        const char *name = first_string(&l, &l.names), *digest = first_string(&l, &l.digests);
+
+        r = are_lists(&l) ? list_folders(&l, &folders) : -EBADMSG;
+        for (uint32_t i = 0; r >= 0 && i < l.names.count; i++)
+            r = put_file(&l, folders, i, &name, &digest, put, userdata);
     }
     free(l.bytes);
     return r;

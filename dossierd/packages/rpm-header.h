@@ -30,10 +30,31 @@ typedef struct RpmSource {
     uint32_t size;
 } RpmSource;
 
-/* The absolute paths of the package's files, one after the other. -EBADMSG when its lists do not
- * fit together or are larger than any package's; or what put() has returned, if that is negative.
- */
-int rpm_header_files(const RpmSource *source, int (*put)(void *userdata, const char *path),
+/* As rpm has them. */
+#define RPM_FLAG_CONFIG 0x01U
+#define RPM_FLAG_MISSING_OK 0x08U
+#define RPM_FLAG_GHOST 0x40U
+#define RPM_STATE_NORMAL 0U
+
+typedef enum RpmDigest {
+    RPM_DIGEST_MD5 = 1,
+    RPM_DIGEST_SHA1 = 2,
+    RPM_DIGEST_SHA256 = 8,
+    RPM_DIGEST_SHA384 = 9,
+    RPM_DIGEST_SHA512 = 10,
+} RpmDigest;
+
+typedef struct RpmFile {
+    const char *path;   /* absolute */
+    const char *digest; /* hexadecimal digits; "" where rpm has none: it is no regular file */
+    uint32_t algorithm; /* RpmDigest, or one that is not listed there */
+    uint32_t flags, state;
+    uint16_t mode; /* 0 when rpm does not say */
+} RpmFile;
+
+/* The package's files, one after the other. -EBADMSG when its lists do not fit together or are
+ * larger than any package's; or what put() has returned, if that is negative. */
+int rpm_header_files(const RpmSource *source, int (*put)(void *userdata, const RpmFile *file),
                      void *userdata);
 
 /* Returns a negative errno when the source could not be read; a header that is wrong is returned

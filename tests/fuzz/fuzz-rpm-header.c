@@ -28,9 +28,10 @@ static void check(const RpmField *field)
         abort();
 }
 
-static int take_file(void *userdata, const char *path)
+static int take_file(void *userdata, const RpmFile *file)
 {
-    if (path[0] != '/')
+    /* Strings end within the header. */
+    if (file->path[0] != '/' || strlen(file->path) + strlen(file->digest) == 0)
         abort();
     return 0;
 }

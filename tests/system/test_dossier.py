@@ -132,12 +132,12 @@ def test_hostile_packages(enrolled):
     assert len(rest) == before.count(b"\nPackage: ") + before.startswith(b"Package: ")
 
 
-def verify(machine):
+def verify(machine, manager="dpkg"):
     """What packages have that differs from their digests, by name, and how many files were compared."""
     text = machine.chancery("show platform security integrity dossier include packages verify-packages", ADMIN).stdout
     found = json.loads(text[text.index("{"):])
     assert not list(SCHEMA.problems(found))
-    packages = [p for p in content(found, "packages")["dpkg"]["packages"] if p["status"].endswith(" installed")]
+    packages = [p for p in content(found, "packages")[manager]["packages"] if p.get("status", "x installed").endswith(" installed")]
     assert all(p["verification"]["result-code"] in ("Success", "Not available") for p in packages)
     return ({d["name"]: (p["name"], d["state"], d.get("conffile", False)) for p in packages for d in p["verification"]["differences"]},
             sum(p["verification"]["files"] for p in packages))
@@ -223,6 +223,68 @@ def test_rpm(enrolled, dossier, rpm_database):
     assert rpm["result-code"] == "Success"
     assert len(rpm["packages"]) == 2
     assert sorted([p["name"], p["version"], p["architecture"], p["install-time"]] for p in rpm["packages"]) == rpm_says(enrolled)
+
+
+RPM_FILES = """Name: chancery-files-{name}
+Version: 1
+Release: 1
+Summary: For a test
+License: Apache-2.0
+BuildArch: noarch
+%description
+For a test.
+%install
+mkdir -p %{{buildroot}}/opt/{name}/folder
+cd %{{buildroot}}/opt/{name}
+for i in same changed gone config config-gone other-kind ghost; do echo $i > $i; done
+ln -s same link
+%files
+%dir /opt/{name}/folder
+/opt/{name}/same
+/opt/{name}/link
+/opt/{name}/changed
+/opt/{name}/gone
+/opt/{name}/other-kind
+%config /opt/{name}/config
+%config(missingok) /opt/{name}/config-gone
+%ghost /opt/{name}/ghost
+"""
+
+
+@pytest.fixture
+def rpm_files(enrolled):
+    """Two packages of the same files, with the digest that rpm takes by itself and with the one that it took long ago."""
+    if not enrolled.can_reboot:
+        pytest.skip("the package database here is not a router's own")
+    whole = enrolled.read(STATUS)
+    enrolled.write(STATUS, b"")
+    for name, algorithm in (("sha256", 8), ("md5", 1)):
+        enrolled.write(f"/run/rpm/{name}.spec", RPM_FILES.format(name=name))
+        enrolled.run(f"cd /run/rpm && rpmbuild -bb --define '_topdir /run/rpm' --define '_binary_filedigest_algorithm {algorithm}' {name}.spec")
+    enrolled.run(f"rpm --dbpath {RPM_DATABASE} --initdb && rpm --dbpath {RPM_DATABASE} --install --nodeps /run/rpm/RPMS/*/*.rpm")
+    yield ("sha256", "md5")
+    enrolled.write(STATUS, whole)
+    enrolled.run(f"rm -rf /opt/sha256 /opt/md5 /run/rpm {RPM_DATABASE}/rpmdb.sqlite* {RPM_DATABASE}/.rpm.lock")
+
+
+def test_verify_rpm(enrolled, rpm_files, yanglint):
+    """The same for rpm, against what rpm itself says of its files."""
+    assert verify(enrolled, "rpm") == ({}, 12)
+    assert enrolled.run(["rpm", "--dbpath", RPM_DATABASE, "-Va", "--nomtime"], check=False).stdout == ""
+    for name in rpm_files:
+        enrolled.run(f"cd /opt/{name} && echo other > changed && echo other > config && rm gone config-gone other-kind && mkdir other-kind && touch --date=@1 same")
+    wanted = {f"/opt/{name}/{file}": (f"chancery-files-{name}", state, file == "config") for name in rpm_files
+              for file, state in (("changed", "changed"), ("config", "changed"), ("gone", "missing"), ("other-kind", "changed"))}
+    assert verify(enrolled, "rpm") == (wanted, 12)
+    told = enrolled.run(["rpm", "--dbpath", RPM_DATABASE, "-Va", "--nomtime"], check=False).stdout
+    assert {line.split()[-1] for line in told.splitlines()} == set(wanted), told
+    enrolled.run(["systemctl", "stop", "chancery-probe-digests.socket"])
+    text = enrolled.chancery("show platform security integrity dossier include packages verify-packages", ADMIN).stdout
+    enrolled.run(["systemctl", "start", "chancery-probe-digests.socket"])
+    found = json.loads(text[text.index("{"):])
+    assert not list(SCHEMA.problems(found)) and yanglint(found) == "" and found["packages"]["result-code"] == "Partial"
+    assert "Connection refused" in content(found, "packages")["rpm"]["verification-failure"]
+    assert len(content(found, "packages")["rpm"]["packages"]) == 2
 
 
 def test_corrupt_rpm_database(enrolled, dossier, rpm_database):

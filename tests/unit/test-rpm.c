@@ -194,11 +194,11 @@ static void add_files(Builder *b)
     add_list(b, 1118, 8, "/bin/\0/etc/\0", 12, 2);
 }
 
-static int take_path(void *userdata, const char *path)
+static int take_path(void *userdata, const RpmFile *file)
 {
     char *all = userdata;
 
-    (void)strcat(strcat(all, path), " ");
+    (void)strcat(strcat(all, file->path), " ");
     return strstr(all, "stop") ? -ECANCELED : 0;
 }
 
@@ -246,6 +246,74 @@ static void test_files(void **state)
     add_list(&b, 1117, 8, "stop", 5, 1);
     add_list(&b, 1118, 8, "/", 2, 1);
     assert_int_equal(list_files(&b, all), -ECANCELED);
+}
+
+static int take_about(void *userdata, const RpmFile *file)
+{
+    char *all = userdata, one[256];
+
+    (void)snprintf(one, sizeof one, "%s %u:%s %x %o %u\n", file->path, file->algorithm,
+                   file->digest, file->flags, file->mode, file->state);
+    (void)strcat(all, one);
+    return 0;
+}
+
+static int list_about(const Builder *b, char *ret)
+{
+    Memory m;
+    RpmSource source = {read_memory, &m, 0};
+
+    m.size = build(b, m.data);
+    source.size = (uint32_t)m.size;
+    ret[0] = 0;
+    return rpm_header_files(&source, take_about, ret);
+}
+
+/* What rpm knows of each file; without the lists of it there are files all the same. */
+static void test_about_files(void **state)
+{
+    static const struct {
+        uint32_t tag, type;
+        const char *data;
+        size_t size;
+        uint32_t count;
+    } lists[] = {
+        {1035, 8, "aa\0bb\0\0", 7, 3},
+        {1037, 4, "\0\0\0\0\0\0\0\x11\0\0\0\x40", 12, 3},
+        {1030, 3, "\x81\xed\x81\xa4\x41\xed", 6, 3},
+        {1029, 1, "\0\1\3", 3, 3},
+        {5011, 4, "\0\0\0\x08", 4, 1},
+    };
+    Builder plain = simple("coreutils"), all;
+    char text[512];
+
+    add_files(&plain);
+    assert_int_equal(list_about(&plain, text), 0);
+    assert_string_equal(text, "/bin/ls 1: 0 0 0\n/etc/passwd 1: 0 0 0\n/bin/ 1: 0 0 0\n");
+    all = plain;
+    for (size_t i = 0; i < ELEMENTSOF(lists); i++) {
+        Builder b = plain;
+
+        /* One too few, or outside of the data. */
+        add_list(&b, lists[i].tag, lists[i].type, lists[i].data, lists[i].size, lists[i].count);
+        if (lists[i].count == 3) {
+            put_be32(b.index + (size_t)(b.n_tags - 1) * 16 + 12, 2);
+            assert_int_equal(list_about(&b, text), -EBADMSG);
+            put_be32(b.index + (size_t)(b.n_tags - 1) * 16 + 12, 0xffffffff);
+            assert_int_equal(list_about(&b, text), -EBADMSG);
+            put_be32(b.index + (size_t)(b.n_tags - 1) * 16 + 12, 3);
+        }
+        b.data_size--;
+        assert_int_equal(list_about(&b, text), -EBADMSG);
+        /* Of another type it is none. */
+        b.data_size++;
+        put_be32(b.index + (size_t)(b.n_tags - 1) * 16 + 4, 6);
+        assert_int_equal(list_about(&b, text), 0);
+        add_list(&all, lists[i].tag, lists[i].type, lists[i].data, lists[i].size, lists[i].count);
+    }
+    assert_int_equal(list_about(&all, text), 0);
+    assert_string_equal(text, "/bin/ls 8:aa 0 100755 0\n/etc/passwd 8:bb 11 100644 1\n"
+                              "/bin/ 8: 40 40755 3\n");
 }
 
 static int setup(void **state)
@@ -523,6 +591,7 @@ int main(void)
         cmocka_unit_test(test_header_fields),
         cmocka_unit_test(test_header),
         cmocka_unit_test(test_files),
+        cmocka_unit_test(test_about_files),
         TEST(test_no_database),
         TEST(test_corrupt_database),
         TEST(test_hostile_schema),
