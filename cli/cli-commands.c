@@ -49,7 +49,7 @@
 static const char dossier[] = "show platform security integrity dossier [include {<selector:"
                               "packages|reboot-history|rollback-history|"
                               "system-integrity-snapshot|system-inventory|filesystem-inventory>}] "
-                              "[{location <location:word(1-32)>|nonce <nonce:word(1-130)>|"
+                              "[{location <location:word(1-32)>|nonce <nonce:nonce>|"
                               "filesystem-inventory-options <files:quoted(1-2048)>|"
                               "verify-packages}]";
 #define MONTHS                                                                                     \

@@ -85,6 +85,10 @@ static int run_own(Cli *cli, unsigned mode, const char *line, size_t shift, bool
     command = strndup(line, pipes ? pipe_command_length(line) : strlen(line));
     if (!command || (pipes && (r = pipe_parse(line, &pipe)) == -ENOMEM))
         return cli_error(cli, ENOMEM, "Out of memory");
+    if (r < 0 && pipe.rule) {
+        cli_print_syntax_error(cli, line, shift, GRAMMAR_INVALID, pipe.column);
+        return cli_error(cli, r, "%s", pipe.rule);
+    }
     if (r < 0)
         return cli_error(cli, r, "Error parsing piping string. Quitting");
     r = grammar_parse(cli_grammar(mode), command, &m);
@@ -96,6 +100,8 @@ static int run_own(Cli *cli, unsigned mode, const char *line, size_t shift, bool
         r = run_action(cli, &m, &pipe);
     } else if (m.status != GRAMMAR_EMPTY) {
         cli_print_syntax_error(cli, command, shift, m.status, m.column);
+        if (m.rule)
+            (void)cli_error(cli, EINVAL, "%s", m.rule);
         r = -EINVAL;
     }
     grammar_match_done(&m);

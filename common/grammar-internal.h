@@ -25,6 +25,7 @@ typedef struct GrammarType {
     bool is_number; /* min and max limit the value, not the length */
     bool is_line;
     bool is_quoted;
+    const char *rule; /* what is not accepted is told by it; NULL when the type says enough */
 } GrammarType;
 
 typedef struct GrammarInstruction {
@@ -81,6 +82,7 @@ typedef struct GrammarMatcher {
     GrammarCapture *captures;
     uint32_t n_captures, n_captures_allocated;
     size_t column;
+    const char *rule;                /* of the argument that was not accepted there; or NULL */
     char word[GRAMMAR_LINE_MAX + 1]; /* the word being looked at, unquoted */
 } GrammarMatcher;
 

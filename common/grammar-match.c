@@ -286,6 +286,18 @@ static int take_argument(GrammarMatcher *m, const GrammarWord *word, bool line)
     return 0;
 }
 
+/* Of the argument that the word would have been. */
+static const char *find_rule(const GrammarMatcher *m)
+{
+    for (size_t i = 0; i < m->now.n; i++) {
+        const GrammarInstruction *in = grammar_thread_instruction(m, &m->now.items[i]);
+
+        if (in->operation == GRAMMAR_ARGUMENT && in->type->rule)
+            return in->type->rule;
+    }
+    return NULL;
+}
+
 /* Goes on by one word: a keyword before an argument, an argument of one word before a line. */
 int grammar_step(GrammarMatcher *m, GrammarStatus *ret)
 {
@@ -316,6 +328,7 @@ int grammar_step(GrammarMatcher *m, GrammarStatus *ret)
 
     if (m->next.n == 0) {
         m->column = word.start + prefix;
+        m->rule = find_rule(m);
         *ret = GRAMMAR_INVALID;
         return 0;
     }

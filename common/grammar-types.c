@@ -5,6 +5,7 @@
 
 #include "grammar-internal.h"
 #include "label.h"
+#include "nonce.h"
 
 static bool check_any(const char *value)
 {
@@ -57,16 +58,17 @@ static bool check_place(const char *value)
 }
 
 static const GrammarType types[] = {
-    {"word", "WORD", check_any, false, false, false},
-    {"label", "WORD", label_is_valid, false, false, false},
-    {"hostname", "WORD", hostname_is_valid, false, false, false},
-    {"url", "WORD", check_url, false, false, false},
-    {"place", "WORD", check_place, false, false, false},
-    {"ipv4", "A.B.C.D", check_ipv4, false, false, false},
-    {"ipv6", "X:X::X", check_ipv6, false, false, false},
-    {"quoted", "WORD", check_any, false, false, true},
-    {"line", "LINE", check_any, false, true, false},
-    {"number", NULL, check_number, true, false, false},
+    {"word", "WORD", check_any, false, false, false, NULL},
+    {"label", "WORD", label_is_valid, false, false, false, NULL},
+    {"hostname", "WORD", hostname_is_valid, false, false, false, NULL},
+    {"url", "WORD", check_url, false, false, false, NULL},
+    {"place", "WORD", check_place, false, false, false, NULL},
+    {"nonce", "WORD", nonce_is_valid, false, false, false, NONCE_RULE},
+    {"ipv4", "A.B.C.D", check_ipv4, false, false, false, NULL},
+    {"ipv6", "X:X::X", check_ipv6, false, false, false, NULL},
+    {"quoted", "WORD", check_any, false, false, true, NULL},
+    {"line", "LINE", check_any, false, true, false, NULL},
+    {"number", NULL, check_number, true, false, false, NULL},
 };
 
 const GrammarType *grammar_type_find(const char *name, size_t length)

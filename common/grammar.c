@@ -90,6 +90,7 @@ int grammar_parse(const Grammar *g, const char *line, GrammarMatch *ret)
     if (ret->status == GRAMMAR_OK)
         return finish(m, ret);
     ret->column = m->column;
+    ret->rule = m->rule;
     return 0;
 }
 

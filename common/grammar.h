@@ -5,7 +5,7 @@
  * A pattern is a line of tokens:
  *     word                keyword; any prefix that is unique at its position is accepted
  *     <name:type>         argument; types: word, label, hostname, line (the rest of the line),
- * number(1-100), ipv4, ipv6, url, quoted (one word, or text in "double" quotes with \" and
+ * nonce, number(1-100), ipv4, ipv6, url, quoted (one word, or text in "double" quotes with \" and
  * \\ inside, or in 'single' quotes without escapes). A range after the others limits the length in
  * bytes: word(1-253), line(1-80), url(1-800) (a|b|c)             one of several sequences; as an
  * argument its name is given as <name:a|b|c> when only keywords are meant [ ... ] optional; may
@@ -54,8 +54,10 @@ typedef enum GrammarStatus {
 
 typedef struct GrammarMatch {
     GrammarStatus status;
-    size_t column; /* byte offset of the first bad character, for GRAMMAR_INVALID and
-                      GRAMMAR_AMBIGUOUS */
+    size_t column;    /* byte offset of the first bad character, for GRAMMAR_INVALID and
+                         GRAMMAR_AMBIGUOUS */
+    const char *rule; /* for GRAMMAR_INVALID: what would have been accepted there, a sentence; NULL
+ when there is nothing more to say */
     const GrammarCommand *command; /* for GRAMMAR_OK */
     GrammarArgument
         arguments[GRAMMAR_ARGUMENTS_MAX]; /* keywords and arguments in the order of the line */

@@ -55,9 +55,7 @@ static int check_nonce(const char *nonce, sd_bus_error *reterr_error)
 {
     if (!nonce || nonce_is_valid(nonce))
         return 0;
-    return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
-                             "A nonce is decimal digits, or 0x and hexadecimal digits, with a "
-                             "value of at most 64 bytes");
+    return sd_bus_error_set(reterr_error, ERROR_INVALID_ARGUMENT, NONCE_RULE);
 }
 
 /* A nonce that can be guessed proves nothing about when an envelope was made. */

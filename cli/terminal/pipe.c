@@ -25,7 +25,7 @@ static const GrammarCommand stages[] = {
     {"utility head [(count|-n) <count:number(1-100000)>]",
      HELP(UTILITY, "First lines of the output", "How many lines (10)", "The same", "Number"),
      PIPE_HEAD, NULL},
-    {"utility sign [{nonce <text:word(1-130)>|include-certificate|eat-jwt|eat-cwt}]",
+    {"utility sign [{nonce <text:nonce>|include-certificate|eat-jwt|eat-cwt}]",
      HELP(UTILITY, "Sign the output with the system's key", "Bind a nonce to the signature",
           "Decimal digits, or 0x and hexadecimal digits", "Include the certificate chain",
           "As an entity attestation token in JSON (JWT)",
@@ -107,8 +107,9 @@ static const char *stage_format(const GrammarMatch *m)
     return grammar_has(m, "eat-jwt") ? "eat-jwt" : grammar_has(m, "eat-cwt") ? "eat-cwt" : NULL;
 }
 
-static int stage_parse(const Grammar *g, const char *text, PipeStage *ret)
+static int stage_parse(const Grammar *g, const char *text, Pipe *pipe)
 {
+    PipeStage *ret = &pipe->stages[pipe->n_stages];
     const char *value, *count;
     GrammarMatch m;
     int r = grammar_parse(g, text, &m);
@@ -117,6 +118,8 @@ static int stage_parse(const Grammar *g, const char *text, PipeStage *ret)
         return r;
     /* One token is not two. */
     if (m.status != GRAMMAR_OK || (grammar_has(&m, "eat-jwt") && grammar_has(&m, "eat-cwt"))) {
+        pipe->column = m.column;
+        pipe->rule = m.rule;
         grammar_match_done(&m);
         return -EINVAL;
     }
@@ -165,9 +168,11 @@ int pipe_parse(const char *line, Pipe *ret)
         else if (ret->n_stages == PIPE_STAGES_MAX)
             r = -E2BIG;
         else
-            r = stage_parse(g, text, &ret->stages[ret->n_stages]);
+            r = stage_parse(g, text, ret);
         if (r >= 0)
             ret->n_stages++;
+        else
+            ret->column += at + 1;
         at = end;
     }
     if (r >= 0)
@@ -181,7 +186,8 @@ void pipe_done(Pipe *p)
 {
     for (size_t i = 0; i < p->n_stages; i++)
         free(p->stages[i].text);
-    memset(p, 0, sizeof(*p));
+    memset(p->stages, 0, sizeof p->stages);
+    p->n_stages = 0;
 }
 
 int pipe_complete(const char *line, grammar_completion_t callback, void *userdata)

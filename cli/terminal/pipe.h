@@ -33,6 +33,10 @@ typedef struct PipeStage {
 typedef struct Pipe {
     PipeStage stages[PIPE_STAGES_MAX];
     size_t n_stages;
+    /* After a failure: which word of the line it was, and what would have been accepted there; NULL
+     * when there is nothing more to say. */
+    size_t column;
+    const char *rule;
 } Pipe;
 
 /* Where the first bar outside quotes stands; the length of the line when there is none. */

@@ -10,7 +10,7 @@ REFUSED = (NOT_AUTHORIZED, "org.freedesktop.DBus.Error.AccessDenied")
 CALL = "/usr/local/bin/bus-call"
 # Names that exist on the router but may not stand in a task group (COMMANDS: the pseudo tasks).
 SELECTOR_TASKS = {"packages": "pkg-mgmt.read", "reboot-history": "system.read", "rollback-history": "config-services.read",
-                  "system-inventory": "sysmgr.read", "system-integrity-snapshot": "basic-services.read"}
+                  "system-inventory": "sysmgr.read", "system-integrity-snapshot": "basic-services.read", "filesystem-inventory": "dossier.read"}
 
 
 def bus_path(bus_name):

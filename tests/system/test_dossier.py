@@ -309,6 +309,27 @@ def tool(enrolled, build):
     enrolled.path(TOOL).unlink()
 
 
+LARGEST = str(2**512 - 1)
+SHOW = "show platform security integrity dossier include"
+
+
+@pytest.mark.parametrize("line, at, why", [
+    (f"{SHOW} packages nonce 0xzz", "0xzz", "64 bytes"), (f"{SHOW} packages nonce 1,5", "1,5", "64 bytes"), (f"{SHOW} packages nonce 0x{'0' * 129}", "0x0", "64 bytes"),
+    (f"{SHOW} packages nonce {2**512}", str(2**512), "64 bytes"), ("show version | utility sign nonce 0X1 include-certificate", "0X1", "64 bytes"),
+    (f"{SHOW} packages nonce 1 nonce 2", "nonce 2", None), (f"{SHOW} packages rumours", "umours", None), (f"{SHOW} packages packages", "packages", None)])
+def test_wrong_words(line, at, why, enrolled):
+    """The caret stands below what is wrong, and where there is more to say it is said."""
+    refused = enrolled.chancery(line, check=False)
+    shown, caret, *rest = refused.stderr.splitlines()
+    assert refused.returncode != 0 and caret == " " * line.rindex(at) + "^" and shown == line, refused.stderr
+    assert rest[0] == "% Invalid input detected at '^' marker." and (why is None or why in rest[1]), rest
+
+
+def test_nonces_are_repeated(enrolled):
+    for nonce in ("0", "1580", LARGEST, "0x00", "0x" + "aB" * 64):
+        assert collect(enrolled, ["rollback-history"], nonce)["nonce"] == nonce
+
+
 @pytest.mark.parametrize("mode", ["device", "read-end", "selector", "nonce"])
 def test_wrong_arguments(mode, tool):
     assert tool(mode).startswith(ERROR + "InvalidArgument ")

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <stdio.h>
+#include <string.h>
 
 #include "output.h"
 #include "pipe.h"
@@ -126,6 +127,7 @@ static void test_refused(void **state)
         "show x | utility",
         "show x | utility head count 0",
         "show x | utility sign nonce",
+        "show x | utility sign nonce x1",
         "show x | utility sign nonce 1 nonce 2",
         "show x | file f | count",
         "show x | count | json",
@@ -133,9 +135,13 @@ static void test_refused(void **state)
     };
     Pipe p;
 
-    for (size_t i = 0; i < ELEMENTSOF(bad); i++)
+    for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
         if (pipe_parse(bad[i], &p) != -EINVAL)
             fail_msg("accepted: %s", bad[i]);
+        assert_int_equal(p.rule != NULL, strstr(bad[i], "x1") != NULL);
+        if (p.rule)
+            assert_string_equal(bad[i] + p.column, "x1");
+    }
     assert_int_equal(
         pipe_parse("x | count | count | count | count | count | count | count | count | count", &p),
         -E2BIG);

@@ -62,6 +62,36 @@ static void test_error_column_is_the_first_bad_character(void **state)
     assert_string_equal(outcome("show version", help, "show version\n"), "invalid 12");
 }
 
+/* Some types have more to say than where it went wrong. */
+static void test_rule(void **state)
+{
+    static const struct {
+        const char *line;
+        bool is_told;
+    } lines[] = {{"sign nonce 0xzz", true},     {"sign nonce 0x", true},
+                 {"sign nonce -1 chain", true}, {"sign chain nonce 1.5", true},
+                 {"sign nonce", false},         {"sign nonce 7 nonce 8", false},
+                 {"sing nonce 7", false},       {"sign nonce 7", false}};
+    const GrammarCommand commands[] = {
+        {"sign [{nonce <n:nonce>|chain}]", HELP("Sign", "Nonce", "Its value", "Chain"), 1, NULL},
+        {0}};
+    _cleanup_(grammar_freep) Grammar *g = grammar_new(commands);
+    GrammarMatch m;
+
+    assert_non_null(g);
+    for (size_t i = 0; i < ELEMENTSOF(lines); i++) {
+        assert_int_equal(grammar_parse(g, lines[i].line, &m), 0);
+        assert_int_equal(m.rule != NULL, lines[i].is_told);
+        if (m.rule)
+            assert_int_equal(m.status, GRAMMAR_INVALID);
+        grammar_match_done(&m);
+    }
+    assert_string_equal(outcome(commands[0].pattern, commands[0].help, "sign chain nonce 1580"),
+                        "ok sign chain nonce n=1580");
+    assert_string_equal(outcome(commands[0].pattern, commands[0].help, "sign chain nonce x"),
+                        "invalid 17");
+}
+
 static void test_exact_keyword_wins(void **state)
 {
     const GrammarCommand commands[] = {
@@ -331,6 +361,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_keywords),
         cmocka_unit_test(test_error_column_is_the_first_bad_character),
+        cmocka_unit_test(test_rule),
         cmocka_unit_test(test_exact_keyword_wins),
         cmocka_unit_test(test_keyword_before_argument_before_line),
         cmocka_unit_test(test_alternatives_and_optionals),

@@ -5,6 +5,9 @@
 
 #include <stdbool.h>
 
+#define NONCE_RULE                                                                                 \
+    "A nonce is decimal digits, or 0x and hexadecimal digits, with a value of at most 64 bytes"
+
 bool nonce_is_valid(const char *nonce);
 
 /* Bytes that a valid nonce of this many digits can hold any value of: what a guess has to get
