@@ -13,7 +13,7 @@ import struct
 import pytest
 
 import workflow
-from dossiers import SCHEMA, collect, content
+from dossiers import collect, content
 from inside import AF_INET, AT_FDCWD, O_RDONLY, O_WRONLY_CREAT, Died, system_calls
 from machine import ADMIN, wait_for
 
@@ -46,7 +46,6 @@ def router(routers):
 def facts(machine):
     """All of them; those that need no helper are there in any case."""
     dossier = collect(machine, SELECTOR, None)
-    assert not list(SCHEMA.problems(dossier))
     found = {f["id"]: f for f in content(dossier, SELECTOR[0])["facts"]}
     assert found["kernel-version"]["result-code"] == "Success" and set(FACTS.values()) <= set(found)
     return found
@@ -214,7 +213,7 @@ def test_every_selector_without_privilege(router):
     router.wait_daemons(["dossierd"])
     try:
         found = collect(router, every)
-        assert not list(SCHEMA.problems(found)) and list(found) == list(before)
+        assert list(found) == list(before)
         assert all(found[selector]["result-code"] == "Success" or found[selector]["reason"] for selector in every)
         for selector in ("packages", "rollback-history"):
             assert found[selector]["result-code"] == before[selector]["result-code"]

@@ -10,7 +10,7 @@ from jwcrypto import jwk, jws
 
 import workflow
 from collector import Collector, root_certificate
-from dossiers import SCHEMA
+from dossiers import read
 from envelope import Envelope
 from machine import wait_for
 from test_inventory import blocks
@@ -74,10 +74,7 @@ def let_in(pair):
 
 
 def collect(machine, rest, user="admin"):
-    text = machine.chancery(f"{SHOW} {rest}", user).stdout
-    dossier = json.loads(text[text.index("{"):])
-    assert not list(SCHEMA.problems(dossier))
-    return dossier
+    return read(machine.chancery(f"{SHOW} {rest}", user).stdout)
 
 
 def entry(machine, rest):
@@ -119,7 +116,6 @@ def test_whole(let_in):
     assert both["packages"]["result-code"] == "Success" and both["nonce"] == "0xC0FFEE"
     there = both["nodes"][0]
     assert there["node-location"] == NODE and there["result-code"] == "Success", there.get("reason")
-    assert not list(SCHEMA.problems(there["dossier"]))
     assert there["dossier"]["nonce"] == "0xC0FFEE"
     assert there["dossier"]["packages"]["packages"] == both["packages"]["packages"]
     assert len(there["dossier"]["rollback-history"]["rollback-history"]["commits"]) < len(both["rollback-history"]["rollback-history"]["commits"])

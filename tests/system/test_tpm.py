@@ -13,7 +13,7 @@ import termios
 
 import pytest
 
-from dossiers import SCHEMA, collect, content
+from dossiers import collect, content
 from inside import AF_INET, AT_FDCWD, O_RDONLY, system_calls
 from machine import ADMIN, wait_for
 
@@ -27,7 +27,6 @@ PCR_EXTEND, HIERARCHY_CHANGE_AUTH, ENDORSEMENT = 0x182, 0x129, 0x4000000B
 def registers(machine, nonce=NONCE):
     """The fact; everything else in the dossier is as it was."""
     dossier = collect(machine, SELECTOR, nonce)
-    assert not list(SCHEMA.problems(dossier))
     facts = {f["id"]: f for f in content(dossier, SELECTOR[0])["facts"]}
     assert facts["kernel-version"]["result-code"] == "Success"
     return facts["platform-config-registers"]

@@ -13,6 +13,7 @@ import workflow
 from clock import Clock
 from collector import Collector, root_certificate
 from contract import ROOT
+from dossiers import read
 from envelope import Envelope, decode, encode
 from machine import ADMIN, wait_for
 from terminal import rendered
@@ -34,6 +35,7 @@ def envelope(enrolled, collector):
     data = workflow.collect(enrolled)
     (collector.folder / "dossier.json").write_bytes(data)
     one = Envelope(data)
+    read(one.payload.decode())
     collector.take_apart(one)
     return one
 

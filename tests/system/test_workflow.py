@@ -12,6 +12,7 @@ import pytest
 
 import layouts
 import workflow
+from dossiers import read
 from envelope import decode
 from machine import ADMIN
 from terminal import rendered
@@ -194,7 +195,7 @@ def test_dossier_over_ssh(machine):
     envelope = json.loads(workflow.collect(machine))
     header = json.loads(decode(envelope["protected"]))
     assert header["alg"] == "RS256" and header["nonce"] == workflow.NONCE and len(header["x5c"]) == 2
-    dossier = json.loads(decode(envelope["payload"]))
+    dossier = read(decode(envelope["payload"]).decode())
     assert str(dossier["nonce"]) == workflow.NONCE
     assert dossier["collection-end-time"] >= dossier["collection-start-time"]
     for member in ("model-name", "model-revision", "license-udi", "version", "platform"):

@@ -374,6 +374,29 @@ static void test_retention(void **state)
     snapshot_numbers_done(&l);
 }
 
+/* A store that is too large gives up its oldest generation as a whole, however few blocks it has.
+ */
+static void test_retention_by_size(void **state)
+{
+    SnapshotFixture *f = *state;
+    SnapshotNumbers l;
+    int fd;
+
+    for (unsigned i = 0; i <= SNAPSHOT_GENERATION_BLOCKS; i++)
+        assert_return_code(fixture_try(f), 0);
+    assert_return_code(snapshot_list(f->store.fd, &l), 0);
+    assert_int_equal(l.n, SNAPSHOT_GENERATION_BLOCKS + 1);
+    snapshot_numbers_done(&l);
+    fd = openat(f->store.fd, "block-0000000003", O_WRONLY | O_CLOEXEC);
+    assert_return_code(ftruncate(fd, (off_t)SNAPSHOT_KEEP_BYTES), errno);
+    (void)close(fd);
+    assert_return_code(fixture_try(f), 0);
+    assert_return_code(snapshot_list(f->store.fd, &l), 0);
+    assert_int_equal(l.n, 2);
+    assert_int_equal(l.numbers[0], SNAPSHOT_GENERATION_BLOCKS);
+    snapshot_numbers_done(&l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -389,6 +412,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_altered, setup, teardown),
         cmocka_unit_test_setup_teardown(test_index_altered, setup, teardown),
         cmocka_unit_test_setup_teardown(test_retention, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_retention_by_size, setup, teardown),
     };
 
     (void)signal(SIGPIPE, SIG_IGN);
