@@ -33,6 +33,7 @@ static const SandboxPath paths[] = {
     {"/var/lib/rpm", SANDBOX_READ},
     {"/usr/lib/sysimage/rpm", SANDBOX_READ},
     {"/sys/fs/pstore", SANDBOX_READ},
+    {"/run/udev/data", SANDBOX_READ},
     {"/var/lib/systemd/pstore", SANDBOX_READ},
     {"$STATE_DIRECTORY", SANDBOX_READ_WRITE},
     {NULL, SANDBOX_READ},

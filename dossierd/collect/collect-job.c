@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The job that collects a dossier. */
 #include "atomic-file.h"
+#include "device-facts.h"
 #include "dossier.h"
 #include "errors.h"
 #include "jobs.h"
@@ -51,6 +52,12 @@ static int run_connect_node(void *userdata, bool is_container)
     return node_connect(is_container);
 }
 
+static int run_read_device(void *userdata, const char *subsystem, const char *name,
+                           DeviceFacts *ret)
+{
+    return device_facts_read(subsystem, name, ret);
+}
+
 static int run_open_scratch(void *userdata)
 {
     CollectRun *run = userdata;
@@ -63,13 +70,16 @@ static int run_collect(Job *job, void *data)
     CollectWork *work = data;
     _cleanup_(relay_freep) Relay *relay = NULL;
     CollectRun run = {.job = job, .state_fd = work->manager->state_fd};
-    CollectHost host = {run_is_cancelled,
-                        run_stalled_usec,
-                        run_connect_tpm,
-                        run_connect_probe,
-                        run_connect_node,
-                        run_open_scratch,
-                        &run};
+    CollectHost host = {
+        .is_cancelled = run_is_cancelled,
+        .stalled_usec = run_stalled_usec,
+        .connect_tpm = run_connect_tpm,
+        .connect_probe = run_connect_probe,
+        .connect_node = run_connect_node,
+        .read_device = run_read_device,
+        .open_scratch = run_open_scratch,
+        .userdata = &run,
+    };
     DossierRequest request = {
         .selectors = work->nodes.here,
         .nonce = work->nonce,

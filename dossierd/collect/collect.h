@@ -20,6 +20,8 @@ typedef enum ResultCode {
 /* "Success", "Partial", "Not available", "Failed", "Timeout" */
 const char *result_code_to_string(ResultCode code);
 
+struct DeviceFacts;
+
 /* Who runs the collectors: a job, or a test. Every function may be NULL, and is called by several
  * threads at once. */
 typedef struct CollectHost {
@@ -33,6 +35,9 @@ typedef struct CollectHost {
     int (*connect_probe)(void *userdata, ProbeKind kind);
     /* A stream to who asks another node (node-client.h). */
     int (*connect_node)(void *userdata, bool is_container);
+    /* As device_facts_read(). */
+    int (*read_device)(void *userdata, const char *subsystem, const char *name,
+                       struct DeviceFacts *ret);
     /* A file without a name, for what does not fit into memory. */
     int (*open_scratch)(void *userdata);
     void *userdata;

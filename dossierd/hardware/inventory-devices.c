@@ -3,18 +3,42 @@
  * kind must have count as missing. */
 #include <fcntl.h>
 
+#include "device-facts.h"
 #include "inventory.h"
 #include "probe-client.h"
 
 #define DEVICES_MAX 65536U
 #define USB_FOLDER "sys/bus/usb/devices"
+#define DEVICE_DATABASE "run/udev/data"
 #define SECTOR_SIZE 512U
 
 /* name: of the folder; more: what else is known of devices of the kind, by their names. */
 typedef void (*write_device_t)(Object *o, int device_fd, const char *name, json_object *more);
 
-/* One array with an object for each entry of a folder of sysfs. */
-static void write_class(Collect *c, const char *member, const char *folder,
+/* A router without udev has no such database. */
+static void write_facts(Object *o, const char *subsystem, const char *name)
+{
+    static const char *const members[] = {"vendor-name", "model-name", "path"};
+    const CollectHost *host = o->collect->host;
+    DeviceFacts facts;
+    int r;
+
+    if (!host || !host->read_device || faccessat(o->collect->root_fd, DEVICE_DATABASE, F_OK, 0) < 0)
+        return;
+    r = host->read_device(host->userdata, subsystem, name, &facts);
+    if (r < 0) {
+        object_missing(o, "model-name", r);
+        return;
+    }
+    for (size_t i = 0; i < ELEMENTSOF(members); i++)
+        if (facts.values[i][0])
+            json_write_bytes(o->collect->writer, members[i], facts.values[i],
+                             strlen(facts.values[i]));
+}
+
+/* One array with an object for each entry of a folder of sysfs. subsystem: as udev calls it; NULL
+ * for what it has nothing to say about. */
+static void write_class(Collect *c, const char *member, const char *folder, const char *subsystem,
                         write_device_t write_device, json_object *more)
 {
     _cleanup_(name_list_free) NameList names = {NULL, 0};
@@ -37,6 +61,8 @@ static void write_class(Collect *c, const char *member, const char *folder,
             object_missing(&o, "device", -errno);
         else
             write_device(&o, fd, names.names[i], more);
+        if (fd >= 0 && subsystem)
+            write_facts(&o, subsystem, names.names[i]);
         object_end(&o);
     }
     json_end_array(c->writer);
@@ -59,7 +85,7 @@ static void write_pci_device(Object *o, int fd, const char *name, json_object *m
 
 void inventory_pci_devices(Collect *c)
 {
-    write_class(c, "pci-devices", "sys/bus/pci/devices", write_pci_device, NULL);
+    write_class(c, "pci-devices", "sys/bus/pci/devices", "pci", write_pci_device, NULL);
 }
 
 /* Besides the devices, the folder has their interfaces ("1-1:1.0"). */
@@ -80,7 +106,7 @@ static void write_usb_device(Object *o, int fd, const char *name, json_object *m
 
 void inventory_usb_devices(Collect *c)
 {
-    write_class(c, "usb-devices", USB_FOLDER, write_usb_device, NULL);
+    write_class(c, "usb-devices", USB_FOLDER, "usb", write_usb_device, NULL);
 }
 
 /* "speed" is -1 or an error while the link is down and for devices that have none. */
@@ -187,7 +213,7 @@ void inventory_interfaces(Collect *c)
 
     if (by_name && r < 0)
         (void)json_object_object_add(by_name, "", json_object_new_int(r));
-    write_class(c, "interfaces", "sys/class/net", write_interface, by_name);
+    write_class(c, "interfaces", "sys/class/net", "net", write_interface, by_name);
 }
 
 static void write_first_of(Object *o, const char *id, int fd, const char *const *files)
@@ -230,7 +256,7 @@ static void write_block_device(Object *o, int fd, const char *name, json_object 
 
 void inventory_block_devices(Collect *c)
 {
-    write_class(c, "block-devices", "sys/block", write_block_device, NULL);
+    write_class(c, "block-devices", "sys/block", "block", write_block_device, NULL);
 }
 
 static bool is_sensor_input(const char *name)
@@ -293,5 +319,5 @@ static void write_hwmon(Object *o, int fd, const char *name, json_object *more)
 
 void inventory_sensors(Collect *c)
 {
-    write_class(c, "sensors", "sys/class/hwmon", write_hwmon, NULL);
+    write_class(c, "sensors", "sys/class/hwmon", NULL, write_hwmon, NULL);
 }

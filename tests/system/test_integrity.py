@@ -151,6 +151,25 @@ def test_replaced_library(router):
     router.run("systemctl stop mapped; rm /srv/libc.so.6")
 
 
+def test_device_database(router):
+    """What udev knows of a device beside what the kernel says: here of an interface that it has been told something about, as a udev of the router's own would be.
+    A note that is none changes nothing."""
+    def loopback():
+        return next(i for i in content(collect(router, ["system-inventory"]), "system-inventory")["interfaces"] if i["name"] == "lo")
+    number = router.output("cat /sys/class/net/lo/ifindex").strip()
+    assert "model-name" not in loopback()
+    try:
+        # The sandbox lets in what is there when the daemon starts.
+        router.write(f"/run/udev/data/n{number}", b"rubbish\n\xff\n")
+        router.restart("dossierd")
+        assert not {"vendor-name", "model-name", "path"} & set(loopback())
+        router.write(f"/run/udev/data/n{number}", b'I:1\nE:ID_VENDOR_FROM_DATABASE=ACME "Inc"\nE:ID_MODEL_FROM_DATABASE=Loop\nE:ID_PATH=virtual\nE:ID_SERIAL=secret\n')
+        found = loopback()
+        assert (found["vendor-name"], found["model-name"], found["path"]) == ('ACME "Inc"', "Loop", "virtual") and "secret" not in str(found)
+    finally:
+        router.run(["rm", "-r", "/run/udev/data"])
+
+
 def names(value):
     return {f["name"].encode() if "name" in f else base64.b64decode(f["name-base64"]): f for f in value}
 

@@ -7,6 +7,7 @@
 #include <utmp.h>
 
 #include "boots.h"
+#include "device-facts.h"
 
 static int setup(void **state)
 {
@@ -646,6 +647,47 @@ static void test_devices(void **state)
     assert_string_equal(json_text_at(o, "sensors/0/readings/1/label"), "Core 0");
 }
 
+static int read_device(void *userdata, const char *subsystem, const char *name, DeviceFacts *ret)
+{
+    if (streq(subsystem, "net"))
+        return -EACCES;
+    *ret = (DeviceFacts){.values = {[DEVICE_MODEL_NAME] = "82599\x1b[2J"}};
+    (void)snprintf(ret->values[DEVICE_PATH], DEVICE_FACT_SIZE, "%s-%s", subsystem, name);
+    return 0;
+}
+
+static void collect_with_facts(Collect *c)
+{
+    static const CollectHost host = {.read_device = read_device};
+
+    c->host = &host;
+    collect_inventory(c);
+}
+
+/* Only where udev has a database; and what it says is only text. */
+static void test_device_facts(void **state)
+{
+    const FixtureTree *t = *state;
+    _cleanup_json_ json_object *o = NULL;
+    Collect c;
+
+    tree_file(t, "sys/class/net/eth2/address", "02:00:00:00:00:02\n");
+    tree_file(t, "sys/bus/pci/devices/0000:00:01.0/vendor", "0x8086\n");
+    tree_file(t, "sys/class/hwmon/hwmon0/name", "coretemp\n");
+    o = tree_collect(t, collect_with_facts, &c);
+    assert_null(json_at(o, "pci-devices/0/path"));
+    json_object_put(o);
+    tree_folders(t, "run/udev/data/x");
+    o = tree_collect(t, collect_with_facts, &c);
+    assert_string_equal(json_text_at(o, "pci-devices/0/path"), "pci-0000:00:01.0");
+    assert_string_equal(json_text_at(o, "pci-devices/0/model-name-base64"), "ODI1OTkbWzJK");
+    assert_null(json_at(o, "pci-devices/0/vendor-name"));
+    assert_null(json_at(o, "sensors/0/path"));
+    assert_null(json_at(o, "interfaces/0/path"));
+    assert_non_null(strstr(json_object_to_json_string(json_at(o, "interfaces/0/unavailable")),
+                           "\"model-name\""));
+}
+
 /* --- reading ---------------------------------------------------------------------------------- */
 
 static void test_reading_refuses(void **state)
@@ -703,6 +745,7 @@ int main(void)
         TEST(test_chassis_and_memory),
         TEST(test_firmware),
         TEST(test_devices),
+        TEST(test_device_facts),
         TEST(test_reading_refuses),
     };
 
