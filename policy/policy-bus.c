@@ -228,6 +228,14 @@ int policy1_method_get_startup_failures(sd_bus_message *m, void *userdata,
     return policy_bus_reply_failures(m, &policy->startup);
 }
 
+int policy1_method_get_startup_failures_text(sd_bus_message *m, void *userdata,
+                                             sd_bus_error *reterr_error)
+{
+    const Policy *policy = userdata;
+
+    return policy_bus_reply_failures_text(m, &policy->startup);
+}
+
 /* --- History ---------------------------------------------------------------------------------- */
 
 static int append_commit(sd_bus_message *reply, const Commit *commit)

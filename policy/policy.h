@@ -64,5 +64,6 @@ int session_bus_open(Policy *policy, sd_bus_message *m, const SessionRequest *re
                      const char **ret_path, sd_bus_error *reterr_error);
 void session_bus_close(Session *session);
 int policy_bus_reply_failures(sd_bus_message *m, const FailureList *failures);
+int policy_bus_reply_failures_text(sd_bus_message *m, const FailureList *failures);
 /* Text of the configuration in a sealed memory file. */
 int policy_bus_memfd(const char *name, const char *text);

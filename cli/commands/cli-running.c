@@ -244,26 +244,21 @@ int cli_show_sessions(Cli *cli, const GrammarMatch *m)
 
 static int print_failed(Cli *cli, sd_bus_message *reply)
 {
-    const char *line, *reason;
-    bool any = false;
-    int r = sd_bus_message_enter_container(reply, 'a', "(ss)");
+    const char *text;
+    int r = sd_bus_message_read(reply, "s", &text);
 
-    while (r >= 0 && (r = sd_bus_message_read(reply, "(ss)", &line, &reason)) > 0) {
-        if (!any)
-            (void)fputs("!! SEMANTIC ERRORS: This configuration was rejected by\n"
-                        "!! the system due to semantic errors. The individual\n"
-                        "!! errors with each failed configuration command can be\n"
-                        "!! found below.\n\n\n",
-                        cli->out);
-        any = true;
-        render_text(cli->out, line);
-        (void)fputs("\n!!% ", cli->out);
-        render_text(cli->out, reason);
-        (void)fputs("\n!\n", cli->out);
-    }
     if (r < 0)
         return cli_error(cli, r, "The answer cannot be read: %s", strerror(-r));
-    (void)fputs(any ? "end\n" : "% No such configuration item(s)\n", cli->out);
+    if (!*text)
+        (void)fputs("% No such configuration item(s)\n", cli->out);
+    else
+        fprintf(cli->out,
+                "!! SEMANTIC ERRORS: This configuration was rejected by\n"
+                "!! the system due to semantic errors. The individual\n"
+                "!! errors with each failed configuration command can be\n"
+                "!! found below.\n\n\n"
+                "%send\n",
+                text);
     return 0;
 }
 
@@ -271,8 +266,8 @@ int cli_show_failed(Cli *cli, const GrammarMatch *m)
 {
     _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
     _cleanup_message_ sd_bus_message *reply = NULL;
-    int r = cli_call(cli, POLICY_NAME, cli->session, POLICY_SESSION_INTERFACE, "GetFailed", &error,
-                     &reply, NULL);
+    int r = cli_call(cli, POLICY_NAME, cli->session, POLICY_SESSION_INTERFACE, "GetFailedText",
+                     &error, &reply, NULL);
 
     return r < 0 ? cli_session_error(cli, &error, r) : print_failed(cli, reply);
 }
@@ -281,7 +276,7 @@ int cli_show_startup_failed(Cli *cli, const GrammarMatch *m)
 {
     _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
     _cleanup_message_ sd_bus_message *reply = NULL;
-    int r = cli_call(cli, POLICY_NAME, POLICY_PATH, POLICY_NAME, "GetStartupFailures", &error,
+    int r = cli_call(cli, POLICY_NAME, POLICY_PATH, POLICY_NAME, "GetStartupFailuresText", &error,
                      &reply, NULL);
 
     return r < 0 ? cli_bus_error(cli, &error, r) : print_failed(cli, reply);

@@ -259,7 +259,8 @@ static int inherit(Compiler *c, Groups *groups, Group *g, const char *name, unsi
     if (r < 0 || done)
         return r;
     if (!from)
-        reason = "There is no group with this name";
+        reason = groups == &c->usergroups ? "There is no user group with this name"
+                                          : "There is no task group with this name";
     else if (from->state == GROUP_ACTIVE)
         reason = "The group would inherit from itself";
     else if (depth >= INHERIT_DEPTH_MAX)

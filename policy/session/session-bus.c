@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "errors.h"
+#include "failures-text.h"
 #include "json-util.h"
 #include "names.h"
 #include "policy.h"
@@ -446,6 +447,21 @@ int policy_bus_reply_failures(sd_bus_message *m, const FailureList *failures)
     if (r >= 0)
         r = sd_bus_send(NULL, reply, NULL);
     return r < 0 ? r : 1;
+}
+
+int policy_bus_reply_failures_text(sd_bus_message *m, const FailureList *failures)
+{
+    _cleanup_free_ char *text = failures_text(failures);
+
+    return text ? sd_bus_reply_method_return(m, "s", text) : -ENOMEM;
+}
+
+int policy1_session_method_get_failed_text(sd_bus_message *m, void *userdata,
+                                           sd_bus_error *reterr_error)
+{
+    const Session *session = userdata;
+
+    return policy_bus_reply_failures_text(m, &session->failures);
 }
 
 int policy1_session_method_get_failed(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)

@@ -125,10 +125,15 @@ def test_best_effort_takes_what_is_right(target):
             console.command(line)
         assert PARTLY in console.command("commit best-effort").replace("\n", "")
         failed = console.command("show configuration failed inheritance")
-        assert "crypto ca trustpoint wrong enrollment url self\n!!% only system-trustpoint can enroll with itself" in failed
-        assert "username eve group missing\n!!% There is no user group with this name" in failed
+        assert "crypto ca trustpoint wrong\n enrollment url self\n!!% only system-trustpoint can enroll with itself\n!\n" in failed
+        assert "username eve\n group missing\n!!% There is no user group with this name\n!\n" in failed
+        assert failed.endswith("!\nend")
+        # It can be kept, put right and loaded: what is wrong are comments.
+        console.command("show configuration failed | file /tmp/failed")
         # What failed is no change of this session any more.
         assert "% No configuration changes to commit." in console.command("commit")
+    loaded = batch(target, "load /tmp/failed", "show configuration", "abort")[1]
+    assert "\n enrollment url self\n" in loaded and "\n group missing\n" in loaded
     now = running(target)
     assert "hostname good" in now and "crypto ca trustpoint wrong" in now and " description right" in now and "username eve" in now
     assert "crypto ca trustpoint core" not in now and " enrollment url self" not in now and " group missing" not in now

@@ -65,10 +65,16 @@ def all_or_nothing(machine, name, before):
 
 
 def failures(console):
-    """Each line that the commit failed on, with its reason."""
+    """Each line that the commit failed on, as it is from the top, with its reason."""
     told = console.command("show configuration failed")
     assert "!! SEMANTIC ERRORS: This configuration was rejected by" in told
-    return [(line, why) for line, why in zip(told.splitlines(), told.splitlines()[1:]) if why.startswith("!!% ")]
+    found, enter = [], ""
+    for line, why in zip(told.splitlines(), told.splitlines()[1:]):
+        if not line.startswith((" ", "!")):
+            enter = line
+        if why.startswith("!!% "):
+            found.append((enter + line if line.startswith(" ") else line, why))
+    return found
 
 
 def assert_told(told, reason, lines):

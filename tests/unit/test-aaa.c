@@ -157,7 +157,9 @@ static void test_problems(void **state)
         "taskgroup a inherit taskgroup root-system: A task group cannot inherit root-system "
         "or owner-sdr\n");
     assert_refused("{\"taskgroup\":{\"a\":{\"inherit\":[\"gone\"]}}}",
-                   "taskgroup a inherit taskgroup gone: There is no group with this name\n");
+                   "taskgroup a inherit taskgroup gone: There is no task group with this name\n");
+    assert_refused("{\"usergroup\":{\"a\":{\"inherit\":[\"gone\"]}}}",
+                   "usergroup a inherit usergroup gone: There is no user group with this name\n");
     assert_refused("{\"usergroup\":{\"a\":{\"taskgroup\":[\"provisioning\"]}}}",
                    "usergroup a taskgroup provisioning: There is a user group with this name, and "
                    "no task group\n");

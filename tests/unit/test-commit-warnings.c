@@ -4,6 +4,7 @@
 
 #include "commit-warnings.h"
 #include "config-load.h"
+#include "failures-text.h"
 #include "json-util.h"
 #include "names.h"
 
@@ -83,10 +84,55 @@ static void test_users(void **state)
     failures_clear(&warnings);
 }
 
+static void assert_text(const char *const (*failed)[2], const char *expected)
+{
+    _cleanup_free_ char *text = NULL;
+    FailureList list = {.n = 0};
+
+    for (; (*failed)[0]; failed++)
+        assert_int_equal(failures_add(&list, (*failed)[0], (*failed)[1]), 0);
+    text = failures_text(&list);
+    assert_string_equal(text, expected);
+    failures_clear(&list);
+}
+
+#define FAILED(...) ((const char *const[][2]){__VA_ARGS__, {NULL, NULL}})
+
+/* What failed, in the layout of the configuration: an object once, with all its lines. */
+static void test_failures_as_text(void **state)
+{
+    ConfigLoad load;
+    _cleanup_json_ json_object *root = json_object_new_object();
+    static const char both[] = "crypto ca trustpoint t\n!!% whole\n keypair rsa x\n!!% one\n no "
+                               "vrf\n!!% two\n!\nhostname a\n!!% bad name\n!\n";
+
+    assert_text(FAILED({NULL, NULL}), "");
+    assert_text(FAILED({"hostname a", "bad\nname\x1b[1m"}), "hostname a\n!!% bad name [1m\n!\n");
+    assert_text(FAILED({"crypto ca trustpoint t keypair rsa x", "one"}, {"hostname a", "bad name"},
+                       {"no crypto ca trustpoint t vrf", "two"},
+                       {"crypto ca trustpoint t", "whole"}),
+                both);
+    assert_text(FAILED({"crypto ca trustpoint t", "whole"},
+                       {"crypto ca trustpoint t keypair rsa x", "one"},
+                       {"no crypto ca trustpoint t vrf", "two"}, {"hostname a", "bad name"}),
+                both);
+    /* One whose name begins like it is another one; modes without names; and what is no line. */
+    assert_text(FAILED({"taskgroup a inherit taskgroup b", "x"}, {"taskgroup aa task read b", "y"},
+                       {"line default session-timeout 1", "z"}, {"commit 1000000007", "damaged"},
+                       {"no usergroup u", "used"}, {"crypto ca", "w"}),
+                "taskgroup a\n inherit taskgroup b\n!!% x\n!\ntaskgroup aa\n task read b\n!!% "
+                "y\n!\nline default\n session-timeout 1\n!!% z\n!\ncommit 1000000007\n!!% "
+                "damaged\n!\nno usergroup u\n!!% used\n!\ncrypto ca\n!!% w\n!\n");
+    /* The reasons are comments for who loads it. */
+    assert_int_equal(config_load(parser, both, STRLEN(both), apply, root, &load), 0);
+    assert_int_equal(load.n_errors, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_touched),
+        cmocka_unit_test(test_failures_as_text),
         cmocka_unit_test(test_users),
     };
 
