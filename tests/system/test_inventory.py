@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import stat
+import subprocess
 
 import pytest
 
@@ -255,6 +256,7 @@ def test_scanner_is_confined_and_may_die(bare, tree, slow):
     for held in ("CapPrm", "CapEff", "CapBnd", "CapAmb"):
         assert int(fields[held], 16) == 1 << 2, "CAP_DAC_READ_SEARCH and nothing else"
     assert fields["Seccomp"] == "2" and fields["NoNewPrivs"] == "1" and "0" not in fields["Uid"].split()
+    assert subprocess.run(["ionice", "-p", str(pid)], capture_output=True, text=True, check=True).stdout == "idle\n"
     refused = bare.chancery("filesystem-inventory snapshot", check=False)
     assert "already" in refused.stdout + refused.stderr
     os.kill(pid, signal.SIGKILL)
