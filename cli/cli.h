@@ -213,10 +213,11 @@ Editor *editor_free(Editor *e);
 /* The next line without its end; NULL at end of input or when interrupted (then cli->interrupted).
  * The caller frees. */
 char *cli_read_line(Cli *cli, const char *prompt, bool is_command);
-/* 1 yes, 0 no. At the end of the input the default (0 or 1), or -ENODATA when there is none (-1).
- * Said. */
+/* 1 yes, 0 no. At the end of an input that is no terminal the default (0 or 1); else, and when
+ * there is none (-1), -ENODATA. Said. */
 int cli_ask_yes_no(Cli *cli, const char *question, int fallback);
-/* An answer, or fallback for an empty one (NULL: an empty one is asked again). */
+/* An answer, or fallback for an empty one (NULL: an empty one is asked again). The end of the input
+ * as above. */
 int cli_ask(Cli *cli, const char *question, const char *fallback, char **ret);
 /* An answer that is shown nowhere; empty at the end of the input. To be released with
  * cli_secret_free().

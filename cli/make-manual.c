@@ -21,10 +21,12 @@ static const Group groups[] = {
      HEADS("crypto key", "show crypto key"), CLI_EXEC},
     {"chancery-ca", "commands for certificates and trust",
      "Certificates of trustpoints, revocation lists, and the trustpool.",
-     HEADS("crypto ca", "clear crypto", "show crypto"), CLI_EXEC},
+     HEADS("crypto ca", "clear crypto", "show crypto", "test crypto"), CLI_EXEC},
     {"chancery-evidence", "commands for evidence and support",
      "The integrity dossier, the log, and what support asks for.",
-     HEADS("show platform", "show logging", "show tech-support", "filesystem"), CLI_EXEC},
+     HEADS("show platform", "show logging", "show tech-support", "filesystem-inventory",
+           "show filesystem-inventory"),
+     CLI_EXEC},
     {"chancery-session", "commands of configuration sessions",
      "Entering, committing and undoing configuration, and what was committed.",
      HEADS("abort", "clear", "commit", "configure", "copy", "do", "end", "exit", "load", "pwd",
@@ -71,7 +73,7 @@ static void print_tasks(cli_handler_t run)
             printf("without *%s* ", unless);
         (void)fputs(task, stdout);
     }
-    (void)puts(n == 0 ? "\tNo task." : ".");
+    (void)puts(n == 0 ? "\tNo task of its own." : ".");
 }
 
 static void print_row(const GrammarCommand *row)
@@ -94,8 +96,11 @@ static void print_row(const GrammarCommand *row)
 static int print_page(const Group *group)
 {
     printf("%s(7)\n\n# NAME\n\n%s - %s\n\n# DESCRIPTION\n\n%s Each command is followed by what its "
-           "words mean, as *?* shows it, and by the tasks that it needs. chancery-commands(7) says "
-           "what the commands do.\n\n# COMMANDS\n\n",
+           "words mean, as *?* shows it, and what they may be: _number(1-5)_ is a number in that "
+           "range, _word(1-64)_ a word of so many bytes, _line(1-256)_ the rest of the line. Then "
+           "come "
+           "the tasks that it needs. chancery-commands(7) says what the commands do.\n\n# "
+           "COMMANDS\n\n",
            group->name, group->name, group->title, group->intro);
     for (const GrammarCommand *row = cli_commands; row->pattern; row++)
         if (group_of(row) == group)

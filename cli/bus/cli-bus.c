@@ -33,6 +33,19 @@ int cli_error(Cli *cli, int error, const char *format, ...)
     return error > 0 ? -error : error < 0 ? error : -EIO;
 }
 
+/* The message is the bus's, about a process that does not run and could not be started, or has
+ * ended over the call. */
+static bool is_absent(const sd_bus_error *error)
+{
+    static const char starting[] = "org.freedesktop.DBus.Error.Spawn.",
+                      unit[] = "org.freedesktop.systemd1.";
+
+    return sd_bus_error_has_names(error, SD_BUS_ERROR_SERVICE_UNKNOWN, SD_BUS_ERROR_NO_REPLY,
+                                  SD_BUS_ERROR_NAME_HAS_NO_OWNER) ||
+           (sd_bus_error_is_set(error) && (strncmp(error->name, starting, STRLEN(starting)) == 0 ||
+                                           strncmp(error->name, unit, STRLEN(unit)) == 0));
+}
+
 int cli_bus_error(Cli *cli, const sd_bus_error *error, int r)
 {
     const char *text =
@@ -47,6 +60,12 @@ int cli_bus_error(Cli *cli, const sd_bus_error *error, int r)
     }
     if (r == -EINTR)
         return cli_error(cli, EINTR, "Interrupted.");
+    if (is_absent(error)) {
+        (void)cli_error(cli, r, "%s", text);
+        return cli_error(cli, r,
+                         "A process of Chancery's does not run: 'show tech-support' begins with "
+                         "how each of them is");
+    }
     return cli_error(cli, r, "%s", text);
 }
 

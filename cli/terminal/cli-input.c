@@ -81,6 +81,11 @@ int cli_ask(Cli *cli, const char *question, const char *fallback, char **ret)
 
         if (r < 0)
             return r;
+        if (!answer && cli->answers_typed) { /* Ctrl-D, or a connection that is lost */
+            cli_say(cli, "\n");
+            return cli_error(cli, ENODATA,
+                             "The question was not answered, nothing has been changed.");
+        }
         if (answer && *answer) {
             *ret = TAKE_PTR(answer);
             return 0;

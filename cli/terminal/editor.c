@@ -491,6 +491,8 @@ char *editor_read(Editor *e, const char *prompt, bool is_command)
     e->prompt = prompt;
     e->is_command = is_command;
     el_resize(e->line);
+    /* Before the prompt can be seen: what is typed at once, as programs do, is keys already. */
+    (void)el_wset(e->line, EL_PREP_TERM, 1);
     line = el_gets(e->line, &n);
     if (!line || n <= 0 || e->cli->interrupted)
         return NULL;

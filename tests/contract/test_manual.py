@@ -80,6 +80,52 @@ def test_what_the_shell_offers_the_page_says(build, commands):
     assert seen > 60
 
 
+MONTHS = set("january february march april may june july august september october november december".split())
+
+
+def explained():
+    """What chancery-commands(7), written by hand, explains: the words that each entry begins with, and all that it names."""
+    found = []
+    for line in (ROOT / "cli/chancery-commands.7.scd").read_text().splitlines():
+        if line.startswith("*"):
+            for synopsis in re.split(r"\+\+$|, (?=\*)", line):
+                if synopsis:
+                    found.append((synopsis.replace("*", ""), set()))
+        if line.startswith(("*", "\t")) and found:
+            words = set(re.findall(r"(?<!\S)[a-z][a-z0-9-]*", " ".join(re.findall(r"\*([^*]+)\*", line))))
+            for _, named in found[-4:] if line.startswith("\t") else found[-1:]:
+                named.update(words)
+    return [(synopsis, named | set(re.findall(r"(?<![A-Za-z])[a-z][a-z0-9-]*", synopsis))) for synopsis, named in found]
+
+
+def test_every_command_is_explained(commands):
+    """With each of its keywords."""
+    entries = explained()
+    for command in commands:
+        head = keywords(command)
+        words = set(re.findall(r"(?<![A-Za-z])[a-z][a-z0-9-]*", command)) - MONTHS
+        fits = [named for synopsis, named in entries if keywords(synopsis)[:len(head)] == head[:len(keywords(synopsis))] and keywords(synopsis)]
+        assert fits, command
+        assert words <= set().union(*fits), (command, words - set().union(*fits))
+
+
+def test_nothing_else_is_explained(build, commands):
+    """Neither commands that are gone, nor stages of pipes."""
+    heads = [keywords(command) for command in commands]
+    stages = completions(build, "show clock | ")
+    utilities = completions(build, "show clock | utility ")
+    assert len(stages) > 5 and len(utilities) > 3
+    for synopsis, _ in explained():
+        words = synopsis.split()
+        if words[0] != "|":
+            head = keywords(synopsis)
+            assert any(known[:len(head)] == head[:len(known)] for known in heads), synopsis
+        else:
+            assert words[1] in stages and (words[1] != "utility" or words[2] in utilities), synopsis
+    for stage in stages + utilities:
+        assert any(synopsis.startswith("|") and stage in synopsis.split() for synopsis, _ in explained()), stage
+
+
 def test_every_line_of_the_configuration(build):
     lines = synopses(plain(build, "chancery-configuration"))
     assert len(lines) > 60

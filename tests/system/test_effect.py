@@ -297,11 +297,14 @@ def test_exec_timeout(host):
     rollback(host)
 
 
-def test_pages_that_nobody_turns(host):
+def test_what_nobody_answers(host):
     assert commit(host, "line default exec-timeout 0 1") == ""
     with host.console("admin", rows=10) as console:
         console.line("show crypto ca trustpool")
         assert "(line default exec-timeout)" in wait_end(console) and "--More--" in console.transcript
+    with host.console("admin") as console:  # nor does a question for a secret wait for ever
+        console.line("crypto ca trustpool import url sftp://somebody@127.0.0.1:9/bundle")
+        assert "(line default exec-timeout)" in wait_end(console) and "Password:" in console.transcript
     rollback(host)
 
 

@@ -275,6 +275,16 @@ def test_leaving_by_a_key(router):
         assert console.process.wait(PATIENCE) == 0
 
 
+def test_question_that_is_left(console):
+    """Ctrl-D is no answer, least of all the default one."""
+    console.line("crypto key generate rsa of-nobody")
+    console.expect(r"modulus \[2048\]: ?")
+    console.send("\x04")
+    console.expect(r"\n% The question was not answered, nothing has been changed\.\n")
+    console.prompt()
+    assert "of-nobody" not in console.command("show crypto key mypubkey rsa")
+
+
 @pytest.mark.parametrize("typed", ["commit", "end\ryes"])
 def test_half_a_line_is_no_line(router, typed):
     """A connection that is lost before Enter loses the session, and runs nothing."""
@@ -405,3 +415,16 @@ def test_file_on_the_harddisk(router):
     assert router.output("cat /harddisk:/one.txt") == router.output("cat /harddisk:/two.txt")
     assert router.output("cat /harddisk:/one.txt").startswith("Chancery, Version")
     router.run("rm -r /harddisk:")
+
+
+def test_process_that_does_not_run(router):
+    """It is said where to look."""
+    router.run(["systemctl", "mask", "--runtime", "--now", "chancery-poold.service"])
+    try:
+        refused = router.chancery("show crypto ca trustpool", check=False)
+        assert refused.returncode == 1 and "masked" in refused.stderr and "% A process of Chancery's does not run: 'show tech-support'" in refused.stderr
+        assert re.search(r"^poold +(inactive|failed) ", router.chancery("show tech-support | begin Process").stdout, re.M)
+    finally:
+        router.run(["systemctl", "unmask", "--runtime", "chancery-poold.service"])
+        router.run(["systemctl", "start", "chancery-poold.service"])
+        router.wait_daemons(["poold"])
