@@ -701,20 +701,43 @@ static int send_in_session(FetchSession *session, const FetchRequest *request, i
     return r == -EPIPE ? fail_ended(reply) : r;
 }
 
-int fetch_in_session(FetchSession *session, const FetchRequest *request, int cancel_fd,
-                     FetchReply *reply)
+static bool is_kept(const FetchRequest *request)
+{
+    return fetch_url_is_http(request->url) && !fetch_url_is_https(request->url);
+}
+
+int fetch_session_send(FetchSession *session, const FetchRequest *request, int cancel_fd,
+                       FetchReply *reply)
 {
     FetchRequest kept = *request;
     int r;
 
-    kept.keep = fetch_url_is_http(request->url) && !fetch_url_is_https(request->url);
+    kept.keep = is_kept(request);
     *reply = (FetchReply){0};
     r = send_in_session(session, &kept, cancel_fd, reply);
-    if (r >= 0)
-        r = receive_answer(session->fd, &kept, cancel_fd, reply);
-    if (r < 0 || !kept.keep)
+    if (r < 0)
         fetch_session_end(session);
     return r;
+}
+
+int fetch_session_receive(FetchSession *session, const FetchRequest *request, int cancel_fd,
+                          FetchReply *reply)
+{
+    int r;
+
+    *reply = (FetchReply){0};
+    r = receive_answer(session->fd, request, cancel_fd, reply);
+    if (r < 0 || !is_kept(request))
+        fetch_session_end(session);
+    return r;
+}
+
+int fetch_in_session(FetchSession *session, const FetchRequest *request, int cancel_fd,
+                     FetchReply *reply)
+{
+    int r = fetch_session_send(session, request, cancel_fd, reply);
+
+    return r < 0 ? r : fetch_session_receive(session, request, cancel_fd, reply);
 }
 
 int fetch(const FetchRequest *request, int cancel_fd, FetchReply *reply)

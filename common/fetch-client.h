@@ -121,6 +121,13 @@ typedef struct FetchSession {
 /* As fetch(). */
 int fetch_in_session(FetchSession *session, const FetchRequest *request, int cancel_fd,
                      FetchReply *reply);
+/* The same in two steps, for whoever has something else to do meanwhile: the request goes out, the
+ * answer is waited for. Nothing else is asked in between. When one of them fails, the session has
+ * no process any more. */
+int fetch_session_send(FetchSession *session, const FetchRequest *request, int cancel_fd,
+                       FetchReply *reply);
+int fetch_session_receive(FetchSession *session, const FetchRequest *request, int cancel_fd,
+                          FetchReply *reply);
 void fetch_session_end(FetchSession *session);
 
 /* fetch() on a connection that is there already. */

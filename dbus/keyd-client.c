@@ -11,6 +11,7 @@
 #include <openssl/provider.h>
 #include <openssl/x509.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <systemd/sd-bus.h>
 
 #include "errors.h"
@@ -155,8 +156,73 @@ static int call_for_bytes(sd_bus *bus, sd_bus_message *call, size_t max, void **
     return 0;
 }
 
-static int keyd_get_public_key(const char *algorithm, const char *label, const char *pair,
-                               void **ret_der, size_t *ret_size)
+/* --- Public keys ------------------------------------------------------------------------------ */
+
+#define KNOWN_KEYS_MAX 4U
+
+typedef struct KnownKey {
+    char *name;
+    void *der;
+    size_t size;
+} KnownKey;
+
+static _Thread_local bool remembering;
+static _Thread_local KnownKey known_keys[KNOWN_KEYS_MAX];
+static _Thread_local size_t n_known_keys;
+
+static void drop_known_keys(void)
+{
+    while (n_known_keys > 0) {
+        KnownKey *key = &known_keys[--n_known_keys];
+
+        free(key->name);
+        free(key->der);
+        *key = (KnownKey){NULL};
+    }
+}
+
+void keyd_remember_keys(void)
+{
+    remembering = true;
+}
+
+void keyd_forget_keys(void)
+{
+    remembering = false;
+    drop_known_keys();
+}
+
+static int copy_bytes(const void *data, size_t size, void **ret)
+{
+    *ret = malloc(size);
+    if (!*ret)
+        return -ENOMEM;
+    memcpy(*ret, data, size);
+    return 0;
+}
+
+static const KnownKey *find_known(const char *name)
+{
+    for (size_t i = 0; i < n_known_keys; i++)
+        if (streq(known_keys[i].name, name))
+            return &known_keys[i];
+    return NULL;
+}
+
+/* What there is no room or memory for is asked for again. */
+static void remember(char **name, const void *der, size_t size)
+{
+    KnownKey *key = &known_keys[n_known_keys];
+
+    if (n_known_keys == KNOWN_KEYS_MAX || copy_bytes(der, size, &key->der) < 0)
+        return;
+    key->name = TAKE_PTR(*name);
+    key->size = size;
+    n_known_keys++;
+}
+
+static int ask_public_key(const char *algorithm, const char *label, const char *pair,
+                          void **ret_der, size_t *ret_size)
 {
     _cleanup_(sd_bus_unrefp) sd_bus *bus = NULL;
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
@@ -172,6 +238,33 @@ static int keyd_get_public_key(const char *algorithm, const char *label, const c
         return keyd_failed(r, NULL);
     return call_for_bytes(bus, call, PUBLIC_KEY_SIZE_MAX, ret_der, ret_size);
 }
+
+/* The pair that signs is the one that is meant when none is named. */
+static int keyd_get_public_key(const char *algorithm, const char *label, const char *pair,
+                               void **ret_der, size_t *ret_size)
+{
+    _cleanup_free_ char *name = NULL;
+    const KnownKey *known;
+    int r;
+
+    if (!remembering)
+        return ask_public_key(algorithm, label, pair, ret_der, ret_size);
+    if (asprintf(&name, "%s %s %s", algorithm, label, pair ? pair : "signature") < 0) {
+        name = NULL;
+        return keyd_failed(-ENOMEM, NULL);
+    }
+    known = find_known(name);
+    if (known) {
+        *ret_size = known->size;
+        return copy_bytes(known->der, known->size, ret_der);
+    }
+    r = ask_public_key(algorithm, label, pair, ret_der, ret_size);
+    if (r >= 0)
+        remember(&name, *ret_der, *ret_size);
+    return r;
+}
+
+/* --- Calls ------------------------------------------------------------------------------------ */
 
 static int append_context(sd_bus_message *call, const KeydReference *reference)
 {
@@ -430,6 +523,7 @@ static int call_rotation(sd_bus_message **ret_call, sd_bus **ret_bus, const char
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
     int r;
 
+    drop_known_keys(); /* they are others then */
     r = call_new_of(&bus, &call, KEYS_ROTATION_INTERFACE, member);
     if (r >= 0)
         r = sd_bus_message_append(call, "ss", algorithm, label);

@@ -38,6 +38,11 @@ int keyd_unwrapper_new(OSSL_LIB_CTX *context, const char *label, const char *pur
 int keyd_pair_unwrapper_new(OSSL_LIB_CTX *context, const char *label, const char *pair,
                             const char *purpose, size_t key_size, EVP_PKEY **ret);
 
+/* From here to the end of this, public keys are asked for once: for jobs that need the same key
+ * several times. In this thread only; not to be nested. */
+void keyd_remember_keys(void);
+void keyd_forget_keys(void);
+
 /* The interface Rotation: makes the next key of a name; puts it in place, or the previous one back
  * (public_key: DER, the one that is to be current); forgets "next" or "previous". -ENOENT when
  * there is no such key (any more). */

@@ -5,8 +5,11 @@
 #include <openssl/proverr.h>
 #include <openssl/x509.h>
 
+#include "der.h"
 #include "keyd-provider-internal.h"
 #include "openssl-util.h"
+
+#define RSA_MODULUS_MAX 1024U /* bytes: 8192 bits */
 
 static KeydKey *key_new(OSSL_LIB_CTX *context, const char *type)
 {
@@ -92,20 +95,89 @@ static int text_param(const OSSL_PARAM params[], const char *name, char **ret)
     return *ret != NULL;
 }
 
+/* The number of an INTEGER, as OpenSSL's parameters have it: in the order of the machine. */
+static bool to_native(DerSpan number, uint8_t out[static RSA_MODULUS_MAX + 1])
+{
+    _cleanup_(BN_freep) BIGNUM *bn =
+        number.size <= RSA_MODULUS_MAX + 1 ? BN_bin2bn(number.data, (int)number.size, NULL) : NULL;
+
+    return bn && BN_bn2nativepad(bn, out, (int)number.size) == (int)number.size;
+}
+
+/* RSAPublicKey within SubjectPublicKeyInfo. -EBADMSG for what is not exactly one. */
+static int read_rsa(const void *der, size_t size, DerSpan *ret_modulus, DerSpan *ret_exponent)
+{
+    static const uint8_t rsa[] = {0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01};
+    DerSpan whole, algorithm, oid, null, bits, inner;
+
+    if (der_read_only((DerSpan){der, size}, DER_SEQUENCE, &whole) < 0 ||
+        der_read(&whole, DER_SEQUENCE, &algorithm) < 0 ||
+        der_read(&algorithm, DER_OID, &oid) < 0 || !der_equal(oid, rsa, sizeof(rsa)) ||
+        der_read(&algorithm, DER_NULL, &null) < 0 || null.size > 0 || der_end(&algorithm) < 0 ||
+        der_read(&whole, DER_BIT_STRING, &bits) < 0 || der_end(&whole) < 0 || bits.size < 1 ||
+        bits.data[0] != 0)
+        return -EBADMSG;
+    bits = (DerSpan){bits.data + 1, bits.size - 1};
+    if (der_read_only(bits, DER_SEQUENCE, &inner) < 0 ||
+        der_read(&inner, DER_INTEGER, ret_modulus) < 0 ||
+        der_read(&inner, DER_INTEGER, ret_exponent) < 0 || der_end(&inner) < 0 ||
+        ret_modulus->size == 0 || ret_exponent->size == 0 || ret_modulus->data[0] & 0x80 ||
+        ret_exponent->data[0] & 0x80)
+        return -EBADMSG;
+    return 0;
+}
+
+/* A decoder of OpenSSL's takes twenty times as long, most of it to find out what it is to decode.
+ * NULL: one is needed. */
+static EVP_PKEY *make_rsa(OSSL_LIB_CTX *context, const void *der, size_t size)
+{
+    _cleanup_(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *maker = NULL;
+    DerSpan modulus, exponent;
+    EVP_PKEY *key = NULL;
+    uint8_t n[RSA_MODULUS_MAX + 1], e[RSA_MODULUS_MAX + 1];
+    OSSL_PARAM params[3];
+
+    if (read_rsa(der, size, &modulus, &exponent) < 0 || !to_native(modulus, n) ||
+        !to_native(exponent, e))
+        return NULL;
+    params[0] = OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_RSA_N, n, modulus.size);
+    params[1] = OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_RSA_E, e, exponent.size);
+    params[2] = OSSL_PARAM_construct_end();
+    maker = EVP_PKEY_CTX_new_from_name(context, "RSA", DEFAULT_QUERY);
+    if (!maker || EVP_PKEY_fromdata_init(maker) != 1 ||
+        EVP_PKEY_fromdata(maker, &key, EVP_PKEY_PUBLIC_KEY, params) != 1)
+        ERR_clear_error();
+    return key;
+}
+
+static EVP_PKEY *decode_public_key(OSSL_LIB_CTX *context, const char *type, const void *der,
+                                   size_t size)
+{
+    EVP_PKEY *key = streq(type, "RSA") ? make_rsa(context, der, size) : NULL;
+    const unsigned char *p = der;
+
+    if (!key)
+        key = d2i_PUBKEY_ex(NULL, &p, (long)size, context, DEFAULT_QUERY);
+    else
+        p += size;
+    if (key && (p != (const unsigned char *)der + size || !EVP_PKEY_is_a(key, type))) {
+        EVP_PKEY_free(key);
+        return NULL;
+    }
+    return key;
+}
+
 /* A key that stands for one in keyd; see keyd_key_new(). */
 static int key_import_reference(KeydKey *key, const OSSL_PARAM params[],
                                 const OSSL_PARAM *algorithm)
 {
     const OSSL_PARAM *p = OSSL_PARAM_locate_const(params, KEYD_PARAM_PUBLIC_KEY);
     KeydReference *reference = &key->reference;
-    const unsigned char *der;
 
     if (!p || p->data_type != OSSL_PARAM_OCTET_STRING || p->data_size > LONG_MAX)
         return 0;
-    der = p->data;
-    key->public_key = d2i_PUBKEY_ex(NULL, &der, (long)p->data_size, key->context, DEFAULT_QUERY);
-    if (!key->public_key || der != (const unsigned char *)p->data + p->data_size ||
-        !EVP_PKEY_is_a(key->public_key, key->type))
+    key->public_key = decode_public_key(key->context, key->type, p->data, p->data_size);
+    if (!key->public_key)
         return 0;
     p = OSSL_PARAM_locate_const(params, KEYD_PARAM_CERTIFICATE);
     if (p && (p->data_type != OSSL_PARAM_OCTET_STRING ||

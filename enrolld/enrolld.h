@@ -76,6 +76,8 @@ void enrollment_installed(Manager *m, Trustpoint *t, CertificateRole role, bool 
 FetchRoute enrollment_route(const Manager *m, const TrustpointConfig *config);
 /* Into the result of a job. */
 int enrollment_report(Job *job, const Trustpoint *t, CertificateRole role);
+/* What a certificate is, for whoever has asked for it. */
+int enrollment_report_summary(Job *job, const CertificateSummary *s);
 /* Says which certificates were there and are no more. */
 void enrollment_announce_gone(Manager *m, const Trustpoint *t, const bool existed[ROLE_MAX]);
 
@@ -170,6 +172,8 @@ int revocation_watch_init(Manager *m);
 RevocationWatch *revocation_watch_free(RevocationWatch *watch);
 /* There is something to ask poold about, or to be told by it: it is asked soon. */
 void revocation_watch_check(Manager *m);
+/* The same, and what it has said so far counts as long as the certificate is the same. */
+void revocation_watch_check_new(Manager *m);
 
 /* expiry-watch.c: gives the notices of expiry that are due. To be called now and then, and when a
  * certificate is new. */

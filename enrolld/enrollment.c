@@ -286,15 +286,36 @@ FetchRoute enrollment_route(const Manager *m, const TrustpointConfig *config)
     return fetch_access_route(&m->access, config->vrf);
 }
 
+int enrollment_report_summary(Job *job, const CertificateSummary *s)
+{
+    uint64_t not_before = (uint64_t)s->not_before, not_after = (uint64_t)s->not_after;
+    int r;
+
+    r = job_result(job, "serial-number", 's', s->serial_number);
+    if (r >= 0)
+        r = job_result(job, "subject", 's', s->subject);
+    if (r >= 0)
+        r = job_result(job, "issuer", 's', s->issuer);
+    if (r >= 0)
+        r = job_result(job, "not-before", 't', &not_before);
+    if (r >= 0)
+        r = job_result(job, "not-after", 't', &not_after);
+    if (r >= 0)
+        r = job_result(job, "sha1-fingerprint", 's', s->sha1_fingerprint);
+    return r < 0 ? r : job_result(job, "sha256-fingerprint", 's', s->sha256_fingerprint);
+}
+
 int enrollment_report(Job *job, const Trustpoint *t, CertificateRole role)
 {
     _cleanup_free_ char *path = NULL;
     int r = certificate_path(t, role, &path);
 
-    return r < 0
+    if (r >= 0)
+        r = job_result(job, role == ROLE_ENCRYPTION ? "encryption-certificate" : "certificate", 'o',
+                       path);
+    return r < 0 || role == ROLE_ENCRYPTION
                ? r
-               : job_result(job, role == ROLE_ENCRYPTION ? "encryption-certificate" : "certificate",
-                            'o', path);
+               : enrollment_report_summary(job, &trustpoint_certificate(t, role)->summary);
 }
 
 static int keep_leaves(Enrollment *e, Trustpoint *t)

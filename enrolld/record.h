@@ -29,6 +29,7 @@ typedef struct StoredCertificate {
     KeyName key; /* empty for the certificate of a CA elsewhere */
     char
         *revoked; /* why it is good for nothing: a sentence without its end; NULL when it is good */
+    uint64_t judged; /* the round in which that was answered (revocation-watch.c); not written */
 } StoredCertificate;
 
 /* Copies the bytes; key may be NULL. -EBADMSG for what is no certificate. */

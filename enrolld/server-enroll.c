@@ -4,6 +4,7 @@
 #include "csr.h"
 #include "enrolld.h"
 #include "errors.h"
+#include "keyd-client.h"
 #include "log.h"
 #include "rollover.h"
 #include "server-method.h"
@@ -171,9 +172,8 @@ static int admit(Job *job, const ServerJob *j, ServerAsk *ask, int r)
                : r;
 }
 
-static int enroll_run(Job *job, void *data)
+static int enroll(Job *job, ServerJob *j)
 {
-    ServerJob *j = data;
     int r;
 
     job_progress(job, 5, "Asking the server what it can");
@@ -191,6 +191,16 @@ static int enroll_run(Job *job, void *data)
     for (size_t i = 0; i < j->n_asks; i++)
         j->asks[i].error = admit(job, j, &j->asks[i], j->asks[i].error);
     return 0;
+}
+
+static int enroll_run(Job *job, void *data)
+{
+    int r;
+
+    keyd_remember_keys();
+    r = enroll(job, data);
+    keyd_forget_keys();
+    return r;
 }
 
 static int poll_run(Job *job, void *data)

@@ -354,12 +354,27 @@ static int emit_removed(Manager *m, const char *path, const char *interface)
     return r < 0 ? r : sd_bus_send(NULL, signal, NULL);
 }
 
-void announce_trustpoints_changed(Manager *m)
+static void tell_poold(const Manager *m)
 {
     announced(sd_bus_emit_signal(server_bus(m->server), ENROLLMENT_PATH, ENROLLMENT_NAME,
                                  "TrustpointsChanged", NULL),
               "the trustpoints");
+}
+
+void announce_trustpoints_changed(Manager *m)
+{
+    tell_poold(m);
     revocation_watch_check(m);
+}
+
+/* Those of a CA may be what others are judged by. */
+static void announce_change_of(Manager *m, CertificateRole role)
+{
+    tell_poold(m);
+    if (role == ROLE_ROUTER || role == ROLE_ENCRYPTION)
+        revocation_watch_check_new(m);
+    else
+        revocation_watch_check(m);
 }
 
 void announce_trustpoint_added(Manager *m, const Trustpoint *t)
@@ -396,7 +411,7 @@ void announce_certificate_added(Manager *m, const Trustpoint *t, CertificateRole
     int r = certificate_path(t, role, &path);
 
     announced(r < 0 ? r : emit_added(m, path, ENROLLMENT_CERTIFICATE_INTERFACE), path);
-    announce_trustpoints_changed(m);
+    announce_change_of(m, role);
 }
 
 void announce_certificate_removed(Manager *m, const Trustpoint *t, CertificateRole role)
@@ -405,7 +420,7 @@ void announce_certificate_removed(Manager *m, const Trustpoint *t, CertificateRo
     int r = certificate_path(t, role, &path);
 
     announced(r < 0 ? r : emit_removed(m, path, ENROLLMENT_CERTIFICATE_INTERFACE), path);
-    announce_trustpoints_changed(m);
+    announce_change_of(m, role);
 }
 
 void announce_certificate_changed(Manager *m, const Trustpoint *t, CertificateRole role,
@@ -425,7 +440,7 @@ void announce_certificate_changed(Manager *m, const Trustpoint *t, CertificateRo
                                            NULL);
     announced(r, path);
     if (replaced)
-        announce_trustpoints_changed(m);
+        announce_change_of(m, role);
 }
 
 int trustpoint_bus_init(Manager *m)

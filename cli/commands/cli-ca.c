@@ -137,21 +137,42 @@ static int save_requests(Cli *cli, const char *path, const char *request, const 
     return r;
 }
 
+/* The first certificate comes with what is shown of it: nothing more is asked then. */
+static int show_first(Cli *cli, const char *path, CertificateView *view, const uint64_t validity[2])
+{
+    if (!view->serial_number || !view->subject || !view->issuer || !view->sha1_fingerprint)
+        return cli_ca_show_new(cli, path);
+    view->not_before = (int64_t)validity[0];
+    view->not_after = (int64_t)validity[1];
+    render_new_certificate(cli->out, view);
+    return 0;
+}
+
 /* The certificates that are there now, or the requests that wait for them. */
 int cli_ca_show_result(Cli *cli, sd_bus_message *result, const char *file)
 {
     const char *path = NULL, *second_path = NULL, *request = NULL, *second_request = NULL;
+    CertificateView view = {.serial_number = NULL};
+    uint64_t validity[2] = {0};
     int pending = 0;
-    const CliEntry entries[] = {
-        {"certificate", 'o', &path}, {"encryption-certificate", 'o', &second_path},
-        {"request", 's', &request},  {"encryption-request", 's', &second_request},
-        {"pending", 'b', &pending},  {0}};
+    const CliEntry entries[] = {{"certificate", 'o', &path},
+                                {"encryption-certificate", 'o', &second_path},
+                                {"request", 's', &request},
+                                {"encryption-request", 's', &second_request},
+                                {"pending", 'b', &pending},
+                                {"serial-number", 's', &view.serial_number},
+                                {"subject", 's', &view.subject},
+                                {"issuer", 's', &view.issuer},
+                                {"not-before", 't', &validity[0]},
+                                {"not-after", 't', &validity[1]},
+                                {"sha1-fingerprint", 's', &view.sha1_fingerprint},
+                                {0}};
     int r = cli_read_entries(result, entries);
 
     if (r < 0 || !(path || second_path || request || pending))
         return cli_error(cli, EPROTO, "The answer names no certificate.");
     if (path)
-        r = cli_ca_show_new(cli, path);
+        r = show_first(cli, path, &view, validity);
     if (r >= 0 && second_path)
         r = cli_ca_show_new(cli, second_path);
     if (pending)

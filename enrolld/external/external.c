@@ -106,26 +106,6 @@ static int install_authority(Manager *m, Trustpoint *t, const ReceivedList *list
     return 0;
 }
 
-/* What the operator has to see before he believes it. */
-static int report_offer(Job *job, const CertificateSummary *s)
-{
-    uint64_t not_before = (uint64_t)s->not_before, not_after = (uint64_t)s->not_after;
-    int r;
-
-    r = job_result(job, "serial-number", 's', s->serial_number);
-    if (r >= 0)
-        r = job_result(job, "subject", 's', s->subject);
-    if (r >= 0)
-        r = job_result(job, "issuer", 's', s->issuer);
-    if (r >= 0)
-        r = job_result(job, "not-before", 't', &not_before);
-    if (r >= 0)
-        r = job_result(job, "not-after", 't', &not_after);
-    if (r >= 0)
-        r = job_result(job, "sha1-fingerprint", 's', s->sha1_fingerprint);
-    return r < 0 ? r : job_result(job, "sha256-fingerprint", 's', s->sha256_fingerprint);
-}
-
 /* 0 when it is the CA's. */
 static int compare(Job *job, const Authentication *a, const CertificateSummary *s)
 {
@@ -156,7 +136,7 @@ static int authenticate_finish(Job *job, Authentication *a, Trustpoint *t)
     if (r < 0)
         return r;
     if (!a->fingerprint) {
-        r = report_offer(job, &summary);
+        r = enrollment_report_summary(job, &summary);
         if (r >= 0)
             trustpoint_offer(t, TAKE_PTR(a->offer));
     } else {

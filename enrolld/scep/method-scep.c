@@ -72,12 +72,47 @@ static int make_signer(Job *job, ServerJob *j, Request *request)
     return request->transaction ? 0 : -ENOMEM;
 }
 
+/* What the method knows of its server. */
+typedef struct Private {
+    ScepCapabilities capabilities;
+    bool is_asked; /* and has not been heard */
+} Private;
+
+static const ScepCapabilities *capabilities_of(const ServerJob *j)
+{
+    const Private *private = j->private;
+
+    return &private->capabilities;
+}
+
+static int hear(Job *job, ServerJob *j, char reason[SERVER_REASON_SIZE])
+{
+    const ScepServer server = server_of(job, j);
+    Private *private = j->private;
+
+    if (!private->is_asked)
+        return 0;
+    private->is_asked = false;
+    return scep_take_capabilities(&server, &private->capabilities, reason);
+}
+
+/* The first request with a key that is there can be made whatever the server can: while it answers.
+ */
+static bool may_hear_later(const ServerJob *j)
+{
+    return j->subject && !j->regenerate && !j->by_certificate;
+}
+
 static int begin(Job *job, ServerJob *j)
 {
     const ScepServer server = server_of(job, j);
+    Private *private = j->private = calloc(1, sizeof(*private));
+    int r = private ? scep_ask_capabilities(&server, j->reason) : -ENOMEM;
 
-    j->private = calloc(1, sizeof(ScepCapabilities));
-    return j->private ? scep_get_capabilities(&server, j->private, j->reason) : -ENOMEM;
+    if (r < 0)
+        return r;
+    private->is_asked = true;
+    return may_hear_later(j) ? 0 : hear(job, j, j->reason);
 }
 
 /* The configured password, unless somebody has entered one. */
@@ -93,17 +128,30 @@ static int open_challenge(Job *job, ServerJob *j)
                  : 0;
 }
 
-/* Two requests: with the challenge password to be sent, without it to be kept. */
+/* With the challenge password it is another request than the one that is kept. */
+static int build_sent(Job *job, const ServerJob *j, const KeyName *name, ServerAsk *ask)
+{
+    const Request *kept = ask->request;
+
+    if (j->challenge)
+        return server_build_request(job, j, name, NULL, j->challenge, &ask->sent, &ask->sent_size);
+    ask->sent = malloc(kept->size);
+    if (!ask->sent)
+        return -ENOMEM;
+    memcpy(ask->sent, kept->der, kept->size);
+    ask->sent_size = kept->size;
+    return 0;
+}
+
 static int prepare(Job *job, ServerJob *j, const KeyName *name, ServerAsk *ask)
 {
-    const ScepCapabilities *capabilities = j->private;
     _cleanup_free_ void *kept = NULL;
     size_t size;
     int r;
 
     /* As at the first time, where the server knows nothing else; and with usage keys, of which the
      * one that asks has no certificate for signatures. */
-    j->by_certificate = j->by_certificate && capabilities->renewal && j->n_keys == 1;
+    j->by_certificate = j->by_certificate && capabilities_of(j)->renewal && j->n_keys == 1;
     r = open_challenge(job, j);
     if (r >= 0)
         r = server_build_request(job, j, name, NULL, NULL, &kept, &size);
@@ -114,8 +162,8 @@ static int prepare(Job *job, ServerJob *j, const KeyName *name, ServerAsk *ask)
     if (r >= 0)
         r = make_signer(job, j, ask->request);
     if (r >= 0)
-        r = server_build_request(job, j, name, NULL, j->challenge, &ask->sent, &ask->sent_size);
-    return r;
+        r = build_sent(job, j, name, ask);
+    return r < 0 ? r : hear(job, j, ask->reason);
 }
 
 static void take_result(ServerAsk *ask, ScepResult result)
@@ -180,7 +228,7 @@ static int exchange(Job *job, const ServerJob *j, ServerAsk *ask, ScepType type,
         return r;
     scep_peers_choose(j->authority, j->others, j->n_others, &peers);
     r = scep_exchange(&(ScepExchange){.server = &server,
-                                      .capabilities = j->private,
+                                      .capabilities = capabilities_of(j),
                                       .peers = &peers,
                                       .type = type,
                                       .transaction = ask->request->transaction,
@@ -278,7 +326,7 @@ static int get_crl(Job *job, ServerJob *j, void **ret, size_t *ret_size)
         return r;
     scep_peers_choose(j->authority, j->others, j->n_others, &peers);
     return scep_exchange_crl(&(ScepExchange){.server = &server,
-                                             .capabilities = j->private,
+                                             .capabilities = capabilities_of(j),
                                              .peers = &peers,
                                              .type = SCEP_GET_CRL,
                                              .transaction = transaction,
@@ -293,10 +341,9 @@ static int get_crl(Job *job, ServerJob *j, void **ret, size_t *ret_size)
 
 static int get_next_authorities(Job *job, ServerJob *j, ReceivedList *ret)
 {
-    const ScepCapabilities *capabilities = j->private;
     const ScepServer server = server_of(job, j);
 
-    return capabilities->next_authority
+    return capabilities_of(j)->next_authority
                ? scep_get_next_authorities(&server, j->authority, ret, j->reason)
                : -ENODATA;
 }

@@ -27,6 +27,19 @@ static int _printf_(3, 4) explain(char reason[SCEP_REASON_SIZE], int error, cons
 
 /* --- Transport -------------------------------------------------------------------------------- */
 
+static int fetch_failed(const ScepServer *server, int r, const FetchRequest *request,
+                        const FetchReply *reply, char reason[SCEP_REASON_SIZE])
+{
+    if (r == -EMSGSIZE)
+        return explain(reason, r, "the answer of %.200s is larger than %zu KiB", server->url,
+                       request->size_max >> 10);
+    if (r == -EHOSTUNREACH)
+        return explain(reason, r, "%.200s cannot be reached: %.200s", server->url, reply->error);
+    if (r < 0)
+        return explain(reason, r, "%.200s cannot be asked: %s", server->url, strerror(-r));
+    return 0;
+}
+
 static int fetch_url(const ScepServer *server, const char *url, const void *body, size_t body_size,
                      size_t size_max, FetchReply *reply, char reason[SCEP_REASON_SIZE])
 {
@@ -41,14 +54,7 @@ static int fetch_url(const ScepServer *server, const char *url, const void *body
     };
     int r = fetch_in_session(server->session, &request, server->cancel_fd, reply);
 
-    if (r == -EMSGSIZE)
-        return explain(reason, r, "the answer of %.200s is larger than %zu KiB", server->url,
-                       size_max >> 10);
-    if (r == -EHOSTUNREACH)
-        return explain(reason, r, "%.200s cannot be reached: %.200s", server->url, reply->error);
-    if (r < 0)
-        return explain(reason, r, "%.200s cannot be asked: %s", server->url, strerror(-r));
-    return 0;
+    return fetch_failed(server, r, &request, reply, reason);
 }
 
 static int ask(const ScepServer *server, const char *operation, const char *message,
@@ -76,13 +82,36 @@ static int check_status(const ScepServer *server, const FetchReply *reply,
 
 /* --- Capabilities, certificates --------------------------------------------------------------- */
 
-int scep_get_capabilities(const ScepServer *server, ScepCapabilities *ret,
-                          char reason[SCEP_REASON_SIZE])
+static FetchRequest capabilities_request(const ScepServer *server, const char *url)
+{
+    return (FetchRequest){.url = url,
+                          .size_max = CAPABILITIES_MAX,
+                          .timeout_seconds = TIMEOUT_SECONDS,
+                          .route = server->route};
+}
+
+int scep_ask_capabilities(const ScepServer *server, char reason[SCEP_REASON_SIZE])
 {
     _cleanup_(fetch_reply_done) FetchReply reply = {.status = 0};
-    int r;
+    _cleanup_free_ char *url = NULL;
+    FetchRequest request;
+    int r = scep_url_new(server->url, "GetCACaps", server->name, &url);
 
-    r = ask(server, "GetCACaps", server->name, CAPABILITIES_MAX, &reply, reason);
+    if (r < 0)
+        return explain(reason, r, "the URL is too long");
+    request = capabilities_request(server, url);
+    r = fetch_session_send(server->session, &request, server->cancel_fd, &reply);
+    return fetch_failed(server, r, &request, &reply, reason);
+}
+
+int scep_take_capabilities(const ScepServer *server, ScepCapabilities *ret,
+                           char reason[SCEP_REASON_SIZE])
+{
+    _cleanup_(fetch_reply_done) FetchReply reply = {.status = 0};
+    const FetchRequest request = capabilities_request(server, server->url);
+    int r = fetch_session_receive(server->session, &request, server->cancel_fd, &reply);
+
+    r = fetch_failed(server, r, &request, &reply, reason);
     if (r < 0)
         return r;
     /* Whoever does not know the question can nothing of it. */

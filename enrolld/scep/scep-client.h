@@ -20,9 +20,11 @@ typedef struct ScepServer {
 
 /* All return 0 or a negative errno with one sentence, without its end, in reason. */
 
-/* -EOPNOTSUPP: less than the floor, and not configured as legacy. */
-int scep_get_capabilities(const ScepServer *server, ScepCapabilities *ret,
-                          char reason[SCEP_REASON_SIZE]);
+/* What the server can: the question, and its answer, which can be waited for later. -EOPNOTSUPP:
+ * less than the floor, and not configured as legacy. */
+int scep_ask_capabilities(const ScepServer *server, char reason[SCEP_REASON_SIZE]);
+int scep_take_capabilities(const ScepServer *server, ScepCapabilities *ret,
+                           char reason[SCEP_REASON_SIZE]);
 int scep_get_authorities(const ScepServer *server, ReceivedList *ret,
                          char reason[SCEP_REASON_SIZE]);
 

@@ -19,6 +19,9 @@ struct RevocationWatch {
     bool asking; /* a job is under way */
     bool stale;  /* something has happened since it began */
     bool silent; /* poold has not answered: that was said */
+    /* Within a round each certificate is asked about once. Another one begins when poold may have
+     * changed its mind, and after a while. */
+    uint64_t round, round_end;
 };
 
 /* One certificate. */
@@ -26,6 +29,7 @@ typedef struct Item {
     char *trustpoint, *fingerprint, *pem;
     CertificateRole role;
     bool legacy, is_answered;
+    uint64_t round;
     Verdict verdict;
 } Item;
 
@@ -60,6 +64,7 @@ static void watch_job_freep(WatchJob **j)
 
 static int watch_run(Job *job, void *data)
 {
+    _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
     WatchJob *j = data;
 
     for (size_t i = 0; i < j->n && j->error >= 0; i++) {
@@ -67,7 +72,7 @@ static int watch_run(Job *job, void *data)
         const VerdictQuestion question = {
             .trustpoint = item->trustpoint, .pem = item->pem, .legacy = item->legacy};
 
-        j->error = verdict_ask(&question, job_cancel_fd(job), &item->verdict, j->reason);
+        j->error = verdict_ask(&bus, &question, job_cancel_fd(job), &item->verdict, j->reason);
         item->is_answered = j->error >= 0;
     }
     return 0;
@@ -133,12 +138,13 @@ static void set_problem(Manager *m, Trustpoint *t, const char *problem)
 static void take(Manager *m, const Item *item)
 {
     Trustpoint *t = trustpoint_find(&m->trustpoints, item->trustpoint);
-    const StoredCertificate *c = t ? trustpoint_certificate(t, item->role) : NULL;
+    StoredCertificate *c = t ? trustpoint_certificate(t, item->role) : NULL;
     const Verdict *verdict = &item->verdict;
 
     /* Another one by now. */
     if (!c || !streq(c->summary.sha256_fingerprint, item->fingerprint))
         return;
+    c->judged = item->round;
     set_problem(m, t, verdict->unreachable ? verdict->reason : NULL);
     if (verdict->kind == VERDICT_REVOKED)
         set_revoked(m, t, item->role, verdict->reason);
@@ -159,6 +165,26 @@ static void arm(RevocationWatch *watch, uint64_t usec)
         log_warning_errno(r, "Failed to arm a timer, ignoring: %m");
 }
 
+static uint64_t now_usec(const RevocationWatch *watch)
+{
+    uint64_t now;
+
+    return sd_event_now(server_event(watch->manager->server), CLOCK_BOOTTIME, &now) < 0 ? 0 : now;
+}
+
+static void begin_round(RevocationWatch *watch)
+{
+    watch->round++;
+    watch->round_end = now_usec(watch) + PAUSE_USEC;
+}
+
+static uint64_t rest_of_round(const RevocationWatch *watch)
+{
+    uint64_t now = now_usec(watch);
+
+    return now < watch->round_end ? watch->round_end - now : 0;
+}
+
 static int watch_done(Job *job, void *data, int r)
 {
     WatchJob *j = data;
@@ -173,11 +199,11 @@ static int watch_done(Job *job, void *data, int r)
                    j->reason);
     watch->silent = silent;
     watch->asking = false;
-    arm(watch, watch->stale ? SOON_USEC : silent ? AGAIN_USEC : PAUSE_USEC);
+    arm(watch, watch->stale ? SOON_USEC : silent ? AGAIN_USEC : rest_of_round(watch));
     return 0;
 }
 
-static int add(WatchJob *j, const Trustpoint *t, CertificateRole role)
+static int add(WatchJob *j, const Trustpoint *t, CertificateRole role, uint64_t round)
 {
     const StoredCertificate *c = trustpoint_certificate(t, role);
     X509 *others[RECORD_CHAIN_MAX] = {NULL};
@@ -187,7 +213,7 @@ static int add(WatchJob *j, const Trustpoint *t, CertificateRole role)
         return -ENOMEM;
     j->items = grown;
     item = &grown[j->n++];
-    *item = (Item){.role = role, .legacy = t->config->legacy};
+    *item = (Item){.role = role, .legacy = t->config->legacy, .round = round};
     for (size_t i = 0; i < t->record.n_chain; i++)
         others[i] = t->record.chain[i]->x509;
     item->trustpoint = strdup(t->name);
@@ -198,26 +224,29 @@ static int add(WatchJob *j, const Trustpoint *t, CertificateRole role)
 }
 
 /* Under a root of the router's own nobody revokes anything. */
-static bool is_watched(const Trustpoint *t, CertificateRole role)
+static bool is_asked_about(const Trustpoint *t, CertificateRole role, uint64_t round)
 {
-    return t->config && !t->record.serial && trustpoint_certificate(t, role);
+    const StoredCertificate *c =
+        t->config && !t->record.serial ? trustpoint_certificate(t, role) : NULL;
+
+    return c && c->judged != round;
 }
 
-static int collect(const Manager *m, WatchJob *j)
+static int collect(const RevocationWatch *watch, WatchJob *j)
 {
     int r = 0;
 
-    for (const Trustpoint *t = m->trustpoints.first; r >= 0 && t; t = t->next)
+    for (const Trustpoint *t = watch->manager->trustpoints.first; r >= 0 && t; t = t->next)
         for (CertificateRole role = ROLE_ROUTER; r >= 0 && role <= ROLE_ENCRYPTION; role++)
-            if (is_watched(t, role))
-                r = add(j, t, role);
+            if (is_asked_about(t, role, watch->round))
+                r = add(j, t, role, watch->round);
     return r;
 }
 
 static int ask(RevocationWatch *watch)
 {
     _cleanup_(watch_job_freep) WatchJob *j = calloc(1, sizeof(*j));
-    int r = j ? collect(watch->manager, j) : -ENOMEM;
+    int r = j ? collect(watch, j) : -ENOMEM;
 
     if (r < 0 || j->n == 0)
         return r;
@@ -237,15 +266,17 @@ static int on_time(sd_event_source *source, uint64_t usec, void *userdata)
     int r;
 
     watch->stale = false;
+    if (rest_of_round(watch) == 0)
+        begin_round(watch);
     r = ask(watch);
     if (r < 0)
         log_warning_errno(r, "Failed to ask whether certificates are revoked, trying again: %m");
     if (!watch->asking)
-        arm(watch, r < 0 ? AGAIN_USEC : PAUSE_USEC);
+        arm(watch, r < 0 ? AGAIN_USEC : rest_of_round(watch));
     return 0;
 }
 
-void revocation_watch_check(Manager *m)
+void revocation_watch_check_new(Manager *m)
 {
     RevocationWatch *watch = m->revocations;
 
@@ -255,6 +286,13 @@ void revocation_watch_check(Manager *m)
     watch->stale = true;
     if (!watch->asking)
         arm(watch, SOON_USEC);
+}
+
+void revocation_watch_check(Manager *m)
+{
+    if (m->revocations)
+        begin_round(m->revocations);
+    revocation_watch_check_new(m);
 }
 
 static int on_change(sd_bus_message *signal, void *userdata, sd_bus_error *reterr_error)

@@ -205,20 +205,17 @@ static int wait_for_job(Conversation *c, const char *job, Verdict *ret, char *re
 
 static int converse(Conversation *c, const VerdictQuestion *question, Verdict *ret, char *reason)
 {
-    _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
     _cleanup_free_ char *job = NULL;
-    int r = sd_bus_open_system_with_description(&bus, "verdict");
+    int r = start(c, question, &job, reason);
 
-    c->bus = bus;
-    if (r >= 0)
-        r = start(c, question, &job, reason);
     if (r >= 0)
         r = wait_for_job(c, job, ret, reason);
     sd_bus_message_unref(c->reply);
     return r;
 }
 
-int verdict_ask(const VerdictQuestion *question, int cancel_fd, Verdict *ret, char *reason)
+int verdict_ask(sd_bus **bus, const VerdictQuestion *question, int cancel_fd, Verdict *ret,
+                char *reason)
 {
     Conversation c = {.cancel_fd = cancel_fd, .end = now_usec()};
     int r;
@@ -227,7 +224,11 @@ int verdict_ask(const VerdictQuestion *question, int cancel_fd, Verdict *ret, ch
     reason[0] = '\0';
     r = turn_take(&c);
     if (r >= 0) {
-        r = converse(&c, question, ret, reason);
+        if (!*bus)
+            r = sd_bus_open_system_with_description(bus, "verdict");
+        c.bus = *bus;
+        if (r >= 0)
+            r = converse(&c, question, ret, reason);
         turn_give();
     }
     if (r < 0 && !reason[0])
