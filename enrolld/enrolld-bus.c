@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* org.chancery.Enrollment1 at the root object, and what the configuration's owner is told. */
 #include <arpa/inet.h>
+#include <malloc.h>
 
 #include "config-owner.h"
 #include "enrolld.h"
@@ -496,6 +497,8 @@ static int apply_trustpoints(void *userdata, uint64_t commit, json_object *secti
     r = trustpoints_configure(&m->trustpoints, list, on_trustpoint_change, m);
     announce_trustpoints_changed(m);
     server_schedule(m);
+    /* The texts of a large configuration are not needed again. */
+    (void)malloc_trim(0);
     return r;
 }
 

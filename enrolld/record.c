@@ -44,18 +44,15 @@ int stored_certificate_new(const void *der, size_t size, const KeyName *key,
 
     if (!c)
         return -ENOMEM;
-    r = certificate_parse(der, size, &c->x509);
-    if (r >= 0)
-        r = certificate_summarize(c->x509, &c->summary);
+    r = shared_certificate_get(der, size, &c->shared);
     if (r >= 0 && key)
         r = key_name_copy(key, &c->key);
     if (r < 0)
         return r;
-    c->der = malloc(size);
-    if (!c->der)
-        return -ENOMEM;
-    memcpy(c->der, der, size);
-    c->size = size;
+    c->x509 = c->shared->x509;
+    c->der = c->shared->der;
+    c->size = c->shared->size;
+    c->summary = c->shared->summary;
     *ret = TAKE_PTR(c);
     return 0;
 }
@@ -64,9 +61,7 @@ StoredCertificate *stored_certificate_free(StoredCertificate *c)
 {
     if (!c)
         return NULL;
-    X509_free(c->x509);
-    free(c->der);
-    certificate_summary_done(&c->summary);
+    shared_certificate_put(c->shared);
     key_name_done(&c->key);
     free(c->revoked);
     free(c);

@@ -6,6 +6,7 @@
 
 #include "renewal.h"
 #include "request.h"
+#include "shared-certificate.h"
 #include "trustpoint-config.h"
 #include "x509-render.h"
 
@@ -22,8 +23,9 @@ const char *certificate_role_name(CertificateRole role); /* "ca", "router", ... 
 CertificateRole certificate_role_of_pair(KeyPair pair);
 
 typedef struct StoredCertificate {
+    const SharedCertificate *shared; /* has the next four */
     X509 *x509;
-    void *der;
+    const void *der;
     size_t size;
     CertificateSummary summary;
     KeyName key; /* empty for the certificate of a CA elsewhere */

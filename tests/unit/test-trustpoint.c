@@ -407,6 +407,32 @@ static StoredCertificate *leaf_for(Trustpoints *t, Trustpoint *tp, KeyPair pair)
     return c;
 }
 
+/* The same bytes are one certificate in memory, as long as anybody has it. */
+static void test_shared(void **state)
+{
+    char path[32];
+    int fd = scratch_open(path);
+    Trustpoints t;
+    Trustpoint *tp = enrolled(&t, path, time(NULL));
+    StoredCertificate *one = leaf_for(&t, tp, PAIR_SIGNATURE), *two, *three, *other;
+    X509 *x509 = one->x509;
+
+    assert_int_equal(stored_certificate_new(one->der, one->size, &router_key, &two), 0);
+    assert_int_equal(stored_certificate_new(one->der, one->size, NULL, &three), 0);
+    other = leaf_for(&t, tp, PAIR_SIGNATURE);
+    assert_ptr_equal(two->x509, x509);
+    assert_ptr_equal(three->x509, x509);
+    assert_ptr_not_equal(other->x509, x509);
+    assert_string_not_equal(other->summary.sha256_fingerprint, one->summary.sha256_fingerprint);
+    (void)stored_certificate_free(one);
+    (void)stored_certificate_free(three);
+    assert_int_equal(X509_check_private_key(two->x509, keys[ROLE_ROUTER]), 1);
+    (void)stored_certificate_free(other);
+    (void)stored_certificate_free(two);
+    trustpoints_done(&t);
+    scratch_remove(fd, path);
+}
+
 static void test_usage_keys(void **state)
 {
     char path[32];
@@ -622,6 +648,7 @@ int main(void)
         cmocka_unit_test(test_what_is_said), cmocka_unit_test(test_corruption),
         cmocka_unit_test(test_killed),       cmocka_unit_test(test_clock_floor),
         cmocka_unit_test(test_identity),     cmocka_unit_test(test_usage_keys),
+        cmocka_unit_test(test_shared),
         cmocka_unit_test(test_revoked),      cmocka_unit_test(test_refused),
     };
 
