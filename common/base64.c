@@ -61,16 +61,11 @@ static void encode_block(Alphabet a, const uint8_t in[static BLOCK_SIZE],
     memcpy(out, digits, BLOCK_TEXT_SIZE);
 }
 
-static char *encode(Alphabet a, const void *data, size_t size)
+/* Returns the end. */
+static char *encode_into(Alphabet a, const void *data, size_t size, char *p)
 {
     const uint8_t *in = data;
-    char *out, *p;
 
-    if (size > SIZE_MAX / 4 * 3 - 4)
-        return NULL;
-    out = p = malloc((size + 2) / 3 * 4 + 1);
-    if (!out)
-        return NULL;
     for (; size >= BLOCK_SIZE; size -= BLOCK_SIZE, in += BLOCK_SIZE, p += BLOCK_TEXT_SIZE)
         encode_block(a, in, p);
     for (; size > 0; in += 3) {
@@ -85,7 +80,18 @@ static char *encode(Alphabet a, const void *data, size_t size)
                 *p++ = '=';
         size -= n;
     }
-    *p = 0;
+    return p;
+}
+
+static char *encode(Alphabet a, const void *data, size_t size)
+{
+    char *out;
+
+    if (size > SIZE_MAX / 4 * 3 - 4)
+        return NULL;
+    out = malloc((size + 2) / 3 * 4 + 1);
+    if (out)
+        *encode_into(a, data, size, out) = 0;
     return out;
 }
 
@@ -97,6 +103,11 @@ char *base64_encode(const void *data, size_t size)
 char *base64url_encode(const void *data, size_t size)
 {
     return encode(alphabet_url, data, size);
+}
+
+size_t base64url_encode_into(const void *data, size_t size, char *ret)
+{
+    return (size_t)(encode_into(alphabet_url, data, size, ret) - ret);
 }
 
 const uint8_t base64url_values[256] = {

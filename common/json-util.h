@@ -75,6 +75,9 @@ void json_write_hex(JsonWriter *w, const char *name, const void *data, size_t si
  * result. */
 char *base64_encode(const void *data, size_t size);
 char *base64url_encode(const void *data, size_t size);
+/* Of BASE64URL_SIZE(size) characters, without an end. Returns how many. */
+#define BASE64URL_SIZE(size) (((size) * 4 + 2) / 3)
+size_t base64url_encode_into(const void *data, size_t size, char *ret);
 /* Strict: no white space, no padding, no stray bits at the end. -EBADMSG otherwise. */
 int base64url_decode(const char *text, size_t length, void **ret_data, size_t *ret_size);
 

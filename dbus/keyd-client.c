@@ -266,27 +266,39 @@ static int keyd_get_public_key(const char *algorithm, const char *label, const c
 
 /* --- Calls ------------------------------------------------------------------------------------ */
 
-static int append_context(sd_bus_message *call, const KeydReference *reference)
+static int append_certificate(sd_bus_message *call, const KeydReference *reference)
 {
-    int r;
+    int r = sd_bus_message_open_container(call, 'e', "sv");
 
-    r = sd_bus_message_open_container(call, 'a', "{sv}");
-    if (r >= 0 && reference->certificate) {
-        r = sd_bus_message_open_container(call, 'e', "sv");
-        if (r >= 0)
-            r = sd_bus_message_append(call, "s", "certificate");
-        if (r >= 0)
-            r = sd_bus_message_open_container(call, 'v', "ay");
-        if (r >= 0)
-            r = sd_bus_message_append_array(call, 'y', reference->certificate,
-                                            reference->certificate_size);
-        if (r >= 0)
-            r = sd_bus_message_close_container(call);
-        if (r >= 0)
-            r = sd_bus_message_close_container(call);
-    }
-    if (r >= 0 && reference->pair)
-        r = sd_bus_message_append(call, "{sv}", "pair", "s", reference->pair);
+    if (r >= 0)
+        r = sd_bus_message_append(call, "s", "certificate");
+    if (r >= 0)
+        r = sd_bus_message_open_container(call, 'v', "ay");
+    if (r >= 0)
+        r = sd_bus_message_append_array(call, 'y', reference->certificate,
+                                        reference->certificate_size);
+    if (r >= 0)
+        r = sd_bus_message_close_container(call);
+    return r < 0 ? r : sd_bus_message_close_container(call);
+}
+
+static int append_reference(sd_bus_message *call, const KeydReference *reference)
+{
+    int r = reference->certificate ? append_certificate(call, reference) : 0;
+
+    return r < 0 || !reference->pair
+               ? r
+               : sd_bus_message_append(call, "{sv}", "pair", "s", reference->pair);
+}
+
+static int append_context(sd_bus_message *call, const KeydReference *reference, size_t offset)
+{
+    int r = sd_bus_message_open_container(call, 'a', "{sv}");
+
+    if (r >= 0)
+        r = append_reference(call, reference);
+    if (r >= 0 && offset > 0)
+        r = sd_bus_message_append(call, "{sv}", "offset", "t", (uint64_t)offset);
     return r < 0 ? r : sd_bus_message_close_container(call);
 }
 
@@ -304,7 +316,7 @@ int keyd_unwrap(const KeydReference *reference, const void *encrypted, size_t en
     r = sd_bus_message_append(call, "sss", reference->algorithm, reference->label,
                               reference->purpose);
     if (r >= 0)
-        r = append_context(call, reference);
+        r = append_context(call, reference, 0);
     if (r >= 0)
         r = sd_bus_message_append_array(call, 'y', encrypted, encrypted_size);
     if (r >= 0)
@@ -322,7 +334,7 @@ int keyd_unwrap(const KeydReference *reference, const void *encrypted, size_t en
     return r;
 }
 
-int keyd_sign(const KeydReference *reference, const char *digest, int to_be_signed,
+int keyd_sign(const KeydReference *reference, const char *digest, KeydInput input,
               void **ret_signature, size_t *ret_size)
 {
     _cleanup_(sd_bus_unrefp) sd_bus *bus = NULL;
@@ -335,9 +347,9 @@ int keyd_sign(const KeydReference *reference, const char *digest, int to_be_sign
     r = sd_bus_message_append(call, "ssss", reference->algorithm, reference->label,
                               reference->purpose, digest);
     if (r >= 0)
-        r = append_context(call, reference);
+        r = append_context(call, reference, input.offset);
     if (r >= 0)
-        r = sd_bus_message_append(call, "h", to_be_signed);
+        r = sd_bus_message_append(call, "h", input.fd);
     if (r < 0)
         return keyd_failed(r, NULL);
     return call_for_bytes(bus, call, SIGNATURE_SIZE_MAX, ret_signature, ret_size);

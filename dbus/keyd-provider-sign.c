@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Signatures: what is to be signed is spooled into a memory file, which keyd reads. */
+#include <fcntl.h>
 #include <openssl/core_names.h>
 #include <openssl/proverr.h>
 #include <openssl/rsa.h>
@@ -21,6 +22,7 @@
 typedef struct Spool {
     atomic_uint references;
     int fd;
+    size_t offset; /* of what is to be signed */
     bool sealed;
 } Spool;
 
@@ -52,7 +54,7 @@ static Spool *spool_new(void)
 static Spool *spool_copy(const Spool *original)
 {
     _cleanup_(spool_unrefp) Spool *copy = spool_new();
-    off_t offset = 0;
+    off_t offset = (off_t)original->offset;
     ssize_t n;
 
     if (!copy)
@@ -61,6 +63,24 @@ static Spool *spool_copy(const Spool *original)
         n = sendfile(copy->fd, original->fd, &offset, 1 << 20);
     while (n > 0);
     return n < 0 ? NULL : TAKE_PTR(copy);
+}
+
+/* A sealed memory file of the caller's in the place of one of our own. */
+static Spool *spool_new_from(int fd, size_t offset)
+{
+    Spool *spool = calloc(1, sizeof(*spool));
+
+    if (!spool)
+        return NULL;
+    atomic_init(&spool->references, 1);
+    spool->offset = offset;
+    spool->sealed = true;
+    spool->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    if (spool->fd < 0) {
+        free(spool);
+        return NULL;
+    }
+    return spool;
 }
 
 /* Makes *spool one that only this context writes to. */
@@ -195,6 +215,8 @@ static int sign_update(void *data, const unsigned char *bytes, size_t size)
 {
     SignContext *c = data;
 
+    if (c->spool && size == 0)
+        return 1;
     return c->spool && spool_own(&c->spool) && write_full(c->spool->fd, bytes, size) >= 0;
 }
 
@@ -222,8 +244,8 @@ static int sign_final(void *data, unsigned char *signature, size_t *size, size_t
         r = memfd_seal(c->spool->fd);
     c->spool->sealed = true;
     if (r >= 0)
-        r = keyd_sign(&c->key->reference, digest_for_keyd(c, digest), c->spool->fd, &answer,
-                      &answer_size);
+        r = keyd_sign(&c->key->reference, digest_for_keyd(c, digest),
+                      (KeydInput){c->spool->fd, c->spool->offset}, &answer, &answer_size);
     if (r < 0) {
         ERR_raise_data(ERR_LIB_PROV, PROV_R_FAILED_TO_SIGN, "keyd: %s", keyd_last_error());
         return 0;
@@ -389,6 +411,24 @@ static bool set_padding(SignContext *c, const OSSL_PARAM params[], const OSSL_PA
     return !c->verify || EVP_PKEY_CTX_set_params(EVP_MD_CTX_get_pkey_ctx(c->verify), params) == 1;
 }
 
+static bool set_input(SignContext *c, const OSSL_PARAM params[], const OSSL_PARAM *file)
+{
+    const OSSL_PARAM *where = OSSL_PARAM_locate_const(params, KEYD_PARAM_INPUT_OFFSET);
+    size_t offset = 0;
+    Spool *spool;
+    int fd;
+
+    if (!c->spool || OSSL_PARAM_get_int(file, &fd) != 1 ||
+        (where && OSSL_PARAM_get_size_t(where, &offset) != 1))
+        return false;
+    spool = spool_new_from(fd, offset);
+    if (!spool)
+        return false;
+    spool_unref(c->spool);
+    c->spool = spool;
+    return true;
+}
+
 /* What keyd cannot do must fail and not be forgotten. */
 static int sign_set_params(void *data, const OSSL_PARAM params[])
 {
@@ -403,6 +443,9 @@ static int sign_set_params(void *data, const OSSL_PARAM params[])
         ERR_raise(ERR_LIB_PROV, PROV_R_ILLEGAL_OR_UNSUPPORTED_PADDING_MODE);
         return 0;
     }
+    p = OSSL_PARAM_locate_const(params, KEYD_PARAM_INPUT_FILE);
+    if (p && !set_input(c, params, p))
+        return 0;
     p = OSSL_PARAM_locate_const(params, OSSL_SIGNATURE_PARAM_DIGEST);
     return !p || (OSSL_PARAM_get_utf8_string_ptr(p, &name) == 1 && sign_set_digest(c, name));
 }
@@ -414,6 +457,8 @@ static const OSSL_PARAM *sign_settable_params(void *data, void *provctx)
         OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_PSS_SALTLEN, NULL, 0),
         OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_MGF1_DIGEST, NULL, 0),
         OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_DIGEST, NULL, 0),
+        OSSL_PARAM_int(KEYD_PARAM_INPUT_FILE, NULL),
+        OSSL_PARAM_size_t(KEYD_PARAM_INPUT_OFFSET, NULL),
         OSSL_PARAM_END,
     };
 

@@ -20,6 +20,11 @@
 #define KEYD_PARAM_KEY_SIZE "keyd-key-size"
 #define KEYD_PARAM_PUBLIC_KEY "keyd-public-key" /* DER SubjectPublicKeyInfo */
 
+/* Parameters of a signature that is begun: what is to be signed is in that sealed memory file
+ * (int), from there (size_t) to its end. */
+#define KEYD_PARAM_INPUT_FILE "keyd-input-file"
+#define KEYD_PARAM_INPUT_OFFSET "keyd-input-offset"
+
 /* Which key, and what it is used for. */
 typedef struct KeydReference {
     char *algorithm;
@@ -31,9 +36,15 @@ typedef struct KeydReference {
     size_t key_size; /* of keys that are unwrapped; 0: none are */
 } KeydReference;
 
-/* Asks keyd to sign the content of a sealed memory file. digest: "sha256", ...; "" for ed25519. The
- * caller owns *ret_signature. */
-int keyd_sign(const KeydReference *reference, const char *digest, int to_be_signed,
+/* What is to be signed: a sealed memory file, from the offset on. */
+typedef struct KeydInput {
+    int fd;
+    size_t offset;
+} KeydInput;
+
+/* Asks keyd to sign it. digest: "sha256", ...; "" for ed25519. The caller owns *ret_signature.
+ * -EINVAL: whoever reaches keyd over a channel takes whole files only. */
+int keyd_sign(const KeydReference *reference, const char *digest, KeydInput input,
               void **ret_signature, size_t *ret_size);
 
 /* Asks keyd for the content key in a key transport. The caller wipes and frees *ret_key, which has

@@ -10,6 +10,8 @@
 #include <sys/uio.h>
 #include <time.h>
 
+#define PIPE_SIZE (1 << 20)
+
 int stream_check(int fd, int access_mode)
 {
     struct stat st;
@@ -113,4 +115,31 @@ int stream_write(int fd, const void *data, size_t size, int cancel_fd,
         }
     }
     return 0;
+}
+
+int stream_write_file(int fd, int file, off_t offset, size_t size, int cancel_fd)
+{
+    while (size > 0) {
+        int r = wait_for(fd, POLLOUT, cancel_fd);
+        ssize_t n;
+
+        if (r < 0)
+            return r;
+        n = splice(file, &offset, fd, NULL, size, SPLICE_F_NONBLOCK);
+        if (n == 0)
+            return -EIO;
+        if (n > 0)
+            size -= (size_t)n;
+        else if (errno == EINVAL)
+            return -EOPNOTSUPP; /* at the first time: it is no pipe */
+        else if (!is_again(errno))
+            return -errno;
+    }
+    return 0;
+}
+
+/* What its owner's share does not allow is not there. */
+void stream_widen(int fd)
+{
+    (void)fcntl(fd, F_SETPIPE_SZ, PIPE_SIZE);
 }

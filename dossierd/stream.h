@@ -24,6 +24,13 @@ ssize_t stream_read(int fd, void *data, size_t size, int cancel_fd);
  * NULL) grows by the time waited. */
 int stream_write(int fd, const void *data, size_t size, int cancel_fd,
                  _Atomic uint64_t *stalled_usec);
+/* The same of so many bytes of a memory file that nobody can change any more, without copying them.
+ * -EOPNOTSUPP: only pipes take that, nothing is written. */
+int stream_write_file(int fd, int file, off_t offset, size_t size, int cancel_fd);
+
+/* Makes room in a pipe for much that is to go through it, so that both ends take turns less often.
+ */
+void stream_widen(int fd);
 
 /* A thread that carries what is written to relay_fd() on to the caller's descriptor, so that code
  * which writes plainly can be stopped. Takes over output, on failure too. */

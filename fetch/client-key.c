@@ -41,10 +41,12 @@ static int __attribute__((format(printf, 2, 3))) fail(int error, const char *for
 
 /* --- What the provider asks of keyd ----------------------------------------------------------- */
 
-int keyd_sign(const KeydReference *reference, const char *digest, int to_be_signed,
+int keyd_sign(const KeydReference *reference, const char *digest, KeydInput input,
               void **ret_signature, size_t *ret_size)
 {
-    return channel_sign(channel_fd, digest, to_be_signed, ret_signature, ret_size, last_error);
+    return input.offset > 0 ? -EINVAL
+                            : channel_sign(channel_fd, digest, input.fd, ret_signature, ret_size,
+                                           last_error);
 }
 
 /* Nothing is decrypted here. */

@@ -16,13 +16,15 @@ typedef struct SignCall {
     const char *algorithm, *label, *purpose, *digest;
     const char *pair; /* NULL: the one that signs, or that decrypts, as the purpose does */
     struct iovec certificate;
+    uint64_t offset; /* in the memory file */
     int to_be_signed;
 } SignCall;
 
 static int context_read(sd_bus_message *m, SignCall *c, sd_bus_error *reterr_error)
 {
     const BusOption options[] = {{"certificate", 'A', &c->certificate, NULL},
-                                 {"pair", 's', &c->pair, NULL}};
+                                 {"pair", 's', &c->pair, NULL},
+                                 {"offset", 't', &c->offset, NULL}};
 
     return bus_read_options(m, options, ELEMENTSOF(options), reterr_error);
 }
@@ -191,13 +193,14 @@ static int work_take_input(const SignCall *c, TypedSign *t, sd_bus_error *reterr
 {
     int r;
 
-    r = typed_sign_take_input(t, c->to_be_signed);
+    r = typed_sign_take_input(t, c->to_be_signed, c->offset);
     if (r == -EMSGSIZE)
         return sd_bus_error_setf(reterr_error, ERROR_TOO_LARGE, "A %s is at most %zu bytes",
                                  purpose_to_string(t->purpose), purpose_size_max(t->purpose));
     if (r < 0)
         return sd_bus_error_setf(reterr_error, ERROR_MALFORMED,
-                                 "What is to be signed has to come in a sealed memory file");
+                                 "What is to be signed has to come in a sealed memory file, which "
+                                 "does not end before it");
     return 0;
 }
 

@@ -14,6 +14,7 @@
 #include "x509-render.h"
 
 #define COPY_MAX 65536U
+#define INPUT_OFFSET_MAX 65536U
 
 static const struct {
     const char *name, *caller;
@@ -476,17 +477,28 @@ int typed_sign(const TypedSign *t, uint8_t **ret, size_t *ret_size, const char *
     return r;
 }
 
-int typed_sign_take_input(TypedSign *t, int fd)
+int typed_sign_take_input(TypedSign *t, int fd, uint64_t offset)
 {
-    size_t max = purpose_size_max(t->purpose);
+    const size_t max = purpose_size_max(t->purpose);
+    const uint8_t *whole;
+    size_t size;
     int r;
 
-    r = memfd_read(fd, max < COPY_MAX ? max : COPY_MAX, &t->copy, &t->input_size);
-    if (r >= 0)
-        t->input = t->copy;
-    else if (r == -EMSGSIZE && max > COPY_MAX)
-        r = memfd_map(fd, max, &t->input, &t->input_size);
-    return r;
+    if (offset > INPUT_OFFSET_MAX)
+        return -EINVAL;
+    r = memfd_read(fd, offset + (max < COPY_MAX ? max : COPY_MAX), &t->copy, &size);
+    if (r == -EMSGSIZE && max > COPY_MAX) {
+        r = memfd_map(fd, offset + max, &t->mapping, &size);
+        t->mapping_size = r < 0 ? 0 : size;
+    }
+    if (r < 0)
+        return r;
+    if (offset > size)
+        return -EINVAL;
+    whole = t->copy ? t->copy : t->mapping;
+    t->input = whole + offset;
+    t->input_size = size - offset;
+    return 0;
 }
 
 int typed_sign_copy_input(TypedSign *t, const void *data, size_t size)
@@ -505,10 +517,9 @@ int typed_sign_copy_input(TypedSign *t, const void *data, size_t size)
 
 void typed_sign_done(TypedSign *t)
 {
-    if (t->copy)
-        free(t->copy);
-    else if (t->input_size > 0)
-        (void)munmap((void *)(uintptr_t)t->input, t->input_size);
+    free(t->copy);
+    if (t->mapping_size > 0)
+        (void)munmap((void *)(uintptr_t)t->mapping, t->mapping_size);
     for (size_t i = 0; i < t->n_subjects; i++)
         key_unref(t->subjects[i]);
     key_unref(t->key);

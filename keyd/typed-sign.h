@@ -47,7 +47,9 @@ typedef struct TypedSign {
     Purpose purpose;
     const void *input; /* see typed_sign_take_input() */
     size_t input_size;
-    void *copy;        /* of the input; NULL: it is a mapping */
+    void *copy;        /* of the input; NULL: it is in a mapping */
+    const void *mapping;
+    size_t mapping_size;
     void *certificate; /* for evidence: DER */
     size_t certificate_size;
     Key *subjects[TYPED_SIGN_SUBJECTS_MAX]; /* whose public keys, besides its own, it may
@@ -71,10 +73,10 @@ int typed_sign_permitted(TypedSign *t, Store *store, const KeyRights *rights,
  * static reason. -ECANCELED. */
 int typed_sign(const TypedSign *t, uint8_t **ret, size_t *ret_size, const char **ret_reason);
 
-/* Takes what is to be signed from a sealed memory file: what is small is copied, which costs less
- * than a mapping that every thread has to be told of. -EMSGSIZE when it is more than the purpose
- * allows. */
-int typed_sign_take_input(TypedSign *t, int fd);
+/* Takes what is to be signed from a sealed memory file, from the offset to its end: what is small
+ * is copied, which costs less than a mapping that every thread has to be told of. -EMSGSIZE when it
+ * is more than the purpose allows. */
+int typed_sign_take_input(TypedSign *t, int fd, uint64_t offset);
 
 /* The same for what came in a message. */
 int typed_sign_copy_input(TypedSign *t, const void *data, size_t size);

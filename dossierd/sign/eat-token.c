@@ -155,11 +155,11 @@ int eat_token_begin(EatForm form, const EnvelopeSigner *signer, const EatClaims 
 }
 
 int eat_token_sign(const EatToken *t, OSSL_LIB_CTX *context, EVP_PKEY *key,
-                   const EnvelopeSigner *signer, const char *payload, size_t payload_size,
-                   void **ret, size_t *ret_size)
+                   const EnvelopeSigner *signer, EnvelopePayload *payload, void **ret,
+                   size_t *ret_size)
 {
     return envelope_sign_bytes(context, key, signer, t->signed_head, t->signed_head_size, payload,
-                               payload_size, ret, ret_size);
+                               ret, ret_size);
 }
 
 int eat_token_write(const EatToken *t, int (*write)(void *userdata, const void *data, size_t size),

@@ -28,8 +28,8 @@ int eat_token_begin(EatForm form, const EnvelopeSigner *signer, const EatClaims 
 void eat_token_done(EatToken *t);
 
 int eat_token_sign(const EatToken *t, OSSL_LIB_CTX *context, EVP_PKEY *key,
-                   const EnvelopeSigner *signer, const char *payload, size_t payload_size,
-                   void **ret, size_t *ret_size);
+                   const EnvelopeSigner *signer, EnvelopePayload *payload, void **ret,
+                   size_t *ret_size);
 
 int eat_token_write(const EatToken *t, int (*write)(void *userdata, const void *data, size_t size),
                     void *userdata, const char *payload, size_t payload_size, const void *signature,

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "envelope.h"
 
+#include <openssl/core_names.h>
 #include <openssl/ec.h>
+#include <openssl/provider.h>
 #include <sys/mman.h>
 
 #include "atomic-file.h"
 #include "eat.h"
 #include "json-util.h"
+#include "keyd-provider.h"
 #include "memfd.h"
 #include "openssl-util.h"
 
@@ -114,16 +117,20 @@ int envelope_header(const EnvelopeSigner *signer, const char *content_type, cons
 
 /* Three bytes become four characters, so that chunks of a multiple of three can be encoded one by
  * one; of a multiple of nine even twice. */
-#define CHUNK_SIZE (9U * 5461)
+#define CHUNK_SIZE (9U * 21845)
+/* In the memory file, what is signed before the payload comes right before it: so that all of it
+ * can be handed to keyd as it is. A multiple of all sizes of pages. */
+#define HEAD_ROOM 65536
 
 struct EnvelopePayload {
     EnvelopeEncoding encoding;
     int fd;
     uint64_t size;
-    uint8_t chunk[CHUNK_SIZE];
     size_t used;
-    void *text;
+    void *mapping; /* from the payload's begin; NULL: there is nothing in it */
     size_t text_size;
+    uint8_t chunk[CHUNK_SIZE];
+    char text[BASE64URL_SIZE(CHUNK_SIZE)];
 };
 
 EnvelopePayload *envelope_payload_new(void)
@@ -137,16 +144,14 @@ EnvelopePayload *envelope_payload_new_encoded(EnvelopeEncoding encoding)
 
     if (!p)
         return NULL;
-    p->fd = memfd_new("envelope-payload");
-    if (p->fd < 0) {
-        free(p);
-        return NULL;
-    }
     p->encoding = encoding;
     p->size = 0;
     p->used = 0;
-    p->text = NULL;
+    p->mapping = NULL;
     p->text_size = 0;
+    p->fd = memfd_new("envelope-payload");
+    if (p->fd < 0 || lseek(p->fd, HEAD_ROOM, SEEK_SET) < 0)
+        return envelope_payload_free(p);
     return p;
 }
 
@@ -154,55 +159,61 @@ EnvelopePayload *envelope_payload_free(EnvelopePayload *p)
 {
     if (!p)
         return NULL;
-    if (p->text)
-        (void)munmap(p->text, p->text_size);
+    if (p->mapping)
+        (void)munmap(p->mapping, p->text_size);
     closep(&p->fd);
     free(p);
     return NULL;
 }
 
 /* end: follows the text before it is encoded again. */
-static int encode_chunk(EnvelopePayload *p, const char *end)
+static int write_twice(EnvelopePayload *p, size_t length, const char *end)
 {
-    _cleanup_free_ char *text = NULL, *whole = NULL, *twice = NULL;
-    size_t used = p->used;
+    _cleanup_free_ char *whole = NULL, *twice = NULL;
 
-    p->used = 0;
-    if (p->encoding == ENVELOPE_RAW)
-        return write_full(p->fd, p->chunk, used);
-    text = base64url_encode(p->chunk, used);
-    if (!text)
-        return -ENOMEM;
-    if (p->encoding == ENVELOPE_BASE64URL)
-        return write_full(p->fd, text, strlen(text));
-    if (asprintf(&whole, "%s%s", text, end) < 0)
+    if (asprintf(&whole, "%.*s%s", (int)length, p->text, end) < 0)
         return -ENOMEM;
     twice = base64url_encode(whole, strlen(whole));
     return twice ? write_full(p->fd, twice, strlen(twice)) : -ENOMEM;
 }
 
+static int write_chunk(EnvelopePayload *p, const void *data, size_t size, const char *end)
+{
+    size_t length;
+
+    if (p->encoding == ENVELOPE_RAW)
+        return write_full(p->fd, data, size);
+    length = base64url_encode_into(data, size, p->text);
+    return p->encoding == ENVELOPE_BASE64URL ? write_full(p->fd, p->text, length)
+                                             : write_twice(p, length, end);
+}
+
+/* What is a whole chunk already is not copied into one. */
 int envelope_payload_add(EnvelopePayload *p, const void *data, size_t size)
 {
     const uint8_t *in = data;
+    int r = 0;
 
     if (size > ENVELOPE_PAYLOAD_MAX - p->size)
         return -EMSGSIZE;
     p->size += size;
-    while (size > 0) {
+    while (r >= 0 && size > 0) {
         size_t n = CHUNK_SIZE - p->used < size ? CHUNK_SIZE - p->used : size;
-        int r;
 
-        memcpy(p->chunk + p->used, in, n);
-        p->used += n;
+        if (n == CHUNK_SIZE)
+            r = write_chunk(p, in, n, "");
+        else {
+            memcpy(p->chunk + p->used, in, n);
+            p->used += n;
+        }
+        if (p->used == CHUNK_SIZE) {
+            r = write_chunk(p, p->chunk, CHUNK_SIZE, "");
+            p->used = 0;
+        }
         in += n;
         size -= n;
-        if (p->used < CHUNK_SIZE)
-            break;
-        r = encode_chunk(p, "");
-        if (r < 0)
-            return r;
     }
-    return 0;
+    return r;
 }
 
 uint64_t envelope_payload_size(const EnvelopePayload *p)
@@ -215,25 +226,48 @@ int envelope_payload_finish(EnvelopePayload *p, const char **ret_text, size_t *r
     off_t end;
     int r;
 
-    if (p->used > 0 || (p->encoding == ENVELOPE_BASE64URL_TWICE && !p->text)) {
-        r = encode_chunk(p, EAT_JSON_END);
+    if (p->used > 0 || (p->encoding == ENVELOPE_BASE64URL_TWICE && !p->mapping)) {
+        r = write_chunk(p, p->chunk, p->used, EAT_JSON_END);
         if (r < 0)
             return r;
+        p->used = 0;
     }
     end = lseek(p->fd, 0, SEEK_CUR);
     if (end < 0)
         return -errno;
-    if (end > 0 && !p->text) {
-        p->text = mmap(NULL, (size_t)end, PROT_READ, MAP_PRIVATE, p->fd, 0);
-        if (p->text == MAP_FAILED) {
-            p->text = NULL;
+    if (end > HEAD_ROOM && !p->mapping) {
+        size_t size = (size_t)end - HEAD_ROOM;
+        void *mapping = mmap(NULL, size, PROT_READ, MAP_PRIVATE, p->fd, HEAD_ROOM);
+
+        if (mapping == MAP_FAILED)
             return -errno;
-        }
-        p->text_size = (size_t)end;
+        p->mapping = mapping;
+        p->text_size = size;
     }
-    *ret_text = p->text ? p->text : "";
-    *ret_size = (size_t)end;
+    *ret_text = p->mapping ? p->mapping : "";
+    *ret_size = p->text_size;
     return 0;
+}
+
+int envelope_payload_file(const EnvelopePayload *p, off_t *ret_offset)
+{
+    *ret_offset = HEAD_ROOM;
+    return p->fd;
+}
+
+int envelope_payload_put_head(EnvelopePayload *p, const void *head, size_t size, size_t *ret_offset)
+{
+    ssize_t n;
+
+    if (size > HEAD_ROOM)
+        return -EMSGSIZE;
+    n = pwrite(p->fd, head, size, (off_t)(HEAD_ROOM - size));
+    if (n < 0)
+        return -errno;
+    if ((size_t)n != size)
+        return -EIO;
+    *ret_offset = HEAD_ROOM - size;
+    return memfd_seal(p->fd);
 }
 
 /* --- Signature -------------------------------------------------------------------------------- */
@@ -312,14 +346,59 @@ static int make_raw(size_t coordinate_size, void **signature, size_t *size)
     return 0;
 }
 
+/* A key of keyd's, to which a memory file is given. */
+static bool takes_files(const EVP_PKEY *key)
+{
+    const OSSL_PROVIDER *provider = EVP_PKEY_get0_provider(key);
+
+    return provider && streq(OSSL_PROVIDER_get0_name(provider), KEYD_PROVIDER_NAME);
+}
+
+static int sign_in_place(EVP_MD_CTX *context, EnvelopePayload *payload, size_t offset, void **ret,
+                         size_t *ret_size)
+{
+    _cleanup_free_ uint8_t *signature = NULL;
+    const OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_int(KEYD_PARAM_INPUT_FILE, &payload->fd),
+        OSSL_PARAM_construct_size_t(KEYD_PARAM_INPUT_OFFSET, &offset),
+        OSSL_PARAM_construct_end(),
+    };
+    size_t room = 0;
+
+    if (EVP_PKEY_CTX_set_params(EVP_MD_CTX_get_pkey_ctx(context), params) != 1 ||
+        EVP_DigestSign(context, NULL, &room, NULL, 0) != 1)
+        return -EIO;
+    signature = malloc(room);
+    if (!signature)
+        return -ENOMEM;
+    if (EVP_DigestSign(context, signature, &room, NULL, 0) != 1)
+        return -EIO;
+    *ret = TAKE_PTR(signature);
+    *ret_size = room;
+    return 0;
+}
+
+static int sign_copied(EVP_MD_CTX *context, bool at_once, const void *head, size_t head_size,
+                       EnvelopePayload *payload, void **ret, size_t *ret_size)
+{
+    const char *text;
+    size_t size;
+    int r = envelope_payload_finish(payload, &text, &size);
+
+    if (r < 0)
+        return r;
+    return at_once ? sign_at_once(context, head, head_size, text, size, ret, ret_size)
+                   : sign_in_parts(context, head, head_size, text, size, ret, ret_size);
+}
+
 int envelope_sign_bytes(OSSL_LIB_CTX *context, EVP_PKEY *key, const EnvelopeSigner *signer,
-                        const void *head, size_t head_size, const void *payload,
-                        size_t payload_size, void **ret, size_t *ret_size)
+                        const void *head, size_t head_size, EnvelopePayload *payload, void **ret,
+                        size_t *ret_size)
 {
     _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *md = EVP_MD_CTX_new();
     const struct Algorithm *a = find_algorithm(signer->algorithm, signer->digest);
     _cleanup_free_ void *signature = NULL;
-    size_t size;
+    size_t size, offset;
     bool at_once;
     int r;
 
@@ -330,10 +409,11 @@ int envelope_sign_bytes(OSSL_LIB_CTX *context, EVP_PKEY *key, const EnvelopeSign
     at_once = streq(a->digest, "");
     if (EVP_DigestSignInit_ex(md, NULL, at_once ? NULL : a->digest, context, NULL, key, NULL) != 1)
         r = -EIO;
-    else if (at_once)
-        r = sign_at_once(md, head, head_size, payload, payload_size, &signature, &size);
+    else if (takes_files(key) &&
+             envelope_payload_put_head(payload, head, head_size, &offset) >= 0)
+        r = sign_in_place(md, payload, offset, &signature, &size);
     else
-        r = sign_in_parts(md, head, head_size, payload, payload_size, &signature, &size);
+        r = sign_copied(md, at_once, head, head_size, payload, &signature, &size);
     if (r >= 0 && a->coordinate_size > 0)
         r = make_raw(a->coordinate_size, &signature, &size);
     if (r < 0) {
@@ -346,7 +426,7 @@ int envelope_sign_bytes(OSSL_LIB_CTX *context, EVP_PKEY *key, const EnvelopeSign
 }
 
 int envelope_sign(OSSL_LIB_CTX *context, EVP_PKEY *key, const EnvelopeSigner *signer,
-                  const char *header, const char *payload, size_t payload_size, char **ret)
+                  const char *header, EnvelopePayload *payload, char **ret)
 {
     _cleanup_free_ void *signature = NULL;
     _cleanup_free_ char *head = NULL;
@@ -355,8 +435,8 @@ int envelope_sign(OSSL_LIB_CTX *context, EVP_PKEY *key, const EnvelopeSigner *si
 
     if (asprintf(&head, "%s.", header) < 0)
         return -ENOMEM;
-    r = envelope_sign_bytes(context, key, signer, head, strlen(head), payload, payload_size,
-                            &signature, &size);
+    r = envelope_sign_bytes(context, key, signer, head, strlen(head), payload, &signature,
+                            &size);
     if (r < 0)
         return r;
     *ret = base64url_encode(signature, size);

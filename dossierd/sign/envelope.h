@@ -62,6 +62,12 @@ DEFINE_TRIVIAL_CLEANUP_FUNC(EnvelopePayload *, envelope_payload_free);
 int envelope_payload_add(EnvelopePayload *p, const void *data, size_t size);
 /* No more comes. Everything added, encoded, which stays until the payload is freed. */
 int envelope_payload_finish(EnvelopePayload *p, const char **ret_text, size_t *ret_size);
+/* For after that, and once: puts what is signed with it before it, so that a sealed memory file has
+ * all that is signed, from the offset to its end. -EMSGSIZE: there is no room. */
+int envelope_payload_put_head(EnvelopePayload *p, const void *head, size_t size,
+                              size_t *ret_offset);
+/* The memory file that has the text, from the offset to its end. Borrowed. */
+int envelope_payload_file(const EnvelopePayload *p, off_t *ret_offset);
 /* How much was added. */
 uint64_t envelope_payload_size(const EnvelopePayload *p);
 
@@ -69,12 +75,12 @@ uint64_t envelope_payload_size(const EnvelopePayload *p);
  * keyd, keyd_last_error() says why). *ret is base64url of the signature in JWS form: ECDSA as the
  * two numbers one after the other. */
 int envelope_sign(OSSL_LIB_CTX *context, EVP_PKEY *key, const EnvelopeSigner *signer,
-                  const char *header, const char *payload, size_t payload_size, char **ret);
+                  const char *header, EnvelopePayload *payload, char **ret);
 
 /* The same of bytes before the payload and the payload; *ret is the signature itself. */
 int envelope_sign_bytes(OSSL_LIB_CTX *context, EVP_PKEY *key, const EnvelopeSigner *signer,
-                        const void *head, size_t head_size, const void *payload,
-                        size_t payload_size, void **ret, size_t *ret_size);
+                        const void *head, size_t head_size, EnvelopePayload *payload, void **ret,
+                        size_t *ret_size);
 
 /* DER ECDSA-Sig-Value to r||s, each of coordinate_size bytes. -EBADMSG. */
 int envelope_ecdsa_to_raw(const void *der, size_t size, size_t coordinate_size, uint8_t *ret);

@@ -39,6 +39,8 @@ static EatForm eat_form(const SignWork *work)
 typedef struct Output {
     int fd, cancel_fd;
     uint64_t bytes;
+    const EnvelopePayload *payload;
+    const char *text; /* of the payload */
 } Output;
 
 static int get_signer(Job *job, Signer *ret)
@@ -174,17 +176,17 @@ static void sealed_done(Sealed *s)
 }
 
 static int sign_envelope(const SignWork *work, EVP_PKEY *key, const EnvelopeSigner *e,
-                         const char *text, size_t size, Sealed *s)
+                         EnvelopePayload *payload, Sealed *s)
 {
     char *signature;
-    int r = envelope_sign(work->manager->context, key, e, s->header, text, size, &signature);
+    int r = envelope_sign(work->manager->context, key, e, s->header, payload, &signature);
 
     if (r >= 0)
         s->signature = signature;
     return r;
 }
 
-static int sign(Job *job, const SignWork *work, const Signer *signer, const char *text, size_t size,
+static int sign(Job *job, const SignWork *work, const Signer *signer, EnvelopePayload *payload,
                 Sealed *s)
 {
     _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
@@ -196,8 +198,8 @@ static int sign(Job *job, const SignWork *work, const Signer *signer, const char
                      e->chain[0].der, e->chain[0].size, &key);
     if (r >= 0)
         r = work->format == SIGN_ENVELOPE
-                ? sign_envelope(work, key, e, text, size, s)
-                : eat_token_sign(&s->token, work->manager->context, key, e, text, size,
+                ? sign_envelope(work, key, e, payload, s)
+                : eat_token_sign(&s->token, work->manager->context, key, e, payload,
                                  &s->signature, &s->signature_size);
     if (r >= 0)
         return 0;
@@ -206,11 +208,20 @@ static int sign(Job *job, const SignWork *work, const Signer *signer, const char
                     "The envelope could not be signed: %s", said[0] ? said : strerror(-r));
 }
 
+/* The payload goes from its memory file into a pipe without a copy. */
 static int write_output(void *userdata, const void *data, size_t size)
 {
     Output *o = userdata;
-    int r = stream_write(o->fd, data, size, o->cancel_fd, NULL);
+    int r = -EOPNOTSUPP;
 
+    if (size > 0 && data == o->text) {
+        off_t offset;
+        int file = envelope_payload_file(o->payload, &offset);
+
+        r = stream_write_file(o->fd, file, offset, size, o->cancel_fd);
+    }
+    if (r == -EOPNOTSUPP)
+        r = stream_write(o->fd, data, size, o->cancel_fd, NULL);
     if (r >= 0)
         o->bytes += size;
     return r;
@@ -300,6 +311,8 @@ static int run_sign(Job *job, void *data)
     if (r < 0)
         return r;
     job_progress(job, 10, "Reading");
+    stream_widen(work->input);
+    stream_widen(work->output);
     r = read_content(job, work, &content);
     if (r >= 0)
         r = envelope_payload_finish(content.payload, &text, &size);
@@ -308,13 +321,15 @@ static int run_sign(Job *job, void *data)
     if (r < 0)
         return r;
     job_progress(job, 50, "Signing");
-    r = sign(job, work, &signer, text, size, &sealed);
+    r = sign(job, work, &signer, content.payload, &sealed);
     if (r < 0)
         return r;
     r = note_nonce(work);
     if (r < 0)
         return r;
     job_progress(job, 75, "Writing");
+    output.payload = content.payload;
+    output.text = text;
     r = write_sealed(work, &output, &sealed, text, size);
     if (r == -ETIMEDOUT || r == -EPIPE)
         return job_fail(job, ERROR_CANCELLED,

@@ -137,13 +137,15 @@ static int sign(const KeydReference *reference, const char *digest, int to_be_si
     return r;
 }
 
-int keyd_sign(const KeydReference *reference, const char *digest, int to_be_signed,
+int keyd_sign(const KeydReference *reference, const char *digest, KeydInput input,
               void **ret_signature, size_t *ret_size)
 {
     int r;
 
+    if (input.offset > 0)
+        return -EINVAL;
     (void)pthread_mutex_lock(&lock);
-    r = sign(reference, digest, to_be_signed, ret_signature, ret_size);
+    r = sign(reference, digest, input.fd, ret_signature, ret_size);
     (void)pthread_mutex_unlock(&lock);
     return r;
 }

@@ -40,7 +40,7 @@ static int seal(OSSL_LIB_CTX *context, const Signer *s, int64_t at, const char *
         r = keyd_key_new(context, e->algorithm, s->label, "envelope", e->chain[0].der,
                          e->chain[0].size, &key);
     if (r >= 0)
-        r = envelope_sign(context, key, e, header, text, size, &signature);
+        r = envelope_sign(context, key, e, header, payload, &signature);
     return r < 0 ? r : envelope_write(write_out, NULL, header, text, size, signature);
 }
 

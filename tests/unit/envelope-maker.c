@@ -76,7 +76,7 @@ static int make_envelope(EVP_PKEY *key, const EnvelopeSigner *signer, const char
     if (r >= 0)
         r = envelope_header(signer, content_type, nonce, (int64_t)time(NULL), true, &header);
     if (r >= 0)
-        r = envelope_sign(NULL, key, signer, header, text, size, &signature);
+        r = envelope_sign(NULL, key, signer, header, payload, &signature);
     return r < 0 ? r : envelope_write(write_out, NULL, header, text, size, signature);
 }
 
@@ -107,7 +107,7 @@ static int make_token(EVP_PKEY *key, const EnvelopeSigner *signer, const char *c
     if (r >= 0)
         r = eat_token_begin(form, signer, &claims, true, envelope_payload_size(payload), &token);
     if (r >= 0)
-        r = eat_token_sign(&token, NULL, key, signer, text, size, &signature, &signature_size);
+        r = eat_token_sign(&token, NULL, key, signer, payload, &signature, &signature_size);
     return r < 0 ? r
                  : eat_token_write(&token, write_out, NULL, text, size, signature, signature_size);
 }

@@ -54,8 +54,7 @@ static inline char *pki_envelope(const TestCertificate *leaf, const TestCertific
         assert_int_equal(envelope_header(&signer, spec->content_type, spec->nonce, spec->issued_at,
                                          spec->include_certificate, &header),
                          0);
-    assert_int_equal(envelope_sign(NULL, leaf->key, &signer, header, payload64, size, &signature),
-                     0);
+    assert_int_equal(envelope_sign(NULL, leaf->key, &signer, header, p, &signature), 0);
     assert_int_equal(envelope_write(pki_append, &text, header, payload64, size, signature), 0);
     return text.data;
 }

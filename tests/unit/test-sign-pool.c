@@ -53,7 +53,9 @@ static TypedSign work_for_test(Key *key)
                    .purpose = PURPOSE_CERTIFICATE_REQUEST,
                    .input_size = 4096};
 
-    t.input = mmap(NULL, t.input_size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    t.input = t.mapping =
+        mmap(NULL, t.input_size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    t.mapping_size = t.input_size;
     assert_ptr_not_equal(t.input, MAP_FAILED);
     return t;
 }
@@ -146,8 +148,9 @@ static void test_what_is_quick(void **state)
     EVP_PKEY *pkey = NULL;
 
     assert_int_equal(munmap((void *)(uintptr_t)large.input, large.input_size), 0);
-    large.input_size = SIGN_QUICK_SIZE_MAX + 1;
-    large.input = mmap(NULL, large.input_size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    large.input_size = large.mapping_size = SIGN_QUICK_SIZE_MAX + 1;
+    large.input = large.mapping =
+        mmap(NULL, large.input_size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     assert_ptr_not_equal(large.input, MAP_FAILED);
     assert_int_equal(key_generate(key_algorithm_find("rsa"), 512, NULL, NULL, &pkey), 0);
     assert_int_equal(key_new(key_algorithm_find("rsa"), "two", KEY_USAGE_GENERAL, 0, pkey, &key),

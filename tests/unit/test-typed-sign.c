@@ -618,8 +618,8 @@ static void test_envelope_cancelled(void **state)
     uint8_t *signature;
     size_t size;
 
-    t.input = map_copy(input, strlen(input));
-    t.input_size = strlen(input);
+    t.input = t.mapping = map_copy(input, strlen(input));
+    t.input_size = t.mapping_size = strlen(input);
     t.certificate = malloc(c.size);
     memcpy(t.certificate, c.data, c.size);
     t.certificate_size = c.size;
