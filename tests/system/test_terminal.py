@@ -428,3 +428,34 @@ def test_process_that_does_not_run(router):
         router.run(["systemctl", "unmask", "--runtime", "chancery-poold.service"])
         router.run(["systemctl", "start", "chancery-poold.service"])
         router.wait_daemons(["poold"])
+
+
+def test_lines_from_standard_input(router):
+    """The first that fails is the last one: its number and the line are said, and the status tells. Nothing is left of a session without commit."""
+    good = router.run(["chancery"], "admin", stdin="! a remark\n\nshow clock\nshow version | count\n", check=False)
+    assert good.returncode == 0 and good.stdout.endswith("\n5\n") and good.stderr == ""
+    bad = router.run(["chancery"], "admin", stdin="configure\nhostname of-input\nhostname two words\ncommit\n", check=False)
+    assert bad.returncode == 1 and bad.stdout == ""
+    assert bad.stderr == ("hostname two words\n             ^\n% Invalid input detected at '^' marker.\n"
+                          "% Line 3 failed, no further line is run: hostname two words\n")
+    dropped = router.run(["chancery"], "admin", stdin="configure\nhostname of-input\n", check=False)
+    assert dropped.returncode == 1 and dropped.stderr == "% The changes were not committed, and are dropped.\n"
+    assert "of-input" not in router.chancery("show running-config").stdout
+
+
+def test_questions_answered_by_the_input(router):
+    """Question and answer are shown; what is no answer, and none at all, change nothing."""
+    removes = ["chancery", "crypto", "key", "zeroize", "ed25519"]
+    for answer, status, said in (("", 1, "% The question was not answered, nothing has been changed.\n"), ("maybe\n", 1, "% Answer yes or no.\n"), ("n\n", 0, "")):
+        asked = router.run(removes, "admin", stdin=answer, check=False)
+        assert (asked.returncode, asked.stderr) == (status, said)
+        assert asked.stdout.endswith(f"[yes/no]: {answer.strip()}\n")
+    assert "the_default" in router.chancery("show crypto key mypubkey ed25519").stdout
+
+
+def test_words_that_are_ambiguous(router):
+    """In both modes; one that is unique does."""
+    for text, said in (("show crypto ca c\n", '% Ambiguous command: "show crypto ca c"\n'), ("configure\nc\n", '% Ambiguous command: "c"\n')):
+        refused = router.run(["chancery"], "admin", stdin=text, check=False)
+        assert refused.returncode == 1 and said in refused.stderr
+    assert router.run(["chancery", "sh", "ver"], "admin").stdout.startswith("Chancery, Version")
