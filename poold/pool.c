@@ -158,11 +158,6 @@ int64_t pool_next_expiry(const Pool *pool, int64_t after)
     return earliest;
 }
 
-int64_t pool_earliest_expiry(const Pool *pool)
-{
-    return pool_next_expiry(pool, INT64_MIN);
-}
-
 /* --- The list --------------------------------------------------------------------------------- */
 
 static void write_authority(JsonWriter *w, const Authority *authority, const char *source,

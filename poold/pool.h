@@ -28,9 +28,8 @@ size_t pool_active(const Pool *pool);
 const AuthorityList *pool_get_downloaded(const Pool *pool);
 /* The active certificates, built-in ones first. A reference keeps them beyond the pool. */
 const AuthorityList *pool_get_active(const Pool *pool);
-/* When the first active certificate expires, seconds since the epoch; 0 for an empty pool. */
-int64_t pool_earliest_expiry(const Pool *pool);
-/* The same among those that expire after that moment; 0 when there is none. */
+/* When the first of the active certificates expires that do so after that moment, seconds since the
+ * epoch; 0 when there is none. */
 int64_t pool_next_expiry(const Pool *pool, int64_t after);
 
 /* What org.chancery.TrustPool1.List shows: all, or those that match. */

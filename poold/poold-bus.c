@@ -264,7 +264,7 @@ int trust_pool1_method_clean(sd_bus_message *m, void *userdata, sd_bus_error *re
 GETTER(built_in, "u", (uint32_t)pool_built_in(poold->pool))
 GETTER(downloaded, "u", (uint32_t)pool_downloaded(poold->pool))
 GETTER(active, "u", (uint32_t)pool_active(poold->pool))
-GETTER(earliest_expiry, "x", pool_earliest_expiry(poold->pool))
+GETTER(earliest_expiry, "x", pool_next_expiry(poold->pool, time(NULL) - 1))
 GETTER(bundle_url, "s", poold->policy->url ?: "")
 GETTER(bundle_signer, "s", poold->policy->signer ?: "")
 GETTER(host_key, "s", poold->policy->host_key ?: "")
