@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Commits afterwards: what they changed, and undoing them, on a booted router."""
 
+import json
 import re
 import signal
 
@@ -11,6 +12,7 @@ from machine import wait_for
 from terminal import rendered
 
 FIRST = 1000000001
+COMMITTED = "8ab6b4a34edf45f0bbb3a182197ff6ae"
 LOADED = "Loading Rollback Changes.\nLoaded Rollback Changes in 1 sec\nCommitting.\n"
 
 
@@ -95,6 +97,16 @@ def test_commit_list_in_detail(historic):
     assert re.fullmatch(r"      Client:   CLI                       Time:  \w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4}", lines[2])
     assert lines[3:6] == ["      Comment:  NONE", "", "   2) CommitId: 1000000004                Label: Renamed"]
     assert lines[8] == "      Comment:  because"
+
+
+def test_journal_has_each_commit(historic):
+    """Who, from where, by what, and which one."""
+    historic.run(["journalctl", "--sync"])
+    found = [json.loads(line) for line in historic.output(f"journalctl -b -o json MESSAGE_ID={COMMITTED}").splitlines()]
+    fields = {entry["CHANCERY_COMMIT"]: tuple(entry.get(f"CHANCERY_{name}", "") for name in ("USER", "LINE", "CLIENT")) for entry in found}
+    listed = json.loads("\n".join(show(historic, "show configuration commit list | json")))
+    assert len(listed) > 3
+    assert fields == {str(commit["commit-id"]): (commit["user-id"], commit["line"], commit["client-name"]) for commit in listed}
 
 
 def test_events(historic):
