@@ -3,34 +3,41 @@
  * lets pass. */
 #include "json-util.h"
 
+/* The code point at *p, which is moved behind it; -EBADMSG when it is not valid UTF-8. */
+static int32_t utf8_next(const uint8_t **p, const uint8_t *end)
+{
+    uint32_t c = *(*p)++, minimum;
+    unsigned more;
+
+    if (c < 0x80)
+        return (int32_t)c;
+    if (c >= 0xc2 && c <= 0xdf)
+        more = 1, minimum = 0x80, c &= 0x1f;
+    else if ((c & 0xf0) == 0xe0)
+        more = 2, minimum = 0x800, c &= 0x0f;
+    else if (c >= 0xf0 && c <= 0xf4)
+        more = 3, minimum = 0x10000, c &= 0x07;
+    else
+        return -EBADMSG;
+    if ((size_t)(end - *p) < more)
+        return -EBADMSG;
+    for (; more > 0; more--, (*p)++) {
+        if ((**p & 0xc0) != 0x80)
+            return -EBADMSG;
+        c = c << 6 | (**p & 0x3f);
+    }
+    if (c < minimum || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+        return -EBADMSG;
+    return (int32_t)c;
+}
+
 bool utf8_is_valid(const void *data, size_t size)
 {
     const uint8_t *p = data, *end = p + size;
 
-    while (p < end) {
-        uint32_t c = *p++, minimum;
-        unsigned more;
-
-        if (c < 0x80)
-            continue;
-        if (c >= 0xc2 && c <= 0xdf)
-            more = 1, minimum = 0x80, c &= 0x1f;
-        else if ((c & 0xf0) == 0xe0)
-            more = 2, minimum = 0x800, c &= 0x0f;
-        else if (c >= 0xf0 && c <= 0xf4)
-            more = 3, minimum = 0x10000, c &= 0x07;
-        else
+    while (p < end)
+        if (utf8_next(&p, end) < 0)
             return false;
-        if ((size_t)(end - p) < more)
-            return false;
-        for (; more > 0; more--, p++) {
-            if ((*p & 0xc0) != 0x80)
-                return false;
-            c = c << 6 | (*p & 0x3f);
-        }
-        if (c < minimum || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
-            return false;
-    }
     return true;
 }
 
@@ -67,6 +74,8 @@ static int scan_text(const char *text, size_t size, size_t *ret_names)
             if (size - i > 5 && memcmp(text + i, "\\u0000", 6) == 0)
                 return -EBADMSG;
             i++;
+            if (i < size && (uint8_t)text[i] >= 0x80)
+                return -EBADMSG;
         } else if (text[i] == '"')
             in_string = !in_string;
         else if (!in_string && !strchr("{}[]:, \t\r\n+-.0123456789eEtrufalsn", text[i]))
@@ -76,6 +85,38 @@ static int scan_text(const char *text, size_t size, size_t *ret_names)
     }
     *ret_names = names;
     return 0;
+}
+
+#define ESCAPE_SIZE 6U /* \u00e9 */
+
+/* Valid UTF-8 with all that is not ASCII escaped (RFC 8259 section 7). NULL without memory. */
+static char *to_ascii(const char *text, size_t size, size_t *ret_size)
+{
+    const uint8_t *p = (const uint8_t *)text, *end = p + size;
+    /* Two bytes become six, four become twelve. */
+    char *ascii = malloc(size * (ESCAPE_SIZE / 2) + 1), *out = ascii;
+
+    while (ascii && p < end) {
+        uint32_t c = (uint32_t)utf8_next(&p, end);
+
+        if (c < 0x80)
+            *out++ = (char)c;
+        else if (c < 0x10000)
+            out += snprintf(out, ESCAPE_SIZE + 1, "\\u%04x", c);
+        else
+            out += snprintf(out, 2 * ESCAPE_SIZE + 1, "\\u%04x\\u%04x",
+                            0xd800 + ((c - 0x10000) >> 10), 0xdc00 + ((c - 0x10000) & 0x3ff));
+    }
+    *ret_size = ascii ? (size_t)(out - ascii) : 0;
+    return ascii;
+}
+
+static bool is_ascii(const char *text, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        if ((uint8_t)text[i] >= 0x80)
+            return false;
+    return true;
 }
 
 static void tokener_freep(json_tokener **t)
@@ -88,14 +129,22 @@ int json_parse(const char *text, size_t size, json_object **ret)
 {
     _cleanup_(tokener_freep) json_tokener *tokener = NULL;
     _cleanup_json_ json_object *o = NULL;
+    _cleanup_free_ char *ascii = NULL;
     size_t names;
 
-    if (size > INT32_MAX || memchr(text, 0, size) || !utf8_is_valid(text, size) ||
-        scan_text(text, size, &names) < 0)
+    if (size > INT32_MAX / (ESCAPE_SIZE / 2) || memchr(text, 0, size) ||
+        !utf8_is_valid(text, size) || scan_text(text, size, &names) < 0)
         return -EBADMSG;
     /* Trailing white space is the only thing that may follow the value. */
     while (size > 0 && strchr(" \t\r\n", text[size - 1]))
         size--;
+    /* The strict parser of json-c 0.18 takes other bytes for control characters. */
+    if (!is_ascii(text, size)) {
+        ascii = to_ascii(text, size, &size);
+        if (!ascii)
+            return -ENOMEM;
+        text = ascii;
+    }
     tokener = json_tokener_new_ex(JSON_DEPTH_MAX);
     if (!tokener)
         return -ENOMEM;

@@ -33,6 +33,19 @@ static void test_parses(void **state)
     }
 }
 
+static void test_unicode(void **state)
+{
+    static const char text[] = "{\"k\xc3\xa9y\":\"\x7f \xc2\x80\xdf\xbf\xe0\xa0\x80\xef\xbf\xbf"
+                               "\xf0\x90\x80\x80\xf4\x8f\xbf\xbf\\n\"}";
+    _cleanup_json_ json_object *o = NULL;
+    const char *value;
+
+    assert_int_equal(parse(text, &o), 0);
+    assert_int_equal(json_get_string(o, "k\xc3\xa9y", &value), 0);
+    assert_string_equal(value, "\x7f \xc2\x80\xdf\xbf\xe0\xa0\x80\xef\xbf\xbf"
+                               "\xf0\x90\x80\x80\xf4\x8f\xbf\xbf\n");
+}
+
 static void test_refuses(void **state)
 {
     static const char *const bad[] = {
@@ -54,6 +67,7 @@ static void test_refuses(void **state)
         "{\"a\":\"\\u0000\"}",
         "\"\xff\"",
         "\"\xc0\xaf\"",
+        "\"\\\xc3\xa9\"",
         "nul",
         "NaN",
         "Infinity",
@@ -203,6 +217,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parses),
+        cmocka_unit_test(test_unicode),
         cmocka_unit_test(test_refuses),
         cmocka_unit_test(test_depth),
         cmocka_unit_test(test_typed_access),
