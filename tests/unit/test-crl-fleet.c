@@ -322,7 +322,8 @@ static void test_three_days(void **state)
     fleet_done();
 }
 
-/* The second time needs no more memory than the first, and no more descriptors. */
+/* The second time needs no more memory than the first, and no more descriptors. Newer releases of
+ * OpenSSL keep some bytes for each key; a CRL left behind for each issuer would be far more. */
 static void test_no_leak(void **state)
 {
     int descriptors[3];
@@ -338,7 +339,7 @@ static void test_no_leak(void **state)
         used[i] = mallinfo2().uordblks;
         descriptors[i] = count_descriptors();
     }
-    assert_true(used[2] <= used[1] + 4096);
+    assert_true(used[2] <= used[1] + (size_t)ISSUERS * 100);
     assert_int_equal(descriptors[2], descriptors[0]);
 }
 

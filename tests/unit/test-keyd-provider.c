@@ -352,6 +352,7 @@ static void test_request(void **state)
         _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *md = sign_context(key, digests[i]);
         _cleanup_(X509_REQ_freep) X509_REQ *request = X509_REQ_new_ex(context, NULL);
 
+        assert_int_equal(X509_REQ_set_version(request, X509_REQ_VERSION_1), 1);
         assert_int_equal(X509_REQ_set_pubkey(request, key), 1);
         assert_int_equal(X509_NAME_add_entry_by_txt(X509_REQ_get_subject_name(request), "CN",
                                                     MBSTRING_ASC, (const unsigned char *)"lab1", -1,

@@ -306,6 +306,8 @@ static void test_kinds(void **state)
             if (recipe.values[i].type == kinds[k])
                 continue;
             recipe.values[i].type = kinds[k];
+            if (kinds[k] == V_ASN1_UTCTIME) /* which OpenSSL looks into */
+                recipe.values[i] = (Value){V_ASN1_UTCTIME, "700101000000Z", 13};
             assert_refused(&recipe, -EBADMSG, "not exactly one value of its kind");
         }
 }
