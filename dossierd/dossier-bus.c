@@ -137,7 +137,7 @@ int dossier1_method_collect(sd_bus_message *m, void *userdata, sd_bus_error *ret
         {"filesystem-inventory-options", 's', &files, NULL},
         {"verify-packages", 'b', data ? &data->verify_packages : NULL, NULL}};
     JobWork work = collect_job;
-    uint32_t set;
+    uint32_t set = 0;
     int r;
 
     if (!data)

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# What ./demo and ./check need from Debian. Only what is missing is installed, and without a missing package nothing is asked of
-# the network. Sourced.
+# What ./demo and ./check need from Debian; the libraries come with what is needed to build. Only what is missing is installed, and
+# without a missing package nothing is asked of the network. Sourced.
 
 packages_build="gcc libc6-dev meson ninja-build pkgconf python3 scdoc systemd libsystemd-dev libssl-dev libcurl4-openssl-dev
   libcbor-dev libjson-c-dev libseccomp-dev libedit-dev libcrypt-dev libsqlite3-dev libtss2-dev libzstd-dev libsnmp-dev libcmocka-dev"
+# systemd.pc has a package of its own from Debian 13 on.
+[ -e /usr/share/pkgconfig/systemd.pc ] || [ "$(. /etc/os-release && echo "${VERSION_ID:-13}")" -lt 13 ] || packages_build+=" systemd-dev"
 packages_run="systemd systemd-container dbus dbus-broker polkitd libpam-systemd libnss-systemd openssh-server openssh-client
-  ca-certificates openssl jose libsqlite3-0 libtss2-esys-3.0.2-0 libtss2-mu0 libcbor0.8 libsnmp40 libzstd1 zstd"
-packages_test="python3-pytest curl python3-pytest-xdist python3-netmiko ansible clang clang-tidy libclang-rt-14-dev cppcheck debhelper gdb git libcap2-bin procps iproute2
+  ca-certificates openssl jose zstd"
+packages_test="python3-pytest curl python3-pytest-xdist python3-netmiko ansible clang clang-tidy libclang-rt-dev cppcheck debhelper gdb git libcap2-bin procps iproute2
   rpm scep python3-asn1crypto python3-cryptography python3-jwcrypto nginx-light tftpd-hpa vsftpd gnutls-bin p11-kit p11-kit-modules
   libyang-tools swtpm tpm2-tools snmp snmpd snmptrapd slapd ldap-utils"
 

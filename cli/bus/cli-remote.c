@@ -136,7 +136,7 @@ void cli_remote_close(Cli *cli)
 static int open_host(Cli *cli, sd_bus *bus)
 {
     Destination destination;
-    int fd, r = parse_destination(cli->host, &destination);
+    int fd = -EBADF, r = parse_destination(cli->host, &destination);
 
     if (r >= 0)
         r = start_ssh(cli, &destination, &fd);

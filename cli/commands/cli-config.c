@@ -229,7 +229,7 @@ int cli_config_check_dropped(Cli *cli)
 /* yes: commit and leave; no: leave without; cancel: stay. */
 int cli_config_end(Cli *cli, const GrammarMatch *m)
 {
-    int blocked, r = has_changes(cli, &blocked);
+    int blocked = 0, r = has_changes(cli, &blocked);
 
     if (r > 0 && blocked) {
         cli_say(cli, NOT_SAVED "\n");

@@ -132,7 +132,7 @@ static int run(void)
     char text[NODE_QUESTION_MAX + 1];
     struct stat st;
     Question question;
-    size_t size;
+    size_t size = 0;
     int r;
 
     if (fstat(STDIN_FILENO, &st) < 0 || !S_ISSOCK(st.st_mode)) {

@@ -48,7 +48,7 @@ static bool is_installed(const DpkgPackage *p)
 static void write_package(Collect *c, PackageVerifier *v, const DpkgPackage *p)
 {
     JsonWriter *w = c->writer;
-    uint64_t usec;
+    uint64_t usec = 0;
 
     json_begin_object(w, NULL);
     write_field(w, "name", &p->name);

@@ -167,7 +167,7 @@ static int serve(const char *path, int fd)
     uint8_t qualifying[TPM_QUALIFYING_MAX + 1];
     char reason[TPM_REASON_SIZE] = "";
     TpmEvidence evidence;
-    size_t size;
+    size_t size = 0;
     int r;
 
     r = read_request(qualifying, &size);

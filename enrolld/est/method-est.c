@@ -54,7 +54,7 @@ static int append_trustpool(BIO *bio)
 {
     _cleanup_close_ int fd = open(TRUSTPOOL_FOLDER, O_PATH | O_DIRECTORY | O_CLOEXEC);
     _cleanup_free_ void *text = NULL;
-    size_t size;
+    size_t size = 0;
     int r = fd < 0 ? -errno : read_file_at(fd, TRUSTPOOL_FILE, TRUSTPOOL_MAX, &text, &size);
 
     if (r < 0)

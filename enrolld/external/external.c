@@ -273,7 +273,7 @@ int external_accept(Manager *m, const char *trustpoint, const char *fingerprint,
 {
     _cleanup_free_ char *user = NULL;
     CertificateSummary summary = {0};
-    Trustpoint *t;
+    Trustpoint *t = NULL;
     int r;
 
     r = find_idle(m, trustpoint, &t, reterr_error);
@@ -592,7 +592,7 @@ int external_take_answer(Manager *m, Trustpoint *t, const Request *request,
 int external_retrieve(Manager *m, const char *trustpoint, sd_bus_message *message,
                       sd_bus_error *reterr_error)
 {
-    Trustpoint *t;
+    Trustpoint *t = NULL;
     int r;
 
     r = external_find_requested(m, trustpoint, &t, reterr_error);
@@ -609,7 +609,7 @@ int external_retrieve(Manager *m, const char *trustpoint, sd_bus_message *messag
 int external_retrieve_by_serial(Manager *m, const char *trustpoint, const char *serial,
                                 sd_bus_message *message, sd_bus_error *reterr_error)
 {
-    Trustpoint *t;
+    Trustpoint *t = NULL;
     int r = external_find_requested(m, trustpoint, &t, reterr_error);
 
     return r < 0 ? r : lookup_certificate(m, t, serial, message, reterr_error);
@@ -618,7 +618,7 @@ int external_retrieve_by_serial(Manager *m, const char *trustpoint, const char *
 int external_cancel(Manager *m, const char *trustpoint, sd_bus_message *message,
                     sd_bus_error *reterr_error)
 {
-    Trustpoint *t;
+    Trustpoint *t = NULL;
     int r;
 
     r = external_find_requested(m, trustpoint, &t, reterr_error);

@@ -164,7 +164,7 @@ int external_import(Manager *m, const char *trustpoint, const void *data, size_t
     _cleanup_(received_done) ReceivedList list = {.n = 0};
     const Request *request;
     const char *reason = "";
-    Trustpoint *t;
+    Trustpoint *t = NULL;
     int r;
 
     r = external_find_requested(m, trustpoint, &t, reterr_error);

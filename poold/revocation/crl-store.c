@@ -173,7 +173,7 @@ int crl_store_read(int dirfd, int (*take)(void *userdata, Crl *crl, int64_t fetc
     }
     for (struct dirent *entry; r >= 0 && (entry = readdir(folder));) {
         _cleanup_(crl_freep) Crl *crl = NULL;
-        int64_t fetched;
+        int64_t fetched = 0;
 
         if (!is_crl_file(entry->d_name))
             continue;
