@@ -15,7 +15,9 @@
 #include "names.h"
 
 /* Longer than a busy machine keeps polkit from answering, shorter than callers wait (25 s). */
-#define POLKIT_TIMEOUT_USEC (20 * 1000000ULL)
+/* Together less than callers wait, who give up after 25 seconds. */
+#define POLKIT_TIMEOUT_USEC (12 * 1000000ULL)
+#define POLKIT_AGAIN_TIMEOUT_USEC (8 * 1000000ULL)
 #define POLKIT_INTERACTIVE_TIMEOUT_USEC (120 * 1000000ULL)
 #define QUERIES_PER_USER_MAX 32U
 #define QUERIES_MAX 1024U
@@ -37,6 +39,7 @@ typedef struct AuthorizationQuery {
     const char *asks; /* one more, which may be missing; of the generated table */
     bool may;
     size_t next; /* index of the task that polkit is being asked about; behind the last: asks */
+    bool again;  /* polkit is asked for the second time, about that task */
     int result;  /* 1 granted, 0 not known yet, negative refused */
     sd_bus_slot *slot;
     struct AuthorizationQuery *link;
@@ -346,6 +349,25 @@ static const char *query_task(const AuthorizationQuery *query)
     return query->tasks[query->next] ? query->tasks[query->next] : query->asks;
 }
 
+/* Nobody types a password only to see more. */
+static bool query_is_interactive(const AuthorizationQuery *query)
+{
+    return query->tasks[query->next] &&
+           sd_bus_message_get_allow_interactive_authorization(query->message) > 0;
+}
+
+/* polkit was started anew while it was being asked, or one of us was late: that is no answer. Where
+ * nobody would have to type a password twice, it gets a second chance. */
+static bool query_ask_again(AuthorizationQuery *query, sd_bus_message *reply)
+{
+    if (!sd_bus_message_is_method_error(reply, NULL) || query->again || query_is_interactive(query))
+        return false;
+    log_notice("polkit did not answer about %s, it is asked once more: %s", query_task(query),
+               sd_bus_message_get_error(reply)->message);
+    query->again = true;
+    return query_ask_next(query) >= 0;
+}
+
 /* 0, -EACCES, or why that cannot be told. */
 static int read_polkit_reply(const AuthorizationQuery *query, sd_bus_message *reply)
 {
@@ -368,8 +390,12 @@ static int on_polkit_reply(sd_bus_message *reply, void *userdata, sd_bus_error *
 {
     AuthorizationQuery *query = userdata;
     bool is_last = !query->tasks[query->next];
-    int r = read_polkit_reply(query, reply);
+    int r;
 
+    if (query_ask_again(query, reply))
+        return 1;
+    r = read_polkit_reply(query, reply);
+    query->again = false;
     if (is_last) {
         query->may = r >= 0;
         query_finish(query, 1);
@@ -408,9 +434,7 @@ static int query_ask_next(AuthorizationQuery *query)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
     const char *sender = sd_bus_message_get_sender(query->message);
-    /* Nobody types a password only to see more. */
-    bool interactive = query->tasks[query->next] &&
-                       sd_bus_message_get_allow_interactive_authorization(query->message) > 0;
+    bool interactive = query_is_interactive(query);
     int r;
 
     if (!sender)
@@ -433,7 +457,9 @@ static int query_ask_next(AuthorizationQuery *query)
     if (r < 0)
         return r;
     return sd_bus_call_async(query->server->bus, &query->slot, call, on_polkit_reply, query,
-                             interactive ? POLKIT_INTERACTIVE_TIMEOUT_USEC : POLKIT_TIMEOUT_USEC);
+                             interactive    ? POLKIT_INTERACTIVE_TIMEOUT_USEC
+                             : query->again ? POLKIT_AGAIN_TIMEOUT_USEC
+                                            : POLKIT_TIMEOUT_USEC);
 }
 
 static int query_limits(Server *server, uid_t uid)
