@@ -236,12 +236,97 @@ static int find_issuing(const ReceivedList *list, size_t *ret, const char **ret_
     return 0;
 }
 
+/* --- A CA that is changing its key ------------------------------------------------------------ */
+
+static bool has_key_of(const X509 *x, const X509 *other)
+{
+    return EVP_PKEY_eq(X509_get0_pubkey(x), X509_get0_pubkey(other)) == 1;
+}
+
+/* Is there a certificate with which the one signs for the other's key? */
+static bool vouches(const ReceivedList *list, const X509 *by, X509 *other)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        X509 *x = list->items[i].x509;
+
+        if (has_key_of(x, other) && !has_key_of(x, by) &&
+            X509_NAME_cmp(X509_get_subject_name(x), X509_get_subject_name(other)) == 0 &&
+            X509_verify(x, X509_get0_pubkey(by)) == 1)
+            return true;
+    }
+    return false;
+}
+
+static bool is_root(X509 *x)
+{
+    return is_authority(x) && is_self_issued(x) && X509_verify(x, X509_get0_pubkey(x)) == 1;
+}
+
+static bool is_later(const X509 *x, const X509 *other)
+{
+    int order = ASN1_TIME_compare(X509_get0_notBefore(x), X509_get0_notBefore(other));
+
+    if (order == 0)
+        order = ASN1_TIME_compare(X509_get0_notAfter(x), X509_get0_notAfter(other));
+    return order > 0;
+}
+
+/* Is every CA in it one of the two? */
+static bool are_alone(const ReceivedList *list, const X509 *one, const X509 *other)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        const X509 *x = list->items[i].x509;
+
+        if (is_authority((X509 *)(uintptr_t)x) && !has_key_of(x, one) && !has_key_of(x, other))
+            return false;
+    }
+    return true;
+}
+
+/* Leaves of the CAs the one certificate. */
+static void drop_other_authorities(ReceivedList *list, const X509 *kept)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < list->n; i++) {
+        X509 *x = list->items[i].x509;
+
+        if (x == kept || !is_authority(x))
+            list->items[n++] = list->items[i];
+        else {
+            X509_free(x);
+            free(list->items[i].der);
+        }
+    }
+    list->n = n;
+}
+
+/* It shows the present certificate, the next one, and those with which each of the two signs for
+ * the other's key (RFC 7030 section 4.1.3, RFC 4210 section 4.4): what is asked about is the
+ * present one. The next is asked for when it is time. */
+static void drop_successor(ReceivedList *list)
+{
+    for (size_t i = 0; i < list->n; i++)
+        for (size_t j = 0; j < list->n; j++) {
+            X509 *present = list->items[i].x509, *next = list->items[j].x509;
+
+            if (i == j || !is_root(present) || !is_root(next) || has_key_of(present, next) ||
+                !is_later(next, present) || !are_alone(list, present, next) ||
+                !vouches(list, present, next) || !vouches(list, next, present))
+                continue;
+            drop_other_authorities(list, present);
+            return;
+        }
+}
+
 int received_order_authority(ReceivedList *list, const ReceivedRules *rules, size_t *ret_n_path,
                              const char **ret_reason)
 {
     size_t issuing = 0, n = 1;
     int r;
 
+    drop_successor(list);
+    ERR_clear_error();
     r = find_issuing(list, &issuing, ret_reason);
     if (r < 0)
         return r;

@@ -3,6 +3,7 @@
 
 #include <strings.h>
 
+#include "ber.h"
 #include "der.h"
 #include "pem.h"
 #include "scep-message.h"
@@ -38,10 +39,9 @@ static int decode(const void *text, size_t size, void **ret, size_t *ret_size,
 int est_certificates_parse(const char *type, const void *text, size_t size, ReceivedList *ret,
                            const char **ret_reason)
 {
-    _cleanup_free_ void *der = NULL;
+    _cleanup_free_ void *data = NULL, *der = NULL;
     const char *kind;
-    DerSpan inside;
-    size_t der_size;
+    DerSpan input, inside;
     int r;
 
     *ret = (ReceivedList){.n = 0};
@@ -52,14 +52,17 @@ int est_certificates_parse(const char *type, const void *text, size_t size, Rece
         return refuse(-EBADMSG, ret_reason, "its smime-type is not certs-only");
     if (size > EST_REPLY_MAX)
         return refuse(-EMSGSIZE, ret_reason, "it is larger than 384 KiB");
-    r = decode(text, size, &der, &der_size, ret_reason);
+    r = decode(text, size, &data, &input.size, ret_reason);
     if (r < 0)
         return r;
+    input.data = data;
+    /* CMS may come in BER. */
+    if (ber_to_der(data, input.size, &der, &input.size) >= 0)
+        input.data = der;
     /* A certificate alone would pass below. */
-    if (der_read_only((DerSpan){der, der_size}, DER_SEQUENCE, &inside) < 0 ||
-        der_read(&inside, DER_OID, NULL) < 0)
+    if (der_read_only(input, DER_SEQUENCE, &inside) < 0 || der_read(&inside, DER_OID, NULL) < 0)
         return refuse(-EBADMSG, ret_reason, "it is no CMS SignedData");
-    return scep_certificates_parse(der, der_size, ret, ret_reason);
+    return scep_certificates_parse(input.data, input.size, ret, ret_reason);
 }
 
 /* --- csrattrs --------------------------------------------------------------------------------- */

@@ -202,6 +202,76 @@ static void test_order(void **state)
     }
 }
 
+/* Another certificate for a key, by another CA or by itself: what pki_make() makes has a key of its
+ * own. */
+static TestCertificate crossed(const TestCertificate *of, const TestCertificate *by)
+{
+    TestCertificate c = {.certificate = X509_dup(of->certificate), .key = of->key};
+
+    assert_int_equal(X509_set_issuer_name(c.certificate, X509_get_subject_name(by->certificate)),
+                     1);
+    assert_true(X509_sign(c.certificate, by->key, EVP_sha256()) > 0);
+    c.der_size = i2d_X509(c.certificate, &c.der);
+    return c;
+}
+
+static void crossed_done(TestCertificate *c)
+{
+    X509_free(c->certificate);
+    OPENSSL_free(c->der);
+}
+
+/* A CA that is changing its key shows both, and that each vouches for the other (RFC 7030 section
+ * 4.1.3): it is the present one. Only then. */
+static void test_changing_authority(void **state)
+{
+    static const char *const names[] = {"root", "root G2"};
+
+    for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+        TestCertificate next, new_with_old, old_with_new;
+        ReceivedList list = {.n = 0};
+        const char *reason = "";
+        size_t n;
+
+        pki_make(&next, NULL,
+                 &(TestCertificateSpec){names[i], "ecdsanistp256", "critical,keyCertSign", true,
+                                        NOW - DAY, NOW + 999 * DAY});
+        new_with_old = crossed(&next, &root);
+        old_with_new = crossed(&root, &next);
+        add(&list, &next);
+        add(&list, &old_with_new);
+        add(&list, &new_with_old);
+        add(&list, &root);
+        assert_int_equal(received_order_authority(&list, &rules, &n, &reason), 0);
+        assert_int_equal(n, 1);
+        assert_int_equal(list.n, 1);
+        assert_int_equal(X509_cmp(list.items[0].x509, root.certificate), 0);
+        received_done(&list);
+        /* One of the two says nothing of the other. */
+        add(&list, &next);
+        add(&list, &root);
+        assert_no_authority(&list, -EKEYREJECTED, "several CAs");
+        if (i == 0) {
+            add(&list, &next);
+            add(&list, &new_with_old);
+            add(&list, &root);
+            assert_no_authority(&list, -EKEYREJECTED, "several CAs");
+        }
+        /* A third CA. */
+        add(&list, &next);
+        add(&list, &old_with_new);
+        add(&list, &new_with_old);
+        add(&list, &root);
+        add(&list, &other);
+        if (i == 0)
+            assert_no_authority(&list, -EKEYREJECTED, "several CAs");
+        received_done(&list);
+        crossed_done(&new_with_old);
+        crossed_done(&old_with_new);
+        pki_free(&next);
+    }
+}
+
 /* --- Answers ---------------------------------------------------------------------------------- */
 
 typedef struct Case {
@@ -285,6 +355,28 @@ static void test_answers(void **state)
         check(&cases[i]);
 }
 
+/* PEERS F8: a name that stands for others, or that a shell or the journal would act on, is not the
+ * one that was asked for. */
+static void test_common_names(void **state)
+{
+    static const char *const names[] = {"*",
+                                        "*.example",
+                                        "r*",
+                                        "router ",
+                                        "Router",
+                                        "router\n<34>%SECURITY-CEPKI-1: forged",
+                                        "router;reboot",
+                                        "$(reboot)",
+                                        "`reboot`",
+                                        "router\t",
+                                        "router\x1b[2J",
+                                        "../router",
+                                        "%s%n"};
+
+    for (size_t i = 0; i < ELEMENTSOF(names); i++)
+        check(&(Case){.name = names[i], .words = "common name"});
+}
+
 /* As it comes from outside: OpenSSL remembers what it has read. */
 static void sign_again(TestCertificate *t, EVP_PKEY *key, const EVP_MD *digest)
 {
@@ -294,6 +386,75 @@ static void sign_again(TestCertificate *t, EVP_PKEY *key, const EVP_MD *digest)
     t->der_size = i2d_X509(t->certificate, &t->der);
     X509_free(t->certificate);
     assert_int_equal(certificate_parse(t->der, (size_t)t->der_size, &t->certificate), 0);
+}
+
+/* PEERS F8: what a CA adds to the subject is its business, and nothing that a terminal, the journal
+ * or a shell acts on when it is shown. */
+static void test_added_names(void **state)
+{
+    static const char added[] = "x\n<34>%SECURITY-CEPKI-1: forged\r\x1b[2J$(reboot)";
+    CertificateSummary summary = {0};
+    const char *reason = "";
+    X509_REQ *request;
+    TestCertificate t;
+
+    pki_make(&t, &middle,
+             &(TestCertificateSpec){"router", "ecdsanistp256", "critical,digitalSignature", false,
+                                    NOW - DAY, NOW + DAY});
+    assert_int_equal(X509_NAME_add_entry_by_txt(X509_get_subject_name(t.certificate), "OU",
+                                                MBSTRING_UTF8, (const uint8_t *)added, -1, -1, 0),
+                     1);
+    sign_again(&t, middle.key, EVP_sha256());
+    request = make_request(t.key, NULL);
+    assert_int_equal(
+        received_check_answer(t.certificate, middle.certificate, request, &rules, &reason), 0);
+    assert_int_equal(certificate_summarize(t.certificate, &summary), 0);
+    assert_non_null(strstr(summary.subject, "forged"));
+    for (const char *c = summary.subject; *c; c++)
+        assert_false(iscntrl((unsigned char)*c));
+    certificate_summary_done(&summary);
+    X509_REQ_free(request);
+    pki_free(&t);
+}
+
+/* PEERS F9: a number is what it is, with its sign bit set, and with as many octets as there may be.
+ */
+static void test_serial_numbers(void **state)
+{
+    static const struct {
+        const char *hex, *shown;
+    } cases[] = {
+        {"80", "80"},
+        {"00FF", "FF"},
+        {"80000000000000000000000000000000000000FF",
+         "80:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:FF"},
+        {"7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF",
+         "7F:FF:FF:FF:FF:FF:FF:FF:FF:FF:FF:FF:FF:FF:FF:FF:FF:FF:FF:FF"},
+    };
+
+    for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+        CertificateSummary summary = {0};
+        BIGNUM *number = NULL;
+        const char *reason = "";
+        X509_REQ *request;
+        TestCertificate t;
+
+        pki_make(&t, &middle,
+                 &(TestCertificateSpec){"router", "ecdsanistp256", "critical,digitalSignature",
+                                        false, NOW - DAY, NOW + DAY});
+        assert_true(BN_hex2bn(&number, cases[i].hex) > 0);
+        assert_non_null(BN_to_ASN1_INTEGER(number, X509_get_serialNumber(t.certificate)));
+        sign_again(&t, middle.key, EVP_sha256());
+        request = make_request(t.key, NULL);
+        assert_int_equal(
+            received_check_answer(t.certificate, middle.certificate, request, &rules, &reason), 0);
+        assert_int_equal(certificate_summarize(t.certificate, &summary), 0);
+        assert_string_equal(summary.serial_number, cases[i].shown);
+        certificate_summary_done(&summary);
+        BN_free(number);
+        X509_REQ_free(request);
+        pki_free(&t);
+    }
 }
 
 /* The right name above the wrong key, and digests that can be forged. */
@@ -391,10 +552,12 @@ static void test_fingerprints(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_unreadable),   cmocka_unit_test(test_forms),
-        cmocka_unit_test(test_too_many),     cmocka_unit_test(test_no_authority),
-        cmocka_unit_test(test_order),        cmocka_unit_test(test_answers),
-        cmocka_unit_test(test_signatures),   cmocka_unit_test(test_alternative_names),
+        cmocka_unit_test(test_unreadable),     cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_too_many),       cmocka_unit_test(test_no_authority),
+        cmocka_unit_test(test_order),          cmocka_unit_test(test_changing_authority),
+        cmocka_unit_test(test_common_names),   cmocka_unit_test(test_added_names),
+        cmocka_unit_test(test_serial_numbers), cmocka_unit_test(test_answers),
+        cmocka_unit_test(test_signatures),     cmocka_unit_test(test_alternative_names),
         cmocka_unit_test(test_fingerprints),
     };
 
