@@ -5,7 +5,12 @@
 #include <locale.h>
 #include <signal.h>
 
+#include "cli-bus.h"
+#include "cli-commands.h"
+#include "cli-remote.h"
+#include "cli-terminal.h"
 #include "cli.h"
+#include "editor.h"
 #include "errors.h"
 
 static void print_help(void)

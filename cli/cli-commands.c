@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every command of the shell: a row here, and the function that it names. The task that a command
  * needs stands at the bus method that it calls; chancery-commands(7) lists both. */
-#include "cli.h"
+#include "cli-commands.h"
 
 #define HELP(...) ((const char *const[]){__VA_ARGS__, NULL})
 #define ACTION(handler, mode)                                                                      \

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* describe: which tasks a command needs. The daemons decide by what stands at their bus methods;
  * this says the same beforehand, and a test compares. */
-#include "cli.h"
+#include "cli-describe.h"
+
+#include "cli-bus.h"
+#include "cli-commands.h"
+#include "cli-config.h"
 #include "errors.h"
 #include "names.h"
 #include "pipe.h"

@@ -3,6 +3,14 @@
  * lines come. */
 #include <strings.h>
 
+#include "cli-bus.h"
+#include "cli-commands.h"
+#include "cli-config.h"
+#include "cli-input.h"
+#include "cli-output.h"
+#include "cli-remote.h"
+#include "cli-terminal.h"
+#include "cli-timeout.h"
 #include "cli.h"
 
 /* What somebody else may have made of the line does nothing to the terminal. */

@@ -3,6 +3,8 @@
  * and parsing go by. make-manual GROUP prints the scdoc source of one. */
 #include <string.h>
 
+#include "cli-commands.h"
+#include "cli-describe.h"
 #include "cli.h"
 #include "grammar-manual.h"
 

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Calls that can be interrupted. Every wait of the shell is a turn of one event loop, in which
  * Ctrl-C is an event like any other. */
+#include "cli-bus.h"
+
 #include <signal.h>
 #include <stdarg.h>
 
-#include "cli.h"
+#include "cli-output.h"
+#include "cli-pump.h"
+#include "cli-remote.h"
+#include "cli-timeout.h"
 #include "errors.h"
 
 /* Long enough for whoever has to type a password for polkit. */

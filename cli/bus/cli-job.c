@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Long work: start it, show how far it is, wait without a time limit. The first Ctrl-C asks the job
  * to stop and waits for it to do so, the second leaves it alone. */
+#include "cli-job.h"
+
 #include <time.h>
 
-#include "cli.h"
+#include "cli-bus.h"
+#include "cli-output.h"
 #include "errors.h"
 #include "names.h"
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The event only notes that there is something to read; reading and writing on happen outside of
  * its dispatch, because the sink may itself have to wait, which is another turn of the loop. */
+#include "cli-pump.h"
+
 #include <sys/epoll.h>
 
-#include "cli.h"
+#include "cli-bus.h"
 #include "names.h"
 
 #define CHUNK 65536U

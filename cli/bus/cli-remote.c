@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The system bus of another router: -H over ssh, with systemd's bridge at the other end, and -M in
  * a container of this machine. There the caller is whoever ssh logs in. */
+#include "cli-remote.h"
+
 #include <ctype.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cli.h"
+#include "cli-bus.h"
 
 #define BRIDGE "systemd-stdio-bridge"
 

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What goes to and comes from a daemon beside a message: through descriptors, or, where the
  * connection cannot pass them, in pieces (org.chancery.Transfer1). Nothing else knows which. */
+#include "cli-transfer.h"
+
 #include <fcntl.h>
 #include <sys/epoll.h>
 
-#include "cli.h"
+#include "cli-bus.h"
+#include "cli-job.h"
+#include "cli-pump.h"
+#include "cli-remote.h"
 #include "errors.h"
 #include "memfd.h"
 #include "names.h"

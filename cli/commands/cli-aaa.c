@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who holds which task: show aaa, show user. What policyd answers is JSON, and | json is that. */
-#include "cli.h"
+#include "cli-bus.h"
+#include "cli-commands.h"
+#include "cli-transfer.h"
+#include "cli-trustpool.h"
 #include "json-util.h"
 #include "names.h"
 #include "render.h"

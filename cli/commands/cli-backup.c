@@ -2,7 +2,12 @@
 /* crypto key export LABEL wrapped, crypto key import wrapped. */
 #include <openssl/pem.h>
 
-#include "cli.h"
+#include "cli-bus.h"
+#include "cli-commands.h"
+#include "cli-input.h"
+#include "cli-job.h"
+#include "cli-output.h"
+#include "cli-read.h"
 #include "errors.h"
 #include "names.h"
 #include "openssl-util.h"

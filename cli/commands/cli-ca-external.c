@@ -1,7 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Trustpoints of a CA elsewhere: pasting its certificates and the router's, believing them; what is
  * shown of all trustpoints. */
-#include "cli.h"
+#include "cli-ca-external.h"
+
+#include "cli-bus.h"
+#include "cli-ca.h"
+#include "cli-commands.h"
+#include "cli-input.h"
+#include "cli-job.h"
+#include "cli-output.h"
+#include "cli-read.h"
+#include "cli-trustpool.h"
 #include "json-util.h"
 #include "names.h"
 #include "render.h"

@@ -1,8 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* crypto ca authenticate, enroll; clear and show crypto ca certificates. */
+#include "cli-ca.h"
+
 #include <arpa/inet.h>
 
-#include "cli.h"
+#include "cli-bus.h"
+#include "cli-ca-external.h"
+#include "cli-commands.h"
+#include "cli-file.h"
+#include "cli-input.h"
+#include "cli-job.h"
+#include "cli-output.h"
+#include "cli-trustpool.h"
 #include "errors.h"
 #include "names.h"
 #include "render.h"

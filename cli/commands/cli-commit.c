@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* commit, with all that is asked and said around it. */
-#include "cli.h"
+#include "cli-commit.h"
+
+#include "cli-bus.h"
+#include "cli-commands.h"
+#include "cli-config.h"
+#include "cli-file.h"
+#include "cli-input.h"
+#include "cli-output.h"
+#include "cli-remove.h"
 #include "errors.h"
 #include "names.h"
 

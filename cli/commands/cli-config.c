@@ -2,7 +2,14 @@
 /* Configuration mode. The language of the configuration is policyd's: a line is sent to the
  * session, which says how it went and which mode it led to. Only the words that act on the session
  * itself are the shell's own. */
-#include "cli.h"
+#include "cli-config.h"
+
+#include "cli-bus.h"
+#include "cli-commands.h"
+#include "cli-commit.h"
+#include "cli-input.h"
+#include "cli-output.h"
+#include "cli-timeout.h"
 #include "errors.h"
 #include "names.h"
 #include "render.h"

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* crypto ca crl request, show crypto ca crls, clear crypto ca crl. */
-#include "cli.h"
+#include "cli-bus.h"
+#include "cli-commands.h"
+#include "cli-job.h"
+#include "cli-transfer.h"
+#include "cli-trustpool.h"
 #include "json-util.h"
 #include "names.h"
 #include "render.h"

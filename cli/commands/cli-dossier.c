@@ -2,7 +2,12 @@
 /* show platform security integrity dossier. The dossier never passes through this process when it
  * goes straight to the signature; otherwise it is carried from dossierd's pipe to the next stage as
  * it comes. */
-#include "cli.h"
+#include "cli-bus.h"
+#include "cli-commands.h"
+#include "cli-job.h"
+#include "cli-pump.h"
+#include "cli-sign.h"
+#include "cli-transfer.h"
 #include "names.h"
 
 static int append_selectors(sd_bus_message *call, const GrammarMatch *m)

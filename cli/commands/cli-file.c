@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Configuration in files: load, copy running-config, commit save-running. Files are opened by the
  * shell, with the rights of its user and no others. */
+#include "cli-file.h"
+
 #include <fcntl.h>
 #include <inttypes.h>
 #include <sys/stat.h>
@@ -8,7 +10,14 @@
 #include <unistd.h>
 
 #include "atomic-file.h"
-#include "cli.h"
+#include "cli-bus.h"
+#include "cli-commands.h"
+#include "cli-config.h"
+#include "cli-history.h"
+#include "cli-input.h"
+#include "cli-read.h"
+#include "cli-running.h"
+#include "cli-transfer.h"
 #include "errors.h"
 #include "memfd.h"
 #include "names.h"

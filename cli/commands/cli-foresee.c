@@ -2,7 +2,10 @@
 /* test crypto ca at: what would be then. */
 #include <time.h>
 
-#include "cli.h"
+#include "cli-bus.h"
+#include "cli-commands.h"
+#include "cli-transfer.h"
+#include "cli-trustpool.h"
 #include "json-util.h"
 #include "names.h"
 #include "x509-render.h"

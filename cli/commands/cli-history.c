@@ -1,9 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Commits: which there are, what they changed, and how to undo them. */
+#include "cli-history.h"
+
 #include <inttypes.h>
 #include <time.h>
 
-#include "cli.h"
+#include "cli-bus.h"
+#include "cli-commands.h"
+#include "cli-config.h"
+#include "cli-file.h"
+#include "cli-running.h"
+#include "cli-transfer.h"
+#include "cli-trustpool.h"
 #include "errors.h"
 #include "names.h"
 #include "render.h"

@@ -3,7 +3,11 @@
 #include <inttypes.h>
 #include <time.h>
 
-#include "cli.h"
+#include "cli-bus.h"
+#include "cli-commands.h"
+#include "cli-job.h"
+#include "cli-transfer.h"
+#include "cli-trustpool.h"
 #include "json-util.h"
 #include "names.h"
 

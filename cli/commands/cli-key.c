@@ -1,8 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* crypto key generate, show crypto key mypubkey. */
+#include "cli-key.h"
+
 #include <pwd.h>
 
-#include "cli.h"
+#include "cli-bus.h"
+#include "cli-commands.h"
+#include "cli-input.h"
+#include "cli-job.h"
+#include "cli-output.h"
+#include "cli-trustpool.h"
 #include "errors.h"
 #include "names.h"
 #include "render.h"

@@ -3,7 +3,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "cli.h"
+#include "cli-bus.h"
+#include "cli-commands.h"
+#include "cli-job.h"
+#include "cli-pump.h"
+#include "cli-transfer.h"
 #include "names.h"
 #include "render.h"
 

@@ -2,7 +2,12 @@
 /* What a commit takes away with trustpoints: their certificates and requests. The configuration can
  * be had back, these cannot, so that somebody has to say so: whoever sits there is asked, and
  * whoever does not says "commit force". Else they stay, without a configuration. */
-#include "cli.h"
+#include "cli-remove.h"
+
+#include "cli-bus.h"
+#include "cli-input.h"
+#include "cli-output.h"
+#include "cli-running.h"
 #include "names.h"
 
 #define REMOVAL "no crypto ca trustpoint "

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* show running-config, show configuration ...: what policyd has, as text. */
+#include "cli-running.h"
+
 #include <inttypes.h>
 #include <time.h>
 
-#include "cli.h"
+#include "cli-bus.h"
+#include "cli-commands.h"
+#include "cli-config.h"
+#include "cli-transfer.h"
 #include "errors.h"
 #include "names.h"
 #include "render.h"

@@ -4,7 +4,9 @@
 #include <sys/utsname.h>
 #include <time.h>
 
-#include "cli.h"
+#include "cli-bus.h"
+#include "cli-commands.h"
+#include "cli-terminal.h"
 #include "render.h"
 
 /* The value of PRETTY_NAME in os-release, which may stand in double quotes. */

@@ -2,7 +2,13 @@
 /* "| utility sign": what is written here goes through a pipe to dossierd, whose envelope comes back
  * through another while the first is still being filled. Nothing is signed unless the command
  * before it succeeded: the end of the input is only sent then. */
-#include "cli.h"
+#include "cli-sign.h"
+
+#include "cli-bus.h"
+#include "cli-job.h"
+#include "cli-output.h"
+#include "cli-pump.h"
+#include "cli-transfer.h"
 #include "errors.h"
 #include "names.h"
 

@@ -3,6 +3,10 @@
  * secret. A section that cannot be had says why, in its place, and the others follow. */
 #include <inttypes.h>
 
+#include "cli-bus.h"
+#include "cli-commands.h"
+#include "cli-remote.h"
+#include "cli-running.h"
 #include "cli.h"
 #include "names.h"
 #include "render.h"

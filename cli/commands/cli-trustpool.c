@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* show crypto ca trustpool, crypto ca trustpool import. */
+#include "cli-trustpool.h"
+
 #include <fcntl.h>
 #include <strings.h>
 #include <sys/stat.h>
 
 #include "atomic-file.h"
-#include "cli.h"
+#include "cli-bus.h"
+#include "cli-commands.h"
+#include "cli-input.h"
+#include "cli-job.h"
+#include "cli-output.h"
+#include "cli-transfer.h"
 #include "json-util.h"
 #include "memfd.h"
 #include "names.h"

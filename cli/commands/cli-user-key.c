@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* crypto key import authentication, and what shows and removes such keys. */
-#include "cli.h"
+#include "cli-bus.h"
+#include "cli-commands.h"
+#include "cli-input.h"
+#include "cli-job.h"
+#include "cli-output.h"
+#include "cli-read.h"
+#include "cli-trustpool.h"
 #include "errors.h"
 #include "names.h"
 #include "render.h"

@@ -5,7 +5,7 @@
 #include <time.h>
 #include <utmpx.h>
 
-#include "cli.h"
+#include "cli-commands.h"
 #include "render.h"
 
 /* Fields of utmp need not end. */

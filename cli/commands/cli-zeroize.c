@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* crypto key zeroize. */
-#include "cli.h"
+#include "cli-bus.h"
+#include "cli-commands.h"
+#include "cli-input.h"
+#include "cli-job.h"
+#include "cli-key.h"
+#include "cli-output.h"
 #include "names.h"
 
 typedef struct Doomed {

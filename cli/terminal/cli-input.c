@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lines and answers, from the editor on a terminal, else from standard input, where commands and
  * answers follow each other. */
+#include "cli-input.h"
+
 #include <strings.h>
 
-#include "cli.h"
+#include "cli-bus.h"
+#include "cli-config.h"
+#include "cli-output.h"
+#include "cli-terminal.h"
 #include "editor.h"
 
 /* More than any line may have; the rest of it is dropped, and it is too long for whoever asked. */

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The output of one command: a stream in front of the sinks that its pipe asks for. */
+#include "cli-output.h"
+
 #include <stdarg.h>
 #include <time.h>
 
 #include "atomic-file.h"
-#include "cli.h"
+#include "cli-bus.h"
+#include "cli-page.h"
+#include "cli-read.h"
+#include "cli-sign.h"
 
 static ssize_t stream_write(void *cookie, const char *data, size_t size)
 {

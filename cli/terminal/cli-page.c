@@ -2,8 +2,11 @@
 /* Standard output. What comes over the bus may hold anything, and this is the place where it
  * becomes harmless; for a person it is also shown page by page, and between two pages the rest can
  * be searched and filtered. */
+#include "cli-page.h"
+
 #include "atomic-file.h"
-#include "cli.h"
+#include "cli-output.h"
+#include "cli-terminal.h"
 
 #define CHUNK 4096U
 #define MORE "--More--"

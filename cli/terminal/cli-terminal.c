@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The terminal: its size, its modes, and single keys. */
+#include "cli-terminal.h"
+
 #include <sys/ioctl.h>
 
-#include "cli.h"
+#include "cli-timeout.h"
 
 #define COLUMNS_DEFAULT 80U
 #define LINES_DEFAULT 24U

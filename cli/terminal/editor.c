@@ -9,6 +9,11 @@
 #include <sys/stat.h>
 #include <wchar.h>
 
+#include "cli-output.h"
+#include "cli-page.h"
+#include "cli-terminal.h"
+#include "cli-timeout.h"
+
 #define HISTORY_FILE ".chancery_history"
 #define HISTORY_MAX 500U
 /* Of what is typed, beyond which nothing is taken: a line that is too long, and an answer. */

@@ -4,6 +4,9 @@
 
 #include "cli.h"
 
+Editor *editor_new(Cli *cli);
+Editor *editor_free(Editor *e);
+
 /* NULL at end of input, or after Ctrl-C (then cli->interrupted is set). Only commands are
  * completed.
  */

@@ -3,9 +3,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-
 #include <cmocka.h>
 
+#include "cli-commands.h"
+#include "cli-describe.h"
 #include "cli.h"
 
 /* A wrong pattern makes the whole table unusable; this says which one it is. */

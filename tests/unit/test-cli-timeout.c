@@ -5,10 +5,9 @@
 #include <stdint.h>
 #include <time.h>
 #include <unistd.h>
-
 #include <cmocka.h>
 
-#include "cli.h"
+#include "cli-timeout.h"
 
 static int writing_end;
 

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sessions that nobody sits at end by themselves: "line default". Only those at a terminal; a
  * command over ssh ends when it is done. */
+#include "cli-timeout.h"
+
 #include <inttypes.h>
 #include <poll.h>
 #include <sys/signalfd.h>
 #include <time.h>
 
-#include "cli.h"
+#include "cli-bus.h"
+#include "cli-output.h"
 #include "names.h"
 
 #define USEC_PER_SEC UINT64_C(1000000)

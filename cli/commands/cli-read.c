@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What commands read besides their line: files, opened as the caller, and text typed or pasted
  * after a command. */
+#include "cli-read.h"
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli.h"
+#include "cli-bus.h"
+#include "cli-input.h"
 
 #define HARDDISK "harddisk:"
 
