@@ -8,14 +8,17 @@
  * reference in FOLDER/secret; prints its port, and does at each request what FOLDER/mode says:
  * "grant", "old" (a certificate that began long ago), "refuse", or what to get wrong: "echo" (the
  * last certificate once more), "other-key", "makes-a-ca", "revoked" (the certificate 7E57, which
- * somebody has put on a list). FOLDER/log has the requests, and what the
- * client has said of the certificates. */
+ * somebody has put on a list), "pending" (until it says something else). It waits while
+ * FOLDER/hold names where it is ("received ir", "answered certConf", ...), and says so by
+ * FOLDER/held; what is held is as if it had never come when FOLDER/forget is there. FOLDER/log has
+ * the requests, and what the client has said of the certificates. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <openssl/cmp.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,12 +33,13 @@
 #define REVOKED 0x7e57
 
 /* RFC 4210 section 5.1.2 */
-enum { BODY_IR = 0, BODY_KUR = 7 };
+enum { BODY_IR = 0, BODY_KUR = 7, BODY_CERTCONF = 24, BODY_POLLREQ = 25 };
 
 static const char *folder, *reference;
 static X509 *root, *issued;
 static EVP_PKEY *root_key;
 static OSSL_CMP_SRV_CTX *server;
+static OSSL_CMP_MSG *waiting; /* a request that has not been decided about */
 
 static FILE *open_file(const char *name, const char *mode)
 {
@@ -68,6 +72,46 @@ static void log_line(const char *first, const char *second)
         exit(EXIT_FAILURE);
     (void)fprintf(f, "%s %s\n", first, second);
     (void)fclose(f);
+}
+
+static int is_there(const char *name)
+{
+    char path[256];
+
+    (void)snprintf(path, sizeof(path), "%s/%s", folder, name);
+    return access(path, F_OK) == 0;
+}
+
+static int is_held(const char *where, const char *what)
+{
+    char text[64], here[64];
+
+    if (!is_there("hold"))
+        return 0;
+    read_text("hold", text, sizeof(text));
+    (void)snprintf(here, sizeof(here), "%s %s", where, what);
+    return strcmp(text, here) == 0;
+}
+
+/* 0: it goes on; -1: it has never been. */
+static int hold(const char *where, const char *what)
+{
+    char path[256];
+    int forget, held = 0;
+
+    (void)snprintf(path, sizeof(path), "%s/held", folder);
+    while (is_held(where, what)) {
+        FILE *f = held ? NULL : open_file("held", "w");
+
+        if (f)
+            (void)fclose(f);
+        held = 1;
+        (void)usleep(20000);
+    }
+    forget = held && is_there("forget");
+    if (held)
+        (void)unlink(path);
+    return forget ? -1 : 0;
 }
 
 /* --- Certificates ----------------------------------------------------------------------------- */
@@ -147,6 +191,11 @@ static OSSL_CMP_PKISI *on_request(OSSL_CMP_SRV_CTX *context, const OSSL_CMP_MSG 
     if (strcmp(mode, "refuse") == 0)
         return OSSL_CMP_STATUSINFO_new(OSSL_CMP_PKISTATUS_rejection,
                                        1 << OSSL_CMP_PKIFAILUREINFO_badCertTemplate, "not today");
+    if (strcmp(mode, "pending") == 0) {
+        OSSL_CMP_MSG_free(waiting);
+        waiting = OSSL_CMP_MSG_dup(message);
+        return OSSL_CMP_STATUSINFO_new(OSSL_CMP_PKISTATUS_waiting, 0, NULL);
+    }
     if (strcmp(mode, "echo") != 0 || !issued) {
         X509_free(issued);
         issued = issue(request, mode);
@@ -168,6 +217,23 @@ static int on_confirmation(OSSL_CMP_SRV_CTX *context, const OSSL_CMP_MSG *messag
     return 1;
 }
 
+static int on_poll(OSSL_CMP_SRV_CTX *context, const OSSL_CMP_MSG *poll, int id, OSSL_CMP_MSG **ret,
+                   int64_t *ret_after)
+{
+    char mode[64];
+
+    read_text("mode", mode, sizeof(mode));
+    *ret = NULL;
+    *ret_after = 60;
+    if (!waiting)
+        return 0;
+    if (strcmp(mode, "pending") != 0) {
+        *ret = waiting;
+        waiting = NULL;
+    }
+    return 1;
+}
+
 /* --- Transactions ----------------------------------------------------------------------------- */
 
 /* A first request comes under the secret, the others are signed; the answer is like the request. */
@@ -180,9 +246,10 @@ static OSSL_CMP_SRV_CTX *transaction_new(int type)
     int ok;
 
     read_text("secret", secret, sizeof(secret));
-    ok = s && store && X509_STORE_add_cert(store, root) == 1 &&
-         OSSL_CMP_CTX_set0_trustedStore(cmp, store) == 1 &&
-         OSSL_CMP_SRV_CTX_init(s, NULL, on_request, NULL, NULL, NULL, on_confirmation, NULL) == 1;
+    ok =
+        s && store && X509_STORE_add_cert(store, root) == 1 &&
+        OSSL_CMP_CTX_set0_trustedStore(cmp, store) == 1 &&
+        OSSL_CMP_SRV_CTX_init(s, NULL, on_request, NULL, NULL, NULL, on_confirmation, on_poll) == 1;
     if (ok && type == BODY_IR)
         ok = OSSL_CMP_CTX_set1_referenceValue(cmp, (const unsigned char *)reference,
                                               (int)strlen(reference)) == 1 &&
@@ -193,18 +260,28 @@ static OSSL_CMP_SRV_CTX *transaction_new(int type)
     return ok ? s : NULL;
 }
 
-static int answer(const unsigned char *data, size_t size, unsigned char **ret)
+static const char *name_of(int type)
 {
     static const char *const names[] = {"ir",    "ip",      "cr",      "cp",
                                         "p10cr", "popdecc", "popdecr", "kur"};
+
+    return type == BODY_CERTCONF  ? "certConf"
+           : type == BODY_POLLREQ ? "pollReq"
+           : type <= BODY_KUR     ? names[type]
+                                  : "other";
+}
+
+static int answer(const unsigned char *data, size_t size, unsigned char **ret)
+{
     const unsigned char *p = data;
     OSSL_CMP_MSG *request = d2i_OSSL_CMP_MSG(NULL, &p, (long)size), *reply;
     int type = request ? OSSL_CMP_MSG_get_bodytype(request) : -1, n;
 
-    if (type < 0)
+    if (type < 0 || hold("received", name_of(type)) < 0)
         return -1;
+    if (type <= BODY_KUR || type == BODY_POLLREQ)
+        log_line(name_of(type), "");
     if (type <= BODY_KUR) {
-        log_line(names[type], "");
         OSSL_CMP_SRV_CTX_free(server);
         server = transaction_new(type);
     }
@@ -212,6 +289,7 @@ static int answer(const unsigned char *data, size_t size, unsigned char **ret)
     n = reply ? i2d_OSSL_CMP_MSG(reply, ret) : -1;
     OSSL_CMP_MSG_free(reply);
     OSSL_CMP_MSG_free(request);
+    (void)hold("answered", name_of(type));
     return n;
 }
 
@@ -270,6 +348,8 @@ int main(int argc, char **argv)
 
     if (argc != 3)
         return EXIT_FAILURE;
+    /* Whoever asked may be gone. */
+    (void)signal(SIGPIPE, SIG_IGN);
     folder = argv[1];
     reference = argv[2];
     f = open_file("root.pem", "r");

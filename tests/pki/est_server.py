@@ -4,7 +4,7 @@
     est_server.py FOLDER
 
 keeps its certificates in FOLDER, writes root.pem there, prints its port, and does at each request what FOLDER/mode says: "grant", "old" (grant what began long ago),
-"pending", "refuse", "basic" and "digest" (HTTP authentication as USER), "attributes" (with wishes), "client" (wants a certificate), or the name of something to get wrong (see
+"pending", "pending WHEN" (what Retry-After says), "refuse", "basic" and "digest" (HTTP authentication as USER), "attributes" (with wishes), "client" (wants a certificate), or the name of something to get wrong (see
 Handler). FOLDER/log has what it was asked.
 """
 
@@ -83,7 +83,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         operation = self.path.rpartition("/")[2]
         ca.log(f"GET {self.path}")
         if operation == "cacerts":
-            body = base64.b64encode(b"hello" if mode == "no-ca" else scep_ca.bag(ca.authorities()))
+            bag = {"no-ca": b"hello", "ca-empty-bag": scep_ca.bag([]), "ca-two": scep_ca.bag([ca.root.der, ca.stranger.der]), "ca-leaf": scep_ca.bag([ca.agents[0].der]),
+                   "ca-signed": scep_ca.sign(b"x", {}, ca.root), "ca-ber": scep_ca.ber(scep_ca.bag(ca.authorities())),
+                   "ca-agents": scep_ca.bag([ca.agents[0].der, *ca.authorities(), ca.agents[1].der])}.get(mode, scep_ca.bag(ca.authorities()))
+            body = base64.b64encode(bag)
             return self.reply(body, kind="text/html" if mode == "ca-type" else CERTIFICATES)
         if operation != "csrattrs":
             return self.reply(status=404, kind=None)
@@ -114,8 +117,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return self.answer(ca, mode, request)
 
     def answer(self, ca, mode, request):
-        if mode == "pending":
-            return self.reply(b"wait", 202, "text/plain", Retry_After="7200")
+        if mode.startswith("pending"):
+            return self.reply(b"wait", 202, "text/plain", Retry_After=mode[8:] or "7200")
         if mode == "refuse":
             return self.reply(b"not\x07 today\r\nnor tomorrow", 400, "text/plain")
         simple = {"redirect": (b"", 302), "status-500": (b"", 500), "no-content": (b"", 204)}
@@ -133,7 +136,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         text = base64.encodebytes(scep_ca.bag([] if mode == "nothing" else [ca.issued]))
         text = {"not-base64": b"\x30\x80 hello", "truncated": base64.b64encode(base64.b64decode(text)[:-40]), "empty": b"", "oversized": text + b"A" * 500000,
                 "bare": base64.b64encode(ca.issued), "signed": base64.b64encode(scep_ca.sign(b"x", {}, ca.root)),
-                "trailing": base64.b64encode(base64.b64decode(text) + b"\0")}.get(mode, text)
+                "trailing": base64.b64encode(base64.b64decode(text) + b"\0"), "ber": base64.b64encode(scep_ca.ber(base64.b64decode(text))),
+                "ber-endless": base64.b64encode(scep_ca.ber(base64.b64decode(text))[:-2])}.get(mode, text)
         return self.reply(text, kind={"type": "application/pkix-cert", "smime-type": "application/pkcs7-mime; smime-type=server-generated-key",
                                       "multipart": "multipart/mixed; boundary=x"}.get(mode, CERTIFICATES))
 

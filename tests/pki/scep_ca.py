@@ -110,7 +110,13 @@ def element(data):
     return data[0], 2 + (data[1] & 0x7f), int.from_bytes(data[2:2 + (data[1] & 0x7f)], "big")
 
 
-def encrypt(data, recipients, cipher="aes"):
+def retyped(data, old, new):
+    """With the first content type of this number (RFC 5652: 1 data, 2 signed-data, 3 enveloped-data, 5 digested-data) as another one."""
+    kind = bytes.fromhex("06092a864886f70d0107")
+    return data.replace(kind + bytes([old]), kind + bytes([new]), 1)
+
+
+def encrypt(data, recipients, cipher="aes", version="v0", of_recipient="v0"):
     """An EnvelopedData for certificates, by key transport."""
     size, block, oid = {"aes": (16, 16, "2.16.840.1.101.3.4.1.2"), "des3": (24, 8, "1.2.840.113549.3.7"), "des": (8, 8, "1.3.14.3.2.7")}[cipher]
     key, iv = os.urandom(size), os.urandom(block)
@@ -119,12 +125,12 @@ def encrypt(data, recipients, cipher="aes"):
     encryptor = Cipher(algorithm, modes.CBC(iv)).encryptor()
     text = encryptor.update(padder.update(data) + padder.finalize()) + encryptor.finalize()
     infos = [cms.RecipientInfo("ktri", cms.KeyTransRecipientInfo({
-        "version": "v0", "rid": cms.RecipientIdentifier("issuer_and_serial_number", cms.IssuerAndSerialNumber(
+        "version": of_recipient, "rid": cms.RecipientIdentifier("issuer_and_serial_number", cms.IssuerAndSerialNumber(
             {"issuer": to.issuer, "serial_number": to.serial_number})),
         "key_encryption_algorithm": {"algorithm": "rsaes_pkcs1v15"},
         "encrypted_key": with_key.encrypt(key, rsa_padding.PKCS1v15())})) for to, with_key in recipients]
     return cms.ContentInfo({"content_type": "enveloped_data", "content": cms.EnvelopedData({
-        "version": "v0", "recipient_infos": infos, "encrypted_content_info": {
+        "version": version, "recipient_infos": infos, "encrypted_content_info": {
             "content_type": "data", "content_encryption_algorithm": {"algorithm": oid, "parameters": core.OctetString(iv)},
             "encrypted_content": text}})}).dump()
 
@@ -133,7 +139,7 @@ def attribute(oid, *values):
     return cms.CMSAttribute({"type": oid, "values": list(values)})
 
 
-def sign(content, attributes, by, digest="sha256", says=None, twice=None, wrong_digest=False, content_type="data"):
+def sign(content, attributes, by, digest="sha256", says=None, twice=None, wrong_digest=False, content_type="data", version="v1", of_signer="v1"):
     """A SignedData. says: who the message claims to be signed by."""
     hasher = {"sha256": hashes.SHA256, "sha1": hashes.SHA1, "md5": hashes.MD5}[digest]()
     md = hashes.Hash(hasher)
@@ -148,13 +154,13 @@ def sign(content, attributes, by, digest="sha256", says=None, twice=None, wrong_
     signed = cms.CMSAttributes(signed)
     signer = (says or by).asn1
     info = cms.SignerInfo({
-        "version": "v1", "sid": cms.SignerIdentifier("issuer_and_serial_number", cms.IssuerAndSerialNumber(
+        "version": of_signer, "sid": cms.SignerIdentifier("issuer_and_serial_number", cms.IssuerAndSerialNumber(
             {"issuer": signer.issuer, "serial_number": signer.serial_number})),
         "digest_algorithm": algos.DigestAlgorithm({"algorithm": digest}), "signed_attrs": signed,
         "signature_algorithm": algos.SignedDigestAlgorithm({"algorithm": "rsassa_pkcs1v15"}),
         "signature": by.key.sign(signed.untag().dump(), rsa_padding.PKCS1v15(), hasher)})
     return cms.ContentInfo({"content_type": "signed_data", "content": cms.SignedData({
-        "version": "v1", "digest_algorithms": [algos.DigestAlgorithm({"algorithm": digest})],
+        "version": version, "digest_algorithms": [algos.DigestAlgorithm({"algorithm": digest})],
         "encap_content_info": {"content_type": "data", "content": content} if content else {"content_type": "data"},
         "certificates": [cms.CertificateChoices("certificate", by.asn1)], "signer_infos": [info]})}).dump()
 
@@ -331,7 +337,10 @@ class Server:
         data = bag([self.issued, self.root.der])
         if mode == "ber":
             return ber(encrypt(ber(data), recipients))
-        return encrypt(b"hello" if mode == "no-certificates" else data, recipients, {"des": "des", "des3": "des3"}.get(mode, "aes"))
+        data = sign(b"x", {}, self.root) if mode == "signed-bag" else {"no-certificates": b"hello", "empty-bag": bag([]), "bag-type": retyped(data, 1, 5)}.get(mode, data)
+        envelope = encrypt(data, recipients, {"des": "des", "des3": "des3"}.get(mode, "aes"), "v3" if mode == "envelope-version" else "v0",
+                           "v3" if mode == "recipient-version" else "v0")
+        return retyped(envelope, 3, 5) if mode == "envelope-type" else envelope
 
     def answer(self, data):
         mode, request = self.mode, Request(self, data)
@@ -366,7 +375,9 @@ class Server:
         content = None if mode == "nothing" else self.content(request, mode)
         reply = sign(content, attributes, by, {"sha1": "sha1", "md5": "md5"}.get(mode, "sha256"),
                      says=self.root if mode == "wrong-signature" else None, twice="transaction" if mode == "twice" else None,
-                     wrong_digest=mode == "digest", content_type="signed_data" if mode == "content-type" else "data")
+                     wrong_digest=mode == "digest", content_type="signed_data" if mode == "content-type" else "data",
+                     version="v0" if mode == "version" else "v1", of_signer="v3" if mode == "signer-version" else "v1")
+        reply = {"outer-type": retyped(reply, 2, 5), "inner-type": retyped(reply, 1, 5)}.get(mode, reply)
         self.last = reply
         self.hold("answered")
         return {"truncated": reply[:len(reply) // 2], "empty": b"", "html": b"<html>Login</html>", "oversized": reply + b"\0" * 300000,
@@ -400,6 +411,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         server.log(f"{self.command} {name}")
         if name == "GetCACaps":
             server.hold("asked")
+            if mode.startswith("capabilities-"):
+                return self.reply({"html": b"<html>AES SHA-256 POSTPKIOperation</html>", "empty": b"", "oversized": b"AES\nSHA-256\n" * 30000}.get(
+                    mode[13:], b""), 500 if mode == "capabilities-status" else 200, kind="text/plain")
             return self.reply({"no-aes": b"SHA-256\r\nPOSTPKIOperation\n", "no-sha256": b"AES\nPOSTPKIOperation\n", "get": b"AES\nSHA-256\n"}.get(
                 mode, b"SCEPStandard\nRenewal\n" + (b"AES\nSHA-256\nPOSTPKIOperation\n" if server.lenient else b""))
                 + (b"GetNextCACert\n" if server.rollover else b""), kind="text/plain")
@@ -414,7 +428,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if mode in ("ra", "strange-ra"):
                 agents = [Party("RA", server.stranger, usage=("digital_signature", "key_encipherment"))] if mode == "strange-ra" else server.agents
                 return self.reply(bag([agents[0].der, server.root.der, *[a.der for a in agents[1:]]]), kind="application/x-x509-ca-ra-cert")
-            return self.reply(b"hello" if mode == "no-ca" else server.root.der, kind="application/x-x509-ca-cert")
+            other = {"no-ca": b"hello", "ca-empty": b"", "ca-html": b"<html>Login</html>", "ca-truncated": server.root.der[:-9],
+                     "ca-trailing": server.root.der + b"\0", "ca-oversized": server.root.der + b"\0" * 300000, "ca-empty-bag": bag([]),
+                     "ca-two": bag([server.root.der, server.stranger.der]),
+                     "ca-leaf": server.agents[0].der}
+            if mode == "ca-signed":
+                other = {mode: sign(bag([server.root.der]), {}, server.root)}
+            return self.reply(other.get(mode, server.root.der), 500 if mode == "ca-status" else 200, kind="application/x-x509-ca-cert")
         if mode == "redirect":
             return self.reply(b"", 302, location="http://127.0.0.1:1/")
         if mode == "status-500":

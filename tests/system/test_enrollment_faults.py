@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""kill -9 of enrolld, keyd and the network's worker while a CA has the question, at each step of SCEP and EST: nothing is lost, nobody is asked twice who must
+"""kill -9 of enrolld, keyd and the network's worker while a CA has the question, at each step of SCEP, EST and CMP: nothing is lost, nobody is asked twice who must
 not be, no certificate is there without its key, and the enrolment goes on by itself. The server stops at the step until the kill is done."""
 
 import json
@@ -7,6 +7,7 @@ import os
 import pathlib
 import signal
 import subprocess
+import sys
 
 import pytest
 
@@ -15,6 +16,9 @@ from machine import ADMIN, wait_for
 from terminal import complaints, rendered
 
 PKI = pathlib.Path(__file__).resolve().parent.parent / "pki"
+sys.path.insert(0, str(PKI))
+import scep_ca  # noqa: E402
+
 LINES = ("subject-name CN=core.example,O=Example", "rsakeypair fault-key", "serial-number none", "ip-address none")
 DAEMONS = ("enrolld", "keyd", "fetch")
 
@@ -22,10 +26,10 @@ DAEMONS = ("enrolld", "keyd", "fetch")
 class Server:
     def __init__(self, machine, kind):
         self.machine, self.kind, self.folder = machine, kind, f"/tmp/faults-{kind}"
-        self.process = machine.popen(["/usr/bin/python3", f"/tmp/faults/{kind}.py", self.folder], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                     stderr=subprocess.DEVNULL, text=True)
+        words = ["/tmp/faults/cmp-ca", self.folder, "4711"] if kind == "cmp" else ["/usr/bin/python3", f"/tmp/faults/{kind}.py", self.folder]
+        self.process = machine.popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         port = int(self.process.stdout.readline())
-        self.url = f"http://127.0.0.1:{port}/scep" if kind == "scep_ca" else f"https://127.0.0.1:{port}/"
+        self.url = f"https://127.0.0.1:{port}/" if kind == "est_server" else f"http://127.0.0.1:{port}/scep"
 
     def set(self, mode):
         self.machine.write(f"{self.folder}/mode", mode)
@@ -121,11 +125,11 @@ def make_due(machine):
     machine.wait_daemons()
 
 
-def strike(machine, server, name, point, victim, forget=False):
+def strike(machine, server, name, point, victim, forget=False, text="\n\n"):
     """An enrolment that is struck at a point. Returns what its operator was told."""
     server.hold(point)
     operator = machine.popen(["chancery", "-c", f"crypto ca enroll {name}"], ADMIN, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    operator.stdin.write(b"\n\n")
+    operator.stdin.write(text.encode())
     operator.stdin.close()
     server.wait_held()
     kill(machine, victim)
@@ -192,11 +196,12 @@ def test_request_that_never_came(machine, scep, victim):
 
 
 @pytest.mark.parametrize("point", ["received", "answered"])
-@pytest.mark.parametrize("victim", ["enrolld", "fetch"])
+@pytest.mark.parametrize("victim", DAEMONS)
 def test_est(machine, est, victim, point):
     """EST knows no question about a request: the same one is sent again (RFC 7030 section 4.2.3)."""
     before = certificate(machine, "est")["serial-number"]
-    strike(machine, est, "est", point, victim)
+    said, status = strike(machine, est, "est", point, victim)
+    assert status == 0 or victim != "keyd", said
     goes_on(machine, "est", before)
 
 
@@ -226,3 +231,106 @@ def test_renewal_with_a_new_key(machine, scep, victim):
     asked = [line.split()[0] for line in scep.log()[len(log):].splitlines() if line.split()[0] in ("17", "19", "20")]
     assert asked == (["19"] if victim == "keyd" else ["19", "20"])
     configure(machine, "crypto ca trustpoint core", "no auto-enroll")
+
+
+# --- CMP: the transaction is in enrolld's memory, and begins anew without it -------------------------------------------------------------------------------
+
+SECRET = "canary-70b1"
+CMP_LINES = ("subject-name CN=core.example,O=Example", "keypair ecdsanistp256 fault-ec", "serial-number none", "ip-address none")
+
+
+@pytest.fixture(scope="module")
+def cmp(machine, build):
+    root = scep_ca.Party("root", ca=True, usage=("key_cert_sign", "crl_sign", "digital_signature"))
+    encoding = scep_ca.serialization.Encoding.PEM
+    machine.write("/tmp/faults/cmp-ca", (build / "enrolld/cmp-ca").read_bytes(), 0o755)
+    machine.run(["mkdir", "-p", "/tmp/faults-cmp"])
+    key = root.key.private_bytes(encoding, scep_ca.serialization.PrivateFormat.PKCS8, scep_ca.serialization.NoEncryption())
+    for name, content in (("root.pem", root.certificate.public_bytes(encoding)), ("root.key", key), ("secret", SECRET.encode()), ("mode", b"old")):
+        machine.write(f"/tmp/faults-cmp/{name}", content)
+    server = Server(machine, "cmp")
+    machine.run(["chancery", "-c", "crypto key generate ecdsa nistp256 fault-ec"], ADMIN)
+    configure(machine, "crypto ca trustpoint cmp", "method cmp", f"enrollment url {server.url}", *CMP_LINES)
+    server.root = root.certificate
+    believe(machine, server)
+    yield server
+    server.process.kill()
+    server.process.wait()
+
+
+def believe(machine, server):
+    pem = server.root.public_bytes(scep_ca.serialization.Encoding.PEM).decode()
+    fingerprint = server.root.fingerprint(scep_ca.hashes.SHA256()).hex()
+    machine.run(["chancery", "-c", f"crypto ca authenticate cmp fingerprint {fingerprint}"], ADMIN, stdin=pem + "\n")
+
+
+def enroll_with(machine, text):
+    machine.run(["chancery", "-c", "crypto ca enroll cmp"], ADMIN, stdin=text)
+
+
+def roles(machine):
+    return {c["role"] for c in shown(machine, "show crypto ca certificates cmp")}
+
+
+def key_files(machine):
+    return sum(len(p.name) == 32 for p in machine.path("/var/lib/chancery/keyd").iterdir())
+
+
+def public_key(machine):
+    return next(k["public-key"] for k in shown(machine, "show crypto key mypubkey ecdsa") if k["label"] == "fault-ec")
+
+
+@pytest.mark.parametrize("step", ["ir", "certConf"])
+@pytest.mark.parametrize("victim", DAEMONS)
+def test_cmp_first(machine, cmp, victim, step):
+    """Under a secret, which nobody has written down: whoever has it enrolls again when enrolld is gone."""
+    cmp.set("old")
+    if "router" in roles(machine):
+        machine.run(["chancery", "-c", "clear crypto ca certificates cmp"], ADMIN)
+        believe(machine, cmp)
+    keys, secret = key_files(machine), f"4711\n{SECRET}\n"
+    said, status = strike(machine, cmp, "cmp", f"answered {step}", victim, text=secret)
+    if victim == "keyd":
+        assert status == 0, said
+    else:
+        assert status != 0 and roles(machine) == {"ca"} and state(machine, "cmp")["state"] == "pending", said
+        enroll_with(machine, secret)
+    assert roles(machine) == {"ca", "router"} and state(machine, "cmp")["state"] == "enrolled"
+    assert certificate(machine, "cmp")["status"] == "Available" and key_files(machine) == keys
+    found = machine.run(["grep", "-rl", SECRET, "/var/lib/chancery", "/var/log/journal", "/run/log/journal"], check=False)
+    assert found.stdout == ""
+
+
+@pytest.mark.parametrize(("step", "victim"), [("cr", "enrolld"), ("cr", "fetch"), ("pollReq", "enrolld"), ("pollReq", "keyd"), ("pollReq", "fetch")])
+def test_cmp_with_the_certificate(machine, cmp, step, victim):
+    """Asked for, or asked about, and lost: it is asked for once more, under the certificate that is there."""
+    before = certificate(machine, "cmp")["serial-number"]
+    cmp.set("pending" if step == "pollReq" else "old")
+    strike(machine, cmp, "cmp", f"answered {step}", victim)
+    assert certificate(machine, "cmp")["serial-number"] == before and state(machine, "cmp")["state"] == "renewing"
+    cmp.set("old")
+    goes_on(machine, "cmp", before)
+
+
+@pytest.mark.parametrize("step", ["kur", "certConf"])
+@pytest.mark.parametrize("victim", DAEMONS)
+def test_cmp_renewal_with_a_new_key(machine, cmp, victim, step):
+    """By itself: the old pair is what there is until the new one has come, and no third key stays."""
+    cmp.set("old")
+    enroll_with(machine, "\n\n")
+    cmp.set("grant")
+    before, old, keys = certificate(machine, "cmp")["serial-number"], public_key(machine), key_files(machine)
+    cmp.hold(f"answered {step}")
+    configure(machine, "crypto ca trustpoint cmp", "auto-enroll 10 regenerate")
+    cmp.wait_held()
+    assert certificate(machine, "cmp")["serial-number"] == before and public_key(machine) == old
+    kill(machine, victim)
+    machine.wait_daemons()
+    assert certificate(machine, "cmp")["serial-number"] == before and public_key(machine) == old
+    cmp.release()
+    wait_for(lambda: certificate(machine, "cmp")["serial-number"] != before or state(machine, "cmp")["next-attempt"] > 0, "the renewal, or its next attempt")
+    goes_on(machine, "cmp", before)
+    wait_for(lambda: state(machine, "cmp")["next-step"] == "Ready.", "its end")
+    wait_for(lambda: key_files(machine) == keys, "the other keys to be gone")
+    assert public_key(machine) != old
+    configure(machine, "crypto ca trustpoint cmp", "no auto-enroll")

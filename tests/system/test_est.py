@@ -27,7 +27,7 @@ HOSTILE = {
     "other-ca": "signature on it is wrong", "expired": "expired", "not-yet": "not valid yet", "sha1-certificate": "SHA-1", "redirect": "not followed",
     "status-500": "HTTP status 500", "no-content": "HTTP status 204", "cut-off": "cannot be reached", "attributes-type": "not application/csrattrs",
     "bad-attributes": "no list of attributes", "other-curve": "another kind of key", "rsa-only": "another kind of key", "binding": "bound to their TLS",
-    "basic": "wants a user name and password", "digest": "wants a user name and password",
+    "ber-endless": "no CMS SignedData", "basic": "wants a user name and password", "digest": "wants a user name and password",
 }
 
 
@@ -89,10 +89,17 @@ def test_what_is_refused(machine):
 def test_authenticate(machine, server):
     configure(machine, "crypto ca trustpoint core", f"enrollment url {server.url}", *LINES)
     good = fingerprint(machine, f"{FOLDER}/root.pem")
-    for mode, words in (("no-ca", "no CMS SignedData"), ("ca-type", "content type")):
+    for mode, words in (("no-ca", "no CMS SignedData"), ("ca-type", "content type"), ("ca-empty-bag", "no certificate in it"), ("ca-two", "several CAs"),
+                        ("ca-leaf", "none of it is the certificate of a CA"), ("ca-signed", "no bag of certificates")):
         server.set(mode)
         status, said = say(machine, f"crypto ca authenticate core fingerprint {good}")
         assert status != 0 and words in said, said
+    # In BER, and with what is no CA beside it.
+    for mode in ("ca-ber", "ca-agents"):
+        server.set(mode)
+        status, said = say(machine, f"crypto ca authenticate core fingerprint {good}")
+        assert status == 0 and set(roles(machine, "core")) == {"ca"}, (mode, said)
+        machine.chancery("clear crypto ca certificates core")
     server.set("grant")
     status, said = say(machine, f"crypto ca authenticate core fingerprint {64 * '0'}")
     assert status != 0 and "not the expected one" in said, said
@@ -225,6 +232,20 @@ def test_with_other_keys(machine, server, key):
     configure(machine, "no crypto ca trustpoint other")
 
 
+@pytest.mark.parametrize(("when", "least", "most"), [
+    ("Fri, 01 Jan 2100 00:00:00 GMT", 80000, 86400), ("Fri, 01 Jan 2010 00:00:00 GMT", 0, 60), ("99999999999", 80000, 86400), ("9" * 40, 0, 86400),
+    ("-7200", 0, 60), ("0", 0, 60), ("soon", 0, 60)])
+def test_retry_after(machine, server, when, least, most):
+    """As a date and as a number; never longer than a day, and what is neither is as if nothing had been said."""
+    server.set(f"pending {when}")
+    begun = int(machine.output(["date", "+%s"]))
+    status, said = enroll(machine, "core")
+    ended = int(machine.output(["date", "+%s"]))
+    assert status == 0 and "has not decided" in said, said
+    attempt = state(machine, "core")["next-attempt"]
+    assert begun + least <= attempt <= ended + most + 60, (when, attempt - begun)
+
+
 def test_pending_survives(machine, server):
     """kill -9 while the CA decides; it is asked when the CA has said, not before; then the certificate comes by itself."""
     server.set("pending")
@@ -235,9 +256,13 @@ def test_pending_survives(machine, server):
     machine.kill("enrolld", 9)
     machine.wait_daemons()
     assert state(machine, "core")["state"] == "pending" and state(machine, "core")["next-attempt"] > now + 3600
-    server.set("old")
+    server.set("ber")  # the certificate in BER is one as well
     make_due(machine)
     wait_for(lambda: state(machine, "core")["state"] == "enrolled", "the poll")
+    server.set("old")
+    first = serial(machine, "core")
+    assert enroll(machine, "core")[0] == 0
+    assert serial(machine, "core") != first
 
 
 def test_renewal(machine, server):
@@ -309,6 +334,13 @@ def test_rollover(machine, server):
         make_due(machine)
         wait_for(lambda: "rollover" in roles(machine, "roll"), "the next certificate")
         assert roles(machine, "roll") == {"ca": present, "rollover": following}
+        # Whoever comes only now gets both, and those with which one vouches for the other.
+        configure(machine, "crypto ca trustpoint late", f"enrollment url {url}", *LINES)
+        assert say(machine, f"crypto ca authenticate late fingerprint {64 * '0'}")[0] != 0
+        status, said = say(machine, f"crypto ca authenticate late fingerprint {present}")
+        assert status == 0 and roles(machine, "late")["ca"] == present, said
+        machine.chancery("clear crypto ca certificates late")
+        configure(machine, "no crypto ca trustpoint late")
         assert enroll(machine, "roll")[0] == 0
         assert roles(machine, "roll")["ca"] == present
         machine.write(f"{folder}/rollover", "switched")

@@ -29,7 +29,11 @@ HOSTILE = {
     "extra-name": "was not asked for", "makes-a-ca": "a CA", "other-ca": "signature on it is wrong", "expired": "expired", "not-yet": "not valid yet",
     "sha1-certificate": "SHA-1", "revoked": "its CA has revoked it", "truncated": "no CMS SignedData", "empty": "no CMS SignedData", "html": "no CMS SignedData",
     "oversized": "larger than 256 KiB", "trailing": "no CMS SignedData", "ber-endless": "no CMS SignedData", "ber-deep": "no CMS SignedData",
-    "redirect": "not followed", "status-500": "HTTP status 500",
+    "redirect": "not followed", "status-500": "HTTP status 500", "version": "no CMS SignedData", "outer-type": "no CMS SignedData",
+    "inner-type": "contentType is not that of its content", "signer-version": "exactly one signer", "envelope-type": "no CMS EnvelopedData",
+    "envelope-version": "no CMS EnvelopedData", "recipient-version": "recipient is malformed", "bag-type": "bag of certificates",
+    "signed-bag": "bag of certificates", "empty-bag": "no certificate in it", "capabilities-html": "does not offer", "capabilities-empty": "does not offer",
+    "capabilities-oversized": "larger than", "capabilities-status": "does not offer",
     "no-aes": "does not offer AES", "no-sha256": "does not offer SHA-256",
 }
 
@@ -131,6 +135,10 @@ def test_authenticate(machine, authority):
     authority.set("no-ca")
     status, said = say(machine, f"crypto ca authenticate core fingerprint {good}")
     assert status != 0 and "no CA certificate" in said, said
+    for wrong, words in WRONG_CA.items():
+        authority.set(wrong)
+        status, said = say(machine, f"crypto ca authenticate core fingerprint {good}")
+        assert status != 0 and words in said and state(machine, "core")["state"] == "none", (wrong, said)
     authority.set("grant")
     status, said = say(machine, f"crypto ca authenticate core fingerprint {64 * '0'}")
     assert status != 0 and "not the expected one" in said, said
@@ -143,6 +151,10 @@ def test_authenticate(machine, authority):
     assert state(machine, "core")["state"] == "authenticated"
 
 
+# The same of what it answers to GetCACert.
+WRONG_CA = {"ca-empty": "no CA certificate", "ca-html": "no CA certificate", "ca-truncated": "no CA certificate", "ca-trailing": "no CA certificate",
+            "ca-oversized": "larger than", "ca-empty-bag": "no CA certificate", "ca-signed": "no CA certificate", "ca-two": "several CAs",
+            "ca-leaf": "none of it is the certificate of a CA", "ca-status": "HTTP status 500"}
 # These come to a certificate, which is not taken: that is also what the trustpoint says then.
 CERTIFICATES = ("other-key", "other-name", "extra-name", "makes-a-ca", "other-ca", "expired", "not-yet", "sha1-certificate", "revoked")
 

@@ -96,6 +96,23 @@ static void test_retries(void **state)
     assert_int_equal(l.polls, 0);
 }
 
+/* PEERS F9: as often as is configured, however often that is. */
+static void test_many_polls(void **state)
+{
+    const RequestRetry often = {.count = 1000, .period = 60};
+    Lifecycle l = {.state = REQUEST_NONE};
+
+    assert_int_equal(lifecycle_apply(&l, REQUEST_EVENT_SENDING, &often, 1000), 0);
+    for (uint32_t i = 1; i <= often.count; i++) {
+        assert_int_equal(lifecycle_apply(&l, REQUEST_EVENT_WAIT, &often, 1000 + 60 * i), 0);
+        assert_int_equal(l.state, REQUEST_PENDING);
+        assert_int_equal(l.polls, i);
+        assert_int_equal(lifecycle_wait(&l, &often, 1000 + 60 * i), 60);
+    }
+    assert_int_equal(lifecycle_apply(&l, REQUEST_EVENT_WAIT, &often, 99999), 0);
+    assert_int_equal(l.state, REQUEST_TIMED_OUT);
+}
+
 /* Whoever could not be asked may have the request or not. */
 static void test_no_answer(void **state)
 {
@@ -133,10 +150,10 @@ static void test_clock_jumps(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),       cmocka_unit_test(test_impossible),
-        cmocka_unit_test(test_postponed),   cmocka_unit_test(test_by_hand),
-        cmocka_unit_test(test_retries),     cmocka_unit_test(test_no_answer),
-        cmocka_unit_test(test_clock_jumps),
+        cmocka_unit_test(test_names),     cmocka_unit_test(test_impossible),
+        cmocka_unit_test(test_postponed), cmocka_unit_test(test_by_hand),
+        cmocka_unit_test(test_retries),   cmocka_unit_test(test_many_polls),
+        cmocka_unit_test(test_no_answer), cmocka_unit_test(test_clock_jumps),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,8 @@
  * down. */
 #include "test-certificates.h"
 
+#include <malloc.h>
+
 #include "scep-message.h"
 #include "scep-oids.h"
 
@@ -466,6 +468,33 @@ static void test_signer_twice(void **state)
     assert_non_null(strstr(reason, "not exactly one signer"));
 }
 
+/* PEERS F22: of a hundred thousand variants of a reply nothing stays behind, and none is good in
+ * which a signed octet is another one. */
+static void test_variants(void **state)
+{
+    const Recipe recipe = good("0");
+    _cleanup_free_ unsigned char *bent = NULL;
+    unsigned char *reply;
+    size_t size = make_reply(&recipe, &reply), before = 0;
+    uint32_t random = 1;
+
+    bent = malloc(size);
+    for (unsigned i = 0; i < 100000; i++) {
+        const char *reason;
+        ScepReply r;
+
+        memcpy(bent, reply, size);
+        random = random * 1664525U + 1013904223U;
+        /* What is around the certificate is structure: refused before anything is computed. */
+        bent[(random >> 8) % 20] ^= (unsigned char)(1U + i % 255);
+        (void)parse_bytes(bent, i % 3 == 0 ? (random >> 4) % size : size, &r, &reason);
+        if (i == 1000)
+            before = mallinfo2().uordblks;
+    }
+    assert_true(mallinfo2().uordblks <= before + (64U << 10));
+    OPENSSL_free(reply);
+}
+
 /* --- F2: every algorithm that OpenSSL has a name for ------------------------------------------ */
 
 typedef struct Der {
@@ -632,6 +661,7 @@ int main(void)
         cmocka_unit_test(test_same_name),
         cmocka_unit_test(test_empty_sets),
         cmocka_unit_test(test_signer_twice),
+        cmocka_unit_test(test_variants),
         cmocka_unit_test(test_algorithms),
         cmocka_unit_test(test_vectors),
         cmocka_unit_test(test_recipients),
