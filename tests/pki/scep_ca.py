@@ -277,7 +277,7 @@ class Server:
         if not held:
             return
         forget = (self.folder / "forget").exists()
-        (self.folder / "held").unlink()
+        (self.folder / "held").unlink(missing_ok=True)  # several may be held at once
         if forget:
             raise ConnectionError("as if it had never come")
 
