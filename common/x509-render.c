@@ -182,6 +182,64 @@ void certificate_summary_done(CertificateSummary *s)
     *s = (CertificateSummary){};
 }
 
+/* --- CRL distribution points ------------------------------------------------------------------ */
+
+void x509_crl_points_free(char **points)
+{
+    for (size_t i = 0; points && points[i]; i++)
+        free(points[i]);
+    free(points);
+}
+
+static int point_render(const GENERAL_NAME *name, char **ret)
+{
+    const ASN1_IA5STRING *uri;
+
+    if (name->type == GEN_DIRNAME)
+        return x509_name_render(name->d.directoryName, ret);
+    if (name->type != GEN_URI)
+        return -ENOENT;
+    uri = name->d.uniformResourceIdentifier;
+    *ret = printable_new(ASN1_STRING_get0_data(uri), (size_t)ASN1_STRING_length(uri));
+    return *ret ? 0 : -ENOMEM;
+}
+
+static int points_add(const DIST_POINT *point, char **points, size_t *n)
+{
+    const GENERAL_NAMES *names = NULL;
+
+    if (point->distpoint && point->distpoint->type == 0)
+        names = point->distpoint->name.fullname;
+    for (int i = 0; i < sk_GENERAL_NAME_num(names) && *n < X509_CRL_POINTS_MAX; i++) {
+        int r = point_render(sk_GENERAL_NAME_value(names, i), &points[*n]);
+
+        if (r >= 0)
+            *n += 1;
+        else if (r != -ENOENT)
+            return r;
+    }
+    return 0;
+}
+
+int x509_crl_points_render(const X509 *certificate, char ***ret)
+{
+    CRL_DIST_POINTS *list = X509_get_ext_d2i(certificate, NID_crl_distribution_points, NULL, NULL);
+    char **points = calloc(X509_CRL_POINTS_MAX + 1, sizeof(*points));
+    int r = points ? 0 : -ENOMEM;
+    size_t n = 0;
+
+    for (int i = 0; r >= 0 && i < sk_DIST_POINT_num(list); i++)
+        r = points_add(sk_DIST_POINT_value(list, i), points, &n);
+    CRL_DIST_POINTS_free(list);
+    ERR_clear_error();
+    if (r < 0) {
+        x509_crl_points_free(points);
+        return r;
+    }
+    *ret = points;
+    return 0;
+}
+
 const char *time_render(int64_t seconds, char buffer[TIME_TEXT_SIZE])
 {
     time_t t = (time_t)seconds;

@@ -23,6 +23,12 @@ int x509_name_render(const X509_NAME *name, char **ret);
 int x509_serial_render(const ASN1_INTEGER *serial, char **ret);
 int x509_time_read(const ASN1_TIME *when, int64_t *ret);
 
+/* Where the certificate says that its CRL is: URLs, and names in a directory, as texts in an array
+ * that ends with NULL. At most X509_CRL_POINTS_MAX. */
+#define X509_CRL_POINTS_MAX 16U
+int x509_crl_points_render(const X509 *certificate, char ***ret);
+void x509_crl_points_free(char **points);
+
 /* Exactly one DER certificate of at most max bytes, nothing after it. -EBADMSG, -EMSGSIZE. */
 #define CERTIFICATE_SIZE_MAX 65536U
 int certificate_parse(const void *der, size_t size, X509 **ret);

@@ -304,10 +304,9 @@ int enrollment1_method_clear(sd_bus_message *m, void *userdata, sd_bus_error *re
     r = sd_bus_message_read(m, "s", &name);
     if (r < 0)
         return r;
-    t = trustpoint_find(&manager->trustpoints, name);
-    if (!t)
-        return sd_bus_error_setf(reterr_error, ERROR_NO_SUCH_OBJECT,
-                                 "There is no trustpoint '%.128s'", name);
+    r = trustpoint_get(manager, name, &t, reterr_error);
+    if (r < 0)
+        return r;
     if (t->busy)
         return sd_bus_error_setf(reterr_error, ERROR_BUSY,
                                  "An enrollment of %s is running: wait for it to end", t->name);

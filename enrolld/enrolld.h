@@ -38,6 +38,11 @@ typedef struct EnrollOptions {
     const char *secret;    /* the same */
 } EnrollOptions;
 
+/* The trustpoint of that name, or an error that says that there is none. */
+int trustpoint_get(Manager *m, const char *name, Trustpoint **ret, sd_bus_error *reterr_error);
+/* One that is configured. */
+int trustpoint_get_configured(Manager *m, const char *name, Trustpoint **ret,
+                              sd_bus_error *reterr_error);
 /* Would it work, as far as is known without asking keyd? Fills reterr_error. The FQDN is the
  * caller's to free. */
 int enrollment_check(Manager *m, const char *trustpoint, CertificateRole role, Trustpoint **ret,

@@ -507,15 +507,33 @@ static int check_certificates(Manager *m, const Trustpoint *t, CertificateRole r
     return 0;
 }
 
+int trustpoint_get(Manager *m, const char *name, Trustpoint **ret, sd_bus_error *reterr_error)
+{
+    *ret = trustpoint_find(&m->trustpoints, name);
+    return *ret ? 0
+                : sd_bus_error_setf(reterr_error, ERROR_NO_SUCH_OBJECT,
+                                    "There is no trustpoint '%.128s'", name);
+}
+
+int trustpoint_get_configured(Manager *m, const char *name, Trustpoint **ret,
+                              sd_bus_error *reterr_error)
+{
+    int r = trustpoint_get(m, name, ret, reterr_error);
+
+    if (r >= 0 && !(*ret)->config)
+        return sd_bus_error_setf(reterr_error, ERROR_NO_SUCH_OBJECT,
+                                 "Trustpoint '%.128s' is no longer configured", name);
+    return r;
+}
+
 int enrollment_check(Manager *m, const char *trustpoint, CertificateRole role, Trustpoint **ret,
                      char **ret_fqdn, sd_bus_error *reterr_error)
 {
-    Trustpoint *t = trustpoint_find(&m->trustpoints, trustpoint);
-    int r;
+    Trustpoint *t;
+    int r = trustpoint_get_configured(m, trustpoint, &t, reterr_error);
 
-    if (!t || !t->config)
-        return sd_bus_error_setf(reterr_error, ERROR_NO_SUCH_OBJECT,
-                                 "Trustpoint '%.128s' is not configured", trustpoint);
+    if (r < 0)
+        return r;
     if (t->config->method == METHOD_NONE)
         return sd_bus_error_setf(reterr_error, ERROR_NOT_CONFIGURED,
                                  "Trustpoint %s has no enrollment configured: enrollment url self, "

@@ -328,6 +328,43 @@ static int settle(Job *job, ServerJob *j, ServerAsk *ask, Trustpoint *t)
     }
 }
 
+static int report_digest(Job *job, const char *name, const EVP_MD *algorithm, const void *data,
+                         size_t size)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    char text[2 * EVP_MAX_MD_SIZE + 1] = "";
+    uint8_t digest[EVP_MAX_MD_SIZE];
+    unsigned n = 0;
+
+    /* Not every provider still has MD5. */
+    if (EVP_Digest(data, size, digest, &n, algorithm, NULL) != 1) {
+        ERR_clear_error();
+        return 0;
+    }
+    for (unsigned i = 0; i < n; i++) {
+        text[2 * i] = digits[digest[i] >> 4];
+        text[2 * i + 1] = digits[digest[i] & 15];
+    }
+    return job_result(job, name, 's', text);
+}
+
+/* By which the CA's administrator knows the request that he has before him: of its bytes as they
+ * went out. CMP sends something else. */
+static int report_fingerprints(Job *job, const ServerJob *j, const ServerAsk *ask)
+{
+    bool second = ask->request->key.pair == PAIR_ENCRYPTION;
+    const void *der = ask->sent ? ask->sent : ask->request->der;
+    size_t size = ask->sent ? ask->sent_size : ask->request->size;
+    int r;
+
+    if (j->method == &method_cmp)
+        return 0;
+    r = report_digest(job, second ? "encryption-request-md5" : "request-md5", EVP_md5(), der, size);
+    return r < 0 ? r
+                 : report_digest(job, second ? "encryption-request-sha256" : "request-sha256",
+                                 EVP_sha256(), der, size);
+}
+
 static int enroll_finish(Job *job, ServerJob *j, Trustpoint *t)
 {
     Request *before = t->record.request;
@@ -337,8 +374,10 @@ static int enroll_finish(Job *job, ServerJob *j, Trustpoint *t)
     t->record.request = TAKE_PTR(j->requests);
     for (size_t i = 0; i < j->n_asks; i++) {
         ServerAsk *ask = &j->asks[i];
+        int reported = report_fingerprints(job, j, ask); /* while the request is there */
         int r = settle(job, j, ask, t);
 
+        r = r < 0 ? r : reported;
         if (ask->error < 0 && ask->error != -ENOLINK)
             trustpoint_drop_request(t, ask->request);
         any = any || ask->error >= 0 || ask->error == -ENOLINK;

@@ -205,6 +205,19 @@ static const char *replacement_text(const Trustpoint *t)
     }
 }
 
+/* The sentence about a trustpoint whose certificates are not all there. */
+static char *enroll_words(const Trustpoint *t)
+{
+    char *text;
+
+    if (t->record.certificates[ROLE_ROUTER])
+        return strdup("The encryption key has no certificate: enroll again.");
+    if (t->record.certificates[ROLE_ENCRYPTION])
+        return strdup("The signature key has no certificate: enroll again.");
+    return asprintf(&text, "Request a certificate: crypto ca enroll %s.", t->name) < 0 ? NULL
+                                                                                       : text;
+}
+
 static char *own_detail(const Trustpoint *t, int64_t now)
 {
     char *text = NULL;
@@ -229,13 +242,11 @@ static char *own_detail(const Trustpoint *t, int64_t now)
     if (r != 0)
         return r < 0 ? NULL : text;
     if (!t->record.certificates[ROLE_CA])
-        return strdup("Next step: authenticate.");
+        return asprintf(&text, "Authenticate the CA: crypto ca authenticate %s.", t->name) < 0
+                   ? NULL
+                   : text;
     if (!trustpoint_is_enrolled(t))
-        return strdup(t->record.certificates[ROLE_ROUTER]
-                          ? "The encryption key has no certificate: enroll again."
-                      : t->record.certificates[ROLE_ENCRYPTION]
-                          ? "The signature key has no certificate: enroll again."
-                          : "Next step: enroll.");
+        return enroll_words(t);
     if (t->record.renewal.failures > 0)
         return asprintf(&text, "Renewal has failed %" PRIu32 " times; it is tried again.",
                         t->record.renewal.failures) < 0

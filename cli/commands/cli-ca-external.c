@@ -314,7 +314,7 @@ static int compare_trustpoints(const void *a, const void *b)
 
 static int there_is_none(Cli *cli, const char *name)
 {
-    return cli_error(cli, ENOENT, "There is no trustpoint '%s'.", name);
+    return cli_error(cli, ENOENT, "There is no trustpoint '%s'", name);
 }
 
 int cli_ca_check_trustpoint(Cli *cli, const char *name)

@@ -157,12 +157,29 @@ static int show_first(Cli *cli, const char *path, CertificateView *view, const u
     return 0;
 }
 
+/* As the CA's administrator reads it out: by the router's habit the MD5, in groups; and one that
+ * still means something. */
+static void show_fingerprints(Cli *cli, const char *usage, const char *md5, const char *sha256)
+{
+    if (md5) {
+        if (usage)
+            fprintf(cli->out, "%s key certificate request -\n", usage);
+        (void)fputs("Fingerprint:", cli->out);
+        for (size_t i = 0, n = strlen(md5); i < n; i += 8)
+            fprintf(cli->out, " %.8s", md5 + i);
+        (void)fputc('\n', cli->out);
+    }
+    if (sha256)
+        fprintf(cli->out, "SHA256 Fingerprint:\n%s\n", sha256);
+}
+
 /* The certificates that are there now, or the requests that wait for them. */
 int cli_ca_show_result(Cli *cli, sd_bus_message *result, const char *file)
 {
     const char *path = NULL, *second_path = NULL, *request = NULL, *second_request = NULL;
     CertificateView view = {.serial_number = NULL};
     uint64_t validity[2] = {0};
+    const char *md5 = NULL, *sha256 = NULL, *second_md5 = NULL, *second_sha256 = NULL;
     int pending = 0;
     const CliEntry entries[] = {{"certificate", 'o', &path},
                                 {"encryption-certificate", 'o', &second_path},
@@ -175,11 +192,17 @@ int cli_ca_show_result(Cli *cli, sd_bus_message *result, const char *file)
                                 {"not-before", 't', &validity[0]},
                                 {"not-after", 't', &validity[1]},
                                 {"sha1-fingerprint", 's', &view.sha1_fingerprint},
+                                {"request-md5", 's', &md5},
+                                {"request-sha256", 's', &sha256},
+                                {"encryption-request-md5", 's', &second_md5},
+                                {"encryption-request-sha256", 's', &second_sha256},
                                 {0}};
     int r = cli_read_entries(result, entries);
 
     if (r < 0 || !(path || second_path || request || pending))
         return cli_error(cli, EPROTO, "The answer names no certificate.");
+    show_fingerprints(cli, second_md5 ? "Signature" : NULL, md5, sha256);
+    show_fingerprints(cli, "Encryption", second_md5, second_sha256);
     if (path)
         r = show_first(cli, path, &view, validity);
     if (r >= 0 && second_path)
@@ -320,10 +343,29 @@ static int ask_credentials(Cli *cli, const char *kind, EnrollAnswers *a)
                : cli_ask_secret(cli, reference ? "Shared secret:" : "Password:", &a->secret);
 }
 
+static bool has_server(const Description *d)
+{
+    const char *method = d->method ? d->method : "self";
+
+    return streq(method, "scep") || streq(method, "est") || streq(method, "cmp");
+}
+
+static int ask_secrets(Cli *cli, const Description *d, EnrollAnswers *a)
+{
+    if (has_server(d))
+        cli_say(cli, "%% Start certificate enrollment ...\n");
+    if (d->ask_challenge)
+        return ask_challenge(cli, &a->challenge);
+    return d->credentials ? ask_credentials(cli, d->credentials, a) : 0;
+}
+
 static int ask_enroll(Cli *cli, const Description *d, EnrollAnswers *a)
 {
-    int r;
+    int r = ask_secrets(cli, d, a);
 
+    if (r < 0)
+        return r;
+    say_subject(cli, d);
     a->serial_number = -1;
     if (d->ask_serial_number) {
         r = cli_ask_yes_no(
@@ -342,9 +384,19 @@ static int ask_enroll(Cli *cli, const Description *d, EnrollAnswers *a)
         if (r < 0)
             return r;
     }
-    if (d->ask_challenge)
-        return ask_challenge(cli, &a->challenge);
-    return d->credentials ? ask_credentials(cli, d->credentials, a) : 0;
+    return 0;
+}
+
+/* Where a server is asked, the router says nothing of it. */
+static void say_keypair(Cli *cli, const Description *d)
+{
+    if (has_server(d))
+        return;
+    cli_say(cli, "Certificate keypair configured Type: %u, Label: %s.", d->key_type,
+            d->key_label ? d->key_label : "");
+    if (d->key_usage)
+        cli_say(cli, " Leaf cert key usage string: %s.", d->key_usage);
+    cli_say(cli, "\n");
 }
 
 static int append_enroll(sd_bus_message *call, const char *trustpoint, const EnrollAnswers *a)
@@ -396,17 +448,10 @@ int cli_ca_enroll(Cli *cli, const GrammarMatch *m)
     r = check_file(cli, trustpoint, &d, path);
     if (r < 0)
         return r;
-    if (d.ask_challenge || d.credentials)
-        cli_say(cli, "%% Start certificate enrollment ...\n");
-    say_subject(cli, &d);
     r = ask_enroll(cli, &d, &answers);
     if (r < 0)
         return r;
-    cli_say(cli, "Certificate keypair configured Type: %u, Label: %s.", d.key_type,
-            d.key_label ? d.key_label : "");
-    if (d.key_usage)
-        cli_say(cli, " Leaf cert key usage string: %s.", d.key_usage);
-    cli_say(cli, "\n");
+    say_keypair(cli, &d);
     r = cli_new_call(cli, ENROLLMENT_NAME, ENROLLMENT_PATH, ENROLLMENT_NAME, "Enroll", &call);
     if (r < 0)
         return r;

@@ -220,12 +220,36 @@ void render_trustpoint_head(FILE *f, const char *trustpoint)
     (void)fputs("=====\n", f);
 }
 
+/* NULL: it cannot be said. */
+static char **crl_points(const CertificateView *c)
+{
+    _cleanup_(X509_freep) X509 *certificate = NULL;
+    char **points = NULL;
+
+    if (certificate_parse(c->data, c->data_size, &certificate) < 0 ||
+        x509_crl_points_render(certificate, &points) < 0)
+        return NULL;
+    return points;
+}
+
+static void crl_points_body(FILE *f, const CertificateView *c)
+{
+    char **points = crl_points(c);
+
+    if (points && points[0])
+        (void)fputs("CRL Distribution Point\n", f);
+    for (size_t i = 0; points && points[i]; i++)
+        field(f, "    ", points[i]);
+    x509_crl_points_free(points);
+}
+
 static void certificate_body(FILE *f, const CertificateView *c)
 {
     field(f, "Subject:\n    ", c->subject);
     field(f, "Issued By      :\n    ", c->issuer);
     time_field(f, "Validity Start : ", c->not_before);
     time_field(f, "Validity End   : ", c->not_after);
+    crl_points_body(f, c);
     field(f, "SHA1 Fingerprint:\n    ", c->sha1_fingerprint);
 }
 
@@ -250,6 +274,17 @@ void render_trustpoint_foot(FILE *f, const char *trustpoint)
     field(f, "Associated Trustpoint: ", trustpoint);
 }
 
+static json_object *crl_points_json(const CertificateView *c)
+{
+    json_object *array = json_object_new_array();
+    char **points = crl_points(c);
+
+    for (size_t i = 0; points && points[i]; i++)
+        (void)json_object_array_add(array, json_object_new_string(points[i]));
+    x509_crl_points_free(points);
+    return array;
+}
+
 json_object *render_certificate_json(const CertificateView *c)
 {
     json_object *o = json_object_new_object();
@@ -265,6 +300,7 @@ json_object *render_certificate_json(const CertificateView *c)
     json_object_object_add(o, "not-after", json_object_new_int64(c->not_after));
     json_add_string(o, "sha1-fingerprint", c->sha1_fingerprint);
     json_add_string(o, "sha256-fingerprint", c->sha256_fingerprint);
+    json_object_object_add(o, "crl-distribution-points", crl_points_json(c));
     json_add_base64(o, "certificate", c->data, c->data_size);
     return o;
 }

@@ -248,11 +248,11 @@ int external_authenticate(Manager *m, Trustpoint *t, const AuthenticateOptions *
 
 static int find_idle(Manager *m, const char *name, Trustpoint **ret, sd_bus_error *reterr_error)
 {
-    Trustpoint *t = trustpoint_find(&m->trustpoints, name);
+    Trustpoint *t;
+    int r = trustpoint_get_configured(m, name, &t, reterr_error);
 
-    if (!t || !t->config)
-        return sd_bus_error_setf(reterr_error, ERROR_NO_SUCH_OBJECT,
-                                 "Trustpoint '%.128s' is not configured", name);
+    if (r < 0)
+        return r;
     if (t->busy)
         return sd_bus_error_setf(reterr_error, ERROR_BUSY,
                                  "Another enrollment of %s is running: wait for it to end",
@@ -619,11 +619,13 @@ int external_cancel(Manager *m, const char *trustpoint, sd_bus_message *message,
                     sd_bus_error *reterr_error)
 {
     Trustpoint *t = NULL;
-    int r;
+    int r = find_idle(m, trustpoint, &t, reterr_error);
 
-    r = external_find_requested(m, trustpoint, &t, reterr_error);
     if (r < 0)
         return r;
+    if (!t->record.request)
+        return sd_bus_error_setf(reterr_error, ERROR_NO_SUCH_OBJECT,
+                                 "No request of %s waits for a certificate", t->name);
     r = trustpoint_set_request(&m->trustpoints, t, NULL);
     if (r < 0)
         return log_error_errno(r, "Failed to forget a request of trustpoint %s: %m", t->name);

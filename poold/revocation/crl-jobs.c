@@ -161,7 +161,7 @@ static int fetch_of_trustpoint(Job *job, CrlOrder *order)
     int taken = 0, r = 0;
 
     if (!t)
-        return job_fail(job, ERROR_NO_SUCH_OBJECT, "There is no trustpoint %s", order->what);
+        return job_fail(job, ERROR_NO_SUCH_OBJECT, "There is no trustpoint '%s'", order->what);
     if (!t->has_ca)
         return job_fail(job, ERROR_NO_SUCH_OBJECT,
                         "%s has no CA certificate: authenticate it first", t->name);

@@ -15,6 +15,7 @@ capabilities are named one by one.
 
 import base64
 import datetime
+import hashlib
 import http.server
 import os
 import pathlib
@@ -349,6 +350,7 @@ class Server:
             asked = csr.CertificationRequest.load(request.content)
             passwords = [a["values"][0].native for a in asked["certification_request_info"]["attributes"] if a["type"].native == "challenge_password"]
             self.log(f"challenge {passwords}")
+            self.log(f"request {hashlib.md5(asked.dump()).hexdigest().upper()} {hashlib.sha256(asked.dump()).hexdigest().upper()}")
         self.hold("received")
         if request.type in ("17", "19"):
             self.requests[request.transaction] = request.content

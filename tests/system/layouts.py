@@ -53,6 +53,40 @@ SHA1 Fingerprint:
     (?P<fingerprint>""" + SHA1 + r""")
 Associated Trustpoint: (?P<associated>\S+)$""", re.M)
 
+# What enroll prints where a server is asked, with the passwords not to be seen.
+ENROLLED = re.compile(r"""^% Start certificate enrollment \.\.\.
+% Create a challenge password\. You will need to verbally provide this
+password to the CA Administrator in order to revoke your certificate\.
+% For security reasons your password will not be saved in the configuration\.
+% Please make a note of it\.
+
+Password:
+Re-enter Password:
+(?P<names>(?:% [^\n]+\n)*)Fingerprint:(?P<md5>(?: [0-9A-F]{8}){4})
+SHA256 Fingerprint:
+(?P<sha256>[0-9A-F]{64})
+""", re.M)
+
+# show crypto ca trustpoints
+TRUSTPOINT = re.compile(r"""^Trustpoint : (?P<trustpoint>\S+)
+=====
+Enrollment     : (?P<method>\w+)
+State          : (?P<state>[\w-]+)
+Next step      : (?P<step>[A-Z][^\n]+\.)
+(?:Warning        : [^\n]+
+)?(?:Next attempt   : """ + CLOCK + r"""
+)?""", re.M)
+
+# show crypto ca crls
+UTC = r"\[UTC\] (?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z][a-z] [ \d]\d \d\d:\d\d:\d\d \d{4}"
+CRL = re.compile(r"""^CRL Entry
+=====
+Issuer : (?P<issuer>[^\n]+)
+Last Update : """ + UTC + r"""
+Next Update : """ + UTC + r"""
+CRL Distribution Point :
+    (?P<url>\S+)$""", re.M)
+
 POOL = re.compile(r"^Trustpool: (Built-In|Downloaded)$", re.M)
 
 

@@ -10,6 +10,7 @@ import subprocess
 
 import pytest
 
+import layouts
 import workflow
 from machine import ADMIN, wait_for
 from terminal import complaints, rendered
@@ -145,6 +146,8 @@ def test_authenticate(machine, authority):
     status, said = say(machine, "crypto ca authenticate core")
     assert status != 0 and "fingerprint HEX" in said, said
     assert state(machine, "core")["state"] == "none"
+    assert layouts.TRUSTPOINT.search(machine.chancery("show crypto ca trustpoints core").stdout)["step"] == (
+        "Authenticate the CA: crypto ca authenticate core.")
     with machine.console(ADMIN) as console:
         console.prompt()
         assert good.replace(":", "") in console.command("crypto ca authenticate core", [QUESTION]).replace("\n", "")
@@ -205,11 +208,17 @@ def test_granted(machine, authority):
     """With a challenge password, which is nowhere afterwards."""
     authority.set("grant")
     before = authority.log()
-    status, said = enroll(machine, "core", "canary-7d1f")
+    with machine.console(ADMIN) as console:
+        console.prompt()
+        said = console.command("crypto ca enroll core", [("Password:", "canary-7d1f"), ("Re-enter Password:", "canary-7d1f")])
     # What is asked belongs together, and goes over one connection.
     assert [line for line in authority.log()[len(before):].splitlines() if " P" in line or line == "connection" or "Caps" in line] == [
         "connection", "GET GetCACaps", "POST PKIOperation"]
-    assert status == 0 and "CN=core.example" in said, said
+    # The dialogue is the router's, the fingerprints those of the request that the CA had before it.
+    shown = layouts.ENROLLED.search(said)
+    assert shown and layouts.ISSUED.match(said, shown.end()) and "CN=core.example" in said, said
+    assert shown["names"] == "% The subject name in the certificate will include: CN=core.example,O=Example\n"
+    assert f"request {shown['md5'].replace(' ', '')} {shown['sha256']}" in authority.log().splitlines()
     assert state(machine, "core")["state"] == "enrolled"
     assert "challenge ['canary-7d1f']" in authority.log() and "canary" not in said
     found = machine.run(["grep", "-rl", "canary-7d1f", "/var/lib/chancery", "/var/log/journal", "/run/log/journal", "/etc"], check=False)
@@ -254,6 +263,8 @@ def test_revocation_list(machine, authority):
     authority.set("grant")
     status, said = say(machine, "crypto ca trustpool verify url file:///tmp/core.pem")
     assert status == 0 and "The certificate is valid" in said, said
+    listed = machine.chancery("show crypto ca crls").stdout
+    assert [m["issuer"] for m in layouts.CRL.finditer(listed)] == ["CN=root,O=Example"], listed
     assert crls(machine) == ["scep:core"] and authority.log().rstrip().splitlines()[-1].startswith("22 ")
     status, said = say(machine, "crypto ca crl request core")
     assert status == 0, said

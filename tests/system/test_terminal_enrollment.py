@@ -91,10 +91,11 @@ def test_unknown_names(machine):
     for command in ("show crypto ca certificates absent", "show crypto ca certificates absent detail", "show crypto ca certificates absent | json",
                     "show crypto ca trustpoints absent", "show crypto ca trustpoints absent | json", "clear crypto ca certificates absent",
                     "crypto ca authenticate absent", "crypto ca enroll absent", "crypto ca import absent certificate", "crypto ca cancel-enroll absent",
+                    "crypto ca import absent certificate /etc/hostname", "crypto ca import absent serial-number 12",
                     "crypto ca crl request absent"):
         status, said = say(machine, command)
         assert status != 0, command
-        assert re.search(r"^% .*\babsent\b", said, re.M) and said.count("%") == 1 and "[]" not in said, (command, said)
+        assert re.findall(r"^%.*$", said, re.M) == ["% There is no trustpoint 'absent'"] and "[]" not in said, (command, said)
     with machine.console(ADMIN) as console:
         console.prompt()
         workflow.commit(console, ["crypto ca trustpoint empty"])
@@ -151,7 +152,7 @@ def test_nobody_else_may(machine):
 
 def test_order_of_steps(machine):
     for command, words in (("crypto ca enroll core", "authenticate core first"), ("crypto ca import core certificate", "authenticate core first"),
-                           ("crypto ca cancel-enroll core", "No request of core"), ("crypto ca authenticate edge", "is not configured")):
+                           ("crypto ca cancel-enroll core", "No request of core"), ("crypto ca authenticate edge", "There is no trustpoint 'edge'")):
         status, text = say(machine, command, "AAAA\nquit\n")
         assert status != 0 and words in text, text
 
@@ -213,7 +214,8 @@ def test_import_refused(machine, authority, kept):
 
 def test_request_survives(machine, authority, kept):
     """kill -9 and a reboot: the certificate that was made of the request meanwhile still fits."""
-    kept["certificate"] = authority.issue(kept["request"])
+    points = "crlDistributionPoints=points\n[points]\nfullname=URI:http://crl.example/a.crl,dirName:issuer\n[issuer]\nCN=a\nO=Example\n"
+    kept["certificate"] = authority.issue(kept["request"], more=f"basicConstraints=CA:FALSE\n{points}")
     machine.kill("enrolld", 9)
     machine.wait_daemons()
     assert state(machine)["state"] == "pending"
@@ -232,6 +234,7 @@ def test_import_by_file(machine, kept):
     assert state(machine)["state"] == "enrolled" and state(machine)["next-step"] == "Ready."
     shown = machine.chancery("show crypto ca certificates core detail").stdout
     assert "Router certificate" in shown and kept["certificate"].split("\n")[1] in shown
+    assert re.search(r"\nValidity End   : [^\n]+\nCRL Distribution Point\n    http://crl\.example/a\.crl\n    O=Example,CN=a\nSHA1 Fingerprint:\n", shown), shown
     assert "CERT_INSTALLED" in machine.journal("enrolld")
 
 

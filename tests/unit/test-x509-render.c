@@ -350,15 +350,58 @@ static void test_time_left(void **state)
     assert_string_equal(time_left_render(-5, text), "0 days, 0 hours, 0 minutes, 0 seconds");
 }
 
+/* URLs and names in a directory, in their order; what is neither has nothing to be shown; a URL
+ * cannot steer the terminal. */
+static void test_crl_points(void **state)
+{
+    _cleanup_(X509_NAME_freep) X509_NAME *name = subject("CN=leaf");
+    _cleanup_(X509_freep) X509 *c = certificate_new(name, 1, "191020130726Z", "201021130726Z");
+    CRL_DIST_POINTS *points = CRL_DIST_POINTS_new();
+    char **texts;
+
+    assert_int_equal(x509_crl_points_render(c, &texts), 0);
+    assert_null(texts[0]);
+    x509_crl_points_free(texts);
+    for (int i = 0; i < 20; i++) {
+        DIST_POINT *point = DIST_POINT_new();
+        GENERAL_NAME *general = GENERAL_NAME_new();
+        ASN1_IA5STRING *uri = ASN1_IA5STRING_new();
+
+        assert_true(point && general && uri);
+        assert_int_equal(ASN1_STRING_set(uri, i ? "http://a/b" : "http://a/\033[1A\nb", -1), 1);
+        if (i == 1)
+            GENERAL_NAME_set0_value(general, GEN_DNS, uri);
+        else if (i == 2) {
+            ASN1_IA5STRING_free(uri);
+            GENERAL_NAME_set0_value(general, GEN_DIRNAME, subject("CN=a,O=b"));
+        } else
+            GENERAL_NAME_set0_value(general, GEN_URI, uri);
+        point->distpoint = DIST_POINT_NAME_new();
+        point->distpoint->type = 0;
+        point->distpoint->name.fullname = GENERAL_NAMES_new();
+        assert_true(sk_GENERAL_NAME_push(point->distpoint->name.fullname, general) > 0);
+        assert_true(sk_DIST_POINT_push(points, point) > 0);
+    }
+    assert_int_equal(X509_add1_ext_i2d(c, NID_crl_distribution_points, points, 0, 0), 1);
+    CRL_DIST_POINTS_free(points);
+    assert_int_equal(x509_crl_points_render(c, &texts), 0);
+    assert_string_equal(texts[0], "http://a/\\1B[1A\\0Ab");
+    assert_string_equal(texts[1], "O=b,CN=a");
+    assert_string_equal(texts[2], "http://a/b");
+    assert_non_null(texts[X509_CRL_POINTS_MAX - 1]);
+    assert_null(texts[X509_CRL_POINTS_MAX]);
+    x509_crl_points_free(texts);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_layout),          cmocka_unit_test(test_times),
-        cmocka_unit_test(test_serials),         cmocka_unit_test(test_hostile_names),
-        cmocka_unit_test(test_parse),           cmocka_unit_test(test_outer_algorithm),
-        cmocka_unit_test(test_invalid_utf8),    cmocka_unit_test(test_subject),
-        cmocka_unit_test(test_subject_refused), cmocka_unit_test(test_subject_limits),
-        cmocka_unit_test(test_time_left),
+        cmocka_unit_test(test_layout),          cmocka_unit_test(test_crl_points),
+        cmocka_unit_test(test_times),           cmocka_unit_test(test_serials),
+        cmocka_unit_test(test_hostile_names),   cmocka_unit_test(test_parse),
+        cmocka_unit_test(test_outer_algorithm), cmocka_unit_test(test_invalid_utf8),
+        cmocka_unit_test(test_subject),         cmocka_unit_test(test_subject_refused),
+        cmocka_unit_test(test_subject_limits),  cmocka_unit_test(test_time_left),
     };
 
     (void)setenv("TZ", "UTC", 1);
