@@ -140,6 +140,11 @@ bool fetch_url_is_ssh(const char *url)
     return skip_scheme(url, schemes_ssh);
 }
 
+bool fetch_url_is_sftp(const char *url)
+{
+    return strncasecmp(url, "sftp://", STRLEN("sftp://")) == 0;
+}
+
 char *fetch_url_user(const char *url)
 {
     const char *user = skip_scheme(url, schemes_ssh) ?: "";

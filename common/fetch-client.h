@@ -67,7 +67,7 @@ typedef int (*fetch_judge_t)(void *userdata, const FetchServer *server, int canc
 typedef struct FetchRequest {
     const char *url; /* http:// or https://; for a GET also ftp:// (as anonymous), tftp://, ldap://,
                         and with a user before the host sftp:// or scp:// */
-    const void *body; /* POST when there is one, else GET; over tftp it is written */
+    const void *body; /* POST when there is one, else GET; over tftp and sftp it is written */
     size_t body_size;
     const char *content_type;  /* of the body */
     const char *trust_anchors; /* PEM; needed for https */
@@ -149,6 +149,7 @@ int fetch_url_check_any(const char *url, const char **ret_reason);
 bool fetch_url_is_http(const char *url);
 bool fetch_url_is_https(const char *url); /* needs trust anchors */
 bool fetch_url_is_ssh(const char *url);   /* needs a host key and a password */
+bool fetch_url_is_sftp(const char *url);
 /* The user before the host of a URL of sftp or scp. NULL: no memory. */
 char *fetch_url_user(const char *url);
 bool fetch_host_key_is_valid(const char *text);

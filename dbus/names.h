@@ -56,6 +56,7 @@
 
 /* What keyd seals passwords of the configuration for. */
 #define SECRET_CHALLENGE "challenge-password"
+#define SECRET_SFTP "sftp-password"
 
 #define SYSTEM_TRUSTPOINT "system-trustpoint"
 /* The RSA key of a trustpoint that names none and enrolls at a CA elsewhere. */

@@ -262,8 +262,9 @@ int request_parse(json_object *o, const int *fds, size_t n_fds, Request **ret,
     /* Who a server is, and who we are, is looked at for each request anew. */
     if (request->keep && (!fetch_url_is_http(request->url) || fetch_url_is_https(request->url)))
         return refuse(ret_reason, "only connections over http are kept");
-    if (has.body && !fetch_url_is_http(request->url) && !fetch_url_is_tftp(request->url))
-        return refuse(ret_reason, "only http, https and tftp have a body to send");
+    if (has.body && !fetch_url_is_http(request->url) && !fetch_url_is_tftp(request->url) &&
+        !fetch_url_is_sftp(request->url))
+        return refuse(ret_reason, "only http, https, tftp and sftp have a body to send");
     *ret = TAKE_PTR(request);
     return 0;
 }

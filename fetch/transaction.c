@@ -175,7 +175,7 @@ static curl_socket_t on_open_socket(void *userdata, curlsocktype purpose,
     return TAKE_FD(fd);
 }
 
-/* What is written over tftp. */
+/* What is written over tftp and sftp. */
 static size_t on_read(char *data, size_t size, size_t n, void *userdata)
 {
     Transaction *t = userdata;
@@ -322,7 +322,7 @@ static int set_body(CURL *curl, Transaction *t, HeaderList **headers)
 
     if (!t->request->body)
         return 0;
-    if (fetch_url_is_tftp(t->request->url)) {
+    if (fetch_url_is_tftp(t->request->url) || fetch_url_is_sftp(t->request->url)) {
         SET(CURLOPT_UPLOAD, 1L);
         SET(CURLOPT_INFILESIZE_LARGE, (curl_off_t)t->request->body_size);
         SET(CURLOPT_READFUNCTION, on_read);

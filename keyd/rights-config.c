@@ -38,22 +38,23 @@ static int check_pair(ConfigProblems *problems, const char *trustpoint, json_obj
 
 /* Only a warning: what else is configured does not depend on it. */
 static int check_secret(const Keyd *k, ConfigProblems *problems, const char *trustpoint,
-                        json_object *settings)
+                        json_object *settings, const char *purpose)
 {
     _cleanup_free_ char *line = NULL;
     _cleanup_secure_free_ char *clear = NULL;
     const char *sealed;
 
-    if (json_get_string(settings, "challenge-password", &sealed) < 0 ||
-        (k->secrets && secret_box_unseal(k->secrets, SECRET_CHALLENGE, sealed, &clear) >= 0))
+    if (json_get_string(settings, purpose, &sealed) < 0 ||
+        (k->secrets && secret_box_unseal(k->secrets, purpose, sealed, &clear) >= 0))
         return 0;
-    if (asprintf(&line, "crypto ca trustpoint %s challenge-password", trustpoint) < 0) {
+    if (asprintf(&line, "crypto ca trustpoint %s %s", trustpoint, purpose) < 0) {
         line = NULL;
         return -ENOMEM;
     }
     return config_warning(problems, line,
                           "this password was not sealed by this router, which cannot open it: "
-                          "enter it again, with 'challenge-password clear'");
+                          "enter it again, with '%s clear'",
+                          purpose);
 }
 
 /* A key that makes certificates must not also be certified by one, nor seal: whoever may have the
@@ -101,7 +102,9 @@ static int check(void *userdata, json_object *section, ConfigProblems *problems)
         if (r >= 0)
             r = check_pair(problems, name, settings, "ca-keypair");
         if (r >= 0)
-            r = check_secret(userdata, problems, name, settings);
+            r = check_secret(userdata, problems, name, settings, SECRET_CHALLENGE);
+        if (r >= 0)
+            r = check_secret(userdata, problems, name, settings, SECRET_SFTP);
         if (r < 0)
             return r;
     }

@@ -10,7 +10,7 @@
 
 static int check(const Keyd *k, const char *purpose, sd_bus_error *reterr_error)
 {
-    if (!streq(purpose, SECRET_CHALLENGE))
+    if (!streq(purpose, SECRET_CHALLENGE) && !streq(purpose, SECRET_SFTP))
         return sd_bus_error_setf(reterr_error, ERROR_PURPOSE_REFUSED,
                                  "Nothing is sealed for the purpose '%.32s'", purpose);
     if (!k->secrets)

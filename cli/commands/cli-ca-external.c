@@ -255,7 +255,7 @@ int cli_ca_import(Cli *cli, const GrammarMatch *m)
     r = cli_ca_method(cli, trustpoint, &method);
     if (r < 0)
         return r;
-    if (streq(method, "tftp"))
+    if (streq(method, "tftp") || streq(method, "sftp"))
         return retrieve(cli, trustpoint, NULL);
     if (streq(method, "local"))
         return cli_error(cli, EINVAL, "%s enrolls by files: crypto ca import %s certificate FILE.",

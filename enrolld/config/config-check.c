@@ -83,6 +83,22 @@ static void check_server(Reader *reader, json_object *o, const TrustpointConfig 
         check_without_server(reader, o, config);
 }
 
+/* Who logs in has to be known; who is not asked logs in nowhere. */
+static void check_sftp(Reader *reader, json_object *o, const TrustpointConfig *config)
+{
+    static const char *const lines[] = {"sftp-username", "sftp-password", "sftp-host-key"};
+
+    for (size_t i = 0; i < ELEMENTSOF(lines); i++) {
+        bool there = json_object_object_get_ex(o, lines[i], NULL);
+
+        if (config->method == METHOD_SFTP && !there)
+            reader_problem(reader, "enrollment url", config->url, "needs '%s'", lines[i]);
+        else if (config->method != METHOD_SFTP && there)
+            reader_problem(reader, lines[i], NULL,
+                           "has an effect only with the sftp URL of a server");
+    }
+}
+
 /* What a CA elsewhere decides by itself. */
 static void check_external(Reader *reader, json_object *o, const TrustpointConfig *config)
 {
@@ -117,4 +133,5 @@ void check_together(Reader *reader, json_object *o, const TrustpointConfig *conf
                        "'skip-challenge-password' says to send none: only one of the two");
     check_self(reader, config);
     check_external(reader, o, config);
+    check_sftp(reader, o, config);
 }

@@ -4,11 +4,12 @@
 #include "config-reader.h"
 #include "consumer-names.h"
 #include "est-url.h"
+#include "fetch-client.h"
 #include "json-util.h"
 #include "label.h"
 #include "names.h"
 #include "scep-url.h"
-#include "tftp-client.h"
+#include "tftp-url.h"
 
 #define MINUTE 60U
 #define RETRY_COUNT_MAX 100U
@@ -74,15 +75,37 @@ static void read_server(Reader *reader, json_object *o, const char *url, Trustpo
     const char *reason;
     int r;
 
-    config->method = tftp_url_is(url) ? METHOD_TFTP : read_method(reader, o);
-    r = config->method == METHOD_TFTP ? tftp_url_check(url, config->vrf, &reason)
-                                      : url_check(config->method, url, &reason);
+    config->method = tftp_url_is(url)         ? METHOD_TFTP
+                     : fetch_url_is_sftp(url) ? METHOD_SFTP
+                                              : read_method(reader, o);
+    r = config->method == METHOD_TFTP   ? tftp_url_check(url, config->vrf, &reason)
+        : config->method == METHOD_SFTP ? sftp_url_check(url, &reason)
+                                        : url_check(config->method, url, &reason);
     if (r == -EINVAL)
         reader_problem(reader, "enrollment url", url, "%s", reason);
     else if (r < 0)
         reader->error = r;
     else
         reader_copy(reader, url, &config->url);
+}
+
+void read_sftp(Reader *reader, json_object *o, TrustpointConfig *config)
+{
+    const char *user = reader_string(reader, o, "sftp-username", "sftp-username", LABEL_MAX),
+               *key = reader_string(reader, o, "sftp-host-key", "sftp-host-key", LABEL_MAX);
+
+    reader_copy(reader, reader_string(reader, o, "sftp-password", "sftp-password", SEALED_MAX),
+                &config->sftp_password);
+    if (user && !sftp_user_is_valid(user))
+        reader_problem(reader, "sftp-username", user,
+                       "has other characters than letters, digits, '.', '_' and '-'");
+    else
+        reader_copy(reader, user, &config->sftp_user);
+    if (key && !fetch_host_key_is_valid(key))
+        reader_problem(reader, "sftp-host-key", key,
+                       "is no SHA-256 fingerprint, as ssh-keygen -l shows it");
+    else
+        reader_copy(reader, key, &config->sftp_host_key);
 }
 
 void read_enrollment(Reader *reader, json_object *o, TrustpointConfig *config)

@@ -5,9 +5,9 @@
 const char *enrollment_method_name(EnrollmentMethod method)
 {
     static const char *const names[_METHOD_MAX] = {
-        [METHOD_NONE] = "none", [METHOD_SELF] = "self",   [METHOD_TERMINAL] = "terminal",
-        [METHOD_TFTP] = "tftp", [METHOD_LOCAL] = "local", [METHOD_SCEP] = "scep",
-        [METHOD_EST] = "est",   [METHOD_CMP] = "cmp"};
+        [METHOD_NONE] = "none", [METHOD_SELF] = "self", [METHOD_TERMINAL] = "terminal",
+        [METHOD_TFTP] = "tftp", [METHOD_SFTP] = "sftp", [METHOD_LOCAL] = "local",
+        [METHOD_SCEP] = "scep", [METHOD_EST] = "est",   [METHOD_CMP] = "cmp"};
 
     return names[method];
 }

@@ -7,6 +7,7 @@
 
 #define CONFIG_URL_MAX 800U
 #define CONFIG_SUBJECT_MAX 800U
+#define SEALED_MAX 500U
 
 typedef struct Reader {
     const char *name; /* of the trustpoint */
@@ -30,6 +31,8 @@ json_object *reader_object(Reader *reader, json_object *o, const char *member,
 
 /* config-enrollment.c */
 void read_enrollment(Reader *reader, json_object *o, TrustpointConfig *config);
+/* With what the router logs in at an sftp server, and how it knows it. */
+void read_sftp(Reader *reader, json_object *o, TrustpointConfig *config);
 /* Through which a server is reached: in its URL, or in a line of its own. */
 void read_vrf(Reader *reader, json_object *o, TrustpointConfig *config);
 void read_renewal(Reader *reader, json_object *o, TrustpointConfig *config);

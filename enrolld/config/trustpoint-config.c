@@ -17,7 +17,6 @@
 
 #define TRUSTPOINTS_MAX 1000
 #define DESCRIPTION_MAX 80U
-#define SEALED_MAX 500U
 #define MINUTE 60U
 #define RETRY_COUNT_DEFAULT 10U
 #define RETRY_PERIOD_DEFAULT 1U
@@ -195,6 +194,9 @@ static void read_all(Reader *reader, json_object *o, TrustpointConfig *config)
         "subject-alternative-name",
         "skip-challenge-password",
         "challenge-password",
+        "sftp-username",
+        "sftp-password",
+        "sftp-host-key",
         "auto-enroll",
         "renewal-message-type",
         "crl-optional",
@@ -226,6 +228,7 @@ static void read_all(Reader *reader, json_object *o, TrustpointConfig *config)
     reader_copy(reader,
                 reader_string(reader, o, "challenge-password", "challenge-password", SEALED_MAX),
                 &config->challenge);
+    read_sftp(reader, o, config);
     read_renewal(reader, o, config);
     read_revocation(reader, o, config);
     read_peer_usage(reader, o, config);
@@ -315,6 +318,9 @@ TrustpointConfig *trustpoint_config_free(TrustpointConfig *config)
     free(config->alternative_names);
     free(config->query_url);
     free(config->challenge);
+    free(config->sftp_user);
+    free(config->sftp_password);
+    free(config->sftp_host_key);
     consumers_free(config->reload);
     consumers_free(config->probe);
     free(config);

@@ -48,6 +48,7 @@ typedef enum EnrollmentMethod {
     METHOD_SELF,
     METHOD_TERMINAL, /* the operator carries request and certificates */
     METHOD_TFTP,     /* the same by files on a server */
+    METHOD_SFTP,     /* the same, where somebody has to log in */
     METHOD_LOCAL,    /* the same by the operator's files */
     METHOD_SCEP,
     METHOD_EST,
@@ -55,12 +56,17 @@ typedef enum EnrollmentMethod {
     _METHOD_MAX,
 } EnrollmentMethod;
 
-/* "none", "self", "terminal", "tftp", "local", "scep", "est", "cmp" */
+/* "none", "self", "terminal", "tftp", "sftp", "local", "scep", "est", "cmp" */
 const char *enrollment_method_name(EnrollmentMethod method);
 /* Is there a server that is asked? */
 static inline bool enrollment_method_has_server(EnrollmentMethod method)
 {
     return method >= METHOD_SCEP;
+}
+/* Are there files on a server? */
+static inline bool enrollment_method_has_files(EnrollmentMethod method)
+{
+    return method == METHOD_TFTP || method == METHOD_SFTP;
 }
 /* -EINVAL for what is none. */
 int enrollment_method_from_name(const char *name, EnrollmentMethod *ret);
@@ -80,7 +86,9 @@ typedef struct TrustpointConfig {
     char vrf[INTERFACE_NAME_SIZE]; /* through which it is reached; empty: none */
     bool legacy;                   /* SHA-1, Triple DES and DES pass */
     bool skip_challenge;
-    char *challenge;           /* as keyd has sealed it; NULL when not configured */
+    char *challenge;                 /* as keyd has sealed it; NULL when not configured */
+    char *sftp_user, *sftp_password; /* of an sftp server; the password as keyd has sealed it */
+    char *sftp_host_key;
     unsigned auto_enroll;      /* percent of the lifetime; 0: not renewed by itself */
     bool regenerate;           /* with a new key */
     char **reload, **probe;    /* units, and HOST:PORT, when there is another certificate; NULL or

@@ -21,6 +21,7 @@ typedef struct Authentication {
     char *url;         /* of a server, which is asked; NULL: the input is it */
     EnrollmentMethod method;
     FetchRoute route;
+    FileServer files; /* where there are some */
     ReceivedRules rules;
     AuthorityOffer *offer; /* the result */
 } Authentication;
@@ -36,6 +37,7 @@ static void authentication_free(void *data)
     free(a->input);
     free(a->url);
     free(a->fingerprint);
+    file_server_done(&a->files);
     authority_offer_free(a->offer);
     free(a);
 }
@@ -56,8 +58,8 @@ static int ask_server(Job *job, Authentication *a)
     int r;
 
     job_progress(job, 20, "Asking for the CA certificate");
-    r = a->method == METHOD_TFTP
-            ? tftp_get(a->url, &a->route, job_cancel_fd(job), &a->offer->list, reason)
+    r = enrollment_method_has_files(a->method)
+            ? tftp_get(a->url, &a->files, job_cancel_fd(job), &a->offer->list, reason)
             : server_method_get(a->method)->get_authorities(&server, &a->offer->list, reason);
     return r < 0 && reason[0] ? job_fail(job, error_name_from_errno(r),
                                          "%s cannot be authenticated: %s", a->trustpoint, reason)
@@ -179,17 +181,18 @@ static bool asks_server(const TrustpointConfig *config)
 {
     const ServerMethod *method = server_method_get(config->method);
 
-    return config->method == METHOD_TFTP || (method && method->get_authorities);
+    return enrollment_method_has_files(config->method) || (method && method->get_authorities);
 }
 
 static int copy_input(Authentication *a, const TrustpointConfig *config,
                       const AuthenticateOptions *options)
 {
     a->route = enrollment_route(a->manager, config);
-    if (config->method == METHOD_TFTP &&
-        tftp_file_url(a->manager, config, PAIR_GENERAL, "ca", &a->url) < 0)
+    if (enrollment_method_has_files(config->method) &&
+        (tftp_file_url(a->manager, config, PAIR_GENERAL, "ca", &a->url) < 0 ||
+         file_server_new(config, &a->route, &a->files) < 0))
         return -ENOMEM;
-    if (config->method != METHOD_TFTP && asks_server(config) && !(a->url = strdup(config->url)))
+    if (!a->url && asks_server(config) && !(a->url = strdup(config->url)))
         return -ENOMEM;
     a->input_size = options->certificates.iov_len;
     a->input = malloc(a->input_size + 1);
@@ -313,7 +316,7 @@ typedef struct Enrollment {
     const char *digest;
     unsigned key_usages[_PAIR_MAX];
     char *urls[_PAIR_MAX]; /* where the requests are written to; NULL: nowhere */
-    FetchRoute route;
+    FileServer files;
     Request *request; /* the result: one for each pair */
 } Enrollment;
 
@@ -330,6 +333,7 @@ static void enrollment_free(void *data)
     free(e->alternative_names);
     for (KeyPair pair = 0; pair < _PAIR_MAX; pair++)
         free(e->urls[pair]);
+    file_server_done(&e->files);
     request_free(e->request);
     free(e);
 }
@@ -374,7 +378,7 @@ static int put_request(Job *job, const Enrollment *e, const Request *request)
     job_progress(job, 60, "Writing the certificate request");
     r = csr_to_pem(request->der, request->size, &pem);
     if (r >= 0)
-        r = tftp_put(url, &e->route, job_cancel_fd(job), pem, reason);
+        r = tftp_put(url, &e->files, job_cancel_fd(job), pem, reason);
     return r < 0 && reason[0]
                ? job_fail(job, error_name_from_errno(r), "The request of %s cannot be written: %s",
                           e->trustpoint, reason)
@@ -454,6 +458,8 @@ static int enrollment_new(Manager *m, const Trustpoint *t, Enrollment **ret)
 {
     _cleanup_(enrollment_freep) Enrollment *e = calloc(1, sizeof(*e));
     const TrustpointConfig *config = t->config;
+    const bool files = enrollment_method_has_files(config->method);
+    FetchRoute route;
     int r;
 
     if (!e)
@@ -468,8 +474,10 @@ static int enrollment_new(Manager *m, const Trustpoint *t, Enrollment **ret)
         (config->alternative_names && !(e->alternative_names = strdup(config->alternative_names))))
         return -ENOMEM;
     r = key_name_copy(&config->keypair, &e->key);
-    e->route = enrollment_route(m, config);
-    for (KeyPair pair = 0; r >= 0 && pair < _PAIR_MAX && config->method == METHOD_TFTP; pair++)
+    route = enrollment_route(m, config);
+    if (r >= 0)
+        r = file_server_new(config, &route, &e->files);
+    for (KeyPair pair = 0; r >= 0 && pair < _PAIR_MAX && files; pair++)
         r = tftp_file_url(m, config, pair, "req", &e->urls[pair]);
     if (r < 0)
         return r;
@@ -598,10 +606,10 @@ int external_retrieve(Manager *m, const char *trustpoint, sd_bus_message *messag
     r = external_find_requested(m, trustpoint, &t, reterr_error);
     if (r < 0)
         return r;
-    if (t->config->method != METHOD_TFTP)
+    if (!enrollment_method_has_files(t->config->method))
         return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
                                  "The certificate of %s has to be given: its enrollment is not by "
-                                 "TFTP",
+                                 "files on a server",
                                  t->name);
     return tftp_retrieve(m, t, message, reterr_error);
 }

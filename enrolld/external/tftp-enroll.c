@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Enrolment by files on a TFTP server, as far as it is not the same as by cut and paste: the job
- * that fetches the certificates that the CA has made of the open requests. */
+/* Enrolment by files on a TFTP or sftp server, as far as it is not the same as by cut and paste:
+ * the job that fetches the certificates that the CA has made of the open requests. */
 #include "admission.h"
 #include "enrolld.h"
 #include "errors.h"
 #include "identity.h"
 #include "log.h"
 #include "tftp-client.h"
+#include "tftp-url.h"
 
 typedef struct Retrieval {
     Manager *manager;
     char *trustpoint;
-    FetchRoute route;
+    FileServer server;
     char *urls[REQUESTS_MAX]; /* one for each open request, in their order */
     size_t n;
     X509_REQ *requests[REQUESTS_MAX];
@@ -31,6 +32,7 @@ static void retrieval_free(void *data)
         return;
     free(r->trustpoint);
     admission_done(&r->admission);
+    file_server_done(&r->server);
     for (size_t i = 0; i < r->n; i++) {
         free(r->urls[i]);
         X509_REQ_free(r->requests[i]);
@@ -60,8 +62,8 @@ static int retrieve_run(Job *job, void *data)
 
     job_progress(job, 20, "Fetching what the CA has made");
     for (size_t i = 0; i < r->n; i++) {
-        r->errors[i] =
-            tftp_get(r->urls[i], &r->route, job_cancel_fd(job), &r->certificates[i], r->reasons[i]);
+        r->errors[i] = tftp_get(r->urls[i], &r->server, job_cancel_fd(job), &r->certificates[i],
+                                r->reasons[i]);
         if (r->errors[i] >= 0)
             r->errors[i] = admit(job, r, i);
     }
@@ -129,20 +131,22 @@ int tftp_file_url(const Manager *m, const TrustpointConfig *config, KeyPair pair
 
     if (router_fqdn(m->hostname, m->domain, &fqdn) < 0)
         fqdn = NULL;
-    return tftp_url_new(config->url, fqdn ? fqdn : config->name, pair, suffix, ret);
+    return tftp_url_new(config->url, config->sftp_user, fqdn ? fqdn : config->name, pair, suffix,
+                        ret);
 }
 
 int tftp_retrieve(Manager *m, Trustpoint *t, sd_bus_message *message, sd_bus_error *reterr_error)
 {
     _cleanup_(retrieval_freep) Retrieval *r = calloc(1, sizeof(*r));
+    FetchRoute route;
     int e;
 
     if (!r)
         return -ENOMEM;
     r->manager = m;
-    r->route = enrollment_route(m, t->config);
+    route = enrollment_route(m, t->config);
     r->trustpoint = strdup(t->name);
-    if (!r->trustpoint)
+    if (!r->trustpoint || file_server_new(t->config, &route, &r->server) < 0)
         return -ENOMEM;
     for (const Request *i = t->record.request; i; i = i->next) {
         e = tftp_file_url(m, t->config, i->key.pair, "crt", &r->urls[r->n]);

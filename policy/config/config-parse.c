@@ -470,7 +470,7 @@ static size_t hides_of_user(const char *line, size_t start, size_t end)
 /* Goes by the words alone, generously: whoever mistypes a line has a secret too. */
 size_t config_public_length(const ConfigPlace *place, const char *line)
 {
-    size_t start, end = 0;
+    size_t start, end = 0, hidden;
 
     if (!next_word(line, &start, &end))
         return strlen(line);
@@ -490,7 +490,9 @@ size_t config_public_length(const ConfigPlace *place, const char *line)
         for (unsigned i = 0; i < 4; i++)
             if (!next_word(line, &start, &end))
                 return strlen(line);
-    return hides_after(line, start, end, "challenge-password");
+    hidden = hides_after(line, start, end, "sftp-password");
+    start = hides_after(line, start, end, "challenge-password");
+    return hidden < start ? hidden : start;
 }
 
 int config_complete(const ConfigParser *p, const ConfigPlace *place, const char *line,

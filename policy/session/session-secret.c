@@ -80,7 +80,8 @@ static int on_sealed(sd_bus_message *reply, void *userdata, sd_bus_error *reterr
     return 1;
 }
 
-static int seal(const Policy *policy, const char *clear, Hashing *h)
+/* What it is for is what the line is called. */
+static int seal(const Policy *policy, const char *purpose, const char *clear, Hashing *h)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
     _cleanup_close_ int fd = memfd_new_sealed("secret", clear, strlen(clear));
@@ -92,7 +93,7 @@ static int seal(const Policy *policy, const char *clear, Hashing *h)
     r = sd_bus_message_new_method_call(bus, &call, KEYS_NAME, KEYS_PATH, KEYS_SECRETS_INTERFACE,
                                        "Seal");
     if (r >= 0)
-        r = sd_bus_message_append(call, "sh", SECRET_CHALLENGE, fd);
+        r = sd_bus_message_append(call, "sh", purpose, fd);
     return r < 0 ? r : sd_bus_call_async(bus, &h->asked, call, on_sealed, h, SEAL_TIMEOUT_USEC);
 }
 
@@ -107,7 +108,7 @@ int session_hash_secret(sd_bus_message *m, Session *session, ConfigParsed *parse
         return -ENOMEM;
     clear = json_object_get_string(parsed->line.value);
     r = parsed->line.row->sealed
-            ? seal(policy, clear, h)
+            ? seal(policy, parsed->line.row->path, clear, h)
             : secret_hash(server_event(policy->server), clear, on_hash, h, &h->job);
     if (r < 0) {
         free(h);

@@ -157,6 +157,89 @@ def test_vrf_line(machine):
     assert say(machine, command)[0] == 0
 
 
+# --- sftp ----------------------------------------------------------------------------------------------------------------------------------------
+
+SSHD = ["/usr/sbin/sshd", "-D", "-f", "/dev/null", "-h", "/root/sftp_key", "-p", "2222", "-o", "ListenAddress=127.0.0.1", "-o", "UsePAM=no", "-o", "PidFile=none",
+        "-o", "Subsystem=sftp internal-sftp"]
+PASSWORD = "canary-sftp%1"
+
+
+@pytest.fixture(scope="module")
+def host_key(machine):
+    machine.run(["useradd", "--create-home", "--shell", "/bin/sh", "requests"])
+    machine.run(["chpasswd"], stdin=f"requests:{PASSWORD}\n")
+    machine.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "/root/sftp_key"])
+    machine.run(["systemd-run", "--quiet", "--unit=test-sftp", *SSHD])
+    machine.run(["sh", "-c", "mkdir /home/requests/ca && chown requests /home/requests/ca"])
+    return machine.output(["ssh-keygen", "-l", "-f", "/root/sftp_key.pub"]).split()[1]
+
+
+@pytest.mark.parametrize("lines, words", [
+    (("enrollment url sftp://requests@127.0.0.1/core",), "the user is named by 'sftp-username'"),
+    (("enrollment url sftp://127.0.0.1/core", "sftp-username requests", "sftp-host-key SHA256:" + 43 * "A"), "needs 'sftp-password'"),
+    (("enrollment url sftp://127.0.0.1/core", "sftp-username requests", "sftp-password clear x"), "needs 'sftp-host-key'"),
+    (("enrollment url sftp://127.0.0.1/core", "sftp-username a:b"), "other characters than"),
+    (("enrollment url sftp://127.0.0.1/core", "sftp-host-key SHA256:x"), "as ssh-keygen -l shows it"),
+    (("enrollment terminal", "sftp-password clear x"), "has an effect only with the sftp URL"),
+])
+def test_sftp_lines_that_are_refused(machine, lines, words):
+    with machine.console(ADMIN) as console:
+        console.prompt()
+        for line in ("configure", "crypto ca trustpoint safe", *lines):
+            console.command(line)
+        console.command("commit")
+        assert words in console.command("show configuration failed")
+        console.command("abort")
+
+
+def test_sftp(machine, host_key):
+    """The router logs in with a password that keyd has sealed, and only at the server whose host key is configured: that is looked at before the password goes out."""
+    wrong = "SHA256:" + 43 * "A"
+    configure(machine, "crypto ca trustpoint safe", "enrollment url sftp://127.0.0.1:2222/home/requests/ca/core", "sftp-username requests",
+              f"sftp-password clear {PASSWORD}x", f"sftp-host-key {wrong}", "rsakeypair one", *LINES)
+    command = f"crypto ca authenticate safe fingerprint {fingerprint(machine)}"
+    wait_for(lambda: f"host key is {host_key}, which is not the one that is known: refused" in say(machine, command)[1], "the server")
+    assert "Failed password" not in machine.output(["journalctl", "--unit=test-sftp", "--no-pager"])
+    configure(machine, "crypto ca trustpoint safe", f"sftp-host-key {host_key}")
+    refused(machine, command, "core.ca", "Authentication failure")
+    configure(machine, "crypto ca trustpoint safe", f"sftp-password clear {PASSWORD}")
+    refused(machine, command, "core.ca", "No such file")
+    machine.run(["cp", "/srv/ca/pem", "/home/requests/ca/core.ca"])
+    assert say(machine, command)[0] == 0
+    assert state(machine, "safe")["state"] == "authenticated" and state(machine, "safe")["enrollment"] == "sftp"
+
+
+def test_sftp_enroll(machine, host_key):
+    machine.run(["chmod", "555", "/home/requests/ca"])
+    refused(machine, "crypto ca enroll safe", "request of safe cannot be written")
+    assert state(machine, "safe")["state"] == "authenticated"
+    machine.run(["chmod", "755", "/home/requests/ca"])
+    assert say(machine, "crypto ca enroll safe")[0] == 0
+    assert state(machine, "safe")["state"] == "pending"
+    refused(machine, "crypto ca import safe certificate", "core.crt", "No such file")
+    machine.restart("keyd")
+    machine.kill("enrolld", 9)
+    machine.wait_daemons()
+    issue(machine, "/home/requests/ca/core.req", "/home/requests/ca/core.crt", EXTENSIONS[""])
+    status, said = say(machine, "crypto ca import safe certificate")
+    assert status == 0 and "CN=core.example" in said, said
+    assert state(machine, "safe")["state"] == "enrolled"
+
+
+def test_sftp_password_is_nowhere(machine, host_key):
+    shown = machine.chancery("show running-config crypto").stdout
+    assert " sftp-username requests\n" in shown and f" sftp-host-key {host_key}\n" in shown and " sftp-password 6 " in shown
+    assert PASSWORD not in shown
+    found = machine.run(["grep", "-rlF", PASSWORD, "/var/lib/chancery", "/var/log/journal", "/run/log/journal", "/etc/polkit-1"], check=False)
+    assert found.stdout == ""
+    sealed = next(line.split()[-1] for line in shown.splitlines() if "sftp-password" in line)
+    # What was sealed for one purpose is opened for no other.
+    with machine.console(ADMIN) as console:
+        console.prompt()
+        printed = workflow.commit(console, ("crypto ca trustpoint other", "enrollment url http://127.0.0.1/", "rsakeypair one", f"challenge-password 6 {sealed}"))
+    assert "was not sealed by this router" in printed, printed
+
+
 # --- The operator's files ------------------------------------------------------------------------------------------------------------------------
 
 

@@ -88,7 +88,7 @@ def test_nothing_offered(machine, authority):
     asked = authority.log().count("GET GetCACaps")
     authenticate(machine)
     wait_for(lambda: authority.log().count("GET GetCACaps") > asked, "the question")
-    assert next_step(machine) == "Request a certificate: crypto ca enroll core." and certificates(machine) == {"ca": of_file(machine, "root")}
+    assert next_step(machine) == "Request a certificate: crypto ca enroll roll." and certificates(machine) == {"ca": of_file(machine, "root")}
 
 
 def test_offered(machine, authority):

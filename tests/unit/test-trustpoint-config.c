@@ -4,7 +4,7 @@
 #include <openssl/x509v3.h>
 
 #include "json-util.h"
-#include "tftp-client.h"
+#include "tftp-url.h"
 #include "trustpoint-config.h"
 
 /* The seed's configuration. */
@@ -378,6 +378,33 @@ static void test_est(void **state)
 
 /* --- By files --------------------------------------------------------------------------------- */
 
+static void test_sftp_urls(void **state)
+{
+    static const char *const bad[] = {
+        "sftp://",       "sftp:///a",     "sftp://u@ca/core",   "sftp://u:p@ca/core",
+        "sftp://ca/a b", "sftp://ca/a?b", "sftp://ca;red/core", "sftp://ca/core#x"};
+    const char *reason = NULL;
+    char *url;
+
+    assert_int_equal(sftp_url_check("sftp://[2001:db8::1]:22/srv/ca/core", &reason), 0);
+    assert_int_equal(sftp_url_check("SFTP://ca/", &reason), 0);
+    for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
+        reason = NULL;
+        assert_int_equal(sftp_url_check(bad[i], &reason), -EINVAL);
+        assert_non_null(reason);
+    }
+    assert_int_equal(
+        tftp_url_new("sftp://ca:2222/srv/core", "bob", "ios", PAIR_GENERAL, "ca", &url), 0);
+    assert_string_equal(url, "sftp://bob@ca:2222/srv/core.ca");
+    free(url);
+    assert_int_equal(tftp_url_new("sftp://ca/srv/", "bob", "ios", PAIR_ENCRYPTION, "req", &url), 0);
+    assert_string_equal(url, "sftp://bob@ca/srv/ios-encr.req");
+    free(url);
+    assert_true(sftp_user_is_valid("a.b_c-1") && sftp_user_is_valid("Z"));
+    assert_false(sftp_user_is_valid("") || sftp_user_is_valid("a b") || sftp_user_is_valid("a:b") ||
+                 sftp_user_is_valid("a@b"));
+}
+
 static void test_tftp_urls(void **state)
 {
     static const struct {
@@ -405,7 +432,8 @@ static void test_tftp_urls(void **state)
         assert_true(tftp_url_is(good[i].base));
         assert_int_equal(tftp_url_check(good[i].base, vrf, &reason), 0);
         assert_string_equal(vrf, good[i].vrf);
-        assert_int_equal(tftp_url_new(good[i].base, "ios.example", PAIR_SIGNATURE, "req", &url), 0);
+        assert_int_equal(
+            tftp_url_new(good[i].base, NULL, "ios.example", PAIR_SIGNATURE, "req", &url), 0);
         assert_string_equal(url, good[i].request);
     }
     for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
@@ -463,6 +491,7 @@ int main(void)
         cmocka_unit_test(test_external_refused),
         cmocka_unit_test(test_est),
         cmocka_unit_test(test_tftp_urls),
+        cmocka_unit_test(test_sftp_urls),
         cmocka_unit_test(test_vrf),
         cmocka_unit_test(test_other_trustpoints),
     };
