@@ -167,6 +167,91 @@ int enrollment1_trustpoint_get_warning(sd_bus *bus, const char *path, const char
     return sd_bus_message_append(reply, "s", warning ? warning : "");
 }
 
+static int append_configured(sd_bus_message *reply, const char *text)
+{
+    return sd_bus_message_append(reply, "s", text ? text : "");
+}
+
+static const char *configured_url(const TrustpointConfig *config)
+{
+    if (config->url || config->method == METHOD_NONE)
+        return config->url;
+    return enrollment_method_name(config->method);
+}
+
+int enrollment1_trustpoint_get_enrollment_url(sd_bus *bus, const char *path, const char *interface,
+                                              const char *property, sd_bus_message *reply,
+                                              void *userdata, sd_bus_error *reterr_error)
+{
+    const Trustpoint *t = userdata;
+
+    return append_configured(reply, t->config ? configured_url(t->config) : NULL);
+}
+
+int enrollment1_trustpoint_get_subject_name(sd_bus *bus, const char *path, const char *interface,
+                                            const char *property, sd_bus_message *reply,
+                                            void *userdata, sd_bus_error *reterr_error)
+{
+    const Trustpoint *t = userdata;
+
+    return append_configured(reply, t->config ? t->config->subject_name : NULL);
+}
+
+int enrollment1_trustpoint_get_alternative_names(sd_bus *bus, const char *path,
+                                                 const char *interface, const char *property,
+                                                 sd_bus_message *reply, void *userdata,
+                                                 sd_bus_error *reterr_error)
+{
+    const Trustpoint *t = userdata;
+
+    return append_configured(reply, t->config ? t->config->alternative_names : NULL);
+}
+
+int enrollment1_trustpoint_get_vrf(sd_bus *bus, const char *path, const char *interface,
+                                   const char *property, sd_bus_message *reply, void *userdata,
+                                   sd_bus_error *reterr_error)
+{
+    const Trustpoint *t = userdata;
+
+    return append_configured(reply, t->config ? t->config->vrf : NULL);
+}
+
+int enrollment1_trustpoint_get_auto_enroll(sd_bus *bus, const char *path, const char *interface,
+                                           const char *property, sd_bus_message *reply,
+                                           void *userdata, sd_bus_error *reterr_error)
+{
+    const Trustpoint *t = userdata;
+
+    return sd_bus_message_append(reply, "u", t->config ? t->config->auto_enroll : 0U);
+}
+
+int enrollment1_trustpoint_get_message_digest(sd_bus *bus, const char *path, const char *interface,
+                                              const char *property, sd_bus_message *reply,
+                                              void *userdata, sd_bus_error *reterr_error)
+{
+    const Trustpoint *t = userdata;
+
+    return append_configured(reply, t->config ? t->config->digest : NULL);
+}
+
+int enrollment1_trustpoint_get_crl_optional(sd_bus *bus, const char *path, const char *interface,
+                                            const char *property, sd_bus_message *reply,
+                                            void *userdata, sd_bus_error *reterr_error)
+{
+    const Trustpoint *t = userdata;
+
+    return sd_bus_message_append(reply, "b", t->config && t->config->crl_optional);
+}
+
+int enrollment1_trustpoint_get_key_label(sd_bus *bus, const char *path, const char *interface,
+                                         const char *property, sd_bus_message *reply,
+                                         void *userdata, sd_bus_error *reterr_error)
+{
+    const StoredCertificate *c = trustpoint_certificate(userdata, ROLE_ROUTER);
+
+    return append_configured(reply, c ? c->key.label : NULL);
+}
+
 int enrollment1_trustpoint_get_request(sd_bus *bus, const char *path, const char *interface,
                                        const char *property, sd_bus_message *reply, void *userdata,
                                        sd_bus_error *reterr_error)

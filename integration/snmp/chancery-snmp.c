@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "log.h"
+#include "memfd.h"
 #include "names.h"
 #include "pki-mib.h"
 #include "sandbox.h"
@@ -25,8 +26,10 @@
 typedef struct Agent {
     sd_bus *bus;
     PkiView view;
+    PkiCrls crls;
     bool has_view;
     bool asking, ask_again;
+    bool asking_crls, ask_crls_again;
     char *expiring[NOTICES_MAX]; /* object paths, to be told of when the view is current */
     size_t n_expiring;
 } Agent;
@@ -65,7 +68,7 @@ static void take_view(Agent *agent, PkiView *view)
     PkiView before = agent->view;
 
     agent->view = *view;
-    pki_mib_show(&agent->view);
+    pki_mib_show(&agent->view, &agent->crls);
     if (agent->has_view)
         tell_installed(&before, &agent->view);
     agent->has_view = true;
@@ -103,6 +106,64 @@ static int ask(Agent *agent)
     if (r < 0)
         return log_warning_errno(r, "Failed to ask chancery-enrolld, ignoring: %m");
     agent->asking = true;
+    return 0;
+}
+
+static int ask_crls(Agent *agent);
+
+static void take_crls(Agent *agent, sd_bus_message *reply)
+{
+    _cleanup_free_ void *text = NULL;
+    PkiCrls crls, before;
+    size_t size;
+    int fd, r;
+
+    r = sd_bus_message_read(reply, "h", &fd);
+    if (r >= 0)
+        r = memfd_read(fd, PKI_CRLS_SIZE_MAX, &text, &size);
+    if (r >= 0)
+        r = pki_crls_read(text, size, &crls);
+    if (r < 0) {
+        log_warning_errno(r, "Failed to read what chancery-poold tells, ignoring: %m");
+        return;
+    }
+    before = agent->crls;
+    agent->crls = crls;
+    pki_mib_show(&agent->view, &agent->crls);
+    pki_crls_done(&before);
+}
+
+static int on_crls(sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error)
+{
+    Agent *agent = userdata;
+
+    agent->asking_crls = false;
+    if (sd_bus_message_is_method_error(reply, NULL))
+        log_warning("chancery-poold did not tell about its CRLs: %s",
+                    sd_bus_message_get_error(reply)->message);
+    else
+        take_crls(agent, reply);
+    return agent->ask_crls_again ? ask_crls(agent) : 0;
+}
+
+static int ask_crls(Agent *agent)
+{
+    int r;
+
+    agent->ask_crls_again = agent->asking_crls;
+    if (agent->asking_crls)
+        return 0;
+    r = sd_bus_call_method_async(agent->bus, NULL, TRUSTPOOL_NAME, TRUSTPOOL_PATH, TRUSTPOOL_NAME,
+                                 "ListCrls", on_crls, agent, NULL);
+    if (r < 0)
+        return log_warning_errno(r, "Failed to ask chancery-poold, ignoring: %m");
+    agent->asking_crls = true;
+    return 0;
+}
+
+static int on_crls_changed(sd_bus_message *signal, void *userdata, sd_bus_error *reterr_error)
+{
+    (void)ask_crls(userdata);
     return 0;
 }
 
@@ -144,6 +205,15 @@ static int watch(Agent *agent)
         {"type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0="
          "'" ENROLLMENT_NAME "'",
          on_changed},
+        {"type='signal',sender='" TRUSTPOOL_NAME "',interface='" TRUSTPOOL_NAME
+         "',member='CrlTaken'",
+         on_crls_changed},
+        {"type='signal',sender='" TRUSTPOOL_NAME "',interface='" TRUSTPOOL_NAME
+         "',member='CrlsCleared'",
+         on_crls_changed},
+        {"type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0="
+         "'" TRUSTPOOL_NAME "'",
+         on_crls_changed},
     };
 
     for (size_t i = 0; i < ELEMENTSOF(matches); i++) {
@@ -152,6 +222,7 @@ static int watch(Agent *agent)
         if (r < 0)
             return r;
     }
+    (void)ask_crls(agent);
     return ask(agent);
 }
 
@@ -203,7 +274,7 @@ static int run(Agent *agent)
     static const SandboxPath no_paths[] = {{NULL, SANDBOX_READ}};
     static const Sandbox sandbox = {
         .name = "snmp",
-        .calls = SANDBOX_CALLS_UNIX_SOCKET,
+        .calls = SANDBOX_CALLS_UNIX_SOCKET | SANDBOX_CALLS_MEMFD,
         .paths = no_paths,
         .files_max = 64,
     };
@@ -243,6 +314,7 @@ int main(int argc, char *argv[])
     r = run(&agent);
     snmp_shutdown("chancery-snmp");
     pki_view_done(&agent.view);
+    pki_crls_done(&agent.crls);
     sd_bus_flush_close_unref(agent.bus);
     return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -16,6 +16,7 @@
 
 static const oid chain_table_oid[] = {PKI_MIB, 2, 2, 1};
 static const oid trustpoint_table_oid[] = {PKI_MIB, 2, 1, 2, 1};
+static const oid crl_table_oid[] = {PKI_MIB, 2, 3, 1, 1};
 static const oid installed_oid[] = {PKI_MIB, 1, 1};
 static const oid expiring_oid[] = {PKI_MIB, 1, 2};
 static const oid trap_oid[] = {1, 3, 6, 1, 6, 3, 1, 1, 4, 1, 0};
@@ -30,9 +31,22 @@ enum {
     CHAIN_TRUSTPOINT,
     CHAIN_SUBJECT
 };
-enum { TRUSTPOINT_STATE = 13 };
+enum {
+    TRUSTPOINT_SUBJECT = 2,
+    TRUSTPOINT_ALTERNATIVE_NAMES,
+    TRUSTPOINT_AAA_LIST,
+    TRUSTPOINT_ENROLLMENT,
+    TRUSTPOINT_VRF,
+    TRUSTPOINT_SOURCE_INTERFACE,
+    TRUSTPOINT_AUTO_ENROLL,
+    TRUSTPOINT_KEY_LABEL = 10, /* there is no 9 */
+    TRUSTPOINT_REVOCATION,
+    TRUSTPOINT_DIGEST,
+    TRUSTPOINT_STATE
+};
+enum { CRL_ISSUER = 2, CRL_NUMBER, CRL_NEXT_UPDATE, CRL_SIZE, CRL_DELTA };
 
-static netsnmp_tdata *chain_table, *trustpoint_table;
+static netsnmp_tdata *chain_table, *trustpoint_table, *crl_table;
 
 static const char *type_name(const PkiCertificate *c)
 {
@@ -60,9 +74,16 @@ static size_t text_size(const char *text)
     return n < TEXT_MAX ? n : TEXT_MAX;
 }
 
+static void answer_short(netsnmp_request_info *request, const char *text, size_t max)
+{
+    size_t n = text_size(text);
+
+    snmp_set_var_typed_value(request->requestvb, ASN_OCTET_STR, text, n < max ? n : max);
+}
+
 static void answer(netsnmp_request_info *request, const char *text)
 {
-    snmp_set_var_typed_value(request->requestvb, ASN_OCTET_STR, text, text_size(text));
+    answer_short(request, text, TEXT_MAX);
 }
 
 static const char *chain_column(const PkiCertificate *c, unsigned column,
@@ -116,14 +137,111 @@ static const char *state_name(const PkiTrustpoint *t)
     return "None";
 }
 
+/* Neither lists of AAA nor source interfaces are a trustpoint's here: nothing is configured. */
+static const char *trustpoint_column(const PkiTrustpoint *t, unsigned column,
+                                     char buffer[TEXT_MAX + 1])
+{
+    switch (column) {
+    case TRUSTPOINT_SUBJECT:
+        return t->subject_name;
+    case TRUSTPOINT_ALTERNATIVE_NAMES:
+        return t->alternative_names;
+    case TRUSTPOINT_AAA_LIST:
+    case TRUSTPOINT_SOURCE_INTERFACE:
+        return "";
+    case TRUSTPOINT_ENROLLMENT:
+        if (!*t->url)
+            return "";
+        (void)snprintf(buffer, TEXT_MAX + 1, "enrollment %s%s", strchr(t->url, ':') ? "url " : "",
+                       t->url);
+        return buffer;
+    case TRUSTPOINT_VRF:
+        return t->vrf;
+    case TRUSTPOINT_AUTO_ENROLL:
+        if (t->auto_enroll == 0)
+            return "";
+        (void)snprintf(buffer, TEXT_MAX + 1, "auto-enroll %u", (unsigned)t->auto_enroll);
+        return buffer;
+    case TRUSTPOINT_KEY_LABEL:
+        return t->key_label;
+    case TRUSTPOINT_REVOCATION:
+        return t->crl_optional ? "revocation-check crl none" : "revocation-check crl";
+    case TRUSTPOINT_DIGEST:
+        return t->digest;
+    case TRUSTPOINT_STATE:
+        return state_name(t);
+    default:
+        return NULL;
+    }
+}
+
+/* As the MIB's ranges have it. */
+static size_t trustpoint_column_max(unsigned column)
+{
+    switch (column) {
+    case TRUSTPOINT_ALTERNATIVE_NAMES:
+    case TRUSTPOINT_AAA_LIST:
+    case TRUSTPOINT_VRF:
+    case TRUSTPOINT_SOURCE_INTERFACE:
+    case TRUSTPOINT_REVOCATION:
+        return 50;
+    case TRUSTPOINT_AUTO_ENROLL:
+    case TRUSTPOINT_STATE:
+        return 20;
+    default:
+        return TEXT_MAX;
+    }
+}
+
+static void answer_crl(netsnmp_request_info *request, const PkiCrl *crl, unsigned column)
+{
+    char buffer[TIME_TEXT_SIZE];
+
+    switch (column) {
+    case CRL_ISSUER:
+        answer(request, crl->issuer);
+        break;
+    case CRL_NUMBER:
+        answer(request, crl->number ? crl->number : "");
+        break;
+    case CRL_NEXT_UPDATE:
+        answer(request, time_render(crl->next_update, buffer));
+        break;
+    case CRL_SIZE:
+        snmp_set_var_typed_integer(request->requestvb, ASN_UNSIGNED, (long)crl->size);
+        break;
+    default:
+        snmp_set_var_typed_integer(request->requestvb, ASN_UNSIGNED, crl->delta);
+        break;
+    }
+}
+
+static int on_crl(netsnmp_mib_handler *handler, netsnmp_handler_registration *registration,
+                  netsnmp_agent_request_info *info, netsnmp_request_info *requests)
+{
+    for (netsnmp_request_info *r = requests; r; r = r->next) {
+        const PkiCrl *crl = netsnmp_tdata_extract_entry(r);
+        const netsnmp_table_request_info *at = netsnmp_extract_table_info(r);
+
+        if (crl && at)
+            answer_crl(r, crl, at->colnum);
+        else
+            netsnmp_set_request_error(info, r, SNMP_NOSUCHINSTANCE);
+    }
+    return SNMP_ERR_NOERROR;
+}
+
 static int on_trustpoint(netsnmp_mib_handler *handler, netsnmp_handler_registration *registration,
                          netsnmp_agent_request_info *info, netsnmp_request_info *requests)
 {
     for (netsnmp_request_info *r = requests; r; r = r->next) {
         const PkiTrustpoint *t = netsnmp_tdata_extract_entry(r);
+        const netsnmp_table_request_info *at = netsnmp_extract_table_info(r);
+        char buffer[TEXT_MAX + 1];
+        const char *text = t && at ? trustpoint_column(t, at->colnum, buffer) : NULL;
 
-        if (t)
-            answer(r, state_name(t));
+        if (text)
+            answer_short(r, text, trustpoint_column_max(at->colnum));
         else
             netsnmp_set_request_error(info, r, SNMP_NOSUCHINSTANCE);
     }
@@ -168,18 +286,31 @@ static void table_add(netsnmp_tdata *table, const char *index, const void *data)
         netsnmp_tdata_delete_row(row);
 }
 
-void pki_mib_show(const PkiView *view)
+/* An instance has room for so much. */
+static bool is_shown(const PkiTrustpoint *t)
+{
+    return strlen(t->name) < CHAIN_LABEL_SIZE;
+}
+
+void pki_mib_show(const PkiView *view, const PkiCrls *crls)
 {
     char label[CHAIN_LABEL_SIZE];
 
     table_clear(chain_table);
     table_clear(trustpoint_table);
+    table_clear(crl_table);
     for (size_t i = 0; i < view->n_certificates; i++)
         table_add(chain_table, pki_chain_label(&view->certificates[i], label),
                   &view->certificates[i]);
-    for (size_t i = 0; i < view->n_trustpoints; i++)
-        if (strlen(view->trustpoints[i].name) < CHAIN_LABEL_SIZE)
-            table_add(trustpoint_table, view->trustpoints[i].name, &view->trustpoints[i]);
+    for (size_t i = 0; i < view->n_trustpoints; i++) {
+        const PkiTrustpoint *t = &view->trustpoints[i];
+        const PkiCrl *crl = pki_crl_of_trustpoint(crls, view, t->name);
+
+        if (is_shown(t))
+            table_add(trustpoint_table, t->name, t);
+        if (is_shown(t) && crl)
+            table_add(crl_table, t->name, crl);
+    }
 }
 
 /* --- Notifications ---------------------------------------------------------------------------- */
@@ -240,8 +371,13 @@ int pki_mib_init(void)
                                        .details.range = {CHAIN_TRUSTPOINT, CHAIN_SUBJECT}};
     static netsnmp_column_info chain = {
         .isRange = 1, .details.range = {CHAIN_SERIAL, CHAIN_TYPE}, .next = &rest};
-    static netsnmp_column_info trustpoint = {.isRange = 1,
-                                             .details.range = {TRUSTPOINT_STATE, TRUSTPOINT_STATE}};
+    static netsnmp_column_info trustpoint_rest = {
+        .isRange = 1, .details.range = {TRUSTPOINT_KEY_LABEL, TRUSTPOINT_STATE}};
+    static netsnmp_column_info trustpoint = {
+        .isRange = 1,
+        .details.range = {TRUSTPOINT_SUBJECT, TRUSTPOINT_AUTO_ENROLL},
+        .next = &trustpoint_rest};
+    static netsnmp_column_info crl = {.isRange = 1, .details.range = {CRL_ISSUER, CRL_DELTA}};
     int r;
 
     snmp_enable_stderrlog();
@@ -263,6 +399,9 @@ int pki_mib_init(void)
     if (r >= 0)
         r = table_register("trustpointTable", on_trustpoint, trustpoint_table_oid,
                            OID_LENGTH(trustpoint_table_oid), &trustpoint, &trustpoint_table);
+    if (r >= 0)
+        r = table_register("pkiCRLTable", on_crl, crl_table_oid, OID_LENGTH(crl_table_oid), &crl,
+                           &crl_table);
     if (r >= 0)
         init_snmp("chancery-snmp");
     return r;

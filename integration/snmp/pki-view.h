@@ -18,6 +18,10 @@ typedef struct PkiCertificate {
 
 typedef struct PkiTrustpoint {
     char *name, *state;
+    /* As configured; empty for what is not. */
+    char *url, *subject_name, *alternative_names, *vrf, *digest;
+    char *key_label; /* of the router certificate; empty when there is none */
+    int64_t auto_enroll, crl_optional;
 } PkiTrustpoint;
 
 typedef struct PkiView {
@@ -36,4 +40,26 @@ const PkiCertificate *pki_view_find(const PkiView *view, const char *path);
 /* Is the certificate that follows it there, and good before this one ends? It is asked for only
  * where certificates are renewed by themselves: then the MIB wants no notice of expiry. */
 bool pki_view_has_successor(const PkiView *view, const PkiCertificate *c);
+
+/* The CRLs that poold keeps. */
+typedef struct PkiCrl {
+    char *issuer, *number; /* the number may be NULL */
+    int64_t this_update, next_update;
+    uint32_t size;
+    bool delta;
+} PkiCrl;
+
+typedef struct PkiCrls {
+    PkiCrl *items;
+    size_t n;
+} PkiCrls;
+
+#define PKI_CRLS_SIZE_MAX (8U << 20)
+/* Reads the document of ListCrls. -EBADMSG for what is none, -E2BIG beyond PKI_ITEMS_MAX. */
+int pki_crls_read(const char *text, size_t size, PkiCrls *ret);
+void pki_crls_done(PkiCrls *crls);
+/* The newest of the CA of the trustpoint, a complete one before a delta; NULL for none. */
+const PkiCrl *pki_crl_of_trustpoint(const PkiCrls *crls, const PkiView *view,
+                                    const char *trustpoint);
+
 bool pki_view_has(const PkiView *view, const char *fingerprint);

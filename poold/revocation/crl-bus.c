@@ -101,7 +101,10 @@ static int clearing_run(Job *job, void *userdata)
 static int clearing_done(Job *job, void *userdata, int r)
 {
     const Clearing *clearing = userdata;
+    sd_bus *bus = server_bus(clearing->poold->server);
 
+    if (clearing->removed > 0)
+        (void)sd_bus_emit_signal(bus, TRUSTPOOL_PATH, TRUSTPOOL_NAME, "CrlsCleared", NULL);
     r = r < 0 ? sd_bus_reply_method_errno(clearing->m, r, NULL)
               : sd_bus_reply_method_return(clearing->m, "u", clearing->removed);
     if (r < 0)

@@ -1,22 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
 """CISCO-PKI-MIB: notifications as snmptrapd receives them, tables as snmpwalk reads them, and only while the configuration says so."""
 
+import json
 import os
 import pathlib
 import re
 import signal
+import subprocess
+import time
 
 import pytest
 
+import revocation_pki as pki
 import workflow
 from authorization import configure
 from machine import wait_for
+from revocation_pki import Party
 
 MIB = ".1.3.6.1.4.1.9.9.854"
 CHAIN = f"{MIB}.2.2.1.1"
-STATE = f"{MIB}.2.1.2.1.1.13"
+TRUSTPOINT = f"{MIB}.2.1.2.1.1"
+STATE = f"{TRUSTPOINT}.13"
+CRL = f"{MIB}.2.3.1.1.1"
 INSTALLED, EXPIRING = f"{MIB}.1.1", f"{MIB}.1.2"
 RECEIVED = "/run/received-traps"
+SUBJECT = "CN=lab1-ads,C=US,ST=CA,L=San Jose,O=cisco systems,OU=ASR"
 SNMP = ["snmp-server community monitor RO", "snmp-server host 127.0.0.1 traps version 2c monitor", "snmp-server traps pki"]
 
 
@@ -26,7 +34,13 @@ def instance(label):
 
 def walk(machine, community="monitor"):
     text = machine.run(["snmpwalk", "-v2c", "-c", community, "-m", "", "-On", "-Oe", "-r", "1", "127.0.0.1", MIB], check=False).stdout
-    return dict(re.findall(r'^(\.[\d.]+) = STRING: "(.*)"$', text, re.MULTILINE))
+    return {name: words or number for name, words, number in re.findall(r'^(\.[\d.]+) = (?:(?:STRING: )?"(.*)"|Gauge32: (\d+))$', text, re.MULTILINE)}
+
+
+def row(rows, name, table=None):
+    """One row, by the numbers of its columns."""
+    found = (re.fullmatch(re.escape(table or TRUSTPOINT) + r"\.(\d+)\." + re.escape(instance(name)), at) for at in rows)
+    return {int(m[1]): rows[m[0]] for m in found if m}
 
 
 def traps(machine):
@@ -79,10 +93,50 @@ def test_tables(managed):
     shown = managed.chancery("show crypto ca certificates system-trustpoint").stdout
     assert rows[f"{CHAIN}.4.{label}"] in shown and rows[f"{CHAIN}.5.{label}"] in shown
     assert rows[f"{STATE}.{instance('system-trustpoint')}"] == "Authenticated"
-    assert len(rows) == 8, rows
+    assert row(rows, "system-trustpoint") == {2: SUBJECT, 3: "", 4: "", 5: "enrollment self", 6: "", 7: "", 8: "", 10: "", 11: "revocation-check crl", 12: "sha256",
+                                              13: "Authenticated"}
+    assert len(rows) == 7 + 11, rows
     assert walk(managed, "other") == {}
     # What was there before is no news.
     assert traps(managed) == []
+
+
+def test_trustpoint_table(managed):
+    """What is configured, and nothing that is not."""
+    configure(managed, ["crypto ca trustpoint other", "enrollment url http://127.0.0.1:1/scep", "rsakeypair system-enroll-key", "subject-name CN=other",
+                        f"subject-alternative-name DNS:{'a' * 40}.example.com", "vrf lo", "auto-enroll 80 regenerate", "crl optional", "message-digest sha384"])
+    rows = wait_for(lambda: row(walk(managed), "other"), "the trustpoint")
+    assert rows == {2: "CN=other", 3: f"DNS:{'a' * 40}.examp"[:50], 4: "", 5: "enrollment url http://127.0.0.1:1/scep", 6: "lo", 7: "", 8: "auto-enroll 80", 10: "",
+                    11: "revocation-check crl none", 12: "sha384", 13: "None"}
+    configure(managed, ["no crypto ca trustpoint other"])
+    wait_for(lambda: row(walk(managed), "other") == {}, "the row to be gone")
+
+
+def test_crl_table(managed, tmp_path):
+    """The CRL of a CA that poold has in its cache, until it is cleared. It is taken in over http, which only asks for what CAs of trustpoints have signed."""
+    ca = Party("Listed")
+    (tmp_path / "ca.pem").write_bytes(pki.pem(ca.certify(ca)))
+    with pki.served(managed) as port:
+        configure(managed, ["crypto ca trustpoint listed", "enrollment terminal", "rsakeypair system-enroll-key"])
+        shown = subprocess.run(["openssl", "x509", "-in", tmp_path / "ca.pem", "-noout", "-fingerprint", "-sha256"], check=True, stdout=subprocess.PIPE, text=True)
+        managed.run(["chancery", "-c", f"crypto ca authenticate listed fingerprint {shown.stdout.partition('=')[2].strip()}"], "admin",
+                    stdin=(tmp_path / "ca.pem").read_text() + "quit\n")
+        assert row(walk(managed), "listed", CRL) == {}
+        der = ca.revoke()
+        managed.write(f"{pki.FOLDER}/listed.crl", der)
+        managed.chancery(f"crypto ca crl request http://127.0.0.1:{port}/listed.crl")
+        rows = wait_for(lambda: row(walk(managed), "listed", CRL), "the list")
+        assert rows[2] == "CN=Listed" and rows[5] == str(len(der)) and rows[6] == "0" and set(rows) == {2, 3, 4, 5, 6}
+        crl = json.loads((text := managed.chancery("show crypto ca crls | json").stdout)[text.index("["):])[0]
+        assert rows[3] == (crl["number"] or "")
+        assert rows[4] == time.strftime("%H:%M:%S UTC %a %b %d %Y", time.gmtime(crl["next-update"]))
+        managed.chancery("clear crypto ca crl")
+        wait_for(lambda: row(walk(managed), "listed", CRL) == {}, "the list to be gone")
+    managed.chancery("clear crypto ca certificates listed")
+    configure(managed, ["no crypto ca trustpoint listed"])
+    wait_for(lambda: row(walk(managed), "listed") == {}, "the row to be gone")
+    wait_for(lambda: [kind for kind, _ in traps(managed)] == [INSTALLED], "what was said of its CA certificate")
+    managed.write(RECEIVED, "")
 
 
 def test_notifications(managed):
@@ -97,6 +151,7 @@ def test_notifications(managed):
     assert expiring[:-1] == [(column, rows[f"{CHAIN}.{column}.{label}"]) for column in (2, 9, 3, 6, 8)]
     assert re.fullmatch(r"(30 days, 0 hours, 0|29 days, 23 hours, 59) minutes, \d+ seconds", expiring[-1][1])
     assert rows[f"{STATE}.{instance('system-trustpoint')}"] == "Enrolled" and len(got) == 2
+    assert row(rows, "system-trustpoint")[10] == "system-enroll-key"
 
 
 def test_whoever_restarts(managed):

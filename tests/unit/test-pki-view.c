@@ -102,12 +102,19 @@ static void certificate(sd_bus_message *m, const char *path, const char *without
     object_end(m);
 }
 
+static const char *const configured[] = {"EnrollmentUrl", "SubjectName",   "AlternativeNames",
+                                         "Vrf",           "MessageDigest", "KeyLabel"};
+
 static void trustpoint(sd_bus_message *m, const char *path, bool whole)
 {
     object_begin(m, path, TRUSTPOINT);
     text(m, "Name", path);
     if (whole)
         text(m, "State", "enrolled");
+    for (size_t i = 0; i < ELEMENTSOF(configured); i++)
+        text(m, configured[i], configured[i]);
+    assert_true(sd_bus_message_append(m, "{sv}", "AutoEnroll", "u", 80) >= 0);
+    assert_true(sd_bus_message_append(m, "{sv}", "CrlOptional", "b", whole) >= 0);
     object_end(m);
 }
 
@@ -127,6 +134,14 @@ static void test_all_of_it(void **state)
     assert_int_equal(view.n_trustpoints, 1);
     assert_string_equal(view.trustpoints[0].name, "/t");
     assert_string_equal(view.trustpoints[0].state, "enrolled");
+    assert_string_equal(view.trustpoints[0].url, "EnrollmentUrl");
+    assert_string_equal(view.trustpoints[0].subject_name, "SubjectName");
+    assert_string_equal(view.trustpoints[0].alternative_names, "AlternativeNames");
+    assert_string_equal(view.trustpoints[0].vrf, "Vrf");
+    assert_string_equal(view.trustpoints[0].digest, "MessageDigest");
+    assert_string_equal(view.trustpoints[0].key_label, "KeyLabel");
+    assert_int_equal(view.trustpoints[0].auto_enroll, 80);
+    assert_int_equal(view.trustpoints[0].crl_optional, 1);
     assert_int_equal(view.n_certificates, 2);
     assert_null(pki_view_find(&view, "/c/3"));
     c = pki_view_find(&view, "/c/2");
@@ -186,10 +201,9 @@ static void test_missing_and_odd(void **state)
 
 static void test_successor(void **state)
 {
-    PkiCertificate list[] = {
-        {.trustpoint = strdup("a"), .role = strdup("ca"), .not_after = 100},
-        {.trustpoint = strdup("a"), .role = strdup("router"), .not_after = 9},
-        {.trustpoint = strdup("a"), .role = strdup("rollover")}};
+    PkiCertificate list[] = {{.trustpoint = strdup("a"), .role = strdup("ca"), .not_after = 100},
+                             {.trustpoint = strdup("a"), .role = strdup("router"), .not_after = 9},
+                             {.trustpoint = strdup("a"), .role = strdup("rollover")}};
     PkiView view = {.certificates = list, .n_certificates = 2};
 
     assert_false(pki_view_has_successor(&view, &list[0]));
@@ -225,6 +239,54 @@ static void test_too_many(void **state)
     assert_int_equal(message_read(m, &view), -E2BIG);
 }
 
+#define CRL(issuer, number, this, delta)                                                           \
+    "{\"issuer\":\"" issuer "\",\"number\":" number                                                \
+    ",\"this-update\":" this ",\"next-update\":9,\"delta\":" delta                                 \
+                             ",\"size\":5000000000,\"url\":\"http://a/\"}"
+
+static void test_crls(void **state)
+{
+    static const char good[] =
+        "[" CRL("CN=a", "\"0A\"", "5", "false") "," CRL("CN=a", "null", "7", "true") "," CRL(
+            "CN=a", "\"0B\"", "6", "false") "," CRL("CN=b", "null", "8", "true") "]";
+    static const char *const bad[] = {
+        "",
+        "{}",
+        "[1]",
+        "[" CRL("CN=a", "null", "\"5\"", "false") "]",
+        "[" CRL("CN=a", "null", "5", "1") "]",
+        "[{\"issuer\":\"CN=a\"}]",
+    };
+    PkiCertificate list[] = {
+        {.trustpoint = strdup("one"), .role = strdup("ca"), .subject = strdup("CN=a")},
+        {.trustpoint = strdup("two"), .role = strdup("ca"), .subject = strdup("CN=b")},
+        {.trustpoint = strdup("three"), .role = strdup("router"), .subject = strdup("CN=a")}};
+    const PkiView view = {.certificates = list, .n_certificates = ELEMENTSOF(list)};
+    const PkiCrl *crl;
+    PkiCrls crls;
+
+    for (size_t i = 0; i < ELEMENTSOF(bad); i++)
+        assert_int_equal(pki_crls_read(bad[i], strlen(bad[i]), &crls), -EBADMSG);
+    assert_int_equal(pki_crls_read(good, strlen(good), &crls), 0);
+    assert_int_equal(crls.n, 4);
+    crl = pki_crl_of_trustpoint(&crls, &view, "one");
+    assert_string_equal(crl->number, "0B");
+    assert_true(!crl->delta && crl->size == UINT32_MAX && crl->next_update == 9);
+    crl = pki_crl_of_trustpoint(&crls, &view, "two");
+    assert_true(crl->delta && !crl->number);
+    assert_null(pki_crl_of_trustpoint(&crls, &view, "three"));
+    assert_null(pki_crl_of_trustpoint(&crls, &view, "four"));
+    pki_crls_done(&crls);
+    assert_int_equal(pki_crls_read("[]", 2, &crls), 0);
+    assert_null(pki_crl_of_trustpoint(&crls, &view, "one"));
+    pki_crls_done(&crls);
+    for (size_t i = 0; i < ELEMENTSOF(list); i++) {
+        free(list[i].trustpoint);
+        free(list[i].role);
+        free(list[i].subject);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -232,6 +294,7 @@ int main(void)
         cmocka_unit_test(test_nothing),
         cmocka_unit_test(test_missing_and_odd),
         cmocka_unit_test(test_successor),
+        cmocka_unit_test(test_crls),
         cmocka_unit_test(test_too_many),
     };
 
