@@ -5,6 +5,7 @@
 #include "label.h"
 #include "log.h"
 #include "memfd.h"
+#include "names.h"
 #include "org.chancery.TrustPool1.h"
 #include "poold.h"
 

@@ -177,6 +177,20 @@ def test_optional(world):
     world.configure("no crypto ca trustpoint Trustpool")
 
 
+def test_usage_that_the_pool_wants(world):
+    """The trustpoint Trustpool says how the pool is used: what its CAs have issued has to be for what is configured there."""
+    usages = pki.x509.oid.ExtendedKeyUsageOID
+    for_servers, for_clients = (world.issue(world.points("sub.crl"), pki.x509.ExtendedKeyUsage([oid])) for oid in (usages.SERVER_AUTH, usages.CLIENT_AUTH))
+    assert world.verify(for_clients, world.sub_cert, words="purpose any")[0] == 0
+    world.configure("crypto ca trustpoint Trustpool", "extended-key-usage match server-auth")
+    for refused in (world.good, for_clients):
+        status, said = world.verify(refused, world.sub_cert, words="purpose any")
+        assert status and "not for server authentication, which extended-key-usage match wants" in said, said
+    assert world.verify(for_servers, world.sub_cert, words="purpose any")[0] == 0
+    world.configure("no crypto ca trustpoint Trustpool")
+    assert world.verify(for_clients, world.sub_cert, words="purpose any")[0] == 0
+
+
 UNKNOWN = (pki.x509.UnrecognizedExtension(pki.x509.ObjectIdentifier("1.3.6.1.4.1.99999.8"), b"\5\0"), True)
 
 

@@ -115,7 +115,7 @@ def test_trustpoint_table(managed):
 def test_crl_table(managed, tmp_path):
     """The CRL of a CA that poold has in its cache, until it is cleared. It is taken in over http, which only asks for what CAs of trustpoints have signed."""
     ca = Party("Listed")
-    (tmp_path / "ca.pem").write_bytes(pki.pem(ca.certify(ca)))
+    (tmp_path / "ca.pem").write_text(pki.pem(ca.certify(ca)))
     with pki.served(managed) as port:
         configure(managed, ["crypto ca trustpoint listed", "enrollment terminal", "rsakeypair system-enroll-key"])
         shown = subprocess.run(["openssl", "x509", "-in", tmp_path / "ca.pem", "-noout", "-fingerprint", "-sha256"], check=True, stdout=subprocess.PIPE, text=True)

@@ -6,6 +6,8 @@ import re
 import subprocess
 
 import pytest
+from cryptography import x509
+from cryptography.x509.oid import NameOID
 
 import workflow
 from machine import ADMIN
@@ -255,6 +257,45 @@ def test_renewal_by_paste(machine, authority):
         console.prompt()
         assert "CN=core.example" in paste(console, "crypto ca import core certificate", certificate + authority.text("issuing.pem"))
     assert state(machine)["state"] == "enrolled"
+
+
+# Lines of the trustpoint, what is answered, and what the request then has: its subject (with the router's serial number for %s), digest, and usages.
+SUBJECTS = (
+    (("serial-number", "ip-address none"), (), "serialNumber=%s,unstructuredName=request.example.com,O=Example,CN=rules", "sha256"),
+    (("serial-number none", "ip-address 192.0.2.9"), (), "unstructuredAddress=192.0.2.9,unstructuredName=request.example.com,O=Example,CN=rules", "sha256"),
+    (("serial-number none", "ip-address none", "message-digest sha384"), (), "unstructuredName=request.example.com,O=Example,CN=rules", "sha384"),
+    (("no serial-number", "no ip-address", "message-digest sha512"), ("yes", "yes", "2001:db8::9"),
+     "serialNumber=%s,unstructuredAddress=2001:db8::9,unstructuredName=request.example.com,O=Example,CN=rules", "sha512"),
+    (("serial-number", "ip-address none", "no subject-name", "no message-digest"), (), "serialNumber=%s,unstructuredName=request.example.com", "sha256"),
+    (("key-usage certificate digitalsignature nonrepudiation keyencipherment",), (), "serialNumber=%s,unstructuredName=request.example.com", "sha256"),
+)
+
+
+def test_what_is_in_the_subject(machine, authority):
+    """Each line in a request: what is configured is not asked, and what is asked is what is in it. The encoded order is the configured one, then the router's names."""
+    with machine.console(ADMIN) as console:
+        console.prompt()
+        workflow.commit(console, ["hostname request", "domain name example.com", "crypto ca trustpoint rules", "enrollment terminal", "keypair ecdsanistp256 core-key",
+                                  "subject-name CN=rules,O=Example"])
+        assert "CN=issuing" in say(machine, f"crypto ca authenticate rules fingerprint {authority.fingerprint('issuing')}",
+                                   authority.text("issuing.pem") + authority.text("root.pem") + "quit\n")[1]
+        for lines, answers, subject, digest in SUBJECTS:
+            workflow.commit(console, ["crypto ca trustpoint rules", *lines])
+            status, printed = say(machine, "crypto ca enroll rules", "".join(f"{answer}\n" for answer in answers))
+            assert status == 0 and (" [yes/no]" in printed) == bool(answers), printed
+            request = x509.load_pem_x509_csr(re.search(r"-----BEGIN CERTIFICATE REQUEST-----.*?-----END CERTIFICATE REQUEST-----\n", printed, re.S)[0].encode())
+            serial = request.subject.get_attributes_for_oid(NameOID.SERIAL_NUMBER)
+            names = {NameOID.UNSTRUCTURED_NAME: "unstructuredName", x509.ObjectIdentifier("1.2.840.113549.1.9.8"): "unstructuredAddress",
+                     NameOID.SERIAL_NUMBER: "serialNumber"}
+            assert request.subject.rfc4514_string(names) == (subject % serial[0].value if "%s" in subject else subject), lines
+            assert len(serial) == subject.count("%s") and all(re.fullmatch("[0-9a-f]{8}", name.value) for name in serial)
+            assert request.signature_hash_algorithm.name == digest and request.is_signature_valid, lines
+        usage = request.extensions.get_extension_for_class(x509.KeyUsage)
+        assert usage.critical and usage.value == x509.KeyUsage(True, True, True, False, False, False, False, False, False)
+        assert say(machine, "crypto ca cancel-enroll rules") == (0, "")
+        workflow.commit(console, ["hostname router", "no domain name"])
+    machine.run(["chancery"], ADMIN, stdin="configure\nno crypto ca trustpoint rules\ncommit force\nend\n")
+    machine.chancery("clear crypto ca certificates rules", check=False)
 
 
 def test_remove(machine):
