@@ -208,7 +208,7 @@ void scep_peers_choose(X509 *authority, X509 *const *others, size_t n_others, Sc
         /* Those above the CA have nothing to do with it. */
         if (X509_get_extension_flags(others[i]) & EXFLAG_CA)
             continue;
-        if (ret->recipient == authority && may(others[i], KU_KEY_ENCIPHERMENT))
+        if (ret->recipient == authority && may(others[i], KU_KEY_ENCIPHERMENT | KU_KEY_AGREEMENT))
             ret->recipient = others[i];
         if (may(others[i], KU_DIGITAL_SIGNATURE))
             ret->signers[ret->n_signers++] = others[i];
@@ -262,7 +262,10 @@ static int build(const ScepExchange *x, const uint8_t *nonce, void **ret_der, si
                                ret_der, ret_size);
 
     if (r == -EOPNOTSUPP)
-        return explain(reason, r, "the CA has no RSA key that requests could be encrypted for");
+        return explain(
+            reason, r,
+            "the CA has neither an RSA key nor one of an elliptic curve that requests could be "
+            "encrypted for");
     if (r < 0)
         return explain(reason, r, "the request cannot be signed: %s",
                        keyd_last_errno() < 0 ? keyd_last_error() : strerror(-r));

@@ -69,21 +69,32 @@ static int to_bytes(BIO *bio, void **ret_der, size_t *ret_size)
     return 0;
 }
 
+/* For a key of an elliptic curve by key agreement (RFC 5753), with SHA-256 as well; without a word
+ * it would be SHA-1. */
+static int set_derivation(CMS_RecipientInfo *recipient)
+{
+    EVP_PKEY_CTX *context = CMS_RecipientInfo_get0_pkey_ctx(recipient);
+
+    if (CMS_RecipientInfo_type(recipient) != CMS_RECIPINFO_AGREE)
+        return 0;
+    return context && EVP_PKEY_CTX_set_ecdh_kdf_md(context, EVP_sha256()) > 0 ? 0 : -EIO;
+}
+
 static int encrypt(const ScepRequest *request, BIO *out)
 {
     _cleanup_(BIO_free_allp) BIO *in =
         BIO_new_mem_buf(request->content, (int)request->content_size);
     _cleanup_(CMS_ContentInfo_freep) CMS_ContentInfo *cms = NULL;
     const EVP_CIPHER *cipher = request->triple_des ? EVP_des_ede3_cbc() : EVP_aes_128_cbc();
-    STACK_OF(X509) *to = sk_X509_new_null();
-    int r = -EIO;
+    CMS_RecipientInfo *recipient = NULL;
 
-    if (in && to && sk_X509_push(to, request->recipient) > 0)
-        cms = CMS_encrypt_ex(to, in, cipher, CMS_BINARY, request->context, NULL);
-    if (cms && i2d_CMS_bio(out, cms) == 1)
-        r = 0;
-    sk_X509_free(to);
-    return r;
+    if (in)
+        cms = CMS_encrypt_ex(NULL, NULL, cipher, CMS_PARTIAL | CMS_BINARY, request->context, NULL);
+    if (cms)
+        recipient = CMS_add1_recipient_cert(cms, request->recipient, CMS_KEY_PARAM);
+    if (!recipient || set_derivation(recipient) < 0)
+        return -EIO;
+    return CMS_final(cms, in, NULL, CMS_BINARY) == 1 && i2d_CMS_bio(out, cms) == 1 ? 0 : -EIO;
 }
 
 static int add_attribute(CMS_SignerInfo *signer, const char *oid, int type, const void *value,
@@ -137,7 +148,7 @@ int scep_request_build(const ScepRequest *request, void **ret_der, size_t *ret_s
 
     if (!envelope || !out)
         return -ENOMEM;
-    if (!to || !EVP_PKEY_is_a(to, "RSA"))
+    if (!to || !(EVP_PKEY_is_a(to, "RSA") || EVP_PKEY_is_a(to, "EC")))
         return -EOPNOTSUPP;
     r = encrypt(request, envelope);
     if (r >= 0)

@@ -299,6 +299,9 @@ static int on_change(sd_bus_message *signal, void *userdata, sd_bus_error *reter
 {
     const RevocationWatch *watch = userdata;
 
+    /* Who clears the lists wants them gone; nothing has become known. */
+    if (sd_bus_message_is_signal(signal, TRUSTPOOL_NAME, "CrlsCleared"))
+        return 0;
     revocation_watch_check(watch->manager);
     return 0;
 }

@@ -19,6 +19,7 @@ import hashlib
 import http.server
 import os
 import pathlib
+import subprocess
 import sys
 import time
 import urllib.parse
@@ -154,12 +155,13 @@ def sign(content, attributes, by, digest="sha256", says=None, twice=None, wrong_
         signed.append(attribute(TEXTS[twice], core.PrintableString(attributes[twice])))
     signed = cms.CMSAttributes(signed)
     signer = (says or by).asn1
+    elliptic = isinstance(by.key, ec.EllipticCurvePrivateKey)
     info = cms.SignerInfo({
         "version": of_signer, "sid": cms.SignerIdentifier("issuer_and_serial_number", cms.IssuerAndSerialNumber(
             {"issuer": signer.issuer, "serial_number": signer.serial_number})),
         "digest_algorithm": algos.DigestAlgorithm({"algorithm": digest}), "signed_attrs": signed,
-        "signature_algorithm": algos.SignedDigestAlgorithm({"algorithm": "rsassa_pkcs1v15"}),
-        "signature": by.key.sign(signed.untag().dump(), rsa_padding.PKCS1v15(), hasher)})
+        "signature_algorithm": algos.SignedDigestAlgorithm({"algorithm": f"{digest}_ecdsa" if elliptic else "rsassa_pkcs1v15"}),
+        "signature": by.key.sign(signed.untag().dump(), *((ec.ECDSA(hasher),) if elliptic else (rsa_padding.PKCS1v15(), hasher)))})
     return cms.ContentInfo({"content_type": "signed_data", "content": cms.SignedData({
         "version": version, "digest_algorithms": [algos.DigestAlgorithm({"algorithm": digest})],
         "encap_content_info": {"content_type": "data", "content": content} if content else {"content_type": "data"},
@@ -173,6 +175,20 @@ def encrypted_content(info):
         _, constructed, _, header, content, trailer = parser.parse(data)
         data = data[len(header + content + trailer):]
     return parser.parse(content)[4] if constructed else content
+
+
+def agreed(server, envelope, recipient, data):
+    """By key agreement (RFC 5753), strictly: SHA-256 in the derivation, AES to wrap and to encrypt. openssl does it."""
+    algorithm = recipient["key_encryption_algorithm"]
+    assert algorithm["algorithm"].dotted == "1.3.132.1.11.1" and envelope["version"].native == "v2", algorithm.native
+    assert envelope["encrypted_content_info"]["content_encryption_algorithm"]["algorithm"].native == "aes128_cbc"
+    rid = recipient["recipient_encrypted_keys"][0]["rid"].chosen
+    party = next(p for p in (server.root, *server.agents) if p.asn1.serial_number == rid["serial_number"].native)
+    for name, content in (("recipient.key", party.key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())),
+                          ("recipient.pem", party.certificate.public_bytes(serialization.Encoding.PEM))):
+        (server.folder / name).write_bytes(content)
+    return subprocess.run(["openssl", "cms", "-decrypt", "-binary", "-inform", "DER", "-inkey", server.folder / "recipient.key", "-recip", server.folder / "recipient.pem"],
+                          input=data, stdout=subprocess.PIPE, check=True).stdout
 
 
 class Request:
@@ -189,6 +205,10 @@ class Request:
         public.verify(signer["signature"].native, signer["signed_attrs"].untag().dump(), rsa_padding.PKCS1v15(), hasher)
         envelope = cms.ContentInfo.load(signed["encap_content_info"]["content"].native)["content"]
         recipient = envelope["recipient_infos"][0].chosen
+        self.public_key = public
+        if isinstance(recipient, cms.KeyAgreeRecipientInfo):
+            self.content = agreed(server, envelope, recipient, signed["encap_content_info"]["content"].native)
+            return
         key = server.opens(recipient["rid"].chosen["serial_number"].native).decrypt(recipient["encrypted_key"].native, rsa_padding.PKCS1v15())
         info = envelope["encrypted_content_info"]
         # Three times the same key of 8 octets is single DES.
@@ -197,7 +217,6 @@ class Request:
         unpadder = padding.PKCS7(cipher.block_size).unpadder()
         text = decryptor.update(encrypted_content(info)) + decryptor.finalize()
         self.content = unpadder.update(text) + unpadder.finalize()
-        self.public_key = public
 
 
 class Server:

@@ -9,15 +9,21 @@ import signal
 import subprocess
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from authorization import configure
 from machine import wait_for
+from revocation_pki import DAY, Party
 from workflow import TRUSTPOINT
 
 NOTICES = "/var/lib/chancery/enrolld/expiry-notices"
 WARNING = re.compile(r"%SECURITY-CEPKI-4-CERT_EXPIRING_WARNING : Certificate expiring WITHIN 60 DAYS\. Trustpoint Name= system-trustpoint, Certificate Type= ID, "
                      r"Serial Number= ([0-9A-F]{2}:)+[0-9A-F]{2}, Issuer Name= .*CN=lab1-ca, Subject name= .*CN=lab1-ads, "
                      r"Time Left= (30 days, 0 hours, 0|29 days, 23 hours, 59) minutes, \d+ seconds")
+CA_ALERT = re.compile(r"%SECURITY-CEPKI-1-CERT_EXPIRING_ALERT : Certificate expiring WITHIN A WEEK\. Trustpoint Name= system-trustpoint, Certificate Type= CA, "
+                      r"Serial Number= ([0-9A-F]{2}:)*[0-9A-F]{2}, Issuer Name= CN=lab2-ca, Subject name= CN=lab2-ca, Time Left= 2 days, \d+ hours, \d+ minutes, \d+ seconds")
+OVER = re.compile(r"%SECURITY-CEPKI-1-CERT_EXPIRED : Certificate HAS EXPIRED\. Trustpoint Name= system-trustpoint, Certificate Type= ID, "
+                  r"Serial Number= ([0-9A-F]{2}:)*[0-9A-F]{2}, Issuer Name= CN=lab2-ca, Subject name= CN=lab2-ads, Time Left= 0 days, 0 hours, 0 minutes, 0 seconds")
 ALERT = re.compile(r"%SECURITY-CEPKI-1-CERT_EXPIRING_ALERT : Certificate expiring WITHIN A WEEK\. Trustpoint Name= system-trustpoint, Certificate Type= ID, "
                    r"Serial Number= 0B:63, Issuer Name= CN=lab1-ca, Subject name= CN=lab1-ads, Time Left= [45] days, \d+ hours, \d+ minutes, \d+ seconds")
 
@@ -102,14 +108,37 @@ def short_lived(folder):
     return [base64.urlsafe_b64encode((folder / f"{name}.der").read_bytes()).rstrip(b"=").decode() for name in ("ca", "leaf")]
 
 
+def replace(machine, authority, leaf):
+    file = next(machine.path("/var/lib/chancery/enrolld").glob("*.json"))
+    record = json.loads(file.read_text())
+    record["ca"]["certificate"], record["router"]["certificate"] = authority, leaf
+    machine.run(["systemctl", "stop", "chancery-enrolld.service"])
+    machine.write(f"/var/lib/chancery/enrolld/{file.name}", json.dumps(record), 0o600)
+    machine.run(["systemctl", "start", "chancery-enrolld.service"])
+    machine.wait_daemons()
+
+
 def test_a_week_before_the_end(ending, tmp_path):
     """As if these certificates had been installed long ago: while the router was off, the last week has begun."""
-    file = next(ending.path("/var/lib/chancery/enrolld").glob("*.json"))
-    record = json.loads(file.read_text())
-    record["ca"]["certificate"], record["router"]["certificate"] = short_lived(tmp_path)
-    ending.run(["systemctl", "stop", "chancery-enrolld.service"])
-    ending.write(f"/var/lib/chancery/enrolld/{file.name}", json.dumps(record), 0o600)
-    ending.run(["systemctl", "start", "chancery-enrolld.service"])
-    ending.wait_daemons()
+    replace(ending, *short_lived(tmp_path))
     said = [line for line in notices(ending) if "CERT_EXPIRING_ALERT" in line]
     assert len(said) == 1 and ALERT.fullmatch(said[0]), notices(ending)
+
+
+def base64url(certificate):
+    return base64.urlsafe_b64encode(certificate.public_bytes(serialization.Encoding.DER)).rstrip(b"=").decode()
+
+
+def test_the_end(ending):
+    """The certificate of the CA, which counts as there is one of the router's, ends in three days; that of the router has ended."""
+    authority, leaf = Party("lab2-ca"), Party("lab2-ads")
+    signed = authority.certify(authority, ends=3 * DAY)
+    replace(ending, base64url(signed), base64url(authority.certify(leaf, ca=False, ends=-DAY)))
+    said = [line for line in notices(ending) if "lab2-" in line]
+    assert len(said) == 2, said
+    assert sum(bool(CA_ALERT.fullmatch(line)) for line in said) == sum(bool(OVER.fullmatch(line)) for line in said) == 1, said
+    expired = ending.output(["journalctl", "-o", "export", "--no-pager", "MESSAGE_ID=6e3103362e46493b9acf1e025e61ad68"])
+    fields = dict(line.split("=", 1) for line in expired.splitlines() if "=" in line)
+    assert fields["PRIORITY"] == "1" and fields["CHANCERY_SECONDS_LEFT"] == "0" and fields["CHANCERY_SUBJECT"] == "CN=lab2-ads"
+    explained = ending.output(["journalctl", "-x", "--no-pager", "MESSAGE_ID=6e3103362e46493b9acf1e025e61ad68"])
+    assert "Subject: A certificate of trustpoint system-trustpoint has expired" in explained

@@ -7,7 +7,7 @@
 #include "config-load.h"
 #include "json-util.h"
 
-#define ROUNDS 80U
+#define ROUNDS 160U
 #define LINES 60U
 #define SEED 1000000001U
 #define ROWS_MAX 512U

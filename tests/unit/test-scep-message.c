@@ -124,16 +124,68 @@ static void build(X509 *recipient, void **ret, size_t *ret_size, int expected)
                      expected);
 }
 
-static void test_no_rsa(void **state)
+/* A key that can neither be encrypted for nor agreed with. */
+static void test_signatures_only(void **state)
 {
-    TestCertificate ec;
+    TestCertificate edwards;
     size_t size;
     void *der;
 
-    pki_make(&ec, NULL,
-             &(TestCertificateSpec){"ec", "ecdsanistp256", NULL, true, NOW - DAY, NOW + DAY});
-    build(ec.certificate, &der, &size, -EOPNOTSUPP);
-    pki_free(&ec);
+    pki_make(&edwards, NULL,
+             &(TestCertificateSpec){"edwards", "ed25519", NULL, true, NOW - DAY, NOW + DAY});
+    build(edwards.certificate, &der, &size, -EOPNOTSUPP);
+    pki_free(&edwards);
+}
+
+static bool holds(const void *data, size_t size, const char *bytes, size_t n)
+{
+    return memmem(data, size, bytes, n) != NULL;
+}
+
+/* For a CA with a key of an elliptic curve: by key agreement, with SHA-256 and AES, readable by it
+ * and by nobody else. */
+static void test_agreement(void **state)
+{
+    static const char *const curves[] = {"ecdsanistp256", "ecdsanistp384", "ecdsanistp521"};
+
+    for (size_t i = 0; i < ELEMENTSOF(curves); i++) {
+        _cleanup_(CMS_ContentInfo_freep) CMS_ContentInfo *outer = NULL, *inner = NULL;
+        _cleanup_(BIO_free_allp) BIO *content = BIO_new(BIO_s_mem()), *plain = BIO_new(BIO_s_mem());
+        _cleanup_free_ void *der = NULL;
+        TestCertificate ec, other;
+        const unsigned char *p;
+        char *text = NULL;
+        size_t size;
+        long n;
+
+        pki_make(&ec, NULL,
+                 &(TestCertificateSpec){"ec", curves[i], NULL, true, NOW - DAY, NOW + DAY});
+        pki_make(&other, NULL,
+                 &(TestCertificateSpec){"other", curves[i], NULL, true, NOW - DAY, NOW + DAY});
+        build(ec.certificate, &der, &size, 0);
+        p = der;
+        outer = d2i_CMS_ContentInfo(NULL, &p, (long)size);
+        assert_non_null(outer);
+        assert_int_equal(
+            CMS_verify(outer, NULL, NULL, NULL, content, CMS_NO_SIGNER_CERT_VERIFY | CMS_BINARY),
+            1);
+        n = BIO_get_mem_data(content, &text);
+        /* dhSinglePass-stdDH-sha256kdf-scheme, and not that with SHA-1; aes128-wrap; aes128-CBC */
+        assert_true(holds(text, (size_t)n, "\x06\x06\x2b\x81\x04\x01\x0b\x01", 8));
+        assert_false(holds(text, (size_t)n, "\x2b\x81\x05\x10\x86\x48\x3f\x00\x02", 9));
+        assert_true(holds(text, (size_t)n, "\x60\x86\x48\x01\x65\x03\x04\x01\x05", 9));
+        assert_true(holds(text, (size_t)n, "\x60\x86\x48\x01\x65\x03\x04\x01\x02", 9));
+        inner = d2i_CMS_bio(content, NULL);
+        assert_non_null(inner);
+        assert_int_equal(CMS_decrypt(inner, other.key, ec.certificate, NULL, plain, 0), 0);
+        assert_int_equal(CMS_decrypt(inner, ec.key, ec.certificate, NULL, plain, 0), 1);
+        n = BIO_get_mem_data(plain, &text);
+        assert_int_equal(n, 5);
+        assert_memory_equal(text, "hello", 5);
+        pki_free(&ec);
+        pki_free(&other);
+        ERR_clear_error();
+    }
 }
 
 /* Signed by the key with its own certificate, readable by the CA, and by nobody else. */
@@ -264,9 +316,13 @@ static void test_bags(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_urls),   cmocka_unit_test(test_capabilities),
-        cmocka_unit_test(test_no_rsa), cmocka_unit_test(test_request),
-        cmocka_unit_test(test_signer), cmocka_unit_test(test_bent_replies),
+        cmocka_unit_test(test_urls),
+        cmocka_unit_test(test_capabilities),
+        cmocka_unit_test(test_signatures_only),
+        cmocka_unit_test(test_agreement),
+        cmocka_unit_test(test_request),
+        cmocka_unit_test(test_signer),
+        cmocka_unit_test(test_bent_replies),
         cmocka_unit_test(test_bags),
     };
 
