@@ -252,10 +252,6 @@ def test_revocation_list(machine, authority):
     for name in ("never", "away"):
         status, said = say(machine, f"crypto ca crl request {name}")
         assert status != 0 and "no trustpoint" in said, said
-    # The router has asked about its own certificate by itself; from here on nobody gets a list.
-    wait_for(lambda: crls(machine) == ["scep:core"], "the list that enrolld has asked for")
-    authority.set("no-list")
-    machine.chancery("clear crypto ca crl")
     for wrong, words in LISTS.items():
         authority.set(wrong)
         status, said = say(machine, "crypto ca crl request core")
@@ -471,7 +467,7 @@ def test_elliptic_authority(machine):
         assert say(machine, f"crypto ca authenticate ec fingerprint {good}")[0] == 0
         elliptic.set("wrong-signature")
         status, said = enroll(machine, "ec")
-        assert status != 0 and "signature on it is wrong" in said, said
+        assert status != 0 and "signature algorithm does not go with its digest and key" in said, said
         elliptic.set("grant")
         status, said = enroll(machine, "ec", "canary-9c2e")
         assert status == 0 and state(machine, "ec")["state"] == "enrolled" and "challenge ['canary-9c2e']" in elliptic.log(), said
