@@ -23,6 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     _cleanup_free_ void *der = NULL;
     CertificateSummary summary;
     char text[TIME_TEXT_SIZE];
+    char **points;
     size_t der_size;
 
     if (certificate_parse(data, size, &certificate) < 0)
@@ -37,5 +38,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_text(time_render(summary.not_before, text));
     check_text(time_render(summary.not_after, text));
     certificate_summary_done(&summary);
+    if (x509_crl_points_render(certificate, &points) >= 0) {
+        for (size_t i = 0; points[i]; i++)
+            check_text(points[i]);
+        x509_crl_points_free(points);
+    }
     return 0;
 }
