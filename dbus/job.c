@@ -15,7 +15,7 @@
 
 #define JOB_KEPT_USEC (60 * 1000000ULL)
 #define JOBS_KEPT_PER_USER_MAX 64U
-#define RESULTS_MAX 12U
+#define RESULTS_MAX 16U
 
 typedef struct JobResult {
     const char *name;
