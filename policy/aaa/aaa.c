@@ -72,7 +72,7 @@ const char *aaa_refuse_directory(const char *path)
     if (*path != '/')
         return "The path of a home folder begins with '/'";
     if (strstr(path, "/../") || strstr(path, "/./") || strstr(path, "//") ||
-        (n >= 3 && streq(path + n - 3, "/..")) || streq(path + n - 2, "/."))
+        (n >= 3 && streq(path + n - 3, "/..")) || (n >= 2 && streq(path + n - 2, "/.")))
         return "The path of a home folder has no '.', '..' or empty part";
     return NULL;
 }
