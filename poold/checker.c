@@ -185,7 +185,7 @@ int checker_run(Checker *c, const VerifyRequest *request, int cancel_fd, const c
 
     if (r < 0)
         return r;
-    if (!c->trustpoints && trustpoints_ask(&c->trustpoints) < 0) {
+    if (!c->trustpoints && trustpoints_ask(c->former, &c->trustpoints) < 0) {
         *ret_reason = "whom the trustpoints trust is not known, enrolld does not answer";
         return -EHOSTDOWN;
     }
@@ -225,6 +225,7 @@ int checker_prepare(const Poold *poold, Checker *ret)
                      .pool_optional = poold->policy->crl_optional,
                      .may_fetch = true};
     ret->trustpoints = trustpoint_cache_get(poold->trustpoints, &ret->asked);
+    ret->former = trustpoint_cache_former(poold->trustpoints);
     return crl_jobs_prepare(poold, false, &ret->work);
 }
 
@@ -239,6 +240,7 @@ void checker_done(Checker *c)
 {
     crl_work_done(&c->work);
     trustpoints_free(c->trustpoints);
+    trustpoints_free(c->former);
     authority_list_unref(c->authorities);
     authority_list_free(c->cas);
     *c = (Checker){.authorities = NULL};

@@ -19,6 +19,7 @@ typedef enum CheckerOwn {
 typedef struct Checker {
     const AuthorityList *authorities; /* of the pool */
     Trustpoints *trustpoints;         /* NULL: not known, and asked for by the worker */
+    Trustpoints *former;              /* those of before; may be NULL */
     uint64_t asked;                   /* when it was made, for the trustpoints */
     CrlWork work;
     OcspCache *answers; /* NULL: none of now count */

@@ -242,7 +242,7 @@ int impact_tell(const AuthorityList *before, const AuthorityList *after, const I
 {
     _cleanup_(trustpoints_freep) Trustpoints *trustpoints = NULL;
     Impact impact = {.before = before, .after = after, .array = array};
-    int r = trustpoints_ask(&trustpoints);
+    int r = trustpoints_ask(NULL, &trustpoints);
 
     for (size_t i = 0; r >= 0 && i < trustpoints->n; i++)
         r = note_trustpoint(&impact, &trustpoints->items[i]);

@@ -189,7 +189,7 @@ static int fetch_of_trustpoint(Job *job, CrlOrder *order)
 static int order_run(Job *job, void *userdata)
 {
     CrlOrder *order = userdata;
-    int r = trustpoints_ask(&order->trustpoints);
+    int r = trustpoints_ask(NULL, &order->trustpoints);
 
     if (r < 0)
         return job_fail(job, ERROR_UNREACHABLE,

@@ -6,6 +6,7 @@
 
 struct TrustpointCache {
     Trustpoints *current; /* NULL: not known */
+    Trustpoints *former;  /* known last; may be NULL */
     uint64_t moment;      /* the number of changes so far */
     unsigned watched;     /* how many of the two signals arrive: before both do, nothing is kept */
     sd_bus_slot *changes, *owner;
@@ -20,7 +21,10 @@ static int on_change(sd_bus_message *signal, void *userdata, sd_bus_error *reter
     TrustpointCache *cache = userdata;
 
     cache->moment++;
-    cache->current = trustpoints_free(cache->current);
+    if (cache->current) {
+        trustpoints_free(cache->former);
+        cache->former = TAKE_PTR(cache->current);
+    }
     cache->changed(cache->userdata);
     return 0;
 }
@@ -44,12 +48,24 @@ Trustpoints *trustpoint_cache_get(const TrustpointCache *cache, uint64_t *ret_mo
     return cache->current ? trustpoints_ref(cache->current) : NULL;
 }
 
+Trustpoints *trustpoint_cache_former(const TrustpointCache *cache)
+{
+    return cache->former ? trustpoints_ref(cache->former) : NULL;
+}
+
 void trustpoint_cache_put(TrustpointCache *cache, uint64_t moment, Trustpoints *trustpoints)
 {
-    if (cache->watched < 2 || moment != cache->moment || cache->current == trustpoints)
+    bool is_current = cache->watched >= 2 && moment == cache->moment;
+
+    if (cache->current == trustpoints || cache->former == trustpoints)
         return;
-    trustpoints_free(cache->current);
-    cache->current = trustpoints_ref(trustpoints);
+    /* With a current one there is no need of another. */
+    cache->former = trustpoints_free(cache->former);
+    if (is_current) {
+        trustpoints_free(cache->current);
+        cache->current = trustpoints_ref(trustpoints);
+    } else if (!cache->current)
+        cache->former = trustpoints_ref(trustpoints);
 }
 
 TrustpointCache *trustpoint_cache_free(TrustpointCache *cache)
@@ -58,6 +74,7 @@ TrustpointCache *trustpoint_cache_free(TrustpointCache *cache)
         sd_bus_slot_unref(cache->changes);
         sd_bus_slot_unref(cache->owner);
         trustpoints_free(cache->current);
+        trustpoints_free(cache->former);
         free(cache);
     }
     return NULL;

@@ -18,5 +18,8 @@ DEFINE_TRIVIAL_CLEANUP_FUNC(TrustpointCache *, trustpoint_cache_free);
 
 /* A reference, or NULL when they are not known: then *ret_moment is for trustpoint_cache_put(). */
 Trustpoints *trustpoint_cache_get(const TrustpointCache *cache, uint64_t *ret_moment);
+/* A reference to what was known last, maybe not any more: most of it will be known again. NULL for
+ * nothing. */
+Trustpoints *trustpoint_cache_former(const TrustpointCache *cache);
 /* Of an answer that was asked for after that moment. Kept when nothing has changed since. */
 void trustpoint_cache_put(TrustpointCache *cache, uint64_t moment, Trustpoints *trustpoints);

@@ -13,8 +13,6 @@
 #define CALL_TIMEOUT_USEC (60 * 1000000ULL)
 #define CRL_TIMEOUT_USEC (150 * 1000000ULL) /* of two questions at the server */
 
-static const AuthorityRules any = {.allow_v1 = true, .allow_expired = true};
-
 Trustpoints *trustpoints_ref(Trustpoints *trustpoints)
 {
     (void)__atomic_add_fetch(&trustpoints->references, 1, __ATOMIC_RELAXED);
@@ -36,13 +34,46 @@ Trustpoints *trustpoints_free(Trustpoints *trustpoints)
     }
     free(trustpoints->items);
     authority_list_free(trustpoints->authorities);
+    certificate_table_free(trustpoints->parsed);
     free(trustpoints);
     return NULL;
 }
 
 /* --- Reading ---------------------------------------------------------------------------------- */
 
-static int read_certificate(json_object *o, X509 **ret, void **ret_der, size_t *ret_size)
+/* What is being read, and what has been read before. */
+typedef struct Reading {
+    Trustpoints *trustpoints;
+    const Trustpoints *former; /* may be NULL */
+} Reading;
+
+/* As parsed earlier, or anew. */
+static int find_certificate(const Reading *reading, const void *der, size_t size,
+                            const uint8_t *digest, X509 **ret)
+{
+    _cleanup_(X509_freep) X509 *fresh = NULL;
+    X509 *found = certificate_table_find(reading->trustpoints->parsed, digest);
+    bool is_new = !found;
+    int r = 0;
+
+    if (!found && reading->former)
+        found = certificate_table_find(reading->former->parsed, digest);
+    if (!found) {
+        r = certificate_parse(der, size, &fresh);
+        found = fresh;
+    }
+    if (r < 0)
+        return r;
+    if (is_new)
+        certificate_table_put(reading->trustpoints->parsed, digest, found);
+    X509_up_ref(found);
+    *ret = found;
+    return 0;
+}
+
+static int read_certificate(const Reading *reading, json_object *o,
+                            uint8_t ret_digest[AUTHORITY_DIGEST_SIZE], X509 **ret, void **ret_der,
+                            size_t *ret_size)
 {
     _cleanup_free_ void *der = NULL;
     const char *text;
@@ -53,8 +84,10 @@ static int read_certificate(json_object *o, X509 **ret, void **ret_der, size_t *
         return -EBADMSG;
     text = json_object_get_string(o);
     r = pem_decode((DerSpan){(const uint8_t *)text, strlen(text)}, &der, &size);
+    if (r >= 0 && EVP_Digest(der, size, ret_digest, NULL, EVP_sha256(), NULL) != 1)
+        r = -ENOMEM;
     if (r >= 0)
-        r = certificate_parse(der, size, ret);
+        r = find_certificate(reading, der, size, ret_digest, ret);
     if (r < 0)
         return r;
     *ret_der = TAKE_PTR(der);
@@ -62,32 +95,39 @@ static int read_certificate(json_object *o, X509 **ret, void **ret_der, size_t *
     return 0;
 }
 
-static int read_next(json_object *o, X509 **ret)
+static int read_next(const Reading *reading, json_object *o, X509 **ret)
 {
     _cleanup_free_ void *der = NULL;
+    uint8_t digest[AUTHORITY_DIGEST_SIZE];
     size_t size;
 
-    return read_certificate(o, ret, &der, &size);
+    return read_certificate(reading, o, digest, ret, &der, &size);
 }
 
-static int add_ca(Trustpoints *trustpoints, PeerTrustpoint *t, const void *der, size_t size)
+static int add_ca(const Reading *reading, PeerTrustpoint *t, const uint8_t *digest, const void *der,
+                  size_t size)
 {
-    if (EVP_Digest(der, size, t->ca, NULL, EVP_sha256(), NULL) != 1)
-        return -ENOMEM;
+    const AuthorityRules any = {.allow_v1 = true,
+                                .allow_expired = true,
+                                .known = reading->former ? reading->former->authorities : NULL};
+
+    memcpy(t->ca, digest, AUTHORITY_DIGEST_SIZE);
     t->has_ca = true;
-    return authority_list_add(trustpoints->authorities, der, size, &any);
+    return authority_list_add(reading->trustpoints->authorities, der, size, &any);
 }
 
-static int read_certificates(Trustpoints *trustpoints, PeerTrustpoint *t, json_object *array)
+static int read_certificates(const Reading *reading, PeerTrustpoint *t, json_object *array)
 {
     for (size_t i = 0; i < json_object_array_length(array); i++) {
         _cleanup_(X509_freep) X509 *certificate = NULL;
         _cleanup_free_ void *der = NULL;
+        uint8_t digest[AUTHORITY_DIGEST_SIZE];
         size_t size;
-        int r = read_certificate(json_object_array_get_idx(array, i), &certificate, &der, &size);
+        int r = read_certificate(reading, json_object_array_get_idx(array, i), digest, &certificate,
+                                 &der, &size);
 
         if (r >= 0 && i == 0)
-            r = add_ca(trustpoints, t, der, size);
+            r = add_ca(reading, t, digest, der, size);
         if (r < 0)
             return r;
         if (sk_X509_push(t->certificates, certificate) <= 0)
@@ -97,7 +137,7 @@ static int read_certificates(Trustpoints *trustpoints, PeerTrustpoint *t, json_o
     return 0;
 }
 
-static int read_trustpoint(Trustpoints *trustpoints, PeerTrustpoint *t, json_object *o)
+static int read_trustpoint(const Reading *reading, PeerTrustpoint *t, json_object *o)
 {
     static const char *const members[] = {
         "name", "crl-optional", "extended-key-usage", "query-url", "server-url",
@@ -123,12 +163,41 @@ static int read_trustpoint(Trustpoints *trustpoints, PeerTrustpoint *t, json_obj
     t->certificates = sk_X509_new_null();
     if (!t->name || (query && !t->query_url) || (server && !t->server_url) || !t->certificates)
         return -ENOMEM;
-    if (json_object_object_get_ex(o, "next-ca", &next) && read_next(next, &t->next) < 0)
+    if (json_object_object_get_ex(o, "next-ca", &next) && read_next(reading, next, &t->next) < 0)
         return -EBADMSG;
-    return read_certificates(trustpoints, t, certificates);
+    return read_certificates(reading, t, certificates);
 }
 
-int trustpoints_parse(const char *text, size_t size, Trustpoints **ret)
+/* No more than there are; what is wrong with the document is found when it is read. */
+static size_t count_certificates(json_object *array)
+{
+    json_object *certificates;
+    size_t n = 0;
+
+    for (size_t i = 0; i < json_object_array_length(array); i++)
+        if (json_get_array(json_object_array_get_idx(array, i), "certificates", &certificates) >= 0)
+            n += json_object_array_length(certificates) + 1; /* and the next CA's */
+    return n;
+}
+
+static int read_trustpoints(const Reading *reading, json_object *array)
+{
+    Trustpoints *trustpoints = reading->trustpoints;
+    int r = 0;
+
+    trustpoints->authorities = authority_list_new();
+    trustpoints->parsed = certificate_table_new(count_certificates(array));
+    trustpoints->items = calloc(json_object_array_length(array) + 1, sizeof trustpoints->items[0]);
+    if (!trustpoints->authorities || !trustpoints->parsed || !trustpoints->items)
+        return -ENOMEM;
+    for (size_t i = 0; r >= 0 && i < json_object_array_length(array); i++) {
+        trustpoints->n++;
+        r = read_trustpoint(reading, &trustpoints->items[i], json_object_array_get_idx(array, i));
+    }
+    return r;
+}
+
+int trustpoints_parse(const char *text, size_t size, const Trustpoints *former, Trustpoints **ret)
 {
     _cleanup_(trustpoints_freep) Trustpoints *trustpoints = calloc(1, sizeof *trustpoints);
     _cleanup_json_ json_object *array = NULL;
@@ -137,21 +206,13 @@ int trustpoints_parse(const char *text, size_t size, Trustpoints **ret)
     if (!trustpoints)
         return -ENOMEM;
     trustpoints->references = 1;
-    trustpoints->authorities = authority_list_new();
-    r = trustpoints->authorities ? json_parse(text, size, &array) : -ENOMEM;
+    r = json_parse(text, size, &array);
     if (r < 0)
         return r;
     if (!json_object_is_type(array, json_type_array) ||
         json_object_array_length(array) > TRUSTPOINTS_MAX)
         return -EBADMSG;
-    trustpoints->items = calloc(json_object_array_length(array) + 1, sizeof trustpoints->items[0]);
-    if (!trustpoints->items)
-        return -ENOMEM;
-    for (size_t i = 0; r >= 0 && i < json_object_array_length(array); i++) {
-        trustpoints->n++;
-        r = read_trustpoint(trustpoints, &trustpoints->items[i],
-                            json_object_array_get_idx(array, i));
-    }
+    r = read_trustpoints(&(Reading){trustpoints, former}, array);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(trustpoints);
@@ -160,7 +221,7 @@ int trustpoints_parse(const char *text, size_t size, Trustpoints **ret)
 
 /* --- Asking ----------------------------------------------------------------------------------- */
 
-int trustpoints_ask(Trustpoints **ret)
+int trustpoints_ask(const Trustpoints *former, Trustpoints **ret)
 {
     _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
@@ -178,7 +239,7 @@ int trustpoints_ask(Trustpoints **ret)
         r = sd_bus_message_read(reply, "h", &fd);
     if (r >= 0)
         r = memfd_read(fd, DOCUMENT_SIZE_MAX, &text, &size);
-    return r < 0 ? r : trustpoints_parse(text, size, ret);
+    return r < 0 ? r : trustpoints_parse(text, size, former, ret);
 }
 
 int trustpoints_get_crl(const char *name, int cancel_fd, FetchReply *reply)

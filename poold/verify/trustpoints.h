@@ -4,6 +4,7 @@
 #pragma once
 
 #include "authority.h"
+#include "certificate-table.h"
 #include "fetch-client.h"
 #include "peer-usage.h"
 
@@ -28,13 +29,15 @@ typedef struct Trustpoints {
     PeerTrustpoint *items;
     size_t n;
     AuthorityList *authorities; /* their CAs */
+    CertificateTable *parsed;   /* all their certificates */
     unsigned references;        /* atomic: it never changes after it was read */
 } Trustpoints;
 
-/* The document of org.chancery.Enrollment1.GetTrustpoints. */
-int trustpoints_parse(const char *text, size_t size, Trustpoints **ret);
+/* The document of org.chancery.Enrollment1.GetTrustpoints. former: those of an earlier document,
+ * most of whose certificates will be in this one too; may be NULL. */
+int trustpoints_parse(const char *text, size_t size, const Trustpoints *former, Trustpoints **ret);
 /* Asks enrolld, and waits for the answer: for worker threads only. */
-int trustpoints_ask(Trustpoints **ret);
+int trustpoints_ask(const Trustpoints *former, Trustpoints **ret);
 /* Has enrolld ask the CA of a trustpoint for its revocation list. As fetch(). */
 int trustpoints_get_crl(const char *name, int cancel_fd, FetchReply *reply);
 Trustpoints *trustpoints_ref(Trustpoints *trustpoints);
