@@ -113,10 +113,10 @@ static bool is_for_this_use(Checker *c, const PeerTrustpoint *t, const Verifier 
     return false;
 }
 
-/* Can the CA be asked for its list over SCEP? */
-static bool may_ask(const Checker *c, const PeerTrustpoint *t)
+/* The trustpoint by which its CA can be asked for its list over SCEP; NULL: none. */
+static const char *scep_name(const Checker *c, const PeerTrustpoint *t)
 {
-    return t && t->scep && t->has_ca && c->own != CHECKER_RECEIVED;
+    return t && t->scep && t->has_ca && c->own != CHECKER_RECEIVED ? t->name : NULL;
 }
 
 static RevocationPolicy find_policy(Checker *c, const VerifyRequest *request,
@@ -130,7 +130,7 @@ static RevocationPolicy find_policy(Checker *c, const VerifyRequest *request,
                                                                 : VERIFY_REVOCATION_REQUIRED,
                               .query_url = t ? t->query_url : NULL,
                               .staple = request->staple,
-                              .scep = may_ask(c, t) ? t->name : NULL,
+                              .scep = scep_name(c, t),
                               .scep_ca = t && t->has_ca ? sk_X509_value(t->certificates, 0) : NULL};
 }
 
