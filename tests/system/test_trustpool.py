@@ -112,6 +112,40 @@ def test_refused_bundle_changes_nothing(pool, url):
     assert state_of(pool) == before
 
 
+STALLS = """
+import socket
+listener = socket.create_server(("127.0.0.1", 0))
+print(listener.getsockname()[1], flush=True)
+connection, _ = listener.accept()
+connection.recv(4096)
+connection.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 100000\\r\\n\\r\\n-----BEGIN CERTIFICATE-----\\n")
+print("stalls", flush=True)
+connection.recv(1)
+print("left", flush=True)
+"""
+
+
+def test_server_that_stalls_is_left(pool):
+    """Nothing waits for it but who has asked: others import meanwhile, and Ctrl-C ends the download too."""
+    before = state_of(pool)
+    server = pool.popen(["python3", "-c", STALLS], stdout=subprocess.PIPE, text=True)
+    try:
+        port = int(server.stdout.readline())
+        with pool.ssh_console(ADMIN) as console:
+            console.prompt()
+            console.line(f"crypto ca trustpool import url http://127.0.0.1:{port}/")
+            assert server.stdout.readline() == "stalls\n"
+            assert number(pool, "BuiltIn") == before[0]
+            console.send("\x03")
+            console.expect("% Operation canceled")
+            console.prompt()
+        assert server.stdout.readline() == "left\n"
+    finally:
+        server.kill()
+        server.wait()
+    assert state_of(pool) == before
+
+
 @pytest.mark.parametrize("url", ["file:///etc/ssl/certs/ca-certificates.crt", "sftp://127.0.0.1/", "http://someone:secret@127.0.0.1/", "http://"])
 def test_refused_url(pool, url):
     before = state_of(pool)
