@@ -66,3 +66,38 @@ def bundles(certificates):
     bundles["cut.pem"] = (certificates["one"] + certificates["two"])[:-40]
     bundles["cut.p7b"] = certificates["both.p7b"][:-1]
     return bundles
+
+
+# What is refused, and why.
+REFUSED = {
+    "{http}/empty": "empty",
+    "{http}/page.html": "neither PEM nor PKCS#7",
+    "{http}/leaf.pem": "without CA rights",
+    "{http}/cut.pem": "cut off",
+    "{http}/cut.p7b": "DER",
+    "{http}/signed-text.p7b": "content of the PKCS#7 container is neither",
+    "{http}/large": "larger than 48 MiB",
+    "{http}/huge": "larger than 48 MiB",
+    "{http}/endless": "larger than 48 MiB",
+    "{http}/short": "cannot be downloaded",
+    "{http}/deep.p7b": "nested too deeply",
+    "{http}/many.p7b": "more than 32768 certificates",
+    "{http}/missing": "404",
+    "{http}": "neither PEM nor PKCS#7",
+    "http://127.0.0.1:1/": "cannot be downloaded",
+    "http://169.254.169.254/latest": "refused",
+    "http://nothing.invalid/": "cannot be downloaded",
+}
+
+# A server that begins an answer.
+STALLS = """
+import socket
+listener = socket.create_server(("127.0.0.1", 0))
+print(listener.getsockname()[1], flush=True)
+connection, _ = listener.accept()
+connection.recv(4096)
+connection.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 100000\\r\\n\\r\\n-----BEGIN CERTIFICATE-----\\n")
+print("stalls", flush=True)
+connection.recv(1)
+print("left", flush=True)
+"""

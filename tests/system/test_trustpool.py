@@ -73,27 +73,6 @@ def has(machine, certificate):
     return certificate.split("-----")[2].replace("\n", "") in exported(machine).replace("\n", "")
 
 
-REFUSED = {
-    "{http}/empty": "empty",
-    "{http}/page.html": "neither PEM nor PKCS#7",
-    "{http}/leaf.pem": "without CA rights",
-    "{http}/cut.pem": "cut off",
-    "{http}/cut.p7b": "DER",
-    "{http}/signed-text.p7b": "content of the PKCS#7 container is neither",
-    "{http}/large": "larger than 48 MiB",
-    "{http}/huge": "larger than 48 MiB",
-    "{http}/endless": "larger than 48 MiB",
-    "{http}/short": "cannot be downloaded",
-    "{http}/deep.p7b": "nested too deeply",
-    "{http}/many.p7b": "more than 32768 certificates",
-    "{http}/missing": "404",
-    "{http}": "neither PEM nor PKCS#7",
-    "http://127.0.0.1:1/": "cannot be downloaded",
-    "http://169.254.169.254/latest": "refused",
-    "http://nothing.invalid/": "cannot be downloaded",
-}
-
-
 def test_built_in_only_at_first(pool):
     assert number(pool, "BuiltIn") > 100 and number(pool, "Downloaded") == 0
     assert exported(pool).count("-----BEGIN CERTIFICATE-----") == number(pool, "BuiltIn")
@@ -102,33 +81,20 @@ def test_built_in_only_at_first(pool):
     assert pool.run(["test", "-w", EXPORT], user=ADMIN, check=False).returncode != 0
 
 
-@pytest.mark.parametrize("url", REFUSED, ids=lambda url: url.replace("{http}", "").strip("/") or "folder")
+@pytest.mark.parametrize("url", pool_bundles.REFUSED, ids=lambda url: url.replace("{http}", "").strip("/") or "folder")
 def test_refused_bundle_changes_nothing(pool, url):
     """PEERS F30."""
     before = state_of(pool)
     result = pool.chancery(f"crypto ca trustpool import url {url.format(http=pool.pool_url)}", check=False)
     said = rendered(result.stdout + result.stderr)
-    assert REFUSED[url] in said and " imported, " not in said
+    assert pool_bundles.REFUSED[url] in said and " imported, " not in said
     assert state_of(pool) == before
-
-
-STALLS = """
-import socket
-listener = socket.create_server(("127.0.0.1", 0))
-print(listener.getsockname()[1], flush=True)
-connection, _ = listener.accept()
-connection.recv(4096)
-connection.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 100000\\r\\n\\r\\n-----BEGIN CERTIFICATE-----\\n")
-print("stalls", flush=True)
-connection.recv(1)
-print("left", flush=True)
-"""
 
 
 def test_server_that_stalls_is_left(pool):
     """Nothing waits for it but who has asked: others import meanwhile, and Ctrl-C ends the download too."""
     before = state_of(pool)
-    server = pool.popen(["python3", "-c", STALLS], stdout=subprocess.PIPE, text=True)
+    server = pool.popen(["python3", "-c", pool_bundles.STALLS], stdout=subprocess.PIPE, text=True)
     try:
         port = int(server.stdout.readline())
         with pool.ssh_console(ADMIN) as console:
