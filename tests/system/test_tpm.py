@@ -6,6 +6,7 @@ import errno
 import fcntl
 import hashlib
 import pathlib
+import select
 import socket
 import struct
 import subprocess
@@ -123,13 +124,23 @@ def test_helper_is_confined(machine, tpm):
         found = [int(folder.name) for folder in pathlib.Path("/proc").glob("[0-9]*") if is_helper(folder)]
         return found[0] if len(found) == 1 else 0
 
-    # The ones that have answered others end first; ours waits for the rest of its question as long as it waits for anybody.
-    wait_for(lambda: not any(is_helper(folder) for folder in pathlib.Path("/proc").glob("[0-9]*")), "the ones that have answered others to end")
-    with socket.socket(socket.AF_UNIX) as connection:
+    def has_ended(connection):
+        """Ours waits for the rest of its question as long as it waits for anybody, and no longer."""
+        return bool(select.select([connection], [], [], 0)[0])
+
+    def connect():
+        """A connection, and the one process that is at its other end; another try when those of earlier questions took longer than it waited."""
+        connection = socket.socket(socket.AF_UNIX)
         connection.connect(str(machine.path("/run/chancery/quote")))
         connection.send(b"x")
-        wait_for(lambda: unread(connection) == 0, "chancery-quote to listen")
-        pid = wait_for(only_helper, "chancery-quote to be alone")
+        pid = wait_for(lambda: -1 if has_ended(connection) else unread(connection) == 0 and only_helper(), "chancery-quote to be alone")
+        if pid > 0:
+            return connection, pid
+        connection.close()
+        return None
+
+    connection, pid = wait_for(connect, "chancery-quote to listen alone")
+    with connection:
         fields = dict(line.split(":\t", 1) for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line)
         assert fields["Seccomp"] == "2" and fields["NoNewPrivs"] == "1" and "0" not in fields["Uid"].split()
         assert all(int(fields[held], 16) == 0 for held in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"))
