@@ -259,22 +259,29 @@ int quarantine_at(int dirfd, const char *name)
     return fsync(dirfd) < 0 ? -errno : 0;
 }
 
-int remove_leftovers_at(int dirfd)
+int open_folder_at(int dirfd, const char *path, DIR **ret)
 {
-    _cleanup_closedir_ DIR *dir = NULL;
-    int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    struct dirent *entry;
-    int r;
+    _cleanup_close_ int fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir;
 
     if (fd < 0)
         return -errno;
     dir = fdopendir(fd);
-    if (!dir) {
-        r = -errno;
-        (void)close(fd);
+    if (!dir)
+        return -errno;
+    (void)TAKE_FD(fd);
+    *ret = dir;
+    return 0;
+}
+
+int remove_leftovers_at(int dirfd)
+{
+    _cleanup_closedir_ DIR *dir = NULL;
+    struct dirent *entry;
+    int r = open_folder_at(dirfd, ".", &dir);
+
+    if (r < 0)
         return r;
-    }
-    r = 0;
     while ((entry = readdir(dir))) {
         int e;
 

@@ -5,6 +5,7 @@
  * All return 0 (or what is said) or a negative errno, and none logs. */
 #pragma once
 
+#include <dirent.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -37,6 +38,10 @@ int atomic_unlink_at(int dirfd, const char *name);
  * then overwritten and removed. A process that is killed in between leaves what
  * remove_leftovers_at() ends. -ENOENT when it is not there. */
 int atomic_erase_at(int dirfd, const char *name);
+
+/* A folder to be read, from its beginning; the descriptor of dirfd itself (path ".") has a position
+ * that others share. */
+int open_folder_at(int dirfd, const char *path, DIR **ret);
 
 /* Reads a regular file (no symlink, no FIFO) of at most max bytes; one zero byte, not counted,
  * follows the data. -EFBIG when it is larger. The caller owns *ret_data. */

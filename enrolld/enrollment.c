@@ -7,9 +7,9 @@
 #include "errors.h"
 #include "identity.h"
 #include "issue.h"
-#include "job.h"
 #include "keyd-client.h"
 #include "log.h"
+#include "trustpoint-job.h"
 
 #define DAY_SECONDS INT64_C(86400)
 
@@ -659,16 +659,13 @@ int enrollment_start_self(Manager *m, Trustpoint *t, CertificateRole role, const
     e->written.serial = NULL;
     if (r < 0)
         return log_error_errno(r, "Failed to prepare a certificate of trustpoint %s: %m", t->name);
-    r = job_start(message,
-                  &(JobWork){.kind = role == ROLE_CA ? "authenticate" : "enroll",
-                             .run = run,
-                             .done = done,
-                             .free_data = enrollment_free,
-                             .data = TAKE_PTR(e)},
-                  reterr_error);
-    if (r >= 0)
-        t->busy = true;
-    return r;
+    return trustpoint_job_start(t, message,
+                                &(JobWork){.kind = role == ROLE_CA ? "authenticate" : "enroll",
+                                           .run = run,
+                                           .done = done,
+                                           .free_data = enrollment_free,
+                                           .data = TAKE_PTR(e)},
+                                reterr_error);
 }
 
 /* The subject is that of the certificate that is there: nobody is asked again. */
@@ -690,12 +687,10 @@ int enrollment_renew_self(Manager *m, Trustpoint *t)
     if (r < 0)
         return r;
     e->written = t->record;
-    r = job_start_internal(m->server, &(JobWork){.kind = "renew",
-                                                 .run = run,
-                                                 .done = done,
-                                                 .free_data = enrollment_free,
-                                                 .data = TAKE_PTR(e)});
-    if (r >= 0)
-        t->busy = true;
-    return r;
+    return trustpoint_job_start_internal(m, t,
+                                         &(JobWork){.kind = "renew",
+                                                    .run = run,
+                                                    .done = done,
+                                                    .free_data = enrollment_free,
+                                                    .data = TAKE_PTR(e)});
 }

@@ -7,6 +7,7 @@
 #include "memfd.h"
 #include "org.chancery.Enrollment1.h"
 #include "server-method.h"
+#include "trustpoint-job.h"
 
 #define SERIAL_OCTETS_MAX 20U
 
@@ -149,16 +150,13 @@ int lookup_certificate(Manager *m, Trustpoint *t, const char *serial, sd_bus_mes
     if (r < 0)
         return r;
     l->server->asks[l->server->n_asks++].request = request;
-    r = job_start(message,
-                  &(JobWork){.kind = "retrieve",
-                             .run = certificate_run,
-                             .done = certificate_done,
-                             .free_data = lookup_free,
-                             .data = TAKE_PTR(l)},
-                  reterr_error);
-    if (r >= 0)
-        t->busy = true;
-    return r;
+    return trustpoint_job_start(t, message,
+                                &(JobWork){.kind = "retrieve",
+                                           .run = certificate_run,
+                                           .done = certificate_done,
+                                           .free_data = lookup_free,
+                                           .data = TAKE_PTR(l)},
+                                reterr_error);
 }
 
 /* --- A revocation list ------------------------------------------------------------------------ */

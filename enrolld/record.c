@@ -519,7 +519,6 @@ int records_read_at(int dirfd, void (*corrupt)(const char *file, int error), Rec
                     size_t *ret_n)
 {
     _cleanup_closedir_ DIR *dir = NULL;
-    _cleanup_close_ int fd = -EBADF;
     Record *records = NULL, *grown;
     size_t n = 0;
     int r;
@@ -527,13 +526,9 @@ int records_read_at(int dirfd, void (*corrupt)(const char *file, int error), Rec
     r = remove_leftovers_at(dirfd);
     if (r < 0)
         return r;
-    fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    dir = fdopendir(fd);
-    if (!dir)
-        return -errno;
-    TAKE_FD(fd);
+    r = open_folder_at(dirfd, ".", &dir);
+    if (r < 0)
+        return r;
     for (const struct dirent *entry; n < RECORDS_MAX && (entry = readdir(dir));) {
         if (!is_record_file(entry->d_name))
             continue;

@@ -8,6 +8,7 @@
 #include "log.h"
 #include "rollover.h"
 #include "server-method.h"
+#include "trustpoint-job.h"
 
 #define POLLS_AT_ONCE 8U
 #define USEC_PER_SEC UINT64_C(1000000)
@@ -564,16 +565,13 @@ int server_enroll(Manager *m, Trustpoint *t, const char *fqdn, const EnrollOptio
                                  "The subject name can't be made: %s", reason);
     if (r < 0)
         return r;
-    r = job_start(message,
-                  &(JobWork){.kind = "enroll",
-                             .run = enroll_run,
-                             .done = enroll_done,
-                             .free_data = server_job_free,
-                             .data = TAKE_PTR(j)},
-                  reterr_error);
-    if (r >= 0)
-        t->busy = true;
-    return r;
+    return trustpoint_job_start(t, message,
+                                &(JobWork){.kind = "enroll",
+                                           .run = enroll_run,
+                                           .done = enroll_done,
+                                           .free_data = server_job_free,
+                                           .data = TAKE_PTR(j)},
+                                reterr_error);
 }
 
 static int start_poll(Manager *m, Trustpoint *t)
@@ -590,14 +588,12 @@ static int start_poll(Manager *m, Trustpoint *t)
     if (r < 0)
         return r;
     j->asks[j->n_asks++].request = request;
-    r = job_start_internal(m->server, &(JobWork){.kind = "poll",
-                                                 .run = poll_run,
-                                                 .done = poll_done,
-                                                 .free_data = server_job_free,
-                                                 .data = TAKE_PTR(j)});
-    if (r >= 0)
-        t->busy = true;
-    return r;
+    return trustpoint_job_start_internal(m, t,
+                                         &(JobWork){.kind = "poll",
+                                                    .run = poll_run,
+                                                    .done = poll_done,
+                                                    .free_data = server_job_free,
+                                                    .data = TAKE_PTR(j)});
 }
 
 /* The subject is that of the certificate that is there: nobody is asked again. */
@@ -621,14 +617,12 @@ static int start_renewal(Manager *m, Trustpoint *t)
     j->subject = X509_NAME_dup(X509_get_subject_name(old->x509));
     if (!j->subject)
         return -ENOMEM;
-    r = job_start_internal(m->server, &(JobWork){.kind = "renew",
-                                                 .run = enroll_run,
-                                                 .done = enroll_done,
-                                                 .free_data = server_job_free,
-                                                 .data = TAKE_PTR(j)});
-    if (r >= 0)
-        t->busy = true;
-    return r;
+    return trustpoint_job_start_internal(m, t,
+                                         &(JobWork){.kind = "renew",
+                                                    .run = enroll_run,
+                                                    .done = enroll_done,
+                                                    .free_data = server_job_free,
+                                                    .data = TAKE_PTR(j)});
 }
 
 /* --- When ------------------------------------------------------------------------------------- */

@@ -75,22 +75,18 @@ static bool is_granted(const Keyd *k, const char *file)
 
 static int remove_others(int dirfd, const Keyd *k)
 {
-    int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
-    DIR *folder = fd < 0 ? NULL : fdopendir(fd);
+    _cleanup_closedir_ DIR *folder = NULL;
     const struct dirent *entry;
+    int r = open_folder_at(dirfd, ".", &folder);
 
-    if (!folder) {
-        r = -errno;
-        closep(&fd);
+    if (r < 0)
         return r;
-    }
     while ((entry = readdir(folder))) {
         if (entry->d_name[0] == '.' || is_granted(k, entry->d_name))
             continue;
         if (unlinkat(dirfd, entry->d_name, 0) < 0 && r == 0)
             r = -errno;
     }
-    (void)closedir(folder);
     return r;
 }
 

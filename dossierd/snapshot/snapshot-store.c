@@ -76,21 +76,6 @@ static int compare_numbers(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static int open_folder(int dirfd, DIR **ret)
-{
-    _cleanup_close_ int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir;
-
-    if (fd < 0)
-        return -errno;
-    dir = fdopendir(fd);
-    if (!dir)
-        return -errno;
-    (void)TAKE_FD(fd);
-    *ret = dir;
-    return 0;
-}
-
 static int list_names(int dirfd, const char *prefix, SnapshotNumbers *ret)
 {
     _cleanup_closedir_ DIR *dir = NULL;
@@ -99,7 +84,7 @@ static int list_names(int dirfd, const char *prefix, SnapshotNumbers *ret)
     int r;
 
     *ret = (SnapshotNumbers){0};
-    r = open_folder(dirfd, &dir);
+    r = open_folder_at(dirfd, ".", &dir);
     if (r < 0)
         return r;
     while ((entry = readdir(dir))) {

@@ -8,6 +8,7 @@
 #include "log.h"
 #include "server-method.h"
 #include "tftp-client.h"
+#include "trustpoint-job.h"
 
 /* --- Authenticate ----------------------------------------------------------------------------- */
 
@@ -235,16 +236,13 @@ int external_authenticate(Manager *m, Trustpoint *t, const AuthenticateOptions *
     r = a->trustpoint && a->configuration ? copy_input(a, t->config, options) : -ENOMEM;
     if (r < 0)
         return r;
-    r = job_start(message,
-                  &(JobWork){.kind = "authenticate",
-                             .run = authenticate_run,
-                             .done = authenticate_done,
-                             .free_data = authentication_free,
-                             .data = TAKE_PTR(a)},
-                  reterr_error);
-    if (r >= 0)
-        t->busy = true;
-    return r;
+    return trustpoint_job_start(t, message,
+                                &(JobWork){.kind = "authenticate",
+                                           .run = authenticate_run,
+                                           .done = authenticate_done,
+                                           .free_data = authentication_free,
+                                           .data = TAKE_PTR(a)},
+                                reterr_error);
 }
 
 /* --- Accept ----------------------------------------------------------------------------------- */
@@ -500,16 +498,13 @@ int external_enroll(Manager *m, Trustpoint *t, const char *fqdn, const EnrollOpt
                                  "The subject name can't be made: %s", reason);
     if (r < 0)
         return r;
-    r = job_start(message,
-                  &(JobWork){.kind = "enroll",
-                             .run = enroll_run,
-                             .done = enroll_done,
-                             .free_data = enrollment_free,
-                             .data = TAKE_PTR(e)},
-                  reterr_error);
-    if (r >= 0)
-        t->busy = true;
-    return r;
+    return trustpoint_job_start(t, message,
+                                &(JobWork){.kind = "enroll",
+                                           .run = enroll_run,
+                                           .done = enroll_done,
+                                           .free_data = enrollment_free,
+                                           .data = TAKE_PTR(e)},
+                                reterr_error);
 }
 
 /* --- Answers --------------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
 #include "enrolld.h"
 #include "errors.h"
 #include "log.h"
+#include "trustpoint-job.h"
 
 typedef struct Import {
     Manager *manager;
@@ -147,14 +148,14 @@ static int start(Manager *m, Trustpoint *t, const Request *request, ReceivedList
         return r;
     i->list = *list;
     *list = (ReceivedList){.n = 0};
-    r = job_start_internal(m->server, &(JobWork){.kind = "import",
+    r = trustpoint_job_start_internal(m, t,
+                                      &(JobWork){.kind = "import",
                                                  .run = import_run,
                                                  .done = import_done,
                                                  .free_data = import_free,
                                                  .data = i});
     if (r < 0)
         return r;
-    t->busy = true;
     return 1;
 }
 

@@ -8,6 +8,7 @@
 #include "log.h"
 #include "tftp-client.h"
 #include "tftp-url.h"
+#include "trustpoint-job.h"
 
 typedef struct Retrieval {
     Manager *manager;
@@ -159,14 +160,11 @@ int tftp_retrieve(Manager *m, Trustpoint *t, sd_bus_message *message, sd_bus_err
     e = admission_init(&r->admission, t, trustpoints_now(&m->trustpoints));
     if (e < 0)
         return e;
-    e = job_start(message,
-                  &(JobWork){.kind = "retrieve",
-                             .run = retrieve_run,
-                             .done = retrieve_done,
-                             .free_data = retrieval_free,
-                             .data = TAKE_PTR(r)},
-                  reterr_error);
-    if (e >= 0)
-        t->busy = true;
-    return e;
+    return trustpoint_job_start(t, message,
+                                &(JobWork){.kind = "retrieve",
+                                           .run = retrieve_run,
+                                           .done = retrieve_done,
+                                           .free_data = retrieval_free,
+                                           .data = TAKE_PTR(r)},
+                                reterr_error);
 }

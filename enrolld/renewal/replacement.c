@@ -6,9 +6,9 @@
 #include "consumers.h"
 #include "enrolld.h"
 #include "errors.h"
-#include "job.h"
 #include "keyd-client.h"
 #include "log.h"
+#include "trustpoint-job.h"
 
 #define AGAIN_SECONDS 60U
 
@@ -311,15 +311,12 @@ static int job_new(Manager *m, Trustpoint *t, ReplacementJob **ret)
 /* Takes over the job. */
 static int start(Manager *m, Trustpoint *t, ReplacementJob *j, run_t run)
 {
-    int r = job_start_internal(m->server, &(JobWork){.kind = "replace",
-                                                     .run = run,
-                                                     .done = done,
-                                                     .free_data = replacement_job_free,
-                                                     .data = j});
-
-    if (r >= 0)
-        t->busy = true;
-    return r;
+    return trustpoint_job_start_internal(m, t,
+                                         &(JobWork){.kind = "replace",
+                                                    .run = run,
+                                                    .done = done,
+                                                    .free_data = replacement_job_free,
+                                                    .data = j});
 }
 
 int replacement_start(Manager *m, Trustpoint *t)

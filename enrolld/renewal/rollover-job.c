@@ -4,6 +4,7 @@
 #include "log.h"
 #include "rollover.h"
 #include "server-method.h"
+#include "trustpoint-job.h"
 
 #define USEC_PER_SEC UINT64_C(1000000)
 
@@ -105,14 +106,12 @@ static int ask(Manager *m, Trustpoint *t)
         return r;
     }
     j->rules = (ReceivedRules){.now = j->server->now, .legacy = t->config->legacy};
-    r = job_start_internal(m->server, &(JobWork){.kind = "rollover",
-                                                 .run = run,
-                                                 .done = done,
-                                                 .free_data = rollover_job_free,
-                                                 .data = j});
-    if (r >= 0)
-        t->busy = true;
-    return r;
+    return trustpoint_job_start_internal(m, t,
+                                         &(JobWork){.kind = "rollover",
+                                                    .run = run,
+                                                    .done = done,
+                                                    .free_data = rollover_job_free,
+                                                    .data = j});
 }
 
 static int take_over(Manager *m, Trustpoint *t)

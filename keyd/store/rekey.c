@@ -59,20 +59,12 @@ static int list_files(int dirfd, char (**ret)[LABEL_FILE_NAME_SIZE], size_t *ret
 {
     _cleanup_free_ char(*names)[LABEL_FILE_NAME_SIZE] = calloc(STORE_FILES_MAX, sizeof *names);
     _cleanup_closedir_ DIR *dir = NULL;
-    int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     struct dirent *entry;
     size_t n = 0;
+    int r = names ? open_folder_at(dirfd, ".", &dir) : -ENOMEM;
 
-    if (fd < 0)
-        return -errno;
-    dir = fdopendir(fd);
-    if (!dir || !names) {
-        int r = dir ? -ENOMEM : -errno;
-
-        if (!dir)
-            (void)close(fd);
+    if (r < 0)
         return r;
-    }
     while (errno = 0, (entry = readdir(dir))) {
         if (!store_is_file_name(entry->d_name))
             continue;

@@ -146,17 +146,11 @@ static int load_one(Store *s, const char *name)
 static int store_load(Store *s)
 {
     _cleanup_closedir_ DIR *dir = NULL;
-    int fd = openat(s->dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
     struct dirent *entry;
+    int r = open_folder_at(s->dirfd, ".", &dir);
 
-    if (fd < 0)
-        return -errno;
-    dir = fdopendir(fd);
-    if (!dir) {
-        r = -errno;
-        (void)close(fd);
+    if (r < 0)
         return r;
-    }
     while (errno = 0, (entry = readdir(dir))) {
         if (!store_is_file_name(entry->d_name))
             continue;

@@ -325,14 +325,11 @@ static bool is_current(const Account *list, size_t n, const char *stem, size_t l
 static int remove_others(int folder, const Account *list, size_t n)
 {
     _cleanup_closedir_ DIR *dir = NULL;
-    int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
     struct dirent *entry;
+    int r = open_folder_at(folder, ".", &dir);
 
-    dir = fd < 0 ? NULL : fdopendir(fd);
-    if (!dir) {
-        closep(&fd);
-        return -errno;
-    }
+    if (r < 0)
+        return r;
     while ((entry = readdir(dir))) {
         const char *dot = strrchr(entry->d_name, '.');
 

@@ -222,15 +222,12 @@ static int list(CommitStore *store, uint64_t **ret, size_t *ret_n)
 {
     _cleanup_closedir_ DIR *dir = NULL;
     _cleanup_free_ uint64_t *ids = NULL;
-    int fd = openat(store->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     size_t n = 0, n_allocated = 0;
     struct dirent *entry;
+    int r = open_folder_at(store->fd, ".", &dir);
 
-    dir = fd < 0 ? NULL : fdopendir(fd);
-    if (!dir) {
-        closep(&fd);
-        return -errno;
-    }
+    if (r < 0)
+        return r;
     while ((entry = readdir(dir))) {
         const char *rest;
         uint64_t id = name_id(entry->d_name, &rest);

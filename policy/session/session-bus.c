@@ -245,6 +245,16 @@ int session_check_asked(Session *session, sd_bus_message *m, bool *ret_resumed,
     return 0;
 }
 
+int session_check_ready(Session *session, sd_bus_message *m, bool *ret_resumed,
+                        sd_bus_error *reterr_error)
+{
+    int r = session_check_idle(session, reterr_error);
+
+    if (r >= 0)
+        r = session_check_asked(session, m, ret_resumed, reterr_error);
+    return r < 0 ? r : session_check_lock(session, reterr_error);
+}
+
 /* As bus_authorize(), and remembers that the message will be back. */
 int session_ask(Session *session, sd_bus_message *m, const char *const *tasks_needed,
                 const char *const *details, sd_bus_error *reterr_error)

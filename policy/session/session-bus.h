@@ -16,6 +16,10 @@ int session_check_lock(const Session *session, sd_bus_error *reterr_error);
 int session_check_asked(Session *session, sd_bus_message *m, bool *ret_resumed,
                         sd_bus_error *reterr_error);
 
+/* All three: for what commits. */
+int session_check_ready(Session *session, sd_bus_message *m, bool *ret_resumed,
+                        sd_bus_error *reterr_error);
+
 /* As bus_authorize(), and remembers that the message will be back. */
 int session_ask(Session *session, sd_bus_message *m, const char *const *tasks_needed,
                 const char *const *details, sd_bus_error *reterr_error);

@@ -214,11 +214,7 @@ int policy1_session_method_commit(sd_bus_message *m, void *userdata, sd_bus_erro
     if (r < 0)
         failures_clear(&session->failures); /* no line is to blame */
     if (r >= 0)
-        r = session_check_idle(session, reterr_error);
-    if (r >= 0)
-        r = session_check_asked(session, m, &resumed, reterr_error);
-    if (r >= 0)
-        r = session_check_lock(session, reterr_error);
+        r = session_check_ready(session, m, &resumed, reterr_error);
     if (r < 0)
         return r;
     r = make_proposal(session, &options, &proposal, reterr_error);
@@ -281,11 +277,7 @@ int policy1_session_method_rollback(sd_bus_message *m, void *userdata, sd_bus_er
         return session_end_closed(session, m, reterr_error);
     r = sd_bus_message_read(m, "ss", &kind, &which);
     if (r >= 0)
-        r = session_check_idle(session, reterr_error);
-    if (r >= 0)
-        r = session_check_asked(session, m, &resumed, reterr_error);
-    if (r >= 0)
-        r = session_check_lock(session, reterr_error);
+        r = session_check_ready(session, m, &resumed, reterr_error);
     if (r < 0)
         return r;
     if (session_is_changed(session))

@@ -74,16 +74,12 @@ static int write_all(int dirfd, DerSpan wanted)
 
 static int remove_certificates(int dirfd)
 {
-    int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    _cleanup_closedir_ DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    _cleanup_closedir_ DIR *dir = NULL;
     struct dirent *entry;
+    int r = open_folder_at(dirfd, ".", &dir);
 
-    if (!dir) {
-        int r = -errno;
-
-        closep(&fd);
+    if (r < 0)
         return r;
-    }
     while ((entry = readdir(dir))) {
         const char *dot = strrchr(entry->d_name, '.');
 

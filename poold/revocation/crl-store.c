@@ -163,14 +163,11 @@ static bool is_crl_file(const char *name)
 int crl_store_read(int dirfd, int (*take)(void *userdata, Crl *crl, int64_t fetched),
                    void (*corrupt)(const char *file, int error), void *userdata)
 {
-    int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
-    _cleanup_closedir_ DIR *folder = fd < 0 ? NULL : fdopendir(fd);
+    _cleanup_closedir_ DIR *folder = NULL;
+    int r = open_folder_at(dirfd, ".", &folder);
 
-    if (!folder) {
-        r = -errno;
-        closep(&fd);
+    if (r < 0)
         return r;
-    }
     for (struct dirent *entry; r >= 0 && (entry = readdir(folder));) {
         _cleanup_(crl_freep) Crl *crl = NULL;
         int64_t fetched = 0;

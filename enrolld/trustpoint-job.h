@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Jobs that change a trustpoint: while one runs, no other begins. Its done function ends that. */
+#pragma once
+
+#include "enrolld.h"
+#include "job.h"
+
+/* As job_start() and job_start_internal(), and the trustpoint is busy when it has begun. */
+int trustpoint_job_start(Trustpoint *t, sd_bus_message *message, const JobWork *work,
+                         sd_bus_error *reterr_error);
+int trustpoint_job_start_internal(Manager *m, Trustpoint *t, const JobWork *work);
