@@ -105,6 +105,8 @@ bool expiry_is_watched(const Trustpoint *t, CertificateRole role)
 {
     const StoredCertificate *c = trustpoint_certificate(t, role);
 
+    /* What follows without a gap is all the notice that is needed; the signal's listeners, SNMP
+     * among them, rely on this. */
     if (role == ROLE_NEXT_CA || (role == ROLE_CA && rollover_has_successor(t)))
         return false;
     if (role != ROLE_CA)

@@ -46,7 +46,7 @@ static void tell_expiring(Agent *agent)
     for (size_t i = 0; i < agent->n_expiring; i++) {
         const PkiCertificate *c = pki_view_find(&agent->view, agent->expiring[i]);
 
-        if (c && !pki_view_has_successor(&agent->view, c))
+        if (c)
             pki_mib_notify_expiring(c, time(NULL));
         free(agent->expiring[i]);
     }

@@ -51,18 +51,6 @@ const PkiCertificate *pki_view_find(const PkiView *view, const char *path)
     return NULL;
 }
 
-bool pki_view_has_successor(const PkiView *view, const PkiCertificate *c)
-{
-    for (size_t i = 0; streq(c->role, "ca") && i < view->n_certificates; i++) {
-        const PkiCertificate *next = &view->certificates[i];
-
-        if (streq(next->role, "rollover") && streq(next->trustpoint, c->trustpoint) &&
-            next->not_before <= c->not_after)
-            return true;
-    }
-    return false;
-}
-
 bool pki_view_has(const PkiView *view, const char *fingerprint)
 {
     for (size_t i = 0; i < view->n_certificates; i++)

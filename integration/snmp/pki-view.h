@@ -37,9 +37,6 @@ int pki_view_read(sd_bus_message *reply, PkiView *ret);
 void pki_view_done(PkiView *view);
 
 const PkiCertificate *pki_view_find(const PkiView *view, const char *path);
-/* Is the certificate that follows it there, and good before this one ends? It is asked for only
- * where certificates are renewed by themselves: then the MIB wants no notice of expiry. */
-bool pki_view_has_successor(const PkiView *view, const PkiCertificate *c);
 
 /* The CRLs that poold keeps. */
 typedef struct PkiCrl {

@@ -199,30 +199,6 @@ static void test_missing_and_odd(void **state)
     assert_int_equal(message_read(m, &view), -EBADMSG);
 }
 
-static void test_successor(void **state)
-{
-    PkiCertificate list[] = {{.trustpoint = strdup("a"), .role = strdup("ca"), .not_after = 100},
-                             {.trustpoint = strdup("a"), .role = strdup("router"), .not_after = 9},
-                             {.trustpoint = strdup("a"), .role = strdup("rollover")}};
-    PkiView view = {.certificates = list, .n_certificates = 2};
-
-    assert_false(pki_view_has_successor(&view, &list[0]));
-    view.n_certificates = 3;
-    for (int64_t begin = 99; begin <= 101; begin++) {
-        list[2].not_before = begin;
-        /* A gap between the two is worth a notice. */
-        assert_int_equal(pki_view_has_successor(&view, &list[0]), begin <= 100);
-        assert_false(pki_view_has_successor(&view, &list[1]));
-    }
-    list[2].not_before = 50;
-    list[2].trustpoint[0] = 'b';
-    assert_false(pki_view_has_successor(&view, &list[0]));
-    for (size_t i = 0; i < ELEMENTSOF(list); i++) {
-        free(list[i].trustpoint);
-        free(list[i].role);
-    }
-}
-
 static void test_too_many(void **state)
 {
     sd_bus_message *m = message_begin();
@@ -293,7 +269,6 @@ int main(void)
         cmocka_unit_test(test_all_of_it),
         cmocka_unit_test(test_nothing),
         cmocka_unit_test(test_missing_and_odd),
-        cmocka_unit_test(test_successor),
         cmocka_unit_test(test_crls),
         cmocka_unit_test(test_too_many),
     };
