@@ -3,8 +3,6 @@
  * checked like what a stranger sends. */
 #include "fetch-client.h"
 
-#include <ctype.h>
-
 #include <poll.h>
 #include <stdarg.h>
 #include <strings.h>
@@ -13,6 +11,8 @@
 #include <time.h>
 
 #include "cleanup.h"
+#include "fetch-message.h"
+#include "fetch-url.h"
 #include "json-util.h"
 #include "memfd.h"
 
@@ -29,262 +29,6 @@ void fetch_reply_done(FetchReply *reply)
     free(reply->error);
     *reply = (FetchReply){0};
 }
-
-char *fetch_clean_text(char *text)
-{
-    for (char *p = text; *p; p++)
-        if (*p < 0x20 || *p > 0x7e)
-            *p = '?';
-    return text;
-}
-
-/* What follows the scheme and "://", or NULL when the URL has another scheme. */
-static const char *skip_scheme(const char *url, const char *const *schemes)
-{
-    for (; *schemes; schemes++)
-        if (strncasecmp(url, *schemes, strlen(*schemes)) == 0)
-            return url + strlen(*schemes);
-    return NULL;
-}
-
-static const char *const schemes_http[] = {"http://", "https://", NULL};
-static const char *const schemes_unattended[] = {"http://", "https://", "ftp://", "tftp://", NULL};
-static const char *const schemes_ssh[] = {"sftp://", "scp://", NULL};
-
-/* The user of sftp and scp: a name, and no password behind it. */
-static const char *find_user_fault(const char *user, size_t length)
-{
-    if (length == 0)
-        return "the URL has no user before the host, which sftp and scp need";
-    for (size_t i = 0; i < length; i++)
-        if (!isalnum((unsigned char)user[i]) && !strchr("._-", user[i]))
-            return "the URL holds a password, or a user whose name has other characters than "
-                   "letters, digits, '.', '_' and '-'";
-    return NULL;
-}
-
-static const char *const schemes_crl[] = {"http://", "ldap://", NULL};
-
-static const char *find_fault(const char *url, const char *host)
-{
-    size_t authority = strcspn(host, "/?#");
-    const char *at = memchr(host, '@', authority), *fault = NULL;
-
-    if (strlen(url) > FETCH_URL_MAX)
-        return "the URL is too long";
-    if (fetch_url_is_ssh(url)) {
-        fault = find_user_fault(host, at ? (size_t)(at - host) : 0);
-        if (fault)
-            return fault;
-        authority -= (size_t)(at + 1 - host);
-        host = at + 1;
-        at = memchr(host, '@', authority);
-    }
-    if (authority == 0 || *host == ':')
-        return "the URL has no host";
-    if (at)
-        return "the URL holds a user name or password, which is not supported";
-    for (const char *p = url; *p; p++)
-        if (*p <= 0x20 || *p > 0x7e || strchr("\"<>\\^`{|}", *p))
-            return "the URL holds characters that have to be percent-encoded";
-    return NULL;
-}
-
-int fetch_url_check(const char *url, const char **ret_reason)
-{
-    const char *host = skip_scheme(url, schemes_http);
-
-    *ret_reason = host ? find_fault(url, host) : "the URL does not begin with http:// or https://";
-    return *ret_reason ? -EINVAL : 0;
-}
-
-int fetch_url_check_file(const char *url, const char **ret_reason)
-{
-    const char *host = skip_scheme(url, schemes_unattended) ?: skip_scheme(url, schemes_ssh);
-
-    *ret_reason = host ? find_fault(url, host)
-                       : "the URL does not begin with http://, https://, ftp://, tftp://, sftp:// "
-                         "or scp://";
-    return *ret_reason ? -EINVAL : 0;
-}
-
-int fetch_url_check_crl(const char *url, const char **ret_reason)
-{
-    const char *host = skip_scheme(url, schemes_crl);
-
-    *ret_reason = host ? find_fault(url, host) : "the URL does not begin with http:// or ldap://";
-    return *ret_reason ? -EINVAL : 0;
-}
-
-int fetch_url_check_any(const char *url, const char **ret_reason)
-{
-    return skip_scheme(url, schemes_crl) ? fetch_url_check_crl(url, ret_reason)
-                                         : fetch_url_check_file(url, ret_reason);
-}
-
-int fetch_url_check_unattended(const char *url, const char **ret_reason)
-{
-    const char *host = skip_scheme(url, schemes_unattended);
-
-    *ret_reason = host ? find_fault(url, host)
-                  : fetch_url_is_ssh(url)
-                      ? "somebody has to be there to enter the password of sftp "
-                        "or scp"
-                      : "the URL does not begin with http://, https://, ftp:// "
-                        "or tftp://";
-    return *ret_reason ? -EINVAL : 0;
-}
-
-bool fetch_url_is_ssh(const char *url)
-{
-    return skip_scheme(url, schemes_ssh);
-}
-
-bool fetch_url_is_sftp(const char *url)
-{
-    return strncasecmp(url, "sftp://", STRLEN("sftp://")) == 0;
-}
-
-char *fetch_url_user(const char *url)
-{
-    const char *user = skip_scheme(url, schemes_ssh) ?: "";
-
-    return strndup(user, strcspn(user, "@"));
-}
-
-bool fetch_host_key_is_valid(const char *text)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const size_t prefix = STRLEN(FETCH_HOST_KEY_PREFIX);
-
-    return strncmp(text, FETCH_HOST_KEY_PREFIX, prefix) == 0 &&
-           strlen(text) == FETCH_HOST_KEY_SIZE - 1 &&
-           strspn(text + prefix, digits) == strlen(text + prefix);
-}
-
-bool fetch_url_is_tftp(const char *url)
-{
-    return strncasecmp(url, "tftp://", STRLEN("tftp://")) == 0;
-}
-
-bool fetch_url_is_http(const char *url)
-{
-    return skip_scheme(url, schemes_http);
-}
-
-bool fetch_url_is_https(const char *url)
-{
-    return strncasecmp(url, "https:", STRLEN("https:")) == 0;
-}
-
-bool fetch_etag_is_valid(const char *text)
-{
-    size_t length = strlen(text);
-
-    for (const char *p = text; *p; p++)
-        if (*p < 0x20 || *p > 0x7e)
-            return false;
-    return length >= 1 && length <= FETCH_ETAG_MAX;
-}
-
-int fetch_send(int fd, json_object *message, const int *fds, size_t n_fds)
-{
-    union {
-        struct cmsghdr header;
-        char buffer[CMSG_SPACE(sizeof(int) * FETCH_DESCRIPTORS_MAX)];
-    } control = {0};
-    size_t length;
-    const char *text = json_object_to_json_string_length(
-        message, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &length);
-    struct iovec iov = {.iov_len = length};
-    struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
-
-    if (!text)
-        return -ENOMEM;
-    if (length > FETCH_MESSAGE_MAX || n_fds > FETCH_DESCRIPTORS_MAX)
-        return -E2BIG;
-    memcpy(&iov.iov_base, &text, sizeof text); /* sendmsg() only reads it */
-    if (n_fds > 0) {
-        m.msg_control = &control;
-        m.msg_controllen = CMSG_SPACE(sizeof(int) * n_fds);
-        control.header.cmsg_level = SOL_SOCKET;
-        control.header.cmsg_type = SCM_RIGHTS;
-        control.header.cmsg_len = CMSG_LEN(sizeof(int) * n_fds);
-        memcpy(CMSG_DATA(&control.header), fds, sizeof(int) * n_fds);
-    }
-    for (;;) {
-        if (sendmsg(fd, &m, MSG_NOSIGNAL) >= 0)
-            return 0;
-        if (errno != EINTR)
-            return -errno;
-    }
-}
-
-/* All descriptors of the message; the kernel has closed those for which there was no room. */
-static size_t take_descriptors(struct msghdr *m, int ret_fds[FETCH_DESCRIPTORS_MAX])
-{
-    size_t n = 0;
-
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
-        size_t n_here;
-
-        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-            continue;
-        n_here = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        for (size_t i = 0; i < n_here && n < FETCH_DESCRIPTORS_MAX; i++)
-            memcpy(&ret_fds[n++], CMSG_DATA(c) + i * sizeof(int), sizeof(int));
-    }
-    return n;
-}
-
-static void close_all(const int *fds, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        (void)close(fds[i]);
-}
-
-int fetch_receive(int fd, json_object **ret, int ret_fds[FETCH_DESCRIPTORS_MAX], size_t *ret_n_fds)
-{
-    union {
-        struct cmsghdr header;
-        char buffer[CMSG_SPACE(sizeof(int) * FETCH_DESCRIPTORS_MAX)];
-    } control;
-    char buffer[FETCH_MESSAGE_MAX];
-    struct iovec iov = {buffer, sizeof buffer};
-    struct msghdr m = {.msg_iov = &iov,
-                       .msg_iovlen = 1,
-                       .msg_control = &control,
-                       .msg_controllen = sizeof control};
-    _cleanup_json_ json_object *o = NULL;
-    int fds[FETCH_DESCRIPTORS_MAX], r;
-    size_t n_fds;
-    ssize_t n;
-
-    do
-        n = recvmsg(fd, &m, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-    while (n < 0 && errno == EINTR);
-    if (n < 0)
-        return -errno;
-    n_fds = take_descriptors(&m, fds);
-    if (n == 0 && n_fds == 0)
-        return -ECONNRESET;
-    if (m.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
-        r = -EBADMSG;
-    else
-        r = json_parse(buffer, (size_t)n, &o);
-    if (r >= 0 && !json_object_is_type(o, json_type_object))
-        r = -EBADMSG;
-    if (r < 0) {
-        close_all(fds, n_fds);
-        return r;
-    }
-    memcpy(ret_fds, fds, n_fds * sizeof(int));
-    *ret_n_fds = n_fds;
-    *ret = TAKE_PTR(o);
-    return 0;
-}
-
-/* --- Client ----------------------------------------------------------------------------------- */
 
 static int fail(FetchReply *reply, int error, const char *format, ...) _printf_(3, 4);
 
@@ -403,7 +147,7 @@ typedef struct Attachments {
 
 static void attachments_done(Attachments *a)
 {
-    close_all(a->fds, a->n_own);
+    fetch_close_descriptors(a->fds, a->n_own);
 }
 
 static int attach(Attachments *a, const char *name, const void *data, size_t size)
@@ -639,7 +383,7 @@ static int converse(int fd, const FetchRequest *request, int cancel_fd, FetchRep
             r = parse_reply(o, fds, n_fds, request->size_max, reply);
         else if (r > 0)
             asked = true;
-        close_all(fds, n_fds);
+        fetch_close_descriptors(fds, n_fds);
         deadline += now_ms() - begin;
     } while (r > 0);
     return r == 0 && request->judge && !asked ? -EBADMSG : r;

@@ -31,11 +31,7 @@
 
 #include "fetch-route.h"
 
-#define FETCH_MESSAGE_MAX (16U << 10)
-#define FETCH_DESCRIPTORS_MAX 5U
-#define FETCH_URL_MAX 8192U /* a SCEP message may be in it */
 #define FETCH_CONTENT_TYPE_MAX 127U
-#define FETCH_ETAG_MAX 127U
 #define FETCH_REQUEST_BODY_MAX (4U << 20)
 #define FETCH_TRUST_ANCHORS_MAX (96U << 20) /* of the largest trustpool */
 #define FETCH_REPLY_BODY_MAX (64U << 20)
@@ -46,8 +42,6 @@
 #define FETCH_STAPLE_MAX (64U << 10) /* and of what a responder has said of it */
 #define FETCH_JUDGE_SECONDS 120U     /* that whoever judges may take */
 #define FETCH_PASSWORD_MAX 256U
-#define FETCH_HOST_KEY_PREFIX "SHA256:" /* and 43 digits of base64, as OpenSSH writes it */
-#define FETCH_HOST_KEY_SIZE 51U
 #define FETCH_TIMEOUT_MIN 5U
 #define FETCH_TIMEOUT_MAX 300U
 
@@ -132,39 +126,3 @@ void fetch_session_end(FetchSession *session);
 
 /* fetch() on a connection that is there already. */
 int fetch_exchange(int fd, const FetchRequest *request, int cancel_fd, FetchReply *reply);
-
-/* Could this be fetched, as far as its form tells? Absolute http or https, printable ASCII, a host,
- * no user or password. Returns 0, or -EINVAL with *ret_reason (static): "the URL ..." and how it is
- * wrong. */
-int fetch_url_check(const char *url, const char **ret_reason);
-/* The same for a file that is only read: ftp and tftp too, and sftp and scp, which have a user. */
-int fetch_url_check_file(const char *url, const char **ret_reason);
-/* The same where nobody is there to enter a password: without sftp and scp. */
-int fetch_url_check_unattended(const char *url, const char **ret_reason);
-/* The same for where CRLs come from: http or ldap. */
-int fetch_url_check_crl(const char *url, const char **ret_reason);
-/* Does the network worker take it? One of those above. */
-int fetch_url_check_any(const char *url, const char **ret_reason);
-/* Is its scheme http or https? */
-bool fetch_url_is_http(const char *url);
-bool fetch_url_is_https(const char *url); /* needs trust anchors */
-bool fetch_url_is_ssh(const char *url);   /* needs a host key and a password */
-bool fetch_url_is_sftp(const char *url);
-/* The user before the host of a URL of sftp or scp. NULL: no memory. */
-char *fetch_url_user(const char *url);
-bool fetch_host_key_is_valid(const char *text);
-bool fetch_url_is_tftp(const char *url);
-/* May it stand in a header as the name of a version? Printable ASCII, 1 to FETCH_ETAG_MAX
- * characters. */
-bool fetch_etag_is_valid(const char *text);
-
-/* --- For both ends of the socket -------------------------------------------------------------- */
-
-/* Sends one message. */
-int fetch_send(int fd, json_object *message, const int *fds, size_t n_fds);
-/* Receives one message without waiting: -EAGAIN, -ECONNRESET when the other side is gone, -EBADMSG
- * for what is not one JSON object within the limits. Descriptors belong to the caller. */
-int fetch_receive(int fd, json_object **ret, int ret_fds[FETCH_DESCRIPTORS_MAX], size_t *ret_n_fds);
-/* Makes text from the network fit for a log or a terminal: whatever is not printable ASCII becomes
- * '?'. Returns text. */
-char *fetch_clean_text(char *text);

@@ -7,6 +7,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "dispatcher.h"
+#include "fetch-message.h"
 #include "hosts-file.h"
 #include "json-util.h"
 #include "log.h"

@@ -5,6 +5,7 @@
 #include <poll.h>
 
 #include "fetch-client.h"
+#include "fetch-message.h"
 #include "json-util.h"
 #include "memfd.h"
 #include "openssl-util.h"

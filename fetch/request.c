@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "request.h"
 
+#include "fetch-message.h"
+#include "fetch-url.h"
 #include "json-util.h"
 #include "memfd.h"
 

@@ -3,6 +3,7 @@
  * password. There is no list of known hosts and no first use on trust. */
 #include "ssh.h"
 
+#include "fetch-url.h"
 #include "json-util.h"
 #include "openssl-util.h"
 

@@ -4,6 +4,7 @@
 
 #include <curl/curl.h>
 
+#include "fetch-url.h"
 #include "request.h"
 
 typedef struct SshCheck {

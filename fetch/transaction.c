@@ -11,6 +11,8 @@
 #include "anchors.h"
 #include "atomic-file.h"
 #include "client-key.h"
+#include "fetch-message.h"
+#include "fetch-url.h"
 #include "judge.h"
 #include "memfd.h"
 #include "source.h"

@@ -7,7 +7,7 @@
 
 #include <ctype.h>
 
-#include "fetch-client.h"
+#include "fetch-url.h"
 #include "json-util.h"
 #include "names.h"
 #include "poold.h"

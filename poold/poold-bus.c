@@ -3,6 +3,7 @@
 #include "bundle.h"
 #include "errors.h"
 #include "fetch-client.h"
+#include "fetch-url.h"
 #include "log.h"
 #include "memfd.h"
 #include "names.h"

@@ -6,7 +6,7 @@
 #include "cli-trustpool.h"
 #include "json-util.h"
 #include "names.h"
-#include "render.h"
+#include "render-fields.h"
 
 static int read_json(Cli *cli, sd_bus_message *reply, json_object **ret)
 {

@@ -13,7 +13,7 @@
 #include "cli-trustpool.h"
 #include "json-util.h"
 #include "names.h"
-#include "render.h"
+#include "render-certificate.h"
 
 #define PASTE_MAX (256U << 10)
 

@@ -14,7 +14,7 @@
 #include "cli-trustpool.h"
 #include "errors.h"
 #include "names.h"
-#include "render.h"
+#include "render-certificate.h"
 
 /* What Enrollment1.Describe says. */
 typedef struct Description {

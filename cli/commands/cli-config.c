@@ -12,7 +12,7 @@
 #include "cli-timeout.h"
 #include "errors.h"
 #include "names.h"
-#include "render.h"
+#include "render-fields.h"
 
 #define CLIENT "CLI"
 #define PROCESS "chancery"

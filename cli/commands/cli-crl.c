@@ -7,7 +7,7 @@
 #include "cli-trustpool.h"
 #include "json-util.h"
 #include "names.h"
-#include "render.h"
+#include "render-pool.h"
 
 int cli_show_crls(Cli *cli, const GrammarMatch *m)
 {

@@ -14,7 +14,7 @@
 #include "cli-trustpool.h"
 #include "errors.h"
 #include "names.h"
-#include "render.h"
+#include "render-commit.h"
 
 static int read_commit(sd_bus_message *reply, CommitView *ret)
 {

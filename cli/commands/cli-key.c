@@ -12,7 +12,7 @@
 #include "cli-trustpool.h"
 #include "errors.h"
 #include "names.h"
-#include "render.h"
+#include "render-key.h"
 
 #define DEFAULT_LABEL "the_default"
 #define MODULUS_MIN 512U

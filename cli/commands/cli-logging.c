@@ -9,7 +9,7 @@
 #include "cli-pump.h"
 #include "cli-transfer.h"
 #include "names.h"
-#include "render.h"
+#include "render-log.h"
 
 #define MESSAGE_MAX (1U << 20)
 #define DAY 86400

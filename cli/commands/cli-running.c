@@ -11,7 +11,8 @@
 #include "cli-transfer.h"
 #include "errors.h"
 #include "names.h"
-#include "render.h"
+#include "render-commit.h"
+#include "render-fields.h"
 
 #define HEADER "!! Building configuration...\n!! Chancery Configuration " VERSION "\n"
 

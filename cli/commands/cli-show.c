@@ -7,7 +7,7 @@
 #include "cli-bus.h"
 #include "cli-commands.h"
 #include "cli-terminal.h"
-#include "render.h"
+#include "render-fields.h"
 
 /* The value of PRETTY_NAME in os-release, which may stand in double quotes. */
 static char *read_os_name(void)

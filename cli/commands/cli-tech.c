@@ -9,7 +9,6 @@
 #include "cli-running.h"
 #include "cli.h"
 #include "names.h"
-#include "render.h"
 
 #define SYSTEMD_NAME "org.freedesktop.systemd1"
 

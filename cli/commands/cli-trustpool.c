@@ -16,7 +16,7 @@
 #include "json-util.h"
 #include "memfd.h"
 #include "names.h"
-#include "render.h"
+#include "render-pool.h"
 
 #define BUNDLE_MAX (48U << 20) /* the daemon's own limit */
 

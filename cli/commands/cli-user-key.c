@@ -9,7 +9,7 @@
 #include "cli-trustpool.h"
 #include "errors.h"
 #include "names.h"
-#include "render.h"
+#include "render-key.h"
 
 #define KEY_MAX 16384U
 

@@ -6,7 +6,7 @@
 #include <utmpx.h>
 
 #include "cli-commands.h"
-#include "render.h"
+#include "render-fields.h"
 
 /* Fields of utmp need not end. */
 typedef struct Entry {

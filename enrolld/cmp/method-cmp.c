@@ -9,6 +9,7 @@
 #include "enrolld.h"
 #include "errors.h"
 #include "fetch-client.h"
+#include "fetch-message.h"
 #include "keyd-client.h"
 #include "server-method.h"
 

@@ -4,7 +4,7 @@
 #include "config-reader.h"
 #include "consumer-names.h"
 #include "est-url.h"
-#include "fetch-client.h"
+#include "fetch-url.h"
 #include "json-util.h"
 #include "label.h"
 #include "names.h"

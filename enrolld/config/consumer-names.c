@@ -2,7 +2,7 @@
 #include "consumer-names.h"
 
 #include "cleanup.h"
-#include "fetch-client.h"
+#include "fetch-url.h"
 #include "names.h"
 
 #define UNIT_NAME_MAX 128U

@@ -8,7 +8,7 @@
 #include "config-reader.h"
 #include "consumer-names.h"
 #include "csr.h"
-#include "fetch-client.h"
+#include "fetch-url.h"
 #include "json-util.h"
 #include "label.h"
 #include "names.h"

@@ -5,6 +5,7 @@
 
 #include "est-url.h"
 #include "fetch-client.h"
+#include "fetch-message.h"
 #include "json-util.h"
 #include "x509-render.h"
 

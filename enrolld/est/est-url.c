@@ -4,7 +4,7 @@
 #include <strings.h>
 
 #include "cleanup.h"
-#include "fetch-client.h"
+#include "fetch-url.h"
 
 #define WELL_KNOWN "/.well-known/est"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tftp-client.h"
 
+#include "fetch-url.h"
 #include "keyd-client.h"
 #include "names.h"
 

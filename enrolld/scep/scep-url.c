@@ -4,7 +4,7 @@
 #include <ctype.h>
 
 #include "cleanup.h"
-#include "fetch-client.h"
+#include "fetch-url.h"
 
 #define DEFAULT_PATH "/cgi-bin/pkiclient.exe"
 

@@ -6,6 +6,7 @@
 
 #include "export.h"
 #include "fetch-client.h"
+#include "fetch-url.h"
 #include "json-util.h"
 #include "trustpoints.h"
 #include "verify.h"

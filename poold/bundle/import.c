@@ -8,6 +8,7 @@
 #include "errors.h"
 #include "export.h"
 #include "fetch-client.h"
+#include "fetch-url.h"
 #include "impact.h"
 #include "log.h"
 #include "poold.h"

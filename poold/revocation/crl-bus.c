@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The members of org.chancery.TrustPool1 that are about CRLs. */
 #include "errors.h"
+#include "fetch-url.h"
 #include "json-util.h"
 #include "label.h"
 #include "log.h"

@@ -2,7 +2,7 @@
 #include "crl-cache.h"
 
 #include "crl-store.h"
-#include "fetch-client.h"
+#include "fetch-url.h"
 
 static CrlEntry *find_slot(CrlCache *cache, const uint8_t slot[CRL_DIGEST_SIZE])
 {

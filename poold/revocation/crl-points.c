@@ -4,7 +4,7 @@
 #include <ctype.h>
 #include <strings.h>
 
-#include "fetch-client.h"
+#include "fetch-url.h"
 
 #define LDAP "ldap://"
 #define CRL_ATTRIBUTE "certificateRevocationList;binary"

@@ -3,6 +3,7 @@
 
 #include <strings.h>
 
+#include "fetch-url.h"
 #include "x509-render.h"
 
 /* As often as a run may say what it lacks: for each certificate each of its points. */

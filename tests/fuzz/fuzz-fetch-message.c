@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "fetch-message.h"
+#include "fetch-url.h"
 #include "json-util.h"
 #include "memfd.h"
 #include "request.h"

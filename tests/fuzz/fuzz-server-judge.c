@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "bundle.h"
+#include "fetch-message.h"
 #include "memfd.h"
 #include "revocation.h"
 

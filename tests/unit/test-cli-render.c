@@ -10,7 +10,12 @@
 #include <time.h>
 
 #include "json-util.h"
-#include "render.h"
+#include "render-certificate.h"
+#include "render-commit.h"
+#include "render-fields.h"
+#include "render-key.h"
+#include "render-log.h"
+#include "render-pool.h"
 
 static char *output;
 static size_t output_size;

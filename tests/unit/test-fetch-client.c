@@ -11,6 +11,8 @@
 #include <cmocka.h>
 
 #include "fetch-client.h"
+#include "fetch-message.h"
+#include "fetch-url.h"
 #include "json-util.h"
 #include "memfd.h"
 
