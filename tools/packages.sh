@@ -5,13 +5,18 @@
 
 packages_build="gcc libc6-dev meson ninja-build pkgconf python3 scdoc systemd libsystemd-dev libssl-dev libcurl4-openssl-dev
   libcbor-dev libjson-c-dev libseccomp-dev libedit-dev libcrypt-dev libsqlite3-dev libtss2-dev libzstd-dev libsnmp-dev libcmocka-dev"
-# systemd.pc has a package of its own from Debian 13 on.
-[ -e /usr/share/pkgconfig/systemd.pc ] || [ "$(. /etc/os-release && echo "${VERSION_ID:-13}")" -lt 13 ] || packages_build+=" systemd-dev"
 packages_run="systemd systemd-container dbus dbus-broker polkitd libpam-systemd libnss-systemd openssh-server openssh-client
   ca-certificates openssl jose zstd"
 packages_test="python3-pytest curl python3-pytest-xdist python3-netmiko ansible clang clang-tidy libclang-rt-dev cppcheck debhelper gdb git libcap2-bin procps iproute2
   rpm scep python3-asn1crypto python3-cryptography python3-jwcrypto nginx-light tftpd-hpa vsftpd gnutls-bin p11-kit p11-kit-modules
-  libyang-tools swtpm tpm2-tools snmp snmpd snmptrapd slapd ldap-utils"
+  swtpm tpm2-tools snmp snmpd snmptrapd slapd ldap-utils"
+# From Debian 13 on systemd.pc has a package of its own, and yanglint is in one that is named after its version.
+if [ "$(. /etc/os-release && echo "${VERSION_ID:-13}")" -lt 13 ]; then
+    packages_test+=" libyang-tools"
+else
+    packages_build+=" systemd-dev"
+    packages_test+=" libyang3-tools"
+fi
 
 # Programs that would start with the machine if Debian's packages had their way. The router in its box starts them; the
 # machine that the packages are installed on must not.
