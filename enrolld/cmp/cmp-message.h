@@ -15,6 +15,10 @@ int cmp_url_check(const char *url, const char **ret_reason);
 /* With a host only, the path is /.well-known/cmp. The caller frees. */
 int cmp_url_new(const char *url, char **ret);
 
-/* Is it one message, protected in a way that is good enough, that a CA sends to a client? type: the
- * content type; NULL for none. -EBADMSG, -EMSGSIZE or -EKEYREJECTED with *ret_reason (static). */
-int cmp_reply_check(const char *type, const void *data, size_t size, const char **ret_reason);
+/* Is it one message, protected in a way that is good enough, that a CA sends to this client in
+ * answer to what it asked, with nothing in it that contradicts that or itself? type: the content
+ * type; NULL for none; request: the message as it was sent, which is believed. Whether the
+ * protection is right, and whose, is left to OpenSSL. -EBADMSG, -EMSGSIZE or -EKEYREJECTED with
+ * *ret_reason (static). */
+int cmp_reply_check(const char *type, DerSpan request, DerSpan reply, int64_t now,
+                    const char **ret_reason);

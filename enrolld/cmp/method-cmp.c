@@ -4,6 +4,7 @@
  * the one that is there. What a transaction has come to is in memory, beside the request: who comes
  * back without it begins another one. */
 #include <openssl/cmp.h>
+#include <openssl/cmperr.h>
 
 #include "cmp-message.h"
 #include "enrolld.h"
@@ -82,7 +83,8 @@ static int post(Session *s, const void *data, size_t size, FetchReply *reply)
             s, -EHOSTUNREACH, "%.200s answered with HTTP status %u%s", url, reply->status,
             reply->status >= 300 && reply->status < 400 ? ", a redirection, which is not followed"
                                                         : "");
-    r = cmp_reply_check(reply->content_type, reply->body, reply->body_size, &why);
+    r = cmp_reply_check(reply->content_type, (DerSpan){data, size},
+                        (DerSpan){reply->body, reply->body_size}, s->job->now, &why);
     return r < 0 ? explain(s, r, "the answer cannot be used: %s", why) : 0;
 }
 
@@ -157,6 +159,46 @@ static int say_nothing(const char *function, const char *file, int line, OSSL_CM
 
 /* --- Sessions --------------------------------------------------------------------------------- */
 
+static bool is_among(const STACK_OF(X509_OBJECT) * objects, const X509 *x)
+{
+    for (int i = 0; i < sk_X509_OBJECT_num(objects); i++) {
+        const X509 *one = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(objects, i));
+
+        if (one && X509_cmp(one, x) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* RFC 6402 section 2.10 */
+static bool is_for_cmp(X509 *x)
+{
+    EXTENDED_KEY_USAGE *usage = X509_get_ext_d2i(x, NID_ext_key_usage, NULL, NULL);
+    bool found = false;
+
+    for (int i = 0; !found && i < sk_ASN1_OBJECT_num(usage); i++) {
+        int nid = OBJ_obj2nid(sk_ASN1_OBJECT_value(usage, i));
+
+        found = nid == NID_cmcCA || nid == NID_cmcRA;
+    }
+    EXTENDED_KEY_USAGE_free(usage);
+    return found;
+}
+
+/* Any router has a certificate of that CA: one that speaks for the CA is its own, came with it, or
+ * says what it is for. */
+static int judge_signer(int ok, X509_STORE_CTX *path)
+{
+    X509_STORE *store = X509_STORE_CTX_get0_store(path);
+    X509 *x = X509_STORE_CTX_get_current_cert(path);
+
+    if (!ok || X509_STORE_CTX_get_error_depth(path) != 0 ||
+        is_among(X509_STORE_get0_objects(store), x) || is_for_cmp(x))
+        return ok;
+    X509_STORE_CTX_set_error(path, X509_V_ERR_INVALID_PURPOSE);
+    return 0;
+}
+
 /* Whose signatures are believed. */
 static int set_trust(Session *s)
 {
@@ -167,6 +209,8 @@ static int set_trust(Session *s)
 
     for (size_t i = 0; ok && i < j->n_others; i++)
         ok = X509_STORE_add_cert(store, j->others[i]) == 1;
+    if (ok)
+        X509_STORE_set_verify_cb(store, judge_signer);
     if (ok && OSSL_CMP_CTX_set0_trustedStore(s->cmp, store) == 1)
         return 0;
     X509_STORE_free(store);
@@ -299,11 +343,43 @@ static int take_certificate(Session *s)
     return r;
 }
 
+/* What it says about errors that come with others, in words of ours; NULL for others. */
+static const char *name_error(unsigned long error)
+{
+    if (ERR_GET_LIB(error) != ERR_LIB_CMP)
+        return NULL;
+    switch (ERR_GET_REASON(error)) {
+    case CMP_R_WRONG_PBM_VALUE:
+        return "it is not protected with the shared secret";
+    case CMP_R_MISSING_PROTECTION:
+        return "it is not protected";
+    case CMP_R_ERROR_VALIDATING_SIGNATURE:
+    case CMP_R_NO_SUITABLE_SENDER_CERT:
+        return "it is signed neither by the CA nor by somebody with that task";
+    case CMP_R_SENDER_GENERALNAME_TYPE_NOT_SUPPORTED:
+        return "its sender is no directory name";
+    default:
+        return NULL;
+    }
+}
+
+static int explain_error(Session *s)
+{
+    const char *why = ERR_reason_error_string(ERR_peek_last_error()), *known = NULL;
+    unsigned long error;
+
+    while (!known && (error = ERR_get_error()) != 0)
+        known = name_error(error);
+    return explain(s, -EKEYREJECTED, "the answer cannot be used: %s",
+                   known ? known
+                   : why ? why
+                         : "no reason");
+}
+
 /* What OpenSSL, or the CA, says of it. */
 static int take_failure(Session *s)
 {
     char text[SERVER_REASON_SIZE / 2] = "";
-    const char *why = ERR_reason_error_string(ERR_peek_last_error());
 
     if (s->error < 0)
         return s->error;
@@ -315,7 +391,7 @@ static int take_failure(Session *s)
         (void)explain(s, 0, "%s", fetch_clean_text(text));
         return 0;
     }
-    return explain(s, -EKEYREJECTED, "the answer cannot be used: %s", why ? why : "no reason");
+    return explain_error(s);
 }
 
 static int exchange(Job *job, ServerJob *j, ServerAsk *ask)

@@ -27,7 +27,7 @@ PEM = scep_ca.serialization.Encoding.PEM
 HOSTILE = {
     "type": "content type is not application/pkixcmp", "html": "no CMP message", "empty": "no CMP message", "truncated": "no CMP message",
     "trailing": "no CMP message", "oversized": "larger than 256 KiB", "redirect": "not followed", "status-500": "HTTP status 500",
-    "cut-off": "cannot be reached", "echo": "no answer of a CA", "replay": "transactionid unmatched", "nonce": "cannot be used", "bit": "cannot be used",
+    "cut-off": "cannot be reached", "echo": "no answer of a CA", "replay": "its transactionID is not", "nonce": "its recipNonce is not", "bit": "cannot be used",
     "mac": "not good enough",
 }
 
