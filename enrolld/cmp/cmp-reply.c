@@ -73,8 +73,8 @@ static int read_header(DerSpan header, Message *m, const char **ret_reason)
     if (der_read_any(&header, &tag, &m->sender, NULL) < 0 ||
         der_read_any(&header, &tag, &m->recipient, NULL) < 0)
         return refuse(-EBADMSG, ret_reason, "its header is malformed");
-    for (uint8_t i = 0; i < _FIELDS; i++)
-        if (der_read_optional(&header, DER_CONTEXT_CONSTRUCTED(i), &m->fields[i]) < 0)
+    for (unsigned i = 0; i < _FIELDS; i++)
+        if (der_read_optional(&header, (uint8_t)DER_CONTEXT_CONSTRUCTED(i), &m->fields[i]) < 0)
             return refuse(-EBADMSG, ret_reason, "its header is malformed");
     return der_end(&header) < 0 ? refuse(-EBADMSG, ret_reason, "its header is malformed") : 0;
 }

@@ -102,20 +102,22 @@ def make_certificates(machine, root):
     """What the hostile one hands out, and signs with."""
     asked, der = request_of(machine, root), scep_ca.serialization.Encoding.DER
     day, now = scep_ca.DAY, scep_ca.datetime.datetime.utcnow()
-    stranger, router = scep_ca.Party("root", ca=True, usage=("key_cert_sign",)), scep_ca.Party("router", root, usage=("digital_signature",))
+    other = scep_ca.key_new()
+    stranger = scep_ca.Party("root", ca=True, usage=("key_cert_sign",), key=other)
     names = scep_ca.cx509.SubjectAlternativeName([scep_ca.cx509.DNSName("else.example")])
-    agent, purpose = scep_ca.key_new(), scep_ca.cx509.ObjectIdentifier("1.3.6.1.5.5.7.3.28")
+    purpose = scep_ca.cx509.ObjectIdentifier("1.3.6.1.5.5.7.3.28")
 
     def certify(subject=asked.subject, key=asked.public_key(), issuer=root, ca=False, starts=-1, ends=90, **more):
         return scep_ca.certify(subject, key, issuer, None, ca, ("digital_signature",), (now + starts * day, now + ends * day), **more)
-    made = {"root": root.certificate, "stranger": stranger.certificate, "router": router.certificate, "other-subject": certify(scep_ca.name_of("somebody")),
+    made = {"root": root.certificate, "stranger": stranger.certificate, "router": certify(scep_ca.name_of("router"), other.public_key()), 
+            "other-subject": certify(scep_ca.name_of("somebody")),
             "other-issuer": certify(issuer=stranger), "expired": certify(starts=-9, ends=-1), "not-yet": certify(starts=9), "makes-a-ca": certify(ca=True),
-            "other-key": certify(key=stranger.key.public_key()), "sha1": certify(digest=scep_ca.hashes.SHA1()), "extra-name": certify(names=names),
-            "agent": certify(scep_ca.name_of("agent"), agent.public_key(), purposes=[purpose]),
-            "agent-expired": certify(scep_ca.name_of("agent"), agent.public_key(), purposes=[purpose], starts=-9, ends=-1)}
+            "other-key": certify(key=other.public_key()), "sha1": certify(digest=scep_ca.hashes.SHA1()), "extra-name": certify(names=names),
+            "agent": certify(scep_ca.name_of("agent"), other.public_key(), purposes=[purpose]),
+            "agent-expired": certify(scep_ca.name_of("agent"), other.public_key(), purposes=[purpose], starts=-9, ends=-1)}
     for name, certificate in made.items():
         machine.write(f"{FOLDER}/{name}.der", certificate.public_bytes(der))
-    for name, key in (("root", root.key), ("stranger", stranger.key), ("router", router.key), ("agent", agent), ("agent-expired", agent)):
+    for name, key in (("root", root.key), *((name, other) for name in ("stranger", "router", "agent", "agent-expired"))):
         save_key(machine, name, key)
 
 
