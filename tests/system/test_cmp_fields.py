@@ -109,7 +109,7 @@ def make_certificates(machine, root):
 
     def certify(subject=asked.subject, key=asked.public_key(), issuer=root, ca=False, starts=-1, ends=90, **more):
         return scep_ca.certify(subject, key, issuer, None, ca, ("digital_signature",), (now + starts * day, now + ends * day), **more)
-    made = {"root": root.certificate, "stranger": stranger.certificate, "router": certify(scep_ca.name_of("router"), other.public_key()), 
+    made = {"root": root.certificate, "stranger": stranger.certificate, "router": certify(scep_ca.name_of("router"), other.public_key()),
             "other-subject": certify(scep_ca.name_of("somebody")),
             "other-issuer": certify(issuer=stranger), "expired": certify(starts=-9, ends=-1), "not-yet": certify(starts=9), "makes-a-ca": certify(ca=True),
             "other-key": certify(key=other.public_key()), "sha1": certify(digest=scep_ca.hashes.SHA1()), "extra-name": certify(names=names),
