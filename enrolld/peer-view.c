@@ -33,7 +33,8 @@ static int write_trustpoint(JsonWriter *w, const Trustpoint *t)
         if (t->config->vrf[0])
             json_write_string(w, "vrf", t->config->vrf);
     }
-    json_write_bool(w, "scep", lookup_signer(t) != NULL);
+    /* Whether there is a certificate to ask with, by then, is found when it is asked. */
+    json_write_bool(w, "scep", t->config->method == METHOD_SCEP && !t->record.serial);
     json_begin_array(w, "certificates");
     if (trustpoint_certificate(t, ROLE_CA)) {
         r = write_certificate(w, NULL, trustpoint_certificate(t, ROLE_CA));

@@ -452,14 +452,13 @@ void announce_trustpoints_changed(Manager *m)
     revocation_watch_check(m);
 }
 
-/* Those of a CA may be what others are judged by. */
+/* Those of a CA may be what others are judged by; nobody is judged by the router's own. */
 static void announce_change_of(Manager *m, CertificateRole role)
 {
-    tell_poold(m);
     if (role == ROLE_ROUTER || role == ROLE_ENCRYPTION)
         revocation_watch_check_new(m);
     else
-        revocation_watch_check(m);
+        announce_trustpoints_changed(m);
 }
 
 void announce_trustpoint_added(Manager *m, const Trustpoint *t)

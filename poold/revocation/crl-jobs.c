@@ -174,8 +174,9 @@ static int fetch_of_trustpoint(Job *job, CrlOrder *order)
         taken += r > 0 ? r : 0;
     }
     if (r >= 0 && taken == 0 && t->scep) {
-        n_points++;
         r = crl_work_fetch_scep(&order->work, t->name);
+        n_points += r != -ENODATA;
+        r = r == -ENODATA ? 0 : r;
         taken += r > 0 ? r : 0;
     }
     if (r >= 0 && n_points == 0)

@@ -228,7 +228,8 @@ static int get(const CrlWork *work, const FetchRequest *request, FetchReply *rep
                       : -EOPNOTSUPP;
 }
 
-/* Returns 1 with what the server has. name: of the attempt. */
+/* Returns 1 with what the server has, -ENODATA when there is nothing to ask with. name: of the
+ * attempt. */
 static int download(CrlWork *work, const char *name, FetchRequest *request, FetchReply *reply,
                     CrlAttempt **ret_attempt)
 {
@@ -250,6 +251,8 @@ static int download(CrlWork *work, const char *name, FetchRequest *request, Fetc
     work->n_attempts++;
     *ret_attempt = attempt;
     r = get(work, request, reply);
+    if (r == -ENODATA)
+        return r;
     if (r == -EMSGSIZE)
         return miss(work, request->url, "it is too large");
     if (r == -EHOSTUNREACH)
@@ -261,7 +264,7 @@ static int download(CrlWork *work, const char *name, FetchRequest *request, Fetc
     return 1;
 }
 
-int crl_work_fetch(CrlWork *work, const char *url)
+static int fetch_lists(CrlWork *work, const char *url)
 {
     FetchRequest request = {.url = url, .size_max = CRL_SIZE_MAX * 3 / 2};
     _cleanup_(fetch_reply_done) FetchReply reply = {0};
@@ -275,12 +278,29 @@ int crl_work_fetch(CrlWork *work, const char *url)
     return r;
 }
 
+int crl_work_fetch(CrlWork *work, const char *url)
+{
+    int r = fetch_lists(work, url);
+
+    return r == -ENODATA ? miss(work, url, "there is no certificate to ask with any more") : r;
+}
+
 int crl_work_fetch_scep(CrlWork *work, const char *trustpoint)
 {
-    _cleanup_free_ char *url = NULL;
+    size_t before = work->n_attempts;
+    char *url;
+    int r;
 
-    return asprintf(&url, CRL_SCEP_PREFIX "%s", trustpoint) < 0 ? -ENOMEM
-                                                                : crl_work_fetch(work, url);
+    if (asprintf(&url, CRL_SCEP_PREFIX "%s", trustpoint) < 0)
+        return -ENOMEM;
+    r = fetch_lists(work, url);
+    free(url);
+    /* Then nobody has been asked. */
+    if (r == -ENODATA && work->n_attempts > before) {
+        free(work->attempts[--work->n_attempts].url);
+        work->attempts[work->n_attempts] = (CrlAttempt){.url = NULL};
+    }
+    return r;
 }
 
 /* --- OCSP ------------------------------------------------------------------------------------- */

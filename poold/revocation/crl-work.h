@@ -16,7 +16,8 @@
 
 typedef int (*crl_fetch_t)(const FetchRequest *request, int cancel_fd, FetchReply *reply);
 
-/* Has the CA of a trustpoint asked for its list; as fetch(). */
+/* Has the CA of a trustpoint asked for its list; as fetch(), or -ENODATA: there is nothing to ask
+ * with. */
 typedef int (*crl_scep_t)(const char *trustpoint, int cancel_fd, FetchReply *reply);
 /* As URL of such a list, with the trustpoint's name behind it. */
 #define CRL_SCEP_PREFIX "scep:"
@@ -57,7 +58,8 @@ void crl_work_done(CrlWork *work);
 /* Fetches what is at a URL, unless that was tried already. Returns how many lists were taken, or a
  * negative errno when it makes no sense to go on. */
 int crl_work_fetch(CrlWork *work, const char *url);
-/* The list that the CA of a trustpoint gives over SCEP. The same. */
+/* The list that the CA of a trustpoint gives over SCEP. The same; -ENODATA when the trustpoint has
+ * no certificate to ask with, which is not an attempt. */
 int crl_work_fetch_scep(CrlWork *work, const char *trustpoint);
 /* The first URL of the point that has anything counts. 0 when it was fetched already. */
 int crl_work_fetch_point(CrlWork *work, const CrlPoint *point);

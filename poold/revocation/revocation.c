@@ -120,7 +120,8 @@ static int fetch_next(Search *s, const X509 *certificate)
         X509_NAME_cmp(X509_get_issuer_name(certificate),
                       X509_get_subject_name(s->policy->scep_ca)) != 0)
         return r;
-    return crl_work_fetch_scep(s->work, s->policy->scep);
+    r = crl_work_fetch_scep(s->work, s->policy->scep);
+    return r == -ENODATA ? 0 : r;
 }
 
 /* Is a delta from there that is still good? */

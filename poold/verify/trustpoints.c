@@ -4,6 +4,7 @@
 #include <systemd/sd-bus.h>
 
 #include "crl.h"
+#include "errors.h"
 #include "json-util.h"
 #include "memfd.h"
 #include "names.h"
@@ -256,6 +257,8 @@ int trustpoints_get_crl(const char *name, int cancel_fd, FetchReply *reply)
     (void)sd_bus_set_method_call_timeout(bus, CRL_TIMEOUT_USEC);
     r = sd_bus_call_method(bus, ENROLLMENT_NAME, ENROLLMENT_PATH, ENROLLMENT_NAME, "GetCrl", &error,
                            &answer, "s", name);
+    if (sd_bus_error_has_name(&error, ERROR_NO_SUCH_OBJECT))
+        return -ENODATA;
     if (r < 0) {
         reply->error = strdup(error.message ? error.message : strerror(-r));
         return reply->error ? -EHOSTUNREACH : -ENOMEM;

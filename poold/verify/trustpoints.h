@@ -21,7 +21,7 @@ typedef struct PeerTrustpoint {
     bool scep;            /* its CA can be asked for its list, over enrolld */
     PeerUsage peer_usage; /* what certificates of its CA have to be for */
     uint8_t ca[AUTHORITY_DIGEST_SIZE];
-    STACK_OF(X509) * certificates; /* the CA's, what it came with, the router's */
+    STACK_OF(X509) * certificates; /* the CA's, what it came with; the router's, as they were */
     X509 *next; /* that the CA has named as the one that it goes on with; may be NULL */
 } PeerTrustpoint;
 
@@ -38,7 +38,8 @@ typedef struct Trustpoints {
 int trustpoints_parse(const char *text, size_t size, const Trustpoints *former, Trustpoints **ret);
 /* Asks enrolld, and waits for the answer: for worker threads only. */
 int trustpoints_ask(const Trustpoints *former, Trustpoints **ret);
-/* Has enrolld ask the CA of a trustpoint for its revocation list. As fetch(). */
+/* Has enrolld ask the CA of a trustpoint for its revocation list. As fetch();
+ * -ENODATA: it has no certificate to ask with. */
 int trustpoints_get_crl(const char *name, int cancel_fd, FetchReply *reply);
 Trustpoints *trustpoints_ref(Trustpoints *trustpoints);
 Trustpoints *trustpoints_free(Trustpoints *trustpoints);

@@ -613,6 +613,43 @@ static void test_fetch(void **state)
     crl_work_done(&work);
 }
 
+static int serve_scep(const char *trustpoint, int cancel_fd, FetchReply *reply)
+{
+    const FetchRequest request = {.url = URL};
+
+    assert_string_equal(trustpoint, "core");
+    return serve(&request, cancel_fd, reply);
+}
+
+/* A trustpoint without a certificate has not been asked, and is as if it were not there; a list
+ * that has come that way before is missed. */
+static void test_fetch_scep(void **state)
+{
+    _cleanup_(x509_stack_freep) STACK_OF(X509) *signers = sk_X509_new_null();
+    CrlWork work = begin(signers);
+
+    (void)sk_X509_push(signers, make_ca("CA"));
+    work.scep = serve_scep;
+    server.result = -ENODATA;
+    assert_int_equal(crl_work_fetch_scep(&work, "core"), -ENODATA);
+    assert_int_equal(crl_work_fetch_scep(&work, "core"), -ENODATA);
+    assert_int_equal(server.asked, 2);
+    assert_int_equal(work.n_attempts, 0);
+    assert_null(work.problem);
+    assert_int_equal(crl_work_fetch(&work, CRL_SCEP_PREFIX "core"), 0);
+    assert_int_equal(work.n_attempts, 1);
+    assert_string_equal(work.problem ? strrchr(work.problem, ' ') : "", " more");
+    crl_work_done(&work);
+    work = begin(signers);
+    work.scep = serve_scep;
+    server.result = 0;
+    server.status = 200;
+    server.recipe = (CrlRecipe){.issuer = "CA", .number = 5};
+    assert_int_equal(crl_work_fetch_scep(&work, "core"), 1);
+    assert_int_equal(work.n_attempts, 1);
+    crl_work_done(&work);
+}
+
 /* "crypto ca crl curl-timeout" is for each URL; all of them have a minute, or longer than that. */
 static void test_fetch_seconds(void **state)
 {
@@ -735,6 +772,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_full, folder_setup, folder_teardown),
         cmocka_unit_test_setup_teardown(test_interrupted, folder_setup, folder_teardown),
         cmocka_unit_test(test_fetch),
+        cmocka_unit_test(test_fetch_scep),
         cmocka_unit_test(test_fetch_seconds),
         cmocka_unit_test(test_fetch_limits),
         cmocka_unit_test(test_points),
