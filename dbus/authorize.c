@@ -11,6 +11,7 @@
 #include "atomic-file.h"
 #include "errors.h"
 #include "json-util.h"
+#include "known-grants.h"
 #include "log.h"
 #include "names.h"
 
@@ -368,6 +369,26 @@ static bool query_ask_again(AuthorizationQuery *query, sd_bus_message *reply)
     return query_ask_next(query) >= 0;
 }
 
+/* A clock that nobody sets, and that goes on while the machine sleeps. */
+static uint64_t now_usec(const Server *server)
+{
+    uint64_t now;
+
+    return sd_event_now(server->event, CLOCK_BOOTTIME, &now) < 0 ? 0 : now;
+}
+
+/* What was granted as such: to nobody's password, for no particular thing, for no limited time,
+ * which polkit would tell in its details. */
+static void keep_grant(const AuthorizationQuery *query, sd_bus_message *reply)
+{
+    if (query->details[0] || query_is_interactive(query) ||
+        sd_bus_message_enter_container(reply, 'a', "{ss}") < 0 ||
+        sd_bus_message_at_end(reply, false) <= 0)
+        return;
+    known_grants_add(query->server->grants, sd_bus_message_get_sender(query->message),
+                     query_task(query), now_usec(query->server));
+}
+
 /* 0, -EACCES, or why that cannot be told. */
 static int read_polkit_reply(const AuthorizationQuery *query, sd_bus_message *reply)
 {
@@ -383,7 +404,10 @@ static int read_polkit_reply(const AuthorizationQuery *query, sd_bus_message *re
         r = sd_bus_message_read(reply, "bb", &authorized, &challenge);
     if (r < 0)
         return -EHOSTUNREACH;
-    return authorized ? 0 : -EACCES;
+    if (!authorized)
+        return -EACCES;
+    keep_grant(query, reply);
+    return 0;
 }
 
 static int on_polkit_reply(sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error)
@@ -504,6 +528,21 @@ static int query_start(Server *server, sd_bus_message *m, const char *const *tas
 
 static Server *authorizing_server;
 
+/* Does polkit not have to be asked again? */
+static bool is_granted(const Server *server, sd_bus_message *m, const char *const *tasks,
+                       const char *asks)
+{
+    const char *sender = sd_bus_message_get_sender(m);
+    uint64_t now = now_usec(server);
+
+    if (!sender || now == 0)
+        return false;
+    for (; *tasks; tasks++)
+        if (!known_grants_has(server->grants, sender, *tasks, now))
+            return false;
+    return !asks || known_grants_has(server->grants, sender, asks, now);
+}
+
 static int authorize(sd_bus_message *m, const char *const *tasks, const char *const *details,
                      const char *asks, sd_bus_error *reterr_error)
 {
@@ -516,6 +555,10 @@ static int authorize(sd_bus_message *m, const char *const *tasks, const char *co
     if (!tasks || (!tasks[0] && !asks))
         return sd_bus_error_setf(reterr_error, ERROR_NOT_AUTHORIZED,
                                  "No task ID is known for this call");
+    if (!query && !details[0] && is_granted(authorizing_server, m, tasks, asks)) {
+        asked.may = asks;
+        return 1;
+    }
     if (!query) {
         r = query_start(authorizing_server, m, tasks, details, asks);
         return r < 0 ? refuse(m, tasks[0] ? tasks[0] : asks, r, reterr_error) : 0;
@@ -675,6 +718,9 @@ int authorize_init(Server *server)
 
     authorizing_server = server;
     find_daemon_users();
+    r = known_grants_new(server->bus, &server->grants);
+    if (r < 0)
+        return r;
     r = sd_event_add_defer(server->event, &server->query_sweep, on_sweep, server);
     if (r >= 0)
         r = sd_event_source_set_priority(server->query_sweep, SD_EVENT_PRIORITY_IDLE);
@@ -690,4 +736,5 @@ void authorize_done(Server *server)
     while (server->queries)
         query_free(server->queries);
     server->query_sweep = sd_event_source_unref(server->query_sweep);
+    server->grants = known_grants_free(server->grants);
 }

@@ -18,6 +18,7 @@ struct Server {
     void *userdata;
     Registration *interfaces;
     struct AuthorizationQuery *queries;
+    struct KnownGrants *grants;
     sd_event_source *query_sweep;
     struct JobManager *jobs;
     struct ConfigOwner *config_owner;

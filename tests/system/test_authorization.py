@@ -109,6 +109,22 @@ def test_denied_granted_withdrawn(users):
     assert find_key(users, "newcomer") == NOT_AUTHORIZED
 
 
+def test_withdrawn_while_connected(users):
+    """What polkit has granted to a connection a moment ago counts no longer than the commit that takes it away is under way."""
+    configure(users, [*group_lines("talker", ["crypto.read"])])
+    with users.popen(["chancery"], "talker", stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as shell:
+        for _ in range(2):
+            shell.stdin.write("show crypto key mypubkey rsa\ndescribe show crypto key mypubkey rsa\n")
+            shell.stdin.flush()
+            for line in shell.stdout:
+                assert "missing" not in line
+                if "crypto (READ)" in line:
+                    break
+        configure(users, ["taskgroup talker", "no task read crypto"])
+        text, _ = shell.communicate("show crypto key mypubkey rsa\n", timeout=PATIENCE)
+    assert "crypto (READ) is missing" in text, text
+
+
 def test_commits_wait_for_polkit_and_hear_it(users):
     """polkit's own signal gets through to policyd; the same one from anybody else does not."""
     configure(users, ["username heard"])
