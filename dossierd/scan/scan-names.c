@@ -115,7 +115,8 @@ static int add(Reading *reading, const char *name)
 
 static int read_all(Reading *reading, int fd)
 {
-    _Alignas(struct dirent64) char buffer[BUFFER_SIZE];
+    /* Not on the stack, where it would be filled with zeros each time. */
+    static _Thread_local _Alignas(struct dirent64) char buffer[BUFFER_SIZE];
 
     for (;;) {
         ssize_t size = getdents64(fd, buffer, sizeof buffer);
