@@ -89,6 +89,9 @@ static const int calls_unix_socket[] = {SCMP_SYS(connect), SCMP_SYS(bind),    SC
 static const int calls_network[] = {SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(socketpair),
                                     SCMP_SYS(getdents64), END};
 
+/* An attribute of what a folder has under a name, without opening it. */
+static const int calls_attributes[] = {SCMP_SYS(fchdir), SCMP_SYS(lgetxattr), END};
+
 static const int calls_fork[] = {SCMP_SYS(accept4),
                                  SCMP_SYS(wait4),
                                  SCMP_SYS(alarm),
@@ -225,6 +228,8 @@ static int allow_forms(scmp_filter_ctx filter, const Sandbox *sandbox)
     if (r >= 0 && (sandbox->calls & SANDBOX_CALLS_FILES_READ) &&
         !(sandbox->calls & SANDBOX_CALLS_FILES_WRITE))
         r = allow_masked(filter, SCMP_SYS(openat), 2, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY);
+    if (r >= 0 && (sandbox->calls & SANDBOX_CALLS_DEVICES))
+        r = allow_masked(filter, SCMP_SYS(openat), 2, O_ACCMODE | O_CREAT | O_TRUNC, O_RDWR);
     return r;
 }
 
@@ -269,6 +274,7 @@ static int build_filter(scmp_filter_ctx filter, const Sandbox *sandbox)
         {SANDBOX_CALLS_MEMFD_SECRET, calls_memfd_secret},
         {SANDBOX_CALLS_UNIX_SOCKET, calls_unix_socket},
         {SANDBOX_CALLS_NETWORK, calls_network},
+        {SANDBOX_CALLS_ATTRIBUTES, calls_attributes},
         {SANDBOX_CALLS_FORK, calls_fork},
     };
     int r = allow_list(filter, calls_base);

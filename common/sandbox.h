@@ -42,6 +42,8 @@ typedef enum SandboxCalls {
     SANDBOX_CALLS_BPF_TELL = 1 << 7,   /* bpf, to list and describe */
     SANDBOX_CALLS_FORK = 1 << 8,       /* accept, fork, wait, and confining the child further */
     SANDBOX_CALLS_ETHTOOL = 1 << 9,    /* ioctl, to ask drivers of network interfaces */
+    SANDBOX_CALLS_ATTRIBUTES = 1 << 10, /* fchdir, lgetxattr */
+    SANDBOX_CALLS_DEVICES = 1 << 11,    /* openat for reading and writing what is there */
 } SandboxCalls;
 
 typedef struct Sandbox {

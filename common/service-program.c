@@ -5,6 +5,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -50,6 +51,16 @@ int service_connection(const char *name, int type)
         return 0;
     log_error("Standard input is no connection of chancery-%s.socket, which starts this program; "
               "see chancery-%s@(8)",
+              name, name);
+    return -ENOTSOCK;
+}
+
+int service_listener(const char *name)
+{
+    if (sd_listen_fds(1) == 1 && sd_is_socket_unix(SD_LISTEN_FDS_START, 0, 1, NULL, 0) > 0)
+        return SD_LISTEN_FDS_START;
+    log_error("There is no socket of chancery-%s.socket, which starts this program; see "
+              "chancery-%s(8)",
               name, name);
     return -ENOTSOCK;
 }

@@ -19,6 +19,8 @@
 #define REQUEST_TIMEOUT_MS 10000
 /* The longest timeout that a request may ask for, and time to start and to answer. */
 #define WORKER_SECONDS 360U
+#define WORKERS_MAX 32U
+#define IDLE_SECONDS 300U
 
 /* What name resolution reads. */
 static const SandboxPath sandbox_paths[] = {
@@ -149,36 +151,31 @@ static int serve(int fd)
 
 /* --- The program ------------------------------------------------------------------------------ */
 
-static int work(int fd, const void *userdata)
+static int work(int fd, const SandboxFilter *filter, const void *userdata)
 {
     int r;
 
     source_prepare(); /* what the addresses are now */
-    r = sandbox_enter_compiled(&sandbox, userdata);
+    r = sandbox_enter_compiled(&sandbox, filter);
     return r < 0 ? log_error_errno(r, "Failed to enter the sandbox: %m") : serve(fd);
 }
 
-/* All that its children can, and to make them. */
 static int run_dispatcher(int listener)
 {
     static const SandboxPath paths[] = {{"/", SANDBOX_READ}, {NULL, SANDBOX_READ}};
     static const Sandbox parent = {
         .name = "fetch",
-        .calls = SANDBOX_CALLS_FILES_READ | SANDBOX_CALLS_MEMFD | SANDBOX_CALLS_NETWORK |
-                 SANDBOX_CALLS_FORK,
+        .calls = SANDBOX_CALLS_FILES_READ | SANDBOX_CALLS_MEMFD | SANDBOX_CALLS_NETWORK,
         .paths = paths,
         .files_max = 64,
     };
-    SandboxFilter filter;
-    int r = sandbox_compile(&sandbox, &filter);
+    static const Worker worker = {.run = work,
+                                  .sandbox = &sandbox,
+                                  .seconds_max = WORKER_SECONDS,
+                                  .workers_max = WORKERS_MAX,
+                                  .idle_seconds = IDLE_SECONDS};
 
-    if (r >= 0)
-        r = sandbox_enter(&parent);
-    if (r < 0)
-        return log_error_errno(r, "Failed to enter the sandbox: %m");
-    r = dispatch(listener, &(Worker){work, &filter, WORKER_SECONDS});
-    sandbox_filter_done(&filter);
-    return r < 0 ? log_error_errno(r, "Failed to serve: %m") : 0;
+    return dispatch(listener, &parent, &worker);
 }
 
 static int run(void)

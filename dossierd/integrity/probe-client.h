@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The client's side of chancery-probe@(8). */
+/* The client's side of chancery-probe(8). */
 #pragma once
 
 #include <stdbool.h>
@@ -18,7 +18,7 @@ typedef enum ProbeKind {
  * system. */
 int probe_connect(ProbeKind kind);
 
-/* Parses and checks one line: it has the members that chancery-probe@(8) says, of the right kind,
+/* Parses and checks one line: it has the members that chancery-probe(8) says, of the right kind,
  * and no others; or it is the last one. -EBADMSG when it is no such line. */
 int probe_parse(ProbeKind kind, const char *text, size_t size, json_object **ret);
 bool probe_is_end(json_object *line);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The client's side of chancery-quote@(8). */
+/* The client's side of chancery-quote(8). */
 #pragma once
 
 #include <stdbool.h>
@@ -16,7 +16,7 @@ int quote_connect(void);
 int quote_qualifying(const char *nonce, uint8_t ret[static QUOTE_QUALIFYING_SIZE]);
 
 /* Sends the question, nonce or none, and reads the answer, which is checked: it has all the members
- * that chancery-quote@(8) says, of the right kind, and no others. should_stop is asked now and
+ * that chancery-quote(8) says, of the right kind, and no others. should_stop is asked now and
  * then. -EBADMSG when it is no such answer. */
 int quote_ask(int fd, const char *nonce, bool (*should_stop)(void *userdata), void *userdata,
               json_object **ret);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The files of packages against the digests that the package manager has of them, by
- * chancery-probe-digests (chancery-probe@(8)). */
+ * chancery-probe-digests (chancery-probe(8)). */
 #pragma once
 
 #include "collect.h"

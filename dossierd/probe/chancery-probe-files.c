@@ -32,15 +32,16 @@ int main(int argc, char *argv[])
 {
     static const SandboxPath paths[] = {{"/", SANDBOX_READ}, {NULL, SANDBOX_READ}};
     static const Sandbox sandbox = {.name = "probe-files",
-                                    .calls = SANDBOX_CALLS_FILES_READ,
+                                    .calls = SANDBOX_CALLS_FILES_READ | SANDBOX_CALLS_ATTRIBUTES,
                                     .paths = paths,
                                     .files_max = 1024};
-    static const Probe probe = {"probe-files",
-                                "chancery-probe-files@",
-                                "Looks for files with privileges, for chancery-dossierd.",
-                                start,
-                                look,
-                                &sandbox};
+    static const Probe probe = {.name = "probe-files",
+                                .description =
+                                    "Looks for files with privileges, for chancery-dossierd.",
+                                .start = start,
+                                .look = look,
+                                .sandbox = &sandbox,
+                                .seconds_max = 120};
 
     return probe_main(&probe, argc, argv);
 }

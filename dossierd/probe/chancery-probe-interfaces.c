@@ -29,12 +29,13 @@ int main(int argc, char *argv[])
                                     .calls = SANDBOX_CALLS_FILES_READ | SANDBOX_CALLS_ETHTOOL,
                                     .paths = paths,
                                     .files_max = 64};
-    static const Probe probe = {"probe-interfaces",
-                                "chancery-probe-interfaces@",
-                                "Asks the drivers of network interfaces, for chancery-dossierd.",
-                                start,
-                                look,
-                                &sandbox};
+    static const Probe probe = {
+        .name = "probe-interfaces",
+        .description = "Asks the drivers of network interfaces, for chancery-dossierd.",
+        .start = start,
+        .look = look,
+        .sandbox = &sandbox,
+        .seconds_max = 120};
 
     return probe_main(&probe, argc, argv);
 }

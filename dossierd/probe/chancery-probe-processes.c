@@ -24,13 +24,14 @@ int main(int argc, char *argv[])
                                     .calls = SANDBOX_CALLS_FILES_READ,
                                     .files_max = 64,
                                     .sees_processes = true};
-    static const Probe probe = {"probe-processes",
-                                "chancery-probe-processes@",
-                                "Looks for processes whose program is gone or changed, for "
-                                "chancery-dossierd.",
-                                start,
-                                look,
-                                &sandbox};
+    static const Probe probe = {
+        .name = "probe-processes",
+        .description =
+            "Looks for processes whose program is gone or changed, for chancery-dossierd.",
+        .start = start,
+        .look = look,
+        .sandbox = &sandbox,
+        .seconds_max = 120};
 
     return probe_main(&probe, argc, argv);
 }

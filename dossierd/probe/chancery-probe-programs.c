@@ -11,12 +11,12 @@ int main(int argc, char *argv[])
 {
     static const Sandbox sandbox = {
         .name = "probe-programs", .calls = SANDBOX_CALLS_BPF_TELL, .files_max = 64};
-    static const Probe probe = {"probe-programs",
-                                "chancery-probe-programs@",
-                                "Lists the kernel's BPF programs, for chancery-dossierd.",
-                                NULL,
-                                look,
-                                &sandbox};
+    static const Probe probe = {.name = "probe-programs",
+                                .description =
+                                    "Lists the kernel's BPF programs, for chancery-dossierd.",
+                                .look = look,
+                                .sandbox = &sandbox,
+                                .seconds_max = 120};
 
     return probe_main(&probe, argc, argv);
 }

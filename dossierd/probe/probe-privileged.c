@@ -15,17 +15,24 @@
 /* Of a file no more than this: a router has a hundred thousand of them. */
 #define STATX_WANTED (STATX_TYPE | STATX_MODE | STATX_UID | STATX_GID | STATX_MNT_ID)
 #define PAUSE 1024U /* entries between two looks at who has asked */
+#define NAMES_SIZE 32768U
+
+/* A folder that is open, and some of its entries. */
+typedef struct Level {
+    int fd;
+    size_t path_size;
+    size_t at, size; /* in names */
+    char *names;     /* of NAMES_SIZE; kept for the next folder of this depth */
+} Level;
 
 typedef struct Walk {
     const Mounts *mounts;
     Answer *answer;
     uint64_t root_mount;
     unsigned n;
-    struct {
-        DIR *dir;
-        size_t path_size;
-    } levels[DEPTH_MAX];
+    Level levels[DEPTH_MAX];
     size_t depth;
+    const Level *here; /* whose folder is the process's own */
     char path[INVENTORY_PATH_MAX + NAME_MAX + 2];
 } Walk;
 
@@ -70,25 +77,25 @@ static void put_file(Walk *walk, size_t path_size, const struct statx *st,
     answer_end(walk->answer, w);
 }
 
-/* Returns 1, 0 when it has none, or a negative errno. */
-static int read_capabilities(int dirfd, const char *name, FileCapabilities *ret)
+/* Returns 1, 0 when it has none, or a negative errno. By the name in the process's own folder: to
+ * open each program would be most of the work. */
+static int read_capabilities(Walk *w, const Level *level, const char *name, FileCapabilities *ret)
 {
-    _cleanup_close_ int fd =
-        openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
     uint8_t data[64];
     ssize_t n;
     int r;
 
-    if (fd < 0)
-        return errno == ENOENT ? 0 : -errno;
-    n = fgetxattr(fd, CAPABILITIES, data, sizeof data);
+    if (w->here != level && fchdir(level->fd) < 0)
+        return -errno;
+    w->here = level;
+    n = lgetxattr(name, CAPABILITIES, data, sizeof data);
     if (n < 0)
-        return errno == ENODATA || errno == EOPNOTSUPP ? 0 : -errno;
+        return errno == ENODATA || errno == EOPNOTSUPP || errno == ENOENT ? 0 : -errno;
     r = file_capabilities_parse(data, (size_t)n, ret);
     return r < 0 ? r : 1;
 }
 
-static void visit_file(Walk *w, int dirfd, const char *name, size_t path_size,
+static void visit_file(Walk *w, const Level *level, const char *name, size_t path_size,
                        const struct statx *st)
 {
     bool is_set = st->stx_mode & (S_ISUID | S_ISGID);
@@ -97,7 +104,7 @@ static void visit_file(Walk *w, int dirfd, const char *name, size_t path_size,
 
     /* Capabilities of what nobody can run are nobody's. */
     if (st->stx_mode & (S_IXUSR | S_IXGRP | S_IXOTH))
-        r = read_capabilities(dirfd, name, &caps);
+        r = read_capabilities(w, level, name, &caps);
     if (r < 0)
         w->answer->n_unreadable++;
     if (is_set || r > 0)
@@ -106,6 +113,7 @@ static void visit_file(Walk *w, int dirfd, const char *name, size_t path_size,
 
 static void enter(Walk *w, int dirfd, const char *name, size_t path_size, const struct statx *st)
 {
+    Level *level;
     int fd;
 
     if ((st->stx_attributes & STATX_ATTR_AUTOMOUNT) ||
@@ -122,20 +130,25 @@ static void enter(Walk *w, int dirfd, const char *name, size_t path_size, const 
             w->answer->n_unreadable++;
         return;
     }
-    w->levels[w->depth].dir = fdopendir(fd);
-    w->levels[w->depth].path_size = path_size;
-    if (w->levels[w->depth].dir)
-        w->depth++;
-    else {
+    level = &w->levels[w->depth];
+    if (!level->names)
+        level->names = malloc(NAMES_SIZE);
+    if (!level->names) {
         w->answer->n_unreadable++;
         (void)close(fd);
+        return;
     }
+    level->fd = fd;
+    level->path_size = path_size;
+    level->at = level->size = 0;
+    w->depth++;
 }
 
-static void visit(Walk *w, DIR *dir, size_t folder_size, const struct dirent *entry)
+static void visit(Walk *w, const Level *level, const struct dirent64 *entry)
 {
+    size_t base = level->path_size == 1 ? 0 : level->path_size;
     const char *name = entry->d_name;
-    size_t name_size = strlen(name), base = folder_size == 1 ? 0 : folder_size;
+    size_t name_size = strlen(name);
     struct statx st;
 
     if (streq(name, ".") || streq(name, ".."))
@@ -144,31 +157,61 @@ static void visit(Walk *w, DIR *dir, size_t folder_size, const struct dirent *en
         return;
     w->path[base] = '/';
     memcpy(w->path + base + 1, name, name_size);
-    if (statx(dirfd(dir), name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_WANTED, &st) < 0) {
+    if (statx(level->fd, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_WANTED, &st) < 0) {
         if (errno != ENOENT)
             w->answer->n_unreadable++;
     } else if (S_ISDIR(st.stx_mode))
-        enter(w, dirfd(dir), name, base + 1 + name_size, &st);
+        enter(w, level->fd, name, base + 1 + name_size, &st);
     else if (S_ISREG(st.stx_mode))
-        visit_file(w, dirfd(dir), name, base + 1 + name_size, &st);
+        visit_file(w, level, name, base + 1 + name_size, &st);
+}
+
+/* The next entry of the innermost folder; NULL at its end. */
+static const struct dirent64 *next_entry(Walk *w, Level *level)
+{
+    const struct dirent64 *entry;
+
+    if (level->at == level->size) {
+        ssize_t n = getdents64(level->fd, level->names, NAMES_SIZE);
+
+        if (n < 0)
+            w->answer->n_unreadable++;
+        if (n <= 0)
+            return NULL;
+        level->size = (size_t)n;
+        level->at = 0;
+    }
+    entry = (const struct dirent64 *)(level->names + level->at);
+    level->at += entry->d_reclen;
+    return entry;
+}
+
+static void leave(Walk *w)
+{
+    Level *level = &w->levels[--w->depth];
+
+    (void)close(level->fd);
+    if (w->here == level)
+        w->here = NULL;
 }
 
 static void walk(Walk *w)
 {
     while (w->depth > 0) {
-        DIR *dir = w->levels[w->depth - 1].dir;
-        const struct dirent *entry = readdir(dir);
+        Level *level = &w->levels[w->depth - 1];
+        const struct dirent64 *entry = next_entry(w, level);
 
-        if (entry && !(++w->n % PAUSE == 0 && answer_is_unwanted(w->answer)))
-            visit(w, dir, w->levels[w->depth - 1].path_size, entry);
-        else if (!entry) {
-            (void)closedir(dir);
-            w->depth--;
-        } else
+        if (!entry)
+            leave(w);
+        else if (++w->n % PAUSE == 0 && answer_is_unwanted(w->answer))
             break;
+        else
+            visit(w, level, entry);
     }
     while (w->depth > 0)
-        (void)closedir(w->levels[--w->depth].dir);
+        leave(w);
+    for (size_t i = 0; i < DEPTH_MAX; i++)
+        free(w->levels[i].names);
 }
 
 int probe_privileged(int root_fd, const Mounts *mounts, Answer *a,

@@ -36,7 +36,8 @@ bool answer_is_unwanted(Answer *a);
 int probe_processes(int proc_fd, Answer *a, char reason[static PROBE_REASON_SIZE]);
 /* probe-programs.c: BPF programs, and what links attach them to. */
 int probe_programs(Answer *a, char reason[static PROBE_REASON_SIZE]);
-/* probe-privileged.c: files that give privileges to whoever runs them. */
+/* probe-privileged.c: files that give privileges to whoever runs them. The process's own folder is
+ * another one afterwards. */
 struct Mounts;
 int probe_privileged(int root_fd, const struct Mounts *mounts, Answer *a,
                      char reason[static PROBE_REASON_SIZE]);
@@ -44,12 +45,16 @@ int probe_privileged(int root_fd, const struct Mounts *mounts, Answer *a,
 /* probe-interfaces.c: adapters and transceivers of the interfaces that a folder of sysfs has. */
 int probe_interfaces(DIR *folder, Answer *a, char reason[static PROBE_REASON_SIZE]);
 
-/* A program that looks at one kind of thing. */
+/* A program that looks at one kind of thing: a process of its own for each question, forked from
+ * one that waits for them. */
 typedef struct Probe {
-    const char *name, *page, *description;
+    const char *name, *description;
     int (*start)(void **ret); /* what is opened before the sandbox closes; may be NULL */
+    /* One of the two: what answers a question that says nothing, or all of the conversation. */
     int (*look)(void *data, Answer *a, char reason[static PROBE_REASON_SIZE]);
+    int (*converse)(void *data, int fd);
     const Sandbox *sandbox;
+    unsigned seconds_max; /* of one question */
 } Probe;
 
 /* probe-serve.c */

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* chancery-quote: asks the TPM once, for chancery-dossierd. Started by chancery-quote.socket, one
- * process for each question: at most 64 bytes, which go into the quote, and the end; the answer is
- * one JSON object, and the end. The device is open before the sandbox closes, and nothing else ever
- * is. */
+/* chancery-quote: asks the TPM, for chancery-dossierd. A process for each question: at most 64
+ * bytes, which go into the quote, and the end; the answer is one JSON object, and the end. The
+ * device is open before its sandbox closes, and nothing else ever is. */
 #include <fcntl.h>
 #include <openssl/crypto.h>
 #include <poll.h>
@@ -11,14 +10,16 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "dispatcher.h"
 #include "json-util.h"
 #include "log.h"
-#include "sandbox.h"
 #include "service-program.h"
 #include "tpm.h"
 
 #define DEVICE "/dev/tpmrm0"
 #define REQUEST_TIMEOUT_MS 30000
+#define WORKER_SECONDS 120U
+#define WORKERS_MAX 8U
 
 static const Sandbox sandbox = {.name = "quote", .files_max = 64};
 
@@ -60,18 +61,19 @@ static int tpm_open(const char *path)
     return fd < 0 ? -errno : fd;
 }
 
-static int read_request(uint8_t buffer[static TPM_QUALIFYING_MAX + 1], size_t *ret_size)
+static int read_request(int connection, uint8_t buffer[static TPM_QUALIFYING_MAX + 1],
+                        size_t *ret_size)
 {
     size_t size = 0;
 
     for (;;) {
-        struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};
+        struct pollfd p = {.fd = connection, .events = POLLIN};
         int ready = poll(&p, 1, REQUEST_TIMEOUT_MS);
         ssize_t n;
 
         if (ready <= 0)
             return ready < 0 ? -errno : -ETIMEDOUT;
-        n = read(STDIN_FILENO, buffer + size, TPM_QUALIFYING_MAX + 1 - size);
+        n = read(connection, buffer + size, TPM_QUALIFYING_MAX + 1 - size);
         if (n < 0)
             return -errno;
         if (n == 0)
@@ -116,9 +118,9 @@ static int write_blob(JsonWriter *w, const char *name, const TpmBlob *blob)
     return 0;
 }
 
-static int answer(const char *path, const TpmEvidence *e)
+static int answer(int connection, const char *path, const TpmEvidence *e)
 {
-    _cleanup_(json_writer_freep) JsonWriter *w = json_writer_new(STDIN_FILENO);
+    _cleanup_(json_writer_freep) JsonWriter *w = json_writer_new(connection);
     const char *slash = strrchr(path, '/');
     int r = 0;
 
@@ -142,11 +144,11 @@ static int answer(const char *path, const TpmEvidence *e)
     return r < 0 ? r : json_writer_finish(w);
 }
 
-static int refuse(int error, const char *format, ...) _printf_(2, 3);
+static int refuse(int connection, int error, const char *format, ...) _printf_(3, 4);
 
-static int refuse(int error, const char *format, ...)
+static int refuse(int connection, int error, const char *format, ...)
 {
-    _cleanup_(json_writer_freep) JsonWriter *w = json_writer_new(STDIN_FILENO);
+    _cleanup_(json_writer_freep) JsonWriter *w = json_writer_new(connection);
     char reason[TPM_REASON_SIZE + 256];
     va_list ap;
 
@@ -162,7 +164,7 @@ static int refuse(int error, const char *format, ...)
     return json_writer_finish(w);
 }
 
-static int serve(const char *path, int fd)
+static int serve(int connection, const char *path, int fd)
 {
     uint8_t qualifying[TPM_QUALIFYING_MAX + 1];
     char reason[TPM_REASON_SIZE] = "";
@@ -170,38 +172,57 @@ static int serve(const char *path, int fd)
     size_t size = 0;
     int r;
 
-    r = read_request(qualifying, &size);
+    r = read_request(connection, qualifying, &size);
     if (r < 0)
         return log_error_errno(r, "Failed to read the request: %m");
     if (fd < 0)
-        return refuse(fd, "%s: %s", path, strerror(-fd));
+        return refuse(connection, fd, "%s: %s", path, strerror(-fd));
     r = tpm_collect(fd, qualifying, size, &evidence, reason);
-    return r < 0 ? refuse(r, "%s: %s", path, reason) : answer(path, &evidence);
+    return r < 0 ? refuse(connection, r, "%s: %s", path, reason)
+                 : answer(connection, path, &evidence);
+}
+
+static int work(int connection, const SandboxFilter *filter, const void *userdata)
+{
+    const char *path = userdata;
+    _cleanup_close_ int fd = tpm_open(path);
+    int r = sandbox_enter_compiled(&sandbox, filter);
+
+    return r < 0 ? log_error_errno(r, "Failed to enter the sandbox: %m")
+                 : serve(connection, path, fd);
 }
 
 static int run(void)
 {
     const char *path = tpm_path();
-    _cleanup_close_ int fd = -EBADF;
-    int r;
+    const SandboxPath paths[] = {{"/dev", SANDBOX_READ_WRITE}, /* the device may come later */
+                                 {path, SANDBOX_READ_WRITE},
+                                 {NULL, SANDBOX_READ}};
+    const Sandbox parent = {.name = "quote",
+                            .calls = SANDBOX_CALLS_FILES_READ | SANDBOX_CALLS_DEVICES |
+                                     SANDBOX_CALLS_UNIX_SOCKET,
+                            .paths = paths,
+                            .files_max = sandbox.files_max};
+    const Worker worker = {.run = work,
+                           .userdata = path,
+                           .sandbox = &sandbox,
+                           .seconds_max = WORKER_SECONDS,
+                           .workers_max = WORKERS_MAX,
+                           .idle_seconds = HELPER_IDLE_SECONDS};
+    int listener = service_listener("quote");
 
-    r = service_connection("quote", SOCK_STREAM);
-    if (r < 0)
-        return r;
-    /* No file is read from here on; and what the TSS has to say is said in the answer. */
+    if (listener < 0)
+        return listener;
+    /* No file of theirs is read from here on; and what the TSS has to say is said in the answer. */
     (void)OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
     (void)setenv("TSS2_LOG", "all+none", 1);
-    fd = tpm_open(path);
-    r = sandbox_enter(&sandbox);
-    if (r < 0)
-        return log_error_errno(r, "Failed to enter the sandbox: %m");
-    return serve(path, fd);
+    return dispatch(listener, &parent, &worker);
 }
 
 int main(int argc, char *argv[])
 {
-    int r = service_arguments("quote", "chancery-quote@",
-                              "Asks the TPM once, for chancery-dossierd.", argc, argv);
+    int r =
+        service_arguments("quote", NULL, "Asks the TPM once, for chancery-dossierd.", argc, argv);
 
     if (r <= 0)
         return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

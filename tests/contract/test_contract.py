@@ -15,10 +15,10 @@ EXPOSURE = {"keyd/chancery-keyd.service": 6, "enrolld/chancery-enrolld.service":
             "policy/chancery-policyd.service": 10, "hostd/chancery-hostd.service": 10,
             "hostd/chancery-check-sshd.service": 15, "integration/snmp/chancery-snmp.service": 10,
             "dossierd/chancery-dossierd.service": 15, "fetch/chancery-fetch.service": 20,
-            "dossierd/quote/chancery-quote@.service": 20, "dossierd/scan/chancery-scan@.service": 20,
-            "dossierd/probe/chancery-probe-processes@.service": 12, "dossierd/probe/chancery-probe-programs@.service": 10,
-            "dossierd/probe/chancery-probe-files@.service": 12, "dossierd/probe/chancery-probe-interfaces@.service": 17,
-            "dossierd/probe/chancery-probe-digests@.service": 12,
+            "dossierd/quote/chancery-quote.service": 20, "dossierd/scan/chancery-scan@.service": 20,
+            "dossierd/probe/chancery-probe-processes.service": 12, "dossierd/probe/chancery-probe-programs.service": 10,
+            "dossierd/probe/chancery-probe-files.service": 12, "dossierd/probe/chancery-probe-interfaces.service": 17,
+            "dossierd/probe/chancery-probe-digests.service": 12,
             "dossierd/node/chancery-node@.service": 20, "dossierd/node/chancery-node-container@.service": 30}
 
 
@@ -150,6 +150,6 @@ def test_service_program_explains_itself(unit, build, tmp_path):
     for words in (["now"], ["--help-me"], ["--", "now"]):
         refused = run(*words)
         assert refused.returncode == 1 and refused.stderr and not refused.stdout, refused
-    if name.endswith("@"):
+    if name.endswith("@") or name.startswith("probe-") or name == "quote":
         by_hand = run()
         assert by_hand.returncode == 1 and f"chancery-{name.rstrip('@')}.socket" in by_hand.stderr, by_hand

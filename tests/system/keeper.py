@@ -7,6 +7,7 @@ above. `meson install` into that root, and a boot, is all that makes it a router
 what the host happens to have installed and enabled out of the way.
 """
 
+import contextlib
 import ctypes
 import json
 import os
@@ -91,6 +92,33 @@ def children(pid):
     return found
 
 
+def make_cgroup(name):
+    """One of the container's own, below ours, where no systemd gives it one: routers would share theirs, and what one uses be counted in all of them. None
+    where it can't be made."""
+    if os.path.isdir("/run/systemd/system"):
+        return None
+    try:
+        points = [fields[4] for fields in map(str.split, pathlib.Path("/proc/self/mountinfo").read_text().splitlines())
+                  if fields[fields.index("-") + 1] == "cgroup2"]
+        ours = next(line for line in pathlib.Path("/proc/self/cgroup").read_text().splitlines() if line.startswith("0::"))
+        above = pathlib.Path(points[0] + ours.removeprefix("0::"))
+        cgroup = above / f"{name}-{os.getpid()}"
+        cgroup.mkdir()
+    except (OSError, IndexError, StopIteration):
+        return None
+    for controller in (above / "cgroup.controllers").read_text().split():
+        with contextlib.suppress(OSError):
+            (above / "cgroup.subtree_control").write_text(f"+{controller}")
+    return cgroup
+
+
+def remove_cgroup(cgroup):
+    """What is below it goes first."""
+    for folder, _, _ in os.walk(cgroup, topdown=False):
+        with contextlib.suppress(OSError):
+            os.rmdir(folder)
+
+
 class Keeper:
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
@@ -98,6 +126,7 @@ class Keeper:
         self.layers = self.folder / "layers"
         self.root = self.layers / "root"
         self.nspawn = None
+        self.cgroup = None
         self.stopping = False
 
     def say(self, state, text=""):
@@ -153,7 +182,7 @@ class Keeper:
         (generators / "systemd-sysv-generator").unlink(missing_ok=True)
         (generators / "systemd-sysv-generator").symlink_to("/dev/null")
         # What a machine that programs are built on has, and a router has not: a hundred thousand files that each dossier would look at.
-        self.write("etc/systemd/system/chancery-probe-files@.service.d/box.conf", BOX_FILES)
+        self.write("etc/systemd/system/chancery-probe-files.service.d/box.conf", BOX_FILES)
         self.write("etc/fstab", "")
         self.write("etc/hostname", "router\n")
         self.write("etc/hosts", "127.0.0.1 localhost router\n::1 localhost\n")
@@ -218,6 +247,8 @@ class Keeper:
         def child():
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
             os.setsid()
+            if self.cgroup:
+                (self.cgroup / "cgroup.procs").write_text("0")
 
         self.nspawn = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
                                        preexec_fn=child, env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"})
@@ -266,12 +297,16 @@ class Keeper:
             self.say("installing")
             self.prepare()
             self.install()
+            self.cgroup = make_cgroup(self.spec["name"])
             status = self.run()
             self.say("stopped", str(status))
             return 0
         except (KeeperError, OSError) as error:
             self.say("failed", str(error))
             return 1
+        finally:
+            if self.cgroup:
+                remove_cgroup(self.cgroup)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import base64
 import errno
 import os
 import pathlib
+import re
 import signal
 import socket
 import struct
@@ -58,12 +59,14 @@ def look(machine, kind):
 
 
 def drop_in(machine, kind, text):
-    path = f"/run/systemd/system/chancery-probe-{kind}@.service.d/test.conf"
+    path = f"/run/systemd/system/chancery-probe-{kind}.service.d/test.conf"
     if text:
         machine.write(path, text)
     else:
         machine.path(path).unlink()
     machine.run(["systemctl", "daemon-reload"])
+    # The one that waits for questions is as it was started.
+    machine.run(["systemctl", "stop", f"chancery-probe-{kind}.service"])
 
 
 def test_refused(router):
@@ -78,14 +81,18 @@ def test_refused(router):
 
 
 def helper(machine, kind):
-    """The process, as the host sees it, that a connection has started; with the connection."""
+    """The process, as the host sees it, that a connection has been forked for; with the connection."""
     connection = socket.socket(socket.AF_UNIX)
     connection.connect(str(machine.path(f"/run/chancery/probe-{kind}")))
     space = pathlib.Path(f"/proc/{machine.leader}/ns/pid").readlink()
 
+    def name(folder):
+        return (folder / "comm").read_text()
+
     def confined(folder):
         try:
-            return ((folder / "comm").read_text() == f"chancery-probe-{kind}"[:15] + "\n" and (folder / "ns/pid").readlink() == space and
+            parent = folder.parent / re.search(r"^PPid:\t(\d+)$", (folder / "status").read_text(), re.M)[1]
+            return (name(folder) == name(parent) == f"chancery-probe-{kind}"[:15] + "\n" and (folder / "ns/pid").readlink() == space and
                     "\nSeccomp_filters:\t" in (folder / "status").read_text() and (folder / "wchan").exists() and
                     (folder / "syscall").read_text().split()[0] in POLL)
         except OSError:  # it ended
@@ -180,13 +187,17 @@ def test_privileged_files(router):
     hostile = b"/srv/set\n\xff"
     with open(os.fsencode(router.path("/srv")) + hostile.removeprefix(b"/srv"), "wb") as f:
         os.fchmod(f.fileno(), 0o4755)
-    router.run("cp /bin/true /dev/shm/hidden && chmod 2755 /dev/shm/hidden && cp /bin/true /srv/able && setcap cap_net_raw=ep /srv/able && ln -s able /srv/link")
+    # Where everybody may write, most of all.
+    hidden = ["/dev/shm/hidden", "/tmp/hidden", "/var/tmp/hidden"]
+    for path in hidden:
+        router.run(f"cp /bin/true {path} && chmod 2755 {path}")
+    router.run("cp /bin/true /srv/able && setcap cap_net_raw=ep /srv/able && ln -s able /srv/link")
     after = names(look(router, "files"))
-    assert set(after) - set(before) == {hostile, b"/dev/shm/hidden", b"/srv/able"} and not set(before) - set(after)
+    assert set(after) - set(before) == {hostile, b"/srv/able", *map(os.fsencode, hidden)} and not set(before) - set(after)
     assert after[hostile]["mode"] == 0o104755 and after[b"/dev/shm/hidden"]["mode"] == 0o102755
     assert after[b"/srv/able"]["capabilities"] == {"effective": True, "permitted": ["cap_net_raw"], "inheritable": []}
     os.unlink(os.fsencode(router.path("/srv")) + hostile.removeprefix(b"/srv"))
-    router.run("rm /dev/shm/hidden /srv/able /srv/link")
+    router.run(["rm", *hidden, "/srv/able", "/srv/link"])
     assert names(look(router, "files")) == before
 
 
@@ -209,11 +220,13 @@ def test_programs(router):
 
 def test_helper_that_fails(router):
     """A helper that is not there, or dies, is one fact; all others are as they were."""
-    router.run(["systemctl", "stop", "chancery-probe-files.socket"])
+    router.run(["systemctl", "stop", "chancery-probe-files.socket", "chancery-probe-files.service"])
     drop_in(router, "processes", "[Service]\nExecStart=\nExecStart=/bin/true\n")
     found = facts(router)
     router.run(["systemctl", "start", "chancery-probe-files.socket"])
     drop_in(router, "processes", None)
+    # It has been tried again until systemd would no more.
+    router.run("systemctl reset-failed chancery-probe-processes.service chancery-probe-processes.socket; systemctl start chancery-probe-processes.socket")
     assert found[FACTS["files"]]["result-code"] == "Failed" and "chancery-probe" in found[FACTS["files"]]["reason"]
     assert found[FACTS["processes"]]["result-code"] == "Failed"
     assert found[FACTS["programs"]]["result-code"] == "Success"
@@ -226,7 +239,7 @@ def test_every_selector_without_privilege(router):
     every = [*workflow.SELECTORS, "filesystem-inventory"]
     before = collect(router, every)
     sockets = [f"chancery-probe-{kind}.socket" for kind in KINDS] + ["chancery-quote.socket"]
-    router.run(["systemctl", "stop", *sockets])
+    router.run(["systemctl", "stop", *sockets, *[f"chancery-probe-{kind}.service" for kind in KINDS]])
     router.write(unit, "[Service]\nAmbientCapabilities=\nCapabilityBoundingSet=\n")
     router.run("systemctl daemon-reload && systemctl restart chancery-dossierd")
     router.wait_daemons(["dossierd"])

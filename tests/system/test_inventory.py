@@ -191,9 +191,11 @@ def test_packages_and_classes(bare, tree):
     bare.write("/run/rpm/of-rpm.spec", RPM_SPEC.encode())
     bare.run("cd /run/rpm && rpmbuild -bb --define '_topdir /run/rpm' *.spec && "
              "rpm --dbpath /var/lib/rpm --initdb && rpm --dbpath /var/lib/rpm --install --nodeps RPMS/*/*.rpm")
-    configure(bare, "filesystem-inventory", 'skip-list "/usr/share /usr/lib /usr/include /usr/src /usr/local /var /root /home /opt /work /tmp /etc /boot"')
+    configure(bare, "filesystem-inventory", 'skip-list "/usr/share /usr/lib /usr/include /usr/src /usr/local /var/lib /var/cache /var/log /root /home /opt /work /tmp /etc /boot"')
+    bare.write("/var/tmp/left", b"x")  # where everybody may write, the scanner sees what is there, and no folder of its own
     number = snapshot(bare)
     found = {name_of(f): f for f in read_block(bare, number)["files"]}
+    assert found[b"/var/tmp/left"]["classification"] != "directory"
     for path in ("/usr/bin/dpkg", "/usr/bin/env", "/usr/sbin/sshd"):
         file = found[path.encode()]
         said = bare.output(f"dpkg-query --search {path} || dpkg-query --search {path.removeprefix('/usr')}").split(":")[0]

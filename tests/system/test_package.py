@@ -117,6 +117,6 @@ def test_removed_it_runs_no_more_and_keeps_its_keys(installed):
 def test_purged_nothing_is_left(installed):
     installed.run(["dpkg", "--purge", *PACKAGES], timeout=300)
     left = installed.output("find /etc /usr /var /harddisk: -xdev -iname '*chancery*' ! -path '/var/lib/dpkg/*' ! -path '/var/log/*' "
-                            "! -path '/var/lib/systemd/*' ! -name 'chancery-probe-files@.service.d' 2>/dev/null; true")
+                            "! -path '/var/lib/systemd/*' ! -name 'chancery-probe-files.service.d' 2>/dev/null; true")
     assert not left, left
     assert installed.run("sshd -t", check=False).returncode == 0

@@ -6,6 +6,7 @@ import errno
 import fcntl
 import hashlib
 import pathlib
+import re
 import select
 import socket
 import struct
@@ -19,7 +20,7 @@ from inside import AF_INET, AT_FDCWD, O_RDONLY, system_calls
 from machine import ADMIN, wait_for
 
 SOCKET = "/run/swtpm/tpm"
-DROP_IN = "/run/systemd/system/chancery-quote@.service.d/tpm.conf"
+DROP_IN = "/run/systemd/system/chancery-quote.service.d/tpm.conf"
 SELECTOR = ["system-integrity-snapshot"]
 NONCE = "0x00c0ffee"
 PCR_EXTEND, HIERARCHY_CHANGE_AUTH, ENDORSEMENT = 0x182, 0x129, 0x4000000B
@@ -70,12 +71,13 @@ def without_tpm(machine):
 def tpm(machine, without_tpm):
     one = Tpm(machine)
     machine.write(DROP_IN, f"[Service]\nEnvironment=CHANCERY_TPM={SOCKET}\n")
-    machine.run(["systemctl", "daemon-reload"])
+    # The one that waits for questions is as it was started.
+    machine.run("systemctl daemon-reload && systemctl stop chancery-quote.service")
     one.start()
     yield one
     one.stop()
     machine.path(DROP_IN).unlink()
-    machine.run(["systemctl", "daemon-reload"])
+    machine.run("systemctl daemon-reload && systemctl stop chancery-quote.service")
 
 
 @pytest.fixture
@@ -116,7 +118,8 @@ def test_helper_is_confined(machine, tpm):
     def is_helper(folder):
         space = pathlib.Path(f"/proc/{machine.leader}/ns/pid").readlink()
         try:
-            return (folder / "comm").read_text() == "chancery-quote\n" and (folder / "ns/pid").readlink() == space
+            parent = folder.parent / re.search(r"^PPid:\t(\d+)$", (folder / "status").read_text(), re.M)[1]
+            return {(f / "comm").read_text() for f in (folder, parent)} == {"chancery-quote\n"} and (folder / "ns/pid").readlink() == space
         except OSError:  # it ended
             return False
 

@@ -385,7 +385,8 @@ static void test_processes(void **state)
 
 static void test_privileged(void **state)
 {
-    _cleanup_close_ int fd = memfd_create("test", MFD_CLOEXEC);
+    _cleanup_close_ int fd = memfd_create("test", MFD_CLOEXEC),
+                        here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
     char reason[PROBE_REASON_SIZE];
     Answer a = {.fd = fd};
     json_object *list;
@@ -401,6 +402,7 @@ static void test_privileged(void **state)
     assert_return_code(symlinkat(".", t.fd, "a/loop"), errno);
     assert_return_code(mkfifoat(t.fd, "a/fifo", 04755), errno);
     assert_int_equal(probe_privileged(t.fd, NULL, &a, reason), 0);
+    assert_return_code(fchdir(here), errno);
     assert_int_equal(answer_finish(&a, 0, NULL), 0);
     list = lines(fd, PROBE_FILES);
     assert_int_equal(json_object_array_length(list), 3);

@@ -11,11 +11,9 @@
 #include "cleanup.h"
 #include "log.h"
 
-#define WORKERS_MAX 32U
-#define IDLE_MS 300000
-
 typedef struct Dispatcher {
     const Worker *worker;
+    SandboxFilter filter;
     int listener, children; /* SIGCHLD */
     unsigned n_workers;
     pid_t pid;
@@ -34,7 +32,7 @@ static _Noreturn void become_worker(const Dispatcher *d, int fd)
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
     (void)alarm(d->worker->seconds_max);
-    _exit(d->worker->run(fd, d->worker->userdata) < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
+    _exit(d->worker->run(fd, &d->filter, d->worker->userdata) < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
 }
 
 static int start_worker(Dispatcher *d)
@@ -82,11 +80,13 @@ static void reap(Dispatcher *d)
 
 static int run(Dispatcher *d)
 {
+    const int idle_ms = (int)d->worker->idle_seconds * 1000;
+
     while (!d->ending || d->n_workers > 0) {
-        const bool accepting = !d->ending && d->n_workers < WORKERS_MAX;
+        const bool accepting = !d->ending && d->n_workers < d->worker->workers_max;
         struct pollfd fds[] = {{.fd = d->children, .events = POLLIN},
                                {.fd = accepting ? d->listener : -1, .events = POLLIN}};
-        int n = poll(fds, ELEMENTSOF(fds), d->n_workers > 0 ? -1 : IDLE_MS), r;
+        int n = poll(fds, ELEMENTSOF(fds), d->n_workers > 0 ? -1 : idle_ms), r;
 
         if (n < 0 && errno != EINTR)
             return -errno;
@@ -103,9 +103,8 @@ static int run(Dispatcher *d)
     return 0;
 }
 
-int dispatch(int listener, const Worker *worker)
+static int serve(Dispatcher *d)
 {
-    Dispatcher d = {.worker = worker, .listener = listener, .pid = getpid()};
     sigset_t mask;
     int r;
 
@@ -113,10 +112,26 @@ int dispatch(int listener, const Worker *worker)
     (void)sigaddset(&mask, SIGCHLD);
     if (sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
         return -errno;
-    d.children = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (d.children < 0)
+    d->children = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (d->children < 0)
         return -errno;
-    r = run(&d);
-    (void)close(d.children);
+    r = run(d);
+    (void)close(d->children);
     return r;
+}
+
+int dispatch(int listener, const Sandbox *parent, const Worker *worker)
+{
+    Dispatcher d = {.worker = worker, .listener = listener, .pid = getpid()};
+    Sandbox forking = *parent;
+    int r = sandbox_compile(worker->sandbox, &d.filter);
+
+    forking.calls |= SANDBOX_CALLS_FORK;
+    if (r >= 0)
+        r = sandbox_enter(&forking);
+    if (r < 0)
+        return log_error_errno(r, "Failed to enter the sandbox: %m");
+    r = serve(&d);
+    sandbox_filter_done(&d.filter);
+    return r < 0 ? log_error_errno(r, "Failed to serve: %m") : 0;
 }
