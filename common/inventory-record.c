@@ -36,38 +36,42 @@ static uint8_t *put_text(uint8_t *to, const InventoryText *text)
     return to + text->size;
 }
 
-void inventory_record_encode(const InventoryRecord *r, uint8_t *buffer)
+/* Into the buffer directly: a processor is slow to copy what it has just written in small parts. */
+static void write_head(const InventoryRecord *r, Head *head)
 {
     const InventoryTime *times[4] = {&r->accessed, &r->modified, &r->changed, &r->created};
-    Head head = {
-        .total = htole32((uint32_t)inventory_record_size(r)),
-        .change = r->change,
-        .flags = r->flags,
-        .algorithm = r->algorithm,
-        .package_kind = r->package_kind,
-        .error = htole16(r->error),
-        .path_size = htole16((uint16_t)r->path.size),
-        .target_size = htole16((uint16_t)r->target.size),
-        .package_size = htole16((uint16_t)r->package.size),
-        .version_size = htole16((uint16_t)r->version.size),
-        .mode = htole32(r->mode),
-        .uid = htole32(r->uid),
-        .gid = htole32(r->gid),
-        .links = htole32(r->links),
-        .device = htole64(r->device),
-        .special = htole64(r->special),
-        .inode = htole64(r->inode),
-        .size = htole64(r->size),
-        .blocks = htole64(r->blocks),
-    };
 
+    head->total = htole32((uint32_t)inventory_record_size(r));
+    head->change = r->change;
+    head->flags = r->flags;
+    head->algorithm = r->algorithm;
+    head->package_kind = r->package_kind;
+    head->error = htole16(r->error);
+    head->path_size = htole16((uint16_t)r->path.size);
+    head->target_size = htole16((uint16_t)r->target.size);
+    head->package_size = htole16((uint16_t)r->package.size);
+    head->version_size = htole16((uint16_t)r->version.size);
+    head->reserved = 0;
+    head->mode = htole32(r->mode);
+    head->uid = htole32(r->uid);
+    head->gid = htole32(r->gid);
+    head->links = htole32(r->links);
+    head->device = htole64(r->device);
+    head->special = htole64(r->special);
+    head->inode = htole64(r->inode);
+    head->size = htole64(r->size);
+    head->blocks = htole64(r->blocks);
     for (size_t i = 0; i < ELEMENTSOF(times); i++) {
-        head.times[i].seconds = htole64((uint64_t)times[i]->seconds);
-        head.times[i].nanoseconds = htole32(times[i]->nanoseconds);
+        head->times[i].seconds = htole64((uint64_t)times[i]->seconds);
+        head->times[i].nanoseconds = htole32(times[i]->nanoseconds);
     }
-    memcpy(head.digest, r->digest, sizeof head.digest);
-    memcpy(buffer, &head, sizeof head);
-    buffer = put_text(buffer + sizeof head, &r->path);
+    memcpy(head->digest, r->digest, sizeof head->digest);
+}
+
+void inventory_record_encode(const InventoryRecord *r, uint8_t *buffer)
+{
+    write_head(r, (Head *)buffer);
+    buffer = put_text(buffer + sizeof(Head), &r->path);
     buffer = put_text(buffer, &r->target);
     buffer = put_text(buffer, &r->package);
     (void)put_text(buffer, &r->version);

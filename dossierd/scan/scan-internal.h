@@ -14,8 +14,9 @@ typedef struct Names {
     bool more; /* than these */
 } Names;
 
-/* The first names after that one (NULL: from the start), of together at most max bytes. */
-int names_read(Names *names, int fd, const char *after, size_t max);
+/* The first names after that one (NULL: from the start), of together at most max bytes. only_whole:
+ * -E2BIG if there are more. */
+int names_read(Names *names, int fd, const char *after, size_t max, bool only_whole);
 void names_done(Names *names);
 
 /* --- scan-previous.c: records of an earlier scan, in step with this one ----------------------- */
@@ -31,7 +32,8 @@ int previous_next(Previous *p);
 /* Passes over everything before path; the record of path itself, or NULL. For hints. */
 const InventoryRecord *previous_find(Previous *p, InventoryText path);
 
-/* --- scan-output.c: records on their way out, in order, while threads digest files ------------ */
+/* --- scan-listing.c: an open folder, what is in it, and a first look at that -------------------
+ */
 
 /* An open folder that several files are opened from. */
 typedef struct Folder Folder;
@@ -39,6 +41,61 @@ Folder *folder_new(int fd); /* takes over fd, on failure too */
 Folder *folder_ref(Folder *f);
 Folder *folder_unref(Folder *f);
 int folder_fd(const Folder *f);
+
+/* What a name stands for, or the error of asking. As short as it can be: it goes from one
+ * processor's cache to another's. */
+typedef struct Look {
+    uint32_t mode, uid, gid, links;
+    uint64_t device, special, inode, size, blocks, mount;
+    int64_t accessed, modified, changed, created; /* seconds */
+    uint32_t nanoseconds[4];                      /* of these */
+    uint16_t error;                               /* positive errno */
+    bool is_racy, is_automount;
+} Look;
+/* "": at the folder itself. */
+void look(int dirfd, const char *name, Look *ret);
+
+typedef struct Listing {
+    Folder *folder;
+    Names names;
+    int error;   /* negative, when the names could not all be read */
+    Look *looks; /* at the first of the names */
+    size_t n_looks;
+    int64_t looked; /* when, CLOCK_MONOTONIC in ns */
+} Listing;
+
+typedef struct ListingOptions {
+    size_t names_max;
+    bool only_whole; /* -E2BIG for a folder with more than that */
+    bool with_looks; /* at the first names, right away */
+} ListingOptions;
+
+/* The folder that was seen; -ESTALE when something else stands there. */
+int listing_open(int dirfd, const char *name, const Look *seen, const ListingOptions *options,
+                 Listing *ret);
+/* The names after those that it has. */
+int listing_more(Listing *l, const ListingOptions *options);
+void listing_done(Listing *l);
+/* What is looked at counts for a moment only: what comes later is to be seen. */
+bool listing_is_fresh(const Listing *l);
+
+/* --- scan-ahead.c: folders that the walk comes to next, listed by other threads meanwhile ------
+ */
+
+typedef struct Ahead Ahead;
+int ahead_new(unsigned threads, Ahead **ret);
+Ahead *ahead_free(Ahead *a);
+DEFINE_TRIVIAL_CLEANUP_FUNC(Ahead *, ahead_free);
+/* Asks for the folder that was seen, at that depth of the walk, which comes to what is deeper
+ * first and then to what was asked for first. False: there is no room now. */
+bool ahead_ask(Ahead *a, Folder *parent, const char *name, const Look *seen, size_t depth);
+/* The listing of the folder that is seen. -ENOENT: it was not asked for. -EAGAIN: nobody has
+ * begun with it, or there was another folder, or it failed, or is of a while ago. */
+int ahead_take(Ahead *a, const Folder *parent, const char *name, const Look *seen, Listing *ret);
+/* Nobody comes for what was asked for at that depth, or deeper. */
+void ahead_forget(Ahead *a, size_t depth);
+
+/* --- scan-output.c: records on their way out, in order, while threads digest files ------------ */
 
 typedef struct Output Output;
 int output_new(int fd, unsigned threads, uint64_t rate, Output **ret);

@@ -12,6 +12,7 @@ typedef struct Reading {
     Names *names;
     const char *after;
     size_t max;
+    bool only_whole;
     char last[NAME_MAX + 1]; /* names beyond it are left for later; "" for none */
 } Reading;
 
@@ -95,6 +96,8 @@ static int add(Reading *reading, const char *name)
     if (reading->after && strcmp(name, reading->after) <= 0)
         return 0;
     if (names->used + size > reading->max && names->n > 1) {
+        if (reading->only_whole)
+            return -E2BIG;
         r = halve(reading);
         if (r < 0)
             return r;
@@ -112,7 +115,8 @@ static int add(Reading *reading, const char *name)
 
 static int read_all(Reading *reading, int fd)
 {
-    _Alignas(struct dirent64) char buffer[BUFFER_SIZE];
+    /* Not on the stack, where it would be filled with zeros each time. */
+    static _Thread_local _Alignas(struct dirent64) char buffer[BUFFER_SIZE];
 
     for (;;) {
         ssize_t size = getdents64(fd, buffer, sizeof buffer);
@@ -130,10 +134,10 @@ static int read_all(Reading *reading, int fd)
     }
 }
 
-int names_read(Names *names, int fd, const char *after, size_t max)
+int names_read(Names *names, int fd, const char *after, size_t max, bool only_whole)
 {
     char copy[NAME_MAX + 1];
-    Reading reading = {.names = names, .max = max};
+    Reading reading = {.names = names, .max = max, .only_whole = only_whole};
     int r;
 
     if (after) {

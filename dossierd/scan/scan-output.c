@@ -107,15 +107,19 @@ static uint64_t run_task(Digester *digester, Chunk *chunk, Task *task)
     InventoryAlgorithm algorithm = INVENTORY_NO_DIGEST;
     uint8_t *data = chunk->data + task->record;
     char name[NAME_MAX + 1];
-    const char *slash;
+    const char *last;
     InventoryRecord r;
+    size_t size;
     int64_t n;
 
     if (inventory_record_decode(data, chunk->used - task->record, &r) <= 0)
         return 0;
-    slash = memrchr(r.path.data, '/', r.path.size);
-    (void)snprintf(name, sizeof name, "%.*s", (int)(r.path.data + r.path.size - slash - 1),
-                   slash + 1);
+    last = (const char *)memrchr(r.path.data, '/', r.path.size) + 1;
+    size = (size_t)(r.path.data + r.path.size - last);
+    if (size > NAME_MAX)
+        return 0;
+    memcpy(name, last, size);
+    name[size] = 0;
     n = digester_run(digester, task->folder->fd, name, &r, &algorithm, r.digest);
     task->folder = folder_unref(task->folder);
     if (n < 0) {

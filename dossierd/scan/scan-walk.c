@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The walk: down the tree in the order of paths, beside the records of the last time. */
-#include <fcntl.h>
-#include <sys/sysmacros.h>
-#include <time.h>
-
 #include "scan-internal.h"
 
 #define DEPTH_MAX 512U
@@ -11,13 +7,17 @@
 #define NAMES_MAX (512U << 10)
 #define NAMES_MAX_DEEP (16U << 10)
 #define DEEP 8U
-#define RACY_NANOSECONDS 10000000
-#define STATX_WANTED (STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID)
+/* Folders of one folder that are asked for at a time; no fewer at once than half of them, for to
+ * wake a thread takes as long as to look at many files. */
+#define AHEAD_MAX 8U
+#define AHEAD_THREADS_MAX 3U
 
 typedef struct Level {
-    Folder *folder;
-    Names names;
+    Listing listing;
     size_t path_size; /* of the folder, without a slash at its end */
+    /* Everything in it belongs to the inventory, and everything below. */
+    bool is_plain;
+    size_t n_ahead, asked; /* folders asked for and not taken yet; names that were considered */
 } Level;
 
 typedef struct Walk {
@@ -25,6 +25,7 @@ typedef struct Walk {
     const Mounts *mounts;
     uint64_t root_mount;
     Output *output;
+    Ahead *ahead;
     Previous *index, *hint;
     Level *levels;
     size_t depth;
@@ -69,48 +70,25 @@ static int pass_over(Walk *w, const InventoryText *path)
 
 /* --- One entry -------------------------------------------------------------------------------- */
 
-static InventoryTime time_of(const struct statx_timestamp *t)
-{
-    return (InventoryTime){t->tv_sec, t->tv_nsec};
-}
-
-/* A file that is written to in this moment can be written to once more without its times showing
- * it. */
-static bool is_racy(const struct statx *st)
-{
-    struct timespec ts;
-    int64_t age;
-
-    (void)clock_gettime(CLOCK_REALTIME_COARSE, &ts);
-    if (ts.tv_sec - st->stx_ctime.tv_sec > 1 || st->stx_ctime.tv_sec - ts.tv_sec > 1)
-        return false;
-    age = (ts.tv_sec - st->stx_ctime.tv_sec) * INT64_C(1000000000) + ts.tv_nsec -
-          (int64_t)st->stx_ctime.tv_nsec;
-    return age < RACY_NANOSECONDS && age > -RACY_NANOSECONDS;
-}
-
-static void fill_record(const Walk *w, const struct statx *st, InventoryText path,
-                        InventoryRecord *ret)
+static void fill_record(const Walk *w, const Look *seen, InventoryText path, InventoryRecord *ret)
 {
     *ret = (InventoryRecord){
-        .mode = st->stx_mode,
-        .uid = st->stx_uid,
-        .gid = st->stx_gid,
-        .links = st->stx_nlink,
-        .device = makedev(st->stx_dev_major, st->stx_dev_minor),
-        .inode = st->stx_ino,
-        .size = st->stx_size,
-        .blocks = st->stx_blocks,
-        .accessed = time_of(&st->stx_atime),
-        .modified = time_of(&st->stx_mtime),
-        .changed = time_of(&st->stx_ctime),
+        .mode = seen->mode,
+        .uid = seen->uid,
+        .gid = seen->gid,
+        .links = seen->links,
+        .device = seen->device,
+        .special = seen->special,
+        .inode = seen->inode,
+        .size = seen->size,
+        .blocks = seen->blocks,
+        .accessed = {seen->accessed, seen->nanoseconds[0]},
+        .modified = {seen->modified, seen->nanoseconds[1]},
+        .changed = {seen->changed, seen->nanoseconds[2]},
+        .created = {seen->created, seen->nanoseconds[3]},
         .path = path,
     };
-    if (st->stx_mask & STATX_BTIME)
-        ret->created = time_of(&st->stx_btime);
-    if (S_ISBLK(st->stx_mode) || S_ISCHR(st->stx_mode))
-        ret->special = makedev(st->stx_rdev_major, st->stx_rdev_minor);
-    if (S_ISREG(st->stx_mode) && !w->request->no_digests && is_racy(st))
+    if (seen->is_racy && !w->request->no_digests)
         ret->flags |= INVENTORY_RACY;
 }
 
@@ -162,32 +140,16 @@ static int put_link(Walk *w, InventoryRecord *r, const InventoryRecord *base, in
 
 /* --- Folders ---------------------------------------------------------------------------------- */
 
-static bool is_entered(const Walk *w, const struct statx *st)
+static bool is_entered(const Walk *w, const Look *seen)
 {
-    if (st->stx_attributes & STATX_ATTR_AUTOMOUNT)
-        return false;
-    return st->stx_mnt_id == w->root_mount || mounts_enter(w->mounts, st->stx_mnt_id);
+    return !seen->is_automount &&
+           (seen->mount == w->root_mount || mounts_enter(w->mounts, seen->mount));
 }
 
-/* Opens what st was about, and nothing else that may stand there by now. */
-static int open_folder(int dirfd, const char *name, const struct statx *st)
+static ListingOptions listing_options(size_t depth, bool is_plain)
 {
-    _cleanup_close_ int fd = openat(
-        dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    struct statx now;
-
-    if (fd < 0)
-        return -errno;
-    if (statx(fd, "", AT_EMPTY_PATH, STATX_WANTED, &now) < 0)
-        return -errno;
-    if (now.stx_ino != st->stx_ino || now.stx_mnt_id != st->stx_mnt_id)
-        return -ESTALE;
-    return TAKE_FD(fd);
-}
-
-static size_t names_max(const Walk *w)
-{
-    return w->depth < DEEP ? NAMES_MAX : NAMES_MAX_DEEP;
+    return (ListingOptions){.names_max = depth < DEEP ? NAMES_MAX : NAMES_MAX_DEEP,
+                            .with_looks = is_plain};
 }
 
 static void keep_what_was_below(Walk *w, InventoryText path)
@@ -197,92 +159,122 @@ static void keep_what_was_below(Walk *w, InventoryText path)
     w->unreadable_size = w->unreadable ? path.size : 0;
 }
 
-/* Takes over fd. */
-static int enter(Walk *w, int fd, size_t path_size)
+/* Takes over the listing. */
+static void enter(Walk *w, Listing *listing, size_t path_size, bool is_plain)
 {
-    Level *level = &w->levels[w->depth];
-    int r;
-
-    *level = (Level){.folder = folder_new(fd), .path_size = path_size};
-    if (!level->folder)
-        return -ENOMEM;
-    w->depth++;
-    r = names_read(&level->names, folder_fd(level->folder), NULL, names_max(w));
-    if (r == -ENOMEM)
-        return r;
-    if (r < 0)
+    w->levels[w->depth++] =
+        (Level){.listing = *listing, .path_size = path_size, .is_plain = is_plain};
+    if (listing->error < 0)
         keep_what_was_below(w, (InventoryText){w->path, path_size});
-    return 0;
+}
+
+/* Those after the ones that were held. */
+static int next_names(Walk *w, Level *level)
+{
+    const ListingOptions options = listing_options(w->depth - 1, level->is_plain);
+    int r = listing_more(&level->listing, &options);
+
+    level->asked = 0;
+    return r < 0 ? r : level->listing.error;
 }
 
 static void leave(Walk *w)
 {
     Level *level = &w->levels[--w->depth];
 
-    level->folder = folder_unref(level->folder);
-    names_done(&level->names);
+    if (level->n_ahead > 0)
+        ahead_forget(w->ahead, w->depth + 1);
+    listing_done(&level->listing);
 }
 
-static int put_folder(Walk *w, InventoryRecord *r, const InventoryRecord *base,
-                      const struct statx *st, int dirfd, const char *name)
+/* Nothing that is listed as to be left out, or to be looked at alone, is below it. */
+static bool is_plain(const Walk *w, InventoryText path)
 {
-    _cleanup_close_ int fd = -EBADF;
+    return in_scope(w, path) && !scan_paths_are_above(&w->request->skip_files, path) &&
+           !scan_paths_are_above(&w->request->skip_folders, path);
+}
+
+static int open_listing(Walk *w, Level *level, const char *name, const Look *seen, bool plain,
+                        Listing *ret)
+{
+    const ListingOptions options = listing_options(w->depth, plain);
+    int r = -ENOENT;
+
+    if (level->n_ahead > 0)
+        r = ahead_take(w->ahead, level->listing.folder, name, seen, ret);
+    if (r != -ENOENT)
+        level->n_ahead--;
+    return r >= 0 ? 0 : listing_open(folder_fd(level->listing.folder), name, seen, &options, ret);
+}
+
+static int put_folder(Walk *w, Level *level, InventoryRecord *r, const InventoryRecord *base,
+                      const Look *seen, const char *name)
+{
     bool wanted = in_scope(w, r->path) || scan_paths_are_above(&w->request->scope, r->path);
+    bool plain = level->is_plain || is_plain(w, r->path);
+    Listing listing = {0};
     int k;
 
-    if (!is_entered(w, st))
+    if (!is_entered(w, seen))
         r->flags |= INVENTORY_OTHER_SYSTEM;
     else if (w->depth == DEPTH_MAX || r->path.size + NAME_MAX + 1 > INVENTORY_PATH_MAX)
         r->flags |= INVENTORY_TOO_DEEP;
     else if (wanted) {
-        fd = open_folder(dirfd, name, st);
-        if (fd < 0) {
-            r->error = (uint16_t)-fd;
+        k = open_listing(w, level, name, seen, plain, &listing);
+        if (k == -ENOMEM)
+            return k;
+        if (k < 0) {
+            r->error = (uint16_t)-k;
             keep_what_was_below(w, r->path);
         }
     }
     k = put_entry(w, r, base);
-    if (k < 0 || fd < 0)
-        return k;
-    return enter(w, TAKE_FD(fd), r->path.size);
+    if (k >= 0 && listing.folder)
+        enter(w, &listing, r->path.size, plain);
+    else
+        listing_done(&listing);
+    return k;
 }
 
-static int visit(Walk *w, Level *level, const char *name)
+/* --- One name after the other ----------------------------------------------------------------- */
+
+/* Folders that come next. */
+static void ask_ahead(Walk *w, Level *level)
 {
-    size_t name_size = strlen(name), folder_size = level->path_size == 1 ? 0 : level->path_size;
-    InventoryText path = {w->path, folder_size + 1 + name_size};
-    Folder *folder = level->folder;
-    const InventoryRecord *base;
+    const Listing *l = &level->listing;
+
+    if (level->asked < l->names.next)
+        level->asked = l->names.next;
+    if (level->asked >= l->n_looks || level->n_ahead > AHEAD_MAX / 2 || w->depth == DEPTH_MAX ||
+        !listing_is_fresh(l))
+        return;
+    for (; level->asked < l->n_looks && level->n_ahead < AHEAD_MAX; level->asked++) {
+        const Look *seen = &l->looks[level->asked];
+
+        if (seen->error != 0 || !S_ISDIR(seen->mode) || !is_entered(w, seen))
+            continue;
+        if (!ahead_ask(w->ahead, l->folder, l->names.data + l->names.offsets[level->asked], seen,
+                       w->depth))
+            break;
+        level->n_ahead++;
+    }
+}
+
+static int put_seen(Walk *w, Level *level, const Look *seen, InventoryText path, const char *name)
+{
+    const InventoryRecord *base = previous_record(w->index);
     InventoryRecord r;
-    struct statx st;
     int k;
 
-    w->path[folder_size] = '/';
-    memcpy(w->path + folder_size + 1, name, name_size);
-    if (scan_paths_have(&w->request->skip_files, path) ||
-        scan_paths_have(&w->request->skip_folders, path))
-        return 0;
-    if (!in_scope(w, path) && !scan_paths_are_above(&w->request->scope, path))
-        return 0;
-    if (statx(folder_fd(folder), name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_WANTED, &st) <
-        0) {
-        if (errno != ENOENT)
-            keep_what_was_below(w, path);
-        return 0;
-    }
-    k = pass_over(w, &path);
-    if (k < 0)
-        return k;
-    base = previous_record(w->index);
     if (base && inventory_path_compare(base->path, path) != 0)
         base = NULL;
-    fill_record(w, &st, path, &r);
-    if (S_ISDIR(st.stx_mode))
-        k = put_folder(w, &r, base, &st, folder_fd(folder), name);
-    else if (S_ISLNK(st.stx_mode))
-        k = put_link(w, &r, base, folder_fd(folder), name);
-    else if (S_ISREG(st.stx_mode) && !w->request->no_digests)
-        k = put_file(w, &r, base, folder);
+    fill_record(w, seen, path, &r);
+    if (S_ISDIR(r.mode))
+        k = put_folder(w, level, &r, base, seen, name);
+    else if (S_ISLNK(r.mode))
+        k = put_link(w, &r, base, folder_fd(level->listing.folder), name);
+    else if (S_ISREG(r.mode) && !w->request->no_digests)
+        k = put_file(w, &r, base, level->listing.folder);
     else
         k = put_entry(w, &r, base);
     if (k >= 0 && base)
@@ -290,28 +282,70 @@ static int visit(Walk *w, Level *level, const char *name)
     return k;
 }
 
+static bool is_left_out(const Walk *w, InventoryText path)
+{
+    return scan_paths_have(&w->request->skip_files, path) ||
+           scan_paths_have(&w->request->skip_folders, path) ||
+           (!in_scope(w, path) && !scan_paths_are_above(&w->request->scope, path));
+}
+
+static int visit_next(Walk *w, Level *level)
+{
+    Listing *l = &level->listing;
+    size_t i = l->names.next++, folder_size = level->path_size == 1 ? 0 : level->path_size;
+    const char *name = l->names.data + l->names.offsets[i];
+    size_t name_size = strlen(name);
+    InventoryText path = {w->path, folder_size + 1 + name_size};
+    const Look *seen;
+    Look now;
+    int r;
+
+    w->path[folder_size] = '/';
+    memcpy(w->path + folder_size + 1, name, name_size);
+    if (!level->is_plain && is_left_out(w, path))
+        return 0;
+    if (i < l->n_looks && listing_is_fresh(l))
+        seen = &l->looks[i];
+    else {
+        look(folder_fd(l->folder), name, &now);
+        seen = &now;
+    }
+    if (seen->error != 0) {
+        if (seen->error != ENOENT)
+            keep_what_was_below(w, path);
+        return 0;
+    }
+    r = pass_over(w, &path);
+    return r < 0 ? r : put_seen(w, level, seen, path, name);
+}
+
 static int visit_root(Walk *w, int root_fd)
 {
     InventoryText path = {w->path, 1};
     const InventoryRecord *base = previous_record(w->index);
+    bool plain = is_plain(w, path);
+    const ListingOptions options = listing_options(0, plain);
     InventoryRecord r;
-    struct statx st;
-    int k, fd;
+    Listing listing;
+    Look seen;
+    int k;
 
-    if (statx(root_fd, "", AT_EMPTY_PATH, STATX_WANTED, &st) < 0)
-        return -errno;
-    w->root_mount = st.stx_mnt_id;
+    look(root_fd, "", &seen);
+    if (seen.error != 0)
+        return -seen.error;
+    w->root_mount = seen.mount;
     w->path[0] = '/';
-    fill_record(w, &st, path, &r);
+    fill_record(w, &seen, path, &r);
     if (base && inventory_path_compare(base->path, path) != 0)
         base = NULL;
     k = put_entry(w, &r, base);
     if (k >= 0 && base)
         k = previous_next(w->index);
-    if (k < 0)
-        return k;
-    fd = open_folder(root_fd, ".", &st);
-    return fd < 0 ? fd : enter(w, fd, 1);
+    if (k >= 0)
+        k = listing_open(root_fd, ".", &seen, &options, &listing);
+    if (k >= 0)
+        enter(w, &listing, 1, plain);
+    return k;
 }
 
 static int walk(Walk *w, int root_fd)
@@ -320,13 +354,13 @@ static int walk(Walk *w, int root_fd)
 
     while (r >= 0 && w->depth > 0) {
         Level *level = &w->levels[w->depth - 1];
-        Names *names = &level->names;
+        const Names *names = &level->listing.names;
 
+        ask_ahead(w, level);
         if (names->next < names->n)
-            r = visit(w, level, names->data + names->offsets[names->next++]);
+            r = visit_next(w, level);
         else if (names->more)
-            r = names_read(names, folder_fd(level->folder),
-                           names->data + names->offsets[names->n - 1], names_max(w));
+            r = next_names(w, level);
         else
             leave(w);
     }
@@ -337,11 +371,20 @@ static void walk_done(Walk *w)
 {
     while (w->depth > 0)
         leave(w);
+    ahead_free(w->ahead);
     output_free(w->output);
     previous_free(w->index);
     previous_free(w->hint);
     free(w->levels);
     free(w->unreadable);
+}
+
+/* The walk itself is one more. */
+static unsigned ahead_threads(const ScanRequest *request)
+{
+    unsigned n = request->threads > 0 ? request->threads - 1 : 0;
+
+    return n < AHEAD_THREADS_MAX ? n : AHEAD_THREADS_MAX;
 }
 
 int scan_run(int root_fd, const ScanRequest *request, const Mounts *mounts, int output)
@@ -361,6 +404,8 @@ int scan_run(int root_fd, const ScanRequest *request, const Mounts *mounts, int 
         r = previous_new(request->index_fd, true, &w->index);
         if (r >= 0)
             r = previous_new(request->hint_fd, false, &w->hint);
+        if (r >= 0)
+            r = ahead_new(ahead_threads(request), &w->ahead);
         if (r >= 0)
             r = walk(w, root_fd);
         r = output_finish(w->output, r < 0 ? r : 0);

@@ -255,23 +255,23 @@ static int receive(Taking *t)
     return 0;
 }
 
-static int put_block(Taking *t, const InventoryRecord *r)
+/* Makes of the record what stands in the block. */
+static int put_block(Taking *t, InventoryRecord *r)
 {
-    InventoryRecord entry = *r;
     int k;
 
-    entry.flags &= (uint8_t)~INVENTORY_RACY;
+    r->flags &= (uint8_t)~INVENTORY_RACY;
     if (t->is_full)
-        entry.change = INVENTORY_AS_IT_IS;
+        r->change = INVENTORY_AS_IT_IS;
     if (!t->owners) {
         k = package_owners_new(t->request->root_fd, &t->owners);
         if (k < 0)
             return k;
     }
-    package_owners_find(t->owners, &entry);
-    inventory_record_encode(&entry, t->record);
+    package_owners_find(t->owners, r);
+    inventory_record_encode(r, t->record);
     t->result.n_records++;
-    return snapshot_writer_block(t->writer, t->record, inventory_record_size(&entry));
+    return snapshot_writer_block(t->writer, t->record, inventory_record_size(r));
 }
 
 static int check_order(Taking *t, InventoryText path)
@@ -284,7 +284,7 @@ static int check_order(Taking *t, InventoryText path)
     return 0;
 }
 
-static int put_record(Taking *t, uint8_t *data, size_t size, const InventoryRecord *r)
+static int put_record(Taking *t, uint8_t *data, size_t size, InventoryRecord *r)
 {
     bool is_there = r->change != INVENTORY_DELETED;
     int k = check_order(t, r->path);

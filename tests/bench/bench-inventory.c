@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -26,6 +27,21 @@ static double seconds(void)
 
     (void)clock_gettime(CLOCK_MONOTONIC, &ts);
     return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+/* Of this process and of those that it has waited for. */
+static double processor(void)
+{
+    static const int all[] = {RUSAGE_SELF, RUSAGE_CHILDREN};
+    struct timeval sum = {0};
+    struct rusage usage;
+
+    for (size_t i = 0; i < ELEMENTSOF(all); i++) {
+        (void)getrusage(all[i], &usage);
+        timeradd(&sum, &usage.ru_utime, &sum);
+        timeradd(&sum, &usage.ru_stime, &sum);
+    }
+    return (double)sum.tv_sec + (double)sum.tv_usec / 1e6;
 }
 
 static int digest_file(Walk *w, int dirfd, const char *name)
@@ -81,17 +97,30 @@ static int run_walk(const char *tree, bool digests)
         return -ENOMEM;
     w->digest = digests ? EVP_MD_CTX_new() : NULL;
     r = walk(w, open(tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    (void)printf("{\"seconds\": %.6f, \"entries\": %llu}\n", seconds() - begin,
-                 (unsigned long long)w->n);
+    (void)printf("{\"seconds\": %.6f, \"processor\": %.6f, \"entries\": %llu}\n", seconds() - begin,
+                 processor(), (unsigned long long)w->n);
     EVP_MD_CTX_free(w->digest);
     return r;
 }
 
-static long peak_kib(int who)
+static long child_peak_kib(void)
 {
     struct rusage usage;
 
-    return getrusage(who, &usage) < 0 ? 0 : usage.ru_maxrss;
+    return getrusage(RUSAGE_CHILDREN, &usage) < 0 ? 0 : usage.ru_maxrss;
+}
+
+/* What getrusage() says of the process itself has the peak of whoever executed it in it. */
+static long peak_kib(void)
+{
+    _cleanup_fclose_ FILE *f = fopen("/proc/self/status", "re");
+    char line[256];
+    long kib = 0;
+
+    while (f && fgets(line, sizeof line, f))
+        if (strncmp(line, "VmHWM:", STRLEN("VmHWM:")) == 0)
+            kib = strtol(line + STRLEN("VmHWM:"), NULL, 10);
+    return kib;
 }
 
 static int run_take(const char *tree, const char *store, bool digests)
@@ -117,12 +146,12 @@ static int run_take(const char *tree, const char *store, bool digests)
     r = snapshot_take(&request, &result);
     (void)close(pair[0]);
     (void)waitpid(pid, &status, 0);
-    (void)printf("{\"seconds\": %.6f, \"entries\": %llu, \"records\": %llu, \"read\": %llu, "
-                 "\"daemon-kib\": %ld, \"scanner-kib\": %ld, \"block-bytes\": %llu}\n",
-                 seconds() - begin, (unsigned long long)result.n_files,
+    (void)printf("{\"seconds\": %.6f, \"processor\": %.6f, \"entries\": %llu, \"records\": %llu, "
+                 "\"read\": %llu, \"daemon-kib\": %ld, \"scanner-kib\": %ld, "
+                 "\"block-bytes\": %llu}\n",
+                 seconds() - begin, processor(), (unsigned long long)result.n_files,
                  (unsigned long long)result.n_records, (unsigned long long)result.n_digests,
-                 peak_kib(RUSAGE_SELF), peak_kib(RUSAGE_CHILDREN),
-                 (unsigned long long)result.bytes);
+                 peak_kib(), child_peak_kib(), (unsigned long long)result.bytes);
     return r;
 }
 
