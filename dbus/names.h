@@ -44,8 +44,9 @@
     "system"              /* hostname, domain; owner policyd, also applied by enrolld and hostd */
 #define SECTION_AAA "aaa" /* taskgroup, usergroup, username; owner policyd */
 #define SECTION_TRUSTPOINTS                                                                        \
-    "trustpoints"               /* crypto ca trustpoint; owner enrolld, also applied by keyd */
-#define SECTION_GRANTS "grants" /* crypto key grant; owner keyd */
+    "trustpoints" /* crypto ca trustpoint, client-authentication and ssl profile; owner            \
+                     enrolld, also applied by keyd */
+#define SECTION_GRANTS "grants"       /* crypto key grant; owner keyd */
 #define SECTION_TRUSTPOOL "trustpool" /* crypto ca trustpool policy; owner poold */
 #define SECTION_ACCESS                                                                             \
     "ca-access" /* crypto ca source interface, http-proxy, crl; owner enrolld, also applied by     \
@@ -57,6 +58,7 @@
 /* What keyd seals passwords of the configuration for. */
 #define SECRET_CHALLENGE "challenge-password"
 #define SECRET_SFTP "sftp-password"
+#define SECRET_CLIENT "client-password"
 
 #define SYSTEM_TRUSTPOINT "system-trustpoint"
 /* The RSA key of a trustpoint that names none and enrolls at a CA elsewhere. */

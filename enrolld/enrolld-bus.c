@@ -53,7 +53,7 @@ static int append_description(const Manager *m, const Trustpoint *t, Certificate
         r = bus_append_entry(reply, "ask-challenge-password", "b",
                              role == ROLE_ROUTER && config->method == METHOD_SCEP &&
                                  !config->skip_challenge && !config->challenge);
-    if (r >= 0 && role == ROLE_ROUTER &&
+    if (r >= 0 && role == ROLE_ROUTER && !config->enrollment.user &&
         (config->method == METHOD_EST || config->method == METHOD_CMP))
         r = bus_append_entry(reply, "ask-credentials", "s",
                              config->method == METHOD_EST ? "user" : "reference");

@@ -60,6 +60,8 @@ void server_job_free(void *data)
     free(j->sealed);
     free(j->identity);
     wipe_text(j->secret);
+    client_profile_done(&j->profile);
+    tls_identity_done(&j->tls);
     request_free(j->requests);
     for (size_t i = 0; i < j->n_asks; i++) {
         wipe(j->asks[i].sent, j->asks[i].sent_size);
@@ -178,7 +180,9 @@ static int enroll(Job *job, ServerJob *j)
     int r;
 
     job_progress(job, 5, "Asking the server what it can");
-    r = j->method->begin(job, j);
+    r = server_open_profile(j);
+    if (r >= 0)
+        r = j->method->begin(job, j);
     if (r >= 0)
         r = prepare(job, j);
     if (r >= 0)
@@ -208,8 +212,10 @@ static int poll_run(Job *job, void *data)
 {
     ServerJob *j = data;
     ServerAsk *ask = &j->asks[0];
-    int r = j->method->begin(job, j);
+    int r = server_open_profile(j);
 
+    if (r >= 0)
+        r = j->method->begin(job, j);
     if (r < 0)
         (void)snprintf(ask->reason, sizeof(ask->reason), "%s", j->reason);
     else
@@ -285,6 +291,14 @@ static int grant(Job *job, ServerJob *j, ServerAsk *ask, Trustpoint *t)
     return cannot_enroll(job, t->name, r, ask->reason);
 }
 
+/* What a profile says is opened each time. */
+static int remember(Trustpoint *t, const ServerJob *j)
+{
+    bool is_given = !j->profile.user;
+
+    return trustpoint_remember(t, is_given ? j->identity : NULL, is_given ? j->secret : NULL);
+}
+
 /* The answer is lost, on this side: the CA may have the request, and is asked about it as after a
  * restart. */
 static int keep_asking(Job *job, const ServerJob *j, const ServerAsk *ask, Trustpoint *t)
@@ -293,7 +307,7 @@ static int keep_asking(Job *job, const ServerJob *j, const ServerAsk *ask, Trust
                                      REQUEST_EVENT_NO_ANSWER, ask->reason, 0);
 
     if (r >= 0)
-        r = trustpoint_remember(t, j->identity, j->secret);
+        r = remember(t, j);
     return r < 0 ? r
                  : job_fail(job, ERROR_UNREACHABLE, "%s has no answer yet, and asks again: %s",
                             t->name, ask->reason);
@@ -316,7 +330,7 @@ static int settle(Job *job, ServerJob *j, ServerAsk *ask, Trustpoint *t)
     case SERVER_PENDING:
         r = trustpoint_request_event(all, t, ask->request, REQUEST_EVENT_WAIT, NULL, ask->pause);
         if (r >= 0)
-            r = trustpoint_remember(t, j->identity, j->secret);
+            r = remember(t, j);
         return r < 0 ? r : job_result(job, "pending", 'b', &pending);
     case SERVER_REFUSED:
         r = trustpoint_request_event(all, t, ask->request, REQUEST_EVENT_REFUSED, ask->reason, 0);
@@ -511,7 +525,7 @@ int server_job_new(Manager *m, const Trustpoint *t, bool next, ServerJob **ret)
     if (!j->trustpoint || !j->configuration || !j->url || !j->session)
         return -ENOMEM;
     set_authority(j, t, next);
-    if (admission_init(&j->admission, t, j->now) < 0)
+    if (admission_init(&j->admission, t, j->now) < 0 || tls_identity_init(&j->tls, m, t) < 0)
         return -ENOMEM;
     if (trustpoint_certificate(t, ROLE_ROUTER)) {
         j->renewed = trustpoint_certificate(t, ROLE_ROUTER)->x509;
@@ -558,6 +572,8 @@ int server_enroll(Manager *m, Trustpoint *t, const char *fqdn, const EnrollOptio
     r = server_job_new(m, t, rollover_is_for_enrollment(t, trustpoints_now(&m->trustpoints)), &j);
     if (r >= 0)
         r = add_new_request(j, t, options);
+    if (r >= 0 && !j->identity)
+        r = server_set_profile(j, t->config, false);
     if (r >= 0)
         r = enrollment_subject_new(m, t->config, ROLE_ROUTER, fqdn, options, &j->subject, &reason);
     if (r == -EINVAL)
@@ -585,6 +601,8 @@ static int start_poll(Manager *m, Trustpoint *t)
         r = copy_text(t->identity, &j->identity);
     if (r >= 0)
         r = copy_text(t->secret, &j->secret);
+    if (r >= 0 && !j->identity)
+        r = server_set_profile(j, t->config, request->renewal);
     if (r < 0)
         return r;
     j->asks[j->n_asks++].request = request;
@@ -607,6 +625,8 @@ static int start_renewal(Manager *m, Trustpoint *t)
     r = server_job_new(m, t, rollover_is_for_renewal(t, trustpoints_now(&m->trustpoints)), &j);
     if (r >= 0)
         r = add_new_request(j, t, &nothing);
+    if (r >= 0)
+        r = server_set_profile(j, t->config, true);
     if (r < 0)
         return r;
     j->renew = true;

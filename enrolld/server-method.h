@@ -19,6 +19,15 @@ typedef enum ServerResult {
     SERVER_REFUSED, /* reason says why */
 } ServerResult;
 
+/* Which certificate TLS shows to a server. */
+typedef struct TlsIdentity {
+    char *trustpoint;  /* the other one that the ssl-profile names; NULL: there is no such line */
+    X509 *certificate; /* NULL: there is none */
+    KeyName key;
+    X509 *chain[RECORD_CHAIN_MAX + 1]; /* those above it */
+    size_t n_chain;
+} TlsIdentity;
+
 /* Where a server is. */
 typedef struct ServerAddress {
     OSSL_LIB_CTX *context;
@@ -65,6 +74,8 @@ typedef struct ServerJob {
     size_t n_others;
     /* With what the operator makes himself known to the CA; NULL for nothing; wiped. */
     char *identity, *secret;
+    ClientProfile profile; /* with what he does when he has not been asked */
+    TlsIdentity tls;
     /* Of a new request */
     KeyName key;
     X509_NAME *subject;
@@ -108,6 +119,19 @@ typedef struct ServerMethod {
 } ServerMethod;
 
 extern const ServerMethod method_scep, method_est, method_cmp;
+
+/* server-identity.c: who the router is to a server */
+
+/* Of the trustpoint, or of the one that its ssl-profile names. */
+int tls_identity_init(TlsIdentity *tls, const struct Manager *m, const Trustpoint *t);
+void tls_identity_done(TlsIdentity *tls);
+/* Can it be shown now? One that is not demanded by a line need not be there. 1 when it can, 0 when
+ * there is none, -ENOKEY with the reason. */
+int tls_identity_check(const TlsIdentity *tls, int64_t now, char reason[SERVER_REASON_SIZE]);
+/* The client-authentication profile that the configuration has for that. */
+int server_set_profile(ServerJob *j, const TrustpointConfig *config, bool renewal);
+/* In the worker: has keyd open its password, unless the operator has given one. */
+int server_open_profile(ServerJob *j);
 
 #define SERVER_WAIT_MAX INT64_C(3600) /* at once: clocks are set */
 

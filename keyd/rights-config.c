@@ -37,9 +37,10 @@ static int check_pair(ConfigProblems *problems, const char *trustpoint, json_obj
 }
 
 /* Only a warning: what else is configured does not depend on it. */
-static int check_secret(const Keyd *k, ConfigProblems *problems, const char *trustpoint,
-                        json_object *settings, const char *purpose)
+static int check_secret(const Keyd *k, ConfigProblems *problems, const char *owner,
+                        const char *name, json_object *settings, const char *purpose)
 {
+    const char *words = streq(purpose, SECRET_CLIENT) ? "password" : purpose;
     _cleanup_free_ char *line = NULL;
     _cleanup_secure_free_ char *clear = NULL;
     const char *sealed;
@@ -47,14 +48,14 @@ static int check_secret(const Keyd *k, ConfigProblems *problems, const char *tru
     if (json_get_string(settings, purpose, &sealed) < 0 ||
         (k->secrets && secret_box_unseal(k->secrets, purpose, sealed, &clear) >= 0))
         return 0;
-    if (asprintf(&line, "crypto ca trustpoint %s %s", trustpoint, purpose) < 0) {
+    if (asprintf(&line, "%s %s %s", owner, name, words) < 0) {
         line = NULL;
         return -ENOMEM;
     }
     return config_warning(problems, line,
                           "this password was not sealed by this router, which cannot open it: "
                           "enter it again, with '%s clear'",
-                          purpose);
+                          words);
 }
 
 /* A key that makes certificates must not also be certified by one, nor seal: whoever may have the
@@ -82,6 +83,39 @@ static int check_roles(ConfigProblems *problems, const KeyRights *rights)
     return 0;
 }
 
+static int check_client_profiles(const Keyd *k, ConfigProblems *problems, json_object *section)
+{
+    json_object *profiles;
+    int r = 0;
+
+    if (json_get_object(section, "client-authentication-profile", &profiles) < 0)
+        return 0;
+    json_object_object_foreach(profiles, name, settings)
+    {
+        r = check_secret(k, problems, "client-authentication profile", name, settings,
+                         SECRET_CLIENT);
+        if (r < 0)
+            break;
+    }
+    return r;
+}
+
+static int check_trustpoint(const Keyd *k, ConfigProblems *problems, const char *name,
+                            json_object *settings)
+{
+    static const char owner[] = "crypto ca trustpoint";
+    int r;
+
+    r = check_pair(problems, name, settings, "keypair");
+    if (r >= 0)
+        r = check_pair(problems, name, settings, "ca-keypair");
+    if (r >= 0)
+        r = check_secret(k, problems, owner, name, settings, SECRET_CHALLENGE);
+    if (r >= 0)
+        r = check_secret(k, problems, owner, name, settings, SECRET_SFTP);
+    return r;
+}
+
 static int check(void *userdata, json_object *section, ConfigProblems *problems)
 {
     _cleanup_(key_rights_freep) KeyRights *rights = NULL;
@@ -94,17 +128,12 @@ static int check(void *userdata, json_object *section, ConfigProblems *problems)
                               "The trustpoints are not JSON objects");
     if (r < 0)
         return r;
-    if (json_get_object(section, "trustpoint", &trustpoints) < 0)
-        return 0;
+    r = check_client_profiles(userdata, problems, section);
+    if (r < 0 || json_get_object(section, "trustpoint", &trustpoints) < 0)
+        return r < 0 ? r : 0;
     json_object_object_foreach(trustpoints, name, settings)
     {
-        r = check_pair(problems, name, settings, "keypair");
-        if (r >= 0)
-            r = check_pair(problems, name, settings, "ca-keypair");
-        if (r >= 0)
-            r = check_secret(userdata, problems, name, settings, SECRET_CHALLENGE);
-        if (r >= 0)
-            r = check_secret(userdata, problems, name, settings, SECRET_SFTP);
+        r = check_trustpoint(userdata, problems, name, settings);
         if (r < 0)
             return r;
     }

@@ -10,7 +10,8 @@
 
 static int check(const Keyd *k, const char *purpose, sd_bus_error *reterr_error)
 {
-    if (!streq(purpose, SECRET_CHALLENGE) && !streq(purpose, SECRET_SFTP))
+    if (!streq(purpose, SECRET_CHALLENGE) && !streq(purpose, SECRET_SFTP) &&
+        !streq(purpose, SECRET_CLIENT))
         return sd_bus_error_setf(reterr_error, ERROR_PURPOSE_REFUSED,
                                  "Nothing is sealed for the purpose '%.32s'", purpose);
     if (!k->secrets)

@@ -110,7 +110,8 @@ void read_sftp(Reader *reader, json_object *o, TrustpointConfig *config)
 
 void read_enrollment(Reader *reader, json_object *o, TrustpointConfig *config)
 {
-    static const char *const known[] = {"url", "retry-count", "retry-period", "legacy", NULL};
+    static const char *const known[] = {
+        "url", "retry-count", "retry-period", "legacy", "authentication-profile", NULL};
     json_object *enrollment = reader_object(reader, o, "enrollment", known);
     const char *url;
 

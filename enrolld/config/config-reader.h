@@ -10,7 +10,8 @@
 #define SEALED_MAX 500U
 
 typedef struct Reader {
-    const char *name; /* of the trustpoint */
+    const char *name;     /* of the trustpoint */
+    json_object *section; /* that it is in, with the profiles */
     config_report_t report;
     void *userdata;
     int problems;
@@ -40,6 +41,14 @@ void read_renewal(Reader *reader, json_object *o, TrustpointConfig *config);
 /* config-usage.c */
 void read_usages(Reader *reader, json_object *o, TrustpointConfig *config);
 void read_lifetimes(Reader *reader, json_object *o, TrustpointConfig *config);
+
+/* config-profiles.c */
+#define CLIENT_PROFILES "client-authentication-profile"
+#define SSL_PROFILES "ssl-profile"
+/* Those that the trustpoint names; after all that decides what may name some. */
+void read_profiles(Reader *reader, json_object *o, TrustpointConfig *config);
+/* All of the section, whoever names them. Returns the number of problems or a negative errno. */
+int check_profiles(json_object *section, config_report_t report, void *userdata);
 
 /* config-check.c: what only shows when the lines are seen together. */
 void check_together(Reader *reader, json_object *o, const TrustpointConfig *config);

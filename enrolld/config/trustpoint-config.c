@@ -205,6 +205,8 @@ static void read_all(Reader *reader, json_object *o, TrustpointConfig *config)
         "renewal",
         "method",
         "vrf",
+        "re-enrollment",
+        "ssl-profile",
         NULL,
     };
 
@@ -232,6 +234,7 @@ static void read_all(Reader *reader, json_object *o, TrustpointConfig *config)
     read_renewal(reader, o, config);
     read_revocation(reader, o, config);
     read_peer_usage(reader, o, config);
+    read_profiles(reader, o, config);
     check_together(reader, o, config);
 }
 
@@ -271,7 +274,7 @@ static int trustpoint_parse(Reader *reader, json_object *o, TrustpointConfig **r
 int trustpoint_config_parse(json_object *section, config_report_t report, void *userdata,
                             TrustpointConfig **ret)
 {
-    static const char *const known[] = {"trustpoint", NULL};
+    static const char *const known[] = {"trustpoint", CLIENT_PROFILES, SSL_PROFILES, NULL};
     _cleanup_(trustpoint_config_list_freep) TrustpointConfig *list = NULL;
     TrustpointConfig **tail = &list;
     int problems = 0, r;
@@ -284,13 +287,16 @@ int trustpoint_config_parse(json_object *section, config_report_t report, void *
         return report(userdata, "crypto ca trustpoint", "there can be at most 1000 trustpoints") < 0
                    ? -EIO
                    : 1;
+    problems = check_profiles(section, report, userdata);
+    if (problems < 0)
+        return problems;
     if (r == -ENOENT) {
         *ret = NULL;
-        return 0;
+        return problems;
     }
     json_object_object_foreach(all, name, value)
     {
-        Reader reader = {.name = name, .report = report, .userdata = userdata};
+        Reader reader = {.name = name, .section = section, .report = report, .userdata = userdata};
 
         r = trustpoint_parse(&reader, value, tail);
         if (r < 0)
@@ -301,6 +307,12 @@ int trustpoint_config_parse(json_object *section, config_report_t report, void *
     }
     *ret = TAKE_PTR(list);
     return problems;
+}
+
+void client_profile_done(ClientProfile *profile)
+{
+    free(profile->user);
+    free(profile->password);
 }
 
 TrustpointConfig *trustpoint_config_free(TrustpointConfig *config)
@@ -321,6 +333,9 @@ TrustpointConfig *trustpoint_config_free(TrustpointConfig *config)
     free(config->sftp_user);
     free(config->sftp_password);
     free(config->sftp_host_key);
+    client_profile_done(&config->enrollment);
+    client_profile_done(&config->renewal);
+    free(config->tls_trustpoint);
     consumers_free(config->reload);
     consumers_free(config->probe);
     free(config);

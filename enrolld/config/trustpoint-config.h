@@ -78,9 +78,19 @@ typedef enum SubjectPart {
     SUBJECT_OMIT,
 } SubjectPart;
 
+/* A client-authentication profile: with what the CA knows the router. */
+typedef struct ClientProfile {
+    char *user;     /* NULL: no profile is named */
+    char *password; /* as keyd has sealed it */
+} ClientProfile;
+
+void client_profile_done(ClientProfile *profile);
+
 typedef struct TrustpointConfig {
     char *name;
-    char *json; /* the configuration as it was, to see whether it changes */
+    /* The configuration as it was, with that of the profiles that it names, to see whether it
+     * changes. */
+    char *json;
     EnrollmentMethod method;
     char *url;                     /* of the server; NULL otherwise */
     char vrf[INTERFACE_NAME_SIZE]; /* through which it is reached; empty: none */
@@ -89,8 +99,10 @@ typedef struct TrustpointConfig {
     char *challenge;                 /* as keyd has sealed it; NULL when not configured */
     char *sftp_user, *sftp_password; /* of an sftp server; the password as keyd has sealed it */
     char *sftp_host_key;
-    unsigned auto_enroll;      /* percent of the lifetime; 0: not renewed by itself */
-    bool regenerate;           /* with a new key */
+    ClientProfile enrollment, renewal; /* of a CA that asks for a user */
+    char *tls_trustpoint;              /* whose certificate TLS shows to the CA; NULL: its own */
+    unsigned auto_enroll;              /* percent of the lifetime; 0: not renewed by itself */
+    bool regenerate;                   /* with a new key */
     char **reload, **probe;    /* units, and HOST:PORT, when there is another certificate; NULL or
                                   ended    by NULL */
     bool renew_by_certificate; /* the certificate that is there signs the request for the next */

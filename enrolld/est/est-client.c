@@ -66,8 +66,9 @@ static int explain_status(const EstServer *server, const FetchReply *reply,
                           char reason[SERVER_REASON_SIZE])
 {
     if (reply->status == 401)
-        return explain(reason, -EACCES, "%.200s wants %s user name and password: crypto ca enroll",
-                       server->url, server->user ? "another" : "a");
+        return explain(reason, -EACCES, "%.200s wants %s user name and password: %s", server->url,
+                       server->user ? "another" : "a",
+                       server->advice ? server->advice : "crypto ca enroll");
     return explain(
         reason, -EHOSTUNREACH, "%.200s answered with HTTP status %u%s", server->url, reply->status,
         reply->status >= 300 && reply->status < 400 ? ", a redirection, which is not followed"

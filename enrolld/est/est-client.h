@@ -12,6 +12,7 @@ typedef struct EstServer {
     const char *anchors;      /* PEM: whose servers are believed; NULL: nothing is, but asked */
     const char *user;         /* NULL for none */
     const char *password;     /* the same */
+    const char *advice;       /* where it can be said otherwise; NULL: at crypto ca enroll */
     const char *certificates; /* PEM, with which the router shows who it is; NULL for none */
     int key_fd;               /* signs for it */
     const FetchRoute *route;

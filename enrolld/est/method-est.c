@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Enrolment over EST. Whom the router talks to is decided by the certificates of the trustpoint and
- * of the trustpool; who it is, by the certificate that it has, and by a user name and a password
- * that somebody gives for the one request. */
+ * of the trustpool; who it is, by the certificate that it has, or another one that the
+ * ssl-profile names, and by a user name and a password that somebody gives for the one request, or
+ * a profile for all. */
 #include <fcntl.h>
 #include <openssl/pem.h>
 
@@ -74,28 +75,20 @@ static int make_anchors(const ServerJob *j, char **ret)
     return r < 0 ? r : take_text(bio, ret);
 }
 
-/* Nobody believes one that has ended. */
-static bool has_certificate(const ServerJob *j)
-{
-    time_t now = (time_t)j->now;
-
-    return j->renewed && X509_cmp_time(X509_get0_notAfter(j->renewed), &now) > 0;
-}
-
-static int make_certificates(ServerJob *j, Connection *c)
+static int make_certificates(const TlsIdentity *tls, Connection *c, char reason[SERVER_REASON_SIZE])
 {
     _cleanup_(BIO_free_allp) BIO *bio = BIO_new(BIO_s_mem());
     int r;
 
-    r = keyd_channel_open(j->renewed_key.algorithm, j->renewed_key.label, "tls-client", &c->key_fd);
+    r = keyd_channel_open(tls->key.algorithm, tls->key.label, "tls-client", &c->key_fd);
     if (r < 0) {
-        (void)snprintf(j->reason, sizeof(j->reason), "the %s key '%s' cannot be used for TLS: %s",
-                       j->renewed_key.algorithm, j->renewed_key.label, keyd_last_error());
+        (void)snprintf(reason, SERVER_REASON_SIZE, "the %s key '%s' cannot be used for TLS: %s",
+                       tls->key.algorithm, tls->key.label, keyd_last_error());
         return r;
     }
-    r = bio ? append_certificate(bio, j->renewed) : -ENOMEM;
-    if (r >= 0)
-        r = append_certificate(bio, j->authority);
+    r = bio ? append_certificate(bio, tls->certificate) : -ENOMEM;
+    for (size_t i = 0; r >= 0 && i < tls->n_chain; i++)
+        r = append_certificate(bio, tls->chain[i]);
     return r < 0 ? r : take_text(bio, &c->certificates);
 }
 
@@ -108,8 +101,20 @@ static int begin(Job *job, ServerJob *j)
         return -ENOMEM;
     c->key_fd = -EBADF;
     j->private = c;
-    r = make_anchors(j, &c->anchors);
-    return r >= 0 && has_certificate(j) ? make_certificates(j, c) : r;
+    r = tls_identity_check(&j->tls, j->now, j->reason);
+    if (r > 0)
+        r = make_certificates(&j->tls, c, j->reason);
+    return r < 0 ? r : make_anchors(j, &c->anchors);
+}
+
+/* Where the user name and the password come from. */
+static const char *advice_of(const ServerJob *j)
+{
+    bool renewal = j->renew || (j->n_asks > 0 && j->asks[0].request && j->asks[0].request->renewal);
+
+    if (j->profile.user)
+        return "see its authentication-profile";
+    return renewal ? "configure 're-enrollment authentication-profile'" : NULL;
 }
 
 static EstServer server_of(Job *job, const ServerJob *j)
@@ -120,6 +125,7 @@ static EstServer server_of(Job *job, const ServerJob *j)
                        .anchors = c->anchors,
                        .user = j->identity,
                        .password = j->secret,
+                       .advice = advice_of(j),
                        .certificates = c->certificates,
                        .key_fd = c->key_fd,
                        .route = &j->route,

@@ -10,7 +10,7 @@
 #include "config-gone.h"
 #include "json-util.h"
 
-#define COMMANDS_MAX 256U
+#define COMMANDS_MAX 384U
 #define HELP_MAX 16U
 
 /* What a pattern was made of. */
@@ -467,6 +467,34 @@ static size_t hides_of_user(const char *line, size_t start, size_t end)
     return length;
 }
 
+/* The same of a trustpoint, and of the profile of a client. */
+static size_t hides_of_trustpoint(const char *line, size_t start, size_t end)
+{
+    static const char *const keywords[] = {"challenge-password", "sftp-password", "password"};
+    size_t length = strlen(line);
+
+    for (size_t i = 0; i < ELEMENTSOF(keywords); i++)
+        if (hides_after(line, start, end, keywords[i]) < length)
+            return end;
+    return length;
+}
+
+/* crypto ca trustpoint NAME, client-authentication profile NAME */
+#define CRYPTO_WORDS 4U
+#define CLIENT_WORDS 3U
+
+/* The same behind further words; at most what is given. */
+static size_t hides_behind(const char *line, size_t start, size_t end, unsigned words, size_t most)
+{
+    size_t hidden;
+
+    while (words-- > 0)
+        if (!next_word(line, &start, &end))
+            return most;
+    hidden = hides_of_trustpoint(line, start, end);
+    return hidden < most ? hidden : most;
+}
+
 /* Goes by the words alone, generously: whoever mistypes a line has a secret too. */
 size_t config_public_length(const ConfigPlace *place, const char *line)
 {
@@ -485,14 +513,13 @@ size_t config_public_length(const ConfigPlace *place, const char *line)
     }
     if (place->mode == CONFIG_MODE_USERNAME)
         return hides_of_user(line, start, end);
-    /* From the top: crypto ca trustpoint NAME. */
+    hidden = hides_of_trustpoint(line, start, end);
+    /* From the top, which may be abbreviated to what is both. */
     if (abbreviates(line, start, end, "crypto"))
-        for (unsigned i = 0; i < 4; i++)
-            if (!next_word(line, &start, &end))
-                return strlen(line);
-    hidden = hides_after(line, start, end, "sftp-password");
-    start = hides_after(line, start, end, "challenge-password");
-    return hidden < start ? hidden : start;
+        hidden = hides_behind(line, start, end, CRYPTO_WORDS, hidden);
+    if (abbreviates(line, start, end, "client-authentication"))
+        hidden = hides_behind(line, start, end, CLIENT_WORDS, hidden);
+    return hidden;
 }
 
 int config_complete(const ConfigParser *p, const ConfigPlace *place, const char *line,

@@ -4,7 +4,7 @@
     est_server.py FOLDER
 
 keeps its certificates in FOLDER, writes root.pem there, prints its port, and does at each request what FOLDER/mode says: "grant", "old" (grant what began long ago),
-"pending", "pending WHEN" (what Retry-After says), "refuse", "basic" and "digest" (HTTP authentication as USER), "attributes" (with wishes), "client" (wants a certificate), or the name of something to get wrong (see
+"pending", "pending WHEN" (what Retry-After says), "refuse", "basic" and "digest" (HTTP authentication as USER, and then what follows them: "basic pending"), "attributes" (with wishes), "client" (wants a certificate), or the name of something to get wrong (see
 Handler). FOLDER/log has what it was asked.
 """
 
@@ -102,8 +102,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         subject = [value for rdn in (peer or {}).get("subject", ()) for key, value in rdn if key == "commonName"]
         ca.log(f"POST {self.path} {self.headers['Content-Type']} client {subject}")
-        if mode in ("basic", "digest") and not self.is_known(mode):
-            realm = 'Basic realm="est"' if mode == "basic" else 'Digest realm="est", qop="auth", nonce="1f2e3d", algorithm=MD5'
+        known, _, rest = mode.partition(" ")
+        if known in ("basic", "digest"):
+            mode = rest or "grant"
+            if self.is_known(known):
+                ca.log(f"known by {known}")
+        if known in ("basic", "digest") and not self.is_known(known):
+            realm = 'Basic realm="est"' if known == "basic" else 'Digest realm="est", qop="auth", nonce="1f2e3d", algorithm=MD5'
             return self.reply(status=401, kind=None, WWW_Authenticate=realm)
         if mode == "client" and not peer:
             return self.reply(b"show a certificate", 403, "text/plain")

@@ -267,6 +267,21 @@ def test_what_is_confirmed(machine, root, authority):
     assert authority.log()[-2:] == ["ir ", "certConf PKIStatus: accepted"]
 
 
+def test_profile(machine, authority):
+    """Reference and secret are configured, and nobody is asked; keyd has sealed the secret."""
+    first = serial(machine, "fresh")
+    profile = ("client-authentication profile cmp", "username 4711")
+    configure(machine, *profile, "password clear wrong", "root", "crypto ca trustpoint fresh", "enrollment authentication-profile cmp")
+    status, said = say(machine, "crypto ca enroll fresh")
+    assert status != 0 and "Reference" not in said and serial(machine, "fresh") == first, said
+    configure(machine, *profile, f"password clear {CANARY}")
+    status, said = say(machine, "crypto ca enroll fresh")
+    assert status == 0 and serial(machine, "fresh") not in ([], first), said
+    assert authority.log()[-2:] == ["ir ", "certConf PKIStatus: accepted"]
+    assert CANARY not in machine.chancery("show running-config").stdout
+    configure(machine, "crypto ca trustpoint fresh", "no enrollment authentication-profile")
+
+
 def test_key_update(machine, authority):
     """A kur: the same certificate is refused, in words to the CA; another one takes its place."""
     first = serial(machine, "fresh")

@@ -5,6 +5,7 @@ it."""
 import contextlib
 import json
 import pathlib
+import re
 import subprocess
 
 import pytest
@@ -306,6 +307,108 @@ def test_renewal_with_a_new_key(machine, server):
     wait_for(lambda: state(machine, "fresh")["next-step"] == "Ready.", "its end")
     assert public_key(machine) != key
     assert "simplereenroll application/pkcs10 client ['core.example']" in server.log().rstrip().splitlines()[-2]
+
+
+PROFILED = ("subject-name CN=edge.example", "keypair rsa est-rsa", "subject-alternative-name DNS:edge.example")
+
+
+def refused(machine, *lines, answers=()):
+    """What is typed wrong is told at once, the rest at the commit."""
+    with machine.console(ADMIN) as console:
+        console.prompt()
+        console.command("configure")
+        said = "".join(console.command(line) for line in lines)
+        if "%" not in said:
+            console.command("commit", answers)
+            said = console.command("show configuration failed")
+        console.command("abort")
+    return " ".join(said.split())
+
+
+def test_profiles_that_are_refused(machine, server):
+    edge = ("crypto ca trustpoint edge", f"enrollment url {server.url}", *LINES)
+    for lines, words in (((*edge, "enrollment authentication-profile nobody"), "there is no 'client-authentication profile nobody'"),
+                         (("client-authentication profile half", "username x", *edge, "enrollment authentication-profile half"), "needs both 'username' and 'password'"),
+                         (("client-authentication profile bad", "username a:b"), "has neither a colon"),
+                         (("client-authentication profile bad", "password clear"), "% Incomplete"), (("client-authentication profile bad", "password x"), "% Invalid"),
+                         (("client-authentication profile bad", "password 6 not/sealed"), "no sealed password"),
+                         (("client-authentication profile bad", "username " + 257 * "x"), "% Invalid"),
+                         ((*edge, "ssl-profile nothing"), "there is no 'ssl profile nothing'"),
+                         (("ssl profile first", "certificate nobody"), "there is no such trustpoint"),
+                         (("ssl profile first", *edge, "ssl-profile first"), "needs 'certificate'"),
+                         (("ssl profile first", "certificate edge", *edge, "ssl-profile first"), "names this trustpoint"),
+                         (("ssl profile first", "certificate core", "crypto ca trustpoint paste", "enrollment terminal", "ssl-profile first"), "only with 'method est'")):
+        assert words in refused(machine, *lines), (lines, words)
+
+
+def test_profile(machine, server):
+    """Nobody is asked, also after a restart while the CA decides; another password is not, and none that was sealed elsewhere."""
+    server.set("basic")
+    configure(machine, "client-authentication profile ca", "username router", "password clear wrong", "root", "crypto ca trustpoint edge",
+              f"enrollment url {server.url}", "enrollment authentication-profile ca", *LINES, *PROFILED)
+    assert say(machine, f"crypto ca authenticate edge fingerprint {fingerprint(machine, f'{FOLDER}/root.pem')}")[0] == 0
+    status, said = say(machine, "crypto ca enroll edge")
+    assert status != 0 and "wants another user name and password: see its authentication-profile" in " ".join(said.split()), said
+    sealed = re.search(r"^ password 6 (\S+)$", machine.chancery("show running-config client-authentication profile ca").stdout, re.M)[1]
+    with machine.console(ADMIN) as console:
+        console.prompt()
+        printed = workflow.commit(console, ["client-authentication profile ca", f"password 6 {'B' + sealed[1:]}"])
+    assert "was not sealed by this router" in " ".join(printed.split()), printed
+    status, said = say(machine, "crypto ca enroll edge")
+    assert status != 0 and "cannot be opened" in " ".join(said.split()), said
+    server.set("basic pending")
+    configure(machine, "client-authentication profile ca", f"password clear {CANARY}")
+    status, said = say(machine, "crypto ca enroll edge")
+    assert status == 0 and "Username" not in said and "has not decided" in said, said
+    machine.kill("enrolld", 9)
+    machine.wait_daemons()
+    assert state(machine, "edge")["state"] == "pending"
+    server.set("digest old")
+    make_due(machine)
+    wait_for(lambda: state(machine, "edge")["state"] == "enrolled", "the poll")
+    assert "known by digest" in server.log()
+    found = machine.run(["grep", "-rl", CANARY, "/var/lib/chancery", "/var/log/journal", "/run/log/journal", "/etc"], check=False)
+    assert found.stdout == ""
+
+
+def test_profile_of_renewals(machine, server):
+    """Of its own: that of the enrolment does not count."""
+    first = serial(machine, "edge")
+    assert len(first) == 1
+    server.set("basic")
+    configure(machine, "crypto ca trustpoint edge", "auto-enroll 10")
+    wait_for(lambda: "has failed" in state(machine, "edge")["next-step"], "the renewal without a password")
+    assert "configure 're-enrollment authentication-profile'" in machine.journal("enrolld")
+    assert serial(machine, "edge") == first
+    configure(machine, "crypto ca trustpoint edge", "re-enrollment authentication-profile ca")
+    make_due(machine)
+    wait_for(lambda: serial(machine, "edge") not in ([], first), "the renewal")
+    assert "simplereenroll application/pkcs10 client ['edge.example']" in server.log()
+
+
+def test_ssl_profile(machine, server):
+    """TLS shows the certificate of another trustpoint, with its key; while that has none, nothing is sent."""
+    server.set("client")
+    configure(machine, "crypto ca trustpoint factory", "enrollment terminal", "root", "ssl profile first", "certificate factory", "root", "crypto ca trustpoint late",
+              f"enrollment url {server.url}", "ssl-profile first", *LINES)
+    assert say(machine, f"crypto ca authenticate late fingerprint {fingerprint(machine, f'{FOLDER}/root.pem')}")[0] == 0
+    asked = server.log()
+    status, said = enroll(machine, "late")
+    assert status != 0 and "the certificate of trustpoint factory, which has none yet: crypto ca enroll factory" in " ".join(said.split()), said
+    assert server.log() == asked
+    configure(machine, "ssl profile first", "certificate edge")
+    assert "there is no such trustpoint" in refused(machine, "no crypto ca trustpoint edge", answers=[(r"\[yes/no\]: ?$", "yes")])
+    assert len(serial(machine, "edge")) == 1
+    for number in (1, 2):  # the second time it has one of its own
+        status, said = enroll(machine, "late")
+        assert status == 0, said
+        assert server.log().count("simpleenroll application/pkcs10 client ['edge.example']") == number
+    machine.chancery("clear crypto ca certificates edge")
+    status, said = enroll(machine, "late")
+    assert status != 0 and "the certificate of trustpoint edge, which has none yet: crypto ca enroll edge" in " ".join(said.split()), said
+    for name in ("late", "edge", "factory"):
+        machine.chancery(f"clear crypto ca certificates {name}")
+    configure(machine, *(f"no crypto ca trustpoint {name}" for name in ("late", "edge", "factory")), "no ssl profile first", "no client-authentication profile ca")
 
 
 def roles(machine, name):

@@ -376,6 +376,145 @@ static void test_est(void **state)
     assert_string_equal(c->keypair.algorithm, "ed25519");
 }
 
+/* --- Profiles --------------------------------------------------------------------------------- */
+
+#define CLIENT "'client-authentication-profile':{'ca':{'username':'bob','client-password':'Zm9v'}}"
+#define SSL "'ssl-profile':{'first':{'certificate':'factory'}}"
+#define FACTORY "'factory':{'enrollment':{'url':'terminal'}}"
+#define EST "'method':'est'"
+
+static void check_profile_refused(const char *section, const char *line, const char *reason)
+{
+    _cleanup_(trustpoint_config_list_freep) TrustpointConfig *c = NULL;
+
+    if (parse_section(section, &c) <= 0)
+        fail_msg("accepted: %s", section);
+    assert_string_equal(first_line, line);
+    if (!strstr(first_reason, reason))
+        fail_msg("'%s' does not say '%s'", first_reason, reason);
+}
+
+/* Profiles by themselves, whoever names them. */
+static void test_profiles_refused(void **state)
+{
+    static const char profile[] = "client-authentication profile ca";
+
+    check_profile_refused("{'client-authentication-profile':[]}", "client-authentication profile",
+                          "at most 1000");
+    check_profile_refused("{'client-authentication-profile':{'ca':5}}", profile, "not known");
+    check_profile_refused("{'client-authentication-profile':{'ca':{'user':'a'}}}", profile,
+                          "not known");
+    check_profile_refused("{'client-authentication-profile':{'../ca':{}}}",
+                          "client-authentication profile ../ca", "not known");
+    check_profile_refused("{'client-authentication-profile':{'ca':{'username':'a:b'}}}",
+                          "client-authentication profile ca username", "colon");
+    check_profile_refused("{'client-authentication-profile':{'ca':{'username':'a\\u0007'}}}",
+                          "client-authentication profile ca username", "control characters");
+    check_profile_refused("{'client-authentication-profile':{'ca':{'username':''}}}",
+                          "client-authentication profile ca username", "1 to 256");
+    check_profile_refused("{'client-authentication-profile':{'ca':{'client-password':5}}}",
+                          "client-authentication profile ca password", "sealed");
+    check_profile_refused("{'ssl-profile':{'first':{'certificate':'factory'}}}",
+                          "ssl profile first certificate factory", "no such trustpoint");
+    check_profile_refused("{'trustpoint':{" FACTORY
+                          "},'ssl-profile':{'first':{'certificate':'a b'}}}",
+                          "ssl profile first certificate", "not the name");
+    check_profile_refused("{'ssl-profile':{'first':{'trustpoint':'factory'}}}", "ssl profile first",
+                          "not known");
+}
+
+/* Trustpoints that name some. */
+static void test_profiles_named(void **state)
+{
+    static const struct {
+        const char *members, *words, *reason;
+    } cases[] = {
+        {"'enrollment':{'url':'http://ca/','authentication-profile':'ca'}",
+         "enrollment authentication-profile ca", "only with 'method est' or 'method cmp'"},
+        {"'enrollment':{'url':'terminal','authentication-profile':'ca'}",
+         "enrollment authentication-profile ca", "only with 'method est' or 'method cmp'"},
+        {"'enrollment':{'authentication-profile':'ca'}", "enrollment authentication-profile ca",
+         "only with 'method est' or 'method cmp'"},
+        {EST ",'enrollment':{'url':'https://ca/','authentication-profile':'other'}",
+         "enrollment authentication-profile other",
+         "there is no 'client-authentication profile other'"},
+        {EST ",'enrollment':{'url':'https://ca/','authentication-profile':'half'}",
+         "enrollment authentication-profile half", "needs both 'username' and 'password'"},
+        {"'method':'cmp','enrollment':{'url':'http://ca/'},'auto-enroll':50,"
+         "'re-enrollment':{'authentication-profile':'ca'}",
+         "re-enrollment authentication-profile ca", "only with 'method est'"},
+        {EST ",'enrollment':{'url':'https://ca/'},'re-enrollment':{'authentication-profile':'ca'}",
+         "re-enrollment authentication-profile ca", "only with 'auto-enroll'"},
+        {EST ",'enrollment':{'url':'https://ca/'},'re-enrollment':{'retry':1}", "re-enrollment",
+         "not known"},
+        {"'enrollment':{'url':'terminal'},'ssl-profile':'first'", "ssl-profile first",
+         "only with 'method est'"},
+        {EST ",'enrollment':{'url':'https://ca/'},'ssl-profile':'second'", "ssl-profile second",
+         "there is no 'ssl profile second'"},
+        {EST ",'enrollment':{'url':'https://ca/'},'ssl-profile':'empty'", "ssl-profile empty",
+         "needs 'certificate'"},
+        {EST ",'enrollment':{'url':'https://ca/'},'ssl-profile':'itself'", "ssl-profile itself",
+         "names this trustpoint"},
+        {EST ",'enrollment':{'url':'https://ca/'},'ssl-profile':'dsa'", "ssl-profile dsa", "DSA"},
+    };
+
+    for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+        _cleanup_free_ char *section = NULL, *line = NULL;
+
+        assert_true(
+            asprintf(&section,
+                     "{'trustpoint':{" FACTORY ",'dsa':{'enrollment':{'url':'terminal'},"
+                     "'keypair':{'algorithm':'dsa','label':'k'}},'core':{%s}},"
+                     "'client-authentication-profile':{'ca':{'username':'bob','client-password':"
+                     "'Zm9v'},'half':{'username':'bob'}},'ssl-profile':{'first':{'certificate':"
+                     "'factory'},'empty':{},'itself':{'certificate':'core'},'dsa':{'certificate':"
+                     "'dsa'}}}",
+                     cases[i].members) > 0);
+        assert_true(asprintf(&line, "crypto ca trustpoint core %s", cases[i].words) > 0);
+        check_profile_refused(section, line, cases[i].reason);
+    }
+}
+
+static const TrustpointConfig *find(const TrustpointConfig *c, const char *name)
+{
+    while (c && !streq(c->name, name))
+        c = c->next;
+    assert_non_null(c);
+    return c;
+}
+
+/* With another password it is another configuration, and without a name it is not. */
+static void test_profiles(void **state)
+{
+    static const char text[] =
+        "{'trustpoint':{" FACTORY ",'core':{" EST ",'enrollment':{'url':'https://ca/',"
+        "'authentication-profile':'ca'},'re-enrollment':{'authentication-profile':'ca'},"
+        "'auto-enroll':50,'ssl-profile':'first'}}," SSL
+        ",'client-authentication-profile':{'ca':{'username':'bob','client-password':'%s'}}}";
+    _cleanup_(trustpoint_config_list_freep) TrustpointConfig *a = NULL, *b = NULL, *cmp = NULL;
+    char section[1024];
+
+    (void)snprintf(section, sizeof(section), text, "Zm9v");
+    assert_int_equal(parse_section(section, &a), 0);
+    assert_string_equal(find(a, "core")->enrollment.user, "bob");
+    assert_string_equal(find(a, "core")->enrollment.password, "Zm9v");
+    assert_string_equal(find(a, "core")->renewal.user, "bob");
+    assert_string_equal(find(a, "core")->renewal.password, "Zm9v");
+    assert_string_equal(find(a, "core")->tls_trustpoint, "factory");
+    assert_null(find(a, "factory")->enrollment.user);
+    (void)snprintf(section, sizeof(section), text, "YmFy");
+    assert_int_equal(parse_section(section, &b), 0);
+    assert_string_not_equal(find(a, "core")->json, find(b, "core")->json);
+    assert_string_equal(find(a, "factory")->json, find(b, "factory")->json);
+    assert_int_equal(parse_section("{'trustpoint':{'core':{'method':'cmp','enrollment':{'url':"
+                                   "'http://ca/','authentication-profile':'ca'}}}," CLIENT "}",
+                                   &cmp),
+                     0);
+    assert_string_equal(cmp->enrollment.user, "bob");
+    assert_null(cmp->renewal.user);
+    assert_null(cmp->tls_trustpoint);
+}
+
 /* --- By files --------------------------------------------------------------------------------- */
 
 static void test_sftp_urls(void **state)
@@ -490,6 +629,9 @@ int main(void)
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_external_refused),
         cmocka_unit_test(test_est),
+        cmocka_unit_test(test_profiles_refused),
+        cmocka_unit_test(test_profiles_named),
+        cmocka_unit_test(test_profiles),
         cmocka_unit_test(test_tftp_urls),
         cmocka_unit_test(test_sftp_urls),
         cmocka_unit_test(test_vrf),
