@@ -132,7 +132,7 @@ static int request_to_json(const FetchRequest *request, json_object **ret)
     if (r >= 0 && request->host_key)
         r = json_add(o, "host-key", json_object_new_string(request->host_key));
     if (r >= 0 && request->route)
-        r = fetch_route_write(request->route, o);
+        r = fetch_route_write(request->route, fetch_url_is_http(request->url), o);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(o);

@@ -42,12 +42,13 @@ bool proxy_name_is_valid(const char *name)
 
 /* --- In messages ------------------------------------------------------------------------------ */
 
-int fetch_route_write(const FetchRoute *route, json_object *o)
+int fetch_route_write(const FetchRoute *route, bool is_http, json_object *o)
 {
+    const char *device = route->device[0] || !is_http ? route->device : route->http_device;
     int r = 0;
 
-    if (route->device[0])
-        r = json_add(o, "device", json_object_new_string(route->device));
+    if (device[0])
+        r = json_add(o, "device", json_object_new_string(device));
     if (r >= 0 && route->source[0])
         r = json_add(o, "source", json_object_new_string(route->source));
     if (r >= 0 && route->source[0] && route->source_ipv6)
@@ -56,6 +57,8 @@ int fetch_route_write(const FetchRoute *route, json_object *o)
         r = json_add(o, "proxy", json_object_new_string(route->proxy));
     if (r >= 0 && route->proxy[0])
         r = json_add(o, "proxy-port", json_object_new_int64(route->proxy_port));
+    if (r >= 0 && route->address_names)
+        r = json_add(o, "address-names", json_object_new_boolean(true));
     return r;
 }
 
@@ -107,6 +110,9 @@ int fetch_route_read(json_object *o, FetchRoute *ret, const char **ret_reason)
     r = json_get_bool(o, "source-ipv6", &route.source_ipv6);
     if (r != -ENOENT && (r < 0 || !route.source_ipv6 || !route.source[0]))
         return refuse(ret_reason, "\"source-ipv6\" is there and not true, or \"source\" is not");
+    r = json_get_bool(o, "address-names", &route.address_names);
+    if (r != -ENOENT && (r < 0 || !route.address_names))
+        return refuse(ret_reason, "\"address-names\" is there and not true");
     r = read_proxy(o, &route, ret_reason);
     if (r >= 0)
         *ret = route;
@@ -192,10 +198,28 @@ static void read_timeout(Reader *reader, json_object *section, unsigned *ret)
         *ret = (unsigned)seconds;
 }
 
+static void read_http_client(Reader *reader, json_object *section, FetchRoute *route)
+{
+    static const char *const known[] = {"vrf", NULL};
+    const char *vrf;
+    json_object *o;
+    int r = json_get_object(section, "http-client", &o);
+
+    if (r == -ENOENT)
+        return;
+    if (r < 0 || json_only_members(o, known) < 0 || json_get_string(o, "vrf", &vrf) < 0 ||
+        !interface_name_is_valid(vrf))
+        problem(reader, "http client vrf",
+                "must have the name of the VRF's interface, 1 to 15 characters");
+    else
+        (void)snprintf(route->http_device, sizeof route->http_device, "%s", vrf);
+}
+
 int fetch_access_read(json_object *section, access_report_t report, void *userdata,
                       FetchAccess *ret)
 {
-    static const char *const known[] = {"source-interface", "http-proxy", "crl-timeout", NULL};
+    static const char *const known[] = {"source-interface", "http-proxy",         "crl-timeout",
+                                        "http-client",      "fqdn-check-address", NULL};
     Reader reader = {report, userdata, 0};
 
     *ret = (FetchAccess){.crl_timeout = CRL_TIMEOUT_DEFAULT};
@@ -204,6 +228,8 @@ int fetch_access_read(json_object *section, access_report_t report, void *userda
     read_source(&reader, section, &ret->route);
     read_http_proxy(&reader, section, &ret->route);
     read_timeout(&reader, section, &ret->crl_timeout);
+    read_http_client(&reader, section, &ret->route);
+    (void)json_get_bool(section, "fqdn-check-address", &ret->route.address_names);
     return reader.error < 0 ? reader.error : 0;
 }
 
@@ -219,5 +245,6 @@ bool fetch_route_equal(const FetchRoute *a, const FetchRoute *b)
 {
     return streq(a->device, b->device) && streq(a->source, b->source) &&
            a->source_ipv6 == b->source_ipv6 && streq(a->proxy, b->proxy) &&
-           a->proxy_port == b->proxy_port;
+           a->proxy_port == b->proxy_port && streq(a->http_device, b->http_device) &&
+           a->address_names == b->address_names;
 }

@@ -16,6 +16,9 @@ typedef struct FetchRoute {
     char proxy[PROXY_NAME_MAX + 1];   /* http and https go through this host, and nothing else
                                          goes */
     unsigned proxy_port;
+    char http_device[INTERFACE_NAME_SIZE]; /* of http and https, when there is no other device */
+    bool address_names; /* an https server that is called by an address may have it as its common
+                           name */
 } FetchRoute;
 
 bool interface_name_is_valid(const char *name);
@@ -25,18 +28,20 @@ bool proxy_name_is_valid(const char *name);
 
 /* In the messages of fetch-client.h. Writing returns 0 or -ENOMEM, reading 0 or -EINVAL with
  * *ret_reason (static), half a sentence. */
-int fetch_route_write(const FetchRoute *route, json_object *o);
+int fetch_route_write(const FetchRoute *route, bool is_http, json_object *o);
 int fetch_route_read(json_object *o, FetchRoute *ret, const char **ret_reason);
 
-#define FETCH_ROUTE_MEMBERS "device", "source", "source-ipv6", "proxy", "proxy-port"
+#define FETCH_ROUTE_MEMBERS                                                                        \
+    "device", "source", "source-ipv6", "proxy", "proxy-port", "address-names"
 
 /* How CAs and what belongs to them are reached: the configuration section "ca-access", all of it
  * optional: {"source-interface": {"family": "ipv4" or "ipv6", "interface": name}, "http-proxy":
- * {"host": name, "port": "8080"}, "crl-timeout": seconds}. */
+ * {"host": name, "port": "8080"}, "crl-timeout": seconds, "http-client": {"vrf": name},
+ * "fqdn-check-address": true}. */
 #define CRL_TIMEOUT_DEFAULT 20U
 
 typedef struct FetchAccess {
-    FetchRoute route;     /* has no device */
+    FetchRoute route;     /* has no device but that of http */
     unsigned crl_timeout; /* seconds for each CRL, and each answer of a responder */
 } FetchAccess;
 

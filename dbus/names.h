@@ -49,8 +49,8 @@
 #define SECTION_GRANTS "grants"       /* crypto key grant; owner keyd */
 #define SECTION_TRUSTPOOL "trustpool" /* crypto ca trustpool policy; owner poold */
 #define SECTION_ACCESS                                                                             \
-    "ca-access" /* crypto ca source interface, http-proxy, crl; owner enrolld, also applied by     \
-                   poold */
+    "ca-access" /* crypto ca source interface, http-proxy, crl, http client; owner enrolld, also   \
+                   applied by poold */
 #define SECTION_SERVICES "services" /* ssh server, netconf-yang agent, snmp-server; owner hostd */
 #define SECTION_DOSSIER "dossier"   /* crypto envelope, filesystem-inventory; owner dossierd */
 #define SECTION_LINE "line"         /* line default; owner policyd */

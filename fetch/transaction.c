@@ -15,6 +15,7 @@
 #include "fetch-url.h"
 #include "judge.h"
 #include "memfd.h"
+#include "server-name.h"
 #include "source.h"
 #include "ssh.h"
 
@@ -267,6 +268,9 @@ static CURLcode on_tls_context(CURL *curl, void *context, void *userdata)
         return CURLE_OUT_OF_MEMORY;
     if (t->key && client_key_use(t->key, context) < 0)
         return CURLE_SSL_CERTPROBLEM;
+    if (!t->request->unverified && !t->request->route.address_names &&
+        server_name_use(context, t->request->url) < 0)
+        return CURLE_OUT_OF_MEMORY;
     return anchors_use(context, &t->anchors) < 0 ? CURLE_OUT_OF_MEMORY : CURLE_OK;
 }
 

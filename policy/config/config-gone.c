@@ -46,6 +46,14 @@ static const Gone gone[] = {
     {"taskgroup", "task * cisco-support", RESERVED},
     {"taskgroup", "task * disallowed", RESERVED},
     {"taskgroup", "task * universal", RESERVED},
+    {"crypto", "ca openssh",
+     "Certificates of OpenSSH are for sshd alone: HostCertificate, TrustedUserCAKeys and "
+     "RevokedKeys in sshd_config"},
+    {"http", "client secure-verify-peer",
+     "A server that is not verified is never believed: its CA has to be in the trustpool, 'crypto "
+     "ca trustpool import url'"},
+    {NULL, "security-template",
+     "There are no templates: what those of Common Criteria turn off is never on here"},
     {NULL, "aaa",
      "Users are those of 'username' and the accounts of the system, whose groups count when they "
      "have the names of user groups: there is nothing else to say of them"},

@@ -343,6 +343,18 @@ const ConfigRow config_rows[] = {
                   "Revocation lists", "How long a server may take to send one", "Seconds (20)"),
              "crypto", SECTION_ACCESS, "crl-timeout", CONFIG_NUMBER)},
 
+    {TOP_ROW("crypto ca fqdn-check ip-address allow", "",
+             HELP("Global crypto configuration commands", "Certification authority",
+                  "Names of TLS servers in their certificates",
+                  "Of servers that are called by an IP address",
+                  "Accept the address as common name too"),
+             "crypto", SECTION_ACCESS, "fqdn-check-address", CONFIG_TRUE)},
+    {TOP_ROW("http client vrf", "<value:word(1-15)>",
+             HELP("Hypertext Transfer Protocol", "The client, which asks CAs and their servers",
+                  "VRF that it goes by, where no other line or URL names one",
+                  "Name of the VRF's interface"),
+             "crypto", SECTION_ACCESS, "http-client/vrf", CONFIG_STRING)},
+
     {TOP_ROW("crypto envelope nonce minimum-length", "<value:number(1-64)>",
              HELP("Global crypto configuration commands", "Signed envelopes (utility sign)",
                   "The collector's nonce", "Sign for none that is shorter", "Bytes"),

@@ -5,7 +5,8 @@
 
 keeps its certificates in FOLDER, writes root.pem there, prints its port, and does at each request what FOLDER/mode says: "grant", "old" (grant what began long ago),
 "pending", "pending WHEN" (what Retry-After says), "refuse", "basic" and "digest" (HTTP authentication as USER, and then what follows them: "basic pending"), "attributes" (with wishes), "client" (wants a certificate), or the name of something to get wrong (see
-Handler). FOLDER/log has what it was asked.
+Handler). FOLDER/log has what it was asked. With FOLDER/bare its
+address is its common name, and in no alternative name.
 """
 
 import base64
@@ -158,8 +159,10 @@ def main():
     server.ca = scep_ca.Server(folder, *(int(days) for days in sys.argv[2:]))
     here = scep_ca.key_new()
     now = datetime.datetime.utcnow()
-    leaf = scep_ca.certify(scep_ca.name_of("est"), here.public_key(), server.ca.root, None, False, ("digital_signature",),
-                           (now - scep_ca.DAY, now + 90 * scep_ca.DAY), cx509.SubjectAlternativeName([cx509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
+    bare = (folder / "bare").exists()
+    names = None if bare else cx509.SubjectAlternativeName([cx509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    leaf = scep_ca.certify(scep_ca.name_of("127.0.0.1" if bare else "est"), here.public_key(), server.ca.root, None, False, ("digital_signature",),
+                           (now - scep_ca.DAY, now + 90 * scep_ca.DAY), names,
                            purposes=[cx509.oid.ExtendedKeyUsageOID.SERVER_AUTH])
     (folder / "server.pem").write_bytes(here.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
                                         + leaf.public_bytes(serialization.Encoding.PEM))

@@ -158,6 +158,47 @@ def test_proxy_that_is_away(machine, authority):
     assert status == 0, said
 
 
+def test_vrf_of_the_http_client(machine, authority):
+    """For http, where the trustpoint names none; not for what is no HTTP."""
+    command = f"crypto ca authenticate core fingerprint {fingerprint(machine, f'{FOLDER}/root.pem')}"
+    refused(machine, "http client vrf a/b", "must have the name of the VRF's interface")
+    refused(machine, "http client secure-verify-peer disable", "A server that is not verified is never believed")
+    configure(machine, "http client vrf none")
+    machine.chancery("clear crypto ca certificates core")
+    status, said = say(machine, command)
+    assert status != 0 and "The interface none cannot be used: No such device" in said, said
+    status, said = say(machine, f"crypto ca crl request {authority.url}/none.crl")
+    assert status != 0 and "The interface none cannot be used" in said, said
+    status, said = say(machine, "crypto ca crl request ldap://127.0.0.1:1/cn=x?certificateRevocationList")
+    assert status != 0 and "interface" not in said, said
+    configure(machine, "crypto ca trustpoint core", "vrf lo")
+    status, said = say(machine, command)
+    assert status == 0, said
+    machine.chancery("clear crypto ca certificates core")
+    configure(machine, "crypto ca trustpoint core", "no vrf", "root", "http client vrf lo")
+    status, said = say(machine, command)
+    assert status == 0, said
+    assert "\nhttp client vrf lo\n" in machine.chancery("show running-config").stdout
+    configure(machine, "no http client vrf")
+
+
+def test_address_as_a_common_name(machine):
+    """Of a server that is called by its address: no name, unless a line says so."""
+    machine.run(["mkdir", "-p", "/tmp/est-bare"])
+    machine.write("/tmp/est-bare/bare", "")
+    for port in served(machine, "/tmp/est_server.py", "/tmp/est-bare"):
+        configure(machine, "crypto ca trustpoint bare", f"enrollment url https://127.0.0.1:{port}/", "method est", "subject-name CN=core.example,O=Example",
+                  "keypair ecdsanistp256 est-key", "serial-number none", "ip-address none", "crl optional")
+        assert say(machine, f"crypto ca authenticate bare fingerprint {fingerprint(machine, '/tmp/est-bare/root.pem')}")[0] == 0
+        status, said = say(machine, "crypto ca enroll bare", "\n")
+        assert status != 0 and "IP address mismatch" in said, said
+        configure(machine, "crypto ca fqdn-check ip-address allow")
+        assert "\ncrypto ca fqdn-check ip-address allow\n" in machine.chancery("show running-config crypto").stdout
+        status, said = say(machine, "crypto ca enroll bare", "\n")
+        assert status == 0 and state(machine, "bare")["state"] == "enrolled", said
+        configure(machine, "no crypto ca fqdn-check ip-address allow")
+
+
 # --- Many -----------------------------------------------------------------------------------------------------------------------------------------
 
 MANY = 500

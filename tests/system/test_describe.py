@@ -36,7 +36,7 @@ TASKS = [
 DOSSIER = {"packages": "pkg-mgmt", "reboot-history": "system", "rollback-history": "config-services", "system-inventory": "sysmgr",
            "system-integrity-snapshot": "basic-services", "filesystem-inventory": "dossier"}
 LINES = {"hostname": "host-services", "domain": "ip-services", "taskgroup": "aaa", "usergroup": "aaa", "username": "aaa", "crypto envelope": "crypto",
-         "crypto": "crypto", "client-authentication": "crypto", "ssl": "crypto", "snmp-server": "snmp", "ssh": "config-services", "netconf-yang": "config-services", "line": "tty-access",
+         "crypto": "crypto", "client-authentication": "crypto", "ssl": "crypto", "http": "crypto", "snmp-server": "snmp", "ssh": "config-services", "netconf-yang": "config-services", "line": "tty-access",
          "filesystem-inventory": "dossier", "dossier": "dossier"}
 SAMPLES = {"ALGORITHM": "rsa", "COMMAND": "show clock", "COMMENT": "why", "DATE": "2027-01-01", "FINGERPRINT": "ab" * 32, "FROM-DAY": "1",
            "FROM-TIME": "10:00", "LINES": "24", "COLUMNS": "80", "FILE": "/tmp/described", "FILES": '"0"', "HOST": "h.example", "INTERFACE": "lo",

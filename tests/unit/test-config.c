@@ -302,6 +302,10 @@ static void test_gone(void **state)
         {CONFIG_MODE_TASKGROUP, "task execute root-lr", "This is no task to be given away"},
         {CONFIG_MODE_TOP, "taskgroup t task r universal", "This is no task to be given away"},
         {CONFIG_MODE_TOP, "aaa default-taskgroup operator", "Users are those of 'username'"},
+        {CONFIG_MODE_TOP, "crypto ca openssh trustpoint a", "Certificates of OpenSSH"},
+        {CONFIG_MODE_TRUSTPOINT, "crypto ca openssh trustpoint a", "Certificates of OpenSSH"},
+        {CONFIG_MODE_TOP, "http client secure-verify-peer disable", "A server that is not"},
+        {CONFIG_MODE_TOP, "security-template a cc-mode", "There are no templates"},
         {CONFIG_MODE_TRUSTPOINT, "message-digest md5", "Nobody believes what is signed with MD5"},
         /* The same words elsewhere were never anything. */
         {CONFIG_MODE_TRUSTPOINT, "policy strict", NULL},

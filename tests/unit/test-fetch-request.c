@@ -202,8 +202,11 @@ static void test_way(void **state)
         "\"proxy\":\"host:80\",\"proxy-port\":80",
         "\"proxy\":\"[::1]\",\"proxy-port\":80",
         "\"proxy\":\"a\\r\\nb\",\"proxy-port\":80",
+        "\"address-names\":false",
+        "\"address-names\":1",
+        "\"http-device\":\"red\"",
     };
-    const FetchRoute route = {"red", "lo0", true, "2001:db8::1", 8080};
+    const FetchRoute route = {"red", "lo0", true, "2001:db8::1", 8080, "", true};
     _cleanup_json_ json_object *o = json_object_new_object();
     FetchRoute again = {.device = ""};
     const char *reason;
@@ -219,9 +222,33 @@ static void test_way(void **state)
                            ",\"proxy\":\"host\",\"proxy-port\":80}",
                            NULL, 0, &request),
                      -EINVAL);
-    assert_int_equal(fetch_route_write(&route, o), 0);
+    assert_int_equal(fetch_route_write(&route, true, o), 0);
     assert_int_equal(fetch_route_read(o, &again, &reason), 0);
-    assert_memory_equal(&again, &route, sizeof route);
+    assert_true(fetch_route_equal(&again, &route));
+    again.address_names = false;
+    assert_false(fetch_route_equal(&again, &route));
+}
+
+static void assert_device(const FetchRoute *route, bool is_http, const char *expected)
+{
+    _cleanup_json_ json_object *o = json_object_new_object();
+    FetchRoute read = {.device = ""};
+    const char *reason;
+
+    assert_int_equal(fetch_route_write(route, is_http, o), 0);
+    assert_int_equal(fetch_route_read(o, &read, &reason), 0);
+    assert_string_equal(read.device, expected);
+}
+
+/* The VRF of the HTTP client is for what has none of its own, and for http and https only. */
+static void test_http_client(void **state)
+{
+    const FetchRoute own = {.device = "red", .http_device = "blue"}, none = {.http_device = "blue"};
+
+    assert_device(&none, false, "");
+    assert_device(&none, true, "blue");
+    assert_device(&own, true, "red");
+    assert_device(&own, false, "red");
 }
 
 static char problems[512];
@@ -256,6 +283,9 @@ static void test_access(void **state)
         {"{\"http-proxy\":{\"host\":\"a\",\"port\":\"0\"}}", "from 1 to 65535"},
         {"{\"http-proxy\":{\"host\":\"a\",\"port\":\"65536\"}}", "from 1 to 65535"},
         {"{\"http-proxy\":{\"host\":\"a\",\"port\":\"-1\"}}", "from 1 to 65535"},
+        {"{\"http-client\":{\"vrf\":\"a/b\"}}", "http client vrf must have"},
+        {"{\"http-client\":{\"vrf\":1}}", "http client vrf must have"},
+        {"{\"http-client\":{\"vrf\":\"red\",\"x\":1}}", "http client vrf must have"},
         {"{\"crl-timeout\":4}", "5 to 300"},
         {"{\"crl-timeout\":301}", "5 to 300"},
         {"{\"crl-timeout\":\"5\"}", "5 to 300"},
@@ -273,7 +303,8 @@ static void test_access(void **state)
     }
     access = read_access("{\"source-interface\":{\"family\":\"ipv6\",\"interface\":\"lo0\"},"
                          "\"http-proxy\":{\"host\":\"proxy.example\",\"port\":\"3128\"},"
-                         "\"crl-timeout\":300}");
+                         "\"crl-timeout\":300,\"http-client\":{\"vrf\":\"blue\"},"
+                         "\"fqdn-check-address\":true}");
     assert_string_equal(problems, "");
     route = fetch_access_route(&access, "red");
     assert_string_equal(route.device, "red");
@@ -282,6 +313,8 @@ static void test_access(void **state)
     assert_string_equal(route.proxy, "proxy.example");
     assert_int_equal(route.proxy_port, 3128);
     assert_int_equal(access.crl_timeout, 300);
+    assert_string_equal(route.http_device, "blue");
+    assert_true(route.address_names);
 }
 
 int main(void)
@@ -294,6 +327,7 @@ int main(void)
         cmocka_unit_test(test_ssh),
         cmocka_unit_test(test_device),
         cmocka_unit_test(test_way),
+        cmocka_unit_test(test_http_client),
         cmocka_unit_test(test_access),
     };
 

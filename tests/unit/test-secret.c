@@ -44,16 +44,15 @@ static void test_secrets_are_not_public(void **state)
     assert_public(CONFIG_MODE_TRUSTPOINT, "challenge-password clear x", "challenge-password");
     assert_public(CONFIG_MODE_TOP, "cry ca trustp core sftp-pass 6 x",
                   "cry ca trustp core sftp-pass");
-    assert_public(CONFIG_MODE_TOP, "c ca trustpoint core challenge-password clear x",
-                  "c ca trustpoint core challenge-password");
+    assert_public(CONFIG_MODE_TOP, "c ca trustpoint core challenge-password clear x", "c");
     assert_public(CONFIG_MODE_CLIENT_PROFILE, "password clear cisco", "password");
     assert_public(CONFIG_MODE_CLIENT_PROFILE, "p cisco", "p");
     assert_public(CONFIG_MODE_CLIENT_PROFILE, "no password clear cisco", "no password");
     assert_public(CONFIG_MODE_CLIENT_PROFILE, "username router", "username router");
     assert_public(CONFIG_MODE_TOP, "client-authentication profile est password clear cisco",
                   "client-authentication profile est password");
-    assert_public(CONFIG_MODE_SSL_PROFILE, "c profile est password 6 cisco",
-                  "c profile est password");
+    assert_public(CONFIG_MODE_SSL_PROFILE, "cl profile est password 6 cisco",
+                  "cl profile est password");
     assert_public(CONFIG_MODE_TOP, "no client-auth profile est", "no client-auth profile est");
     assert_public(CONFIG_MODE_TOP, "", "");
 }
