@@ -410,6 +410,9 @@ static int explain_failure(Transaction *t, CURLcode code, Reply *reply)
     if (code == CURLE_INTERFACE_FAILED)
         return reply_error(reply, "unreachable", "The address %s of interface %s cannot be used",
                            t->source, t->request->route.source);
+    if (code == CURLE_LOGIN_DENIED)
+        return reply_error(reply, "unreachable",
+                           "The server lets nobody in with this user and password");
     if (t->device_error < 0)
         return reply_error(reply, "unreachable", "The interface %s cannot be used: %s",
                            t->request->route.device, strerror(-t->device_error));

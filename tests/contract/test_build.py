@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from contract import ROOT
+from bus_contract import ROOT
 
 PROGRAMS = ["keyd/chancery-keyd", "enrolld/chancery-enrolld", "poold/chancery-poold", "dossierd/chancery-dossierd", "hostd/chancery-hostd", "policy/chancery-policyd",
             "fetch/chancery-fetch", "cli/chancery", "cli/verify/chancery-verify"]

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from contract import ROOT
+from bus_contract import ROOT
 from terminal import Terminal
 
 READY = r"ready> $"

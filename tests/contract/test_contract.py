@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from contract import CLASSES, DAEMONS, ROOT, annotation, interfaces, known_tasks, members, methods_of
+from bus_contract import CLASSES, DAEMONS, ROOT, annotation, interfaces, known_tasks, members, methods_of
 
 ALL_FILES = sorted({name for _, names in DAEMONS.values() for name in names})
 # Exposure by `systemd-analyze security`, times ten; the best that systemd itself ships is 10 to 13.

@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from contract import DAEMONS, STANDARD, interfaces, shape
+from bus_contract import DAEMONS, STANDARD, interfaces, shape
 
 
 def introspect(router, bus_name, path):

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from contract import ROOT
+from bus_contract import ROOT
 from terminal import rendered
 
 GROUPS = ("chancery-keys", "chancery-ca", "chancery-evidence", "chancery-session", "chancery-shell")

@@ -78,7 +78,16 @@ def certify(subject, public_key, issuer, issuer_name, ca, usage, validity, names
         builder = builder.add_extension(cx509.CRLDistributionPoints([where]), critical=False)
     if purposes:
         builder = builder.add_extension(cx509.ExtendedKeyUsage(purposes), critical=False)
-    return builder.sign(issuer.key, digest or hashes.SHA256())
+    certificate = builder.sign(issuer.key, hashes.SHA256())
+    return signed_again(certificate, issuer.key, "sha1_rsa", digest) if digest else certificate
+
+
+def signed_again(certificate, key, algorithm, digest):
+    """With a digest that the library makes no certificate with any more."""
+    content = x509.Certificate.load(certificate.public_bytes(serialization.Encoding.DER))
+    content["tbs_certificate"]["signature"]["algorithm"] = content["signature_algorithm"]["algorithm"] = algorithm
+    content["signature_value"] = key.sign(content["tbs_certificate"].dump(force=True), rsa_padding.PKCS1v15(), digest)
+    return cx509.load_der_x509_certificate(content.dump(force=True))
 
 
 def bag(certificates, lists=()):

@@ -3,7 +3,7 @@
 
 import hashlib
 
-from contract import CLASSES, DAEMONS, known_tasks, methods_of
+from bus_contract import CLASSES, DAEMONS, known_tasks, methods_of
 
 NOT_AUTHORIZED = "org.chancery.Error.NotAuthorized"
 REFUSED = (NOT_AUTHORIZED, "org.freedesktop.DBus.Error.AccessDenied")

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from authorization import configure
-from contract import ROOT
+from bus_contract import ROOT
 from terminal import rendered
 
 sys.path.append(str(ROOT / "tests/contract"))

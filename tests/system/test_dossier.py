@@ -136,7 +136,7 @@ def test_verify_packages(enrolled):
     whole = enrolled.read(STATUS)
     stanzas = [s for s in whole.split(b"\n\n") if s.startswith((b"Package: dpkg\n", b"Package: login\n", b"Package: passwd\n"))]
     assert len(stanzas) == 3
-    file, gone, conffile = "/usr/bin/newgrp", "/usr/bin/chage", "/etc/login.defs"
+    file, gone, conffile = "/usr/bin/newgrp", "/usr/bin/chage", "/etc/logrotate.d/dpkg"
     changed = (file, gone, conffile)
     kept = {path: (enrolled.read(path), enrolled.path(path).stat().st_mode & 0o7777) for path in changed}
     try:
@@ -149,7 +149,7 @@ def test_verify_packages(enrolled):
         after, again = verify(enrolled)
         assert again == files
         assert {name: after[name] for name in set(after) - set(before)} == {
-            file: ("login", "changed", False), gone: ("passwd", "missing", False), conffile: ("login", "changed", True)}
+            file: ("login", "changed", False), gone: ("passwd", "missing", False), conffile: ("dpkg", "changed", True)}
         assert not set(before) - set(after)
         enrolled.run(["systemctl", "stop", "chancery-probe-digests.socket"])
         text = enrolled.chancery("show platform security integrity dossier include packages verify-packages", ADMIN).stdout
@@ -367,4 +367,7 @@ def test_boots(fresh_router):
     assert [(b["end"], b.get("shutdown-begun"), b.get("journal-stopped")) for b in history["reboot-history"]] == [
         ("running", None, None), ("none", False, False), ("reboot", True, True)]
     assert [[e["line"] for e in b.get("kernel-errors", [])] for b in history["reboot-history"]] == [[], ["BUG: of the test"], []]
-    assert [r["type"] for r in history["wtmp"]["records"]] == ["boot", "shutdown", "boot", "boot"]
+    if router.path("/var/log/wtmp").exists():
+        assert [r["type"] for r in history["wtmp"]["records"]] == ["boot", "shutdown", "boot", "boot"]
+    else:  # nobody writes it from Debian 13 on
+        assert history["wtmp"] == {"result-code": "Not available", "reason": "There is no /var/log/wtmp"}

@@ -233,8 +233,12 @@ def test_with_other_keys(machine, server, key):
     configure(machine, "no crypto ca trustpoint other")
 
 
+# Later versions of curl cut what is longer to six hours.
+HOURS = 6 * 3600
+
+
 @pytest.mark.parametrize(("when", "least", "most"), [
-    ("Fri, 01 Jan 2100 00:00:00 GMT", 80000, 86400), ("Fri, 01 Jan 2010 00:00:00 GMT", 0, 60), ("99999999999", 80000, 86400), ("9" * 40, 0, 86400),
+    ("Fri, 01 Jan 2100 00:00:00 GMT", HOURS, 86400), ("Fri, 01 Jan 2010 00:00:00 GMT", 0, 60), ("99999999999", HOURS, 86400), ("9" * 40, 0, 86400),
     ("-7200", 0, 60), ("0", 0, 60), ("soon", 0, 60)])
 def test_retry_after(machine, server, when, least, most):
     """As a date and as a number; never longer than a day, and what is neither is as if nothing had been said."""

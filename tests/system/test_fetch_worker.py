@@ -461,11 +461,15 @@ class Authority:
         openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", self.key, "-out", self.certificate,
                 "-days", 30, "-subj", f"/CN={name}")
 
-    def issue(self, name, san="IP:127.0.0.1,DNS:localhost", days=30):
+    def issue(self, name, san="IP:127.0.0.1,DNS:localhost", expired=False):
         key, request, certificate, extensions = (self.folder / f"{name}.{end}" for end in ("key", "csr", "pem", "ext"))
         extensions.write_text(f"subjectAltName={san}\nbasicConstraints=CA:FALSE\n")
         openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", request, "-subj", f"/CN={name}")
-        openssl("x509", "-req", "-in", request, "-CA", self.certificate, "-CAkey", self.key, "-CAcreateserial", "-days", days,
+        (self.folder / "index").write_text("")
+        (self.folder / "ca.conf").write_text(f"[ca]\ndatabase={self.folder}/index\nnew_certs_dir={self.folder}\nrand_serial=yes\npolicy=any\n[any]\ncommonName=supplied\n")
+        # Only this program signs for days that are over, with every version.
+        openssl("ca", "-batch", "-notext", "-config", self.folder / "ca.conf", "-name", "ca", "-md", "sha256", "-cert", self.certificate, "-keyfile", self.key,
+                "-in", request, "-startdate", "20200101000000Z", "-enddate", "20200201000000Z" if expired else "20991231000000Z",
                 "-extfile", extensions, "-out", certificate)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
@@ -566,7 +570,7 @@ def test_https_other_name(authorities):
 
 def test_https_expired(authorities):
     right, _ = authorities
-    with Server(answer_with(), right.issue("expired", days=-1)) as server:
+    with Server(answer_with(), right.issue("expired", expired=True)) as server:
         error, message = error_of(server.url("https"), anchors=right.pem())
         assert error == "unreachable" and "expired" in message
 

@@ -307,7 +307,7 @@ def test_sftp_and_scp(pool, certificates):
     wait_for(lambda: f"host key is {right}, which is not the one that is known: refused" in command(f"import url {url} host-key {wrong}"), "sshd")
     assert "host key is not known" in command(f"import url {url}")
     assert "as ssh-keygen -l shows it" in command(f"import url {url} host-key {right[:-1]}")
-    assert "Authentication failure" in command(f"import url {url} host-key {right}", "wrong")
+    assert "lets nobody in with this user and password" in command(f"import url {url} host-key {right}", "wrong")
     assert "No such file" in command(f"import url {url}x host-key {right}")
     assert "no user before the host" in command(f"import url {url.replace('bundles@', '')} host-key {right}")
     assert "holds a password" in command(f"import url {url.replace('bundles', 'bundles:x')} host-key {right}")

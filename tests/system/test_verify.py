@@ -12,7 +12,7 @@ import pytest
 import workflow
 from clock import Clock
 from collector import Collector, root_certificate
-from contract import ROOT
+from bus_contract import ROOT
 from dossiers import read
 from envelope import Envelope, decode, encode
 from machine import ADMIN, wait_for

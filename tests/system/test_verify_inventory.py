@@ -12,7 +12,7 @@ import pytest
 
 import workflow
 from collector import Collector, root_certificate
-from contract import ROOT
+from bus_contract import ROOT
 from envelope import Envelope
 from machine import ADMIN, wait_for
 
