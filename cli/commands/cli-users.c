@@ -116,13 +116,14 @@ static void print_login(FILE *f, const Login *login)
     char path[sizeof("/dev/") + TERMINAL_NAME_SIZE];
     const char *own = ttyname(STDIN_FILENO);
     _cleanup_free_ char *host = NULL;
-    const struct passwd *user;
+    struct passwd entry, *user = NULL;
+    char buffer[1024];
     uid_t uid;
 
     /* It may have ended since. */
     if (sd_session_get_uid(login->session, &uid) < 0)
         return;
-    user = getpwuid(uid);
+    (void)getpwuid_r(uid, &entry, buffer, sizeof(buffer), &user);
     (void)sd_session_get_remote_host(login->session, &host);
     (void)snprintf(path, sizeof(path), "/dev/%s", login->terminal);
     (void)fputs(own && streq(own, path) ? "*  " : "   ", f);

@@ -55,8 +55,14 @@ static void test_names(void **state)
 
 static void test_malformed(void **state)
 {
-    static const char *const bad[] = {"", "7", "7 (sh)", "7 (sh) S 1 7 7", HEAD "34817",
-                                      HEAD "x" MIDDLE "5", HEAD "34817" MIDDLE, HEAD "1" MIDDLE "x"};
+    static const char *const bad[] = {"",
+                                      "7",
+                                      "7 (sh)",
+                                      "7 (sh) S 1 7 7",
+                                      HEAD "34817",
+                                      HEAD "x" MIDDLE "5",
+                                      HEAD "34817" MIDDLE,
+                                      HEAD "1" MIDDLE "x"};
     uint64_t began;
     dev_t device;
 
