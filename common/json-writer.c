@@ -45,7 +45,7 @@ static void flush(JsonWriter *w)
     w->used = 0;
 }
 
-static void put(JsonWriter *w, const char *text, size_t size)
+static void put_in_parts(JsonWriter *w, const char *text, size_t size)
 {
     while (size > 0 && w->error == 0) {
         size_t n = WRITER_BUFFER_SIZE - w->used;
@@ -61,7 +61,17 @@ static void put(JsonWriter *w, const char *text, size_t size)
     }
 }
 
-static void puts_to(JsonWriter *w, const char *text)
+/* Nearly always there is room: a dossier has hundreds of millions of these. */
+static inline void put(JsonWriter *w, const char *text, size_t size)
+{
+    if (size < WRITER_BUFFER_SIZE - w->used) {
+        memcpy(w->buffer + w->used, text, size);
+        w->used += size;
+    } else
+        put_in_parts(w, text, size);
+}
+
+static inline void puts_to(JsonWriter *w, const char *text)
 {
     put(w, text, strlen(text));
 }
