@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What tests/bench/inventory measures: a bare walk over a tree (openat and statx, with or without
- * SHA-256 of every file, one thread, nothing written), and a snapshot as the daemon takes it, with
- * the scanner in a process of its own. Prints what it did as JSON. */
+ * SHA-256 of every file, one thread, nothing written), a snapshot as the daemon takes it, with the
+ * scanner in a process of its own, and what the dossier says of the snapshots. Prints what it did
+ * as JSON. */
 #include <fcntl.h>
 #include <openssl/evp.h>
 #include <signal.h>
@@ -12,6 +13,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "collect.h"
 #include "scan.h"
 #include "snapshot-take.h"
 
@@ -155,6 +157,33 @@ static int run_take(const char *tree, const char *store, bool digests)
     return r;
 }
 
+/* The blocks as the dossier has them, into nowhere. */
+static int run_tell(const char *store)
+{
+    static const CollectHost host;
+    _cleanup_close_ int store_fd = open(store, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    _cleanup_close_ int null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    _cleanup_(json_writer_freep) JsonWriter *writer = json_writer_new(null_fd);
+    Collect c = {.writer = writer,
+                 .root_fd = -1,
+                 .host = &host,
+                 .snapshots_fd = store_fd,
+                 .deadline_usec = UINT64_MAX};
+    double begin = seconds();
+    int r;
+
+    if (store_fd < 0 || null_fd < 0 || !writer)
+        return -errno;
+    json_begin_object(writer, NULL);
+    collect_filesystem(&c);
+    json_end_object(writer);
+    r = json_writer_finish(writer);
+    (void)printf("{\"seconds\": %.6f, \"processor\": %.6f, \"good\": %u, \"bad\": %u, "
+                 "\"daemon-kib\": %ld}\n",
+                 seconds() - begin, processor(), c.n_good, c.n_bad, peak_kib());
+    return r;
+}
+
 int main(int argc, char *argv[])
 {
     int r = -EINVAL;
@@ -164,6 +193,8 @@ int main(int argc, char *argv[])
         r = run_walk(argv[2], streq(argv[3], "digests"));
     else if (argc == 5 && streq(argv[1], "take"))
         r = run_take(argv[2], argv[3], streq(argv[4], "digests"));
+    else if (argc == 3 && streq(argv[1], "tell"))
+        r = run_tell(argv[2]);
     if (r < 0)
         (void)fprintf(stderr, "bench-inventory: %s\n", strerror(-r));
     return r < 0;
