@@ -7,12 +7,14 @@
 
 #define WINDOW_LOG_MAX 23 /* memory that a file may ask for: 8 MiB */
 
+/* A frame is gathered and compressed at once: zstd copies what it gets piece by piece, and takes
+ * longer for it. */
 struct ZstdWriter {
     int fd;
     ZSTD_CCtx *context;
-    size_t used, in_frame, out_used;
-    uint8_t in[65536];
-    uint8_t out[131072];
+    size_t used;
+    uint8_t in[ZSTD_FRAME_SIZE];
+    uint8_t out[ZSTD_COMPRESSBOUND(ZSTD_FRAME_SIZE)];
 };
 
 struct ZstdReader {
@@ -27,11 +29,12 @@ struct ZstdReader {
 
 ZstdWriter *zstd_writer_new(int fd, int level)
 {
-    ZstdWriter *w = calloc(1, sizeof *w);
+    ZstdWriter *w = malloc(sizeof *w);
 
     if (!w)
         return NULL;
     w->fd = fd;
+    w->used = 0;
     w->context = ZSTD_createCCtx();
     if (!w->context ||
         ZSTD_isError(ZSTD_CCtx_setParameter(w->context, ZSTD_c_compressionLevel, level)) ||
@@ -49,56 +52,30 @@ ZstdWriter *zstd_writer_free(ZstdWriter *w)
     return NULL;
 }
 
-static int compress(ZstdWriter *w, ZSTD_EndDirective end)
-{
-    ZSTD_inBuffer input = {w->in, w->used, 0};
-    size_t left;
-
-    do {
-        ZSTD_outBuffer output = {w->out, sizeof w->out, 0};
-        int r;
-
-        left = ZSTD_compressStream2(w->context, &output, &input, end);
-        if (ZSTD_isError(left))
-            return -EIO;
-        r = write_full(w->fd, w->out, output.pos);
-        if (r < 0)
-            return r;
-    } while (end == ZSTD_e_end ? left > 0 : input.pos < input.size);
-    w->used = 0;
-    return 0;
-}
-
 static int end_frame(ZstdWriter *w)
 {
-    int r = w->in_frame > 0 ? compress(w, ZSTD_e_end) : 0;
+    size_t size;
 
-    w->in_frame = 0;
-    return r;
+    if (w->used == 0)
+        return 0;
+    size = ZSTD_compress2(w->context, w->out, sizeof w->out, w->in, w->used);
+    w->used = 0;
+    return ZSTD_isError(size) ? -EIO : write_full(w->fd, w->out, size);
 }
 
 int zstd_writer_put(ZstdWriter *w, const void *data, size_t size)
 {
-    const uint8_t *p = data;
+    if (size > sizeof w->in)
+        return -E2BIG;
+    if (size > sizeof w->in - w->used) {
+        int r = end_frame(w);
 
-    w->in_frame += size;
-    while (size > 0) {
-        size_t n = sizeof w->in - w->used;
-
-        if (n > size)
-            n = size;
-        memcpy(w->in + w->used, p, n);
-        w->used += n;
-        p += n;
-        size -= n;
-        if (w->used == sizeof w->in) {
-            int r = compress(w, ZSTD_e_continue);
-
-            if (r < 0)
-                return r;
-        }
+        if (r < 0)
+            return r;
     }
-    return w->in_frame >= ZSTD_FRAME_SIZE ? end_frame(w) : 0;
+    memcpy(w->in + w->used, data, size);
+    w->used += size;
+    return 0;
 }
 
 int zstd_writer_finish(ZstdWriter *w)

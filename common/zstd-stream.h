@@ -11,7 +11,7 @@
 
 #include "cleanup.h"
 
-#define ZSTD_FRAME_SIZE (1U << 20)
+#define ZSTD_FRAME_SIZE (512U << 10)
 
 /* zstd's levels: those below 0 are quicker and take more room. */
 #define ZSTD_LEVEL_KEPT 1
@@ -22,7 +22,7 @@ typedef struct ZstdWriter ZstdWriter;
 ZstdWriter *zstd_writer_new(int fd, int level);
 ZstdWriter *zstd_writer_free(ZstdWriter *w);
 DEFINE_TRIVIAL_CLEANUP_FUNC(ZstdWriter *, zstd_writer_free);
-/* data is a whole record: frames end between records. */
+/* data is a whole record of at most ZSTD_FRAME_SIZE: frames end between records. */
 int zstd_writer_put(ZstdWriter *w, const void *data, size_t size);
 int zstd_writer_finish(ZstdWriter *w);
 

@@ -6,6 +6,7 @@
 #include "package-owners.h"
 #include "scan.h"
 #include "snapshot-schedule.h"
+#include "zstd-stream.h"
 
 static InventoryText text_of(const char *s)
 {
@@ -185,13 +186,74 @@ static void test_owners(void **state)
     tree_done(&t);
 }
 
+/* --- Compressed records ----------------------------------------------------------------------- */
+
+#define RECORDS 9000U
+
+static size_t record_of(uint32_t n, uint32_t ret[static 64])
+{
+    for (uint32_t i = 0; i < 64; i++)
+        ret[i] = (n + i) * 2654435761U;
+    return (n % 63 + 1) * sizeof *ret;
+}
+
+/* How many records there are; each is what it was. */
+static uint32_t read_back(int fd, int *ret_error)
+{
+    _cleanup_(zstd_reader_freep) ZstdReader *reader = zstd_reader_new(fd, 64 * sizeof(uint32_t));
+    uint32_t record[64];
+
+    assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+    for (uint32_t n = 0;; n++) {
+        size_t size = record_of(n, record);
+        const uint8_t *data;
+        ssize_t there = zstd_reader_peek(reader, size, &data);
+
+        *ret_error = there < 0 ? (int)there : 0;
+        if (there <= 0)
+            return n;
+        assert_true((size_t)there >= size);
+        assert_memory_equal(data, record, size);
+        zstd_reader_skip(reader, size);
+    }
+}
+
+static void test_compressed(void **state)
+{
+    _cleanup_close_ int fd = memfd_create("records", MFD_CLOEXEC);
+    ZstdWriter *writer = zstd_writer_new(fd, ZSTD_LEVEL_QUICK);
+    _cleanup_free_ char *large = calloc(1, ZSTD_FRAME_SIZE + 1);
+    uint32_t record[64], n;
+    off_t size;
+    int error;
+
+    assert_true(fd >= 0);
+    for (uint32_t i = 0; i < RECORDS; i++)
+        assert_int_equal(zstd_writer_put(writer, record, record_of(i, record)), 0);
+    assert_int_equal(zstd_writer_put(writer, large, ZSTD_FRAME_SIZE + 1), -E2BIG);
+    size = lseek(fd, 0, SEEK_CUR);
+    assert_true(size > 0); /* what is whole is written, what is not yet is not */
+    n = read_back(fd, &error);
+    assert_int_equal(error, 0);
+    assert_true(n > 0 && n < RECORDS);
+    assert_int_equal(lseek(fd, 0, SEEK_END), size);
+    assert_int_equal(zstd_writer_finish(writer), 0);
+    zstd_writer_free(writer);
+    assert_int_equal(read_back(fd, &error), RECORDS);
+    assert_int_equal(error, 0);
+    /* Cut off in the last frame. */
+    assert_return_code(ftruncate(fd, lseek(fd, 0, SEEK_END) - 1), errno);
+    assert_true(read_back(fd, &error) >= n);
+    assert_int_equal(error, -EBADMSG);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_record),  cmocka_unit_test(test_order),
         cmocka_unit_test(test_classes), cmocka_unit_test(test_mounts),
         cmocka_unit_test(test_options), cmocka_unit_test(test_schedule),
-        cmocka_unit_test(test_owners),
+        cmocka_unit_test(test_owners),  cmocka_unit_test(test_compressed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
