@@ -508,10 +508,10 @@ int keyd_pair_new(OSSL_LIB_CTX *context, const char *algorithm, const char *labe
     return key_new(context, &reference, ret);
 }
 
-int keyd_pair_unwrapper_new(OSSL_LIB_CTX *context, const char *label, const char *pair,
-                            const char *purpose, size_t key_size, EVP_PKEY **ret)
+int keyd_pair_unwrapper_new(OSSL_LIB_CTX *context, const char *algorithm, const char *label,
+                            const char *pair, const char *purpose, size_t key_size, EVP_PKEY **ret)
 {
-    const KeydReference reference = {.algorithm = borrow("rsa"),
+    const KeydReference reference = {.algorithm = borrow(algorithm),
                                      .label = borrow(label),
                                      .purpose = borrow(purpose),
                                      .pair = borrow(pair),
@@ -523,7 +523,7 @@ int keyd_pair_unwrapper_new(OSSL_LIB_CTX *context, const char *label, const char
 int keyd_unwrapper_new(OSSL_LIB_CTX *context, const char *label, const char *purpose,
                        size_t key_size, EVP_PKEY **ret)
 {
-    return keyd_pair_unwrapper_new(context, label, "encryption", purpose, key_size, ret);
+    return keyd_pair_unwrapper_new(context, "rsa", label, "encryption", purpose, key_size, ret);
 }
 
 /* --- Rotation --------------------------------------------------------------------------------- */

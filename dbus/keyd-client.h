@@ -34,9 +34,11 @@ int keyd_pair_new(OSSL_LIB_CTX *context, const char *algorithm, const char *labe
 int keyd_unwrapper_new(OSSL_LIB_CTX *context, const char *label, const char *purpose,
                        size_t key_size, EVP_PKEY **ret);
 
-/* The same with one pair: "next" or "encryption". */
-int keyd_pair_unwrapper_new(OSSL_LIB_CTX *context, const char *label, const char *pair,
-                            const char *purpose, size_t key_size, EVP_PKEY **ret);
+/* The same of another algorithm, "ecdsanistp256" say, and with one pair: "next" or "encryption".
+ * What a key of an elliptic curve is given, by EVP_PKEY_decrypt(), is a KeyAgreeRecipientInfo with
+ * tag and length; what could not be unwrapped is refused. */
+int keyd_pair_unwrapper_new(OSSL_LIB_CTX *context, const char *algorithm, const char *label,
+                            const char *pair, const char *purpose, size_t key_size, EVP_PKEY **ret);
 
 /* From here to the end of this, public keys are asked for once: for jobs that need the same key
  * several times. In this thread only; not to be nested. */

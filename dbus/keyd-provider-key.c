@@ -308,7 +308,9 @@ static const OSSL_PARAM *key_gettable_params(void *provctx)
 
 static const char *ec_operation_name(int operation)
 {
-    return operation == OSSL_OP_SIGNATURE ? "ECDSA" : NULL;
+    return operation == OSSL_OP_SIGNATURE     ? "ECDSA"
+           : operation == OSSL_OP_ASYM_CIPHER ? "EC"
+                                              : NULL;
 }
 
 #define KEY_FUNCTIONS(new, types)                                                                  \

@@ -128,6 +128,9 @@ static const OSSL_ALGORITHM signature_algorithms[] = {
 static const OSSL_ALGORITHM cipher_algorithms[] = {
     {"RSA:rsaEncryption:1.2.840.113549.1.1.1", PROPERTIES, unwrap_functions,
      "RSA key transport by keyd"},
+    /* What is decrypted is a KeyAgreeRecipientInfo, whole: keyd gives nobody the product of a point
+     * and a key, so that there is no EVP_PKEY_derive(). */
+    {"EC:id-ecPublicKey:1.2.840.10045.2.1", PROPERTIES, unwrap_functions, "Key agreement by keyd"},
     {NULL, NULL, NULL, NULL},
 };
 

@@ -6,6 +6,7 @@
 
 #include "cmp-input.h"
 #include "eat-input.h"
+#include "key-agreement.h"
 #include "memfd.h"
 #include "scep-input.h"
 #include "ssh-input.h"
@@ -30,7 +31,7 @@ static const struct {
     [PURPOSE_EAT_CWT] = {"eat-cwt", "dossierd", ENVELOPE_SIZE_MAX, false, false, false},
     [PURPOSE_SCEP_CERTIFICATE] = {"scep-certificate", "enrolld", TBS_SIZE_MAX, true, false, false},
     [PURPOSE_SCEP] = {"scep", "enrolld", SCEP_ATTRIBUTES_SIZE_MAX, true, false, false},
-    [PURPOSE_SCEP_DECRYPT] = {"scep-decrypt", "enrolld", RSA_BITS_MAX / 8, false, true, false},
+    [PURPOSE_SCEP_DECRYPT] = {"scep-decrypt", "enrolld", KEY_AGREEMENT_SIZE_MAX, false, true, false},
     [PURPOSE_CMP] = {"cmp", "enrolld", CMP_INPUT_SIZE_MAX, true, false, false},
     [PURPOSE_TLS_CLIENT] = {"tls-client", "enrolld", TLS_INPUT_SIZE_MAX, false, false, true},
     [PURPOSE_TLS] = {"tls", NULL, TLS_INPUT_SIZE_MAX, false, false, true},
@@ -130,8 +131,9 @@ static void add_successor(TypedSign *t, Store *store)
 static int check_usage(const TypedSign *t, const char **ret_reason)
 {
     if (purposes[t->purpose].decrypts) {
-        if (t->key->algorithm->family != KEY_FAMILY_RSA)
-            return refuse(-EPERM, ret_reason, "only rsa keys decrypt");
+        if (t->key->algorithm->family != KEY_FAMILY_RSA &&
+            t->key->algorithm->family != KEY_FAMILY_ECDSA)
+            return refuse(-EPERM, ret_reason, "only rsa and ecdsa keys decrypt");
         if (streq(t->key->usage, KEY_USAGE_SIGNATURE))
             return refuse(-EPERM, ret_reason,
                           "it lacks the usage encryption; its usage is signature");
@@ -412,7 +414,9 @@ static int on_piece(DerSpan piece, void *userdata)
 
 static int decrypt(const TypedSign *t, uint8_t **ret, size_t *ret_size, const char **ret_reason)
 {
-    int r = unwrap(t->key->pkey, input_of(t), t->unwrapped_size, &t->key->budget, ret);
+    bool is_rsa = t->key->algorithm->family == KEY_FAMILY_RSA;
+    int r = (is_rsa ? unwrap : unwrap_agreed)(t->key->pkey, input_of(t), t->unwrapped_size,
+                                              &t->key->budget, ret);
 
     if (r == -EBADMSG)
         return refuse(r, ret_reason, "it is not what is encrypted for a key of this size");

@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Taking the content key out of the key transport of a CMS message (RFC 5652 section 6.2.1, RSA
- * with PKCS#1 v1.5), so that nobody learns from it how the padding was (F3): what is badly padded
- * comes out as a key that is none, the same one each time, on the same way through the code. What
- * fits no key is counted meanwhile, and after too many nothing more is decrypted for a while. */
+/* Taking the content key out of a CMS message.
+ *
+ * Of key transport (RFC 5652 section 6.2.1, RSA with PKCS#1 v1.5) it is done so that nobody learns from it how the padding was (F3): what is badly padded
+ * comes out as a key that is none, the same one each time, on the same way through the code.
+ *
+ * Of key agreement (section 6.2.2, ECDH) all of it is done here: what two keys agree upon never
+ * leaves, nor what is derived from it, but only the content key, and only when its wrapping says
+ * that it is one. So there is nothing that could be asked for the product of a point and the key.
+ *
+ * What fits no key is counted in both, and after too many nothing more is decrypted for a while. */
 #pragma once
 
 #include <openssl/evp.h>
@@ -32,3 +38,7 @@ bool unwrap_size_is_valid(size_t size);
  * what anybody sees to be nothing that was encrypted for this key: another length, not below the
  * modulus, no room for the size. */
 int unwrap(EVP_PKEY *pkey, DerSpan encrypted, size_t size, UnwrapBudget *b, uint8_t **ret);
+
+/* The same of a KeyAgreeRecipientInfo, whole, for a key of an elliptic curve. -EBADMSG whatever is
+ * wrong with it. */
+int unwrap_agreed(EVP_PKEY *pkey, DerSpan info, size_t size, UnwrapBudget *b, uint8_t **ret);

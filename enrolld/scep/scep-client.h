@@ -50,7 +50,7 @@ typedef enum ScepResult {
     SCEP_RESULT_UNKNOWN, /* of a poll: the CA does not know the request; the reason says so */
 } ScepResult;
 
-/* One request of a transaction. label: of the RSA key that opens the answer. */
+/* One request of a transaction. algorithm, label: of the key that opens the answer. */
 typedef struct ScepExchange {
     const ScepServer *server;
     const ScepCapabilities *capabilities;
@@ -61,7 +61,7 @@ typedef struct ScepExchange {
     size_t content_size;
     X509 *signer;
     EVP_PKEY *key;
-    const char *label;
+    const char *algorithm, *label;
     bool next_key; /* the next one of that label */
     const char *digest;
 } ScepExchange;

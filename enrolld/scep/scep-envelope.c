@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The encrypted half of a reply: EnvelopedData (RFC 5652 section 6) for exactly one recipient, by
- * key transport, with a cipher of the list. The content key comes from the caller's key. */
+ * key transport or key agreement, with a cipher of the list. The content key comes from the
+ * caller's key. */
+#include "key-agreement.h"
 #include "scep-message.h"
 #include "scep-oids.h"
 
@@ -8,6 +10,9 @@
 #define CONSTRUCTED_OCTETS 0x24
 #define KEY_MAX 32U
 #define DES_KEY_SIZE 8U
+/* Of EnvelopedData, RFC 5652 section 6.1. */
+#define VERSION_TRANSPORT 0U
+#define VERSION_AGREEMENT 2U
 
 static int refuse(int error, const char **ret_reason, const char *reason)
 {
@@ -72,16 +77,20 @@ static int read_ciphertext(DerSpan input, ScepEnvelope *ret)
     return 0;
 }
 
-static int read_recipient(DerSpan recipients, const X509 *expected, ScepEnvelope *ret,
+static bool is_of(const X509 *certificate, const char *type)
+{
+    const EVP_PKEY *key = X509_get0_pubkey(certificate);
+
+    return key && EVP_PKEY_is_a(key, type);
+}
+
+static int read_transport(DerSpan info, const X509 *expected, ScepEnvelope *ret,
                           const char **ret_reason)
 {
-    DerSpan info, name, algorithm, oid;
+    DerSpan name, algorithm, oid;
     uint64_t version;
     uint8_t tag;
 
-    /* F3 */
-    if (der_read_only(recipients, DER_SEQUENCE, &info) < 0)
-        return refuse(-EBADMSG, ret_reason, "it has not exactly one recipient, by key transport");
     if (der_read_uint64(&info, &version) < 0 || version != 0 ||
         der_read_any(&info, &tag, &name, NULL) < 0 || tag != DER_SEQUENCE ||
         der_read(&info, DER_SEQUENCE, &algorithm) < 0 || der_read(&algorithm, DER_OID, &oid) < 0 ||
@@ -92,6 +101,64 @@ static int read_recipient(DerSpan recipients, const X509 *expected, ScepEnvelope
     if (!der_equal(oid, OID_RSA, strlen(OID_RSA)))
         return refuse(-EKEYREJECTED, ret_reason,
                       "its key is encrypted with an algorithm that is not known here");
+    if (!is_of(expected, "RSA"))
+        return refuse(-EKEYREJECTED, ret_reason,
+                      "its key is encrypted for an RSA key, which that of the router is not");
+    return 0;
+}
+
+static bool names_recipient(const KeyAgreement *agreement, const X509 *expected)
+{
+    const ASN1_OCTET_STRING *id = X509_get0_subject_key_id((X509 *)(uintptr_t)expected);
+
+    if (!agreement->key_id.data)
+        return scep_names_certificate(agreement->issuer_and_serial, expected);
+    return id && der_equal(agreement->key_id, ASN1_STRING_get0_data(id),
+                           (size_t)ASN1_STRING_length(id));
+}
+
+/* RFC 5753. OpenSSL derives with SHA-1 when nobody tells it otherwise, and RFC 5753 lets senders do
+ * so; a derivation needs none of what SHA-1 has lost, but the floor is one for all that comes from
+ * a server. */
+static int read_agreement(DerSpan info, const X509 *expected, bool legacy, KeyAgreement *ret,
+                          const char **ret_reason)
+{
+    _cleanup_(EVP_PKEY_freep) EVP_PKEY *peer = NULL;
+    int r = key_agreement_parse(info, ret, ret_reason);
+
+    if (r < 0)
+        return r;
+    if (!names_recipient(ret, expected))
+        return refuse(-EKEYREJECTED, ret_reason, "it is encrypted for somebody else");
+    if (ret->digest_is_weak && !legacy)
+        return refuse(-EKEYREJECTED, ret_reason,
+                      "its key is derived with SHA-1 or SHA-224, which only 'enrollment legacy' "
+                      "admits");
+    return key_agreement_peer(ret, X509_get0_pubkey(expected), &peer, ret_reason);
+}
+
+/* *ret_wrapped_size: of the wrapped key, 0 when it came by key transport. */
+static int read_recipient(DerSpan recipients, const X509 *expected, bool legacy, ScepEnvelope *ret,
+                          size_t *ret_wrapped_size, const char **ret_reason)
+{
+    KeyAgreement agreement;
+    DerSpan info, content;
+    uint8_t tag;
+    int r;
+
+    /* F3 */
+    if (der_read_any(&recipients, &tag, &info, &content) < 0 || der_end(&recipients) < 0 ||
+        (tag != DER_SEQUENCE && tag != KEY_AGREEMENT_TAG))
+        return refuse(-EBADMSG, ret_reason,
+                      "it has not exactly one recipient, by key transport or key agreement");
+    *ret_wrapped_size = 0;
+    if (tag == DER_SEQUENCE)
+        return read_transport(content, expected, ret, ret_reason);
+    r = read_agreement(info, expected, legacy, &agreement, ret_reason);
+    if (r < 0)
+        return r;
+    ret->encrypted_key = info;
+    *ret_wrapped_size = agreement.wrapped_key.size;
     return 0;
 }
 
@@ -111,22 +178,29 @@ int scep_envelope_parse(DerSpan content, const X509 *recipient, bool legacy, Sce
                         const char **ret_reason)
 {
     DerSpan data, recipients, encrypted, oid, algorithm;
+    size_t wrapped_size;
     uint64_t version;
     int r;
 
-    if (open_envelope(content, &data) < 0 || der_read_uint64(&data, &version) < 0 || version != 0 ||
+    if (open_envelope(content, &data) < 0 || der_read_uint64(&data, &version) < 0 ||
+        (version != VERSION_TRANSPORT && version != VERSION_AGREEMENT) ||
         der_read(&data, DER_SET, &recipients) < 0 ||
         der_read(&data, DER_SEQUENCE, &encrypted) < 0 || der_end(&data) < 0)
         return refuse(-EBADMSG, ret_reason, "its content is no CMS EnvelopedData");
-    r = read_recipient(recipients, recipient, ret, ret_reason);
+    r = read_recipient(recipients, recipient, legacy, ret, &wrapped_size, ret_reason);
     if (r < 0)
         return r;
+    if ((version == VERSION_AGREEMENT) != (wrapped_size > 0))
+        return refuse(-EBADMSG, ret_reason, "its version is not that of its recipient");
     if (der_read(&encrypted, DER_OID, &oid) < 0 || !der_equal(oid, OID_DATA, strlen(OID_DATA)) ||
         der_read(&encrypted, DER_SEQUENCE, &algorithm) < 0)
         return refuse(-EBADMSG, ret_reason, "its encrypted content is malformed");
     r = read_cipher(algorithm, legacy, ret, ret_reason);
     if (r < 0)
         return r;
+    if (wrapped_size > 0 && wrapped_size != ret->key_size + KEY_AGREEMENT_WRAP_OVERHEAD)
+        return refuse(-EBADMSG, ret_reason,
+                      "its wrapped key has not the length of a key of its cipher");
     if (read_ciphertext(encrypted, ret) < 0)
         return refuse(-EBADMSG, ret_reason, "its encrypted content is malformed");
     return 0;

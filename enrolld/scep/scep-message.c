@@ -200,14 +200,14 @@ static int fill_signer(X509 *x, EVP_PKEY *key, const X509_NAME *subject, const c
     return 0;
 }
 
-static int add_signer_usage(X509 *x)
+/* digitalSignature, and how the answer is encrypted for it: keyEncipherment or keyAgreement. */
+static int add_signer_usage(X509 *x, const EVP_PKEY *key)
 {
     ASN1_BIT_STRING *usage = ASN1_BIT_STRING_new();
     int r = -EIO;
 
-    /* digitalSignature, keyEncipherment: bits 0 and 2. */
     if (usage && ASN1_BIT_STRING_set_bit(usage, 0, 1) == 1 &&
-        ASN1_BIT_STRING_set_bit(usage, 2, 1) == 1 &&
+        ASN1_BIT_STRING_set_bit(usage, EVP_PKEY_is_a(key, "EC") ? 4 : 2, 1) == 1 &&
         X509_add1_ext_i2d(x, NID_key_usage, usage, 1, X509V3_ADD_DEFAULT) == 1)
         r = 0;
     ASN1_BIT_STRING_free(usage);
@@ -225,7 +225,7 @@ int scep_signer_certificate(OSSL_LIB_CTX *context, EVP_PKEY *key, const X509_NAM
         return -ENOMEM;
     r = fill_signer(x, key, subject, transaction, now);
     if (r >= 0)
-        r = add_signer_usage(x);
+        r = add_signer_usage(x, key);
     if (r >= 0 && (EVP_DigestSignInit_ex(md, NULL, EVP_PKEY_is_a(key, "ED25519") ? NULL : "SHA256",
                                          context, NULL, key, NULL) != 1 ||
                    X509_sign_ctx(x, md) <= 0))

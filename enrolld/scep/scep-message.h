@@ -59,7 +59,7 @@ typedef struct ScepRequest {
     bool triple_des; /* AES otherwise */
 } ScepRequest;
 
-/* -EOPNOTSUPP: the recipient has no RSA key. -EIO: signing failed. */
+/* -EOPNOTSUPP: the recipient has neither an RSA key nor one of an elliptic curve. -EIO: signing failed. */
 int scep_request_build(const ScepRequest *request, void **ret_der, size_t *ret_size);
 
 /* The hexadecimal SHA-256 of the public key, and of the certificate that is to be renewed (NULL:
@@ -116,7 +116,8 @@ int scep_crl_parse(const void *data, size_t size, void **ret, size_t *ret_size,
 bool scep_names_certificate(DerSpan issuer_and_serial, const X509 *x);
 
 typedef struct ScepEnvelope {
-    DerSpan encrypted_key, iv;
+    DerSpan encrypted_key; /* or, by key agreement, all of the KeyAgreeRecipientInfo */
+    DerSpan iv;
     DerSpan ciphertext; /* or, in pieces, the OCTET STRINGs */
     bool in_pieces;
     const char *cipher; /* OpenSSL's name */

@@ -126,7 +126,7 @@ typedef struct Fixture {
     char path[64];
     Store *store;
     KeyRights *rights;
-    Key *pair, *stray, *curve;
+    Key *pair, *stray, *curve, *edwards;
 } Fixture;
 
 static Key *key_make(const char *algorithm, const char *label, const char *usage)
@@ -151,7 +151,8 @@ static int setup(void **state)
     static const uint8_t zeros[KEK_SIZE];
     static const char section[] =
         "{\"trustpoint\": {\"core\": {\"keypair\": {\"algorithm\": \"rsa\", \"label\": \"pair\"}},"
-        "\"edge\": {\"keypair\": {\"algorithm\": \"ecdsanistp256\", \"label\": \"curve\"}}}}";
+        "\"edge\": {\"keypair\": {\"algorithm\": \"ecdsanistp256\", \"label\": \"curve\"}},"
+        "\"mist\": {\"keypair\": {\"algorithm\": \"ed25519\", \"label\": \"edwards\"}}}}";
     _cleanup_json_ json_object *o = NULL;
     static Fixture f;
     Kek *kek = NULL;
@@ -167,6 +168,7 @@ static int setup(void **state)
     f.pair = publish(f.store, key);
     f.stray = publish(f.store, key_make("rsa", "stray", KEY_USAGE_GENERAL));
     f.curve = publish(f.store, key_make("ecdsanistp256", "curve", KEY_USAGE_GENERAL));
+    f.edwards = publish(f.store, key_make("ed25519", "edwards", KEY_USAGE_GENERAL));
     assert_int_equal(json_parse(section, STRLEN(section), &o), 0);
     assert_int_equal(key_rights_new(o, &f.rights), 0);
     *state = &f;
@@ -203,7 +205,9 @@ static void test_usage(void **state)
     assert_string_equal(permitted(f, encryption, PURPOSE_ENVELOPE), lacks_signature);
     assert_string_equal(permitted(f, encryption, PURPOSE_CERTIFICATE), lacks_signature);
     assert_string_equal(permitted(f, f->pair, PURPOSE_SCEP_DECRYPT), lacks_encryption);
-    assert_string_equal(permitted(f, f->curve, PURPOSE_SCEP_DECRYPT), "only rsa keys decrypt");
+    assert_string_equal(permitted(f, f->edwards, PURPOSE_SCEP_DECRYPT),
+                        "only rsa and ecdsa keys decrypt");
+    assert_string_equal(permitted(f, f->curve, PURPOSE_SCEP_DECRYPT), "yes");
     for (Purpose p = PURPOSE_SCEP_CERTIFICATE; p <= PURPOSE_SCEP_DECRYPT; p++)
         assert_string_equal(permitted(f, f->stray, p), not_named);
     assert_string_equal(permitted(f, encryption, PURPOSE_SCEP_DECRYPT), "yes");
