@@ -26,10 +26,11 @@ import urllib.parse
 
 from asn1crypto import algos, cms, core, crl, csr, parser, x509
 from cryptography import x509 as cx509
-from cryptography.hazmat.primitives import hashes, padding, serialization
+from cryptography.hazmat.primitives import hashes, keywrap, padding, serialization
 from cryptography.hazmat.primitives.asymmetric import padding as rsa_padding
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.kdf.x963kdf import X963KDF
 from cryptography.x509.oid import NameOID
 
 SCEP = "2.16.840.1.113733.1.9."
@@ -127,21 +128,69 @@ def retyped(data, old, new):
     return data.replace(kind + bytes([old]), kind + bytes([new]), 1)
 
 
-def encrypt(data, recipients, cipher="aes", version="v0", of_recipient="v0"):
-    """An EnvelopedData for certificates, by key transport."""
+def tlv(tag, *contents):
+    content = b"".join(contents)
+    size = len(content)
+    if size < 0x80:
+        return bytes([tag, size]) + content
+    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes([tag, 0x80 | len(length)]) + length + content
+
+
+CURVES = {"secp256r1": ("2a8648ce3d030107", ec.SECP256R1), "secp384r1": ("2b81040022", ec.SECP384R1), "secp521r1": ("2b81040023", ec.SECP521R1)}
+SCHEMES = {"sha256": "2b8104010b01", "sha384": "2b8104010b02", "sha1": "2b81051086483f0002", "mqv": "2b8104010f01"}
+WRAPS = {"aes": "608648016503040105", "des3": "2a864886f70d0109100306"}
+
+
+def agree(key, to, public, wrong):
+    """KeyAgreeRecipientInfo (RFC 5652 section 6.2.2, RFC 5753): ephemeral-static ECDH, the derivation of X9.63, AES-128 to wrap."""
+    other = ec.SECP384R1() if public.curve.name != "secp384r1" else ec.SECP256R1()
+    ephemeral = ec.generate_private_key(public.curve)
+    shown = ec.generate_private_key(other) if wrong == "point-of-another-curve" else ephemeral
+    point = shown.public_key().public_bytes(serialization.Encoding.X962, serialization.PublicFormat.CompressedPoint if wrong == "compressed"
+                                            else serialization.PublicFormat.UncompressedPoint)
+    point = {"point-off-curve": point[:-1] + bytes([point[-1] ^ 1]), "point-at-infinity": b"\0"}.get(wrong, point)
+    named = tlv(6, bytes.fromhex(CURVES[other.name if wrong == "names-another-curve" else public.curve.name][0]))
+    scheme = {"derived-sha1": "sha1", "unknown-agreement": "mqv"}.get(wrong, "sha256")
+    hasher = {"derived-sha1": hashes.SHA1(), "derived-otherwise": hashes.SHA384()}.get(wrong, hashes.SHA256())
+    wrap = tlv(0x30, tlv(6, bytes.fromhex(WRAPS["des3" if wrong == "unknown-wrap" else "aes"])))
+    material = tlv(4, os.urandom(24)) if wrong == "material" else None
+    shared = tlv(0x30, wrap, tlv(0xa0, material) if material else b"", tlv(0xa2, tlv(4, (128).to_bytes(4, "big"))))
+    wrapped = keywrap.aes_key_wrap(X963KDF(hasher, 16, shared).derive(ephemeral.exchange(ec.ECDH(), public)), key)
+    wrapped = {"wrapped-short": wrapped[:-8], "wrapped-wrong": wrapped[:-1] + bytes([wrapped[-1] ^ 1]), "wrapped-nothing": b""}.get(wrong, wrapped)
+    rid = tlv(0x30, to.issuer.dump(), core.Integer(to.serial_number).dump())
+    if wrong in ("key-id", "other-key-id"):
+        rid = tlv(0xa0, tlv(4, to.key_identifier if wrong == "key-id" else b"x" * 20))
+    return tlv(0xa1, core.Integer(2 if wrong == "agreement-version" else 3).dump(),
+               tlv(0xa0, tlv(0xa1, tlv(0x30, tlv(6, bytes.fromhex("2a8648ce3d0201")), named if "curve" in wrong or wrong == "named" else b""), tlv(3, b"\0", point))),
+               tlv(0xa1, material) if material else b"", tlv(0x30, tlv(6, bytes.fromhex(SCHEMES[scheme])), wrap),
+               tlv(0x30, tlv(0x30, rid, tlv(4, wrapped)) * (2 if wrong == "two-keys" else 1)))
+
+
+def encrypt_with_openssl(folder, data, to, *options):
+    """An EnvelopedData for a certificate as the openssl program makes it."""
+    (folder / "to.der").write_bytes(to.dump())
+    subprocess.run(["openssl", "x509", "-inform", "DER", "-in", folder / "to.der", "-out", folder / "to.pem"], check=True)
+    return subprocess.run(["openssl", "cms", "-encrypt", "-binary", "-aes-256-cbc", "-outform", "DER", "-recip", folder / "to.pem", *options],
+                          input=data, stdout=subprocess.PIPE, check=True).stdout
+
+
+def encrypt(data, recipients, cipher="aes", version=None, of_recipient="v0", wrong=""):
+    """An EnvelopedData for certificates, by key transport, or for keys of elliptic curves by key agreement."""
     size, block, oid = {"aes": (16, 16, "2.16.840.1.101.3.4.1.2"), "des3": (24, 8, "1.2.840.113549.3.7"), "des": (8, 8, "1.3.14.3.2.7")}[cipher]
     key, iv = os.urandom(size), os.urandom(block)
     padder = padding.PKCS7(block * 8).padder()
     algorithm = algorithms.AES(key) if cipher == "aes" else algorithms.TripleDES(key)
     encryptor = Cipher(algorithm, modes.CBC(iv)).encryptor()
     text = encryptor.update(padder.update(data) + padder.finalize()) + encryptor.finalize()
-    infos = [cms.RecipientInfo("ktri", cms.KeyTransRecipientInfo({
+    infos = [cms.RecipientInfo.load(agree(key, to, with_key, wrong)) if isinstance(with_key, ec.EllipticCurvePublicKey) else
+             cms.RecipientInfo("ktri", cms.KeyTransRecipientInfo({
         "version": of_recipient, "rid": cms.RecipientIdentifier("issuer_and_serial_number", cms.IssuerAndSerialNumber(
             {"issuer": to.issuer, "serial_number": to.serial_number})),
         "key_encryption_algorithm": {"algorithm": "rsaes_pkcs1v15"},
         "encrypted_key": with_key.encrypt(key, rsa_padding.PKCS1v15())})) for to, with_key in recipients]
     return cms.ContentInfo({"content_type": "enveloped_data", "content": cms.EnvelopedData({
-        "version": version, "recipient_infos": infos, "encrypted_content_info": {
+        "version": version or ("v2" if infos[0].name == "kari" else "v0"), "recipient_infos": infos, "encrypted_content_info": {
             "content_type": "data", "content_encryption_algorithm": {"algorithm": oid, "parameters": core.OctetString(iv)},
             "encrypted_content": text}})}).dump()
 
@@ -211,7 +260,8 @@ class Request:
         self.signer = signed["certificates"][0].chosen
         public = serialization.load_der_public_key(self.signer.public_key.dump())
         hasher = hashes.SHA1() if server.lenient and signer["digest_algorithm"]["algorithm"].native == "sha1" else hashes.SHA256()
-        public.verify(signer["signature"].native, signer["signed_attrs"].untag().dump(), rsa_padding.PKCS1v15(), hasher)
+        public.verify(signer["signature"].native, signer["signed_attrs"].untag().dump(),
+                      *((ec.ECDSA(hasher),) if isinstance(public, ec.EllipticCurvePublicKey) else (rsa_padding.PKCS1v15(), hasher)))
         envelope = cms.ContentInfo.load(signed["encap_content_info"]["content"].native)["content"]
         recipient = envelope["recipient_infos"][0].chosen
         self.public_key = public
@@ -322,9 +372,10 @@ class Server:
             names = None
         now = datetime.datetime.utcnow()
         starts, ends = {"expired": (-9, -1), "not-yet": (2, 9), "old": (-30, 90)}.get(mode, (-1, 90))
+        agrees = isinstance(asked.public_key(), ec.EllipticCurvePublicKey)
         issued = certify(name_of("somebody") if mode == "other-name" else asked.subject, key_new().public_key() if mode == "other-key" else asked.public_key(),
                          self.stranger if mode == "other-ca" else self.root, None, mode == "makes-a-ca",
-                         ("key_cert_sign",) if mode == "makes-a-ca" else ("digital_signature", "key_encipherment"),
+                         ("key_cert_sign",) if mode == "makes-a-ca" else ("digital_signature", "key_agreement" if agrees else "key_encipherment"),
                          (now + starts * DAY, now + ends * DAY),
                          cx509.SubjectAlternativeName([cx509.DNSName("extra.example")]) if mode == "extra-name" else names,
                          hashes.SHA1() if mode == "sha1-certificate" else None, point=self.list_url if mode == "revoked" else None)
@@ -354,12 +405,15 @@ class Server:
 
     def content(self, request, mode):
         to = (request.signer, request.public_key)
+        agrees = isinstance(request.public_key, ec.EllipticCurvePublicKey)
         if mode == "bad-key":
-            to = (request.signer, self.stranger.key.public_key())
-        recipients = {"other-recipient": [(self.root.asn1, self.root.key.public_key())], "two-recipients": [to, to]}.get(mode, [to])
+            to = (request.signer, ec.generate_private_key(request.public_key.curve).public_key() if agrees else self.stranger.key.public_key())
+        elif mode in ("transport", "agreement"):
+            to = (request.signer, self.stranger.key.public_key() if mode == "transport" else ec.generate_private_key(ec.SECP256R1()).public_key())
+        recipients = {"other-recipient": [(self.root.asn1, to[1])], "two-recipients": [to, to]}.get(mode, [to])
         if request.type in ("21", "22"):
             found = self.look_up(request, mode)
-            return ber(encrypt(ber(found), recipients)) if mode == "ber" else encrypt(found, recipients)
+            return ber(encrypt(ber(found), recipients)) if mode == "ber" else encrypt(found, recipients, wrong=mode)
         if mode != "echo":
             self.issued = self.issue(self.requests[request.transaction], mode)
             self.by_serial[x509.Certificate.load(self.issued).serial_number] = self.issued
@@ -367,8 +421,11 @@ class Server:
         if mode == "ber":
             return ber(encrypt(ber(data), recipients))
         data = sign(b"x", {}, self.root) if mode == "signed-bag" else {"no-certificates": b"hello", "empty-bag": bag([]), "bag-type": retyped(data, 1, 5)}.get(mode, data)
-        envelope = encrypt(data, recipients, {"des": "des", "des3": "des3"}.get(mode, "aes"), "v3" if mode == "envelope-version" else "v0",
-                           "v3" if mode == "recipient-version" else "v0")
+        if mode in ("openssl", "openssl-sha256"):
+            return encrypt_with_openssl(self.folder, data, request.signer, *(() if mode == "openssl" else ("-keyopt", "ecdh_kdf_md:sha256")))
+        envelope = encrypt(data, recipients, {"des": "des", "des3": "des3"}.get(mode, "aes"),
+                           {"envelope-version": "v3", "envelope-other-version": "v0" if agrees else "v2"}.get(mode),
+                           "v3" if mode == "recipient-version" else "v0", mode)
         return retyped(envelope, 3, 5) if mode == "envelope-type" else envelope
 
     def answer(self, data):

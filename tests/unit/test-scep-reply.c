@@ -13,7 +13,7 @@
 #define DAY INT64_C(86400)
 #define LARGE 65536U
 
-static TestCertificate ca, stranger;
+static TestCertificate ca, stranger, router;
 static const uint8_t nonce[SCEP_NONCE_SIZE] = "0123456789abcdef";
 static const char transaction[] = "0102030405060708";
 
@@ -22,6 +22,8 @@ static int setup(void **state)
     pki_make(&ca, NULL,
              &(TestCertificateSpec){"ca", "ecdsanistp256", "critical,keyCertSign", true, NOW - DAY,
                                     NOW + DAY});
+    pki_make(&router, &ca,
+             &(TestCertificateSpec){"router", "rsa", NULL, false, NOW - DAY, NOW + DAY});
     pki_make(&stranger, NULL,
              &(TestCertificateSpec){"ca", "ecdsanistp256", "critical,keyCertSign", true, NOW - DAY,
                                     NOW + DAY});
@@ -32,6 +34,7 @@ static int teardown(void **state)
 {
     pki_free(&ca);
     pki_free(&stranger);
+    pki_free(&router);
     return 0;
 }
 
@@ -544,9 +547,9 @@ static void add_recipient(Der *d, DerSpan algorithm)
     _cleanup_openssl_free_ unsigned char *name = NULL, *serial = NULL;
     Der who = {.size = 0}, how = {.size = 0}, info = {.size = 0};
 
-    who.size = (size_t)i2d_X509_NAME(X509_get_issuer_name(ca.certificate), &name);
+    who.size = (size_t)i2d_X509_NAME(X509_get_issuer_name(router.certificate), &name);
     memcpy(who.data, name, who.size);
-    assert_int_equal(i2d_ASN1_INTEGER(X509_get0_serialNumber(ca.certificate), &serial), 3);
+    assert_int_equal(i2d_ASN1_INTEGER(X509_get0_serialNumber(router.certificate), &serial), 3);
     memcpy(who.data + who.size, serial, 3);
     who.size += 3;
     der_add(&how, DER_OID, algorithm.data, algorithm.size);
@@ -581,7 +584,7 @@ static int open_envelope(const Envelope *e, const char **ret_reason)
     content.size += d.size;
     der_wrap(&content, DER_SEQUENCE);
     *ret_reason = "";
-    return scep_envelope_parse((DerSpan){content.data, content.size}, ca.certificate, false,
+    return scep_envelope_parse((DerSpan){content.data, content.size}, router.certificate, false,
                                &parsed, ret_reason);
 }
 

@@ -260,7 +260,7 @@ static void test_external_refused(void **state)
         {"'enrollment':{'url':'https://ca/'}", "enrollment url", "http://"},
         {"'enrollment':{'url':'http://a:b@ca/'}", "enrollment url", "password"},
         {"'enrollment':{'url':'http://ca/'},'keypair':{'algorithm':'ed25519','label':'a'}",
-         "keypair", "RSA keys"},
+         "keypair", "only rsa and ecdsa keys can read"},
         {"'enrollment':{'url':'http://ca/','retry-count':101}", "enrollment retry count",
          "1 to 100"},
         {"'enrollment':{'url':'http://ca/','retry-period':0}", "enrollment retry period",
