@@ -11,7 +11,10 @@
 #define KEY_ID_MAX 64U
 #define GROUP_NAME_SIZE 64U
 
-#define OID(bytes) {(const uint8_t *)(bytes), STRLEN(bytes)}
+#define OID(bytes)                                                                                 \
+    {                                                                                              \
+        (const uint8_t *)(bytes), STRLEN(bytes)                                                    \
+    }
 
 static int refuse(int error, const char **ret_reason, const char *reason)
 {
@@ -73,10 +76,9 @@ static int read_originator(DerSpan *info, KeyAgreement *ret)
 
     if (der_read(info, DER_CONTEXT_CONSTRUCTED(0), &originator) < 0 ||
         der_read_only(originator, DER_CONTEXT_CONSTRUCTED(1), &key) < 0 ||
-        der_read(&key, DER_SEQUENCE, &algorithm) < 0 ||
-        der_read(&key, DER_BIT_STRING, &bits) < 0 || der_end(&key) < 0 ||
-        der_read(&algorithm, DER_OID, &oid) < 0 || !is_oid(oid, ec_public_key) || bits.size < 2 ||
-        bits.data[0] != 0)
+        der_read(&key, DER_SEQUENCE, &algorithm) < 0 || der_read(&key, DER_BIT_STRING, &bits) < 0 ||
+        der_end(&key) < 0 || der_read(&algorithm, DER_OID, &oid) < 0 ||
+        !is_oid(oid, ec_public_key) || bits.size < 2 || bits.data[0] != 0)
         return -EBADMSG;
     ret->point = (DerSpan){bits.data + 1, bits.size - 1};
     ret->curve = (DerSpan){NULL, 0};
@@ -169,9 +171,8 @@ static int read_encrypted_key(DerSpan info, KeyAgreement *ret, const char **ret_
         return refuse(-EBADMSG, ret_reason, "its recipient is malformed");
     if (der_read_only(keys, DER_SEQUENCE, &key) < 0)
         return refuse(-EBADMSG, ret_reason, "it has not exactly one recipient");
-    if (read_recipient(&key, ret) < 0 ||
-        der_read(&key, DER_OCTET_STRING, &ret->wrapped_key) < 0 || der_end(&key) < 0 ||
-        ret->wrapped_key.size == 0)
+    if (read_recipient(&key, ret) < 0 || der_read(&key, DER_OCTET_STRING, &ret->wrapped_key) < 0 ||
+        der_end(&key) < 0 || ret->wrapped_key.size == 0)
         return refuse(-EBADMSG, ret_reason, "its recipient is malformed");
     return 0;
 }
@@ -228,11 +229,10 @@ static EVP_PKEY *point_new(DerSpan point, char *group)
     _cleanup_(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *maker = EVP_PKEY_CTX_new_id(EVP_PKEY_EC, NULL),
                                                *checker = NULL;
     _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
-    OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0),
-        OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, (void *)(uintptr_t)point.data,
-                                          point.size),
-        OSSL_PARAM_construct_end()};
+    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0),
+                           OSSL_PARAM_construct_octet_string(
+                               OSSL_PKEY_PARAM_PUB_KEY, (void *)(uintptr_t)point.data, point.size),
+                           OSSL_PARAM_construct_end()};
 
     if (!maker || EVP_PKEY_fromdata_init(maker) != 1 ||
         EVP_PKEY_fromdata(maker, &key, EVP_PKEY_PUBLIC_KEY, params) != 1)

@@ -206,7 +206,7 @@ const StoredCertificate *lookup_signer(const Trustpoint *t)
                                      : trustpoint_certificate(t, ROLE_ROUTER);
 
     return t->config && t->config->method == METHOD_SCEP && !t->record.serial && c &&
-                   c->key.algorithm && streq(c->key.algorithm, "rsa") &&
+                   c->key.algorithm && key_algorithm_is_rsa_or_ecdsa(c->key.algorithm) &&
                    trustpoint_replacement(t) == REPLACEMENT_NONE
                ? c
                : NULL;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Taking the content key out of a CMS message.
  *
- * Of key transport (RFC 5652 section 6.2.1, RSA with PKCS#1 v1.5) it is done so that nobody learns from it how the padding was (F3): what is badly padded
- * comes out as a key that is none, the same one each time, on the same way through the code.
+ * Of key transport (RFC 5652 section 6.2.1, RSA with PKCS#1 v1.5) it is done so that nobody learns
+ * from it how the padding was (F3): what is badly padded comes out as a key that is none, the same
+ * one each time, on the same way through the code.
  *
  * Of key agreement (section 6.2.2, ECDH) all of it is done here: what two keys agree upon never
  * leaves, nor what is derived from it, but only the content key, and only when its wrapping says

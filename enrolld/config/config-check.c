@@ -66,22 +66,17 @@ static void check_without_server(Reader *reader, json_object *o, const Trustpoin
         reader_problem(reader, "auto-enroll", NULL, "%s, or with 'enrollment url self'", reason);
 }
 
-static bool is_rsa_or_ecdsa(const char *algorithm)
-{
-    return streq(algorithm, "rsa") || strncmp(algorithm, "ecdsa", STRLEN("ecdsa")) == 0;
-}
-
 static void check_server(Reader *reader, json_object *o, const TrustpointConfig *config)
 {
     if (config->method == METHOD_NONE)
         return;
     if (config->method != METHOD_SCEP)
         check_other_than_scep(reader, config);
-    else if (!is_rsa_or_ecdsa(config->keypair.algorithm))
+    else if (!key_algorithm_is_rsa_or_ecdsa(config->keypair.algorithm))
         reader_problem(reader, "keypair", config->keypair.algorithm,
                        "SCEP servers encrypt their answers for the key, which only rsa and ecdsa "
                        "keys can read: keypair rsa LABEL, or keypair ecdsanistp256 LABEL");
-    if (config->method == METHOD_CMP && !is_rsa_or_ecdsa(config->keypair.algorithm))
+    if (config->method == METHOD_CMP && !key_algorithm_is_rsa_or_ecdsa(config->keypair.algorithm))
         reader_problem(reader, "keypair", config->keypair.algorithm,
                        "CMP is for rsa and ecdsa keys");
     if (!enrollment_method_has_server(config->method))

@@ -68,6 +68,11 @@ bool key_name_equal(const KeyName *a, const KeyName *b)
     return streq_ptr(a->algorithm, b->algorithm) && streq_ptr(a->label, b->label);
 }
 
+bool key_algorithm_is_rsa_or_ecdsa(const char *algorithm)
+{
+    return streq(algorithm, "rsa") || strncmp(algorithm, "ecdsa", STRLEN("ecdsa")) == 0;
+}
+
 uint32_t key_algorithm_code(const char *algorithm)
 {
     static const struct {

@@ -41,6 +41,8 @@ bool key_name_equal(const KeyName *a, const KeyName *b);
 /* The code that the router prints for an algorithm: rsa 1, ... ; 0 when there is no such algorithm.
  */
 uint32_t key_algorithm_code(const char *algorithm);
+/* Those that more can be done with than signing: something can be encrypted for them. */
+bool key_algorithm_is_rsa_or_ecdsa(const char *algorithm);
 
 /* How a trustpoint comes by its certificates. */
 typedef enum EnrollmentMethod {

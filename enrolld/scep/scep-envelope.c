@@ -113,8 +113,8 @@ static bool names_recipient(const KeyAgreement *agreement, const X509 *expected)
 
     if (!agreement->key_id.data)
         return scep_names_certificate(agreement->issuer_and_serial, expected);
-    return id && der_equal(agreement->key_id, ASN1_STRING_get0_data(id),
-                           (size_t)ASN1_STRING_length(id));
+    return id &&
+           der_equal(agreement->key_id, ASN1_STRING_get0_data(id), (size_t)ASN1_STRING_length(id));
 }
 
 /* RFC 5753. OpenSSL derives with SHA-1 when nobody tells it otherwise, and RFC 5753 lets senders do

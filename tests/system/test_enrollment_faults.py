@@ -185,6 +185,17 @@ def test_answer_that_is_lost(machine, scep, victim):
     assert asked == (["19"] if victim == "keyd" else ["19", "20"])
 
 
+def test_agreement_without_keyd(machine, scep):
+    """The answer is encrypted for a key of a curve: keyd is killed before it can agree, and does when it is there again."""
+    machine.run(["chancery", "-c", "crypto key generate ecdsa nistp256 agreed"], ADMIN)
+    configure(machine, "crypto ca trustpoint agreed", f"enrollment url {scep.url}", LINES[0], "keypair ecdsanistp256 agreed", *LINES[2:])
+    text = machine.output(["openssl", "x509", "-in", f"{scep.folder}/root.pem", "-noout", "-fingerprint", "-sha256"])
+    machine.chancery(f"crypto ca authenticate agreed fingerprint {text.partition('=')[2].strip()}")
+    said, status = strike(machine, scep, "agreed", "answered", "keyd")
+    assert status == 0 and certificate(machine, "agreed")["status"] == "Available", said
+    assert state(machine, "agreed")["state"] == "enrolled"
+
+
 @pytest.mark.parametrize("victim", ["enrolld", "fetch"])
 def test_request_that_never_came(machine, scep, victim):
     """The CA says that it knows of nothing: it is sent again, once."""

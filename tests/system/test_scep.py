@@ -26,6 +26,7 @@ HOSTILE = {
     "status": "pkiStatus", "no-status": "pkiStatus", "fail 7": "failInfo", "nothing": "holds nothing", "stranger": "not authenticated as CA or RA",
     "wrong-signature": "signature on it is wrong", "digest": "messageDigest", "content-type": "contentType", "twice": "there twice", "sha1": "SHA-1",
     "md5": "MD5", "des3": "Triple DES", "des": "single DES", "other-recipient": "for somebody else", "two-recipients": "exactly one recipient",
+    "agreement": "one of an elliptic curve, which that of the router is not", "envelope-other-version": "not that of its recipient",
     "bad-key": "cannot be decrypted", "no-certificates": "malformed", "other-key": "another key", "other-name": "common name",
     "extra-name": "was not asked for", "makes-a-ca": "a CA", "other-ca": "signature on it is wrong", "expired": "expired", "not-yet": "not valid yet",
     "sha1-certificate": "SHA-1", "revoked": "its CA has revoked it", "truncated": "no CMS SignedData", "empty": "no CMS SignedData", "html": "no CMS SignedData",
@@ -445,6 +446,143 @@ def test_renewal_as_a_first_request(machine, authority):
     assert public_key(machine) != key
 
 
+# --- With keys of elliptic curves of the router's own: answers come by key agreement -----------------------------------------------------------------------
+
+CURVE_LINES = (LINES[0], "keypair ecdsanistp256 curve", *LINES[2:])
+# The same as HOSTILE, of what only such answers have.
+HOSTILE_AGREEMENT = {
+    "derived-sha1": "derived with SHA-1 or SHA-224, which only 'enrollment legacy' admits", "openssl": "which only 'enrollment legacy' admits",
+    "unknown-agreement": "agreed upon with an algorithm that is not known", "unknown-wrap": "wrapped with an algorithm that is not known",
+    "point-off-curve": "no point of the curve", "point-at-infinity": "no point of the curve", "point-of-another-curve": "no point of the curve",
+    "names-another-curve": "one of another curve than the router's", "two-recipients": "exactly one recipient", "two-keys": "exactly one recipient",
+    "other-recipient": "for somebody else", "other-key-id": "for somebody else", "transport": "for an RSA key, which that of the router is not",
+    "agreement-version": "recipient is malformed", "envelope-version": "no CMS EnvelopedData", "envelope-other-version": "not that of its recipient",
+    "wrapped-short": "not the length of a key of its cipher", "wrapped-nothing": "recipient is malformed", "wrapped-wrong": "cannot be decrypted",
+    "derived-otherwise": "cannot be decrypted", "bad-key": "cannot be decrypted", "des3": "Triple DES", "other-key": "another key", "nonce": "recipientNonce is not",
+}
+
+
+def test_keys_that_cannot_receive(machine, authority):
+    """What is encrypted for a key has to be readable with it."""
+    with machine.console(ADMIN) as console:
+        console.prompt()
+        for line in ("configure", "crypto ca trustpoint curve", f"enrollment url {authority.url}", "keypair ed25519 curve"):
+            console.command(line)
+        console.command("commit")
+        assert "only rsa and ecdsa keys can read" in " ".join(console.command("show configuration failed").split())
+        console.command("abort")
+
+
+def test_hostile_agreement(machine, authority):
+    """Each part of a key agreement wrong in turn: said what, and nothing has changed."""
+    for bits in ("256", "384", "521"):
+        machine.run(["chancery", "-c", f"crypto key generate ecdsa nistp{bits} curve"], ADMIN)
+    configure(machine, "crypto ca trustpoint curve", f"enrollment url {authority.url}", *CURVE_LINES)
+    authority.set("grant")
+    assert say(machine, f"crypto ca authenticate curve fingerprint {fingerprint(machine, f'{FOLDER}/root.pem')}")[0] == 0
+    with machine.console(ADMIN) as console:
+        console.prompt()
+        before = console.command("show crypto ca trustpoints curve").partition("Trustpoint")[2]
+        assert "authenticated" in before and "refused" not in before
+        for mode, words in HOSTILE_AGREEMENT.items():
+            authority.set(mode)
+            said = console.command("crypto ca enroll curve", [("Password:", ""), ("Re-enter Password:", "")])
+            assert words in said, (mode, said)
+            after = console.command("show crypto ca trustpoints curve").partition("Trustpoint")[2]
+            assert without_refusal(after) == before.split(), (mode, after)
+
+
+def test_agreement(machine, authority):
+    """Written in all ways that there are, by the CA and by the openssl program; for each curve; then CRL and certificate are asked for with the key as well."""
+    for mode in ("grant", "named", "compressed", "material", "openssl-sha256", "ber", "get"):
+        before = serial(machine, "curve")
+        authority.set(mode)
+        status, said = enroll(machine, "curve", "canary-3b9e")
+        assert status == 0 and serial(machine, "curve") not in ([], before), (mode, said)
+    assert "challenge ['canary-3b9e']" in authority.log() and state(machine, "curve")["state"] == "enrolled"
+    authority.set("derived-sha1")
+    status, said = say(machine, "crypto ca crl request curve")
+    assert status != 0 and "enrollment legacy" in said and "scep:curve" not in crls(machine), said
+    authority.set("key-id")
+    status, said = say(machine, "crypto ca crl request curve")
+    assert status == 0 and "scep:curve" in crls(machine), said
+    for bits in ("384", "521"):
+        configure(machine, "crypto ca trustpoint curve", f"keypair ecdsanistp{bits} curve")
+        before = serial(machine, "curve")
+        authority.set("wrapped-wrong")
+        status, said = enroll(machine, "curve")
+        assert status != 0 and "cannot be decrypted" in said and serial(machine, "curve") == before, said
+        authority.set("grant")
+        status, said = enroll(machine, "curve")
+        assert status == 0 and serial(machine, "curve") != before, said
+    configure(machine, "crypto ca trustpoint curve", CURVE_LINES[1])
+
+
+def test_legacy_agreement(machine, authority):
+    """The derivation that the openssl program takes by itself."""
+    with machine.console(ADMIN) as console:
+        console.prompt()
+        workflow.commit(console, ("crypto ca trustpoint curve", "enrollment legacy"))
+    before = serial(machine, "curve")
+    authority.set("openssl")
+    status, said = enroll(machine, "curve")
+    assert status == 0 and serial(machine, "curve") != before, said
+    configure(machine, "crypto ca trustpoint curve", "no enrollment legacy")
+
+
+def test_agreement_pending_and_lost(machine, authority):
+    """Polled after a kill; or asked for by its number."""
+    before = serial(machine, "curve")
+    authority.set("pending")
+    status, said = enroll(machine, "curve")
+    assert status == 0 and "has not decided" in said, said
+    machine.kill("enrolld", 9)
+    machine.wait_daemons()
+    authority.set("grant")
+    make_due(machine)
+    wait_for(lambda: serial(machine, "curve") not in ([], before), "the poll")
+    before = serial(machine, "curve")
+    authority.set("pending-issued")
+    assert enroll(machine, "curve")[0] == 0
+    issued = [line.partition(" ")[2] for line in authority.log().splitlines() if line.startswith("issued ")][-1]
+    authority.set("point-off-curve")
+    status, said = say(machine, f"crypto ca import curve serial-number {issued}")
+    assert status != 0 and "no point of the curve" in said and serial(machine, "curve") == before, said
+    authority.set("grant")
+    status, said = say(machine, f"crypto ca import curve serial-number {issued}")
+    assert status == 0 and serial(machine, "curve") not in ([], before), said
+
+
+def test_agreement_renewal(machine, authority):
+    """RenewalReq with a new key, to which the CA writes as to the old one; its answer is broken first, and the old pair is what there is."""
+    def key():
+        shown = machine.chancery("show crypto key mypubkey ecdsa | json").stdout
+        return next(k["public-key"] for k in json.loads(shown[shown.index("["):]) if (k["label"], k["size"]) == ("curve", 256))
+    authority.set("old")
+    assert enroll(machine, "curve")[0] == 0
+    first, old = serial(machine, "curve"), key()
+    authority.set("wrapped-short")
+    configure(machine, "crypto ca trustpoint curve", "auto-enroll 10 regenerate", "renewal-message-type renewalreq")
+    wait_for(lambda: "has failed 1 times" in state(machine, "curve")["next-step"], "the renewal that fails")
+    assert "not the length of a key of its cipher" in machine.journal("enrolld")
+    assert serial(machine, "curve") == first and key() == old
+    log = authority.log()
+    authority.set("key-id")
+    make_due(machine)
+    wait_for(lambda: serial(machine, "curve") not in ([], first), "the renewal")
+    assert key() != old and "\n17 " in authority.log()[len(log):]
+    # And the new key by itself.
+    configure(machine, "crypto ca trustpoint curve", "no auto-enroll", "no renewal-message-type")
+    authority.set("old")
+    assert enroll(machine, "curve")[0] == 0
+    first, old = serial(machine, "curve"), key()
+    authority.set("grant")
+    configure(machine, "crypto ca trustpoint curve", "auto-enroll 10 regenerate")
+    wait_for(lambda: serial(machine, "curve") not in ([], first), "the renewal")
+    assert key() != old
+    configure(machine, "crypto ca trustpoint curve", "no auto-enroll")
+
+
 def test_large_key(machine):
     """A CA of 8192 bits."""
     machine.write("/tmp/rsa8192.pem", SOURCE.with_name("rsa8192.pem").read_text())
@@ -473,6 +611,13 @@ def test_elliptic_authority(machine):
         assert status == 0 and state(machine, "ec")["state"] == "enrolled" and "challenge ['canary-9c2e']" in elliptic.log(), said
         machine.chancery("clear crypto ca certificates ec")
         elliptic.set("ra")
+        assert say(machine, f"crypto ca authenticate ec fingerprint {good}")[0] == 0
+        status, said = enroll(machine, "ec")
+        assert status == 0 and state(machine, "ec")["state"] == "enrolled", said
+        # And both with curves.
+        machine.chancery("clear crypto ca certificates ec")
+        configure(machine, "crypto ca trustpoint ec", "no rsakeypair", "keypair ecdsanistp384 curve")
+        elliptic.set("grant")
         assert say(machine, f"crypto ca authenticate ec fingerprint {good}")[0] == 0
         status, said = enroll(machine, "ec")
         assert status == 0 and state(machine, "ec")["state"] == "enrolled", said

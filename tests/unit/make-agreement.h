@@ -114,8 +114,7 @@ static inline size_t agreement_point(EVP_PKEY *key, uint8_t ret[static 256])
 {
     size_t size;
 
-    assert_int_equal(
-        EVP_PKEY_get_octet_string_param(key, "encoded-pub-key", ret, 256, &size), 1);
+    assert_int_equal(EVP_PKEY_get_octet_string_param(key, "encoded-pub-key", ret, 256, &size), 1);
     return size;
 }
 
@@ -196,6 +195,6 @@ static inline void agreement_seal(AgreementParts *parts, AgreementRoom *room, EV
     agreement_derive(EVP_get_digestbyname(digest), (DerSpan){secret, n}, buffer_span(&shared),
                      wrap_key, wrap_key_size);
     parts->point = (DerSpan){room->point, agreement_point(ephemeral, room->point)};
-    parts->wrapped = (DerSpan){
-        room->wrapped, agreement_wrap(wrap_key, wrap_key_size, content_key, room->wrapped)};
+    parts->wrapped = (DerSpan){room->wrapped,
+                               agreement_wrap(wrap_key, wrap_key_size, content_key, room->wrapped)};
 }

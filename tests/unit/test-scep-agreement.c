@@ -21,9 +21,9 @@ static int setup(void **state)
                                              "rsa"};
 
     for (size_t i = 0; i < ELEMENTSOF(all); i++)
-        pki_make(all[i], i > 0 ? &ca : NULL,
-                 &(TestCertificateSpec){"router", algorithms[i], NULL, i == 0, NOW - DAY,
-                                        NOW + DAY});
+        pki_make(
+            all[i], i > 0 ? &ca : NULL,
+            &(TestCertificateSpec){"router", algorithms[i], NULL, i == 0, NOW - DAY, NOW + DAY});
     ephemeral = EVP_EC_gen("P-256");
     return 0;
 }

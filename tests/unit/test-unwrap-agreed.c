@@ -266,8 +266,8 @@ static void test_sizes(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_openssl),        cmocka_unit_test(test_by_hand),
-        cmocka_unit_test(test_one_error),      cmocka_unit_test(test_invalid_points),
+        cmocka_unit_test(test_openssl),   cmocka_unit_test(test_by_hand),
+        cmocka_unit_test(test_one_error), cmocka_unit_test(test_invalid_points),
         cmocka_unit_test(test_sizes),
     };
 
