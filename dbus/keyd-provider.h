@@ -47,8 +47,8 @@ typedef struct KeydInput {
 int keyd_sign(const KeydReference *reference, const char *digest, KeydInput input,
               void **ret_signature, size_t *ret_size);
 
-/* Asks keyd for the content key in a key transport, or a key agreement. The caller wipes and frees *ret_key, which has
- * reference->key_size bytes. */
+/* Asks keyd for the content key in a key transport, or a key agreement. The caller wipes and frees
+ * *ret_key, which has reference->key_size bytes. */
 int keyd_unwrap(const KeydReference *reference, const void *encrypted, size_t encrypted_size,
                 void **ret_key);
 

@@ -59,7 +59,8 @@ typedef struct ScepRequest {
     bool triple_des; /* AES otherwise */
 } ScepRequest;
 
-/* -EOPNOTSUPP: the recipient has neither an RSA key nor one of an elliptic curve. -EIO: signing failed. */
+/* -EOPNOTSUPP: the recipient has neither an RSA key nor one of an elliptic curve. -EIO: signing
+ * failed. */
 int scep_request_build(const ScepRequest *request, void **ret_der, size_t *ret_size);
 
 /* The hexadecimal SHA-256 of the public key, and of the certificate that is to be renewed (NULL:

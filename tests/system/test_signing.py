@@ -3,12 +3,17 @@
 what a stolen daemon could try."""
 
 import json
+import pathlib
 import shlex
 import subprocess
+import sys
 
 import pytest
 
 from authorization import CALL, call, put_tool
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "pki"))
+import scep_ca  # noqa: E402
 
 PURPOSES = {"certificate-request": "chancery-enrolld", "certificate": "chancery-enrolld", "scep-certificate": "chancery-enrolld",
             "scep": "chancery-enrolld", "envelope": "chancery-dossierd"}
@@ -86,9 +91,9 @@ def encrypt(machine, folder, label, data, padding="pkcs1"):
     return subprocess.run(command, input=data, stdout=subprocess.PIPE, check=True).stdout
 
 
-def unwrap_words(label, encrypted, purpose="scep-decrypt", pair=None):
+def unwrap_words(label, encrypted, purpose="scep-decrypt", pair=None, algorithm="rsa"):
     context = ["1", "pair", "s", pair] if pair else ["0"]
-    return [*SIGNING, "UnwrapKey", "sssa{sv}ayu", "rsa", label, purpose, *context, str(len(encrypted)), *map(str, encrypted), "16"]
+    return [*SIGNING, "UnwrapKey", "sssa{sv}ayu", algorithm, label, purpose, *context, str(len(encrypted)), *map(str, encrypted), "16"]
 
 
 def unwrap(machine, *arguments, user="chancery-enrolld", **options):
@@ -125,3 +130,31 @@ def test_decryption_is_no_oracle(signer, tmp_path):
     assert all("wait ten minutes" in line for line in answers[32:]) and len(answers) == 40
     assert "wait ten minutes" in unwrap(signer, "system-enroll-key", good)
     assert sign(signer, "chancery-enrolld", "system-enroll-key", "certificate-request")[0] == MALFORMED
+
+
+def agree(machine, label, wrong=""):
+    """A content key that is agreed upon with a key of a curve, by what anybody can know of it."""
+    found = machine.run([*SIGNING, "GetPublicKey", "ss", "ecdsanistp256", label], "chancery-enrolld").stdout
+    public = scep_ca.serialization.load_der_public_key(bytes(json.loads(found)["data"][0]))
+    return scep_ca.agree(CONTENT_KEY, scep_ca.Party("somebody").asn1, public, wrong)
+
+
+def test_unwrap_agreed(signer):
+    """One error for whatever is wrong with it, the point of another curve as well as a bit of the wrapped key; then the counter trips."""
+    for label in ("agreed", "unnamed"):
+        signer.chancery(f"crypto key generate ecdsa nistp256 {label}")
+    signer.run(["chancery"], "admin", stdin="configure\ncrypto ca trustpoint agreed\nkeypair ecdsanistp256 agreed\ncommit\nend\n")
+    good, curve = agree(signer, "agreed"), {"algorithm": "ecdsanistp256"}
+    for user in ("chancery-dossierd", "admin"):
+        assert "denied" in unwrap(signer, "agreed", good, user=user, **curve)
+    assert "nothing is decrypted for it" in unwrap(signer, "agreed", good, purpose="scep", **curve)
+    assert "no trustpoint names it as its keypair" in unwrap(signer, "unnamed", agree(signer, "unnamed"), **curve)
+    said = {unwrap(signer, "agreed", wrong, **curve) for wrong in (b"", good[:-1], good + b"\0", agree(signer, "unnamed"), *(agree(signer, "agreed", mode) for mode in (
+        "point-off-curve", "point-at-infinity", "point-of-another-curve", "names-another-curve", "two-keys", "wrapped-wrong", "wrapped-short", "derived-otherwise")))}
+    assert len(said) == 1 and "not what is encrypted for a key of this size" in said.pop()
+    assert unwrap(signer, "agreed", good, **curve) == CONTENT_KEY
+    bad = agree(signer, "agreed", "wrapped-wrong")
+    script = f"{shlex.join(unwrap_words('agreed', bad, **curve))} 2>&1\n" * 32
+    answers = signer.run(["sh", "-c", script], "chancery-enrolld", check=False).stdout.splitlines()
+    assert "not what is encrypted" in answers[0] and "wait ten minutes" in answers[-1]
+    assert "wait ten minutes" in unwrap(signer, "agreed", good, **curve)
