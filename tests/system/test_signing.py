@@ -136,7 +136,8 @@ def agree(machine, label, wrong=""):
     """A content key that is agreed upon with a key of a curve, by what anybody can know of it."""
     found = machine.run([*SIGNING, "GetPublicKey", "ss", "ecdsanistp256", label], "chancery-enrolld").stdout
     public = scep_ca.serialization.load_der_public_key(bytes(json.loads(found)["data"][0]))
-    return scep_ca.agree(CONTENT_KEY, scep_ca.Party("somebody").asn1, public, wrong)
+    somebody = scep_ca.Party("somebody", key=scep_ca.ec.generate_private_key(scep_ca.ec.SECP256R1()))
+    return scep_ca.agree(CONTENT_KEY, somebody.asn1, public, wrong)
 
 
 def test_unwrap_agreed(signer):
