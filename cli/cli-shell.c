@@ -58,6 +58,36 @@ void cli_print_syntax_error(Cli *cli, const char *line, size_t shift, GrammarSta
     }
 }
 
+typedef struct Words {
+    char text[256];
+    size_t used;
+} Words;
+
+static int add_word(const char *word, const char *help, void *userdata)
+{
+    Words *w = userdata;
+
+    (void)help;
+    if (w->used < sizeof(w->text))
+        w->used += (size_t)snprintf(w->text + w->used, sizeof(w->text) - w->used, "%s%s",
+                                    w->used > 0 ? ", " : "", word);
+    return 0;
+}
+
+/* What stood there in the place of a selector of a dossier. */
+static void say_selectors(Cli *cli, unsigned mode, const char *line, size_t column)
+{
+    _cleanup_free_ char *before = NULL;
+    Words words = {.used = 0};
+
+    while (column > 0 && line[column - 1] != ' ' && line[column - 1] != '\t')
+        column--;
+    before = strndup(line, column);
+    if (before && grammar_choices(cli_grammar(mode), before, "selector", add_word, &words) >= 0 &&
+        words.used > 0)
+        (void)cli_error(cli, EINVAL, "What can be included there: %s", words.text);
+}
+
 static int run_action(Cli *cli, const GrammarMatch *m, const Pipe *pipe)
 {
     const CliAction *action = m->command->data;
@@ -110,6 +140,8 @@ static int run_own(Cli *cli, unsigned mode, const char *line, size_t shift, bool
         cli_print_syntax_error(cli, command, shift, m.status, m.column);
         if (m.rule)
             (void)cli_error(cli, EINVAL, "%s", m.rule);
+        else if (m.status == GRAMMAR_INVALID)
+            say_selectors(cli, mode, command, m.column);
         r = -EINVAL;
     }
     grammar_match_done(&m);

@@ -221,3 +221,28 @@ int grammar_complete(const Grammar *g, const char *line, grammar_completion_t ca
     grammar_read_bare(m, &(GrammarWord){0});
     return report(m, m->word, callback, userdata);
 }
+
+int grammar_choices(const Grammar *g, const char *line, const char *name,
+                    grammar_completion_t callback, void *userdata)
+{
+    _cleanup_(grammar_matcher_freep) GrammarMatcher *m = grammar_matcher_new(g, line);
+    GrammarStatus status;
+    int r = 0;
+
+    if (!m)
+        return -ENOMEM;
+    status = grammar_check_text(m);
+    for (grammar_skip_blanks(m); status == GRAMMAR_OK && m->at < m->length;
+         grammar_skip_blanks(m)) {
+        r = grammar_step(m, &status);
+        if (r < 0)
+            return r;
+    }
+    for (size_t i = 0; status == GRAMMAR_OK && r >= 0 && i < m->now.n; i++) {
+        const GrammarInstruction *in = grammar_thread_instruction(m, &m->now.items[i]);
+
+        if (in->operation == GRAMMAR_KEYWORD && in->name && streq(in->name, name))
+            r = callback(in->text, in->help, userdata);
+    }
+    return r < 0 ? r : 0;
+}

@@ -90,3 +90,8 @@ bool grammar_has(const GrammarMatch *m, const char *keyword);
 typedef int (*grammar_completion_t)(const char *word, const char *help, void *userdata);
 int grammar_complete(const Grammar *g, const char *line, grammar_completion_t callback,
                      void *userdata);
+
+/* The values of an argument <name:a|b|c> that may stand after the line, in the pattern's order;
+ * none when it may not stand there. Returns like grammar_complete(). */
+int grammar_choices(const Grammar *g, const char *line, const char *name,
+                    grammar_completion_t callback, void *userdata);

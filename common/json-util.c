@@ -64,12 +64,13 @@ static size_t count_members(json_object *o)
 /* Outside of strings a colon stands only after a member's name. Refuses what json-c takes although
  * RFC 8259 has not got it (single quotes, comments, NaN), and escaped zero bytes, at which C
  * strings would end. */
-static int scan_text(const char *text, size_t size, size_t *ret_names)
+static int scan_text(const char *text, size_t size, size_t *ret_names, size_t *ret_at)
 {
     bool in_string = false;
     size_t names = 0;
 
     for (size_t i = 0; i < size; i++) {
+        *ret_at = i;
         if (in_string && text[i] == '\\') {
             if (size - i > 5 && memcmp(text + i, "\\u0000", 6) == 0)
                 return -EBADMSG;
@@ -130,10 +131,10 @@ int json_parse(const char *text, size_t size, json_object **ret)
     _cleanup_(tokener_freep) json_tokener *tokener = NULL;
     _cleanup_json_ json_object *o = NULL;
     _cleanup_free_ char *ascii = NULL;
-    size_t names;
+    size_t names, at;
 
     if (size > INT32_MAX / (ESCAPE_SIZE / 2) || memchr(text, 0, size) ||
-        !utf8_is_valid(text, size) || scan_text(text, size, &names) < 0)
+        !utf8_is_valid(text, size) || scan_text(text, size, &names, &at) < 0)
         return -EBADMSG;
     /* Trailing white space is the only thing that may follow the value. */
     while (size > 0 && strchr(" \t\r\n", text[size - 1]))
@@ -161,6 +162,62 @@ int json_parse(const char *text, size_t size, json_object **ret)
         return -EBADMSG;
     *ret = TAKE_PTR(o);
     return 0;
+}
+
+/* The byte of text that stands at offset of what to_ascii() makes of it. */
+static size_t from_ascii_offset(const char *text, size_t size, size_t offset)
+{
+    const uint8_t *begin = (const uint8_t *)text, *p = begin, *end = begin + size;
+    size_t at = 0;
+
+    while (p < end) {
+        const uint8_t *next = p;
+        uint32_t c = (uint32_t)utf8_next(&next, end);
+
+        at += c < 0x80 ? 1 : c < 0x10000 ? ESCAPE_SIZE : 2 * ESCAPE_SIZE;
+        if (at > offset)
+            break;
+        p = next;
+    }
+    return (size_t)(p - begin);
+}
+
+/* Of valid UTF-8. */
+static size_t tokener_offset(const char *text, size_t size)
+{
+    _cleanup_(tokener_freep) json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH_MAX);
+    _cleanup_json_ json_object *o = NULL;
+    _cleanup_free_ char *ascii = NULL;
+    size_t length, end;
+
+    ascii = to_ascii(text, size, &length);
+    if (!tokener || !ascii)
+        return 0;
+    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
+    o = json_tokener_parse_ex(tokener, ascii, (int)length);
+    end = json_tokener_get_parse_end(tokener);
+    if (json_tokener_get_error(tokener) == json_tokener_error_depth || (o && end == length))
+        return SIZE_MAX;
+    return from_ascii_offset(text, size, end);
+}
+
+size_t json_error_offset(const char *text, size_t size)
+{
+    const uint8_t *p = (const uint8_t *)text, *end = p + size;
+    size_t names, found, scanned;
+
+    for (const uint8_t *next = p; p < end && *p && utf8_next(&next, end) >= 0;)
+        p = next;
+    size = (size_t)(p - (const uint8_t *)text); /* what stands before that is text */
+    if (size > INT32_MAX / (ESCAPE_SIZE / 2))
+        return 0;
+    found = tokener_offset(text, size);
+    if (scan_text(text, size, &names, &scanned) < 0 && scanned < found)
+        found = scanned;
+    /* json-c stops before the blanks. */
+    while (found < size && strchr(" \t\r\n", text[found]))
+        found++;
+    return found == SIZE_MAX && p < end ? size : found;
 }
 
 static int get_typed(json_object *o, const char *name, json_type type, json_object **ret)

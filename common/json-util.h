@@ -22,6 +22,9 @@ static inline void json_object_putp(json_object **o)
 /* Parses exactly one value: UTF-8 checked, depth at most JSON_DEPTH_MAX, no trailing bytes, no
  * duplicate members. Returns -EBADMSG for what does not parse. The caller owns *ret. */
 int json_parse(const char *text, size_t size, json_object **ret);
+/* Of a text that json_parse() does not take, at which byte it stops being JSON: size when it ends
+ * too early, SIZE_MAX when it is JSON and only has two members of one name, or is too deep. */
+size_t json_error_offset(const char *text, size_t size);
 
 /* Typed access to members of an object. -ENOENT when missing, -EBADMSG when of another type. The
  * results are borrowed from the object. */
@@ -76,7 +79,7 @@ void json_write_hex(JsonWriter *w, const char *name, const void *data, size_t si
 char *base64_encode(const void *data, size_t size);
 char *base64url_encode(const void *data, size_t size);
 /* Of BASE64URL_SIZE(size) characters, without an end. Returns how many. */
-#define BASE64URL_SIZE(size) (((size) * 4 + 2) / 3)
+#define BASE64URL_SIZE(size) (((size)*4 + 2) / 3)
 size_t base64url_encode_into(const void *data, size_t size, char *ret);
 /* Strict: no white space, no padding, no stray bits at the end. -EBADMSG otherwise. */
 int base64url_decode(const char *text, size_t length, void **ret_data, size_t *ret_size);

@@ -25,6 +25,26 @@ DEFINE_TRIVIAL_CLEANUP_FUNC(CollectWork *, collect_work_free);
 DEFINE_TRIVIAL_CLEANUP_FUNC(SignWork *, sign_work_free);
 DEFINE_TRIVIAL_CLEANUP_FUNC(LogWork *, log_work_free);
 
+static void list_names(uint32_t set, const char *separator, char names[static SELECTOR_TEXT_SIZE])
+{
+    size_t used = 0;
+
+    names[0] = 0;
+    for (unsigned i = 0; selectors[i].name; i++)
+        if (set & UINT32_C(1) << i && used < SELECTOR_TEXT_SIZE)
+            used += (size_t)snprintf(names + used, SELECTOR_TEXT_SIZE - used, "%s%s",
+                                     used > 0 ? separator : "", selectors[i].name);
+}
+
+static int refuse_selector(const char *name, sd_bus_error *reterr_error)
+{
+    char names[SELECTOR_TEXT_SIZE];
+
+    list_names(~UINT32_C(0), ", ", names);
+    return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
+                             "There is no selector \"%.64s\"; there are %s", name, names);
+}
+
 static int read_selectors(sd_bus_message *m, uint32_t *ret, sd_bus_error *reterr_error)
 {
     uint32_t set = 0;
@@ -38,8 +58,7 @@ static int read_selectors(sd_bus_message *m, uint32_t *ret, sd_bus_error *reterr
         uint32_t bit = selector_bit(name);
 
         if (bit == 0)
-            return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
-                                     "There is no selector \"%.64s\"", name);
+            return refuse_selector(name, reterr_error);
         if (set & bit)
             return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
                                      "The selector \"%s\" is given twice", name);
@@ -111,16 +130,10 @@ static int authorize_collect(sd_bus_message *m, uint32_t set, const char *nonce,
                              sd_bus_error *reterr_error)
 {
     const char *tasks[TASKS_MAX];
-    char names[SELECTOR_TEXT_SIZE] = "";
+    char names[SELECTOR_TEXT_SIZE];
 
     list_tasks(set, tasks);
-    for (unsigned i = 0; selectors[i].name; i++)
-        if (set & UINT32_C(1) << i) {
-            size_t used = strlen(names);
-
-            (void)snprintf(names + used, sizeof names - used, "%s%s", used ? " " : "",
-                           selectors[i].name);
-        }
+    list_names(set, " ", names);
     return bus_authorize(
         m, tasks, (const char *const[]){"selectors", names, "nonce", nonce ? nonce : "", NULL},
         reterr_error);

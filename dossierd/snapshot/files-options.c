@@ -73,6 +73,20 @@ const FilesOptions *files_choice_find(const FilesChoice *c, const char *node)
     return NULL;
 }
 
+/* Characters are counted as they are typed, from 1. */
+static int refuse_text(const char *text, size_t size, char reason[static FILES_REASON_SIZE])
+{
+    size_t at = json_error_offset(text, size), n = 1;
+
+    if (at == SIZE_MAX)
+        return refuse(reason, "$", "a name is there twice, or it is nested too deep");
+    if (at >= size)
+        return refuse(reason, "$", "this is no JSON: it ends too early");
+    for (size_t i = 0; i < at; i++)
+        n += ((uint8_t)text[i] & 0xc0) != 0x80;
+    return refuse(reason, "$", "this is no JSON from character %zu on", n);
+}
+
 int files_options_parse(const char *text, bool (*is_node)(const void *userdata, const char *name),
                         const void *userdata, FilesChoice *ret,
                         char reason[static FILES_REASON_SIZE])
@@ -82,8 +96,10 @@ int files_options_parse(const char *text, bool (*is_node)(const void *userdata, 
     size_t size = strlen(text);
     char path[PATH_SIZE];
 
-    if (size > TEXT_MAX || json_parse(text, size, &o) < 0)
-        return refuse(reason, "$", "this is no JSON");
+    if (size > TEXT_MAX)
+        return refuse(reason, "$", "it is longer than %u bytes", TEXT_MAX);
+    if (json_parse(text, size, &o) < 0)
+        return refuse_text(text, size, reason);
     if (!json_object_is_type(o, json_type_object))
         return refuse(reason, "$", "it has to be an object with a member for each node");
     json_object_object_foreach(o, name, value)

@@ -52,6 +52,21 @@ def test_yang(dossier):
     assert yanglint(dossier) == ""
 
 
+@pytest.mark.parametrize("before,after,words", [
+    ("include ", "bogus", "packages, reboot-history, rollback-history, system-integrity-snapshot, system-inventory, filesystem-inventory"),
+    ("include system-inventory reboot-history ", "bogus nonce 5", "packages, rollback-history, system-integrity-snapshot, filesystem-inventory"),
+    ("include packages nonce 5 ", "bogus", None), ("", "bogus", None)])
+def test_unknown_selector(before, after, words, enrolled):
+    """A caret, and what there is; where no selector may stand, only the caret."""
+    command = f"show platform security integrity dossier {before}{after}"
+    refused = enrolled.chancery(command, check=False)
+    told = (refused.stdout + refused.stderr).splitlines()
+    assert refused.returncode != 0
+    at = told.index(command)
+    assert told[at + 1:at + 3] == [" " * (len(command) - len(after)) + "^", "% Invalid input detected at '^' marker."]
+    assert [line for line in told if "can be included" in line] == ([f"% What can be included there: {words}"] if words else [])
+
+
 @pytest.mark.parametrize("selectors", [workflow.SELECTORS[::-1], ("system-inventory", "rollback-history"), ("reboot-history",)], ids=len)
 def test_any_combination(selectors, enrolled):
     """What is asked for is there, in the order of the format, and nothing else is."""
@@ -313,7 +328,9 @@ def test_nonces_are_repeated(enrolled):
 
 @pytest.mark.parametrize("mode", ["device", "read-end", "selector", "nonce"])
 def test_wrong_arguments(mode, tool):
-    assert tool(mode).startswith(ERROR + "InvalidArgument ")
+    told = tool(mode)
+    assert told.startswith(ERROR + "InvalidArgument ")
+    assert mode != "selector" or ', '.join((*workflow.SELECTORS, "filesystem-inventory")) in told
 
 
 @pytest.mark.parametrize("mode", ["reader-gone", "cancel"])

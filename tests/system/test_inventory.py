@@ -124,7 +124,8 @@ def test_refused_lines(bare, line, reason):
 
 
 @pytest.mark.parametrize("options,reason", [
-    ("{", "$: this is no JSON"), ("[]", "$: it has to be an object"), ("{}", "$: no node"), ('{"0/RP7/CPU0": {}}', '$["0/RP7/CPU0"]: there is no such node'),
+    ("{", "$: this is no JSON: it ends too early"), ('{"0/RP0/CPU0": {]}', "$: this is no JSON from character 17 on"),
+    ("[]", "$: it has to be an object"), ("{}", "$: no node"), ('{"0/RP7/CPU0": {}}', '$["0/RP7/CPU0"]: there is no such node'),
     ('{"0/RP0/CPU0": 1}', '$["0/RP0/CPU0"]: it has to be an object'), ('{"0/RP0/CPU0": {"block": 1}}', '$["0/RP0/CPU0"].block: there are'),
     ('{"0/RP0/CPU0": {"block_start": -1}}', '$["0/RP0/CPU0"].block_start: it has to be a number'),
     ('{"0/RP0/CPU0": {"block_start": "1"}}', '$["0/RP0/CPU0"].block_start: it has to be a number'),
@@ -191,7 +192,8 @@ def test_packages_and_classes(bare, tree):
     bare.write("/run/rpm/of-rpm.spec", RPM_SPEC.encode())
     bare.run("cd /run/rpm && rpmbuild -bb --define '_topdir /run/rpm' *.spec && "
              "rpm --dbpath /var/lib/rpm --initdb && rpm --dbpath /var/lib/rpm --install --nodeps RPMS/*/*.rpm")
-    configure(bare, "filesystem-inventory", 'skip-list "/usr/share /usr/lib /usr/include /usr/src /usr/local /var/lib /var/cache /var/log /root /home /opt /work /tmp /etc /boot"')
+    configure(bare, "filesystem-inventory", 'skip-list "/usr/share /usr/lib /usr/include /usr/src /usr/local /var/lib /var/cache /var/log /root /home /opt '
+                                            '/work /tmp /etc /boot"')
     bare.write("/var/tmp/left", b"x")  # where everybody may write, the scanner sees what is there, and no folder of its own
     number = snapshot(bare)
     found = {name_of(f): f for f in read_block(bare, number)["files"]}

@@ -356,6 +356,46 @@ static void test_lookups(void **state)
     assert_null(grammar_free(NULL));
 }
 
+static int join(const char *word, const char *help, void *userdata)
+{
+    char *text = userdata;
+    size_t n = strlen(text);
+
+    (void)snprintf(text + n, TEXT_SIZE - n, "%s=%s;", word, help);
+    return 0;
+}
+
+static void test_choices(void **state)
+{
+    static const char *const helps[] = {"Show", "What",      "Red|Green|Blue",
+                                        "Size", "How large", NULL};
+    const GrammarCommand commands[] = {
+        {"show what {<colour:red|green|blue>} [size <n:number(1-9)>]", helps, 1, NULL}, {0}};
+    static const struct {
+        const char *line, *name, *choices;
+    } cases[] = {
+        {"show what ", "colour", "red=Red;green=Green;blue=Blue;"},
+        {"sh w g ", "colour", "red=Red;blue=Blue;"},
+        {"show what", "colour", "red=Red;green=Green;blue=Blue;"},
+        {"show what red ", "n", ""},
+        {"show ", "colour", ""},
+        {"show what red size ", "colour", ""},
+        {"show what red size 1 ", "colour", ""},
+        {"show what nothing ", "colour", ""},
+        {"", "colour", ""},
+    };
+    _cleanup_(grammar_freep) Grammar *g = grammar_new(commands);
+
+    assert_non_null(g);
+    for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+        char text[TEXT_SIZE] = "";
+
+        assert_int_equal(grammar_choices(g, cases[i].line, cases[i].name, join, text), 0);
+        assert_string_equal(text, cases[i].choices);
+    }
+    assert_int_equal(grammar_choices(g, "show what ", "colour", refuse, NULL), -E2BIG);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -371,6 +411,7 @@ int main(void)
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_bad_patterns),
         cmocka_unit_test(test_completion),
+        cmocka_unit_test(test_choices),
         cmocka_unit_test(test_lookups),
     };
 

@@ -109,8 +109,14 @@ static void test_options(void **state)
     static const struct {
         const char *text, *path;
     } wrong[] = {
-        {"", "$: this is no JSON"},
-        {"{\"0/RP0/CPU0\": {}", "$: this is no JSON"},
+        {"", "$: this is no JSON: it ends too early"},
+        {"{\"0/RP0/CPU0\": {}", "$: this is no JSON: it ends too early"},
+        {"{\"0/RP0/CPU0\": {}}}", "$: this is no JSON from character 19 on"},
+        {"{\"0/RP0/CPU0\" {}}", "$: this is no JSON from character 15 on"},
+        {"{\"0/RP0/CPU0\": {},}", "$: this is no JSON from character 19 on"},
+        {"{'0/RP0/CPU0': {}}", "$: this is no JSON from character 2 on"},
+        {"{\"\xc3\xa9\": {], \"a\": 1}", "$: this is no JSON from character 8 on"},
+        {"{\"0/RP0/CPU0\": {}, \"0/RP0/CPU0\": {}}", "$: a name is there twice"},
         {"[]", "$: it has to be an object"},
         {"{}", "$: no node is named"},
         {"{\"0/RP2/CPU0\": {}}", "$[\"0/RP2/CPU0\"]: there is no such node"},
