@@ -21,7 +21,7 @@ static int parse_operation(const char *operation, CertificateRole *ret)
 {
     if (streq(operation, "authenticate"))
         *ret = ROLE_CA;
-    else if (streq(operation, "enroll"))
+    else if (streq(operation, "enroll") || streq(operation, "import"))
         *ret = ROLE_ROUTER;
     else
         return -EINVAL;
@@ -89,8 +89,10 @@ int enrollment1_method_describe(sd_bus_message *m, void *userdata, sd_bus_error 
         return r;
     if (parse_operation(operation, &role) < 0)
         return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
-                                 "The operation is 'authenticate' or 'enroll'");
+                                 "The operation is 'authenticate', 'enroll' or 'import'");
     r = enrollment_check(manager, name, role, &t, &fqdn, reterr_error);
+    if (r >= 0 && streq(operation, "import"))
+        r = external_find_requested(manager, name, &t, reterr_error);
     if (r < 0)
         return r;
     r = sd_bus_message_new_method_return(m, &reply);

@@ -220,7 +220,7 @@ int cli_ca_show_result(Cli *cli, sd_bus_message *result, const char *file)
 int cli_ca_method(Cli *cli, const char *trustpoint, char **ret)
 {
     _cleanup_(description_done) Description d = {0};
-    int r = describe(cli, trustpoint, "enroll", &d);
+    int r = describe(cli, trustpoint, "import", &d);
 
     if (r < 0)
         return r;

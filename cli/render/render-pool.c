@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "render-pool.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <time.h>
 
@@ -166,6 +167,15 @@ void render_pool_policy(FILE *f, const PoolPolicyView *view)
         utc_field(f, "Next Update At ", view->next_update);
 }
 
+/* As everywhere where somebody compares it. */
+static void render_digest(FILE *f, const char *title, const char *hex)
+{
+    (void)fputs(title, f);
+    for (; *hex; hex++)
+        (void)fputc(toupper((unsigned char)*hex), f);
+    (void)fputc('\n', f);
+}
+
 void render_crl(FILE *f, json_object *crl, bool detail)
 {
     const char *number = member_string(crl, "number");
@@ -185,7 +195,7 @@ void render_crl(FILE *f, json_object *crl, bool detail)
     utc_field(f, "Fetched : ", member_time(crl, "fetched"));
     if (member_time(crl, "failures") > 0)
         fprintf(f, "Failed Tries Since : %" PRId64 "\n", member_time(crl, "failures"));
-    render_field(f, "SHA256 Fingerprint:\n    ", member_string(crl, "sha256-fingerprint"));
+    render_digest(f, "SHA256 Fingerprint:\n    ", member_string(crl, "sha256-fingerprint"));
 }
 
 json_object *render_pool_policy_json(const PoolPolicyView *view)

@@ -10,6 +10,8 @@
     "This is no task to be given away: take in a predefined group, 'inherit taskgroup root-lr' "   \
     "for all that there is"
 
+#define SCOPE "An address stands for the host in all that looks it up: leave out the last word"
+
 typedef struct Gone {
     const char *parent; /* the first word of the line that enters its mode; NULL: it has none */
     const char *words;  /* the last one in full, those before it may be abbreviated; * is any */
@@ -49,6 +51,8 @@ static const Gone gone[] = {
     {"crypto", "ca openssh",
      "Certificates of OpenSSH are for sshd alone: HostCertificate, TrustedUserCAKeys and "
      "RevokedKeys in sshd_config"},
+    {"domain", "unicast", SCOPE},
+    {"domain", "multicast", SCOPE},
     {"http", "client secure-verify-peer",
      "A server that is not verified is never believed: its CA has to be in the trustpool, 'crypto "
      "ca trustpool import url'"},

@@ -183,6 +183,9 @@ def test_authenticate_by_paste(machine, authority):
     assert state(machine)["state"] == "authenticated"
     status, said = say(machine, f"crypto ca authenticate core fingerprint {authority.fingerprint('root')}", chain)
     assert status != 0 and "authenticated already" in said
+    # Nobody is asked for what there is no use for.
+    status, said = say(machine, "crypto ca import core certificate", "AAAA\nquit\n")
+    assert status != 0 and "No request of core waits for a certificate: crypto ca enroll core" in said and "Enter the base 64" not in said, said
 
 
 def test_enroll_prints_a_request(machine, authority, kept):

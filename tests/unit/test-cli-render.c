@@ -208,6 +208,34 @@ static void test_trustpool(void **state)
     free(output);
 }
 
+/* Fingerprints are in capitals, wherever somebody compares them. */
+static void test_crl(void **state)
+{
+    static const char json[] =
+        "{\"issuer\": \"CN=ca\", \"this-update\": 1084565832, \"next-update\": 1873484742,"
+        "\"url\": \"http://ca/a.crl\", \"number\": \"2A\", \"delta\": false, \"entries\": 3,"
+        "\"size\": 384, \"fetched\": 1084565833, \"sha256-fingerprint\": \"00ff9a\"}";
+    _cleanup_json_ json_object *o = NULL;
+    FILE *f = begin();
+
+    assert_int_equal(json_parse(json, STRLEN(json), &o), 0);
+    render_crl(f, o, true);
+    expect(f, "CRL Entry\n"
+              "=====\n"
+              "Issuer : CN=ca\n"
+              "Last Update : [UTC] Fri May 14 20:17:12 2004\n"
+              "Next Update : [UTC] Mon May 14 20:25:42 2029\n"
+              "CRL Distribution Point :\n"
+              "    http://ca/a.crl\n"
+              "CRL Number : 2A\n"
+              "Kind : complete\n"
+              "Entries : 3\n"
+              "Size : 384 bytes\n"
+              "Fetched : [UTC] Fri May 14 20:17:13 2004\n"
+              "SHA256 Fingerprint:\n"
+              "    00FF9A\n");
+}
+
 static void test_trustpool_policy(void **state)
 {
     const PoolPolicyView view = {.url = "http://host/b.p7b",
@@ -412,6 +440,7 @@ int main(void)
         cmocka_unit_test(test_new_certificate),
         cmocka_unit_test(test_trustpool),
         cmocka_unit_test(test_commits),
+        cmocka_unit_test(test_crl),
         cmocka_unit_test(test_trustpool_policy),
         cmocka_unit_test(test_trustpool_rejection),
         cmocka_unit_test(test_trustpool_change),

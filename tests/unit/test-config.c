@@ -305,6 +305,8 @@ static void test_gone(void **state)
         {CONFIG_MODE_TOP, "crypto ca openssh trustpoint a", "Certificates of OpenSSH"},
         {CONFIG_MODE_TRUSTPOINT, "crypto ca openssh trustpoint a", "Certificates of OpenSSH"},
         {CONFIG_MODE_TOP, "http client secure-verify-peer disable", "A server that is not"},
+        {CONFIG_MODE_TOP, "domain ipv4 host a 192.0.2.1 192.0.2.2 unicast", "An address stands"},
+        {CONFIG_MODE_TOP, "domain ipv6 host a 2001:db8::1 multicast", "An address stands"},
         {CONFIG_MODE_TOP, "security-template a cc-mode", "There are no templates"},
         {CONFIG_MODE_TRUSTPOINT, "message-digest md5", "Nobody believes what is signed with MD5"},
         /* The same words elsewhere were never anything. */
