@@ -138,12 +138,14 @@ static Scan scan(const Fixture *f, unsigned threads, bool no_digests)
         .index_fd = -EBADF, .hint_fd = -EBADF, .threads = threads, .no_digests = no_digests};
     _cleanup_close_ int fd = memfd_create("scan", MFD_CLOEXEC);
     InventoryRecord r;
+    off_t end;
     int size;
     Scan s;
 
     assert_true(fd >= 0);
     assert_int_equal(scan_run(f->tree.fd, &request, NULL, fd), 0);
-    s.size = (size_t)lseek(fd, 0, SEEK_END);
+    end = lseek(fd, 0, SEEK_END);
+    s.size = end > 0 ? (size_t)end : 0;
     s.data = malloc(s.size);
     assert_int_equal(pread(fd, s.data, s.size, 0), (ssize_t)s.size);
     for (uint8_t *at = s.data; (size = inventory_record_decode(at, INVENTORY_RECORD_MAX, &r)) > 0;
