@@ -19,14 +19,15 @@ int64_t trustpoints_now(const Trustpoints *t)
     return clock_floor_apply(&t->clock, clock_seconds(CLOCK_REALTIME));
 }
 
+/* It is later than what had begun when it was taken; the CA's next one may begin years from now. */
 static void floor_by_certificates(Trustpoints *t)
 {
     t->clock.certificate = 0;
     for (const Trustpoint *i = t->first; i; i = i->next)
-        for (size_t role = 0; role < ROLE_MAX; role++) {
+        for (CertificateRole role = 0; role < ROLE_MAX; role++) {
             const StoredCertificate *c = i->record.certificates[role];
 
-            if (c && c->summary.not_before > t->clock.certificate)
+            if (c && role != ROLE_NEXT_CA && c->summary.not_before > t->clock.certificate)
                 t->clock.certificate = c->summary.not_before;
         }
 }
