@@ -311,6 +311,7 @@ int trustpoint_clear(Trustpoints *t, Trustpoint *trustpoint)
 {
     int r;
 
+    trustpoint_offer(trustpoint, NULL);
     if (!trustpoint->record.name)
         return 0;
     r = record_remove_at(t->state_fd, trustpoint->name);
@@ -319,7 +320,6 @@ int trustpoint_clear(Trustpoints *t, Trustpoint *trustpoint)
     record_done(&trustpoint->record);
     forget(trustpoint);
     forget_rollover(trustpoint);
-    trustpoint_offer(trustpoint, NULL);
     for (size_t i = 0; i < ROLE_MAX; i++)
         trustpoint->key_states[i] = KEY_UNKNOWN;
     floor_by_certificates(t);
@@ -364,6 +364,7 @@ int trustpoint_install_authority(Trustpoints *t, Trustpoint *trustpoint, const R
     record_done(&trustpoint->record);
     trustpoint->record = record;
     forget_rollover(trustpoint);
+    trustpoint_offer(trustpoint, NULL); /* the list may be its */
     for (size_t i = 0; i < ROLE_MAX; i++)
         trustpoint->key_states[i] = KEY_UNKNOWN;
     floor_by_certificates(t);

@@ -81,7 +81,7 @@ int trustpoint_install_router(Trustpoints *t, Trustpoint *trustpoint, StoredCert
  * caller frees. */
 int trustpoint_take_serial(Trustpoints *t, Trustpoint *trustpoint, char **ret);
 /* The CA is elsewhere: the first is its certificate, the rest are kept beside it. Replaces
- * everything that was. */
+ * everything that was, and what was offered. */
 int trustpoint_install_authority(Trustpoints *t, Trustpoint *trustpoint, const ReceivedList *list);
 /* Takes over the offer, NULL for none. */
 void trustpoint_offer(Trustpoint *trustpoint, AuthorityOffer *offer);

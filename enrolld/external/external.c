@@ -296,10 +296,7 @@ int external_accept(Manager *m, const char *trustpoint, const char *fingerprint,
                                  t->name);
     user = sender(message);
     r = install_authority(m, t, &t->offer->list, user ? user : "?");
-    if (r < 0)
-        return r;
-    trustpoint_offer(t, NULL);
-    return sd_bus_reply_method_return(message, NULL);
+    return r < 0 ? r : sd_bus_reply_method_return(message, NULL);
 }
 
 /* --- Enroll ----------------------------------------------------------------------------------- */

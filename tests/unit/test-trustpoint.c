@@ -361,6 +361,30 @@ static void test_revoked(void **state)
     scratch_remove(fd, path);
 }
 
+/* What is still on offer must not replace what somebody has believed since. */
+static void test_offer(void **state)
+{
+    char path[32];
+    int fd = scratch_open(path);
+    Trustpoints t;
+    Trustpoint *tp = enrolled(&t, path, time(NULL));
+    const StoredCertificate *ca = trustpoint_certificate(tp, ROLE_CA);
+    ReceivedList list = {.n = 0};
+    const char *reason;
+
+    assert_int_equal(received_add(&list, ca->der, ca->size, &reason), 0);
+    trustpoint_offer(tp, calloc(1, sizeof(AuthorityOffer)));
+    assert_int_equal(trustpoint_install_authority(&t, tp, &list), 0);
+    assert_null(tp->offer);
+    assert_int_equal(trustpoint_clear(&t, tp), 0);
+    trustpoint_offer(tp, calloc(1, sizeof(AuthorityOffer)));
+    assert_int_equal(trustpoint_clear(&t, tp), 0);
+    assert_null(tp->offer);
+    received_done(&list);
+    trustpoints_done(&t);
+    scratch_remove(fd, path);
+}
+
 /* What came and was not taken is said, over restarts, until something is taken. */
 static void test_refused(void **state)
 {
@@ -650,6 +674,7 @@ int main(void)
         cmocka_unit_test(test_identity),     cmocka_unit_test(test_usage_keys),
         cmocka_unit_test(test_shared),
         cmocka_unit_test(test_revoked),      cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_offer),
     };
 
     return cmocka_run_group_tests_name("trustpoint", tests, setup, teardown);
