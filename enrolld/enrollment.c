@@ -687,6 +687,7 @@ int enrollment_renew_self(Manager *m, Trustpoint *t)
     if (r < 0)
         return r;
     e->written = t->record;
+    e->written.serial = NULL;
     return trustpoint_job_start_internal(m, t,
                                          &(JobWork){.kind = "renew",
                                                     .run = run,

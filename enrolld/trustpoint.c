@@ -462,6 +462,8 @@ int trustpoint_set_revoked(Trustpoints *t, Trustpoint *trustpoint, CertificateRo
 
     if (reason ? before && streq(before, reason) : !before)
         return 0;
+    if (trustpoint->busy)
+        return -EBUSY;
     if (reason && !(copy = strdup(reason)))
         return -ENOMEM;
     c->revoked = copy;

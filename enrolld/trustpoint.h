@@ -99,7 +99,7 @@ int64_t trustpoint_renewal_wait(const Trustpoint *t, int64_t now);
 /* Writes down that a renewal came to nothing. */
 int trustpoint_renewal_failed(Trustpoints *t, Trustpoint *trustpoint);
 /* Writes down that a certificate is revoked, and why, or, with NULL, that it is not. Returns 1 when
- * that is news. */
+ * that is news. -EBUSY: a job has the record, and may be writing it down itself. */
 int trustpoint_set_revoked(Trustpoints *t, Trustpoint *trustpoint, CertificateRole role,
                            const char *reason);
 /* Writes down why a certificate that came was not taken; until one is. Returns 1 when that is

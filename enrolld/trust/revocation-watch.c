@@ -10,6 +10,7 @@
 
 #define SOON_USEC (UINT64_C(1) * 1000000)
 #define AGAIN_USEC (UINT64_C(60) * 1000000) /* poold did not answer */
+#define BUSY_USEC (UINT64_C(5) * 1000000)   /* a job has the record */
 #define PAUSE_USEC (UINT64_C(3600) * 1000000)
 
 struct RevocationWatch {
@@ -101,22 +102,23 @@ static void say_revoked(Manager *m, const Trustpoint *t, CertificateRole role, c
         log_warning_errno(r, "Failed to announce that a certificate is revoked, ignoring: %m");
 }
 
-/* Written down, and then said: once. */
-static void set_revoked(Manager *m, Trustpoint *t, CertificateRole role, const char *reason)
+/* Written down, and then said: once. -EBUSY: not now. */
+static int set_revoked(Manager *m, Trustpoint *t, CertificateRole role, const char *reason)
 {
     int r = trustpoint_set_revoked(&m->trustpoints, t, role, reason);
 
-    if (r < 0)
+    if (r < 0 && r != -EBUSY)
         log_warning_errno(
             r, "Failed to write down what is revoked of trustpoint %s, trying again: %m", t->name);
     if (r <= 0)
-        return;
+        return r;
     if (reason)
         say_revoked(m, t, role, reason);
     else
         log_notice("A certificate of trustpoint %s is not revoked any more", t->name);
     announce_certificate_changed(m, t, role, false);
     announce_trustpoint_changed(m, t);
+    return 0;
 }
 
 static void set_problem(Manager *m, Trustpoint *t, const char *problem)
@@ -134,25 +136,28 @@ static void set_problem(Manager *m, Trustpoint *t, const char *problem)
 }
 
 /* That nobody can tell takes nothing back. A path that is not good for another reason is shown
- * elsewhere: it has expired. */
-static void take(Manager *m, const Item *item)
+ * elsewhere: it has expired. -EBUSY: it is to be asked about again soon. */
+static int take(Manager *m, const Item *item)
 {
     Trustpoint *t = trustpoint_find(&m->trustpoints, item->trustpoint);
     StoredCertificate *c = t ? trustpoint_certificate(t, item->role) : NULL;
     const Verdict *verdict = &item->verdict;
+    int r = 0;
 
     /* Another one by now. */
     if (!c || !streq(c->summary.sha256_fingerprint, item->fingerprint))
-        return;
-    c->judged = item->round;
+        return 0;
     set_problem(m, t, verdict->unreachable ? verdict->reason : NULL);
     if (verdict->kind == VERDICT_REVOKED)
-        set_revoked(m, t, item->role, verdict->reason);
+        r = set_revoked(m, t, item->role, verdict->reason);
     else if (verdict->kind == VERDICT_GOOD)
-        set_revoked(m, t, item->role, NULL);
+        r = set_revoked(m, t, item->role, NULL);
     else
         log_debug("The certificate of trustpoint %s is not known to be good: %s", t->name,
                   verdict->reason);
+    if (r != -EBUSY)
+        c->judged = item->round;
+    return r;
 }
 
 static void arm(RevocationWatch *watch, uint64_t usec)
@@ -189,17 +194,19 @@ static int watch_done(Job *job, void *data, int r)
 {
     WatchJob *j = data;
     RevocationWatch *watch = j->watch;
-    bool silent = r < 0 || j->error < 0;
+    bool silent = r < 0 || j->error < 0, busy = false;
+    uint64_t pause;
 
     for (size_t i = 0; i < j->n; i++)
-        if (j->items[i].is_answered)
-            take(watch->manager, &j->items[i]);
+        if (j->items[i].is_answered && take(watch->manager, &j->items[i]) == -EBUSY)
+            busy = true;
     if (silent && !watch->silent)
         log_notice("poold does not say whether certificates are revoked, it is asked again: %s",
                    j->reason);
     watch->silent = silent;
     watch->asking = false;
-    arm(watch, watch->stale ? SOON_USEC : silent ? AGAIN_USEC : rest_of_round(watch));
+    pause = silent ? AGAIN_USEC : busy ? BUSY_USEC : rest_of_round(watch);
+    arm(watch, watch->stale ? SOON_USEC : pause);
     return 0;
 }
 

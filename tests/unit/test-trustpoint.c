@@ -361,6 +361,25 @@ static void test_revoked(void **state)
     scratch_remove(fd, path);
 }
 
+/* A worker may be writing the record down: what it has borrowed stays as it is. */
+static void test_revoked_while_busy(void **state)
+{
+    char path[32];
+    int fd = scratch_open(path);
+    int64_t now = time(NULL);
+    Trustpoints t;
+    Trustpoint *tp = enrolled(&t, path, now);
+
+    tp->busy = true;
+    assert_int_equal(trustpoint_set_revoked(&t, tp, ROLE_ROUTER, "its CA says so"), -EBUSY);
+    assert_string_equal(certificate_status(tp, ROLE_ROUTER, now), "Available");
+    assert_int_equal(trustpoint_set_revoked(&t, tp, ROLE_ROUTER, NULL), 0); /* no news */
+    tp->busy = false;
+    assert_int_equal(trustpoint_set_revoked(&t, tp, ROLE_ROUTER, "its CA says so"), 1);
+    trustpoints_done(&t);
+    scratch_remove(fd, path);
+}
+
 /* What is still on offer must not replace what somebody has believed since. */
 static void test_offer(void **state)
 {
@@ -674,6 +693,7 @@ int main(void)
         cmocka_unit_test(test_identity),     cmocka_unit_test(test_usage_keys),
         cmocka_unit_test(test_shared),
         cmocka_unit_test(test_revoked),      cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_revoked_while_busy),
         cmocka_unit_test(test_offer),
     };
 
