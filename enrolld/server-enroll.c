@@ -649,10 +649,7 @@ static int start_renewal(Manager *m, Trustpoint *t)
 
 static bool is_polling(const Trustpoint *t)
 {
-    const Request *request = trustpoint_polled_request(t, 0);
-
-    return request && request->method == t->config->method &&
-           enrollment_method_has_server(t->config->method);
+    return trustpoint_polled_request(t, 0);
 }
 
 /* What has begun is brought to its end at once. */

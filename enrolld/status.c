@@ -4,10 +4,17 @@
 
 #include "trustpoint.h"
 
+/* It has gone out by another way than the one that is configured: nobody asks what has become. */
+static bool is_orphan(const Trustpoint *t, const Request *request)
+{
+    return t->config && lifecycle_is_polling(&request->lifecycle) &&
+           request->method != t->config->method;
+}
+
 bool trustpoint_is_asking(const Trustpoint *t)
 {
     for (const Request *i = t->record.request; i; i = i->next)
-        if (lifecycle_is_open(&i->lifecycle))
+        if (lifecycle_is_open(&i->lifecycle) && !is_orphan(t, i))
             return true;
     return false;
 }
@@ -17,7 +24,7 @@ Request *trustpoint_polled_request(const Trustpoint *t, int64_t now)
     Request *first = NULL;
 
     for (Request *i = t->record.request; i && t->config; i = i->next)
-        if (lifecycle_is_polling(&i->lifecycle) &&
+        if (lifecycle_is_polling(&i->lifecycle) && !is_orphan(t, i) &&
             (!first || lifecycle_wait(&i->lifecycle, &t->config->retry, now) <
                            lifecycle_wait(&first->lifecycle, &t->config->retry, now)))
             first = i;
@@ -43,7 +50,9 @@ const char *trustpoint_state(const Trustpoint *t)
         return "none";
     if (!request)
         return "authenticated";
-    return trustpoint_is_asking(t) ? "pending" : request_state_name(request->lifecycle.state);
+    return lifecycle_is_open(&request->lifecycle) || trustpoint_is_asking(t)
+               ? "pending"
+               : request_state_name(request->lifecycle.state);
 }
 
 static bool is_expired(const StoredCertificate *c, int64_t now)
@@ -162,6 +171,13 @@ static int request_problem(const Trustpoint *t, char **ret)
         !lifecycle_is_open(&request->next->lifecycle))
         request = request->next;
     reason = request->reason ? request->reason : "";
+    if (is_orphan(t, request))
+        return asprintf(ret,
+                        "The request went out over %s, which is no longer configured: crypto ca "
+                        "cancel-enroll %s, then crypto ca enroll %s.",
+                        enrollment_method_name(request->method), t->name, t->name) < 0
+                   ? -ENOMEM
+                   : 1;
     switch (request->lifecycle.state) {
     case REQUEST_READY:
         n = ready_words(t, request, ret);

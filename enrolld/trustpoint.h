@@ -146,7 +146,8 @@ bool trustpoint_collect(Trustpoints *t, Trustpoint *trustpoint);
 
 /* --- What is shown ---------------------------------------------------------------------------- */
 
-/* Of the requests about which the CA is asked again, the one that is due first; NULL for none. */
+/* Of the requests about which the CA is asked again, as it was asked and is configured still, the
+ * one that is due first; NULL for none. */
 Request *trustpoint_polled_request(const Trustpoint *t, int64_t now);
 /* Does a request wait for a certificate? */
 bool trustpoint_is_asking(const Trustpoint *t);

@@ -208,6 +208,6 @@ int forecast(const Trustpoint *t, int64_t now, int64_t at, forecast_t report, vo
         if (trustpoint_certificate(t, role))
             r = forecast_router(&f, role);
     for (const Request *i = t->record.request; r >= 0 && i; i = i->next)
-        r = forecast_request(&f, i);
+        r = i->method == t->config->method ? forecast_request(&f, i) : 0;
     return r;
 }

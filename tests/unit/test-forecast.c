@@ -183,6 +183,9 @@ static void test_request(void **state)
     fixture(&f, METHOD_SCEP, 3000, 300)->t.record.certificates[ROLE_ROUTER] = NULL;
     f.request.lifecycle = (Lifecycle){REQUEST_PENDING, 1, NOW + 300};
     f.t.record.request = &f.request;
+    look(&f, 3, &events); /* by another way than the one that is configured */
+    assert_int_equal(events.n, 0);
+    f.request.method = METHOD_SCEP;
     look(&f, 1, &events);
     assert_int_equal(events.n, 1);
     assert_int_equal(events.items[0].kind, FORECAST_REQUEST);

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 
 #include "atomic-file.h"
+#include "csr.h"
 #include "identity.h"
 #include "issue.h"
 #include "json-util.h"
@@ -404,6 +405,53 @@ static void test_offer(void **state)
     scratch_remove(fd, path);
 }
 
+/* --- Requests --------------------------------------------------------------------------------- */
+
+static Request *make_request(EnrollmentMethod method)
+{
+    _cleanup_(X509_NAME_freep) X509_NAME *name = X509_NAME_new();
+    _cleanup_free_ void *der = NULL;
+    Request *request;
+    size_t size;
+
+    assert_int_equal(csr_build(&(CsrSpec){.context = context,
+                                          .subject = name,
+                                          .key = keys[ROLE_ROUTER],
+                                          .digest = "sha256"},
+                               &der, &size),
+                     0);
+    assert_int_equal(request_new(method, der, size, &router_key, &request), 0);
+    return request;
+}
+
+/* Of a request that has gone out by another way than the one that is configured nobody asks what
+ * has become; it keeps nothing from going on, and is said to be what it is. */
+static void test_orphan(void **state)
+{
+    static const RequestRetry retry = {10, 60};
+    Request *request = make_request(METHOD_EST);
+    char path[32], text[512];
+    int fd = scratch_open(path);
+    int64_t now = time(NULL);
+    Trustpoints t;
+    Trustpoint *tp = enrolled(&t, path, now);
+
+    (void)snprintf(text, sizeof(text), CONFIGURATION, ",\"auto-enroll\":50", "");
+    configure(&t, text, NULL);
+    assert_true(trustpoint_renewal_wait(tp, now) > 0);
+    assert_int_equal(lifecycle_apply(&request->lifecycle, REQUEST_EVENT_SENDING, &retry, now), 0);
+    assert_int_equal(trustpoint_set_request(&t, tp, request), 0);
+    assert_null(trustpoint_polled_request(tp, now));
+    assert_true(trustpoint_renewal_wait(tp, now) > 0);
+    assert_string_equal(trustpoint_state(tp), "enrolled");
+    assert_detail(tp, now, "went out over est, which is no longer configured: crypto ca "
+                           "cancel-enroll " NAME);
+    assert_int_equal(trustpoint_set_request(&t, tp, NULL), 0);
+    assert_detail(tp, now, "Ready.");
+    trustpoints_done(&t);
+    scratch_remove(fd, path);
+}
+
 /* What came and was not taken is said, over restarts, until something is taken. */
 static void test_refused(void **state)
 {
@@ -695,6 +743,7 @@ int main(void)
         cmocka_unit_test(test_revoked),      cmocka_unit_test(test_refused),
         cmocka_unit_test(test_revoked_while_busy),
         cmocka_unit_test(test_offer),
+        cmocka_unit_test(test_orphan),
     };
 
     return cmocka_run_group_tests_name("trustpoint", tests, setup, teardown);
