@@ -396,8 +396,8 @@ static int replacement_from_json(json_object *o, Record *record)
         r = certificate_from_json(o, "previous", &record->previous);
     if (r < 0 && r != -ENOENT)
         return r;
-    (void)json_get_bool(o, "undo", &record->undo);
-    return 0;
+    r = json_get_bool(o, "undo", &record->undo);
+    return r == -ENOENT ? 0 : r;
 }
 
 static bool is_own(const StoredCertificate *c, CertificateRole role, const Record *record)

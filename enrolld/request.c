@@ -220,6 +220,14 @@ static int read_reason(json_object *o, Request *request)
     return r < 0 ? r : request_set_reason(request, text);
 }
 
+/* May be missing, which is false. */
+static int read_flag(json_object *o, const char *name, bool *ret)
+{
+    int r = json_get_bool(o, name, ret);
+
+    return r == -ENOENT ? 0 : r;
+}
+
 /* The strings stay those of o. */
 static int read_key(json_object *o, KeyName *ret)
 {
@@ -261,11 +269,13 @@ int request_from_json(json_object *o, Request **ret)
         r = read_method(o, request);
     if (r >= 0)
         r = read_reason(o, request);
+    if (r >= 0)
+        r = read_flag(o, "renewal", &request->renewal);
+    if (r >= 0)
+        r = read_flag(o, "next-authority", &request->next_authority);
     if (r < 0)
         return r == -ENOENT ? -EBADMSG : r;
     request->lifecycle = lifecycle;
-    (void)json_get_bool(o, "renewal", &request->renewal);
-    (void)json_get_bool(o, "next-authority", &request->next_authority);
     *ret = TAKE_PTR(request);
     return 0;
 }

@@ -444,12 +444,35 @@ static void test_orphan(void **state)
     assert_null(trustpoint_polled_request(tp, now));
     assert_true(trustpoint_renewal_wait(tp, now) > 0);
     assert_string_equal(trustpoint_state(tp), "enrolled");
-    assert_detail(tp, now, "went out over est, which is no longer configured: crypto ca "
-                           "cancel-enroll " NAME);
+    assert_detail(tp, now,
+                  "went out over est, which is no longer configured: crypto ca "
+                  "cancel-enroll " NAME);
     assert_int_equal(trustpoint_set_request(&t, tp, NULL), 0);
     assert_detail(tp, now, "Ready.");
     trustpoints_done(&t);
     scratch_remove(fd, path);
+}
+
+/* What is true or false is neither a number nor a word. */
+static void test_flags(void **state)
+{
+    static const char *const flags[] = {"renewal", "next-authority"};
+    Request *request = make_request(METHOD_TERMINAL), *back = NULL;
+    const RequestRetry retry = {10, 60};
+
+    assert_int_equal(lifecycle_apply(&request->lifecycle, REQUEST_EVENT_MADE, &retry, 0), 0);
+    for (size_t i = 0; i < ELEMENTSOF(flags); i++) {
+        _cleanup_json_ json_object *o = NULL;
+
+        assert_int_equal(request_to_json(request, &o), 0);
+        assert_int_equal(json_add(o, flags[i], json_object_new_int(1)), 0);
+        assert_int_equal(request_from_json(o, &back), -EBADMSG);
+        assert_int_equal(json_add(o, flags[i], json_object_new_boolean(true)), 0);
+        assert_int_equal(request_from_json(o, &back), 0);
+        assert_true(i == 0 ? back->renewal : back->next_authority);
+        back = request_free(back);
+    }
+    (void)request_free(request);
 }
 
 /* What came and was not taken is said, over restarts, until something is taken. */
@@ -734,16 +757,23 @@ static void test_identity(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_serials),      cmocka_unit_test(test_lifecycle),
-        cmocka_unit_test(test_unconfigured), cmocka_unit_test(test_changes),
-        cmocka_unit_test(test_what_is_said), cmocka_unit_test(test_corruption),
-        cmocka_unit_test(test_killed),       cmocka_unit_test(test_clock_floor),
-        cmocka_unit_test(test_identity),     cmocka_unit_test(test_usage_keys),
+        cmocka_unit_test(test_serials),
+        cmocka_unit_test(test_lifecycle),
+        cmocka_unit_test(test_unconfigured),
+        cmocka_unit_test(test_changes),
+        cmocka_unit_test(test_what_is_said),
+        cmocka_unit_test(test_corruption),
+        cmocka_unit_test(test_killed),
+        cmocka_unit_test(test_clock_floor),
+        cmocka_unit_test(test_identity),
+        cmocka_unit_test(test_usage_keys),
         cmocka_unit_test(test_shared),
-        cmocka_unit_test(test_revoked),      cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_revoked_while_busy),
+        cmocka_unit_test(test_revoked),
+        cmocka_unit_test(test_refused),
         cmocka_unit_test(test_offer),
         cmocka_unit_test(test_orphan),
+        cmocka_unit_test(test_flags),
+        cmocka_unit_test(test_revoked_while_busy),
     };
 
     return cmocka_run_group_tests_name("trustpoint", tests, setup, teardown);
