@@ -7,8 +7,8 @@
 #define PAUSE_MAX INT64_C(86400)
 #define JITTER_MAX (INT64_C(6) * 3600)
 
-/* Of the fingerprint's first 16 bits: the same after each restart. */
-static int64_t jitter(const RenewalTimes *times)
+/* Of the fingerprint's first 16 bits: the same after each restart. It leaves some time after it. */
+static int64_t jitter(const RenewalTimes *times, int64_t at)
 {
     int64_t span = (times->not_after - times->not_before) / 50;
     char head[5] = "";
@@ -16,6 +16,8 @@ static int64_t jitter(const RenewalTimes *times)
     (void)snprintf(head, sizeof(head), "%.4s", times->fingerprint);
     if (span > JITTER_MAX)
         span = JITTER_MAX;
+    if (span > (times->not_after - at) / 2)
+        span = (times->not_after - at) / 2;
     return span * strtol(head, NULL, 16) / 0x10000;
 }
 
@@ -43,7 +45,7 @@ int64_t renewal_wait(const RenewalTimes *times, const Renewal *renewal, int64_t 
         return renewal->next - now > pause ? pause : renewal->next - now;
     }
     at = times->not_before + (times->not_after - times->not_before) / 100 * times->percent;
-    at += jitter(times);
+    at += jitter(times, at);
     return at <= now ? 0 : at - now;
 }
 

@@ -43,6 +43,18 @@ static void test_jitter(void **state)
     }
 }
 
+/* However late it is configured to be. */
+static void test_before_the_end(void **state)
+{
+    const Renewal none = {0};
+
+    for (int64_t days = 1; days < 100; days++) {
+        const RenewalTimes last = {0, days * DAY, "FFFFAA", 99};
+
+        assert_in_range(renewal_wait(&last, &none, 0), days * DAY / 100 * 99, days * DAY - 60);
+    }
+}
+
 static void test_back_off(void **state)
 {
     Renewal r = {0};
@@ -101,11 +113,9 @@ static void test_json(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_not_before_its_time),
-        cmocka_unit_test(test_jitter),
-        cmocka_unit_test(test_back_off),
-        cmocka_unit_test(test_clock_jumps),
-        cmocka_unit_test(test_json),
+        cmocka_unit_test(test_not_before_its_time), cmocka_unit_test(test_jitter),
+        cmocka_unit_test(test_before_the_end),      cmocka_unit_test(test_back_off),
+        cmocka_unit_test(test_clock_jumps),         cmocka_unit_test(test_json),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
