@@ -120,6 +120,19 @@ static int check_times(const X509 *x, const ReceivedRules *rules, const char **r
     return 0;
 }
 
+/* What two of the same cannot be made of. EdDSA brings its own. */
+static bool digest_is_strong(int digest, int key)
+{
+    static const int strong[] = {NID_sha224,     NID_sha256,    NID_sha384,   NID_sha512,
+                                 NID_sha3_224,   NID_sha3_256,  NID_sha3_384, NID_sha3_512,
+                                 NID_sha512_224, NID_sha512_256};
+
+    for (size_t i = 0; i < ELEMENTSOF(strong); i++)
+        if (digest == strong[i])
+            return true;
+    return digest == NID_undef && (key == NID_ED25519 || key == NID_ED448);
+}
+
 /* Of the signature on a certificate. */
 static int check_digest(X509 *x, bool legacy, const char **ret_reason)
 {
@@ -129,9 +142,12 @@ static int check_digest(X509 *x, bool legacy, const char **ret_reason)
         return refuse(-EKEYREJECTED, ret_reason, "its signature algorithm is not known here");
     if (digest == NID_md5 || digest == NID_md4 || digest == NID_md2)
         return refuse(-EKEYREJECTED, ret_reason, "it is signed with MD5, which anyone can forge");
-    if (digest == NID_sha1 && !legacy)
-        return refuse(-EKEYREJECTED, ret_reason, "it is signed with SHA-1");
-    return 0;
+    if (digest == NID_sha1)
+        return legacy ? 0 : refuse(-EKEYREJECTED, ret_reason, "it is signed with SHA-1");
+    return digest_is_strong(digest, key)
+               ? 0
+               : refuse(-EKEYREJECTED, ret_reason,
+                        "it is signed with a digest that is not known here");
 }
 
 static int check_signature(X509 *x, X509 *authority, bool legacy, const char **ret_reason)

@@ -490,6 +490,11 @@ static void test_signatures(void **state)
         received_check_answer(t.certificate, ca.certificate, request, &legacy, &reason),
         -EKEYREJECTED);
     assert_non_null(strstr(reason, "MD5"));
+    /* Not forbidden by name, and no better. */
+    sign_again(&t, ca.key, EVP_ripemd160());
+    assert_int_equal(received_check_answer(t.certificate, ca.certificate, request, &rules, &reason),
+                     -EKEYREJECTED);
+    assert_non_null(strstr(reason, "digest that is not known here"));
     X509_REQ_free(request);
     pki_free(&ca);
     pki_free(&t);
