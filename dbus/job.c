@@ -58,6 +58,7 @@ typedef struct JobManager {
     Job *jobs;
     uint64_t last_id;
     int wake_fd;
+    bool stopping;
     sd_event_source *wake;
 } JobManager;
 
@@ -123,6 +124,11 @@ bool job_is_cancelled(Job *job)
 int job_cancel_fd(Job *job)
 {
     return job->cancel_fd;
+}
+
+bool job_is_stopping(const Job *job)
+{
+    return job->manager->stopping;
 }
 
 int job_fail(Job *job, const char *error_name, const char *format, ...)
@@ -510,7 +516,12 @@ static int job_new(JobManager *manager, const JobWork *work, Job **ret)
 
 static int job_launch(Job *job)
 {
-    int r = job->work.run ? pthread_create(&job->thread, NULL, run_thread, job) : 0;
+    int r;
+
+    /* What follows from another one's end is for the next start. */
+    if (job->manager->stopping)
+        cancel(job);
+    r = job->work.run ? pthread_create(&job->thread, NULL, run_thread, job) : 0;
 
     if (r != 0)
         return -r;
@@ -604,6 +615,7 @@ void jobs_done(Server *server)
 
     if (!manager)
         return;
+    manager->stopping = true;
     for (Job *job = manager->jobs; job; job = job->next)
         if (job->thread_started)
             cancel(job);

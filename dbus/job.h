@@ -60,6 +60,9 @@ void job_then(Job *job, int (*run)(Job *job, void *data));
 /* In done(): the sentence of job_fail(); NULL when there was none. */
 const char *job_error(Job *job);
 
+/* In done(): the daemon is about to end, and that is why the job was cancelled, if it was. */
+bool job_is_stopping(const Job *job);
+
 /* In done(): adds one entry to the result. type: 's', 'o', 'u', 't', 'b'. */
 int job_result(Job *job, const char *name, char type, const void *value);
 

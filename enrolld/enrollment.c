@@ -439,7 +439,7 @@ static int finish_renewal(Job *job, Enrollment *e, int r)
         r = job_fail(job, ERROR_CONFLICT, "The configuration of %s has changed meanwhile", t->name);
     if (r >= 0)
         r = keep_renewal(job, e, t);
-    if (r < 0)
+    if (r < 0 && !job_is_stopping(job))
         enrollment_renewal_failed(m, t, job_error(job) ? job_error(job) : strerror(-r));
     t->renew_at = 0;
     announce_trustpoint_changed(m, t);

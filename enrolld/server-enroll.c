@@ -408,6 +408,14 @@ static int enroll_finish(Job *job, ServerJob *j, Trustpoint *t)
     return error < 0 ? restore(j, t, error) : 0;
 }
 
+/* Nobody has given the request up, and the CA may have it: it is asked, as after a kill. */
+static void keep_interrupted(ServerJob *j)
+{
+    for (size_t i = 0; i < j->n_asks; i++)
+        if (j->asks[i].error == -ECANCELED)
+            j->asks[i].error = -ENOLINK;
+}
+
 static int enroll_done(Job *job, void *data, int r)
 {
     ServerJob *j = data;
@@ -419,10 +427,12 @@ static int enroll_done(Job *job, void *data, int r)
     if (r >= 0 && !(t->config && streq(t->config->json, j->configuration)))
         r = job_fail(job, ERROR_CONFLICT,
                      "The configuration of %s has changed meanwhile: try again", j->trustpoint);
+    if (job_is_stopping(job))
+        keep_interrupted(j);
     r = r < 0 ? restore(j, t, r) : enroll_finish(job, j, t);
     tell_refused(j, t);
     /* The old certificate stays, and it is tried again, later and later. */
-    if (r < 0 && j->renew && !trustpoint_polled_request(t, j->now))
+    if (r < 0 && j->renew && !job_is_stopping(job) && !trustpoint_polled_request(t, j->now))
         enrollment_renewal_failed(m, t, j->reason[0] ? j->reason : strerror(-r));
     t->poll_at = t->renew_at = 0;
     announce_trustpoint_changed(m, t);
@@ -468,7 +478,8 @@ static int poll_done(Job *job, void *data, int r)
     Manager *m = j->manager;
     Trustpoint *t = external_end_work(m, j->trustpoint);
 
-    if (t && t->config && t->record.request)
+    /* Who was interrupted has not asked. */
+    if (t && t->config && t->record.request && !(r < 0 && job_is_stopping(job)))
         poll_finish(job, j, t, r);
     if (t) {
         t->poll_at = t->renew_at = 0;

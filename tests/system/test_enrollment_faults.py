@@ -113,6 +113,8 @@ def certificate(machine, name):
 def kill(machine, victim):
     if victim == "fetch":  # the worker ends with it
         os.kill(machine.main_pid("chancery-fetch.service"), signal.SIGKILL)
+    elif victim == "administrator":
+        machine.run(["systemctl", "restart", "chancery-enrolld"])
     else:
         machine.kill(victim, 9)
 
@@ -194,6 +196,16 @@ def test_agreement_without_keyd(machine, scep):
     said, status = strike(machine, scep, "agreed", "answered", "keyd")
     assert status == 0 and certificate(machine, "agreed")["status"] == "Available", said
     assert state(machine, "agreed")["state"] == "enrolled"
+
+
+def test_stopped(machine, scep):
+    """With all that is to be put in order at the end: the same as after a kill, and nothing is given up."""
+    before, log = certificate(machine, "core")["serial-number"], scep.log()
+    _, status = strike(machine, scep, "core", "answered", "administrator")
+    assert status != 0
+    goes_on(machine, "core", before)
+    asked = [line.split()[0] for line in scep.log()[len(log):].splitlines() if line.split()[0] in ("17", "19", "20")]
+    assert asked == ["19", "20"]
 
 
 @pytest.mark.parametrize("victim", ["enrolld", "fetch"])
