@@ -126,17 +126,6 @@ static int on_chain(netsnmp_mib_handler *handler, netsnmp_handler_registration *
     return SNMP_ERR_NOERROR;
 }
 
-static const char *state_name(const PkiTrustpoint *t)
-{
-    static const char *const names[][2] = {
-        {"authenticated", "Authenticated"}, {"enrolled", "Enrolled"}, {"pending", "Pending"}};
-
-    for (size_t i = 0; i < ELEMENTSOF(names); i++)
-        if (streq(t->state, names[i][0]))
-            return names[i][1];
-    return "None";
-}
-
 /* Neither lists of AAA nor source interfaces are a trustpoint's here: nothing is configured. */
 static const char *trustpoint_column(const PkiTrustpoint *t, unsigned column,
                                      char buffer[TEXT_MAX + 1])
@@ -169,7 +158,7 @@ static const char *trustpoint_column(const PkiTrustpoint *t, unsigned column,
     case TRUSTPOINT_DIGEST:
         return t->digest;
     case TRUSTPOINT_STATE:
-        return state_name(t);
+        return pki_state_name(t->state);
     default:
         return NULL;
     }

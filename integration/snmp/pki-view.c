@@ -215,6 +215,19 @@ int pki_view_read(sd_bus_message *reply, PkiView *ret)
     return 0;
 }
 
+const char *pki_state_name(const char *state)
+{
+    static const char *const names[][2] = {
+        {"authenticated", "Authenticated"}, {"pending", "Pending"},   {"rejected", "Authenticated"},
+        {"timed-out", "Authenticated"},     {"enrolled", "Enrolled"}, {"renewing", "Enrolled"},
+    };
+
+    for (size_t i = 0; i < ELEMENTSOF(names); i++)
+        if (streq(state, names[i][0]))
+            return names[i][1];
+    return "None";
+}
+
 /* --- CRLs ------------------------------------------------------------------------------------- */
 
 void pki_crls_done(PkiCrls *crls)

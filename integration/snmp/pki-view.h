@@ -38,6 +38,9 @@ void pki_view_done(PkiView *view);
 
 const PkiCertificate *pki_view_find(const PkiView *view, const char *path);
 
+/* A trustpoint's state as the MIB has it, which knows fewer. */
+const char *pki_state_name(const char *state);
+
 /* The CRLs that poold keeps. */
 typedef struct PkiCrl {
     char *issuer, *number; /* the number may be NULL */

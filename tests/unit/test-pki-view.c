@@ -220,6 +220,21 @@ static void test_too_many(void **state)
     ",\"this-update\":" this ",\"next-update\":9,\"delta\":" delta                                 \
                              ",\"size\":5000000000,\"url\":\"http://a/\"}"
 
+/* While it is renewed, a trustpoint has what it had; a request that came to nothing leaves the CA's
+ * certificate. */
+static void test_states(void **state)
+{
+    static const char *const names[][2] = {
+        {"none", "None"},         {"authenticated", "Authenticated"},
+        {"pending", "Pending"},   {"rejected", "Authenticated"},
+        {"enrolled", "Enrolled"}, {"timed-out", "Authenticated"},
+        {"renewing", "Enrolled"}, {"something else", "None"},
+    };
+
+    for (size_t i = 0; i < ELEMENTSOF(names); i++)
+        assert_string_equal(pki_state_name(names[i][0]), names[i][1]);
+}
+
 static void test_crls(void **state)
 {
     static const char good[] =
@@ -269,6 +284,7 @@ int main(void)
         cmocka_unit_test(test_all_of_it),
         cmocka_unit_test(test_nothing),
         cmocka_unit_test(test_missing_and_odd),
+        cmocka_unit_test(test_states),
         cmocka_unit_test(test_crls),
         cmocka_unit_test(test_too_many),
     };
