@@ -6,6 +6,7 @@
 #include <systemd/sd-bus.h>
 
 #include "atomic-file.h"
+#include "bus-call.h"
 #include "fetch-client.h"
 #include "received.h"
 
@@ -142,34 +143,20 @@ static int start_reload(sd_bus *bus, const char *unit, Reload *reload,
     return reload->job ? 0 : -ENOMEM;
 }
 
-static int wait_for_end(sd_bus *bus, const Reload *reload)
+static int wait_for_end(sd_bus *bus, const Reload *reload, int cancel_fd)
 {
-    uint64_t now, end;
-    int r;
+    uint64_t end = bus_call_end(RELOAD_TIMEOUT_USEC);
+    int r = 0;
 
-    r = sd_bus_set_method_call_timeout(bus, RELOAD_TIMEOUT_USEC);
-    if (r < 0)
-        return r;
-    for (end = 0; !reload->result[0];) {
-        struct timespec t;
-
+    while (r >= 0 && !reload->result[0]) {
         r = sd_bus_process(bus, NULL);
-        if (r < 0)
-            return r;
-        (void)clock_gettime(CLOCK_MONOTONIC, &t);
-        now = (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-        end = end ? end : now + RELOAD_TIMEOUT_USEC;
-        if (now >= end)
-            return -ETIMEDOUT;
         if (r == 0)
-            r = sd_bus_wait(bus, end - now);
-        if (r < 0 && r != -EINTR)
-            return r;
+            r = bus_call_wait(bus, cancel_fd, end);
     }
-    return 0;
+    return r < 0 ? r : 0;
 }
 
-int consumer_reload(const char *unit, char reason[CONSUMER_REASON_SIZE])
+int consumer_reload(const char *unit, int cancel_fd, char reason[CONSUMER_REASON_SIZE])
 {
     _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
     Reload reload = {.job = NULL};
@@ -180,8 +167,10 @@ int consumer_reload(const char *unit, char reason[CONSUMER_REASON_SIZE])
         return explain(reason, r, "%s cannot be reloaded: %s", unit, strerror(-r));
     r = start_reload(bus, unit, &reload, reason);
     if (r >= 0) {
-        r = wait_for_end(bus, &reload);
-        if (r < 0)
+        r = wait_for_end(bus, &reload, cancel_fd);
+        if (r == -ECANCELED)
+            (void)explain(reason, r, "%s was not waited for", unit);
+        else if (r < 0)
             (void)explain(reason, r, "%s was not reloaded in time", unit);
         else if (!streq(reload.result, "done") && !streq(reload.result, "skipped"))
             r = explain(reason, -EIO, "the reload of %s failed: %s", unit, reload.result);

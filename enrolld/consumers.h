@@ -16,8 +16,8 @@ int consumers_export(int dirfd, const Trustpoint *t);
 /* The following block: for worker threads only. */
 
 /* Has systemd reload a unit; one that does not run is left alone. 0, or a negative errno with one
- * sentence, without its end, in reason. */
-int consumer_reload(const char *unit, char reason[CONSUMER_REASON_SIZE]);
+ * sentence, without its end, in reason. -ECANCELED when cancel_fd becomes readable. */
+int consumer_reload(const char *unit, int cancel_fd, char reason[CONSUMER_REASON_SIZE]);
 
 /* Dials HOST:PORT with TLS until the certificate that is shown is this one, for some time: a
  * service takes a while to be back. -ECANCELED when cancel_fd becomes readable. */

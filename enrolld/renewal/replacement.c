@@ -75,13 +75,13 @@ static int change_run(Job *job, void *data)
 }
 
 /* Everybody is told, even when somebody cannot be. */
-static int reload_all(ReplacementJob *j)
+static int reload_all(Job *job, ReplacementJob *j)
 {
     char reason[CONSUMER_REASON_SIZE] = "";
     int error = 0;
 
     for (char **unit = j->reload; unit && *unit; unit++) {
-        int r = consumer_reload(*unit, error < 0 ? reason : j->reason);
+        int r = consumer_reload(*unit, job_cancel_fd(job), error < 0 ? reason : j->reason);
 
         error = error < 0 ? error : r;
     }
@@ -92,7 +92,7 @@ static int reload_all(ReplacementJob *j)
 static int trial_run(Job *job, void *data)
 {
     ReplacementJob *j = data;
-    int r = reload_all(j);
+    int r = reload_all(job, j);
 
     for (char **address = j->probe; r >= 0 && address && *address; address++)
         r = consumer_probe(*address, j->der, j->size, job_cancel_fd(job), j->reason);
@@ -112,7 +112,7 @@ static int tell_run(Job *job, void *data)
     char why[CONSUMER_REASON_SIZE];
 
     (void)snprintf(why, sizeof(why), "%s", j->reason);
-    (void)reload_all(j);
+    (void)reload_all(job, j);
     (void)snprintf(j->reason, sizeof(j->reason), "%s", why);
     j->result = 0;
     return 0;

@@ -3,6 +3,7 @@
 
 #include <systemd/sd-bus.h>
 
+#include "bus-call.h"
 #include "cleanup.h"
 #include "memfd.h"
 #include "names.h"
@@ -83,20 +84,21 @@ static int refuse(char **ret_reason, const char *reason, const char *problem)
 }
 
 /* Asks, and waits for the job that answers. */
-static int ask(sd_bus *bus, const char *trustpoint, const FetchServer *server, sd_bus_message **ret,
-               sd_bus_error *error)
+static int ask(sd_bus *bus, const char *trustpoint, const FetchServer *server, int cancel_fd,
+               sd_bus_message **ret, sd_bus_error *error)
 {
-    _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL, *wait = NULL;
+    uint64_t end = bus_call_end(CALL_TIMEOUT_USEC);
     const char *job;
     int r = make_call(bus, trustpoint, server, &call);
 
     if (r >= 0)
-        r = sd_bus_call(bus, call, 0, error, &reply);
+        r = bus_call(bus, call, cancel_fd, end, error, &reply);
     if (r >= 0)
         r = sd_bus_message_read(reply, "o", &job);
-    return r < 0 ? r
-                 : sd_bus_call_method(bus, TRUSTPOOL_NAME, job, JOB_INTERFACE, "Wait", error, ret,
-                                      NULL);
+    if (r >= 0)
+        r = sd_bus_message_new_method_call(bus, &wait, TRUSTPOOL_NAME, job, JOB_INTERFACE, "Wait");
+    return r < 0 ? r : bus_call(bus, wait, cancel_fd, end, error, ret);
 }
 
 int server_judge(void *userdata, const FetchServer *server, int cancel_fd, char **ret_reason)
@@ -110,8 +112,9 @@ int server_judge(void *userdata, const FetchServer *server, int cancel_fd, char 
     r = sd_bus_open_system_with_description(&bus, "judge");
     if (r < 0)
         return r;
-    (void)sd_bus_set_method_call_timeout(bus, CALL_TIMEOUT_USEC);
-    r = ask(bus, userdata, server, &verdict, &error);
+    r = ask(bus, userdata, server, cancel_fd, &verdict, &error);
+    if (r == -ECANCELED)
+        return r;
     if (r >= 0)
         r = read_verdict(verdict, &valid, &reason, &problem);
     if (r < 0)

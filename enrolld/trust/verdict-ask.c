@@ -5,8 +5,8 @@
 #include <pthread.h>
 #include <sys/eventfd.h>
 #include <systemd/sd-bus.h>
-#include <time.h>
 
+#include "bus-call.h"
 #include "memfd.h"
 #include "names.h"
 #include "verdict.h"
@@ -22,24 +22,7 @@ typedef struct Conversation {
     sd_bus *bus;
     int cancel_fd;
     uint64_t end;
-    sd_bus_message *reply;
 } Conversation;
-
-static uint64_t now_usec(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
-static int on_reply(sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error)
-{
-    Conversation *c = userdata;
-
-    c->reply = sd_bus_message_ref(reply);
-    return 0;
-}
 
 /* --- Turns ------------------------------------------------------------------------------------ */
 
@@ -61,7 +44,7 @@ static int turn_take(const Conversation *c)
     fds[0] = (struct pollfd){.fd = turns, .events = POLLIN};
     fds[1] = (struct pollfd){.fd = c->cancel_fd, .events = POLLIN};
     while (read(turns, &one, sizeof(one)) < 0) {
-        uint64_t now = now_usec();
+        uint64_t now = bus_call_end(0);
 
         if (errno != EAGAIN && errno != EINTR)
             return -errno;
@@ -85,47 +68,19 @@ static void turn_give(void)
 
 /* --- The conversation ------------------------------------------------------------------------- */
 
-static int wait_for_bus(const Conversation *c)
-{
-    uint64_t now = now_usec();
-    struct pollfd fds[2] = {{.fd = sd_bus_get_fd(c->bus)}, {.fd = c->cancel_fd, .events = POLLIN}};
-    int events = sd_bus_get_events(c->bus);
-
-    if (now >= c->end)
-        return -ETIMEDOUT;
-    if (fds[0].fd < 0 || events < 0)
-        return -ENOTCONN;
-    fds[0].events = (short)events;
-    if (poll(fds, 2, (int)((c->end - now) / 1000) + 1) < 0 && errno != EINTR)
-        return -errno;
-    return fds[1].revents ? -ECANCELED : 0;
-}
-
 /* The answer, or the error that it is, with what it says in reason. */
-static int call(Conversation *c, sd_bus_message *message, sd_bus_message **ret, char *reason)
+static int call(const Conversation *c, sd_bus_message *message, sd_bus_message **ret, char *reason)
 {
-    _cleanup_(sd_bus_slot_unrefp) sd_bus_slot *slot = NULL;
-    const sd_bus_error *error;
-    int r;
-
+    _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
     /* Nobody starts poold for this. */
-    r = sd_bus_message_set_auto_start(message, 0);
+    int r = sd_bus_message_set_auto_start(message, 0);
+
     if (r >= 0)
-        r = sd_bus_call_async(c->bus, &slot, message, on_reply, c, UINT64_MAX);
-    while (r >= 0 && !c->reply) {
-        r = sd_bus_process(c->bus, NULL);
-        if (r == 0)
-            r = wait_for_bus(c);
-    }
-    if (r < 0)
-        return r;
-    *ret = TAKE_PTR(c->reply);
-    error = sd_bus_message_get_error(*ret);
-    if (!error)
-        return 0;
-    (void)snprintf(reason, VERDICT_REASON_SIZE, "%s",
-                   error->message ? error->message : error->name);
-    return -EREMOTEIO;
+        r = bus_call(c->bus, message, c->cancel_fd, c->end, &error, ret);
+    if (error.name)
+        (void)snprintf(reason, VERDICT_REASON_SIZE, "%s",
+                       error.message ? error.message : error.name);
+    return r;
 }
 
 static int append_question(sd_bus_message *m, const VerdictQuestion *question)
@@ -144,7 +99,7 @@ static int append_question(sd_bus_message *m, const VerdictQuestion *question)
     return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
-static int start(Conversation *c, const VerdictQuestion *question, char **ret, char *reason)
+static int start(const Conversation *c, const VerdictQuestion *question, char **ret, char *reason)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL, *reply = NULL;
     const char *job;
@@ -192,7 +147,7 @@ static int read_result(sd_bus_message *m, Verdict *ret)
     return r < 0 ? r : verdict_set(ret, word, reason, depth, problem);
 }
 
-static int wait_for_job(Conversation *c, const char *job, Verdict *ret, char *reason)
+static int wait_for_job(const Conversation *c, const char *job, Verdict *ret, char *reason)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL, *reply = NULL;
     int r = sd_bus_message_new_method_call(c->bus, &message, TRUSTPOOL_NAME, job, JOB_INTERFACE,
@@ -203,24 +158,23 @@ static int wait_for_job(Conversation *c, const char *job, Verdict *ret, char *re
     return r < 0 ? r : read_result(reply, ret);
 }
 
-static int converse(Conversation *c, const VerdictQuestion *question, Verdict *ret, char *reason)
+static int converse(const Conversation *c, const VerdictQuestion *question, Verdict *ret,
+                    char *reason)
 {
     _cleanup_free_ char *job = NULL;
     int r = start(c, question, &job, reason);
 
-    if (r >= 0)
-        r = wait_for_job(c, job, ret, reason);
-    sd_bus_message_unref(c->reply);
-    return r;
+    return r < 0 ? r : wait_for_job(c, job, ret, reason);
 }
 
 int verdict_ask(sd_bus **bus, const VerdictQuestion *question, int cancel_fd, Verdict *ret,
                 char *reason)
 {
-    Conversation c = {.cancel_fd = cancel_fd, .end = now_usec()};
+    Conversation c = {.cancel_fd = cancel_fd,
+                      .end =
+                          bus_call_end(question->is_received ? SHORT_TIMEOUT_USEC : TIMEOUT_USEC)};
     int r;
 
-    c.end += question->is_received ? SHORT_TIMEOUT_USEC : TIMEOUT_USEC;
     reason[0] = '\0';
     r = turn_take(&c);
     if (r >= 0) {

@@ -3,6 +3,7 @@
 
 #include <systemd/sd-bus.h>
 
+#include "bus-call.h"
 #include "crl.h"
 #include "errors.h"
 #include "json-util.h"
@@ -246,17 +247,22 @@ int trustpoints_ask(const Trustpoints *former, Trustpoints **ret)
 int trustpoints_get_crl(const char *name, int cancel_fd, FetchReply *reply)
 {
     _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
-    _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = NULL;
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *answer = NULL;
     _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
     int fd, r;
 
     *reply = (FetchReply){.status = 200};
     r = sd_bus_open_system_with_description(&bus, "crl");
+    if (r >= 0)
+        r = sd_bus_message_new_method_call(bus, &call, ENROLLMENT_NAME, ENROLLMENT_PATH,
+                                           ENROLLMENT_NAME, "GetCrl");
+    if (r >= 0)
+        r = sd_bus_message_append(call, "s", name);
     if (r < 0)
         return r;
-    (void)sd_bus_set_method_call_timeout(bus, CRL_TIMEOUT_USEC);
-    r = sd_bus_call_method(bus, ENROLLMENT_NAME, ENROLLMENT_PATH, ENROLLMENT_NAME, "GetCrl", &error,
-                           &answer, "s", name);
+    r = bus_call(bus, call, cancel_fd, bus_call_end(CRL_TIMEOUT_USEC), &error, &answer);
+    if (r == -ECANCELED)
+        return r;
     if (sd_bus_error_has_name(&error, ERROR_NO_SUCH_OBJECT))
         return -ENODATA;
     if (r < 0) {
