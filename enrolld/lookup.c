@@ -102,30 +102,40 @@ static int certificate_run(Job *job, void *data)
                  : 0;
 }
 
-static int certificate_done(Job *job, void *data, int r)
+static int take(Job *job, const ServerJob *s, Trustpoint *t)
 {
-    Lookup *l = data;
-    ServerJob *s = l->server;
-    Manager *m = s->manager;
-    Trustpoint *t = external_end_work(m, s->trustpoint);
     const char *reason = "";
+    int r;
 
-    if (t && s->asks[0].is_refused)
-        enrollment_refused(m, t, server_refusal(&s->asks[0]));
-    if (r < 0 || !t)
-        return r;
     if (!t->config || !streq(t->config->json, s->configuration) || !t->record.request)
         return job_fail(job, ERROR_CONFLICT,
                         "The configuration of %s has changed meanwhile: try again", s->trustpoint);
-    r = server_install(m, t, &s->asks[0], job_user(job), &reason);
-    t->poll_at = t->renew_at = 0;
-    announce_trustpoint_changed(m, t);
-    server_schedule(m);
+    r = server_install(s->manager, t, &s->asks[0], job_user(job), &reason);
     if (r < 0)
         return job_fail(job, error_name_from_errno(r),
                         "The certificate that came cannot be used by %s: %s", t->name,
                         reason[0] ? reason : strerror(-r));
     return enrollment_report(job, t, r);
+}
+
+static int certificate_done(Job *job, void *data, int r)
+{
+    const Lookup *l = data;
+    const ServerJob *s = l->server;
+    Manager *m = s->manager;
+    Trustpoint *t = external_end_work(m, s->trustpoint);
+
+    if (!t)
+        return r;
+    if (s->asks[0].is_refused)
+        enrollment_refused(m, t, server_refusal(&s->asks[0]));
+    if (r >= 0)
+        r = take(job, s, t);
+    /* Also when it has come to nothing: the CA may have been due to be asked meanwhile. */
+    t->poll_at = t->renew_at = 0;
+    announce_trustpoint_changed(m, t);
+    server_schedule(m);
+    return r;
 }
 
 int lookup_certificate(Manager *m, Trustpoint *t, const char *serial, sd_bus_message *message,

@@ -630,5 +630,6 @@ int external_cancel(Manager *m, const char *trustpoint, sd_bus_message *message,
     if (r < 0)
         return log_error_errno(r, "Failed to forget a request of trustpoint %s: %m", t->name);
     announce_trustpoint_changed(m, t);
+    server_schedule(m); /* a renewal that it has held up */
     return sd_bus_reply_method_return(message, NULL);
 }

@@ -107,6 +107,8 @@ static int import_done(Job *job, void *data, int r)
     if (r < 0)
         i->error = r;
     r = finish(i, &path, &error);
+    /* A poll may have been due meanwhile, and a renewal is now. */
+    server_schedule(i->manager);
     r = r < 0 ? sd_bus_reply_method_errno(i->call, r, &error)
               : sd_bus_reply_method_return(i->call, "o", path);
     if (r < 0)
