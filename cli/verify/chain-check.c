@@ -63,27 +63,51 @@ static ChainStatus describe(X509_STORE_CTX *context, ChainStatus status,
     return status;
 }
 
-ChainStatus chain_check(X509 *root, X509 *signer, STACK_OF(X509) * others, int64_t at,
-                        char reason[CHAIN_REASON_SIZE])
+/* is_timeless: whatever the time, which at is then of no account. */
+static ChainStatus verify(X509 *root, X509 *signer, STACK_OF(X509) * others, int64_t at,
+                          bool is_timeless, char reason[CHAIN_REASON_SIZE])
 {
     _cleanup_(X509_STORE_freep) X509_STORE *store = X509_STORE_new();
     _cleanup_(X509_STORE_CTX_freep) X509_STORE_CTX *context = X509_STORE_CTX_new();
-    const char *unfit = unfit_reason(signer);
+    X509_VERIFY_PARAM *parameters;
     int error;
 
-    if (unfit) {
-        (void)snprintf(reason, CHAIN_REASON_SIZE, "%s", unfit);
-        return CHAIN_UNFIT;
-    }
     if (!store || !context || prepare(context, store, root, signer, others, at) < 0) {
         (void)snprintf(reason, CHAIN_REASON_SIZE, "out of memory");
         return CHAIN_UNTRUSTED;
+    }
+    parameters = X509_STORE_CTX_get0_param(context);
+    if (is_timeless) {
+        (void)X509_VERIFY_PARAM_clear_flags(parameters, X509_V_FLAG_USE_CHECK_TIME);
+        (void)X509_VERIFY_PARAM_set_flags(parameters, X509_V_FLAG_NO_CHECK_TIME);
     }
     if (X509_verify_cert(context) == 1)
         return CHAIN_GOOD;
     error = X509_STORE_CTX_get_error(context);
     return describe(context, error == X509_V_OK ? CHAIN_UNTRUSTED : status_from_error(error),
                     reason);
+}
+
+ChainStatus chain_check(X509 *root, X509 *signer, STACK_OF(X509) * others, int64_t at,
+                        char reason[CHAIN_REASON_SIZE])
+{
+    const char *unfit = unfit_reason(signer);
+    char timeless[CHAIN_REASON_SIZE];
+    ChainStatus status;
+
+    if (unfit) {
+        (void)snprintf(reason, CHAIN_REASON_SIZE, "%s", unfit);
+        return CHAIN_UNFIT;
+    }
+    status = verify(root, signer, others, at, false, reason);
+    if (status != CHAIN_EXPIRED && status != CHAIN_NOT_YET_VALID)
+        return status;
+    /* OpenSSL looks at the time of a certificate before the signatures of those below it: anybody
+     * can make one below a root that has expired. */
+    if (verify(root, signer, others, at, true, timeless) == CHAIN_GOOD)
+        return status;
+    memcpy(reason, timeless, CHAIN_REASON_SIZE);
+    return CHAIN_UNTRUSTED;
 }
 
 /* A certificate that has expired may have been revoked too; its list no longer has to say so, but

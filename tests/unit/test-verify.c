@@ -360,6 +360,30 @@ static void test_certificate(void **state)
     pki_free(&below);
 }
 
+/* What only has expired was good once; what is not the root's never was, however old the root. */
+static void test_forged_below_an_expired_root(void **state)
+{
+    TestEnvelopeSpec spec = plain;
+    VerifyRequest request = request_at(NOW + 300 * DAY);
+    _cleanup_free_ char *forged = NULL, *own = NULL, *early = NULL;
+    /* Everything in it is as the root would have it, but for the signature. */
+    const TestCertificate forger = {.certificate = root.certificate, .key = other_root.key};
+    TestCertificate stranger;
+
+    pki_make(&stranger, &forger,
+             &(TestCertificateSpec){"leaf", "ecdsanistp384", LEAF_USAGE, false, NOW - 3 * DAY,
+                                    NOW + 400 * DAY});
+    spec.issued_at = NOW + 200 * DAY;
+    own = pki_envelope(&leaf, &root, &spec, "x", 1);
+    assert_int_equal(verdict_of(&request, own, strlen(own)), VERDICT_EXPIRED);
+    forged = pki_envelope(&stranger, &root, &spec, "x", 1);
+    assert_int_equal(verdict_of(&request, forged, strlen(forged)), VERDICT_UNTRUSTED);
+    spec.issued_at = NOW - 2 * DAY;
+    early = pki_envelope(&stranger, &root, &spec, "x", 1);
+    assert_int_equal(verdict_of(&request, early, strlen(early)), VERDICT_UNTRUSTED);
+    pki_free(&stranger);
+}
+
 /* F29 */
 static void test_time(void **state)
 {
@@ -406,7 +430,7 @@ int main(void)
         cmocka_unit_test(test_nonce),       cmocka_unit_test(test_invented_dossier),
         cmocka_unit_test(test_payload),     cmocka_unit_test(test_root),
         cmocka_unit_test(test_certificate), cmocka_unit_test(test_time),
-        cmocka_unit_test(test_chain_file),
+        cmocka_unit_test(test_chain_file),  cmocka_unit_test(test_forged_below_an_expired_root),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
