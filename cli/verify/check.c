@@ -117,7 +117,15 @@ static int add_page(Check *c, InventoryCheck *chain, const char *path,
     _cleanup_(other_done) Other page = {.input = NULL};
     int r = read_other(c, path, path, &page, reason);
 
-    return r > 0 ? add_blocks(c, chain, path, &page.result, reason) : r;
+    if (r <= 0)
+        return r;
+    r = add_blocks(c, chain, path, &page.result, reason);
+    if (r < 0 || !c->reference || c->result.verdict != VERDICT_GOOD)
+        return r;
+    r = reference_check_add(c->reference, page.result.payload, page.result.payload_size);
+    if (r == -EBADMSG)
+        verify_refuse(&c->result, VERDICT_BAD_PAYLOAD, "%.300s: the dossier is ambiguous", path);
+    return r == -EBADMSG ? 0 : r < 0 ? fail(reason, path, r) : 0;
 }
 
 static void judge_blocks(Check *c)
@@ -191,8 +199,8 @@ static int compare_reference(Check *c, char reason[CHECK_REASON_SIZE])
     size_t n;
     int r;
 
-    r = reference_check(c->options.reference, c->result.payload, c->result.payload_size,
-                        &c->result.deviations);
+    r = reference_check_finish(c->reference, c->result.payload, c->result.payload_size,
+                               &c->result.deviations);
     if (r == -EBADMSG)
         verify_refuse(&c->result, VERDICT_BAD_PAYLOAD, "the dossier has packages that are none");
     else if (r < 0)
@@ -218,6 +226,8 @@ static int judge_content(Check *c, char reason[CHECK_REASON_SIZE])
                           "the payload is no dossier, so there is nothing to compare");
         return 0;
     }
+    if (o->reference && !(c->reference = reference_check_new(o->reference)))
+        return fail(reason, o->envelope, -ENOMEM);
     r = check_nodes(c, reason);
     if (r < 0 || c->result.verdict != VERDICT_GOOD)
         return r;
@@ -259,6 +269,7 @@ int check_run(const CheckOptions *options, Check *ret, char reason[CHECK_REASON_
 void check_done(Check *c)
 {
     verify_result_done(&c->result);
+    (void)reference_check_free(c->reference);
     x509_stack_freep(&c->roots);
     x509_stack_freep(&c->chain);
     crl_stack_freep(&c->crls);

@@ -23,6 +23,7 @@ typedef struct Check {
     STACK_OF(X509_CRL) * crls;
     VerifyRequest request;
     VerifyResult result;
+    ReferenceCheck *reference; /* NULL: not wanted */
 } Check;
 
 #define CHECK_REASON_SIZE 512U

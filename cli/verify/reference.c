@@ -2,6 +2,7 @@
 #include "reference.h"
 
 #include <openssl/evp.h>
+#include <sys/stat.h>
 
 #define KEY_SIZE 1024U
 #define SHA256_HEX 64U
@@ -194,6 +195,7 @@ Reference *reference_free(Reference *r)
 
 typedef struct Findings {
     json_object *list;
+    bool has_files; /* that could be judged */
     int error;
 } Findings;
 
@@ -202,10 +204,11 @@ static void find(Findings *f, const char *kind, const char *name, const char *pr
                  const char *expected, const char *found)
 {
     json_object *finding = json_object_new_object();
+    bool is_encoded = streq(kind, "file") && name[0] != '/';
     const struct {
         const char *name, *value;
     } members[] = {{"kind", kind},
-                   {"name", name},
+                   {is_encoded ? "name-base64" : "name", name},
                    {"problem", problem},
                    {"expected", expected},
                    {"found", found}};
@@ -237,21 +240,44 @@ static bool has_text(json_object *array, const char *text)
     return false;
 }
 
-/* What is installed, by key. What dpkg only remembers of a package that was removed is none. */
-static int index_installed(json_object *list, json_object *index)
+/* What dpkg only remembers of a package that was removed is none; one that is half of what it should
+ * be has files here. */
+static bool is_only_remembered(json_object *package)
+{
+    static const char *const states[] = {" config-files", " not-installed"};
+    const char *status;
+
+    if (json_get_string(package, "status", &status) < 0)
+        return false;
+    for (size_t i = 0; i < ELEMENTSOF(states); i++) {
+        size_t n = strlen(states[i]), size = strlen(status);
+
+        if (size > n && streq(status + size - n, states[i]))
+            return true;
+    }
+    return false;
+}
+
+/* What is installed, by key. An entry without a name or a version, as the device could not read it,
+ * may be any package. */
+static int index_installed(Findings *f, const char *manager, json_object *list, json_object *index)
 {
     for (size_t i = 0; i < json_object_array_length(list); i++) {
         json_object *package = json_object_array_get_idx(list, i);
-        const char *status;
+        const char *name = manager;
         int r;
 
         if (!json_object_is_type(package, json_type_object))
             return -EBADMSG;
-        if (json_get_string(package, "status", &status) >= 0 && !strstr(status, " installed"))
+        if (is_only_remembered(package))
             continue;
         r = index_package(index, package);
         if (r < 0 && r != -EBADMSG)
             return r;
+        if (r == -EBADMSG) {
+            (void)json_get_string(package, "name", &name);
+            find(f, "package", name, "unreadable", NULL, NULL);
+        }
     }
     return 0;
 }
@@ -297,10 +323,20 @@ static void check_installed(Findings *f, json_object *expected, json_object *ins
     }
 }
 
+/* "Partial" are entries, each of which says so itself; with any other code the list may have ended
+ * early. */
+static bool is_whole(json_object *code)
+{
+    const char *text = code ? json_object_get_string(code) : NULL;
+
+    return !text || streq(text, "Success") || streq(text, "Partial");
+}
+
 static void check_manager(Findings *f, json_object *expected, const char *manager,
                           json_object *dossier)
 {
     const char *const path[] = {"packages", "packages", manager, "packages", NULL};
+    const char *const outcome[] = {"packages", "packages", manager, "result-code", NULL};
     json_object *list = descend(dossier, path);
     _cleanup_json_ json_object *installed = json_object_new_object();
     _cleanup_json_ json_object *seen = json_object_new_object();
@@ -310,7 +346,9 @@ static void check_manager(Findings *f, json_object *expected, const char *manage
         find(f, "packages", manager, "not-collected", NULL, NULL);
         return;
     }
-    r = installed && seen ? index_installed(list, installed) : -ENOMEM;
+    if (!is_whole(descend(dossier, outcome)))
+        find(f, "packages", manager, "incomplete", NULL, NULL);
+    r = installed && seen ? index_installed(f, manager, list, installed) : -ENOMEM;
     if (r < 0) {
         f->error = r;
         return;
@@ -324,6 +362,21 @@ static void check_manager(Findings *f, json_object *expected, const char *manage
     }
 }
 
+/* With a zero byte behind it; NULL when it is none. The caller frees. */
+static char *name_from_base64(const char *text, size_t *ret_size)
+{
+    size_t n = strlen(text), padding = n - strcspn(text, "=");
+    uint8_t *name = n > 0 && n % 4 == 0 && n < INT32_MAX ? malloc(n / 4 * 3 + 1) : NULL;
+
+    if (!name || padding > 2 || EVP_DecodeBlock(name, (const uint8_t *)text, (int)n) < 0) {
+        free(name);
+        return NULL;
+    }
+    *ret_size = n / 4 * 3 - padding;
+    name[*ret_size] = 0;
+    return (char *)name;
+}
+
 static bool is_below(const char *path, const char *folder)
 {
     size_t n = strlen(folder);
@@ -331,22 +384,56 @@ static bool is_below(const char *path, const char *folder)
     return streq(folder, "/") || (strncmp(path, folder, n) == 0 && path[n] == '/');
 }
 
-/* One digest of the dossier; each deviation of one file is reported once. */
+/* The name of a file as a key of objects: itself, or, what is no text, in base64. That never begins
+ * with the slash that is the first character of every name. NULL: there is none. */
+static const char *key_of(json_object *o, const char *member, char **ret_owned)
+{
+    _cleanup_free_ char *decoded = NULL;
+    char other[64];
+    const char *text;
+    size_t size;
+
+    *ret_owned = NULL;
+    if (json_get_string(o, member, &text) >= 0)
+        return text;
+    (void)snprintf(other, sizeof other, "%s-base64", member);
+    if (json_get_string(o, other, &text) < 0)
+        return NULL;
+    decoded = name_from_base64(text, &size);
+    if (!decoded || !utf8_is_valid(decoded, size))
+        return text;
+    *ret_owned = TAKE_PTR(decoded);
+    return *ret_owned;
+}
+
+static bool is_in_folders(const Reference *r, const char *key)
+{
+    _cleanup_free_ char *decoded = NULL;
+    size_t size;
+
+    if (key[0] != '/')
+        key = decoded = name_from_base64(key, &size);
+    for (size_t i = 0; key && r->folders && i < json_object_array_length(r->folders); i++)
+        if (is_below(key, json_object_get_string(json_object_array_get_idx(r->folders, i))))
+            return true;
+    return false;
+}
+
+/* One file of the dossier; each deviation of one is reported once. digest: NULL when there is none
+ * that could be compared. */
 static void check_file(Findings *f, const Reference *r, json_object *reported, const char *path,
                        const char *digest)
 {
-    json_object *expected;
+    json_object *expected = NULL;
     const char *problem = NULL;
 
     if (json_object_object_get_ex(r->files, path, &expected)) {
-        if (!streq(json_object_get_string(expected), digest))
+        if (!digest)
+            problem = "no-digest";
+        else if (!streq(json_object_get_string(expected), digest))
             problem = "digest";
-    } else {
-        expected = NULL;
-        for (size_t i = 0; r->folders && i < json_object_array_length(r->folders); i++)
-            if (is_below(path, json_object_get_string(json_object_array_get_idx(r->folders, i))))
-                problem = "unexpected";
-    }
+    } else if (is_in_folders(r, path))
+        problem = "unexpected";
     if (!problem || json_object_object_get_ex(reported, path, NULL))
         return;
     if (json_add(reported, path, json_object_new_boolean(true)) < 0)
@@ -372,11 +459,14 @@ static void check_measured(Findings *f, const Reference *r, json_object *reporte
              json_object_is_type(log, json_type_array) && k < json_object_array_length(log); k++) {
             json_object *event = json_object_array_get_idx(log, k);
             const char *path, *algorithm, *digest;
+            _cleanup_free_ char *owned = NULL;
 
-            if (json_get_string(event, "filename-hint", &path) >= 0 &&
-                json_get_string(event, "filedata-hash-algorithm", &algorithm) >= 0 &&
-                json_get_string(event, "filedata-hash", &digest) >= 0 && streq(algorithm, "sha256"))
-                check_file(f, r, reported, path, digest);
+            if (!(path = key_of(event, "filename-hint", &owned)) ||
+                json_get_string(event, "filedata-hash-algorithm", &algorithm) < 0 ||
+                json_get_string(event, "filedata-hash", &digest) < 0 || !streq(algorithm, "sha256"))
+                continue;
+            f->has_files = true;
+            check_file(f, r, reported, path, digest);
         }
     }
 }
@@ -393,11 +483,12 @@ static int apply_block(json_object *block, json_object *files)
         return 0;
     for (size_t i = 0; i < json_object_array_length(list); i++) {
         json_object *file = json_object_array_get_idx(list, i);
-        const char *path, *change;
+        _cleanup_free_ char *owned = NULL;
+        const char *path = key_of(file, "name", &owned), *change;
         int r;
 
-        if (json_get_string(file, "name", &path) < 0)
-            continue; /* a name that is no text is in no list */
+        if (!path)
+            continue;
         if (json_get_string(file, "change-kind", &change) >= 0 && streq(change, "deleted")) {
             json_object_object_del(files, path);
             continue;
@@ -409,26 +500,23 @@ static int apply_block(json_object *block, json_object *files)
     return 0;
 }
 
-/* The state after the last block that is there: a full one begins anew. */
-static int build_state(json_object *blocks, json_object **ret)
+/* Brings the state to what it is after the last of these blocks: a full one begins anew. */
+static int apply_blocks(json_object *blocks, json_object **files)
 {
-    _cleanup_json_ json_object *files = json_object_new_object();
-    int r = files ? 0 : -ENOMEM;
+    int r = 0;
 
     for (size_t i = 0; r >= 0 && i < json_object_array_length(blocks); i++) {
         json_object *block = json_object_array_get_idx(blocks, i);
         const char *type;
 
         if (json_get_string(block, "snapshot-type", &type) >= 0 && streq(type, "full")) {
-            json_object_put(files);
-            files = json_object_new_object();
-            if (!files)
+            json_object_put(*files);
+            *files = json_object_new_object();
+            if (!*files)
                 return -ENOMEM;
         }
-        r = apply_block(block, files);
+        r = apply_block(block, *files);
     }
-    if (r >= 0)
-        *ret = TAKE_PTR(files);
     return r;
 }
 
@@ -463,58 +551,142 @@ static bool hex_from_base64(const char *text, char hex[SHA256_HEX + 1])
     return true;
 }
 
-static void check_node(Findings *f, const Reference *r, json_object *reported, json_object *blocks)
+/* Links and folders are everywhere, and are in no list. */
+static bool is_listed_kind(json_object *file)
 {
-    _cleanup_json_ json_object *files = NULL;
-    int q = build_state(blocks, &files);
+    json_object *meta;
+    uint64_t mode;
 
-    if (q < 0) {
-        f->error = q;
-        return;
-    }
+    return json_get_object(file, "meta", &meta) < 0 || json_get_uint64(meta, "mode", &mode) < 0 ||
+           !(S_ISDIR((mode_t)mode) || S_ISLNK((mode_t)mode));
+}
+
+static void check_node(Findings *f, const Reference *r, json_object *reported, json_object *files)
+{
     json_object_object_foreach(files, path, file)
     {
         const char *algorithm, *digest;
         char hex[SHA256_HEX + 1];
         json_object *o;
 
+        f->has_files = true;
         if (json_get_object(file, "digest", &o) >= 0 &&
             json_get_string(o, "algorithm", &algorithm) >= 0 && streq(algorithm, "sha256") &&
             json_get_string(o, "digest-value", &digest) >= 0 && hex_from_base64(digest, hex))
             check_file(f, r, reported, path, hex);
+        else if (is_listed_kind(file) || json_object_object_get_ex(r->files, path, NULL))
+            check_file(f, r, reported, path, NULL);
     }
     check_missing(f, r, files);
 }
 
-static void check_inventory(Findings *f, const Reference *r, json_object *reported,
-                            json_object *dossier)
+struct ReferenceCheck {
+    const Reference *reference;
+    json_object *nodes; /* the files of each node's inventory, by the node's name */
+};
+
+ReferenceCheck *reference_check_new(const Reference *r)
+{
+    ReferenceCheck *c = calloc(1, sizeof *c);
+
+    if (!c)
+        return NULL;
+    c->reference = r;
+    c->nodes = json_object_new_object();
+    return c->nodes ? c : reference_check_free(c);
+}
+
+ReferenceCheck *reference_check_free(ReferenceCheck *c)
+{
+    if (!c)
+        return NULL;
+    json_object_put(c->nodes);
+    free(c);
+    return NULL;
+}
+
+static int add_node(ReferenceCheck *c, json_object *node)
+{
+    json_object *blocks, *files;
+    const char *name;
+    int r;
+
+    if (json_get_string(node, "node-location", &name) < 0 ||
+        json_get_array(node, "snapshots", &blocks) < 0)
+        return 0;
+    files = json_object_get(json_object_object_get(c->nodes, name));
+    if (!files)
+        files = json_object_new_object();
+    r = files ? apply_blocks(blocks, &files) : -ENOMEM;
+    if (r < 0) {
+        json_object_put(files);
+        return r;
+    }
+    return json_add(c->nodes, name, files);
+}
+
+static int add_inventory(ReferenceCheck *c, json_object *dossier)
 {
     static const char *const path[] = {"filesystem-inventory", "filesystem-inventory", "nodes",
                                        NULL};
-    json_object *nodes = descend(dossier, path), *blocks;
+    json_object *nodes = descend(dossier, path);
+    int r = 0;
 
-    for (size_t i = 0;
-         json_object_is_type(nodes, json_type_array) && i < json_object_array_length(nodes); i++)
-        if (json_object_object_get_ex(json_object_array_get_idx(nodes, i), "snapshots", &blocks) &&
-            json_object_is_type(blocks, json_type_array))
-            check_node(f, r, reported, blocks);
+    for (size_t i = 0; r >= 0 && json_object_is_type(nodes, json_type_array) &&
+                       i < json_object_array_length(nodes);
+         i++)
+        r = add_node(c, json_object_array_get_idx(nodes, i));
+    return r;
 }
 
-int reference_check(const Reference *r, const void *payload, size_t size, json_object **ret)
+static int parse_dossier(const void *payload, size_t size, json_object **ret)
+{
+    int r = json_parse(payload, size, ret);
+
+    return r < 0 ? r : json_object_is_type(*ret, json_type_object) ? 0 : -EBADMSG;
+}
+
+int reference_check_add(ReferenceCheck *c, const void *payload, size_t size)
+{
+    _cleanup_json_ json_object *dossier = NULL;
+    int r;
+
+    if (!c->reference->files)
+        return 0;
+    r = parse_dossier(payload, size, &dossier);
+    return r < 0 ? r : add_inventory(c, dossier);
+}
+
+static void check_files(ReferenceCheck *c, Findings *f, json_object *reported, json_object *dossier)
+{
+    int r = add_inventory(c, dossier);
+
+    if (r < 0) {
+        f->error = r;
+        return;
+    }
+    check_measured(f, c->reference, reported, dossier);
+    json_object_object_foreach(c->nodes, name, files)
+    {
+        (void)name;
+        check_node(f, c->reference, reported, files);
+    }
+    if (!f->has_files)
+        find(f, "files", "filesystem-inventory", "not-collected", NULL, NULL);
+}
+
+int reference_check_finish(ReferenceCheck *c, const void *payload, size_t size, json_object **ret)
 {
     _cleanup_json_ json_object *dossier = NULL, *reported = json_object_new_object();
+    const Reference *r = c->reference;
     Findings f = {.list = json_object_new_array()};
-    int q = f.list && reported ? json_parse(payload, size, &dossier) : -ENOMEM;
+    int q = f.list && reported ? parse_dossier(payload, size, &dossier) : -ENOMEM;
 
-    if (q >= 0 && !json_object_is_type(dossier, json_type_object))
-        q = -EBADMSG;
     for (size_t i = 0; q >= 0 && i < ELEMENTSOF(managers); i++)
         if (r->packages[i])
             check_manager(&f, r->packages[i], managers[i], dossier);
-    if (q >= 0 && r->files) {
-        check_measured(&f, r, reported, dossier);
-        check_inventory(&f, r, reported, dossier);
-    }
+    if (q >= 0 && r->files)
+        check_files(c, &f, reported, dossier);
     if (q >= 0)
         q = f.error;
     if (q < 0) {

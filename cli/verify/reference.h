@@ -15,7 +15,18 @@ int reference_parse(const char *text, size_t size, Reference **ret, const char *
 Reference *reference_free(Reference *r);
 DEFINE_TRIVIAL_CLEANUP_FUNC(Reference *, reference_free);
 
-/* *ret: an array of {"kind", "name", "problem", "expected", "found"}, empty when all is as the list
- * says. A package has to be in the dossier; a file is judged wherever the dossier has a digest of
- * it. -EBADMSG when the payload does not parse. Thread-safe. */
-int reference_check(const Reference *r, const void *payload, size_t size, json_object **ret);
+/* One dossier against the list. Thread-safe. */
+typedef struct ReferenceCheck ReferenceCheck;
+
+ReferenceCheck *reference_check_new(const Reference *r);
+ReferenceCheck *reference_check_free(ReferenceCheck *c);
+DEFINE_TRIVIAL_CLEANUP_FUNC(ReferenceCheck *, reference_check_free);
+
+/* A dossier whose blocks of the inventory come before those of the one that is judged; the oldest
+ * first. -EBADMSG when the payload does not parse. */
+int reference_check_add(ReferenceCheck *c, const void *payload, size_t size);
+
+/* *ret: an array of {"kind", "name" (or "name-base64"), "problem", "expected", "found"}, empty when
+ * all is as the list says. A package has to be in the dossier; a file is judged wherever there is a
+ * digest of it. The same errors. */
+int reference_check_finish(ReferenceCheck *c, const void *payload, size_t size, json_object **ret);

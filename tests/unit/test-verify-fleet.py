@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from inventory_blocks import bare_times, chain, file, node
+from inventory_blocks import bare_times, chain, encode, file, node
 
 GOOD, USAGE, BAD_SIGNATURE, UNTRUSTED, NONCE, STALE, WHEN_SIGNED, BAD_PAYLOAD = 0, 1, 3, 4, 5, 7, 8, 9
 REVOKED, REVOCATION_UNKNOWN, DIFFERS, NOT_AS_REFERENCE, NOT_ALL, BAD_NODE = 11, 12, 13, 14, 15, 17
@@ -258,6 +258,80 @@ def test_reference_and_inventory(fleet):
     assert deviations(blocks, files=wanted[:2] + wanted[3:], folders=["/opt"]) == set()
     assert deviations(blocks, files=wanted[:1], folders=["/opt"]) == {("/opt/b", "unexpected"), ("/opt/d", "unexpected")}
     assert deviations(blocks[:1], files=wanted) == set()
+
+
+def test_reference_and_files_that_cannot_be_compared(fleet):
+    """A file that was put in the place of a listed one, so that there is no digest to compare, does not pass."""
+    link = file("/opt/a", **{"link-target": "/tmp/a"})
+    link["meta"]["mode"] = 0o120777
+    sparse = file("/opt/b")
+    sparse["digest"] = {"algorithm": "sha256-extents", "digest-value": encode(bytes(32))}
+    harmless = file("/opt/link", **{"link-target": "b"})
+    harmless["meta"]["mode"] = 0o120777
+    gone = file("/opt/f", errno=116)
+    names = [file(b"/opt/\xff", BASH), file("/opt/new\nline", SSHD)]
+    names[1]["name-base64"] = encode(names[1].pop("name").encode())
+    blocks = chain([file("/opt"), link, sparse, harmless, gone, *names])
+    wanted = [{"path": f"/opt/{name}", "sha256": BASH} for name in "abf"]
+    envelope = fleet.envelope("odd", bare_times(json.dumps(dossier(blocks=blocks))).encode())
+
+    def deviations(**members):
+        told = fleet.judge(NOT_AS_REFERENCE, "--reference", reference(fleet, "odd-list", **members), envelope)
+        return {(one.get("name", one.get("name-base64")), one["problem"], one.get("found")) for one in told["deviations"]}
+
+    assert deviations(files=wanted) == {(f"/opt/{name}", "no-digest", None) for name in "abf"}
+    assert deviations(files=[], folders=["/opt"]) == {("/opt/b", "unexpected", None), ("/opt/f", "unexpected", None),
+                                                      (encode(b"/opt/\xff"), "unexpected", BASH),
+                                                      ("/opt/new\nline", "unexpected", SSHD)}, "links are everywhere, and in no list"
+    assert deviations(files=[{"path": "/opt/new\nline", "sha256": BASH}]) == {("/opt/new\nline", "digest", SSHD)}
+    lines = fleet.verify("--reference", reference(fleet, "odd-list", folders=["/opt"]), envelope).stdout.decode()
+    assert '"name-base64":"' + encode(b"/opt/\xff") + '"' in lines
+
+
+def test_reference_and_nothing_to_judge(fleet):
+    """A dossier that has no file of the list's kind, or only a part of the packages, is not as the list says."""
+    bare = dossier()
+    del bare["system-integrity-snapshot"]
+    files = reference(fleet, "files", files=[{"path": "/opt/a", "sha256": BASH}])
+    told = fleet.judge(NOT_AS_REFERENCE, "--reference", files, fleet.envelope("bare", bare))
+    assert [(one["kind"], one["problem"]) for one in told["deviations"]] == [("files", "not-collected")]
+    listed = [{"name": "bash", "version": "5.2"}, {"name": "libc6", "version": "2.36"}]
+    packages = reference(fleet, "packages", packages={"dpkg": listed})
+
+    def deviations(**changes):
+        cut = dossier()
+        cut["packages"]["packages"]["dpkg"] |= changes
+        told = fleet.verify("--json", "--reference", packages, fleet.envelope("cut", cut))
+        return [(one["name"], one["problem"]) for one in json.loads(told.stdout)["deviations"]]
+
+    assert deviations(**{"result-code": "Success"}) == deviations(**{"result-code": "Partial", "reason": "x"}) == []
+    assert deviations(**{"result-code": "Timeout", "reason": "x"}) == [("dpkg", "incomplete")]
+    entry = {"name": "nano", "version": "7", "architecture": "amd64"}
+    before = dossier()["packages"]["packages"]["dpkg"]["packages"]
+    for status in ("install ok unpacked", "install ok half-configured", "install ok triggers-pending", "deinstall reinstreq half-installed"):
+        assert deviations(packages=[*before, dict(entry, status=status)]) == [("nano:amd64", "unexpected")], status
+    for status in ("purge ok not-installed", "deinstall ok config-files"):
+        assert deviations(packages=[*before, dict(entry, status=status)]) == [], status
+    unread = {"name": "nano", "line": 7, "result-code": "Failed", "reason": "The entry in the package database has no field Version"}
+    assert deviations(packages=[*before, unread, {"line": 9, "result-code": "Failed"}]) == [("nano", "unreadable"), ("dpkg", "unreadable")]
+
+
+def test_reference_and_pages(fleet):
+    """Files of the blocks that other envelopes have are judged too."""
+    blocks = chain([file("/opt"), file("/opt/a", SSHD), file("/opt/b", SSHD), file("/opt/c", BASH)],
+                   [file("/opt/b", BASH, **{"change-kind": "contents-modified"})],
+                   [file("/opt/c", **{"change-kind": "deleted"})])
+    range_of = {"first-block": blocks[0]["snapshot-block-no"], "last-block": blocks[-1]["snapshot-block-no"]}
+
+    def page(name, *part):
+        whole = dossier(blocks=blocks)
+        whole["filesystem-inventory"]["filesystem-inventory"]["nodes"][0] |= {**range_of, "snapshots": list(part)}
+        return fleet.envelope(name, bare_times(json.dumps(whole)).encode())
+
+    first, second, last = page("page-1", blocks[0]), page("page-2", blocks[1]), page("page-3", blocks[2])
+    wanted = reference(fleet, "wanted", files=[{"path": f"/opt/{name}", "sha256": BASH} for name in "abc"])
+    told = fleet.judge(NOT_AS_REFERENCE, "--page", first, "--page", second, "--reference", wanted, last)
+    assert {(one["name"], one["problem"]) for one in told["deviations"]} == {("/opt/a", "digest"), ("/opt/c", "missing")}
 
 
 def test_nodes(fleet):
