@@ -284,6 +284,9 @@ int eat_claims_from_json(const char *text, size_t size, EatClaims *ret, size_t *
     if ((size_t)(end - mark) < comma + 2 || memcmp(mark + comma, ",\"", 2) != 0)
         return refuse(ret_reason, "measurements is not one measurement");
     before = (size_t)(mark - text) + comma + 2;
+    /* What is parsed below would end there, and the body begin elsewhere. */
+    if (memchr(text, 0, before))
+        return refuse(ret_reason, "the claims are not JSON");
     if (before % 3 != 0)
         return refuse(ret_reason, "the claims before the measurement are not padded");
     if (asprintf(&whole, "%.*s" EAT_JSON_END, (int)before, text) < 0)

@@ -111,6 +111,31 @@ static char *find_last(char *text, const char *wanted)
     return at;
 }
 
+/* Claims that are whole before a zero byte, and others behind it, to which the body belongs. */
+static void test_json_after_zero(void **state)
+{
+    static const char more[] = "\"measurements\":[[50,\"";
+    _cleanup_free_ char *head = NULL;
+    char text[2048], *at;
+    const char *reason = NULL;
+    EatClaims again;
+    size_t size, n;
+
+    assert_int_equal(eat_claims_to_json(&full, &head), 0);
+    (void)snprintf(text, sizeof text, "%s", head);
+    at = find_last(text, "\"measurements\":");
+    n = (size_t)snprintf(at, sizeof text - (size_t)(at - text), "\"measurements\": [[50,\"");
+    at += n + 1;
+    while (((size_t)(at - text) + STRLEN(more)) % 3 != 0)
+        *at++ = ' ';
+    memcpy(at, more, sizeof more);
+    n = (size_t)(at - text) + STRLEN(more);
+    memcpy(text + n, "e30" EAT_JSON_END, sizeof "e30" EAT_JSON_END);
+    n += STRLEN("e30" EAT_JSON_END);
+    assert_int_equal(eat_claims_from_json(text, n, &again, &size, &reason), -EBADMSG);
+    assert_non_null(reason);
+}
+
 /* Each by itself in claims that are good otherwise. */
 static void test_json_refused(void **state)
 {
@@ -274,7 +299,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nonce),        cmocka_unit_test(test_json),
-        cmocka_unit_test(test_json_refused), cmocka_unit_test(test_cbor),
+        cmocka_unit_test(test_json_refused), cmocka_unit_test(test_json_after_zero), cmocka_unit_test(test_cbor),
         cmocka_unit_test(test_header),       cmocka_unit_test(test_cbor_items),
         cmocka_unit_test(test_algorithms),
     };
