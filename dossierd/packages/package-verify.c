@@ -336,10 +336,12 @@ static bool write_outcome(const PackageVerifier *v, bool has_sums)
         (void)snprintf(reason, sizeof reason,
                        "%llu files could not be read, %llu digests not understood",
                        (unsigned long long)v->n_unreadable, (unsigned long long)v->n_malformed);
-    } else if (!has_sums && v->n_files == 0) {
-        /* Such packages have no files: it is how they are. */
+    } else if (!has_sums) {
+        /* A package that has no files, or only configuration files, has no list of digests. Nor has
+         * one whose list somebody took away. */
         code = RESULT_NOT_AVAILABLE;
-        (void)snprintf(reason, sizeof reason, "The package came without digests of its files");
+        (void)snprintf(reason, sizeof reason, "The package came without digests of its files%s",
+                       v->n_files > 0 ? ", but for the configuration files" : "");
     }
     json_write_string(w, "result-code", result_code_to_string(code));
     if (code != RESULT_SUCCESS)

@@ -152,6 +152,30 @@ static void test_differences(void **state)
     tree_done(&t);
 }
 
+/* Whoever takes the list of digests away has not made the package good. */
+static void test_no_list(void **state)
+{
+    char status[512], digest[33];
+    Reader r = {0};
+    json_object *o, *v;
+    FixtureTree t;
+
+    tree_new(&t);
+    r.tree = &t;
+    tree_file(&t, "etc/kept", "kept");
+    md5("kept", digest);
+    (void)snprintf(status, sizeof status, STATUS("Conffiles:\n /etc/kept %s\n"), digest);
+    tree_file(&t, "var/lib/dpkg/status", status);
+    o = collect(&t, connect_reader, &r);
+    v = verification(o);
+    assert_string_equal(json_text_at(v, "result-code"), "Not available");
+    assert_non_null(strstr(json_text_at(v, "reason"), "but for the configuration files"));
+    assert_int_equal(json_object_get_int(json_at(v, "files")), 1);
+    assert_string_equal(json_text_at(o, "dpkg/result-code"), "Success");
+    json_object_put(o);
+    tree_done(&t);
+}
+
 static void test_wrong_lists(void **state)
 {
     Reader r = {0};
@@ -234,6 +258,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_differences),
+        cmocka_unit_test(test_no_list),
         cmocka_unit_test(test_wrong_lists),
         cmocka_unit_test(test_wrong_answers),
         cmocka_unit_test(test_records),
