@@ -5,6 +5,7 @@
 
 #include "atomic-file.h"
 #include "cleanup.h"
+#include "eat.h"
 
 #define FILE_NAME "nonces"
 
@@ -19,12 +20,12 @@ void nonce_log_done(NonceLog *l)
     (void)pthread_mutex_destroy(&l->lock);
 }
 
-int nonce_log_add(NonceLog *l, const char *nonce, bool *ret)
+static int add(NonceLog *l, const void *nonce, size_t size, bool *ret)
 {
     uint8_t digest[EVP_MAX_MD_SIZE];
     bool found = false;
 
-    if (EVP_Digest(nonce, strlen(nonce), digest, NULL, EVP_sha256(), NULL) != 1)
+    if (EVP_Digest(nonce, size, digest, NULL, EVP_sha256(), NULL) != 1)
         return -ENOMEM;
     (void)pthread_mutex_lock(&l->lock);
     for (unsigned i = 0; i < l->n && !found; i++)
@@ -35,6 +36,23 @@ int nonce_log_add(NonceLog *l, const char *nonce, bool *ret)
     }
     (void)pthread_mutex_unlock(&l->lock);
     *ret = found;
+    return 0;
+}
+
+/* An envelope has the text as it was given. A token has the bytes of the number, which begin with
+ * the byte that no text has. */
+int nonce_log_add(NonceLog *l, const char *nonce, bool is_number, bool *ret)
+{
+    uint8_t number[1 + EAT_NONCE_MAX] = {0};
+    bool was_text = false, was_number = false;
+    size_t size;
+    int r = add(l, nonce, strlen(nonce), &was_text);
+
+    if (r >= 0 && is_number && eat_nonce_from_text(nonce, number + 1, &size) >= 0)
+        r = add(l, number, 1 + size, &was_number);
+    if (r < 0)
+        return r;
+    *ret = was_text || was_number;
     return 0;
 }
 

@@ -20,9 +20,9 @@ typedef struct NonceLog {
 void nonce_log_init(NonceLog *l);
 void nonce_log_done(NonceLog *l);
 
-/* Notes a nonce, and says in *ret whether it was there already. Thread-safe. Returns 0 or -ENOMEM.
- */
-int nonce_log_add(NonceLog *l, const char *nonce, bool *ret);
+/* Notes a nonce, and says in *ret whether it was there already: the same text, or, of a token
+ * (is_number), one that is the same number. Thread-safe. Returns 0 or -ENOMEM. */
+int nonce_log_add(NonceLog *l, const char *nonce, bool is_number, bool *ret);
 
 /* From and to a file of the folder; thread-safe. Loading returns -EBADMSG, and nothing is known
  * then, for what is no such file. */

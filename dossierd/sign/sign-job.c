@@ -283,7 +283,8 @@ static int note_nonce(SignWork *work)
 
     if (!work->nonce)
         return 0;
-    r = nonce_log_add(&work->manager->nonces, work->nonce, &work->nonce_seen);
+    r = nonce_log_add(&work->manager->nonces, work->nonce, work->format != SIGN_ENVELOPE,
+                      &work->nonce_seen);
     if (r < 0 || work->nonce_seen)
         return r;
     r = nonce_log_save(&work->manager->nonces, work->manager->state_fd);

@@ -9,7 +9,7 @@ static bool add(NonceLog *l, const char *nonce)
 {
     bool seen;
 
-    assert_return_code(nonce_log_add(l, nonce, &seen), 0);
+    assert_return_code(nonce_log_add(l, nonce, false, &seen), 0);
     return seen;
 }
 
@@ -24,6 +24,27 @@ static void test_known_and_unknown(void **state)
     assert_false(add(&l, "158"));
     assert_false(add(&l, "01580")); /* another text, which no verifier takes for the first */
     assert_true(add(&l, "158"));
+    nonce_log_done(&l);
+}
+
+/* A token has the number: a verifier takes one text of it for the other. */
+static void test_number(void **state)
+{
+    static NonceLog l;
+    bool seen;
+
+    nonce_log_init(&l);
+    assert_return_code(nonce_log_add(&l, "1580", true, &seen), 0);
+    assert_false(seen);
+    assert_return_code(nonce_log_add(&l, "0x062C", true, &seen), 0);
+    assert_true(seen);
+    assert_return_code(nonce_log_add(&l, "1581", true, &seen), 0);
+    assert_false(seen);
+    assert_true(add(&l, "1581"));
+    assert_false(add(&l, "0x62d"));
+    assert_false(add(&l, "0xabc"));
+    assert_return_code(nonce_log_add(&l, "0xabc", true, &seen), 0);
+    assert_true(seen);
     nonce_log_done(&l);
 }
 
@@ -85,6 +106,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_known_and_unknown),
+        cmocka_unit_test(test_number),
         cmocka_unit_test(test_oldest_goes_first),
         cmocka_unit_test(test_saved),
     };
