@@ -10,7 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ENVELOPE_SIZE_MAX (UINT64_C(700) * 1024 * 1024)
+/* dossierd signs 512 MiB at most. In a JWT they are encoded twice. */
+#define ENVELOPE_SIZE_MAX (UINT64_C(912) * 1024 * 1024)
 #define ENVELOPE_HEADER_MAX (1024U * 1024)
 #define ENVELOPE_SIGNATURE_MAX 8192U
 #define ENVELOPE_CHAIN_MAX 8U

@@ -108,6 +108,12 @@ static void test_good(void **state)
     }
 }
 
+/* Whatever dossierd can make can be read, also when it is encoded twice. */
+static void test_size(void **state)
+{
+    assert_true(ENVELOPE_SIZE_MAX >= ENVELOPE_PAYLOAD_MAX / 9 * 16 + ENVELOPE_HEADER_MAX);
+}
+
 /* Every character of the envelope changed to another of the same alphabet: never good, never a
  * crash. */
 static void test_flipped(void **state)
@@ -424,7 +430,7 @@ static void test_chain_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),        cmocka_unit_test(test_flipped),
+        cmocka_unit_test(test_size),        cmocka_unit_test(test_good),        cmocka_unit_test(test_flipped),
         cmocka_unit_test(test_truncated),   cmocka_unit_test(test_outer_form),
         cmocka_unit_test(test_header),      cmocka_unit_test(test_algorithm),
         cmocka_unit_test(test_nonce),       cmocka_unit_test(test_invented_dossier),
