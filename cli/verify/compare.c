@@ -2,6 +2,7 @@
 #include "compare.h"
 
 #define KEY_SIZE 1024U
+#define UNIQUE_SIZE (KEY_SIZE + 24)
 #define PATH_SIZE 4096U
 
 /* What no two dossiers share. */
@@ -73,28 +74,46 @@ static bool name_element(json_object *element, char key[KEY_SIZE])
     return false;
 }
 
-/* A list as an object whose members are called by their names; the second of one name is NAME#2. */
+/* The second of one name is NAME#2. counts: how often a name was there, so that a list of nothing
+ * but one name takes no longer than another. */
+static int make_unique(json_object *object, json_object *counts, const char *key,
+                       char unique[UNIQUE_SIZE])
+{
+    json_object *before;
+    int64_t n = 1;
+
+    (void)snprintf(unique, UNIQUE_SIZE, "%s", key);
+    if (!json_object_object_get_ex(object, unique, NULL))
+        return 0;
+    if (json_object_object_get_ex(counts, key, &before))
+        n = json_object_get_int64(before);
+    do
+        (void)snprintf(unique, UNIQUE_SIZE, "%s#%lld", key, (long long)++n);
+    while (json_object_object_get_ex(object, unique, NULL));
+    return json_add(counts, key, json_object_new_int64(n));
+}
+
+/* A list as an object whose members are called by their names. */
 static json_object *object_from_list(json_object *list)
 {
-    json_object *object = json_object_new_object();
+    _cleanup_json_ json_object *object = json_object_new_object();
+    _cleanup_json_ json_object *counts = json_object_new_object();
 
-    for (size_t i = 0; object && i < json_object_array_length(list); i++) {
+    for (size_t i = 0; object && counts && i < json_object_array_length(list); i++) {
         json_object *element = json_object_array_get_idx(list, i);
-        char key[KEY_SIZE], unique[KEY_SIZE + 24];
-        unsigned n = 1;
+        char key[KEY_SIZE], unique[UNIQUE_SIZE];
 
         if (!json_object_is_type(element, json_type_object) || !name_element(element, key))
             (void)snprintf(key, sizeof key, "%zu", i);
-        (void)snprintf(unique, sizeof unique, "%s", key);
-        while (json_object_object_get_ex(object, unique, NULL))
-            (void)snprintf(unique, sizeof unique, "%s#%u", key, ++n);
-        if (json_object_object_add(object, unique, json_object_get(element)) < 0) {
+        if (make_unique(object, counts, key, unique) < 0)
+            return NULL;
+        json_object_get(element);
+        if (json_object_object_add(object, unique, element) < 0) {
             json_object_put(element);
-            json_object_putp(&object);
             return NULL;
         }
     }
-    return object;
+    return counts ? TAKE_PTR(object) : NULL;
 }
 
 static void add_member(Compare *c, json_object *difference, const char *name, json_object *value)

@@ -205,6 +205,16 @@ def test_differences(fleet):
     assert fleet.judge(GOOD, "--previous", old, same)["differences"] == []
 
 
+def test_differences_between_things_of_one_name(fleet):
+    """The second of a name is NAME#2; and however many there are, they are compared in a moment: 200,000 would take hours otherwise."""
+    one, two = ({"name": "x", "architecture": "all", "version": version} for version in "12")
+    old = fleet.envelope("old", dossier(packages=[one] * 200000 + [{"name": "x", "architecture": "all#2", "version": "3"}]))
+    new = fleet.envelope("new", dossier(packages=[one, two] + [one] * 199998, nonce="77"), nonce="77")
+    told = fleet.judge(DIFFERS, "--previous", old, new)
+    base = "/packages/packages/dpkg/packages/x:all"
+    assert {(one["path"], one["change"]) for one in told["differences"]} == {(f"{base}#2/version", "changed"), (f"{base}#2#2", "removed")}, told
+
+
 def reference(fleet, name, **members):
     (fleet.folder / name).write_text(json.dumps(members))
     return str(fleet.folder / name)
