@@ -26,6 +26,8 @@ if host == "closed" or host == "busy" and before < 2:
 if host == "denied":
     print("% This command is not authorized")
     sys.exit(1)
+if host == "talks":
+    sys.stderr.write("x" * (1 << 20))
 blocks = None
 if asked := re.search(r"filesystem-inventory-options '(.*?)'", command):
     node, = json.loads(asked[1]).items()
@@ -33,15 +35,19 @@ if asked := re.search(r"filesystem-inventory-options '(.*?)'", command):
 print(json.dumps(dict(host=host, nonce=re.search("nonce (\\\\S+)", command)[1], blocks=blocks)))
 """
 VERIFY = """#!/usr/bin/python3
-import json, sys
+import json, os, sys
 for line in sys.stdin:
     entry = json.loads(line)
     envelope = json.load(open(entry["envelope"]))
     assert envelope["nonce"] == entry["nonce"]
+    if envelope["host"] == "kills":
+        os.kill(os.getpid(), 9)
     nodes = [dict(node="0/RP0/CPU0", **{"first-block": 5, "last-block": 4 + int(envelope["host"][1:]), "from": envelope["blocks"][0],
-             "to": envelope["blocks"][-1]})] if envelope.get("blocks") else []
+             "to": envelope["blocks"][-1]})] if envelope.get("blocks") and envelope["host"] != "half" else []
+    if envelope["host"] == "half":
+        nodes = [dict(node="0/RP0/CPU0", to=5)]
     print(json.dumps(dict(id=entry["id"], inventory=dict(nodes=nodes), verdict="differs" if "previous" in entry else "good" if envelope["host"] != "bad" else "untrusted",
-                          entry=entry, argv=sys.argv[1:])))
+                          entry=entry, argv=sys.argv[1:])), flush=True)
 """
 
 
@@ -103,6 +109,20 @@ def test_one_session_for_each_router_and_no_more_than_allowed(program, folder):
     result, told, calls = collect(program, folder, [router(f"r{n}") for n in range(60)], "--at-once", "7")
     assert result.returncode == 0 and [one["id"] for one in told] == [f"r{n}" for n in range(60)]
     assert sorted(call["host"] for call in calls) == sorted(f"r{n}" for n in range(60))
+
+
+def test_one_that_spoils_nothing_for_the_others(program, folder):
+    """A router whose envelope ends chancery-verify, says half of what it should, talks without end, or has no folder to be kept in."""
+    (folder / "kept").mkdir()
+    (folder / "kept/nowhere").write_text("")
+    routers = [router("first"), router("kills"), router("nowhere"), router("talks"), router("last")]
+    result, told, _ = collect(program, folder, routers, "--timeout", "60", "--tries", "1")
+    assert result.returncode == 15 and not result.stderr, result
+    assert [(one["id"], one["verdict"]) for one in told] == [("first", "good"), ("kills", "not-verified"), ("nowhere", "no-answer"), ("talks", "good"),
+                                                             ("last", "good")]
+    assert told[1]["reason"].endswith("status -9") and "nowhere" in told[2]["reason"]
+    result, told, _ = collect(program, folder, [router("half"), router("kills"), router("b1")], "--include", "filesystem-inventory", "--pages", "3")
+    assert [one["verdict"] for one in told] == ["good", "not-verified", "good"], result
 
 
 def test_pages(program, folder):
