@@ -240,8 +240,8 @@ static bool has_text(json_object *array, const char *text)
     return false;
 }
 
-/* What dpkg only remembers of a package that was removed is none; one that is half of what it should
- * be has files here. */
+/* What dpkg only remembers of a package that was removed is none; one that is half of what it
+ * should be has files here. */
 static bool is_only_remembered(json_object *package)
 {
     static const char *const states[] = {" config-files", " not-installed"};

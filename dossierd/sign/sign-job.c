@@ -199,8 +199,8 @@ static int sign(Job *job, const SignWork *work, const Signer *signer, EnvelopePa
     if (r >= 0)
         r = work->format == SIGN_ENVELOPE
                 ? sign_envelope(work, key, e, payload, s)
-                : eat_token_sign(&s->token, work->manager->context, key, e, payload,
-                                 &s->signature, &s->signature_size);
+                : eat_token_sign(&s->token, work->manager->context, key, e, payload, &s->signature,
+                                 &s->signature_size);
     if (r >= 0)
         return 0;
     said = keyd_last_error();

@@ -299,9 +299,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nonce),        cmocka_unit_test(test_json),
-        cmocka_unit_test(test_json_refused), cmocka_unit_test(test_json_after_zero), cmocka_unit_test(test_cbor),
-        cmocka_unit_test(test_header),       cmocka_unit_test(test_cbor_items),
-        cmocka_unit_test(test_algorithms),
+        cmocka_unit_test(test_json_refused), cmocka_unit_test(test_json_after_zero),
+        cmocka_unit_test(test_cbor),         cmocka_unit_test(test_header),
+        cmocka_unit_test(test_cbor_items),   cmocka_unit_test(test_algorithms),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

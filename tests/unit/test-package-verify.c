@@ -257,10 +257,8 @@ static void test_records(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_differences),
-        cmocka_unit_test(test_no_list),
-        cmocka_unit_test(test_wrong_lists),
-        cmocka_unit_test(test_wrong_answers),
+        cmocka_unit_test(test_differences), cmocka_unit_test(test_no_list),
+        cmocka_unit_test(test_wrong_lists), cmocka_unit_test(test_wrong_answers),
         cmocka_unit_test(test_records),
     };
 

@@ -430,13 +430,21 @@ static void test_chain_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_size),        cmocka_unit_test(test_good),        cmocka_unit_test(test_flipped),
-        cmocka_unit_test(test_truncated),   cmocka_unit_test(test_outer_form),
-        cmocka_unit_test(test_header),      cmocka_unit_test(test_algorithm),
-        cmocka_unit_test(test_nonce),       cmocka_unit_test(test_invented_dossier),
-        cmocka_unit_test(test_payload),     cmocka_unit_test(test_root),
-        cmocka_unit_test(test_certificate), cmocka_unit_test(test_time),
-        cmocka_unit_test(test_chain_file),  cmocka_unit_test(test_forged_below_an_expired_root),
+        cmocka_unit_test(test_size),
+        cmocka_unit_test(test_good),
+        cmocka_unit_test(test_flipped),
+        cmocka_unit_test(test_truncated),
+        cmocka_unit_test(test_outer_form),
+        cmocka_unit_test(test_header),
+        cmocka_unit_test(test_algorithm),
+        cmocka_unit_test(test_nonce),
+        cmocka_unit_test(test_invented_dossier),
+        cmocka_unit_test(test_payload),
+        cmocka_unit_test(test_root),
+        cmocka_unit_test(test_certificate),
+        cmocka_unit_test(test_time),
+        cmocka_unit_test(test_chain_file),
+        cmocka_unit_test(test_forged_below_an_expired_root),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
