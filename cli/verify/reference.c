@@ -368,7 +368,8 @@ static char *name_from_base64(const char *text, size_t *ret_size)
     size_t n = strlen(text), padding = n - strcspn(text, "=");
     uint8_t *name = n > 0 && n % 4 == 0 && n < INT32_MAX ? malloc(n / 4 * 3 + 1) : NULL;
 
-    if (!name || padding > 2 || EVP_DecodeBlock(name, (const uint8_t *)text, (int)n) < 0) {
+    if (!name || padding > 2 ||
+        EVP_DecodeBlock(name, (const uint8_t *)text, (int)n) != (int)(n / 4 * 3)) {
         free(name);
         return NULL;
     }
