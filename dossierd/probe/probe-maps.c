@@ -41,7 +41,7 @@ static bool take_character(const char **p, const char *end, char wanted)
 int map_line_parse(const char *line, size_t size, MapLine *ret)
 {
     const char *p = line, *end = line + size, *permissions;
-    uint64_t ignored, inode;
+    uint64_t ignored, inode, major, minor;
 
     if (!take_number(&p, end, 16, &ignored) || !take_character(&p, end, '-') ||
         !take_number(&p, end, 16, &ignored) || !take_character(&p, end, ' '))
@@ -51,14 +51,29 @@ int map_line_parse(const char *line, size_t size, MapLine *ret)
         return -EBADMSG;
     p += 5;
     if (!take_number(&p, end, 16, &ignored) || !take_character(&p, end, ' ') ||
-        !take_number(&p, end, 16, &ignored) || !take_character(&p, end, ':') ||
-        !take_number(&p, end, 16, &ignored) || !take_character(&p, end, ' ') ||
+        !take_number(&p, end, 16, &major) || !take_character(&p, end, ':') ||
+        !take_number(&p, end, 16, &minor) || !take_character(&p, end, ' ') ||
         !take_number(&p, end, 10, &inode))
         return -EBADMSG;
     while (p < end && *p == ' ')
         p++;
-    *ret = (MapLine){inode, permissions[2] == 'x', p, (size_t)(end - p)};
+    *ret = (MapLine){major << 32 | (uint32_t)minor, inode, permissions[2] == 'x', p,
+                     (size_t)(end - p)};
     return 0;
+}
+
+size_t map_path_unescape(const char *path, size_t size, char *buffer)
+{
+    static const char newline[] = "\\012";
+    size_t n = 0;
+
+    for (size_t i = 0; i < size; n++)
+        if (size - i >= STRLEN(newline) && memcmp(path + i, newline, STRLEN(newline)) == 0) {
+            buffer[n] = '\n';
+            i += STRLEN(newline);
+        } else
+            buffer[n] = path[i++];
+    return n;
 }
 
 size_t path_without_deleted(const char *path, size_t size)

@@ -8,14 +8,18 @@
 #include <sys/types.h>
 
 typedef struct MapLine {
-    uint64_t inode;
+    uint64_t device, inode; /* the device is the kernel's own number, not always that of stat() */
     bool is_executable;
-    const char *path; /* in the line; "" for what has none */
+    const char *path; /* in the line, a newline as \012; "" for what has none */
     size_t path_size;
 } MapLine;
 
 /* A line of /proc/PID/maps, without its newline. -EBADMSG. */
 int map_line_parse(const char *line, size_t size, MapLine *ret);
+
+/* The path with its newlines, into a buffer of at least that size; returns its size. A name that
+ * has \012 in it looks the same. */
+size_t map_path_unescape(const char *path, size_t size, char *buffer);
 
 /* Of /proc/PID/stat: the name, and when the process started, in ticks since the boot. -EBADMSG. */
 int process_stat_parse(const char *text, char name[static 64], uint64_t *ret_start);

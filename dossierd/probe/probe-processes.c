@@ -25,9 +25,13 @@ typedef struct Process {
     char name[64];
     uint64_t start_usec; /* since the epoch */
     char path[PATH_SIZE];
+    char executable[PATH_SIZE]; /* its path, as the kernel has it */
+    size_t executable_size;
     char lines[LINE_SIZE];
-    JsonWriter *writer;           /* once there is something to say */
-    uint64_t found[FINDINGS_MAX]; /* inodes of mapped files */
+    JsonWriter *writer; /* once there is something to say */
+    struct {
+        uint64_t device, inode;
+    } found[FINDINGS_MAX]; /* mapped files */
     unsigned n_found, n_left_out;
 } Process;
 
@@ -158,7 +162,8 @@ static int check_executable(Process *p, Answer *a, struct stat *ret)
     p->root_fd = openat(p->proc_fd, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (p->root_fd < 0)
         return errno == ENOENT || errno == ESRCH ? 0 : -errno;
-    size = (size_t)n;
+    size = p->executable_size = (size_t)n;
+    memcpy(p->executable, p->path, size);
     change = judge(p, &size, a, is_same_file, ret);
     if (change)
         put_finding(p, a, p->path, size, "executable", change);
@@ -166,22 +171,52 @@ static int check_executable(Process *p, Answer *a, struct stat *ret)
 }
 
 /* A file has several mappings. */
-static bool is_found_already(const Process *p, uint64_t inode)
+static bool is_found_already(const Process *p, const MapLine *map)
 {
     for (unsigned i = 0; i < p->n_found; i++)
-        if (p->found[i] == inode)
+        if (p->found[i].inode == map->inode && p->found[i].device == map->device)
             return true;
     return false;
 }
 
-static void put_mapping(Process *p, Answer *a, uint64_t inode, size_t size, const char *change)
+static void put_mapping(Process *p, Answer *a, const MapLine *map, size_t size, const char *change)
 {
     if (p->n_found == FINDINGS_MAX) {
         p->n_left_out++;
         return;
     }
-    p->found[p->n_found++] = inode;
+    p->found[p->n_found].device = map->device;
+    p->found[p->n_found++].inode = map->inode;
     put_finding(p, a, p->path, size, "mapped", change);
+}
+
+/* The executable has been judged already. Its inode alone does not tell: other file systems have
+ * files of that number too, and who wants one can have it. */
+static bool is_executable(Process *p, const MapLine *map, const struct stat *executable)
+{
+    size_t size;
+
+    if (!is_same_inode(executable, &map->inode))
+        return false;
+    if (map->path_size == p->executable_size &&
+        memcmp(map->path, p->executable, map->path_size) == 0)
+        return true;
+    size = map_path_unescape(map->path, map->path_size, p->path);
+    return size == p->executable_size && memcmp(p->path, p->executable, size) == 0;
+}
+
+/* As the kernel has written the path, and as it may have meant it. */
+static const char *judge_mapping(Process *p, Answer *a, const MapLine *map, size_t *ret_size)
+{
+    const char *change;
+
+    memcpy(p->path, map->path, map->path_size);
+    *ret_size = map->path_size;
+    change = judge(p, ret_size, a, is_same_inode, &map->inode);
+    if (!change || !memmem(map->path, map->path_size, "\\012", 4))
+        return change;
+    *ret_size = map_path_unescape(map->path, map->path_size, p->path);
+    return judge(p, ret_size, a, is_same_inode, &map->inode);
 }
 
 static void check_mapping(Process *p, Answer *a, const char *line, size_t line_size,
@@ -196,14 +231,12 @@ static void check_mapping(Process *p, Answer *a, const char *line, size_t line_s
         return;
     }
     if (!map.is_executable || map.path_size == 0 || map.path[0] != '/' ||
-        map.path_size >= sizeof p->path || is_same_inode(executable, &map.inode) ||
-        is_found_already(p, map.inode))
+        map.path_size >= sizeof p->path || is_executable(p, &map, executable) ||
+        is_found_already(p, &map))
         return;
-    memcpy(p->path, map.path, map.path_size);
-    size = map.path_size;
-    change = judge(p, &size, a, is_same_inode, &map.inode);
+    change = judge_mapping(p, a, &map, &size);
     if (change)
-        put_mapping(p, a, map.inode, size, change);
+        put_mapping(p, a, &map, size, change);
 }
 
 static int check_mappings(Process *p, Answer *a, const struct stat *executable)
@@ -298,9 +331,10 @@ int probe_processes(int proc_fd, Answer *a, char reason[static PROBE_REASON_SIZE
             (void)close(fd);
         return -EIO;
     }
-    while ((entry = readdir(proc)) && !answer_is_unwanted(a))
+    while ((errno = 0, entry = readdir(proc)) && !answer_is_unwanted(a))
         if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' &&
             strtoul(entry->d_name, NULL, 10) != (unsigned long)getpid())
             check_process(proc_fd, entry->d_name, usec_of(&now) - usec_of(&running), p, a);
+    a->n_unreadable += !entry && errno != 0;
     return 0;
 }

@@ -38,6 +38,7 @@ static void test_map_lines(void **state)
     assert_int_equal(map_line_parse(line, strlen(line), &map), 0);
     assert_true(map.is_executable);
     assert_int_equal(map.inode, 131);
+    assert_int_equal(map.device, UINT64_C(0xfe00000001));
     assert_int_equal(map.path_size, strlen("/a b (deleted)"));
     assert_memory_equal(map.path, "/a b (deleted)", map.path_size);
     assert_int_equal(path_without_deleted(map.path, map.path_size), strlen("/a b"));
@@ -383,6 +384,63 @@ static void test_processes(void **state)
     (void)rmdir(folder);
 }
 
+/* One process, of which the folder has what the kernel would say of it. */
+static json_object *look_at(const FixtureTree *t, const char *maps)
+{
+    static const char start[] = "4 (x) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 999999999999 0 0";
+    _cleanup_close_ int fd = memfd_create("test", MFD_CLOEXEC);
+    _cleanup_close_ int proc_fd = openat(t->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    char reason[PROBE_REASON_SIZE];
+    Answer a = {.fd = fd};
+
+    tree_file(t, "4/stat", start);
+    tree_file(t, "4/maps", maps);
+    assert_int_equal(probe_processes(proc_fd, &a, reason), 0);
+    assert_int_equal(answer_finish(&a, 0, NULL), 0);
+    return lines(fd, PROBE_PROCESSES);
+}
+
+/* An inode's number is one of many file systems: neither the executable's nor that of a file that
+ * was found hides another one. */
+static void test_mappings(void **state)
+{
+    struct stat run, library;
+    char maps[4096], path[256];
+    json_object *list;
+    FixtureTree t;
+
+    tree_new(&t);
+    tree_file(&t, "bin/run\n1", "x");
+    tree_file(&t, "lib/a\nb", "x");
+    (void)snprintf(path, sizeof path, "%s/bin/run\n1", t.path);
+    assert_return_code(mkdirat(t.fd, "4", 0755), errno);
+    assert_return_code(symlinkat("/", t.fd, "4/root"), errno);
+    assert_return_code(symlinkat(path, t.fd, "4/exe"), errno);
+    assert_return_code(fstatat(t.fd, "bin/run\n1", &run, 0), errno);
+    assert_return_code(fstatat(t.fd, "lib/a\nb", &library, 0), errno);
+    (void)snprintf(maps, sizeof maps,
+                   "1-2 r-xp 0 08:01 %llu   %s/bin/run\\0121\n"
+                   "2-3 r-xp 0 08:01 %llu   %s/lib/a\\012b\n",
+                   (unsigned long long)run.st_ino, t.path, (unsigned long long)library.st_ino,
+                   t.path);
+    list = look_at(&t, maps);
+    assert_int_equal(json_object_array_length(list), 1);
+    assert_non_null(with(list, "unreadable", "0"));
+    json_object_put(list);
+    (void)snprintf(maps, sizeof maps,
+                   "1-2 r-xp 0 08:01 %llu   /no/such\n2-3 r-xp 0 08:01 7   /no/one\n"
+                   "3-4 r-xp 0 08:01 7   /no/one\n4-5 r-xp 0 00:21 7   /no/other\n"
+                   "5-6 rw-p 0 00:21 8   /no/code\n",
+                   (unsigned long long)run.st_ino);
+    list = look_at(&t, maps);
+    assert_int_equal(json_object_array_length(json_at(list, "0/files")), 3);
+    assert_string_equal(json_text_at(list, "0/files/0/name"), "/no/such");
+    assert_string_equal(json_text_at(list, "0/files/1/name"), "/no/one");
+    assert_string_equal(json_text_at(list, "0/files/2/name"), "/no/other");
+    json_object_put(list);
+    tree_done(&t);
+}
+
 static void test_privileged(void **state)
 {
     _cleanup_close_ int fd = memfd_create("test", MFD_CLOEXEC),
@@ -462,6 +520,7 @@ int main(void)
         cmocka_unit_test(test_facts_without_an_answer),
         cmocka_unit_test(test_facts),
         cmocka_unit_test(test_processes),
+        cmocka_unit_test(test_mappings),
         cmocka_unit_test(test_privileged),
         cmocka_unit_test(test_programs),
     };
