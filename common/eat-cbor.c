@@ -2,6 +2,7 @@
 #include "cbor-text.h"
 #include "cleanup.h"
 #include "eat.h"
+#include "json-util.h"
 
 /* Claims of the IANA registry (RFC 8392, RFC 9711). */
 enum {
@@ -115,6 +116,8 @@ static bool take_text(DerSpan *rest, char ret[EAT_TEXT_MAX])
     for (size_t i = 0; i < item.bytes.size; i++)
         if (item.bytes.data[i] < ' ' || item.bytes.data[i] == 0x7f)
             return false;
+    if (!utf8_is_valid(item.bytes.data, item.bytes.size))
+        return false;
     memcpy(ret, item.bytes.data, item.bytes.size);
     ret[item.bytes.size] = 0;
     return true;

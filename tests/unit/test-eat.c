@@ -212,6 +212,24 @@ static void test_cbor(void **state)
     }
 }
 
+/* CBOR's texts are UTF-8 (RFC 8949 section 3.1): another reader would not go on. */
+static void test_cbor_text(void **state)
+{
+    uint8_t buffer[EAT_CLAIMS_MAX + 8];
+    EatClaims claims = bare, again;
+    const char *reason = NULL;
+    DerSpan body;
+    int n;
+
+    (void)snprintf(claims.software, sizeof claims.software, "\xc3\xbc");
+    n = eat_claims_to_cbor(&claims, 0, buffer);
+    assert_int_equal(eat_claims_from_cbor((DerSpan){buffer, (size_t)n}, &again, &body, &reason), 0);
+    claims.software[1] = 'x';
+    n = eat_claims_to_cbor(&claims, 0, buffer);
+    assert_int_equal(eat_claims_from_cbor((DerSpan){buffer, (size_t)n}, &again, &body, &reason),
+                     -EBADMSG);
+}
+
 static void test_header(void **state)
 {
     static const uint8_t leaf[] = {0x30, 0}, root[] = {0x30, 1, 0};
@@ -300,8 +318,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nonce),        cmocka_unit_test(test_json),
         cmocka_unit_test(test_json_refused), cmocka_unit_test(test_json_after_zero),
-        cmocka_unit_test(test_cbor),         cmocka_unit_test(test_header),
-        cmocka_unit_test(test_cbor_items),   cmocka_unit_test(test_algorithms),
+        cmocka_unit_test(test_cbor),         cmocka_unit_test(test_cbor_text),
+        cmocka_unit_test(test_header),       cmocka_unit_test(test_cbor_items),
+        cmocka_unit_test(test_algorithms),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
