@@ -127,14 +127,15 @@ static int write_unsigned_modules(Collect *c)
     if (r < 0)
         return r;
     json_begin_array(c->writer, "unsigned-modules");
-    while ((r = read_line_bytes(f, line, sizeof line, &size, &truncated)) > 0)
+    /* The mark stands at the end of the line. */
+    while ((r = read_line_bytes(f, line, sizeof line, &size, &truncated)) > 0 && !truncated)
         if (is_unsigned(line)) {
             json_begin_object(c->writer, NULL);
             json_write_bytes(c->writer, "name", line, strcspn(line, " "));
             json_end_object(c->writer);
         }
     json_end_array(c->writer);
-    return r;
+    return r > 0 ? -EMSGSIZE : r;
 }
 
 void integrity_module_signatures(Collect *c)
