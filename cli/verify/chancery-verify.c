@@ -232,6 +232,9 @@ static int verify_several(const Options *o)
     r = batch_run(&options, &count);
     if (r < 0)
         return fail(o->batch, r == -EMSGSIZE ? "A line is too long" : strerror(-r));
+    /* Nothing was verified: a list that was not written is none of good ones. */
+    if (count.n == 0)
+        return fail(o->batch, "There is no envelope in it");
     return count.n == count.n_good ? VERDICT_GOOD : STATUS_NOT_ALL_GOOD;
 }
 

@@ -175,6 +175,9 @@ def test_batch_limits(fleet):
     for bad in (["--batch", "-", good], ["--jobs", "0", "--batch", "-"], ["--jobs", "257", "--batch", "-"], ["--batch", "-", "--payload", "x"],
                 ["--jobs", "2", good], [good, good, "--payload", "x"], ["--batch", str(fleet.folder / "missing")]):
         assert fleet.verify(*bad).returncode == USAGE, bad
+    for empty in (b"", b"\n \n"):
+        result = fleet.verify("--batch", "-", data=empty)
+        assert result.returncode == USAGE and not result.stdout and b"no envelope" in result.stderr
     several = fleet.verify(good, good)
     assert several.returncode == GOOD and len(several.stdout.splitlines()) == 2
 
