@@ -207,6 +207,8 @@ static int take_attribute(DerSpan attribute, Wishes *w)
     if (der_read(&attribute, DER_OID, &oid) < 0 || der_read(&attribute, DER_SET, &values) < 0 ||
         der_end(&attribute) < 0)
         return -EBADMSG;
+    if (is(oid, PKCS9 "\x07"))
+        w->attributes->wants_binding = true;
     if (is(oid, "\x2a\x86\x48\xce\x3d\x02\x01"))
         return take_curves(values, w);
     if (is(oid, PKCS1 "\x01"))

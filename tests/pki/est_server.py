@@ -16,6 +16,7 @@ import http.server
 import ipaddress
 import pathlib
 import re
+import socket
 import ssl
 import sys
 
@@ -43,6 +44,7 @@ def attributes(*elements):
     return core.Sequence(contents=content).dump()
 
 
+RSA, EC_KEY, EXTENSIONS = "1.2.840.113549.1.1.1", "1.2.840.10045.2.1", "1.2.840.113549.1.9.14"
 EXTENDED = core.Sequence(contents=core.ObjectIdentifier("2.5.29.37").dump() + core.OctetString(
     core.Sequence(contents=core.ObjectIdentifier("1.3.6.1.5.5.7.3.2").dump()).dump()).dump())
 WISHES = {
@@ -50,9 +52,23 @@ WISHES = {
                              attribute("1.2.840.113549.1.9.14", core.Sequence(contents=EXTENDED.dump())), "1.3.6.1.1.1.1.22"),
     "other-curve": attributes(attribute("1.2.840.10045.2.1", core.ObjectIdentifier(CURVES["p384"]))),
     "rsa-only": attributes(attribute("1.2.840.113549.1.1.1", core.Integer(4096))),
-    "binding": attributes("1.2.840.113549.1.9.7"),
+    "binding": attributes("1.2.840.113549.1.9.7"), "binding-with-value": attributes(attribute("1.2.840.113549.1.9.7", core.PrintableString("hello"))),
     "bad-attributes": b"hello",
+    # What can be done: nothing wanted, names only, what nobody knows, several kinds of keys, a digest that is none of ours beside one.
+    "no-wishes": attributes(), "names-only": attributes(EXTENSIONS, "2.5.29.17", "1.2.3.4"), "unknown": attributes("1.3.6.1.1.1.1.22", attribute("1.3.6.1.4.1.9.9", core.UTF8String("x" * 3000))),
+    "either-key": attributes(attribute(RSA, core.Integer(2048)), attribute(EC_KEY, core.ObjectIdentifier(CURVES["p256"]))), "any-ec": attributes(attribute(EC_KEY)),
+    "sha512": attributes("1.2.840.10045.4.3.4"), "sha1-only": attributes("1.2.840.10045.4.1"), "sha1-or-384": attributes("1.3.14.3.2.26", "2.16.840.1.101.3.4.2.2"),
+    "makes-a-ca-wish": attributes(attribute(EXTENSIONS, core.Sequence(contents=core.Sequence(
+        contents=core.ObjectIdentifier("2.5.29.19").dump() + core.OctetString(bytes.fromhex("30030101ff")).dump()).dump()))),
+    # What can't: other keys, and what is no list of attributes.
+    "ed25519-only": attributes("1.3.101.112"), "unknown-curve": attributes(attribute(EC_KEY, core.ObjectIdentifier("1.3.132.0.10"))),
+    "too-many": attributes(*["1.2.3.4"] * 65), "attributes-cut-off": attributes(EC_KEY)[:-1], "negative-size": attributes(attribute(RSA, core.Integer(-4096))),
+    "attributes-oversized": attributes(attribute("1.3.6.1.4.1.9.9", core.OctetString(b"x" * 60000))),
 }
+
+
+# Instead of them; 404, like 204, says that there are none.
+REFUSALS = {"attributes-404": 404, "attributes-302": 302, "attributes-503": 503}
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -95,6 +111,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.reply(base64.encodebytes(WISHES[mode]), kind="application/csrattrs")
         if mode == "attributes-type":
             return self.reply(b"MAA=", kind="text/plain")
+        if mode in REFUSALS:
+            return self.reply(status=REFUSALS[mode], kind=None, Location="https://127.0.0.1:1/")
         return self.reply(status=204, kind=None)
 
     def do_POST(self):
@@ -135,7 +153,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Type", CERTIFICATES)
             self.send_header("Content-Length", "100000")
             self.end_headers()
-            return self.connection.close()
+            self.close_connection = True
+            return self.connection.shutdown(socket.SHUT_RDWR)
         if mode != "echo":
             ca.issued = ca.issue(request, mode)
         ca.hold("answered")

@@ -29,7 +29,13 @@ HOSTILE = {
     "status-500": "HTTP status 500", "no-content": "HTTP status 204", "cut-off": "cannot be reached", "attributes-type": "not application/csrattrs",
     "bad-attributes": "no list of attributes", "other-curve": "another kind of key", "rsa-only": "another kind of key", "binding": "bound to their TLS",
     "ber-endless": "no CMS SignedData", "basic": "wants a user name and password", "digest": "wants a user name and password",
+    "binding-with-value": "bound to their TLS", **dict.fromkeys(("ed25519-only", "unknown-curve"), "another kind of key"),
+    **dict.fromkeys(("too-many", "attributes-cut-off", "negative-size"), "cannot be read: it is no list of attributes"),
+    "attributes-oversized": "larger than 64 KiB", "attributes-302": "not followed", "attributes-503": "HTTP status 503",
 }
+# What the server wants and can have: with which digest the request is signed.
+WISHES = {"no-wishes": "sha256", "names-only": "sha256", "unknown": "sha256", "either-key": "sha256", "any-ec": "sha256", "sha512": "sha512", "sha1-only": "sha256",
+          "sha1-or-384": "sha384", "makes-a-ca-wish": "sha256", "attributes-404": "sha256"}
 
 
 @pytest.fixture(scope="module")
@@ -183,6 +189,10 @@ def test_attributes(machine, server):
     status, said = enroll(machine, "core")
     assert status == 0, said
     assert "asked sha384 ['2.5.29.17', '2.5.29.37']" in server.log()
+    for mode, digest in WISHES.items():
+        server.set(mode)
+        status, said = enroll(machine, "core")
+        assert status == 0 and server.log().splitlines()[-1] == f"asked {digest} ['2.5.29.17']", (mode, said, server.log()[-300:])
 
 
 def test_with_certificate(machine, server):

@@ -141,6 +141,41 @@ static void test_extensions(void **state)
     assert_null(a.extensions);
 }
 
+/* Attributes without values, with others than they have, or beside what is none. */
+static void test_contents(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t size;
+    } bad[] = {
+#define BAD(text) {text, sizeof(text) - 1}
+        BAD("\x02\x01\x01"),
+        BAD("\x30\x09" EC),
+        BAD("\x30\x0b" EC "\x30\x00"),
+        BAD("\x30\x0e" EC "\x31\x03\x02\x01\x01"),
+        BAD("\x30\x0d" EC "\x31\x00\x05\x00"),
+        BAD("\x30\x10" RSA "\x31\x03\x0c\x01\x61"),
+        BAD("\x30\x10" RSA "\x31\x03\x02\x01\xff"),
+        BAD("\x30\x13" RSA "\x31\x06\x02\x01\x01\x02\x01\x02"),
+        BAD("\x30\x10" EXTENSIONS "\x31\x03\x02\x01\x01"),
+        BAD("\x30\x12" EXTENSIONS "\x31\x05\x30\x03\x02\x01\x01"),
+#undef BAD
+    };
+    const char *digest;
+    EstAttributes a;
+
+    for (size_t i = 0; i < ELEMENTSOF(bad); i++)
+        if (parse(bad[i].text, bad[i].size, &a) != -EBADMSG)
+            fail_msg("number %zu is taken", i);
+    /* Any curve will do; any size; and a challenge is one with a value too. */
+    assert_int_equal(PARSE("\x30\x0b" EC "\x31\x00", &a), 0);
+    assert_int_equal(can(&a, "ecdsanistp256", &digest), 0);
+    assert_int_equal(PARSE("\x30\x0d" RSA "\x31\x00", &a), 0);
+    assert_int_equal(can(&a, "rsa", &digest), 0);
+    assert_int_equal(PARSE("\x30\x10" CHALLENGE "\x31\x03\x13\x01\x61", &a), 0);
+    assert_int_equal(can(&a, "rsa", &digest), -EOPNOTSUPP);
+}
+
 static void test_malformed(void **state)
 {
     static const char good[] = "\x30\x15" EC "\x31\x0a" P256 ECDSA_SHA384;
@@ -162,9 +197,9 @@ static void test_malformed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_urls),      cmocka_unit_test(test_keys),
-        cmocka_unit_test(test_digests),   cmocka_unit_test(test_extensions),
-        cmocka_unit_test(test_malformed),
+        cmocka_unit_test(test_urls),     cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_digests),  cmocka_unit_test(test_extensions),
+        cmocka_unit_test(test_contents), cmocka_unit_test(test_malformed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
