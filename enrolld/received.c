@@ -4,6 +4,7 @@
 #include <ctype.h>
 
 #include "pem.h"
+#include "signature-digest.h"
 
 #define CLOCK_SKEW INT64_C(300)
 #define CA_RSA_BITS_MIN 1024
@@ -120,31 +121,18 @@ static int check_times(const X509 *x, const ReceivedRules *rules, const char **r
     return 0;
 }
 
-/* What two of the same cannot be made of. EdDSA brings its own. */
-static bool digest_is_strong(int digest, int key)
-{
-    static const int strong[] = {NID_sha224,     NID_sha256,    NID_sha384,   NID_sha512,
-                                 NID_sha3_224,   NID_sha3_256,  NID_sha3_384, NID_sha3_512,
-                                 NID_sha512_224, NID_sha512_256};
-
-    for (size_t i = 0; i < ELEMENTSOF(strong); i++)
-        if (digest == strong[i])
-            return true;
-    return digest == NID_undef && (key == NID_ED25519 || key == NID_ED448);
-}
-
 /* Of the signature on a certificate. */
 static int check_digest(X509 *x, bool legacy, const char **ret_reason)
 {
-    int digest = NID_undef, key;
+    int digest = NID_undef;
 
-    if (X509_get_signature_info(x, &digest, &key, NULL, NULL) != 1)
+    if (X509_get_signature_info(x, &digest, NULL, NULL, NULL) != 1)
         return refuse(-EKEYREJECTED, ret_reason, "its signature algorithm is not known here");
     if (digest == NID_md5 || digest == NID_md4 || digest == NID_md2)
         return refuse(-EKEYREJECTED, ret_reason, "it is signed with MD5, which anyone can forge");
     if (digest == NID_sha1)
         return legacy ? 0 : refuse(-EKEYREJECTED, ret_reason, "it is signed with SHA-1");
-    return digest_is_strong(digest, key)
+    return signature_digest_is_strong(X509_get0_tbs_sigalg(x))
                ? 0
                : refuse(-EKEYREJECTED, ret_reason,
                         "it is signed with a digest that is not known here");

@@ -5,6 +5,7 @@
 
 #include "cmp-message.h"
 #include "openssl-util.h"
+#include "signature-digest.h"
 #include "x509-render.h"
 
 #define MESSAGE_TYPE "application/pkixcmp"
@@ -133,6 +134,16 @@ static bool is_signature(DerSpan oid)
     return is_one_of(oid, oids, ELEMENTSOF(oids));
 }
 
+static bool is_made_of_a_strong_digest(DerSpan identifier)
+{
+    const unsigned char *p = identifier.data;
+    X509_ALGOR *algorithm = d2i_X509_ALGOR(NULL, &p, (long)identifier.size);
+    bool strong = algorithm && signature_digest_is_strong(algorithm);
+
+    X509_ALGOR_free(algorithm);
+    return strong;
+}
+
 /* MD5 never; SHA-1 as it is used here, many times over and with a key, is what RFC 4210 asks for.
  */
 static bool is_one_way(DerSpan oid)
@@ -209,9 +220,10 @@ static int check_protection(const Message *m, const char **ret_reason)
         return refuse(-EBADMSG, ret_reason, "its header is malformed");
     if (der_equal(oid, oid_pbm, sizeof(oid_pbm) - 1))
         return check_pbm(identifier, ret_reason);
-    return is_signature(oid) ? 0
-                             : refuse(-EKEYREJECTED, ret_reason,
-                                      "it is protected in a way that is not good enough");
+    return is_signature(oid) && is_made_of_a_strong_digest(m->fields[PROTECTION_ALG])
+               ? 0
+               : refuse(-EKEYREJECTED, ret_reason,
+                        "it is protected in a way that is not good enough");
 }
 
 /* --- The header ------------------------------------------------------------------------------- */

@@ -149,7 +149,9 @@ static int read_answer(const EstServer *server, const FetchReply *reply, ServerR
         *ret_pause = reply->retry_after;
         return explain(reason, 0, "the CA has not decided yet");
     }
-    if (reply->status == 401 || reply->status < 400 || reply->status >= 500)
+    /* Too slow or too many requests is no refusal. */
+    if (reply->status == 401 || reply->status == 408 || reply->status == 429 ||
+        reply->status < 400 || reply->status >= 500)
         return explain_status(server, reply, reason);
     *ret = SERVER_REFUSED;
     return explain_refusal(reply, reason);

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "crl.h"
 
+#include "signature-digest.h"
 #include "x509-render.h"
 
 #define DEPTH_MAX 32U
 #define VERSION_2 1L
-/* SHA-1 has less than 80 bits, as everywhere else where signatures count. */
-#define DIGEST_SIZE_MIN 28
 
 static int fail(const char **ret_reason, const char *reason)
 {
@@ -75,26 +74,16 @@ static bool extension_is_readable(X509_CRL *crl, int nid, const ASN1_ITEM *item)
     return value || critical == -1;
 }
 
-bool crl_digest_is_strong(int nid)
-{
-    const EVP_MD *md;
-    int digest;
-
-    if (!OBJ_find_sigid_algs(nid, &digest, NULL))
-        return false;
-    if (digest == NID_undef) /* EdDSA brings its own; of RSA-PSS, OpenSSL looks at it */
-        return nid == NID_ED25519 || nid == NID_ED448 || nid == NID_rsassaPss;
-    md = EVP_get_digestbynid(digest);
-    return md && EVP_MD_get_size(md) >= DIGEST_SIZE_MIN;
-}
-
 static int check(X509_CRL *crl, DerSpan der, const char **ret_reason)
 {
+    const X509_ALGOR *algorithm;
+
     if (X509_CRL_get_version(crl) != VERSION_2)
         return fail(ret_reason, "it is not of version 2");
     if (!algorithms_agree(der))
         return fail(ret_reason, "its signature algorithm is not the one that was signed");
-    if (!crl_digest_is_strong(X509_CRL_get_signature_nid(crl)))
+    X509_CRL_get0_signature(crl, NULL, &algorithm);
+    if (!signature_digest_is_strong(algorithm))
         return fail(ret_reason, "it is signed with a digest that is no longer safe");
     if (!X509_CRL_get0_nextUpdate(crl))
         return fail(ret_reason, "it does not say when the next one comes");

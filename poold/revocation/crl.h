@@ -35,8 +35,6 @@ typedef struct Crl {
 /* Strictly one CRL of version 2 whose extensions are all known as far as they are critical. Returns
  * 0, -ENOMEM, or -EBADMSG with *ret_reason (static): "it ...". */
 int crl_parse(DerSpan der, X509_CRL **ret, const char **ret_reason);
-/* Is this signature algorithm one whose digest has 80 bits or more against collisions? */
-bool crl_digest_is_strong(int signature_nid);
 /* Which of the certificates has signed it, and may? NULL for none of them. Borrowed. */
 X509 *crl_find_signer(X509_CRL *crl, const STACK_OF(X509) * candidates);
 /* Is it of use at this moment? 0, or -EKEYEXPIRED or -EAGAIN (not yet), with *ret_reason. */

@@ -2,6 +2,7 @@
 #include "ocsp.h"
 
 #include "crl.h"
+#include "signature-digest.h"
 #include "x509-render.h"
 
 #define DEPTH_MAX 32U
@@ -107,8 +108,6 @@ static int check_signature(const OcspQuery *query, OCSP_BASICRESP *basic, int64_
 {
     _cleanup_(X509_STORE_freep) X509_STORE *store = X509_STORE_new();
     _cleanup_(x509_stack_freep) STACK_OF(X509) *issuers = sk_X509_new_null();
-    const X509_ALGOR *algorithm = OCSP_resp_get0_tbs_sigalg(basic);
-    const ASN1_OBJECT *object;
     X509_VERIFY_PARAM *param;
     X509 *signer;
 
@@ -122,8 +121,7 @@ static int check_signature(const OcspQuery *query, OCSP_BASICRESP *basic, int64_
     param = X509_STORE_get0_param(store);
     X509_VERIFY_PARAM_set_time(param, (time_t)now);
     X509_VERIFY_PARAM_set_auth_level(param, STRENGTH_LEVEL);
-    X509_ALGOR_get0(&object, NULL, NULL, algorithm);
-    if (!crl_digest_is_strong(OBJ_obj2nid(object)))
+    if (!signature_digest_is_strong(OCSP_resp_get0_tbs_sigalg(basic)))
         return fail(ret_reason, "the answer is signed with a digest that is no longer safe");
     if (OCSP_basic_verify(basic, issuers, store, OCSP_PARTIAL_CHAIN) != 1)
         return fail(ret_reason, "the answer is signed by nobody who may speak for the CA");
