@@ -57,6 +57,7 @@ typedef struct JobManager {
     Server *server;
     Job *jobs;
     uint64_t last_id;
+    unsigned n_running;
     int wake_fd;
     bool stopping;
     sd_event_source *wake;
@@ -387,6 +388,7 @@ static void job_end(Job *job)
     job->work.free_data = NULL;
     job->work.data = NULL;
     job->ended = true;
+    job->manager->n_running--;
     for (size_t i = 0; i < job->n_waiters; i++) {
         (void)answer(job, job->waiters[i]);
         sd_bus_message_unref(job->waiters[i]);
@@ -423,10 +425,12 @@ static void emit_progress(Job *job, unsigned percent, const char *text)
 static int on_wake(sd_event_source *s, int fd, uint32_t revents, void *userdata)
 {
     JobManager *manager = userdata;
+    unsigned left = manager->n_running;
     uint64_t count;
 
     (void)!read(fd, &count, sizeof count);
-    for (Job *job = manager->jobs, *next; job; job = next) {
+    /* The newest come first: those that have ended are mostly behind those that run. */
+    for (Job *job = manager->jobs, *next; job && left > 0; job = next) {
         char text[sizeof job->text];
         bool progressed, run_ended;
         unsigned percent;
@@ -434,6 +438,7 @@ static int on_wake(sd_event_source *s, int fd, uint32_t revents, void *userdata)
         next = job->next;
         if (job->ended)
             continue;
+        left--;
         (void)pthread_mutex_lock(&job->lock);
         progressed = job->progressed;
         job->progressed = false;
@@ -532,6 +537,7 @@ static int job_launch(Job *job)
     }
     job->next = job->manager->jobs;
     job->manager->jobs = job;
+    job->manager->n_running++;
     return 0;
 }
 
