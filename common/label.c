@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "label.h"
 
-#include <openssl/evp.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -47,19 +46,4 @@ bool hostname_is_valid(const char *s)
             return false;
     }
     return label > 0 && s[-1] != '-';
-}
-
-int label_file_name(const char *kind, const char *label, char ret[LABEL_FILE_NAME_SIZE])
-{
-    uint8_t digest[EVP_MAX_MD_SIZE];
-    _cleanup_free_ char *text = NULL;
-
-    /* The blank cannot be part of a kind, so no two pairs give the same text. */
-    if (asprintf(&text, "%s %s", kind, label) < 0)
-        return -ENOMEM;
-    if (EVP_Digest(text, strlen(text), digest, NULL, EVP_sha256(), NULL) != 1)
-        return -ENOMEM;
-    for (size_t i = 0; i < (LABEL_FILE_NAME_SIZE - 1) / 2; i++)
-        (void)snprintf(ret + 2 * i, 3, "%02x", digest[i]);
-    return 0;
 }

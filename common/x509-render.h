@@ -34,14 +34,6 @@ void x509_crl_points_free(char **points);
 int certificate_parse(const void *der, size_t size, X509 **ret);
 int certificate_encode(X509 *certificate, void **ret_der, size_t *ret_size);
 
-/* "13:07:26 UTC Sun Oct 20 2019" in the local zone; buffer of TIME_TEXT_SIZE bytes. */
-#define TIME_TEXT_SIZE 64U
-const char *time_render(int64_t seconds, char buffer[TIME_TEXT_SIZE]);
-
-/* "1 days, 23 hours, 59 minutes, 41 seconds"; what is over is 0. */
-#define TIME_LEFT_TEXT_SIZE 80U
-const char *time_left_render(int64_t seconds, char buffer[TIME_LEFT_TEXT_SIZE]);
-
 /* Parses a configured subject ("CN=lab1-ads,C=US,ST=CA,L=San Jose") into a name in that order; "\,"
  * is a comma. -EINVAL with *ret_reason (static) for what cannot be one: unknown attribute types,
  * empty values, values over their upper bounds (RFC 5280 appendix A.1), more than 64 RDNs. */

@@ -395,6 +395,22 @@ int enrollment1_certificate_get_sha256_fingerprint(sd_bus *bus, const char *path
     return sd_bus_message_append(reply, "s", c->summary.sha256_fingerprint);
 }
 
+int enrollment1_certificate_get_crl_distribution_points(sd_bus *bus, const char *path,
+                                                        const char *interface, const char *property,
+                                                        sd_bus_message *reply, void *userdata,
+                                                        sd_bus_error *reterr_error)
+{
+    const StoredCertificate *c = trustpoint_certificate(userdata, role_of_path(path));
+    char **points = NULL;
+    int r = x509_crl_points_render(c->x509, &points);
+
+    if (r == -ENOMEM)
+        return r;
+    r = sd_bus_message_append_strv(reply, points);
+    x509_crl_points_free(points);
+    return r;
+}
+
 int enrollment1_certificate_get_certificate(sd_bus *bus, const char *path, const char *interface,
                                             const char *property, sd_bus_message *reply,
                                             void *userdata, sd_bus_error *reterr_error)
@@ -515,10 +531,10 @@ void announce_certificate_changed(Manager *m, const Trustpoint *t, CertificateRo
     int r = certificate_path(t, role, &path);
 
     if (r >= 0 && replaced)
-        r = sd_bus_emit_properties_changed(bus, path, ENROLLMENT_CERTIFICATE_INTERFACE, "KeyUsage",
-                                           "Status", "SerialNumber", "Subject", "Issuer",
-                                           "NotBefore", "NotAfter", "SHA1Fingerprint",
-                                           "SHA256Fingerprint", "Certificate", NULL);
+        r = sd_bus_emit_properties_changed(
+            bus, path, ENROLLMENT_CERTIFICATE_INTERFACE, "KeyUsage", "Status", "SerialNumber",
+            "Subject", "Issuer", "NotBefore", "NotAfter", "SHA1Fingerprint", "SHA256Fingerprint",
+            "CrlDistributionPoints", "Certificate", NULL);
     else if (r >= 0)
         r = sd_bus_emit_properties_changed(bus, path, ENROLLMENT_CERTIFICATE_INTERFACE, "Status",
                                            NULL);

@@ -3,6 +3,7 @@
 
 #include "log.h"
 #include "schedule.h"
+#include "time-render.h"
 
 /* At a time; a clock that jumps over years is no reason to fill the journal. */
 #define ALERTS_MAX 10U

@@ -9,6 +9,7 @@
 #include "log.h"
 #include "poold.h"
 #include "schedule.h"
+#include "time-render.h"
 
 #define UPDATE_FILE "update.json"
 #define UPDATE_SIZE_MAX 4096U

@@ -238,10 +238,23 @@ static const CliEntry *find_entry(const CliEntry *entries, const char *name)
     return NULL;
 }
 
+static int read_strings(sd_bus_message *m, const char **strings)
+{
+    const char *text;
+    size_t n = 0;
+    int r = sd_bus_message_enter_container(m, 'a', "s");
+
+    while (r >= 0 && (r = sd_bus_message_read_basic(m, 's', &text)) > 0)
+        if (n < CLI_STRINGS_MAX)
+            strings[n++] = text;
+    strings[n] = NULL;
+    return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
 static int read_entry(sd_bus_message *m, const CliEntry *entry)
 {
     const char contents[] = {entry->type, '\0'};
-    const char *signature = entry->type == 'A' ? "ay" : contents;
+    const char *signature = entry->type == 'A' ? "ay" : entry->type == 'L' ? "as" : contents;
     int r = sd_bus_message_verify_type(m, 'v', signature);
 
     if (r <= 0)
@@ -251,6 +264,8 @@ static int read_entry(sd_bus_message *m, const CliEntry *entry)
         CliBytes *bytes = entry->target;
 
         r = sd_bus_message_read_array(m, 'y', &bytes->data, &bytes->size);
+    } else if (r >= 0 && entry->type == 'L') {
+        r = read_strings(m, entry->target);
     } else if (r >= 0) {
         r = sd_bus_message_read_basic(m, entry->type, entry->target);
     }

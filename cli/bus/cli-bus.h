@@ -32,9 +32,11 @@ typedef struct CliBytes {
     const void *data;
     size_t size;
 } CliBytes;
+#define CLI_STRINGS_MAX 16U
 typedef struct CliEntry {
     const char *name;
-    char type;    /* a basic type, or 'A' for ay into a CliBytes */
+    char type;    /* a basic type; 'A': ay, into CliBytes; 'L': as, into const char *[], which ends
+                   * with NULL: the first CLI_STRINGS_MAX */
     void *target; /* left alone when the entry is not there, or is of another type */
 } CliEntry;
 int cli_read_entries(sd_bus_message *m, const CliEntry *entries);

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* crypto key export LABEL wrapped, crypto key import wrapped. */
-#include <openssl/pem.h>
-
 #include "cli-bus.h"
 #include "cli-commands.h"
 #include "cli-input.h"
@@ -9,8 +7,9 @@
 #include "cli-output.h"
 #include "cli-read.h"
 #include "errors.h"
+#include "json-util.h"
 #include "names.h"
-#include "openssl-util.h"
+#include "pem.h"
 
 #define TEXT_MAX 65536U
 
@@ -56,10 +55,23 @@ static int find_algorithm(Cli *cli, const char *label, Search *s)
     return 0;
 }
 
-static X509 *read_certificate(Cli *cli, const char *path, char *text)
+/* The first block with one of these labels. -EBADMSG. */
+static int take_block(const char *text, size_t size, const char *const labels[], void **ret,
+                      size_t *ret_size)
 {
-    _cleanup_(BIO_free_allp) BIO *bio = NULL;
-    X509 *certificate;
+    DerSpan input = {(const uint8_t *)text, size};
+    PemBlock block;
+
+    while (pem_next(&input, &block) > 0)
+        for (const char *const *label = labels; *label; label++)
+            if (pem_has_label(&block, *label))
+                return pem_decode(block.text, ret, ret_size);
+    return -EBADMSG;
+}
+
+static int read_certificate(Cli *cli, const char *path, char *text, void **ret, size_t *ret_size)
+{
+    static const char *const labels[] = {"CERTIFICATE", "X509 CERTIFICATE", NULL};
     size_t size = 0;
     int r;
 
@@ -68,28 +80,27 @@ static X509 *read_certificate(Cli *cli, const char *path, char *text)
     r = path ? cli_read_file(cli, path, text, TEXT_MAX, &size)
              : cli_read_typed(cli, true, text, TEXT_MAX, &size);
     if (r < 0)
-        return NULL;
-    bio = BIO_new_mem_buf(text, (int)size);
-    certificate = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
-    ERR_clear_error();
-    if (!certificate)
-        (void)cli_error(cli, EBADMSG, "That is no certificate in PEM.");
-    return certificate;
+        return r;
+    return take_block(text, size, labels, ret, ret_size) < 0
+               ? cli_error(cli, EBADMSG, "That is no certificate in PEM.")
+               : 0;
 }
+
+#define PEM_LINE 64
 
 static int print_wrapped(Cli *cli, sd_bus_message *reply)
 {
-    _cleanup_(BIO_free_allp) BIO *bio = BIO_new(BIO_s_mem());
+    _cleanup_free_ char *text = NULL;
     const void *data;
     size_t size;
-    char *text;
-    long n;
 
-    if (sd_bus_message_read_array(reply, 'y', &data, &size) < 0 || !bio ||
-        PEM_write_bio(bio, PEM_STRING_CMS, "", data, (long)size) <= 0)
+    if (sd_bus_message_read_array(reply, 'y', &data, &size) < 0 ||
+        !(text = base64_encode(data, size)))
         return cli_error(cli, EBADMSG, "The answer cannot be read.");
-    n = BIO_get_mem_data(bio, &text);
-    (void)fwrite(text, 1, (size_t)n, cli->out);
+    (void)fputs("-----BEGIN CMS-----\n", cli->out);
+    for (const char *p = text; *p; p += strnlen(p, PEM_LINE))
+        fprintf(cli->out, "%.*s\n", PEM_LINE, p);
+    (void)fputs("-----END CMS-----\n", cli->out);
     return 0;
 }
 
@@ -98,27 +109,26 @@ int cli_key_export(Cli *cli, const GrammarMatch *m)
     const char *label = grammar_argument(m, "label"), *algorithm = grammar_argument(m, "algorithm");
     _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
     _cleanup_message_ sd_bus_message *call = NULL, *reply = NULL;
-    _cleanup_openssl_free_ unsigned char *der = NULL;
-    _cleanup_(X509_freep) X509 *certificate = NULL;
     _cleanup_free_ char *text = malloc(TEXT_MAX);
+    _cleanup_free_ void *certificate = NULL;
     Search s = {.found = 0};
-    int r, n;
+    size_t size;
+    int r;
 
     if (!text)
         return cli_error(cli, ENOMEM, "There is no memory.");
     r = algorithm ? 0 : find_algorithm(cli, label, &s);
     if (r < 0)
         return r;
-    certificate = read_certificate(cli, grammar_argument(m, "path"), text);
-    if (!certificate)
-        return -EBADMSG;
-    n = i2d_X509(certificate, &der);
+    r = read_certificate(cli, grammar_argument(m, "path"), text, &certificate, &size);
+    if (r < 0)
+        return r;
     r = cli_new_call(cli, KEYS_NAME, KEYS_PATH, KEYS_NAME, "ExportWrapped", &call);
     if (r < 0)
         return r;
     r = sd_bus_message_append(call, "ss", algorithm ? algorithm : s.algorithm, label);
     if (r >= 0)
-        r = sd_bus_message_append_array(call, 'y', der, n > 0 ? (size_t)n : 0);
+        r = sd_bus_message_append_array(call, 'y', certificate, size);
     if (r < 0)
         return cli_error(cli, r, "The call cannot be made: %s", strerror(-r));
     r = cli_call_message(cli, call, &error, &reply);
@@ -128,10 +138,9 @@ int cli_key_export(Cli *cli, const GrammarMatch *m)
 /* --- Import ----------------------------------------------------------------------------------- */
 
 /* "-----BEGIN CMS-----", or with the older name that other tools write. */
-static int read_wrapped(Cli *cli, const char *path, char *text, unsigned char **ret, long *ret_size)
+static int read_wrapped(Cli *cli, const char *path, char *text, void **ret, size_t *ret_size)
 {
-    _cleanup_(BIO_free_allp) BIO *bio = NULL;
-    char *name = NULL, *header = NULL;
+    static const char *const labels[] = {"CMS", "PKCS7", NULL};
     size_t size = 0;
     int r;
 
@@ -141,18 +150,12 @@ static int read_wrapped(Cli *cli, const char *path, char *text, unsigned char **
              : cli_read_typed(cli, true, text, TEXT_MAX, &size);
     if (r < 0)
         return r;
-    bio = BIO_new_mem_buf(text, (int)size);
-    if (!bio || PEM_read_bio(bio, &name, &header, ret, ret_size) != 1 ||
-        (!streq(name, PEM_STRING_CMS) && !streq(name, PEM_STRING_PKCS7)))
-        r = -EBADMSG;
-    OPENSSL_free(name);
-    OPENSSL_free(header);
-    ERR_clear_error();
-    return r < 0 ? cli_error(cli, EBADMSG, "That is no wrapped key in PEM.") : 0;
+    return take_block(text, size, labels, ret, ret_size) < 0
+               ? cli_error(cli, EBADMSG, "That is no wrapped key in PEM.")
+               : 0;
 }
 
-static int start_import(Cli *cli, const unsigned char *wrapped, size_t size, bool replace,
-                        CliJob **ret)
+static int start_import(Cli *cli, const void *wrapped, size_t size, bool replace, CliJob **ret)
 {
     _cleanup_message_ sd_bus_message *call = NULL;
     int r = cli_new_call(cli, KEYS_NAME, KEYS_PATH, KEYS_NAME, "ImportWrapped", &call);
@@ -187,10 +190,10 @@ static int say_imported(Cli *cli, CliJob *job)
 
 int cli_key_import(Cli *cli, const GrammarMatch *m)
 {
-    _cleanup_openssl_free_ unsigned char *wrapped = NULL;
+    _cleanup_free_ void *wrapped = NULL;
     _cleanup_free_ char *text = malloc(TEXT_MAX);
     bool replace = false;
-    long size = 0;
+    size_t size = 0;
     int r;
 
     if (!text)
@@ -199,7 +202,7 @@ int cli_key_import(Cli *cli, const GrammarMatch *m)
     while (r >= 0) {
         _cleanup_(cli_job_freep) CliJob *job = NULL;
 
-        r = start_import(cli, wrapped, (size_t)size, replace, &job);
+        r = start_import(cli, wrapped, size, replace, &job);
         if (r < 0)
             return r;
         r = cli_job_wait(cli, job);

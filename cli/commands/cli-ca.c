@@ -62,7 +62,7 @@ static void say_subject(Cli *cli, const Description *d)
 }
 
 static const CliEntry *certificate_entries(CertificateView *view, CliBytes *data,
-                                           CliEntry entries[13])
+                                           CliEntry entries[14])
 {
     const CliEntry all[] = {
         {"Trustpoint", 's', &view->trustpoint},
@@ -76,6 +76,7 @@ static const CliEntry *certificate_entries(CertificateView *view, CliBytes *data
         {"NotAfter", 'x', &view->not_after},
         {"SHA1Fingerprint", 's', &view->sha1_fingerprint},
         {"SHA256Fingerprint", 's', &view->sha256_fingerprint},
+        {"CrlDistributionPoints", 'L', view->crl_points},
         {"Certificate", 'A', data},
         {0},
     };
@@ -99,7 +100,7 @@ int cli_ca_show_new(Cli *cli, const char *path)
     _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
     _cleanup_message_ sd_bus_message *reply = NULL;
     CertificateView view;
-    CliEntry entries[13];
+    CliEntry entries[14];
     CliBytes data = {0};
     int r;
 
@@ -482,7 +483,7 @@ static int collect_certificate(sd_bus_message *m, void *userdata)
 {
     CertificateList *list = userdata;
     CertificateView *items = reallocarray(list->items, list->n + 1, sizeof(*items)), view;
-    CliEntry entries[13];
+    CliEntry entries[14];
     CliBytes data = {0};
     int r;
 

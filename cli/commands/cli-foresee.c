@@ -8,7 +8,7 @@
 #include "cli-trustpool.h"
 #include "json-util.h"
 #include "names.h"
-#include "x509-render.h"
+#include "time-render.h"
 
 typedef struct Event {
     int64_t when;

@@ -2,9 +2,7 @@
 #include "render-certificate.h"
 
 #include "json-util.h"
-#include "openssl-util.h"
 #include "render-fields.h"
-#include "x509-render.h"
 
 void render_new_certificate(FILE *f, const CertificateView *c)
 {
@@ -22,27 +20,12 @@ void render_trustpoint_head(FILE *f, const char *trustpoint)
     (void)fputs("=====\n", f);
 }
 
-/* NULL: it cannot be said. */
-static char **crl_points(const CertificateView *c)
-{
-    _cleanup_(X509_freep) X509 *certificate = NULL;
-    char **points = NULL;
-
-    if (certificate_parse(c->data, c->data_size, &certificate) < 0 ||
-        x509_crl_points_render(certificate, &points) < 0)
-        return NULL;
-    return points;
-}
-
 static void crl_points_body(FILE *f, const CertificateView *c)
 {
-    char **points = crl_points(c);
-
-    if (points && points[0])
+    if (c->crl_points[0])
         (void)fputs("CRL Distribution Point\n", f);
-    for (size_t i = 0; points && points[i]; i++)
-        render_field(f, "    ", points[i]);
-    x509_crl_points_free(points);
+    for (size_t i = 0; c->crl_points[i]; i++)
+        render_field(f, "    ", c->crl_points[i]);
 }
 
 static void certificate_body(FILE *f, const CertificateView *c)
@@ -79,11 +62,9 @@ void render_trustpoint_foot(FILE *f, const char *trustpoint)
 static json_object *crl_points_json(const CertificateView *c)
 {
     json_object *array = json_object_new_array();
-    char **points = crl_points(c);
 
-    for (size_t i = 0; points && points[i]; i++)
-        (void)json_object_array_add(array, json_object_new_string(points[i]));
-    x509_crl_points_free(points);
+    for (size_t i = 0; c->crl_points[i]; i++)
+        (void)json_object_array_add(array, json_object_new_string(c->crl_points[i]));
     return array;
 }
 

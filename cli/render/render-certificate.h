@@ -6,10 +6,13 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#define RENDER_CRL_POINTS_MAX 16U
+
 typedef struct CertificateView {
     const char *trustpoint, *role, *key_usage, *status;
     const char *serial_number, *subject, *issuer, *sha1_fingerprint, *sha256_fingerprint;
     int64_t not_before, not_after;
+    const char *crl_points[RENDER_CRL_POINTS_MAX + 1]; /* up to the first NULL */
     const uint8_t *data;
     size_t data_size;
 } CertificateView;

@@ -6,7 +6,7 @@
 
 #include "cleanup.h"
 #include "render-fields.h"
-#include "x509-render.h"
+#include "time-render.h"
 
 #define LINE_MAX_SHOWN 18U
 

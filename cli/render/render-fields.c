@@ -3,7 +3,7 @@
 
 #include "json-util.h"
 #include "output.h"
-#include "x509-render.h"
+#include "time-render.h"
 
 #define HEX_GROUP 4U
 #define HEX_LINE 32U

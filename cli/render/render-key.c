@@ -2,12 +2,10 @@
 #include "render-key.h"
 
 #include <inttypes.h>
-#include <openssl/core_names.h>
 
+#include "der.h"
 #include "json-util.h"
-#include "openssl-util.h"
 #include "render-fields.h"
-#include "x509-render.h"
 
 /* As in "Type      : RSA General purpose". */
 static const char *rsa_usage(const char *usage)
@@ -24,30 +22,47 @@ static bool is_ssh_client(const KeyView *key)
     return streq(key->algorithm, "authentication-ssh-rsa");
 }
 
+/* The two numbers of an RSA key's SubjectPublicKeyInfo (RFC 8017, A.1.1), -EBADMSG. */
+static int rsa_numbers(const KeyView *key, DerSpan *ret_n, DerSpan *ret_e)
+{
+    static const uint8_t rsa[] = {0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7,
+                                  0x0d, 0x01, 0x01, 0x01, 0x05, 0x00};
+    DerSpan info, algorithm, bits, numbers;
+
+    if (der_read_only((DerSpan){key->data, key->data_size}, DER_SEQUENCE, &info) < 0 ||
+        der_read(&info, DER_SEQUENCE, &algorithm) < 0 || !der_equal(algorithm, rsa, sizeof(rsa)) ||
+        der_read_only(info, DER_BIT_STRING, &bits) < 0 || bits.size < 1 || bits.data[0] != 0)
+        return -EBADMSG;
+    bits = (DerSpan){bits.data + 1, bits.size - 1};
+    if (der_read_only(bits, DER_SEQUENCE, &numbers) < 0 ||
+        der_read(&numbers, DER_INTEGER, ret_n) < 0 || der_read(&numbers, DER_INTEGER, ret_e) < 0)
+        return -EBADMSG;
+    return der_end(&numbers);
+}
+
+static uint8_t *put_string(uint8_t *p, const void *data, size_t size)
+{
+    for (unsigned i = 0; i < 4; i++)
+        *p++ = (uint8_t)(size >> (24 - 8 * i));
+    memcpy(p, data, size);
+    return p + size;
+}
+
 /* "ssh-rsa AAAA...", for ~/.ssh/authorized_keys elsewhere. NULL for what is no RSA key. */
 static char *openssh_line(const KeyView *key)
 {
     static const char name[] = "ssh-rsa";
-    _cleanup_(EVP_PKEY_freep) EVP_PKEY *pkey = NULL;
-    _cleanup_(BN_freep) BIGNUM *e = NULL, *n = NULL;
     _cleanup_free_ char *text = NULL;
-    const uint8_t *p = key->data;
     uint8_t blob[2048], *q = blob;
+    DerSpan n, e;
     char *line;
 
-    pkey = d2i_PUBKEY(NULL, &p, (long)key->data_size);
-    if (!pkey || EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_E, &e) != 1 ||
-        EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_N, &n) != 1 ||
-        BN_num_bytes(e) + BN_num_bytes(n) > (int)sizeof blob - 64) {
-        ERR_clear_error();
+    if (rsa_numbers(key, &n, &e) < 0 || n.size + e.size > sizeof blob - 64)
         return NULL;
-    }
-    /* RFC 4253 section 6.6; an mpint is what BN_bn2mpi() writes. */
-    memcpy(q, (const uint8_t[]){0, 0, 0, STRLEN(name)}, 4);
-    memcpy(q + 4, name, STRLEN(name));
-    q += 4 + STRLEN(name);
-    q += BN_bn2mpi(e, q);
-    q += BN_bn2mpi(n, q);
+    /* RFC 4253 section 6.6; an mpint is what an INTEGER of DER holds. */
+    q = put_string(q, name, STRLEN(name));
+    q = put_string(q, e.data, e.size);
+    q = put_string(q, n.data, n.size);
     text = base64_encode(blob, (size_t)(q - blob));
     return text && asprintf(&line, "%s %s", name, text) >= 0 ? line : NULL;
 }

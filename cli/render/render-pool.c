@@ -7,7 +7,7 @@
 
 #include "json-util.h"
 #include "render-fields.h"
-#include "x509-render.h"
+#include "time-render.h"
 
 static const char *member_string(json_object *o, const char *name)
 {

@@ -3,6 +3,7 @@
 #include "enrolld.h"
 #include "log.h"
 #include "names.h"
+#include "time-render.h"
 
 static const LogEvent events[] = {
     [EXPIRY_WARNING] = {LOG_CERT_EXPIRING_WARNING},

@@ -8,6 +8,7 @@
 
 #include "pki-mib.h"
 
+#include "time-render.h"
 #include "x509-render.h"
 
 #define PKI_MIB 1, 3, 6, 1, 4, 1, 9, 9, 854

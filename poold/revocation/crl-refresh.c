@@ -5,6 +5,7 @@
 #include "crl-jobs.h"
 #include "log.h"
 #include "poold.h"
+#include "time-render.h"
 #include "x509-render.h"
 
 /* Whether the clock was set back is looked at as often. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "json-util.h"
+#include "time-render.h"
 #include "x509-render.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

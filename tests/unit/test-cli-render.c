@@ -367,6 +367,26 @@ static void test_events(void **state)
               "      Client: Rollback         Comment: \n");
 }
 
+static void test_crl_points(void **state)
+{
+    CertificateView view = leaf;
+    const char *whole;
+    FILE *f = begin();
+
+    render_certificate(f, &view);
+    assert_int_equal(fclose(f), 0);
+    assert_null(strstr(output, "CRL"));
+    free(output);
+    view.crl_points[0] = "http://crl.example/a.crl";
+    view.crl_points[1] = "O=Example,CN=a";
+    f = begin();
+    render_certificate(f, &view);
+    assert_int_equal(fclose(f), 0);
+    whole = "\nCRL Distribution Point\n    http://crl.example/a.crl\n    O=Example,CN=a\nSHA1 Fing";
+    assert_non_null(strstr(output, whole));
+    free(output);
+}
+
 /* No value can look like a line of its own, or reach the terminal. */
 static void test_values_stay_on_their_line(void **state)
 {
@@ -445,6 +465,7 @@ int main(void)
         cmocka_unit_test(test_trustpool_rejection),
         cmocka_unit_test(test_trustpool_change),
         cmocka_unit_test(test_events),
+        cmocka_unit_test(test_crl_points),
         cmocka_unit_test(test_values_stay_on_their_line),
         cmocka_unit_test(test_json),
         cmocka_unit_test(test_log),

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include "issue.h"
+#include "time-render.h"
 #include "x509-render.h"
 
 #define DAY INT64_C(86400)

@@ -7,6 +7,7 @@
 
 #include <time.h>
 
+#include "time-render.h"
 #include "x509-render.h"
 
 static EVP_PKEY *key;
