@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Times as the router shows them; apart from certificates, because the shell does without OpenSSL. */
+/* Times as the router shows them; apart from certificates, because the shell does without
+ * OpenSSL. */
 #pragma once
 
 #include <stdint.h>

@@ -35,6 +35,12 @@ def test_program_is_hardened(name, build):
         assert program.read_bytes().count(b"\xf3\x0f\x1e\xfa") > 20, "control-flow protection: functions begin with endbr64"
 
 
+def test_shell_starts_light(build):
+    """Every command starts it, and loading OpenSSL would take longer than most commands."""
+    needed = re.findall(r"NEEDED.*\[(\w+)", readelf(build / "cli/chancery", "--dynamic"))
+    assert "libsystemd" in needed and "libcrypto" not in needed, needed
+
+
 def test_every_source_names_its_licence():
     listed = subprocess.run(["git", "-C", ROOT, "ls-files"], capture_output=True, text=True, check=False).stdout.split()
     paths = [ROOT / p for p in listed] or [p for p in ROOT.rglob("*") if not p.relative_to(ROOT).parts[0].startswith("build")]
