@@ -8,7 +8,7 @@
 #include "cli-output.h"
 #include "cli-terminal.h"
 
-#define CHUNK 4096U
+#define CHUNK 16384U
 #define MORE "--More--"
 #define MORE_HELP "--More-- blank: page, Enter: line, q: end, /X: from X on, +X: only, -X: without"
 #define MORE_WRONG "--More-- (that is no regular expression)"

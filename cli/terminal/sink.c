@@ -117,16 +117,53 @@ static bool is_printable(const unsigned char *p)
     return p[0] == '\n' || p[0] == '\t' || (p[0] >= ' ' && p[0] != 0x7f);
 }
 
+#define BLOCK_SIZE 64U
+
+/* Sums of comparisons, which a compiler makes 16 of at a time. */
+static bool is_plain_block(const unsigned char block[static BLOCK_SIZE])
+{
+    unsigned char n = 0;
+
+    for (unsigned i = 0; i < BLOCK_SIZE; i++) {
+        unsigned char c = block[i];
+
+        n += (unsigned char)((unsigned char)(c - ' ') < 0x7f - ' ') + (unsigned char)(c == '\n') +
+             (unsigned char)(c == '\t');
+    }
+    return n == BLOCK_SIZE;
+}
+
+/* How much of the text stays as it is, by whole blocks: nearly all of what commands print. */
+static size_t plain_length(const unsigned char *p, size_t size)
+{
+    size_t n = 0;
+
+    while (size - n >= BLOCK_SIZE && is_plain_block(p + n))
+        n += BLOCK_SIZE;
+    return n;
+}
+
 size_t escape_text(char *to, const char *from, size_t size, bool last, size_t *partial)
 {
     static const char digits[] = "0123456789abcdef";
     const unsigned char *p = (const unsigned char *)from;
-    size_t n = 0;
+    size_t n = 0, looked = 0;
 
     *partial = 0;
     for (size_t i = 0; i < size;) {
-        size_t length = character_length(p + i, size - i);
+        size_t length;
 
+        /* A block with something else in it is looked at once. */
+        if (i >= looked) {
+            length = plain_length(p + i, size - i);
+            memcpy(to + n, p + i, length);
+            n += length;
+            i += length;
+            looked = i + BLOCK_SIZE;
+            if (i == size)
+                break;
+        }
+        length = character_length(p + i, size - i);
         if (length == SIZE_MAX && !last) {
             *partial = size - i;
             break;

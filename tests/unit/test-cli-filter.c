@@ -215,14 +215,60 @@ static void test_escapes(void **state)
     assert_escaped("a\xe2\x82", 3, true, "a\\xe2\\x82", 0);
 }
 
+/* Every byte, in every place of what is looked at at once: it alone is written in another way. */
+static void test_escapes_in_long_text(void **state)
+{
+    enum { LONG = 200 };
+    char from[LONG], to[4 * LONG], escape[5];
+    size_t partial;
+
+    for (unsigned value = 0; value < 256; value++)
+        for (size_t at = 0; at < LONG; at++) {
+            bool stays = value == '\n' || value == '\t' || (value >= ' ' && value < 0x7f);
+            size_t width = stays ? 1 : 4;
+
+            memset(from, 'x', LONG);
+            from[at] = (char)value;
+            (void)snprintf(escape, sizeof(escape), "\\x%02x", value);
+            assert_int_equal(escape_text(to, from, LONG, true, &partial), LONG - 1 + width);
+            assert_int_equal(partial, 0);
+            assert_memory_equal(to, from, at);
+            assert_memory_equal(to + at, stays ? from + at : escape, width);
+            assert_memory_equal(to + at + width, from + at + 1, LONG - at - 1);
+        }
+}
+
+/* A character that goes over the end of a block, and one that the text ends in. */
+static void test_escapes_across_blocks(void **state)
+{
+    char from[200], to[4 * sizeof(from)];
+    size_t partial;
+
+    for (size_t at = 0; at + 3 <= sizeof(from); at++) {
+        memset(from, 'x', sizeof(from));
+        memcpy(from + at, "\xe2\x82\xac", 3);
+        assert_int_equal(escape_text(to, from, sizeof(from), true, &partial), sizeof(from));
+        assert_memory_equal(to, from, sizeof(from));
+        assert_int_equal(escape_text(to, from, at + 2, false, &partial), at);
+        assert_int_equal(partial, 2);
+        assert_memory_equal(to, from, at);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_line_filters),  cmocka_unit_test(test_sections),
-        cmocka_unit_test(test_sort),          cmocka_unit_test(test_counts),
-        cmocka_unit_test(test_bad_regex),     cmocka_unit_test(test_enough_goes_back),
-        cmocka_unit_test(test_abort_goes_on), cmocka_unit_test(test_file),
+        cmocka_unit_test(test_line_filters),
+        cmocka_unit_test(test_sections),
+        cmocka_unit_test(test_sort),
+        cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_bad_regex),
+        cmocka_unit_test(test_enough_goes_back),
+        cmocka_unit_test(test_abort_goes_on),
+        cmocka_unit_test(test_file),
         cmocka_unit_test(test_escapes),
+        cmocka_unit_test(test_escapes_in_long_text),
+        cmocka_unit_test(test_escapes_across_blocks),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
