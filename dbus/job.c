@@ -272,6 +272,13 @@ static void cancel(Job *job)
     (void)!write(job->cancel_fd, &(uint64_t){1}, sizeof(uint64_t));
 }
 
+void job_cancel_work(Server *server, const void *data)
+{
+    for (Job *job = server->jobs->jobs; job; job = job->next)
+        if (!job->ended && job->work.data == data)
+            cancel(job);
+}
+
 int job1_method_cancel(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
 {
     Job *job = userdata;

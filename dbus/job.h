@@ -43,6 +43,9 @@ int job_start(sd_bus_message *m, const JobWork *work, sd_bus_error *reterr_error
 /* A job without a caller, for the daemon's own work. */
 int job_start_internal(Server *server, const JobWork *work);
 
+/* In the main loop: cancels the unfinished job with that data, if there is one. */
+void job_cancel_work(Server *server, const void *data);
+
 /* In the worker; thread-safe. */
 void job_progress(Job *job, unsigned percent, const char *text);
 bool job_is_cancelled(Job *job);

@@ -456,7 +456,7 @@ static int done(Job *job, void *data, int r)
     if (e->renew)
         return finish_renewal(job, e, r);
     /* A trustpoint stays as long as a job works for it. */
-    t->busy = false;
+    trustpoint_job_end(t);
     adopt_second_serial(e, t);
     if (r >= 0 && !(t->config && streq(t->config->json, e->configuration)))
         r = job_fail(job, ERROR_CONFLICT,

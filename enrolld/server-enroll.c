@@ -141,8 +141,15 @@ static int write_ahead(Job *job, ServerJob *j)
     return 0;
 }
 
+static int was_cancelled(Job *job, const char *trustpoint)
+{
+    return job_fail(job, ERROR_CANCELLED, "The enrollment of %s was cancelled", trustpoint);
+}
+
 static int cannot_enroll(Job *job, const char *trustpoint, int r, const char *reason)
 {
+    if (job_is_cancelled(job))
+        return was_cancelled(job, trustpoint);
     return job_fail(job, error_name_from_errno(r), "%s cannot enroll: %s", trustpoint,
                     reason[0] ? reason : strerror(-r));
 }
@@ -416,6 +423,25 @@ static void keep_interrupted(ServerJob *j)
             j->asks[i].error = -ENOLINK;
 }
 
+/* What has come all the same stays. */
+static bool is_given_up(const ServerJob *j, const Trustpoint *t)
+{
+    for (size_t i = 0; i < j->n_asks; i++)
+        if (j->asks[i].error >= 0 && j->asks[i].certificates.n > 0)
+            return false;
+    return t->cancelled;
+}
+
+static void forget_request(const ServerJob *j, Trustpoint *t)
+{
+    int r = j->is_written || t->record.request
+                ? trustpoint_set_request(&j->manager->trustpoints, t, NULL)
+                : 0;
+
+    if (r < 0)
+        log_warning_errno(r, "Failed to forget a request of trustpoint %s, ignoring: %m", t->name);
+}
+
 static int enroll_done(Job *job, void *data, int r)
 {
     ServerJob *j = data;
@@ -429,7 +455,12 @@ static int enroll_done(Job *job, void *data, int r)
                      "The configuration of %s has changed meanwhile: try again", j->trustpoint);
     if (job_is_stopping(job))
         keep_interrupted(j);
-    r = r < 0 ? restore(j, t, r) : enroll_finish(job, j, t);
+    if (is_given_up(j, t)) {
+        (void)snprintf(j->reason, sizeof(j->reason), "it was cancelled");
+        r = was_cancelled(job, t->name);
+        forget_request(j, t);
+    } else
+        r = r < 0 ? restore(j, t, r) : enroll_finish(job, j, t);
     tell_refused(j, t);
     /* The old certificate stays, and it is tried again, later and later. */
     if (r < 0 && j->renew && !job_is_stopping(job) && !trustpoint_polled_request(t, j->now))
@@ -479,7 +510,9 @@ static int poll_done(Job *job, void *data, int r)
     Trustpoint *t = external_end_work(m, j->trustpoint);
 
     /* Who was interrupted has not asked. */
-    if (t && t->config && t->record.request && !(r < 0 && job_is_stopping(job)))
+    if (t && t->record.request && is_given_up(j, t))
+        forget_request(j, t);
+    else if (t && t->config && t->record.request && !(r < 0 && job_is_stopping(job)))
         poll_finish(job, j, t, r);
     if (t) {
         t->poll_at = t->renew_at = 0;

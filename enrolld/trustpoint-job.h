@@ -9,3 +9,7 @@
 int trustpoint_job_start(Trustpoint *t, sd_bus_message *message, const JobWork *work,
                          sd_bus_error *reterr_error);
 int trustpoint_job_start_internal(Manager *m, Trustpoint *t, const JobWork *work);
+/* In its done function. */
+void trustpoint_job_end(Trustpoint *t);
+/* When it asks a CA: it ends as soon as it notices, without an answer. -EBUSY: it does not. */
+int trustpoint_job_cancel(Manager *m, Trustpoint *t);

@@ -28,7 +28,9 @@ typedef struct Trustpoint {
     TrustpointConfig *config; /* NULL: no longer configured */
     Record record;            /* record.name is NULL: no certificates */
     KeyState key_states[ROLE_MAX];
-    bool busy; /* a job is making a certificate */
+    bool busy;          /* a job is making a certificate */
+    const void *asking; /* the data of that job, while it asks a CA */
+    bool cancelled;     /* somebody does not want to know what the CA says */
     bool announced_expired[ROLE_MAX];
     AuthorityOffer *offer; /* in memory only */
     /* With what the open request has been made known to the CA; in memory only, and wiped. */

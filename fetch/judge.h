@@ -4,11 +4,16 @@
 #pragma once
 
 #include <openssl/ssl.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 typedef struct Judge {
     int client_fd; /* negative: nobody is asked */
     int error;     /* negative errno: why there was no answer; -ECANCELED: the client is gone */
+    bool asked;
+    uint64_t waited_usec; /* for the answer */
 } Judge;
 
+uint64_t judge_clock(void); /* microseconds; nobody sets it */
 /* Has the client asked within the handshake, before anything else is sent. */
 int judge_use(Judge *judge, SSL_CTX *context);

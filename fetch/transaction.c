@@ -43,6 +43,8 @@ typedef struct Transaction {
     bool too_large;
     bool address_refused;
     bool client_gone;
+    bool too_slow;
+    uint64_t begun; /* of judge_clock() */
     Judge judge;
     ClientKey *key;                    /* NULL: the client shows no certificate */
     bool family_refused, family_found; /* addresses that are not of the source's, and that are */
@@ -189,6 +191,22 @@ static size_t on_read(char *data, size_t size, size_t n, void *userdata)
     return length;
 }
 
+static unsigned connect_timeout(const Transaction *t)
+{
+    unsigned timeout = t->request->timeout_seconds;
+
+    return timeout < CONNECT_TIMEOUT_SECONDS ? timeout : CONNECT_TIMEOUT_SECONDS;
+}
+
+/* curl's own limits leave whoever judges his time, which is not for the server to spend. */
+static bool is_too_slow(const Transaction *t)
+{
+    unsigned limit = t->judge.asked ? t->request->timeout_seconds : connect_timeout(t);
+
+    return t->request->judged &&
+           judge_clock() - t->begun > t->judge.waited_usec + limit * UINT64_C(1000000);
+}
+
 /* About once a second, also while nothing arrives. */
 static int on_progress(void *userdata, curl_off_t down_total, curl_off_t down, curl_off_t up_total,
                        curl_off_t up)
@@ -198,7 +216,8 @@ static int on_progress(void *userdata, curl_off_t down_total, curl_off_t down, c
 
     if (poll(&p, 1, 0) > 0 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR)))
         t->client_gone = true;
-    return t->client_gone;
+    t->too_slow = is_too_slow(t);
+    return t->client_gone || t->too_slow;
 }
 
 /* --- Options ---------------------------------------------------------------------------------- */
@@ -244,8 +263,7 @@ static int set_limits(CURL *curl, Transaction *t)
     unsigned judging = t->request->judged ? FETCH_JUDGE_SECONDS : 0;
 
     SET(CURLOPT_TIMEOUT, (long)(timeout + judging));
-    SET(CURLOPT_CONNECTTIMEOUT,
-        (long)((timeout < CONNECT_TIMEOUT_SECONDS ? timeout : CONNECT_TIMEOUT_SECONDS) + judging));
+    SET(CURLOPT_CONNECTTIMEOUT, (long)(connect_timeout(t) + judging));
     SET(CURLOPT_LOW_SPEED_LIMIT, LOW_SPEED_BYTES);
     SET(CURLOPT_LOW_SPEED_TIME, LOW_SPEED_SECONDS);
     /* What the server announces; what it sends is counted as it comes. */
@@ -380,6 +398,9 @@ static int explain_failure(Transaction *t, CURLcode code, Reply *reply)
 
     if (t->client_gone || t->judge.error == -ECANCELED)
         return -ECANCELED;
+    if (t->too_slow)
+        return reply_error(reply, "unreachable", "The server takes too long to %s",
+                           t->judge.asked ? "answer" : "begin with TLS");
     if (t->judge.error < 0)
         return reply_error(reply, "failed", "Nobody has judged the server's certificate: %s",
                            strerror(-t->judge.error));
@@ -630,6 +651,7 @@ int transaction_run(const Request *request, Peer *peer, int client_fd, Reply *re
                      .anchors = {request->trust_anchors, request->trust_anchors_size},
                      .ssh = {.request = request},
                      .client_fd = client_fd,
+                     .begun = judge_clock(),
                      .judge = {.client_fd = request->judged ? client_fd : -EBADF},
                      .body_fd = body_fd};
     Reply reply = {.body_fd = -EBADF};

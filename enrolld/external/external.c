@@ -159,7 +159,7 @@ Trustpoint *external_end_work(Manager *m, const char *name)
 {
     Trustpoint *t = trustpoint_find(&m->trustpoints, name);
 
-    t->busy = false;
+    trustpoint_job_end(t);
     if (t->config || t->record.name)
         return t;
     announce_trustpoint_removed(m, t);
@@ -619,8 +619,13 @@ int external_cancel(Manager *m, const char *trustpoint, sd_bus_message *message,
                     sd_bus_error *reterr_error)
 {
     Trustpoint *t = NULL;
-    int r = find_idle(m, trustpoint, &t, reterr_error);
+    int r = trustpoint_get_configured(m, trustpoint, &t, reterr_error);
 
+    /* Its end forgets the request. */
+    if (r >= 0 && t->busy && trustpoint_job_cancel(m, t) >= 0)
+        return sd_bus_reply_method_return(message, NULL);
+    if (r >= 0)
+        r = find_idle(m, trustpoint, &t, reterr_error);
     if (r < 0)
         return r;
     if (!t->record.request)
