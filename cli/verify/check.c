@@ -42,6 +42,41 @@ static int read_authorities(Check *c, char reason[CHECK_REASON_SIZE])
     return r < 0 ? fail(reason, o->crl, r) : 0;
 }
 
+/* --- Other nodes ------------------------------------------------------------------------------ */
+
+/* path: of another envelope than the one that is judged, or NULL. */
+static int check_nodes(Check *c, const char *path, const VerifyResult *result, json_object **ret,
+                       char reason[CHECK_REASON_SIZE])
+{
+    char wrong[NODES_REASON_SIZE];
+    int r = nodes_check(&result->envelope, result->payload, result->payload_size, ret, wrong);
+
+    if (r == -EBADMSG)
+        verify_refuse(&c->result, VERDICT_BAD_PAYLOAD, "%.200s%sthe list of other nodes is none",
+                      path ? path : "", path ? ": " : "");
+    else if (r < 0)
+        return fail(reason, path ? path : c->options.envelope, r);
+    else if (wrong[0])
+        verify_refuse(&c->result, VERDICT_BAD_NODE, "%.200s%s%s", path ? path : "",
+                      path ? ": " : "", wrong);
+    return 0;
+}
+
+/* what: of the list, for the reason; nothing is refused when the list is empty. */
+static void refuse_found(Check *c, Verdict verdict, json_object *list, const char *what)
+{
+    size_t n = json_object_array_length(list), n_of_nodes = 0;
+    char more[64] = "";
+
+    for (size_t i = 0; i < n; i++)
+        n_of_nodes +=
+            json_object_object_get_ex(json_object_array_get_idx(list, i), "node", NULL) ? 1 : 0;
+    if (n_of_nodes > 0)
+        (void)snprintf(more, sizeof more, ", %zu of them of other nodes", n_of_nodes);
+    if (n > 0)
+        verify_refuse(&c->result, verdict, "%zu %s%s", n, what, more);
+}
+
 /* --- Other envelopes of the same router ------------------------------------------------------- */
 
 typedef struct Other {
@@ -76,6 +111,11 @@ static int read_other(Check *c, const char *path, const char *what, Other *ret,
                       ret->result.reason);
     else if (!ret->result.info.is_dossier)
         verify_refuse(&c->result, VERDICT_BAD_PAYLOAD, "the %s envelope has no dossier", what);
+    else {
+        r = check_nodes(c, path, &ret->result, &ret->result.nodes, reason);
+        if (r < 0)
+            return r;
+    }
     return c->result.verdict == VERDICT_GOOD;
 }
 
@@ -89,9 +129,9 @@ static int compare_previous(Check *c, const Other *previous, char reason[CHECK_R
         verify_refuse(&c->result, VERDICT_BAD_PAYLOAD, "the previous envelope has no dossier");
     else if (r < 0)
         return fail(reason, c->options.previous, r);
-    else if (json_object_array_length(c->result.differences) > 0)
-        verify_refuse(&c->result, VERDICT_DIFFERS, "%zu differences from the previous dossier",
-                      json_object_array_length(c->result.differences));
+    else
+        refuse_found(c, VERDICT_DIFFERS, c->result.differences,
+                     "differences from the previous dossier");
     return 0;
 }
 
@@ -175,28 +215,10 @@ static int check_inventory(Check *c, const Other *previous, char reason[CHECK_RE
     return 0;
 }
 
-/* --- Other nodes ------------------------------------------------------------------------------ */
-
-static int check_nodes(Check *c, char reason[CHECK_REASON_SIZE])
-{
-    char wrong[NODES_REASON_SIZE];
-    int r = nodes_check(&c->result.envelope, c->result.payload, c->result.payload_size,
-                        &c->result.nodes, wrong);
-
-    if (r == -EBADMSG)
-        verify_refuse(&c->result, VERDICT_BAD_PAYLOAD, "the list of other nodes is none");
-    else if (r < 0)
-        return fail(reason, c->options.envelope, r);
-    else if (wrong[0])
-        verify_refuse(&c->result, VERDICT_BAD_NODE, "%s", wrong);
-    return 0;
-}
-
 /* --- The list of what should be there --------------------------------------------------------- */
 
 static int compare_reference(Check *c, char reason[CHECK_REASON_SIZE])
 {
-    size_t n;
     int r;
 
     r = reference_check_finish(c->reference, c->result.payload, c->result.payload_size,
@@ -205,9 +227,9 @@ static int compare_reference(Check *c, char reason[CHECK_REASON_SIZE])
         verify_refuse(&c->result, VERDICT_BAD_PAYLOAD, "the dossier has packages that are none");
     else if (r < 0)
         return fail(reason, c->options.envelope, r);
-    else if ((n = json_object_array_length(c->result.deviations)) > 0)
-        verify_refuse(&c->result, VERDICT_NOT_AS_REFERENCE,
-                      "%zu packages or files are not as the reference has them", n);
+    else
+        refuse_found(c, VERDICT_NOT_AS_REFERENCE, c->result.deviations,
+                     "packages or files are not as the reference has them");
     return 0;
 }
 
@@ -228,7 +250,7 @@ static int judge_content(Check *c, char reason[CHECK_REASON_SIZE])
     }
     if (o->reference && !(c->reference = reference_check_new(o->reference)))
         return fail(reason, o->envelope, -ENOMEM);
-    r = check_nodes(c, reason);
+    r = check_nodes(c, NULL, &c->result, &c->result.nodes, reason);
     if (r < 0 || c->result.verdict != VERDICT_GOOD)
         return r;
     if (o->previous)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "compare.h"
 
+#include "nodes-check.h"
+
 #define KEY_SIZE 1024U
 #define UNIQUE_SIZE (KEY_SIZE + 24)
 #define PATH_SIZE 4096U
@@ -30,19 +32,15 @@ static const struct {
 
 typedef struct Compare {
     json_object *differences;
+    const char *node; /* whose dossiers they are; NULL: those of the router itself */
     char path[PATH_SIZE];
     size_t size;
+    size_t base; /* of the path: where the dossier begins */
     int error;
 } Compare;
 
 static bool is_volatile(const char *path, const char *name)
 {
-    /* What another node says is a dossier too; a node's name has no such part. */
-    const char *nested =
-        strncmp(path, "/nodes/", STRLEN("/nodes/")) == 0 ? strstr(path, "/dossier/") : NULL;
-
-    if (nested)
-        path = nested + STRLEN("/dossier");
     for (size_t i = 0; i < ELEMENTSOF(volatile_paths); i++)
         if (streq(path, volatile_paths[i]))
             return true;
@@ -132,6 +130,8 @@ static void add_difference(Compare *c, const char *change, json_object *old, jso
         c->error = -ENOMEM;
         return;
     }
+    if (c->node)
+        add_member(c, difference, "node", json_object_new_string(c->node));
     add_member(c, difference, "path", json_object_new_string(c->path));
     add_member(c, difference, "change", json_object_new_string(change));
     if (old)
@@ -153,7 +153,7 @@ static bool enter(Compare *c, const char *name, size_t *ret_size)
     c->size += (size_t)snprintf(c->path + c->size, PATH_SIZE - c->size, "/%s", name);
     if (c->size >= PATH_SIZE)
         c->size = PATH_SIZE - 1;
-    return !is_volatile(c->path, name);
+    return !is_volatile(c->path + c->base, name);
 }
 
 static void leave(Compare *c, size_t size)
@@ -205,10 +205,137 @@ static void compare_values(Compare *c, json_object *old, json_object *new)
         add_difference(c, "changed", old, new);
 }
 
+/* --- Other nodes ------------------------------------------------------------------------------ */
+
+static bool is_whole(json_object *entry)
+{
+    const char *code;
+
+    return json_get_string(entry, "result-code", &code) >= 0 && streq(code, "Success");
+}
+
+/* What the router says of a node, without what the node says. */
+static json_object *head_of(json_object *entry)
+{
+    _cleanup_json_ json_object *head = json_object_new_object();
+
+    if (!head)
+        return NULL;
+    json_object_object_foreach(entry, name, value)
+    {
+        if (!streq(name, "dossier") && json_add(head, name, json_object_get(value)) < 0)
+            return NULL;
+    }
+    return TAKE_PTR(head);
+}
+
+/* old or new may be NULL: it was not there. */
+static void add_node_difference(Compare *c, const char *change, json_object *old, json_object *new)
+{
+    _cleanup_json_ json_object *a = old ? head_of(old) : NULL, *b = new ? head_of(new) : NULL;
+
+    if ((old && !a) || (new && !b))
+        c->error = -ENOMEM;
+    else
+        add_difference(c, change, a, b);
+}
+
+/* Half of a dossier would differ in all that is not there: that it is half of one is what is
+ * told. */
+static int compare_node(Compare *c, json_object *old, json_object *new)
+{
+    json_object *before, *after;
+    size_t size;
+
+    if (!old)
+        add_node_difference(c, "added", NULL, new);
+    else if (!new)
+        add_node_difference(c, "removed", old, NULL);
+    else if (!is_whole(old) || !is_whole(new))
+        add_node_difference(c, "not-compared", old, new);
+    else if (json_get_object(old, "dossier", &before) < 0 ||
+             json_get_object(new, "dossier", &after) < 0)
+        return -EBADMSG;
+    else {
+        (void)enter(c, "dossier", &size);
+        c->base = c->size;
+        compare_objects(c, before, after);
+        c->base = 0;
+        leave(c, size);
+    }
+    return 0;
+}
+
+static json_object *find_node(json_object *list, const char *name)
+{
+    for (size_t i = 0; list && i < json_object_array_length(list); i++) {
+        json_object *entry = json_object_array_get_idx(list, i);
+        const char *other;
+
+        if (json_object_is_type(entry, json_type_object) &&
+            json_get_string(entry, "node-location", &other) >= 0 && streq(other, name))
+            return entry;
+    }
+    return NULL;
+}
+
+/* Each of the list; of the older one only those that are gone. */
+static int compare_list(Compare *c, json_object *list, json_object *others, bool is_old)
+{
+    int r = 0;
+
+    for (size_t i = 0; r >= 0 && list && i < json_object_array_length(list); i++) {
+        json_object *entry = json_object_array_get_idx(list, i), *other;
+        size_t size;
+
+        if (!json_object_is_type(entry, json_type_object) ||
+            json_get_string(entry, "node-location", &c->node) < 0)
+            return -EBADMSG;
+        other = find_node(others, c->node);
+        if (is_old && other)
+            continue;
+        (void)enter(c, c->node, &size);
+        r = compare_node(c, is_old ? entry : other, is_old ? NULL : entry);
+        leave(c, size);
+    }
+    return r;
+}
+
+/* *ret: NULL when there are none. They are told apart from all else in the dossier. */
+static int take_nodes(json_object *dossier, json_object **ret)
+{
+    json_object *list;
+    int r = json_get_array(dossier, "nodes", &list);
+
+    if (r == -ENOENT)
+        return 0;
+    if (r < 0)
+        return r;
+    if (json_object_array_length(list) > NODES_CHECK_MAX)
+        return -EBADMSG;
+    *ret = json_object_get(list);
+    json_object_object_del(dossier, "nodes");
+    return 0;
+}
+
+static int compare_nodes(Compare *c, json_object *old, json_object *new)
+{
+    size_t size;
+    int r;
+
+    (void)enter(c, "nodes", &size);
+    r = compare_list(c, new, old, false);
+    if (r >= 0)
+        r = compare_list(c, old, new, true);
+    leave(c, size);
+    c->node = NULL;
+    return r;
+}
+
 int compare_dossiers(const void *old, size_t old_size, const void *new, size_t new_size,
                      json_object **ret)
 {
-    _cleanup_json_ json_object *a = NULL, *b = NULL;
+    _cleanup_json_ json_object *a = NULL, *b = NULL, *old_nodes = NULL, *new_nodes = NULL;
     Compare c = {.differences = NULL};
     int r;
 
@@ -219,13 +346,19 @@ int compare_dossiers(const void *old, size_t old_size, const void *new, size_t n
         return r;
     if (!json_object_is_type(a, json_type_object) || !json_object_is_type(b, json_type_object))
         return -EBADMSG;
+    r = take_nodes(a, &old_nodes);
+    if (r >= 0)
+        r = take_nodes(b, &new_nodes);
+    if (r < 0)
+        return r;
     c.differences = json_object_new_array();
     if (!c.differences)
         return -ENOMEM;
     compare_objects(&c, a, b);
-    if (c.error < 0) {
+    r = compare_nodes(&c, old_nodes, new_nodes);
+    if (r < 0 || c.error < 0) {
         json_object_put(c.differences);
-        return c.error;
+        return r < 0 ? r : c.error;
     }
     *ret = c.differences;
     return 0;

@@ -9,8 +9,9 @@
 typedef struct Reference Reference;
 
 /* {"packages": {"dpkg": [{"name", "version", "architecture"}], "rpm": [...]},
- *  "files": [{"path", "sha256"}], "folders": ["/usr"]}; every member may be missing. In these
- * folders there is nothing but what the list has. -EBADMSG with a static reason. */
+ *  "files": [{"path", "sha256"}], "folders": ["/usr"], "platforms": {"TYPE": {...}}}; every member
+ * may be missing. In these folders there is nothing but what the list has. A platform of that type
+ * is judged by its own members, and by no others. -EBADMSG with a static reason. */
 int reference_parse(const char *text, size_t size, Reference **ret, const char **ret_reason);
 Reference *reference_free(Reference *r);
 DEFINE_TRIVIAL_CLEANUP_FUNC(Reference *, reference_free);
@@ -26,7 +27,8 @@ DEFINE_TRIVIAL_CLEANUP_FUNC(ReferenceCheck *, reference_check_free);
  * first. -EBADMSG when the payload does not parse. */
 int reference_check_add(ReferenceCheck *c, const void *payload, size_t size);
 
-/* *ret: an array of {"kind", "name" (or "name-base64"), "problem", "expected", "found"}, empty when
- * all is as the list says. A package has to be in the dossier; a file is judged wherever there is a
- * digest of it. The same errors. */
+/* *ret: an array of {"node", "kind", "name" (or "name-base64"), "problem", "expected", "found"},
+ * empty when all is as the list says. A package has to be in the dossier; a file is judged wherever
+ * there is a digest of it. Each other node in the dossier is judged by itself, with its name in
+ * "node"; one that could not be collected whole is a finding. The same errors. */
 int reference_check_finish(ReferenceCheck *c, const void *payload, size_t size, json_object **ret);

@@ -66,20 +66,35 @@ static void report_certificate(FILE *f, const char *title, X509 *certificate)
     certificate_summary_done(&summary);
 }
 
+static char sign_of(json_object *difference)
+{
+    static const struct {
+        const char *change;
+        char sign;
+    } signs[] = {{"added", '+'}, {"removed", '-'}, {"changed", '~'}, {"not-compared", '?'}};
+    const char *change = "";
+
+    (void)json_get_string(difference, "change", &change);
+    for (size_t i = 0; i < ELEMENTSOF(signs); i++)
+        if (streq(signs[i].change, change))
+            return signs[i].sign;
+    return ' ';
+}
+
 /* One line for each; what is in a dossier is printed as JSON, which has no control characters. */
 static void report_differences(FILE *f, json_object *differences)
 {
     for (size_t i = 0; i < json_object_array_length(differences); i++) {
         json_object *d = json_object_array_get_idx(differences, i), *old = NULL, *new = NULL;
         json_object *path = json_object_object_get(d, "path");
+        const char *node;
 
         (void)json_object_object_get_ex(d, "old", &old);
         (void)json_object_object_get_ex(d, "new", &new);
-        (void)fprintf(f, "%c %s",
-                      !old   ? '+'
-                      : !new ? '-'
-                             : '~',
+        (void)fprintf(f, "%c %s", sign_of(d),
                       json_object_to_json_string_ext(path, JSON_C_TO_STRING_NOSLASHESCAPE));
+        if (json_get_string(d, "node", &node) >= 0)
+            (void)fprintf(f, " (node %s)", node);
         if (old)
             (void)fprintf(f, " %s",
                           json_object_to_json_string_ext(old, JSON_C_TO_STRING_NOSLASHESCAPE));

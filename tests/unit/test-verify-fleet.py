@@ -26,6 +26,7 @@ default_crl_days = 7
 """
 EVENT = {"ima-template": "ima-ng", "filedata-hash-algorithm": "sha256"}
 BASH, SSHD = "a" * 64, "b" * 64
+PLATFORM = "Node              Type                                     Architecture\n----\nrouter-1          {:40} x86_64\n"
 
 
 def run(*command, data=b"", check=True, cwd=None):
@@ -104,7 +105,8 @@ def dossier(**changes):
              {"id": "kernel-lockdown", "value": changes.get("lockdown", "integrity")},
              {"id": "ima-event-log", "value": {"ima-event-log": log}}]
     inventory = {"filesystem-inventory": {"filesystem-inventory": {"nodes": [node(changes["blocks"])]}}} if "blocks" in changes else {}
-    return {**inventory, "collection-start-time": changes.get("time", 1.5), "model-name": "urn:chancery:dossier", "nonce": changes.get("nonce", "1580"),
+    platform = {"platform": {"platform": PLATFORM.format(changes["type"]), "result-code": "Success"}} if "type" in changes else {}
+    return {**inventory, **platform, "collection-start-time": changes.get("time", 1.5), "model-name": "urn:chancery:dossier", "nonce": changes.get("nonce", "1580"),
             "packages": {"packages": {"dpkg": {"packages": changes.get("packages", packages)}}},
             "system-integrity-snapshot": {"system-integrity-snapshot": {"facts": facts}}}
 
@@ -347,39 +349,125 @@ def test_reference_and_pages(fleet):
     assert {(one["name"], one["problem"]) for one in told["deviations"]} == {("/opt/a", "digest"), ("/opt/c", "missing")}
 
 
+def there(name, code="Success", **more):
+    """What a router says of another node."""
+    return {"node-location": name, "result-code": code, **more}
+
+
+def with_nodes(fleet, name, *nodes, **changes):
+    whole = {**dossier(**changes), "nodes": list(nodes)}
+    return fleet.envelope(name, bare_times(json.dumps(whole)).encode(), nonce=changes.get("nonce", "1580"))
+
+
 def test_nodes(fleet):
     """What another node says is judged too: it has to be an answer to this question."""
-    def there(name, code="Success", **more):
-        return {"node-location": name, "result-code": code, **more}
-
-    def envelope(*nodes, **changes):
-        return fleet.envelope("nodes", {**dossier(**changes), "nodes": list(nodes)}, nonce=changes.get("nonce", "1580"))
-
-    wrong = envelope(there("0/1/CPU0", dossier=dossier()), there("0/2/CPU0", dossier=dossier(nonce="1579")))
+    wrong = with_nodes(fleet, "nodes", there("0/1/CPU0", dossier=dossier()), there("0/2/CPU0", dossier=dossier(nonce="1579")))
     told = fleet.judge(BAD_NODE, wrong)
     assert told["verdict"] == "bad-node" and told["reason"].startswith("node 0/2/CPU0: its nonce is 1579")
     assert [one["verdict"] for one in told["nodes"]] == ["good", "nonce-mismatch"] and "signer" in told
     altered = chain([file("/opt/a", BASH)], [file("/opt/b", BASH)])
     altered[1]["files"][0]["meta"]["mode"] = 0o104755
-    blocks = {**there("0/1/CPU0"), "dossier": dossier(blocks=altered)}
-    text = bare_times(json.dumps({**dossier(), "nodes": [blocks]})).encode()
-    told = fleet.judge(BAD_NODE, fleet.envelope("altered", text))
+    told = fleet.judge(BAD_NODE, with_nodes(fleet, "altered", there("0/1/CPU0", dossier=dossier(blocks=altered))))
     assert told["nodes"][0]["verdict"] == "broken-inventory" and told["nodes"][0]["inventory"]["problems"][0]["problem"] == "altered"
-    assert fleet.judge(BAD_PAYLOAD, envelope({"node-location": "0/1/CPU0"}))["reason"] == "the list of other nodes is none"
+    assert fleet.judge(BAD_PAYLOAD, with_nodes(fleet, "none", {"node-location": "0/1/CPU0"}))["reason"] == "the list of other nodes is none"
     down = there("0/2/CPU0", "Failed", reason="router-2 cannot be reached: \x1b[2J")
-    old = envelope(there("0/1/CPU0", dossier=dossier()), down)
+    old = with_nodes(fleet, "down", there("0/1/CPU0", dossier=dossier()), down)
     told = fleet.judge(GOOD, "--nonce", "1580", old)
     assert [(one["verdict"], one["result-code"], one.get("nonce")) for one in told["nodes"]] == [("good", "Success", "1580"), ("incomplete", "Failed", None)]
     assert told["nodes"][1]["reason"] == down["reason"] and told["nodes"][0]["bytes"] == len(json.dumps(dossier()))
     lines = fleet.verify(old).stdout.decode()
     assert '"node-location":"0\\/2' not in lines and 'Node:       {"node-location":"0/2/CPU0","verdict":"incomplete"' in lines and "\x1b" not in lines
     assert "nodes" not in fleet.judge(GOOD, fleet.envelope("alone", dossier()))
-    kept = fleet.folder / "old-nodes"
-    kept.write_bytes(Path(old).read_bytes())
-    new = envelope(there("0/1/CPU0", dossier=dossier(nonce="78", uptime=9, time=7.5, lockdown="none")), down, nonce="78")
-    told = fleet.judge(DIFFERS, "--previous", str(kept), new)
-    where = "/nodes/0/1/CPU0/dossier/system-integrity-snapshot/system-integrity-snapshot/facts/kernel-lockdown/value"
-    assert [(one["path"], one["old"], one["new"]) for one in told["differences"]] == [(where, "integrity", "none")]
+
+
+def test_differences_of_nodes(fleet):
+    """Each node is compared with itself; one that is gone, has come, or did not answer whole is a difference, and nothing of its dossier is."""
+    one, two = (there(f"0/{n}/CPU0", dossier=dossier()) for n in (1, 2))
+    down = there("0/2/CPU0", "Failed", reason="down")
+    half = there("0/2/CPU0", "Partial", reason="cut", dossier=dossier(lockdown="none"))
+    old = with_nodes(fleet, "old-nodes", one, two)
+
+    def differences(old, *nodes, status=DIFFERS):
+        new = with_nodes(fleet, "new-nodes", *nodes)
+        told = fleet.judge(status, "--previous", old, new)
+        count = sum("node" in one for one in told["differences"])
+        assert status == GOOD or told["reason"].endswith(f"{count} of them of other nodes")
+        return [(one.get("node"), one["path"], one["change"], one.get("old"), one.get("new")) for one in told["differences"]]
+
+    where, head = "/nodes/0/2/CPU0", {"node-location": "0/2/CPU0", "result-code": "Success"}
+    assert differences(old, two, one, status=GOOD) == []
+    assert differences(old, one) == [("0/2/CPU0", where, "removed", head, None)]
+    alone = fleet.envelope("alone-again", dossier())
+    told = fleet.judge(DIFFERS, "--previous", old, alone)
+    assert [(one["node"], one["change"]) for one in told["differences"]] == [("0/1/CPU0", "removed"), ("0/2/CPU0", "removed")]
+    assert differences(alone, one, down) == [("0/1/CPU0", "/nodes/0/1/CPU0", "added", None, dict(head, **{"node-location": "0/1/CPU0"})),
+                                             ("0/2/CPU0", where, "added", None, down)]
+    assert differences(old, one, down) == [("0/2/CPU0", where, "not-compared", head, down)]
+    told_half = {name: value for name, value in half.items() if name != "dossier"}
+    assert differences(old, one, half) == [("0/2/CPU0", where, "not-compared", head, told_half)]
+    was_down = with_nodes(fleet, "was-down", one, down)
+    assert differences(was_down, one, down) == [("0/2/CPU0", where, "not-compared", down, down)]
+    assert differences(was_down, one, two) == [("0/2/CPU0", where, "not-compared", down, head)]
+    lines = fleet.verify("--previous", was_down, with_nodes(fleet, "down-again", one, down)).stdout.decode()
+    assert '? "/nodes/0/2/CPU0" (node 0/2/CPU0) {' in lines, lines
+    # What no two dossiers share is of no account there either, and each node is compared with itself.
+    changed = dict(two, dossier=dossier(nonce="78", uptime=9, time=7.5, lockdown="none"))
+    new = with_nodes(fleet, "changed", there("0/1/CPU0", dossier=dossier(nonce="78")), changed, nonce="78")
+    told = fleet.judge(DIFFERS, "--previous", old, new)
+    inside = f"{where}/dossier/system-integrity-snapshot/system-integrity-snapshot/facts/kernel-lockdown/value"
+    assert told["differences"] == [{"node": "0/2/CPU0", "path": inside, "change": "changed", "old": "integrity", "new": "none"}]
+    # The earlier one has to hold too.
+    for nodes, status, reason in (([there("0/1/CPU0", dossier=dossier(nonce="7"))], BAD_NODE, "node 0/1/CPU0: its nonce is 7"), ([7], BAD_PAYLOAD, "is none")):
+        wrong = with_nodes(fleet, "wrong", *nodes)
+        assert reason in fleet.judge(status, "--previous", wrong, old)["reason"]
+
+
+def test_reference_and_nodes(fleet):
+    """Other nodes have to be as the list says too: each by its own files and packages, and by the list for its platform."""
+    listed = [{"name": "bash", "version": "5.2"}, {"name": "libc6", "version": "2.36"}]
+    files = [{"path": "/usr/bin/bash", "sha256": BASH}, {"path": "/usr/sbin/sshd", "sha256": SSHD}, {"path": "/opt/a", "sha256": BASH}]
+    card = [{"name": "nano", "version": "7", "architecture": "amd64", "status": "install ok installed"}]
+    plain = {"packages": {"dpkg": listed}, "files": files}
+    for_card = {"packages": {"dpkg": [{"name": "nano", "version": "7"}]}, "files": files}
+
+    def findings(list_, *nodes, pages=(), **changes):
+        envelope = with_nodes(fleet, "judged-nodes", *nodes, **changes)
+        wanted = reference(fleet, "node-list", **list_)
+        result = fleet.verify("--json", *(word for page in pages for word in ("--page", page)), "--reference", wanted, envelope)
+        told = json.loads(result.stdout)
+        assert result.returncode == (NOT_AS_REFERENCE if told["deviations"] else GOOD), told
+        return [(one.get("node"), one["kind"], one["name"], one["problem"]) for one in told["deviations"]]
+
+    good = there("0/1/CPU0", dossier=dossier())
+    assert findings(plain, good, there("0/2/CPU0", dossier=dossier(packages=card))) == [
+        ("0/2/CPU0", "package", "nano:amd64", "unexpected"), ("0/2/CPU0", "package", "bash", "missing"), ("0/2/CPU0", "package", "libc6", "missing")]
+    assert findings(plain, good) == []
+    altered = chain([file("/opt"), file("/opt/a", SSHD)])
+    assert findings(plain, good, there("0/2/CPU0", dossier=dossier(blocks=altered))) == [("0/2/CPU0", "file", "/opt/a", "digest")]
+    assert findings(plain, there("0/2/CPU0", dossier=dossier(blocks=altered)), blocks=altered) == [
+        (None, "file", "/opt/a", "digest"), ("0/2/CPU0", "file", "/opt/a", "digest")], "of each node once"
+    bare = {name: value for name, value in dossier().items() if name != "system-integrity-snapshot"}
+    assert findings(plain, there("0/1/CPU0", dossier=bare)) == [("0/1/CPU0", "files", "filesystem-inventory", "not-collected")], "the router's own are not its"
+    for code, more in (("Failed", {}), ("Partial", {"dossier": dossier(packages=card)}), ("Timeout", {})):
+        assert findings(plain, good, there("0/2/CPU0", code, reason="why", **more)) == [("0/2/CPU0", "node", "0/2/CPU0", "not-collected")]
+    lines = fleet.verify("--reference", str(fleet.folder / "node-list"), str(fleet.folder / "judged-nodes")).stdout.decode()
+    assert '! {"node":"0/2/CPU0","kind":"node"' in lines and "1 packages or files are not as the reference has them, 1 of them of other nodes" in lines, lines
+
+    card_there = there("0/2/CPU0", dossier=dossier(packages=card, type="Card 7 B"))
+    both = {**plain, "platforms": {"Card 7 B": for_card}}
+    assert findings(both, good, card_there) == findings({"platforms": {"Card 7 B": for_card, "RP": plain}}, card_there, type="RP") == []
+    assert findings(both, there("0/2/CPU0", dossier=dossier(type="Card 7 B")))[0] == ("0/2/CPU0", "package", "bash:amd64", "unexpected")
+    assert findings({"platforms": {"RP": plain}}, card_there, there("0/3/CPU0", dossier=dossier()), type="RP") == [
+        ("0/2/CPU0", "platform", "Card 7 B", "unlisted"), ("0/3/CPU0", "platform", "platform", "not-collected")]
+    for bad in ({"RP": {}}, {"RP": {"packages": {}}}, {"RP": []}, {"RP": {"files": 7}}, {"RP": {"platforms": {}}}, []):
+        result = fleet.verify("--reference", reference(fleet, "bad-platforms", platforms=bad), str(fleet.folder / "judged-nodes"))
+        assert result.returncode == USAGE and result.stderr, bad
+
+    # Blocks of a node that an earlier envelope has.
+    blocks = chain([file("/opt"), file("/opt/a", SSHD)], [file("/opt/b", BASH)])
+    page = with_nodes(fleet, "page-of-nodes", there("0/2/CPU0", dossier=dossier(blocks=blocks[:1])), blocks=blocks[:1])
+    later = there("0/2/CPU0", dossier=dossier(blocks=blocks[1:]))
+    assert findings({"files": files}, later, pages=[page], blocks=blocks[1:]) == [(None, "file", "/opt/a", "digest"), ("0/2/CPU0", "file", "/opt/a", "digest")]
 
 
 def main():
