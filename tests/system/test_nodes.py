@@ -230,6 +230,25 @@ def test_container(let_in):
 ED25519 = {"keypair rsa system-enroll-key": "keypair ed25519 system-enroll-key", "ca-keypair rsa system-root-key": "ca-keypair ed25519 system-root-key"}
 
 
+def judge_by_reference(collector, dossier):
+    """The other node is as the list of this one's packages says, or as little; and which node it is that says nothing is told."""
+    listed = [{key: package[key] for key in ("name", "version", "architecture")} for package in dossier["packages"]["packages"]["dpkg"]["packages"]
+              if package["status"].endswith(" installed")]
+
+    def found(packages, *more):
+        (collector.folder / "reference.json").write_text(json.dumps({"packages": {"dpkg": packages}}))
+        result = collector.run(["chancery-verify", "--root", "root.pem", "--json", "--reference", "reference.json", *more, "dossier.json"])
+        told = json.loads(result.stdout)
+        assert (result.returncode, told["verdict"]) == (14, "not-as-reference"), told
+        return told
+    box = {"node": "0/box", "kind": "node", "name": "0/box", "problem": "not-collected", "expected": "Success", "found": "Failed"}
+    one = listed[0]
+    few = {"kind": "package", "name": f"{one['name']}:{one['architecture']}", "problem": "unexpected", "found": one["version"]}
+    assert found(listed[1:])["deviations"] == [few, dict(few, node=NODE), box]
+    told = found(listed, "--previous", "dossier.json")
+    assert told["deviations"] == [box] and [(one["node"], one["change"]) for one in told["differences"]] == [("0/box", "not-compared")]
+
+
 def test_signed_and_judged(let_in, build, tmp_path):
     """By a key of Ed25519, which refuses before it has a certificate. What the other node says stands under this one's signature, and is judged by itself: the
     one that answered, and the container, which is gone."""
@@ -259,6 +278,7 @@ def test_signed_and_judged(let_in, build, tmp_path):
     assert nodes[0]["bytes"] > 1000 and "cannot be reached" in nodes[1]["reason"]
     envelope = Envelope((collector.folder / "dossier.json").read_bytes())
     collector.take_apart(envelope)
+    judge_by_reference(collector, json.loads(envelope.payload))
     collector.openssl("verify", "-x509_strict", "-CAfile", "root.pem", "leaf.pem")
     collector.openssl("pkeyutl", "-verify", "-rawin", "-pubin", "-inkey", "leaf.pub", "-sigfile", "signature.bin", "-in", "signed.txt")
     token = jws.JWS()
