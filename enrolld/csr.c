@@ -241,6 +241,24 @@ int csr_build(const CsrSpec *spec, void **ret_der, size_t *ret_size)
     return r;
 }
 
+int csr_with_challenge(const X509_REQ *request, const CsrSpec *spec, void **ret_der,
+                       size_t *ret_size)
+{
+    _cleanup_(X509_REQ_freep) X509_REQ *copy = X509_REQ_dup(request);
+    int r = copy ? 0 : -ENOMEM;
+
+    if (r >= 0 && EVP_PKEY_eq(X509_REQ_get0_pubkey(copy), spec->key) != 1)
+        r = -EKEYREJECTED;
+    if (r >= 0)
+        r = add_challenge(copy, spec->challenge);
+    if (r >= 0)
+        r = sign(copy, spec);
+    if (r >= 0)
+        r = encode(copy, ret_der, ret_size);
+    ERR_clear_error();
+    return r;
+}
+
 int csr_to_pem(const void *der, size_t size, char **ret)
 {
     _cleanup_free_ char *body = base64_encode(der, size);

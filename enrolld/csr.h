@@ -25,5 +25,10 @@ typedef struct CsrSpec {
  * does not verify. */
 int csr_build(const CsrSpec *spec, void **ret_der, size_t *ret_size);
 
+/* The same request once more, with the challenge password. Of the specification the context, the
+ * key, the digest and the challenge are read. -EKEYREJECTED when the key is another one. */
+int csr_with_challenge(const X509_REQ *request, const CsrSpec *spec, void **ret_der,
+                       size_t *ret_size);
+
 /* "-----BEGIN CERTIFICATE REQUEST-----". The caller frees. */
 int csr_to_pem(const void *der, size_t size, char **ret);

@@ -98,6 +98,23 @@ int server_build_request(Job *job, const ServerJob *j, const KeyName *name,
     return r < 0 ? enrollment_sign_failed(job, r, "certificate request") : 0;
 }
 
+int server_rebuild_request(Job *job, const ServerJob *j, const Request *kept, void **ret,
+                           size_t *ret_size)
+{
+    _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
+    int r = enrollment_load_key(job, j->manager, &kept->key, "certificate-request", &key);
+
+    if (r < 0)
+        return r;
+    r = csr_with_challenge(kept->x509,
+                           &(CsrSpec){.context = j->manager->context,
+                                      .key = key,
+                                      .digest = j->digest,
+                                      .challenge = j->challenge},
+                           ret, ret_size);
+    return r < 0 ? enrollment_sign_failed(job, r, "certificate request") : 0;
+}
+
 static int prepare(Job *job, ServerJob *j)
 {
     KeyName keys[REQUESTS_MAX] = {{NULL}};
@@ -477,7 +494,7 @@ static void poll_finish(Job *job, ServerJob *j, Trustpoint *t, int error)
     RequestEvent event = REQUEST_EVENT_NO_ANSWER;
     const ServerAsk *ask = &j->asks[0];
     Manager *m = j->manager;
-    const char *why = ask->reason[0] ? ask->reason : NULL;
+    const char *why = ask->reason[0] ? ask->reason : job_error(job);
     RequestState state;
     int r;
 
@@ -641,6 +658,8 @@ static int start_poll(Manager *m, Trustpoint *t)
     int r = server_job_new(m, t, request->next_authority && trustpoint_certificate(t, ROLE_NEXT_CA),
                            &j);
 
+    if (r >= 0)
+        r = copy_text(t->config->challenge, &j->sealed);
     if (r >= 0)
         r = copy_text(t->identity, &j->identity);
     if (r >= 0)

@@ -162,3 +162,6 @@ typedef struct ServerWishes {
 int server_build_request(Job *job, const ServerJob *j, const KeyName *name,
                          const ServerWishes *wishes, const char *challenge, void **ret,
                          size_t *ret_size);
+/* The same for one that was made before, with the challenge password, which is not kept of it. */
+int server_rebuild_request(Job *job, const ServerJob *j, const Request *kept, void **ret,
+                           size_t *ret_size);

@@ -255,7 +255,16 @@ static int send_request(Job *job, ServerJob *j, ServerAsk *ask)
                     ask->sent_size, NULL);
 }
 
-/* As it was sent before: without the challenge password, which is not kept. */
+/* With the configured challenge password; one that was entered is not kept. */
+static int rebuild_sent(Job *job, ServerJob *j, ServerAsk *ask)
+{
+    int r = open_challenge(job, j);
+
+    return r < 0 || !j->challenge
+               ? r
+               : server_rebuild_request(job, j, ask->request, &ask->sent, &ask->sent_size);
+}
+
 static int send_again(Job *job, ServerJob *j, ServerAsk *ask)
 {
     const Request *request = ask->request;
@@ -265,11 +274,15 @@ static int send_again(Job *job, ServerJob *j, ServerAsk *ask)
     if (r < 0)
         return r;
     ask->reason[0] = '\0';
+    r = rebuild_sent(job, j, ask);
+    if (r < 0)
+        return r;
     return exchange(job, j, ask,
                     X509_NAME_cmp(X509_get_subject_name(signer), X509_get_issuer_name(signer)) == 0
                         ? SCEP_ENROLL
                         : SCEP_RENEWAL,
-                    request->der, request->size, NULL);
+                    ask->sent ? ask->sent : request->der,
+                    ask->sent ? ask->sent_size : request->size, NULL);
 }
 
 static int poll_request(Job *job, ServerJob *j, ServerAsk *ask)

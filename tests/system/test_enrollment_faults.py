@@ -218,6 +218,17 @@ def test_request_that_never_came(machine, scep, victim):
     assert asked == ["19", "20", "19"]
 
 
+def test_challenge_of_a_request_that_never_came(machine, scep):
+    """It is configured, and said again: the CA would refuse what comes without it. It is written down nowhere in clear."""
+    enrolled(machine, scep, "sealed", [f"enrollment url {scep.url}", "challenge-password clear canary-5c1d"])
+    before, log = certificate(machine, "sealed")["serial-number"], scep.log()
+    strike(machine, scep, "sealed", "received", "enrolld", forget=True)
+    goes_on(machine, "sealed", before)
+    said = [line for line in scep.log()[len(log):].splitlines() if line.startswith("challenge")]
+    assert said == ["challenge ['canary-5c1d']"] * 2
+    assert machine.run(["grep", "-r", "canary-5c1d", "/var/lib/chancery", "/run/chancery"], check=False).returncode == 1
+
+
 @pytest.mark.parametrize("point", ["received", "answered"])
 @pytest.mark.parametrize("victim", DAEMONS)
 def test_est(machine, est, victim, point):
