@@ -4,6 +4,7 @@
  * start. */
 #include "enrolld.h"
 #include "errors.h"
+#include "key-view.h"
 #include "log.h"
 #include "names.h"
 
@@ -14,7 +15,7 @@ typedef struct KeyCheck {
     Manager *manager;
     char *trustpoint;
     CertificateRole role;
-    KeyName key;
+    KeyView view;
 } KeyCheck;
 
 static void key_check_free(void *data)
@@ -22,7 +23,7 @@ static void key_check_free(void *data)
     KeyCheck *check = data;
 
     free(check->trustpoint);
-    key_name_done(&check->key);
+    key_view_done(&check->view);
     free(check);
 }
 
@@ -57,6 +58,8 @@ static KeyState read_answer(sd_bus_message *reply, const Record *record, const S
                                                                                : KEY_REPLACED;
 }
 
+static void ask(Manager *m, const Trustpoint *t, CertificateRole role);
+
 static int on_public_key(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error)
 {
     const KeyCheck *check = userdata;
@@ -64,9 +67,13 @@ static int on_public_key(sd_bus_message *reply, void *userdata, sd_bus_error *re
     const StoredCertificate *c = t ? trustpoint_certificate(t, check->role) : NULL;
     KeyState before, now;
 
-    /* Another certificate by now, for another key. */
-    if (!c || !key_name_equal(&c->key, &check->key) || c->key.pair != check->key.pair)
+    if (!c || !c->key.algorithm)
         return 0;
+    /* Another certificate by now: what keyd said may be from before its key was there. */
+    if (!key_view_is_current(&check->view, t, check->role)) {
+        ask(check->manager, t, check->role);
+        return 0;
+    }
     before = t->key_states[check->role];
     now = read_answer(reply, &t->record, c, before);
     t->key_states[check->role] = now;
@@ -77,7 +84,7 @@ static int on_public_key(sd_bus_message *reply, void *userdata, sd_bus_error *re
     return 0;
 }
 
-static int ask(Manager *m, const Trustpoint *t, CertificateRole role)
+static int try_to_ask(Manager *m, const Trustpoint *t, CertificateRole role)
 {
     const StoredCertificate *c = trustpoint_certificate(t, role);
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
@@ -97,11 +104,11 @@ static int ask(Manager *m, const Trustpoint *t, CertificateRole role)
         return -ENOMEM;
     check->manager = m;
     check->role = role;
+    check->view = key_view_take(t, role);
     check->trustpoint = strdup(t->name);
-    r = check->trustpoint ? key_name_copy(&c->key, &check->key) : -ENOMEM;
-    if (r >= 0)
-        r = sd_bus_call_async(server_bus(m->server), &slot, call, on_public_key, check,
-                              ANSWER_TIMEOUT_USEC);
+    r = check->trustpoint ? sd_bus_call_async(server_bus(m->server), &slot, call, on_public_key,
+                                              check, ANSWER_TIMEOUT_USEC)
+                          : -ENOMEM;
     if (r < 0) {
         key_check_free(check);
         return r;
@@ -111,18 +118,21 @@ static int ask(Manager *m, const Trustpoint *t, CertificateRole role)
     return sd_bus_slot_set_floating(slot, 1);
 }
 
+static void ask(Manager *m, const Trustpoint *t, CertificateRole role)
+{
+    int r = try_to_ask(m, t, role);
+
+    if (r < 0)
+        log_warning_errno(r, "Failed to ask keyd about a key of trustpoint %s, ignoring: %m",
+                          t->name);
+}
+
 void key_watch_check(Manager *m)
 {
     for (const Trustpoint *t = m->trustpoints.first; t; t = t->next)
         for (size_t role = 0; role < ROLE_MAX; role++)
-            if (trustpoint_certificate(t, role) && trustpoint_certificate(t, role)->key.algorithm) {
-                int r = ask(m, t, role);
-
-                if (r < 0)
-                    log_warning_errno(
-                        r, "Failed to ask keyd about a key of trustpoint %s, ignoring: %m",
-                        t->name);
-            }
+            if (trustpoint_certificate(t, role) && trustpoint_certificate(t, role)->key.algorithm)
+                ask(m, t, role);
 }
 
 static int on_recheck(sd_event_source *source, uint64_t usec, void *userdata)
