@@ -94,3 +94,12 @@ int64_t lifecycle_wait(const Lifecycle *l, const RequestRetry *retry, int64_t no
         return 0;
     return l->next - now > longest ? longest : l->next - now;
 }
+
+unsigned lifecycle_start_pause(unsigned failures)
+{
+    unsigned pause = failures > 0 ? 1 : 0;
+
+    for (unsigned i = 1; i < failures && pause < START_PAUSE_MAX; i++)
+        pause *= 2;
+    return pause < START_PAUSE_MAX ? pause : START_PAUSE_MAX;
+}

@@ -56,6 +56,11 @@ bool lifecycle_is_polling(const Lifecycle *l);
 /* Does somebody still wait for a certificate? */
 bool lifecycle_is_open(const Lifecycle *l);
 
+/* Seconds until a job is tried again that could not even be started, so many times by now: later
+ * and later, up to a minute. */
+#define START_PAUSE_MAX 60U
+unsigned lifecycle_start_pause(unsigned failures);
+
 /* Seconds until the CA is to be asked again: never less than none, never more than a period
  * or pause,
  * however far the clock has jumped either way since. Only while polling. */

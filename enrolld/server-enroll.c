@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Enrolment with a server, whatever the protocol: the job that asks, written down before anything
  * goes out, and the jobs that ask again while the CA has not decided. */
+#include <limits.h>
+
 #include "csr.h"
 #include "enrolld.h"
 #include "errors.h"
@@ -748,11 +750,26 @@ static uint64_t next_time(Manager *m, Trustpoint *t, uint64_t now)
     return *at;
 }
 
+/* Seconds until it is looked at again. Only the first of several failures is told. */
+static unsigned note_start(Trustpoint *t, int r)
+{
+    if (r >= 0) {
+        t->failed_starts = 0;
+        return 1;
+    }
+    if (t->failed_starts == 0)
+        log_warning_errno(
+            r, "Failed to ask the CA of trustpoint %s, trying again later and later: %m", t->name);
+    if (t->failed_starts < UINT_MAX)
+        t->failed_starts++;
+    return lifecycle_start_pause(t->failed_starts);
+}
+
 /* Whatever is due; 1 when something was. */
 static int start_due(Manager *m, Trustpoint *t, uint64_t now)
 {
     bool poll = is_polling(t);
-    int r;
+    unsigned pause;
 
     if (next_time(m, t, now) > now)
         return 0;
@@ -761,10 +778,8 @@ static int start_due(Manager *m, Trustpoint *t, uint64_t now)
         t->renew_at = 0;
         return 0;
     }
-    r = start_job(m, t);
-    if (r < 0)
-        log_warning_errno(r, "Failed to ask the CA of trustpoint %s, ignoring: %m", t->name);
-    *(poll ? &t->poll_at : &t->renew_at) = now + USEC_PER_SEC;
+    pause = note_start(t, start_job(m, t));
+    *(poll ? &t->poll_at : &t->renew_at) = now + pause * USEC_PER_SEC;
     return 1;
 }
 

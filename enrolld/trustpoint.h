@@ -38,6 +38,7 @@ typedef struct Trustpoint {
     uint64_t poll_at;  /* microseconds of CLOCK_BOOTTIME; 0: to be set anew */
     uint64_t renew_at; /* the same */
     uint64_t rollover_at;
+    unsigned failed_starts; /* of jobs that were due, one after the other */
     char *rollover_reason; /* why the next CA certificate cannot be had; in memory only */
     /* Why nobody can tell whether its certificates are revoked; in memory only. */
     char *revocation_problem;

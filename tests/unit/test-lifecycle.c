@@ -2,6 +2,8 @@
 /* The states of a request: which event is possible where, retries, and clocks that jump (F35). */
 #include "test-common.h"
 
+#include <limits.h>
+
 #include "lifecycle.h"
 
 static const RequestRetry retry = {.count = 3, .period = 60};
@@ -147,13 +149,24 @@ static void test_clock_jumps(void **state)
     assert_int_equal(lifecycle_wait(&l, &retry, 5), retry.period);
 }
 
+/* What cannot be started is tried again all the same, and not every second. */
+static void test_failed_starts(void **state)
+{
+    static const unsigned pauses[] = {0, 1, 2, 4, 8, 16, 32, 60, 60};
+
+    for (unsigned i = 0; i < ELEMENTSOF(pauses); i++)
+        assert_int_equal(lifecycle_start_pause(i), pauses[i]);
+    assert_int_equal(lifecycle_start_pause(UINT_MAX), START_PAUSE_MAX);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),     cmocka_unit_test(test_impossible),
-        cmocka_unit_test(test_postponed), cmocka_unit_test(test_by_hand),
-        cmocka_unit_test(test_retries),   cmocka_unit_test(test_many_polls),
-        cmocka_unit_test(test_no_answer), cmocka_unit_test(test_clock_jumps),
+        cmocka_unit_test(test_names),         cmocka_unit_test(test_impossible),
+        cmocka_unit_test(test_postponed),     cmocka_unit_test(test_by_hand),
+        cmocka_unit_test(test_retries),       cmocka_unit_test(test_many_polls),
+        cmocka_unit_test(test_no_answer),     cmocka_unit_test(test_clock_jumps),
+        cmocka_unit_test(test_failed_starts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
