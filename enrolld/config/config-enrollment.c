@@ -119,7 +119,7 @@ void read_enrollment(Reader *reader, json_object *o, TrustpointConfig *config)
         return;
     read_retry(reader, enrollment, "retry-count", 1, RETRY_COUNT_MAX, &config->retry.count);
     read_retry(reader, enrollment, "retry-period", MINUTE, RETRY_PERIOD_MAX, &config->retry.period);
-    (void)json_get_bool(enrollment, "legacy", &config->legacy);
+    reader_bool(reader, enrollment, "legacy", "enrollment legacy", &config->legacy);
     url = reader_string(reader, enrollment, "url", "enrollment url", CONFIG_URL_MAX);
     if (!url)
         return;
@@ -155,16 +155,21 @@ static void read_percent(Reader *reader, json_object *o, TrustpointConfig *confi
         config->auto_enroll = (unsigned)percent;
 }
 
-static void read_consumers(Reader *reader, json_object *o, const char *member,
+static void read_consumers(Reader *reader, json_object *renewal, const char *member,
                            bool (*is_valid)(const char *text), const char *words, const char *wrong,
                            char ***ret)
 {
-    json_object *renewal, *list;
+    json_object *list;
     char **strings;
     size_t n = 0;
+    int r = json_get_array(renewal, member, &list);
 
-    if (json_get_object(o, "renewal", &renewal) < 0 || json_get_array(renewal, member, &list) < 0)
+    if (r == -ENOENT)
         return;
+    if (r < 0) {
+        reader_problem(reader, words, NULL, "must be a list");
+        return;
+    }
     if (json_object_array_length(list) > CONSUMERS_MAX) {
         reader_problem(reader, words, NULL, "can be there %u times at most", CONSUMERS_MAX);
         return;
@@ -186,14 +191,18 @@ static void read_consumers(Reader *reader, json_object *o, const char *member,
 void read_renewal(Reader *reader, json_object *o, TrustpointConfig *config)
 {
     static const char words[] = "renewal-message-type";
+    static const char *const known[] = {"reload", "probe", NULL};
     const char *type = reader_string(reader, o, words, words, LABEL_MAX);
+    json_object *renewal = reader_object(reader, o, "renewal", known);
 
     read_percent(reader, o, config);
-    read_consumers(reader, o, "reload", consumer_unit_is_valid, "renewal reload",
-                   "is not the name of a service, such as nginx.service", &config->reload);
-    read_consumers(reader, o, "probe", consumer_address_is_valid, "renewal probe",
-                   "is not HOST:PORT, such as www.example.com:443 or [2001:db8::1]:443",
-                   &config->probe);
+    if (renewal) {
+        read_consumers(reader, renewal, "reload", consumer_unit_is_valid, "renewal reload",
+                       "is not the name of a service, such as nginx.service", &config->reload);
+        read_consumers(reader, renewal, "probe", consumer_address_is_valid, "renewal probe",
+                       "is not HOST:PORT, such as www.example.com:443 or [2001:db8::1]:443",
+                       &config->probe);
+    }
     if (!type)
         return;
     config->renew_by_certificate = streq(type, "renewalreq");

@@ -55,6 +55,14 @@ const char *reader_string(Reader *reader, json_object *o, const char *member, co
     return value;
 }
 
+void reader_bool(Reader *reader, json_object *o, const char *member, const char *words, bool *ret)
+{
+    int r = json_get_bool(o, member, ret);
+
+    if (r < 0 && r != -ENOENT)
+        reader_problem(reader, words, NULL, "must be true or false");
+}
+
 void reader_copy(Reader *reader, const char *value, char **ret)
 {
     if (!value)

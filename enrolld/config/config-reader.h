@@ -24,6 +24,8 @@ void _printf_(4, 5)
 /* NULL when it is not there, or not good. */
 const char *reader_string(Reader *reader, json_object *o, const char *member, const char *words,
                           size_t max);
+/* Stays what it is when it is not there, or not good. */
+void reader_bool(Reader *reader, json_object *o, const char *member, const char *words, bool *ret);
 /* value may be NULL. */
 void reader_copy(Reader *reader, const char *value, char **ret);
 /* An object that may be missing. */

@@ -112,7 +112,7 @@ static void read_revocation(Reader *reader, json_object *o, TrustpointConfig *co
 {
     const char *url = reader_string(reader, o, "query-url", "query url", CONFIG_URL_MAX), *reason;
 
-    (void)json_get_bool(o, "crl-optional", &config->crl_optional);
+    reader_bool(reader, o, "crl-optional", "crl optional", &config->crl_optional);
     if (!url)
         return;
     if (strncasecmp(url, "ldap://", STRLEN("ldap://")) != 0)
@@ -226,7 +226,8 @@ static void read_all(Reader *reader, json_object *o, TrustpointConfig *config)
     read_digest(reader, o, config);
     read_subject_parts(reader, o, config);
     read_alternative_names(reader, o, config);
-    (void)json_get_bool(o, "skip-challenge-password", &config->skip_challenge);
+    reader_bool(reader, o, "skip-challenge-password", "skip-challenge-password",
+                &config->skip_challenge);
     reader_copy(reader,
                 reader_string(reader, o, "challenge-password", "challenge-password", SEALED_MAX),
                 &config->challenge);
