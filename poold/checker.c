@@ -185,7 +185,11 @@ int checker_run(Checker *c, const VerifyRequest *request, int cancel_fd, const c
 
     if (r < 0)
         return r;
-    if (!c->trustpoints && trustpoints_ask(c->former, &c->trustpoints) < 0) {
+    if (!c->trustpoints)
+        r = trustpoints_ask(c->former, cancel_fd, &c->trustpoints);
+    if (r == -ECANCELED)
+        return r;
+    if (r < 0) {
         *ret_reason = "whom the trustpoints trust is not known, enrolld does not answer";
         return -EHOSTDOWN;
     }

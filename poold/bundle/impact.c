@@ -243,7 +243,7 @@ int impact_tell(const AuthorityList *before, const AuthorityList *after, const I
 {
     _cleanup_(trustpoints_freep) Trustpoints *trustpoints = NULL;
     Impact impact = {.before = before, .after = after, .array = array};
-    int r = trustpoints_ask(NULL, &trustpoints);
+    int r = trustpoints_ask(NULL, cancel_fd, &trustpoints);
 
     for (size_t i = 0; r >= 0 && i < trustpoints->n; i++)
         r = note_trustpoint(&impact, &trustpoints->items[i]);

@@ -190,8 +190,10 @@ static int fetch_of_trustpoint(Job *job, CrlOrder *order)
 static int order_run(Job *job, void *userdata)
 {
     CrlOrder *order = userdata;
-    int r = trustpoints_ask(NULL, &order->trustpoints);
+    int r = trustpoints_ask(NULL, job_cancel_fd(job), &order->trustpoints);
 
+    if (r == -ECANCELED)
+        return r;
     if (r < 0)
         return job_fail(job, ERROR_UNREACHABLE,
                         "Whom the trustpoints trust is not known, enrolld does not answer: %s",

@@ -223,20 +223,21 @@ int trustpoints_parse(const char *text, size_t size, const Trustpoints *former, 
 
 /* --- Asking ----------------------------------------------------------------------------------- */
 
-int trustpoints_ask(const Trustpoints *former, Trustpoints **ret)
+int trustpoints_ask(const Trustpoints *former, int cancel_fd, Trustpoints **ret)
 {
-    _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
-    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    _cleanup_(sd_bus_close_unrefp) sd_bus *bus = NULL;
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
+    _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
     _cleanup_free_ void *text = NULL;
     size_t size;
     int fd, r;
 
     r = sd_bus_open_system_with_description(&bus, "trustpoints");
-    if (r < 0)
-        return r;
-    (void)sd_bus_set_method_call_timeout(bus, CALL_TIMEOUT_USEC);
-    r = sd_bus_call_method(bus, ENROLLMENT_NAME, ENROLLMENT_PATH, ENROLLMENT_NAME, "GetTrustpoints",
-                           NULL, &reply, NULL);
+    if (r >= 0)
+        r = sd_bus_message_new_method_call(bus, &call, ENROLLMENT_NAME, ENROLLMENT_PATH,
+                                           ENROLLMENT_NAME, "GetTrustpoints");
+    if (r >= 0)
+        r = bus_call(bus, call, cancel_fd, bus_call_end(CALL_TIMEOUT_USEC), &error, &reply);
     if (r >= 0)
         r = sd_bus_message_read(reply, "h", &fd);
     if (r >= 0)
@@ -246,7 +247,7 @@ int trustpoints_ask(const Trustpoints *former, Trustpoints **ret)
 
 int trustpoints_get_crl(const char *name, int cancel_fd, FetchReply *reply)
 {
-    _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+    _cleanup_(sd_bus_close_unrefp) sd_bus *bus = NULL;
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *answer = NULL;
     _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
     int fd, r;

@@ -36,8 +36,8 @@ typedef struct Trustpoints {
 /* The document of org.chancery.Enrollment1.GetTrustpoints. former: those of an earlier document,
  * most of whose certificates will be in this one too; may be NULL. */
 int trustpoints_parse(const char *text, size_t size, const Trustpoints *former, Trustpoints **ret);
-/* Asks enrolld, and waits for the answer: for worker threads only. */
-int trustpoints_ask(const Trustpoints *former, Trustpoints **ret);
+/* Asks enrolld, and waits for the answer: for worker threads only. -ECANCELED. */
+int trustpoints_ask(const Trustpoints *former, int cancel_fd, Trustpoints **ret);
 /* Has enrolld ask the CA of a trustpoint for its revocation list. As fetch();
  * -ENODATA: it has no certificate to ask with. */
 int trustpoints_get_crl(const char *name, int cancel_fd, FetchReply *reply);

@@ -3,6 +3,9 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include <cmocka.h>
 
@@ -137,12 +140,40 @@ static void test_refused(void **state)
     assert_null(t);
 }
 
+/* Nobody waits for an answer that nobody wants any more: of a bus that says nothing at all. */
+static void test_cancelled(void **state)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0),
+        cancel_fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+    Trustpoints *t = NULL;
+    FetchReply reply;
+    char text[128];
+
+    assert_true(fd >= 0 && cancel_fd >= 0);
+    (void)snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "chancery-test-%d",
+                   (int)getpid());
+    (void)snprintf(text, sizeof text, "unix:abstract=%s", address.sun_path + 1);
+    assert_int_equal(bind(fd, (const struct sockaddr *)&address,
+                          (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 +
+                                      strlen(address.sun_path + 1))),
+                     0);
+    assert_int_equal(listen(fd, 4), 0);
+    assert_int_equal(setenv("DBUS_SYSTEM_BUS_ADDRESS", text, 1), 0);
+    assert_int_equal(trustpoints_ask(NULL, cancel_fd, &t), -ECANCELED);
+    assert_null(t);
+    assert_int_equal(trustpoints_get_crl("one", cancel_fd, &reply), -ECANCELED);
+    (void)close(cancel_fd);
+    (void)close(fd);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shared_within),
         cmocka_unit_test(test_shared_with_former),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_cancelled),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
