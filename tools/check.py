@@ -116,7 +116,7 @@ class Check:
         report = folder / "meson-logs/testlog.junit.xml"
         report.unlink(missing_ok=True)
         status, log = self.command(f"{suite}-{build}", ["meson", "test", "-C", str(folder), "--no-rebuild", "--suite", suite,
-                                                        "--num-processes", JOBS, "--timeout-multiplier", "4"], environment)
+                                                        "--num-processes", JOBS], environment)
         cases = self.read_report(report, lambda _case: suite, f" ({build})")
         for case in cases:
             self.results.add(*case)
