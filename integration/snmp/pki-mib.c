@@ -49,23 +49,6 @@ enum { CRL_ISSUER = 2, CRL_NUMBER, CRL_NEXT_UPDATE, CRL_SIZE, CRL_DELTA };
 
 static netsnmp_tdata *chain_table, *trustpoint_table, *crl_table;
 
-static const char *type_name(const PkiCertificate *c)
-{
-    return streq(c->role, "ca") ? "CA" : streq(c->role, "rollover") ? "NEXT-CA" : "ID";
-}
-
-const char *pki_chain_label(const PkiCertificate *c, char buffer[CHAIN_LABEL_SIZE])
-{
-    size_t room = CHAIN_LABEL_SIZE - sizeof("-NEXT-CA");
-
-    if (strlen(c->trustpoint) <= room)
-        (void)snprintf(buffer, CHAIN_LABEL_SIZE, "%s-%s", c->trustpoint, type_name(c));
-    else
-        (void)snprintf(buffer, CHAIN_LABEL_SIZE, "%.*s~%.8s-%s", (int)room - 9, c->trustpoint,
-                       c->fingerprint, type_name(c));
-    return buffer;
-}
-
 /* --- Tables ----------------------------------------------------------------------------------- */
 
 static size_t text_size(const char *text)
@@ -100,7 +83,7 @@ static const char *chain_column(const PkiCertificate *c, unsigned column,
     case CHAIN_END:
         return time_render(c->not_after, buffer);
     case CHAIN_TYPE: /* the one to come is of the same kind; its label tells them apart */
-        return streq(c->role, "rollover") ? "CA" : type_name(c);
+        return streq(c->role, "ca") || streq(c->role, "rollover") ? "CA" : "ID";
     case CHAIN_TRUSTPOINT:
         return c->trustpoint;
     case CHAIN_SUBJECT:
@@ -271,7 +254,9 @@ static void table_add(netsnmp_tdata *table, const char *index, const void *data)
     if (!row)
         return;
     row->data = (void *)(uintptr_t)data;
+    /* What is there already would not be added, and said to be: two names can make one label. */
     if (!netsnmp_tdata_row_add_index(row, ASN_OCTET_STR, index, strlen(index)) ||
+        netsnmp_tdata_row_get_byidx(table, row->indexes) ||
         netsnmp_tdata_add_row(table, row) != SNMPERR_SUCCESS)
         netsnmp_tdata_delete_row(row);
 }

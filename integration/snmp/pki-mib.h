@@ -15,8 +15,3 @@ void pki_mib_show(const PkiView *view, const PkiCrls *crls);
 /* ciscoPkiCertInstallAlert, ciscoPkiCertExpiryAlert */
 void pki_mib_notify_installed(const PkiCertificate *certificate);
 void pki_mib_notify_expiring(const PkiCertificate *certificate, int64_t now);
-
-/* The instance of a certificate: its trustpoint, "-", its type, "CA" or "ID". A name that an
- * instance has no room for is cut and told from others by the certificate's fingerprint. */
-#define CHAIN_LABEL_SIZE 112U
-const char *pki_chain_label(const PkiCertificate *certificate, char buffer[CHAIN_LABEL_SIZE]);

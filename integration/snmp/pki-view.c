@@ -215,6 +215,30 @@ int pki_view_read(sd_bus_message *reply, PkiView *ret)
     return 0;
 }
 
+/* In the index, where two of one kind need to be told apart. */
+static const char *type_name(const PkiCertificate *c)
+{
+    static const char *const names[][2] = {
+        {"ca", "CA"}, {"rollover", "NEXT-CA"}, {"encryption", "ENC-ID"}};
+
+    for (size_t i = 0; i < ELEMENTSOF(names); i++)
+        if (streq(c->role, names[i][0]))
+            return names[i][1];
+    return "ID";
+}
+
+const char *pki_chain_label(const PkiCertificate *c, char buffer[CHAIN_LABEL_SIZE])
+{
+    size_t room = CHAIN_LABEL_SIZE - sizeof("-NEXT-CA");
+
+    if (strlen(c->trustpoint) <= room)
+        (void)snprintf(buffer, CHAIN_LABEL_SIZE, "%s-%s", c->trustpoint, type_name(c));
+    else
+        (void)snprintf(buffer, CHAIN_LABEL_SIZE, "%.*s~%.8s-%s", (int)room - 9, c->trustpoint,
+                       c->fingerprint, type_name(c));
+    return buffer;
+}
+
 const char *pki_state_name(const char *state)
 {
     static const char *const names[][2] = {

@@ -38,6 +38,12 @@ void pki_view_done(PkiView *view);
 
 const PkiCertificate *pki_view_find(const PkiView *view, const char *path);
 
+/* The instance of a certificate: its trustpoint, "-", its type, "CA" or "ID"; the
+ * one to come and that of an encryption pair are told from those. A name that an instance
+ * has no room for is cut and told from others by the certificate's fingerprint. */
+#define CHAIN_LABEL_SIZE 112U
+const char *pki_chain_label(const PkiCertificate *certificate, char buffer[CHAIN_LABEL_SIZE]);
+
 /* A trustpoint's state as the MIB has it, which knows fewer. */
 const char *pki_state_name(const char *state);
 

@@ -278,14 +278,39 @@ static void test_crls(void **state)
     }
 }
 
+/* Each certificate of a trustpoint has a row of its own. */
+static void test_labels(void **state)
+{
+    static const char *const cases[][2] = {{"router", "core-ID"},
+                                           {"encryption", "core-ENC-ID"},
+                                           {"ca", "core-CA"},
+                                           {"rollover", "core-NEXT-CA"}};
+    PkiCertificate c = {.trustpoint = (char *)(uintptr_t) "core",
+                        .fingerprint = (char *)(uintptr_t) "0123456789ABCDEF"};
+    char label[CHAIN_LABEL_SIZE], longest[200];
+
+    for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+        c.role = (char *)(uintptr_t)cases[i][0];
+        assert_string_equal(pki_chain_label(&c, label), cases[i][1]);
+    }
+    memset(longest, 'a', sizeof(longest) - 1);
+    longest[sizeof(longest) - 1] = '\0';
+    c.trustpoint = longest;
+    for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+        c.role = (char *)(uintptr_t)cases[i][0];
+        assert_true(strlen(pki_chain_label(&c, label)) < CHAIN_LABEL_SIZE);
+        assert_non_null(strstr(label, "a~01234567-"));
+        assert_string_equal(strrchr(label, '~') + STRLEN("~01234567"),
+                            cases[i][1] + STRLEN("core"));
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_all_of_it),
-        cmocka_unit_test(test_nothing),
-        cmocka_unit_test(test_missing_and_odd),
-        cmocka_unit_test(test_states),
-        cmocka_unit_test(test_crls),
+        cmocka_unit_test(test_all_of_it),       cmocka_unit_test(test_nothing),
+        cmocka_unit_test(test_missing_and_odd), cmocka_unit_test(test_states),
+        cmocka_unit_test(test_labels),          cmocka_unit_test(test_crls),
         cmocka_unit_test(test_too_many),
     };
 
