@@ -8,6 +8,7 @@
 #include "json-util.h"
 
 #define NAME_BUFFER 16384U
+#define NAME_BUFFER_MAX (1U << 20)
 
 struct Grants {
     json_object *section; /* holds the strings */
@@ -105,13 +106,32 @@ static bool has_name(json_object *names, const char *name)
     return false;
 }
 
+/* However many members it has, within reason. NULL when there is none; the buffer holds it. */
+static struct group *find_group(const char *name, struct group *entry, char **ret_buffer)
+{
+    for (size_t size = NAME_BUFFER; size <= NAME_BUFFER_MAX; size *= 4) {
+        struct group *found = NULL;
+        int r;
+
+        free(*ret_buffer);
+        *ret_buffer = malloc(size);
+        if (!*ret_buffer)
+            return NULL;
+        r = getgrnam_r(name, entry, *ret_buffer, size, &found);
+        if (r != ERANGE)
+            return r == 0 ? found : NULL;
+    }
+    return NULL;
+}
+
 /* By the group's list of members, or as the user's own group. */
 static bool is_member(const GrantUser *user, const char *name)
 {
-    _cleanup_free_ char *buffer = malloc(NAME_BUFFER);
-    struct group entry, *found = NULL;
+    _cleanup_free_ char *buffer = NULL;
+    struct group entry;
+    const struct group *found = find_group(name, &entry, &buffer);
 
-    if (!buffer || getgrnam_r(name, &entry, buffer, NAME_BUFFER, &found) != 0 || !found)
+    if (!found)
         return false;
     if (found->gr_gid == user->gid)
         return true;

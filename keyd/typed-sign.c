@@ -495,7 +495,8 @@ int typed_sign_take_input(TypedSign *t, int fd, uint64_t offset)
     if (r == -EMSGSIZE && max > COPY_MAX) {
         r = memfd_map(fd, offset + max, &t->mapping, &size);
         t->mapping_size = r < 0 ? 0 : size;
-    }
+    } else if (r >= 0)
+        t->copy_size = size;
     if (r < 0)
         return r;
     if (offset > size)
@@ -516,12 +517,15 @@ int typed_sign_copy_input(TypedSign *t, const void *data, size_t size)
     if (size > 0)
         memcpy(t->copy, data, size);
     t->input = t->copy;
-    t->input_size = size;
+    t->input_size = t->copy_size = size;
     return 0;
 }
 
 void typed_sign_done(TypedSign *t)
 {
+    /* A certificate request may have a challenge password. */
+    if (t->copy)
+        explicit_bzero(t->copy, t->copy_size);
     free(t->copy);
     if (t->mapping_size > 0)
         (void)munmap((void *)(uintptr_t)t->mapping, t->mapping_size);

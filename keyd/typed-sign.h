@@ -47,7 +47,8 @@ typedef struct TypedSign {
     Purpose purpose;
     const void *input; /* see typed_sign_take_input() */
     size_t input_size;
-    void *copy;        /* of the input; NULL: it is in a mapping */
+    void *copy; /* of the input; NULL: it is in a mapping; wiped */
+    size_t copy_size;
     const void *mapping;
     size_t mapping_size;
     void *certificate; /* for evidence: DER */

@@ -85,7 +85,7 @@ int unwrap(EVP_PKEY *pkey, DerSpan encrypted, size_t size, UnwrapBudget *b, uint
 {
     size_t em_size = (size_t)EVP_PKEY_get_size(pkey);
     _cleanup_openssl_free_ uint8_t *em = NULL;
-    uint8_t substitute[KEY_SIZE_MAX], *key;
+    uint8_t substitute[KEY_SIZE_MAX] = {0}, *key;
     int r;
 
     if (!unwrap_size_is_valid(size) || encrypted.size != em_size || em_size < size + PADDING_MIN)
@@ -96,17 +96,15 @@ int unwrap(EVP_PKEY *pkey, DerSpan encrypted, size_t size, UnwrapBudget *b, uint
     r = substitute_key(pkey, encrypted, substitute);
     if (r >= 0)
         r = decrypt_raw(pkey, encrypted, em, em_size);
-    if (r < 0) {
-        ERR_clear_error();
-        return r;
-    }
-    key = malloc(size);
-    if (!key)
-        return -ENOMEM;
-    memcpy(key, substitute, size);
-    atomic_fetch_add(&b->failures, take_key(em, em_size, key, size));
+    ERR_clear_error();
+    key = r < 0 ? NULL : malloc(size);
+    if (key) {
+        memcpy(key, substitute, size);
+        atomic_fetch_add(&b->failures, take_key(em, em_size, key, size));
+        *ret = key;
+    } else if (r >= 0)
+        r = -ENOMEM;
     explicit_bzero(substitute, sizeof substitute);
     OPENSSL_cleanse(em, em_size);
-    *ret = key;
-    return 0;
+    return r;
 }
