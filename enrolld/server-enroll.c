@@ -3,7 +3,6 @@
  * goes out, and the jobs that ask again while the CA has not decided. */
 #include <limits.h>
 
-#include "csr.h"
 #include "enrolld.h"
 #include "errors.h"
 #include "keyd-client.h"
@@ -78,44 +77,6 @@ static void server_job_freep(ServerJob **j)
 }
 
 /* --- In the worker ---------------------------------------------------------------------------- */
-
-int server_build_request(Job *job, const ServerJob *j, const KeyName *name,
-                         const ServerWishes *wishes, const char *challenge, void **ret,
-                         size_t *ret_size)
-{
-    _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
-    int r = enrollment_load_key(job, j->manager, name, "certificate-request", &key);
-
-    if (r < 0)
-        return r;
-    r = csr_build(&(CsrSpec){.context = j->manager->context,
-                             .subject = j->subject,
-                             .key = key,
-                             .digest = wishes && wishes->digest ? wishes->digest : j->digest,
-                             .alternative_names = j->alternative_names,
-                             .key_usage = j->key_usages[name->pair],
-                             .extensions = wishes ? wishes->extensions : NULL,
-                             .challenge = challenge},
-                  ret, ret_size);
-    return r < 0 ? enrollment_sign_failed(job, r, "certificate request") : 0;
-}
-
-int server_rebuild_request(Job *job, const ServerJob *j, const Request *kept, void **ret,
-                           size_t *ret_size)
-{
-    _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
-    int r = enrollment_load_key(job, j->manager, &kept->key, "certificate-request", &key);
-
-    if (r < 0)
-        return r;
-    r = csr_with_challenge(kept->x509,
-                           &(CsrSpec){.context = j->manager->context,
-                                      .key = key,
-                                      .digest = j->digest,
-                                      .challenge = j->challenge},
-                           ret, ret_size);
-    return r < 0 ? enrollment_sign_failed(job, r, "certificate request") : 0;
-}
 
 static int prepare(Job *job, ServerJob *j)
 {

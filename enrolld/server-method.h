@@ -158,7 +158,8 @@ typedef struct ServerWishes {
     const STACK_OF(X509_EXTENSION) * extensions; /* NULL for none */
 } ServerWishes;
 
-/* For methods: has the key sign a request. wishes and challenge may be NULL. What fails is said. */
+/* server-request.c, for methods: has the key sign a request. wishes and challenge may be NULL. What
+ * fails is said. */
 int server_build_request(Job *job, const ServerJob *j, const KeyName *name,
                          const ServerWishes *wishes, const char *challenge, void **ret,
                          size_t *ret_size);
