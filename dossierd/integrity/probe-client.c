@@ -95,6 +95,7 @@ static const Member privileged_members[] = {
     {"uid", NUMBER, false, NULL},
     {"gid", NUMBER, false, NULL},
     {"capabilities", OBJECT, true, capability_members},
+    {"not-entered", TEXT, true, NULL},
     {NULL, TEXT, false, NULL},
 };
 

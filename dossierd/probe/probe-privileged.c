@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Files that give privileges to whoever runs them: setuid, setgid, and with capabilities of their
  * own. The walk is from descriptors to names, follows no symlink, and stays on the router's own
- * file systems, those in memory among them. */
+ * file systems, those in memory among them; of others it is said that they are there. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -61,17 +61,27 @@ static void write_capabilities(JsonWriter *w, const FileCapabilities *caps)
     json_end_object(w);
 }
 
-static void put_file(Walk *walk, size_t path_size, const struct statx *st,
-                     const FileCapabilities *caps)
+/* The members that each line has; NULL when there is no memory for it. */
+static JsonWriter *begin_line(Walk *walk, size_t path_size, const struct statx *st)
 {
     JsonWriter *w = answer_begin(walk->answer);
 
     if (!w)
-        return;
+        return NULL;
     json_write_bytes(w, "name", walk->path, path_size);
     json_write_uint64(w, "mode", st->stx_mode);
     json_write_uint64(w, "uid", st->stx_uid);
     json_write_uint64(w, "gid", st->stx_gid);
+    return w;
+}
+
+static void put_file(Walk *walk, size_t path_size, const struct statx *st,
+                     const FileCapabilities *caps)
+{
+    JsonWriter *w = begin_line(walk, path_size, st);
+
+    if (!w)
+        return;
     if (caps)
         write_capabilities(w, caps);
     answer_end(walk->answer, w);
@@ -111,14 +121,31 @@ static void visit_file(Walk *w, const Level *level, const char *name, size_t pat
         put_file(w, path_size, st, r > 0 ? &caps : NULL);
 }
 
+/* Files on it may give privileges too, and nobody has looked. Whether a mount forbids that (nosuid)
+ * cannot be seen from here: systemd forbids it on all mounts of a service like this one. */
+static void put_not_entered(Walk *walk, size_t path_size, const struct statx *st)
+{
+    JsonWriter *w;
+
+    if (mounts_is_of_kernel(walk->mounts, st->stx_mnt_id))
+        return;
+    w = begin_line(walk, path_size, st);
+    if (!w)
+        return;
+    json_write_string(w, "not-entered", "mount-point");
+    answer_end(walk->answer, w);
+}
+
 static void enter(Walk *w, int dirfd, const char *name, size_t path_size, const struct statx *st)
 {
     Level *level;
     int fd;
 
     if ((st->stx_attributes & STATX_ATTR_AUTOMOUNT) ||
-        (st->stx_mnt_id != w->root_mount && !mounts_enter(w->mounts, st->stx_mnt_id)))
+        (st->stx_mnt_id != w->root_mount && !mounts_enter(w->mounts, st->stx_mnt_id))) {
+        put_not_entered(w, path_size, st);
         return;
+    }
     if (w->depth == DEPTH_MAX || path_size + NAME_MAX + 1 > INVENTORY_PATH_MAX) {
         w->answer->n_unreadable++;
         return;

@@ -38,6 +38,13 @@ Mounts *mounts_free(Mounts *m)
     return NULL;
 }
 
+/* The kernel makes what is in them; nobody can put a program there. */
+static const char *const kernel_types[] = {
+    "binfmt_misc", "bpf",        "cgroup",    "cgroup2", "configfs", "debugfs",
+    "devpts",      "efivarfs",   "fusectl",   "mqueue",  "nsfs",     "proc",
+    "pstore",      "securityfs", "selinuxfs", "sysfs",   "tracefs",
+};
+
 static const char *const memory_types[] = {"devtmpfs", "ramfs", "tmpfs"};
 
 static bool is_wanted(const Mounts *m, const char *type)
@@ -198,4 +205,14 @@ bool mounts_enter(const Mounts *m, uint64_t mount_id)
     const Mount *mount = m ? find(m, mount_id) : NULL;
 
     return mount && mount->is_entered;
+}
+
+bool mounts_is_of_kernel(const Mounts *m, uint64_t mount_id)
+{
+    const Mount *mount = m ? find(m, mount_id) : NULL;
+
+    for (size_t i = 0; mount && i < ELEMENTSOF(kernel_types); i++)
+        if (streq(mount->type, kernel_types[i]))
+            return true;
+    return false;
 }

@@ -25,6 +25,8 @@ int mounts_new(FILE *f, bool with_memory, Mounts **ret);
 Mounts *mounts_free(Mounts *m);
 DEFINE_TRIVIAL_CLEANUP_FUNC(Mounts *, mounts_free);
 bool mounts_enter(const Mounts *m, uint64_t mount_id);
+/* A file system that can have no programs in it, such as proc. */
+bool mounts_is_of_kernel(const Mounts *m, uint64_t mount_id);
 
 /* A list of absolute paths; ends with NULL. */
 typedef struct ScanPaths {

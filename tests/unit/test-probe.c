@@ -473,6 +473,61 @@ static void test_privileged(void **state)
     tree_done(&t);
 }
 
+/* A folder below /dev that is another mount; 0 when this system has none. */
+static uint64_t other_mount(const char *const names[], const char **ret_name)
+{
+    struct statx own, other;
+
+    assert_return_code(statx(AT_FDCWD, "/dev", 0, STATX_MNT_ID, &own), errno);
+    for (; *names; names++)
+        if (statx(AT_FDCWD, *names, 0, STATX_MNT_ID, &other) == 0 &&
+            other.stx_mnt_id != own.stx_mnt_id) {
+            *ret_name = *names + STRLEN("/dev");
+            return other.stx_mnt_id;
+        }
+    return 0;
+}
+
+/* How the mount point is told when it is of this type; NULL when it is not. */
+static json_object *told(uint64_t id, const char *name, const char *type, json_object **ret_list)
+{
+    _cleanup_close_ int fd = memfd_create("test", MFD_CLOEXEC),
+                        here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC),
+                        dev = open("/dev", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    _cleanup_(mounts_freep) Mounts *mounts = NULL;
+    _cleanup_fclose_ FILE *f = NULL;
+    char text[128], reason[PROBE_REASON_SIZE];
+    Answer a = {.fd = fd};
+
+    (void)snprintf(text, sizeof text, "%llu 1 0:99 / %s rw - %s x rw\n", (unsigned long long)id,
+                   name, type);
+    f = fmemopen(text, strlen(text), "r");
+    assert_return_code(mounts_new(f, true, &mounts), 0);
+    assert_int_equal(probe_privileged(dev, mounts, &a, reason), 0);
+    assert_return_code(fchdir(here), errno);
+    assert_int_equal(answer_finish(&a, 0, NULL), 0);
+    *ret_list = lines(fd, PROBE_FILES);
+    return with(*ret_list, "name", name);
+}
+
+static void test_mounts_that_are_not_entered(void **state)
+{
+    static const char *const names[] = {"/dev/pts", "/dev/shm", "/dev/mqueue", NULL};
+    const char *name = NULL;
+    uint64_t id = other_mount(names, &name);
+    json_object *list, *found;
+
+    if (id == 0)
+        skip();
+    found = told(id, name, "nfs4", &list);
+    assert_string_equal(json_text_at(found, "not-entered"), "mount-point");
+    json_object_put(list);
+    assert_null(told(id, name, "proc", &list));
+    json_object_put(list);
+    assert_null(told(id, name, "ext4", &list));
+    json_object_put(list);
+}
+
 /* Where the kernel lets this process load a program, that one is found; elsewhere it says why not.
  */
 static void test_programs(void **state)
@@ -522,6 +577,7 @@ int main(void)
         cmocka_unit_test(test_processes),
         cmocka_unit_test(test_mappings),
         cmocka_unit_test(test_privileged),
+        cmocka_unit_test(test_mounts_that_are_not_entered),
         cmocka_unit_test(test_programs),
     };
 
