@@ -55,7 +55,8 @@ static int fail(Exchange *e, const char *code, const char *format, ...)
 
 /* --- Waiting ---------------------------------------------------------------------------------- */
 
-static int wait_turn(Exchange *e)
+/* is_busy: there is more to do at once, and only who waits for it is looked at. */
+static int wait_turn(Exchange *e, bool is_busy)
 {
     struct pollfd fds[2] = {{.fd = sd_bus_get_fd(e->bus)}, {.fd = e->output}};
     int events = sd_bus_get_events(e->bus), r;
@@ -66,7 +67,7 @@ static int wait_turn(Exchange *e)
     fds[0].events = (short)events;
     if (sd_bus_get_timeout(e->bus, &wake) >= 0 && wake < until)
         until = wake;
-    r = poll(fds, 2, until <= now ? 0 : (int)((until - now) / 1000) + 1);
+    r = poll(fds, 2, is_busy || until <= now ? 0 : (int)((until - now) / 1000) + 1);
     if (r < 0 && errno != EINTR)
         return -errno;
     if (r > 0 && fds[1].revents & (POLLHUP | POLLERR))
@@ -74,20 +75,18 @@ static int wait_turn(Exchange *e)
     return 0;
 }
 
-/* One turn, and false when there is nothing more to wait for. */
+/* One turn. A node that always has more to say is given no longer than one that says nothing. */
 static int turn(Exchange *e)
 {
     int r = sd_bus_process(e->bus, NULL);
 
     if (r < 0)
         return r == -ECONNRESET || r == -EPIPE ? -ENOTCONN : r;
-    if (r > 0)
-        return 0;
-    if (sd_bus_is_open(e->bus) <= 0)
+    if (r == 0 && sd_bus_is_open(e->bus) <= 0)
         return -ENOTCONN;
     if (now_usec() >= e->until)
         return -ETIMEDOUT;
-    return wait_turn(e);
+    return wait_turn(e, r > 0);
 }
 
 static int wait_ready(Exchange *e)
