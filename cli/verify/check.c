@@ -184,8 +184,10 @@ static void judge_blocks(Check *c)
     (void)json_get_string(first, "problem", &problem);
     (void)json_get_uint64(first, "block", &block);
     verify_refuse(&c->result, VERDICT_BROKEN_INVENTORY,
-                  "%zu problems with blocks of the filesystem inventory; the first: block %llu %s",
-                  n, (unsigned long long)block, problem);
+                  "%zu%s problems with blocks of the filesystem inventory; the first: block %llu "
+                  "%s",
+                  n, n < INVENTORY_PROBLEMS_MAX ? "" : " or more", (unsigned long long)block,
+                  problem);
 }
 
 /* previous: NULL when there is none. */

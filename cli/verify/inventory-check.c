@@ -5,7 +5,6 @@
 
 #define NODES_MAX 256U
 #define BLOCKS_MAX 1000000U
-#define PROBLEMS_MAX 1000U
 
 typedef struct Block {
     uint64_t number, base, n_files;
@@ -67,7 +66,7 @@ static int note(InventoryCheck *c, const Node *node, const uint64_t *number, con
     json_object *o;
     int r;
 
-    if (c->n_problems++ >= PROBLEMS_MAX)
+    if (c->n_problems++ >= INVENTORY_PROBLEMS_MAX)
         return 0;
     o = json_object_new_object();
     if (!o)
@@ -171,7 +170,7 @@ static int know(InventoryCheck *c, const ReadBlock *b)
     memcpy(block.previous, b->about.previous, sizeof block.previous);
     /* Placing blocks that come in another order takes long, and what is told is full already. */
     if (!is_known)
-        return c->n_problems > PROBLEMS_MAX ? 0 : insert(node, at, &block);
+        return c->n_problems > INVENTORY_PROBLEMS_MAX ? 0 : insert(node, at, &block);
     if (!b->has_about)
         return 0;
     if (node->blocks[at].has_digests &&
@@ -228,7 +227,7 @@ static int check_place(InventoryCheck *c, uint64_t number)
     else if (c->has_last)
         for (uint64_t gone = c->last + 1; r >= 0 && gone < number; gone++) {
             /* A number that is far away is one that is wrong. */
-            if (gone - c->last > PROBLEMS_MAX)
+            if (gone - c->last > INVENTORY_PROBLEMS_MAX)
                 break;
             r = note(c, c->node, &gone, "removed", "it is not between its neighbours");
         }

@@ -5,6 +5,9 @@
 
 #include "json-util.h"
 
+/* What is found beyond is not told. */
+#define INVENTORY_PROBLEMS_MAX 1000U
+
 typedef struct InventoryCheck InventoryCheck;
 
 InventoryCheck *inventory_check_new(void);

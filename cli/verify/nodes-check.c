@@ -131,8 +131,9 @@ static int judge_inventory(const Entry *e, const Envelope *envelope, Judgement *
         r = inventory_check_finish(chain, false, &j->inventory);
     if (r >= 0 && j->inventory && json_get_array(j->inventory, "problems", &problems) >= 0 &&
         json_object_array_length(problems) > 0)
-        judge(j, "broken-inventory", "%zu problems with blocks of its filesystem inventory",
-              json_object_array_length(problems));
+        judge(j, "broken-inventory", "%zu%s problems with blocks of its filesystem inventory",
+              json_object_array_length(problems),
+              json_object_array_length(problems) < INVENTORY_PROBLEMS_MAX ? "" : " or more");
     return r;
 }
 

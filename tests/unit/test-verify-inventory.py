@@ -72,6 +72,14 @@ def test_removed(judge, chain):
     assert (3, "unchained") in judge.of(BROKEN, blocks.node(chain[:1] + renumbered + [blocks.seal({**chain[4], "snapshot-block-no": 2, "full-block-no": 0})] + chain[3:4]))
 
 
+def test_many_problems(judge, chain):
+    """Not all are told, and that is said."""
+    far = blocks.seal({**chain[1], "snapshot-block-no": 1500})
+    problems, told = judge(BROKEN, judge.envelope(blocks.node([chain[0], far])))
+    assert len(problems) == 1000 and told["reason"].startswith("1000 or more problems ")
+    assert judge(BROKEN, judge.envelope(blocks.node([chain[0], chain[2]])))[1]["reason"].startswith("1 problems ")
+
+
 def altered(chain, number, change):
     spoilt = json.loads(json.dumps(chain))  # nothing shared between its blocks
     change(spoilt[number])
