@@ -12,7 +12,8 @@
 #define PLACES_PER_JOB 4U
 
 typedef struct Place {
-    char *line;      /* of the list, or the name of an envelope */
+    char *line; /* of the list, or the name of an envelope */
+    size_t line_size;
     uint64_t number; /* from 1 */
     char *verdict;   /* NULL until it is done */
     size_t size;
@@ -102,7 +103,7 @@ static int write_verdict(const Batch *b, const Place *p, int fd, bool *ret_good)
     options.id = b->options->list ? name : p->line;
     if (!b->options->list)
         options.envelope = p->line;
-    else if (json_parse(p->line, strlen(p->line), &o) < 0)
+    else if (json_parse(p->line, p->line_size, &o) < 0)
         problem = "the line is not JSON";
     else
         problem = parse_line(o, pages, &options);
@@ -204,34 +205,57 @@ static void *work(void *userdata)
 
 /* --- The list --------------------------------------------------------------------------------- */
 
-/* Returns 1, 0 at the end, -EMSGSIZE for a line that is too long, or another negative errno. */
-static int next_line(const BatchOptions *options, uint64_t n, char *buffer, char **ret)
+/* With everything that is in it, a zero byte too, up to the newline. Returns 1, 0 at the end,
+ * -EMSGSIZE for a line that is too long, or another negative errno. */
+static int read_line(FILE *f, char *buffer, size_t *ret_size)
 {
-    size_t size;
+    size_t size = 0;
+    int c;
+
+    while ((c = getc_unlocked(f)) != EOF && c != '\n') {
+        if (size == BATCH_LINE_MAX - 1)
+            return -EMSGSIZE;
+        buffer[size++] = (char)c;
+    }
+    if (ferror(f))
+        return -EIO;
+    buffer[size] = 0;
+    *ret_size = size;
+    return c != EOF || size > 0;
+}
+
+/* The same of either kind of list. *ret: with a zero byte after it. */
+static int next_line(const BatchOptions *options, uint64_t n, char *buffer, char **ret,
+                     size_t *ret_size)
+{
+    int r;
 
     if (!options->list) {
         if (!options->envelopes[n])
             return 0;
         *ret = strdup(options->envelopes[n]);
+        *ret_size = strlen(options->envelopes[n]);
         return *ret ? 1 : -ENOMEM;
     }
     do {
-        if (!fgets(buffer, BATCH_LINE_MAX, options->list))
-            return ferror(options->list) ? -EIO : 0;
-        size = strlen(buffer);
-        if (size == BATCH_LINE_MAX - 1 && buffer[size - 1] != '\n')
-            return -EMSGSIZE;
-    } while (strspn(buffer, " \t\r\n") == size && size > 0);
-    *ret = strdup(buffer);
-    return *ret ? 1 : -ENOMEM;
+        r = read_line(options->list, buffer, ret_size);
+        if (r <= 0)
+            return r;
+    } while (strspn(buffer, " \t\r") == *ret_size);
+    *ret = malloc(*ret_size + 1);
+    if (!*ret)
+        return -ENOMEM;
+    memcpy(*ret, buffer, *ret_size + 1);
+    return 1;
 }
 
 static void read_list(Batch *b, char *buffer)
 {
     char *line = NULL;
+    size_t size;
     int r = 0;
 
-    for (uint64_t n = 0; (r = next_line(b->options, n, buffer, &line)) > 0; n++) {
+    for (uint64_t n = 0; (r = next_line(b->options, n, buffer, &line, &size)) > 0; n++) {
         (void)pthread_mutex_lock(&b->lock);
         while (b->error == 0 && b->n_read - b->n_printed == b->n_places)
             (void)pthread_cond_wait(&b->emptied, &b->lock);
@@ -240,7 +264,8 @@ static void read_list(Batch *b, char *buffer)
             free(line);
             break;
         }
-        b->places[b->n_read++ % b->n_places] = (Place){.line = line, .number = n + 1};
+        b->places[b->n_read++ % b->n_places] =
+            (Place){.line = line, .line_size = size, .number = n + 1};
         (void)pthread_cond_signal(&b->filled);
         (void)pthread_mutex_unlock(&b->lock);
     }

@@ -157,6 +157,16 @@ def test_batch(fleet):
     assert fleet.verify("--batch", "-", "--nonce", "1581", data=short.encode()).returncode == NOT_ALL
 
 
+def test_batch_line_with_a_zero_byte(fleet):
+    """What stands behind it is seen, and refused."""
+    good = json.dumps({"id": "good", "envelope": fleet.envelope("good", dossier())}).encode()
+    result = fleet.verify("--batch", "-", data=good + b'\0, {"id": "hidden"}\n' + good + b"\n\0\n  \r\n" + good)
+    told = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [(one["id"], one["status"]) for one in told] == [("line 1", USAGE), ("good", GOOD), ("line 3", USAGE), ("good", GOOD)], result
+    long = fleet.verify("--batch", "-", data=good + b" " * 65536)
+    assert long.returncode == USAGE and b"too long" in long.stderr
+
+
 def test_batch_keeps_its_order_however_many_work_at_it(fleet):
     good, other = fleet.envelope("good", dossier()), fleet.envelope("nonce", dossier(nonce="7"), nonce="7")
     lines = [json.dumps({"id": str(n), "envelope": other if n % 3 else good, "nonce": "1580"}) for n in range(1000)]
