@@ -271,8 +271,10 @@ int certificate_parse(const void *der, size_t size, X509 **ret)
         return r;
     certificate = d2i_X509(NULL, &p, (long)size);
     if (!certificate || p != (const unsigned char *)der + size) {
+        bool no_memory = ERR_GET_REASON(ERR_peek_error()) == ERR_R_MALLOC_FAILURE;
+
         ERR_clear_error();
-        return -EBADMSG;
+        return no_memory ? -ENOMEM : -EBADMSG;
     }
     r = certificate_check(certificate);
     ERR_clear_error();

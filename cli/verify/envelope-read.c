@@ -8,6 +8,13 @@
 #include "token-read.h"
 #include "x509-render.h"
 
+const char envelope_no_memory[] = "out of memory";
+
+static const char *blame(int error, const char *reason)
+{
+    return error == -ENOMEM ? envelope_no_memory : reason;
+}
+
 /* --- The outer object ------------------------------------------------------------------------- */
 
 typedef struct Scanner {
@@ -160,11 +167,12 @@ static const char *read_thumbprint(json_object *header, Envelope *e)
     _cleanup_free_ void *thumbprint = NULL;
     const char *text;
     size_t size;
+    int r = json_get_string(header, "x5t#S256", &text);
 
-    if (json_get_string(header, "x5t#S256", &text) < 0 ||
-        base64url_decode(text, strlen(text), &thumbprint, &size) < 0 ||
-        size != sizeof e->thumbprint)
-        return "the header has no thumbprint of the certificate (x5t#S256)";
+    if (r >= 0)
+        r = base64url_decode(text, strlen(text), &thumbprint, &size);
+    if (r < 0 || size != sizeof e->thumbprint)
+        return blame(r, "the header has no thumbprint of the certificate (x5t#S256)");
     memcpy(e->thumbprint, thumbprint, sizeof e->thumbprint);
     return NULL;
 }
@@ -208,12 +216,14 @@ static const char *read_chain(json_object *header, Envelope *e)
         json_object *item = json_object_array_get_idx(array, i);
         X509 *certificate = NULL;
 
-        if (!json_object_is_type(item, json_type_string) ||
-            decode_certificate(json_object_get_string(item), &certificate) < 0)
-            return "a certificate of the header's x5c does not parse";
+        r = json_object_is_type(item, json_type_string)
+                ? decode_certificate(json_object_get_string(item), &certificate)
+                : -EBADMSG;
+        if (r < 0)
+            return blame(r, "a certificate of the header's x5c does not parse");
         if (sk_X509_push(e->chain, certificate) <= 0) {
             X509_free(certificate);
-            return "out of memory";
+            return envelope_no_memory;
         }
     }
     return NULL;
@@ -251,13 +261,16 @@ static const char *read_header(Envelope *e)
     _cleanup_free_ void *text = NULL;
     const char *reason, *type;
     size_t size;
+    int r;
 
     if (e->header64.size > ENVELOPE_HEADER_MAX)
         return "the header is too large";
-    if (base64url_decode(e->header64.data, e->header64.size, &text, &size) < 0)
-        return "the header is not base64url";
-    if (json_parse(text, size, &header) < 0 || !json_object_is_type(header, json_type_object))
-        return "the header is not a JSON object";
+    r = base64url_decode(e->header64.data, e->header64.size, &text, &size);
+    if (r < 0)
+        return blame(r, "the header is not base64url");
+    r = json_parse(text, size, &header);
+    if (r < 0 || !json_object_is_type(header, json_type_object))
+        return blame(r, "the header is not a JSON object");
     if (json_get_string(header, "typ", &type) < 0 ||
         !streq(type, is_token ? EAT_JWT_TYPE : ENVELOPE_TYPE))
         return is_token ? "the header's typ is not " EAT_JWT_TYPE
@@ -286,11 +299,13 @@ const char *envelope_format_to_string(EnvelopeFormat format)
 static const char *read_signature(Envelope *e)
 {
     void *signature;
+    int r = e->signature64.size == 0 || e->signature64.size > ENVELOPE_SIGNATURE_MAX
+                ? -EBADMSG
+                : base64url_decode(e->signature64.data, e->signature64.size, &signature,
+                                   &e->signature_size);
 
-    if (e->signature64.size == 0 || e->signature64.size > ENVELOPE_SIGNATURE_MAX ||
-        base64url_decode(e->signature64.data, e->signature64.size, &signature, &e->signature_size) <
-            0)
-        return "the signature is not base64url";
+    if (r < 0)
+        return blame(r, "the signature is not base64url");
     e->signature = signature;
     return NULL;
 }
@@ -340,6 +355,8 @@ int envelope_read(const char *input, size_t size, Envelope *ret, const char **re
         reason = read_jws(input, size, &e);
     if (reason) {
         envelope_done(&e);
+        if (reason == envelope_no_memory)
+            return -ENOMEM;
         *ret_reason = reason;
         return -EBADMSG;
     }

@@ -47,6 +47,10 @@ typedef struct Envelope {
     STACK_OF(X509) * chain; /* leaf first; empty without x5c */
 } Envelope;
 
+/* The reason that is the reader's own, and none of what it reads: readers inside return it, and
+ * envelope_read() -ENOMEM in its place. */
+extern const char envelope_no_memory[];
+
 /* The input must stay as long as the envelope. -EBADMSG with *ret_reason (static) for what is no
  * envelope. */
 int envelope_read(const char *input, size_t size, Envelope *ret, const char **ret_reason);

@@ -56,12 +56,14 @@ static const char *read_chain(const CoseHeader *h, Envelope *e)
         return "the header's x5chain has too many certificates";
     for (size_t i = 0; i < h->n_chain; i++) {
         X509 *certificate = NULL;
+        int r = certificate_parse(h->chain[i].data, h->chain[i].size, &certificate);
 
-        if (certificate_parse(h->chain[i].data, h->chain[i].size, &certificate) < 0)
-            return "a certificate of the header's x5chain does not parse";
+        if (r < 0)
+            return r == -ENOMEM ? envelope_no_memory
+                                : "a certificate of the header's x5chain does not parse";
         if (sk_X509_push(e->chain, certificate) <= 0) {
             X509_free(certificate);
-            return "out of memory";
+            return envelope_no_memory;
         }
     }
     return NULL;
@@ -76,7 +78,7 @@ static const char *build_signed(DerSpan header, DerSpan payload, Envelope *e)
     e->signed_head = malloc(room);
     size = e->signed_head ? cose_signed_head(header, payload.size, e->signed_head, room) : -ENOMEM;
     if (size < 0)
-        return "out of memory";
+        return envelope_no_memory;
     e->signed_parts[0] = (Text){e->signed_head, (size_t)size};
     e->signed_parts[1] = (Text){(const char *)payload.data, payload.size};
     e->signed_parts[2] = (Text){"", 0};
@@ -106,7 +108,7 @@ const char *token_read_cwt(const char *input, size_t size, Envelope *e)
     memcpy(e->thumbprint, h.thumbprint, sizeof e->thumbprint);
     e->signature = malloc(signature.size);
     if (!e->signature)
-        return "out of memory";
+        return envelope_no_memory;
     memcpy(e->signature, signature.data, signature.size);
     e->signature_size = signature.size;
     return NULL;

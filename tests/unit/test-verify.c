@@ -427,6 +427,59 @@ static void test_chain_file(void **state)
     sk_X509_free(chain);
 }
 
+/* --- Memory ----------------------------------------------------------------------------------- */
+
+/* The linker puts these before the C library's (--wrap). */
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+
+static unsigned long countdown; /* the allocation that fails; 0: none does */
+
+static bool is_the_one(void)
+{
+    return countdown > 0 && --countdown == 0;
+}
+
+void *__wrap_malloc(size_t size)
+{
+    return is_the_one() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+    return is_the_one() ? NULL : __real_calloc(n, size);
+}
+
+/* Whatever memory is refused, it is never the envelope's fault. */
+static void test_no_memory(void **state)
+{
+    _cleanup_free_ char *envelope =
+        pki_envelope(&leaf, &root, &dossier_spec, DOSSIER, STRLEN(DOSSIER));
+    const VerifyRequest request = request_at(NOW + 10);
+    unsigned n_refused = 0;
+    bool was_refused = true;
+
+    for (unsigned long n = 1; was_refused; n++) {
+        VerifyResult result = {.verdict = VERDICT_USAGE};
+        int r;
+
+        countdown = n;
+        r = verify_envelope(&request, envelope, strlen(envelope), &result);
+        was_refused = countdown == 0;
+        countdown = 0;
+        if (r == 0 && result.verdict == VERDICT_MALFORMED)
+            fail_msg("allocation %lu: %s", n, result.reason);
+        if (r < 0)
+            assert_int_equal(r, -ENOMEM);
+        else
+            verify_result_done(&result);
+        n_refused += r < 0;
+    }
+    assert_in_range(n_refused, 4, 1000); /* header, certificates, signature, payload */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -445,6 +498,7 @@ int main(void)
         cmocka_unit_test(test_time),
         cmocka_unit_test(test_chain_file),
         cmocka_unit_test(test_forged_below_an_expired_root),
+        cmocka_unit_test(test_no_memory),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
