@@ -259,6 +259,8 @@ static int judge_content(Check *c, char reason[CHECK_REASON_SIZE])
         r = read_other(c, o->previous, "previous", &previous, reason);
     if (r < 0 || c->result.verdict != VERDICT_GOOD)
         return r;
+    if (o->previous && previous.result.envelope.issued_at > c->result.envelope.issued_at)
+        c->result.warning = "the previous envelope was signed after this one";
     r = check_inventory(c, o->previous ? &previous : NULL, reason);
     if (r >= 0 && o->reference && c->result.verdict == VERDICT_GOOD)
         r = compare_reference(c, reason);

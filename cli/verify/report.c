@@ -131,6 +131,8 @@ void report_text(FILE *f, const VerifyRequest *request, const VerifyResult *resu
     (void)fprintf(f, "%-12s%s\n", "Verdict:", verdict_to_string(result->verdict));
     if (result->reason[0])
         (void)fprintf(f, "%-12s%s\n", "Reason:", result->reason);
+    if (result->warning)
+        (void)fprintf(f, "%-12s%s\n", "Warning:", result->warning);
     if (!result->has_envelope)
         return;
     if (is_unreliable(result)) {
@@ -231,6 +233,8 @@ int report_json(int fd, const char *id, const VerifyRequest *request, const Veri
     json_write_uint64(w, "status", result->verdict);
     if (result->reason[0])
         json_write_string(w, "reason", result->reason);
+    if (result->warning)
+        json_write_string(w, "warning", result->warning);
     json_write_int64(w, "verified-at", request->at);
     if (result->has_envelope && !is_unreliable(result))
         write_verified(w, request, result);

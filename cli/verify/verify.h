@@ -57,6 +57,7 @@ typedef struct VerifyRequest {
 typedef struct VerifyResult {
     Verdict verdict;
     char reason[VERIFY_REASON_SIZE]; /* "" when good */
+    const char *warning;             /* static; NULL: what is odd and changes no verdict */
     bool has_envelope;               /* what follows is filled in */
     Envelope envelope;
     X509 *signer; /* borrowed; NULL when it is not known */

@@ -220,6 +220,21 @@ def test_differences(fleet):
     assert fleet.judge(GOOD, "--previous", old, same)["differences"] == []
 
 
+def test_previous_that_is_later(fleet):
+    """It is compared all the same, and said."""
+    old = fleet.envelope("old", dossier())
+    signed = fleet.judge(GOOD, old)["signed-at"]
+    while True:  # until another second has begun
+        later = fleet.envelope("later", dossier())
+        if fleet.judge(GOOD, later)["signed-at"] > signed:
+            break
+    told = fleet.judge(GOOD, "--previous", later, old)
+    assert told["warning"] == "the previous envelope was signed after this one"
+    assert b"\nWarning:    the previous envelope was signed after" in fleet.verify("--previous", later, old).stdout
+    assert "warning" not in fleet.judge(GOOD, "--previous", old, later) and "warning" not in fleet.judge(GOOD, "--previous", old, old)
+    assert b"Warning" not in fleet.verify("--previous", old, later).stdout
+
+
 def test_differences_between_things_of_one_name(fleet):
     """The second of a name is NAME#2; and however many there are, they are compared in a moment: 200,000 would take hours otherwise."""
     one, two = ({"name": "x", "architecture": "all", "version": version} for version in "12")
