@@ -10,6 +10,7 @@
 
 #define MODE "dossier node"
 #define TIMEOUT_DEFAULT 600U
+#define TIMEOUT_MAX 3600U
 #define HOST_KEYS_MAX 8U
 #define HOST_KEY_MAX 800U
 
@@ -112,8 +113,16 @@ static int check_container(const Check *c, json_object *node, const char *contai
     return 0;
 }
 
+static bool is_timeout(json_object *node, uint64_t *ret)
+{
+    int r = json_get_uint64(node, "timeout", ret);
+
+    return r == -ENOENT || (r >= 0 && *ret > 0 && *ret <= TIMEOUT_MAX);
+}
+
 static int check_node(const Check *c, json_object *node)
 {
+    uint64_t timeout;
     const char *container;
 
     if (!node_name_is_valid(c->node))
@@ -122,6 +131,8 @@ static int check_node(const Check *c, json_object *node)
         return problem(c, "", "this is the name of this node");
     if (!json_object_is_type(node, json_type_object) || json_only_members(node, members) < 0)
         return problem(c, "", "there is something unknown in it");
+    if (!is_timeout(node, &timeout))
+        return problem(c, "timeout", "it is no number of seconds from 1 to 3600");
     if (json_get_string(node, "container", &container) >= 0)
         return check_container(c, node, container);
     return check_host(c, node);
@@ -171,7 +182,8 @@ int node_request_new(json_object *table, const char *name, json_object *selector
         return -ENOENT;
     if (!question)
         return -ENOMEM;
-    (void)json_get_uint64(node, "timeout", &timeout);
+    if (!is_timeout(node, &timeout))
+        return -ERANGE;
     r = json_add(question, "target", json_object_get(node));
     if (r >= 0)
         r = json_add(question, "selectors", json_object_get(selectors));

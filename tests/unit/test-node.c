@@ -12,6 +12,7 @@
 #include "node-client.h"
 #include "node-protocol.h"
 #include "node-question.h"
+#include "node-table.h"
 
 #define SUCCESS "\0\0\0\0{}"
 #define FRAME(length, text) "\0\0\0" length text
@@ -307,6 +308,31 @@ static void test_flood(void **state)
     free(data);
 }
 
+/* What is no time of waiting makes no request, rather than one that waits for something else. */
+static void test_timeouts(void **state)
+{
+    static const char *const wrong[] = {"0",     "-1", "3601", "4294967297", "18446744073709551615",
+                                        "\"1\"", "1.5"};
+    char text[128];
+    NodeRequest request;
+
+    for (size_t i = 0; i <= ELEMENTSOF(wrong); i++) {
+        _cleanup_json_ json_object *table = NULL;
+
+        (void)snprintf(text, sizeof text, "{\"0/1\":{\"container\":\"c\",\"timeout\":%s}}",
+                       i < ELEMENTSOF(wrong) ? wrong[i] : "3600");
+        assert_return_code(json_parse(text, strlen(text), &table), 0);
+        if (i < ELEMENTSOF(wrong)) {
+            if (node_request_new(table, "0/1", table, NULL, NULL, &request) != -ERANGE)
+                fail_msg("taken: %s", wrong[i]);
+            continue;
+        }
+        assert_return_code(node_request_new(table, "0/1", table, NULL, NULL, &request), 0);
+        assert_int_equal(request.timeout_seconds, 3600);
+        node_request_done(&request);
+    }
+}
+
 #define TARGET "\"target\":{\"host\":\"h\",\"user\":\"u\",\"host-key\":[\"k\"]}"
 #define SELECTORS "\"selectors\":[\"packages\"]"
 
@@ -353,10 +379,10 @@ static void test_questions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_answers),    cmocka_unit_test(test_silence),
-        cmocka_unit_test(test_at_once),    cmocka_unit_test(test_many),
-        cmocka_unit_test(test_no_scratch), cmocka_unit_test(test_flood),
-        cmocka_unit_test(test_questions),
+        cmocka_unit_test(test_timeouts), cmocka_unit_test(test_answers),
+        cmocka_unit_test(test_silence),  cmocka_unit_test(test_at_once),
+        cmocka_unit_test(test_many),     cmocka_unit_test(test_no_scratch),
+        cmocka_unit_test(test_flood),    cmocka_unit_test(test_questions),
     };
 
     (void)signal(SIGPIPE, SIG_IGN);
