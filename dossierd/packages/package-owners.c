@@ -148,12 +148,6 @@ static int insert(PackageOwners *o, InventoryText path, uint32_t package)
 
 /* --- dpkg ------------------------------------------------------------------------------------- */
 
-static char *strip(char *line)
-{
-    line[strcspn(line, "\n")] = 0;
-    return line;
-}
-
 static void read_aliases(PackageOwners *o, int root_fd)
 {
     static const char *const folders[ELEMENTSOF(o->aliases)] = {"bin",   "sbin",  "lib",
@@ -189,18 +183,25 @@ static int insert_path(PackageOwners *o, const char *path, uint32_t package)
 
 static int read_list(PackageOwners *o, FILE *f, uint32_t package)
 {
-    _cleanup_free_ char *line = NULL;
     const char *name = o->packages[package - 1].name;
-    size_t room = 0;
-    int r = 0;
+    char line[INVENTORY_PATH_MAX + 2];
+    size_t size;
+    bool truncated;
+    int r;
 
-    while (r >= 0 && getline(&line, &room, f) > 0) {
-        const char *path = diversions_find(&o->diversions, strip(line), name);
+    while ((r = read_line_bytes(f, line, sizeof line, &size, &truncated)) > 0) {
+        const char *path = diversions_find(&o->diversions, line, name);
 
+        /* The inventory has no path that is longer. */
+        if (truncated || strlen(line) != size)
+            continue;
         if (path[0] == '/' && path[1] != '.' && path[1] != 0 && strlen(path) <= INVENTORY_PATH_MAX)
             r = insert_path(o, path, package);
+        if (r < 0)
+            break;
     }
-    return r;
+    /* What cannot be read is left out. */
+    return r == -ENOMEM || r == -E2BIG ? r : 0;
 }
 
 static int add_package(PackageOwners *o, InventoryPackageKind kind, const char *name,

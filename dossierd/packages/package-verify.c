@@ -207,6 +207,13 @@ void package_verifier_start(Collect *c, PackageVerifier **ret)
         host && host->connect_probe ? host->connect_probe(host->userdata, PROBE_DIGESTS) : -ENOENT;
     int r = fd < 0 ? fd : verifier_new(c, fd, ret);
 
+    if (r >= 0 && (*ret)->diversions.is_cut) {
+        c->n_bad++;
+        json_write_string(
+            c->writer, "verification-failure",
+            "The list of diversions could not be read whole: files that are elsewhere "
+            "may be told as changed or missing");
+    }
     if (r >= 0)
         return;
     c->n_bad++;
@@ -268,9 +275,10 @@ static bool take_sums(PackageVerifier *v, const DpkgPackage *p)
 {
     char path[2 * DPKG_FIELD_SIZE + 64];
     _cleanup_fclose_ FILE *f = NULL;
-    _cleanup_free_ char *line = NULL;
-    size_t room = 0;
-    ssize_t n;
+    char line[2 * MD5_SIZE + 2 + PATH_SIZE + 1];
+    size_t size;
+    bool truncated;
+    int r;
 
     (void)snprintf(path, sizeof path, "var/lib/dpkg/info/%s.md5sums", p->name.data);
     if (collect_open(v->root_fd, path, &f) < 0) {
@@ -281,13 +289,13 @@ static bool take_sums(PackageVerifier *v, const DpkgPackage *p)
         if (collect_open(v->root_fd, path, &f) < 0)
             return false;
     }
-    while (v->error == 0 && (n = getline(&line, &room, f)) > 0) {
-        if (line[n - 1] == '\n')
-            line[--n] = 0;
-        if (strlen(line) == (size_t)n)
+    while (v->error == 0 && (r = read_line_bytes(f, line, sizeof line, &size, &truncated)) != 0) {
+        if (r > 0 && !truncated && strlen(line) == size)
             take_sum(v, line, p->name.data);
         else
             v->n_malformed++;
+        if (r < 0)
+            break;
     }
     return true;
 }
@@ -426,6 +434,8 @@ bool package_verify_rpm(PackageVerifier *v, const RpmSource *header)
         /* Other packages' lists may be good. */
         if (r == -EBADMSG || r == -EIO)
             v->n_malformed++;
+        else if (r > 0)
+            v->n_malformed += (unsigned)r;
         else if (r < 0 && v->error == 0)
             v->error = r;
     }

@@ -215,7 +215,7 @@ static int list_package(const RpmFiles *files, sqlite3_blob *blob)
     r = files->package(files->userdata, package.name.data, version);
     if (r >= 0)
         r = rpm_header_files(&source, files->file, files->userdata);
-    return r == -EBADMSG || r == -EIO ? 0 : r;
+    return r == -EBADMSG || r == -EIO || r > 0 ? 0 : r;
 }
 
 static int list_packages(const RpmFiles *files, sqlite3 *database, sqlite3_stmt *statement)

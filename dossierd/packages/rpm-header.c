@@ -309,7 +309,7 @@ static bool are_lists(const FileLists *l)
             (l->data_size >= 4 && l->algorithm.offset <= l->data_size - 4));
 }
 
-/* Strings have to be looked for one after the other. */
+/* Strings have to be looked for one after the other. Returns 1 for a file that is left out. */
 static int put_file(const FileLists *l, const char *const *folders, uint32_t i, const char **name,
                     const char **digest, int (*put)(void *userdata, const RpmFile *file),
                     void *userdata)
@@ -339,6 +339,8 @@ static int put_file(const FileLists *l, const char *const *folders, uint32_t i, 
     if (folders[folder][0] == '/' &&
         (size_t)snprintf(path, sizeof path, "%s%s", folders[folder], *name) < sizeof path)
         r = put(userdata, &file);
+    else
+        r = 1;
     *name += strlen(*name) + 1;
     return r;
 }
@@ -348,16 +350,18 @@ int rpm_header_files(const RpmSource *source, int (*put)(void *userdata, const R
 {
     _cleanup_free_ const char **folders = NULL;
     FileLists l = {.bytes = NULL};
-    int r = read_lists(source, &l);
+    int r = read_lists(source, &l), n_left_out = 0;
 
     /* Packages without files are packages. */
     if (r >= 0 && l.names.count > 0) {
         const char *name = first_string(&l, &l.names), *digest = first_string(&l, &l.digests);
 
         r = are_lists(&l) ? list_folders(&l, &folders) : -EBADMSG;
-        for (uint32_t i = 0; r >= 0 && i < l.names.count; i++)
+        for (uint32_t i = 0; r >= 0 && i < l.names.count; i++) {
             r = put_file(&l, folders, i, &name, &digest, put, userdata);
+            n_left_out += r > 0;
+        }
     }
     free(l.bytes);
-    return r;
+    return r < 0 ? r : n_left_out;
 }

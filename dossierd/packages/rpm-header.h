@@ -52,7 +52,8 @@ typedef struct RpmFile {
     uint16_t mode; /* 0 when rpm does not say */
 } RpmFile;
 
-/* The package's files, one after the other. -EBADMSG when its lists do not fit together or are
+/* The package's files, one after the other. Returns how many were left out, because their paths are
+ * relative or too long. -EBADMSG when its lists do not fit together or are
  * larger than any package's; or what put() has returned, if that is negative. */
 int rpm_header_files(const RpmSource *source, int (*put)(void *userdata, const RpmFile *file),
                      void *userdata);

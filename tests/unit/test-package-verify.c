@@ -152,6 +152,33 @@ static void test_differences(void **state)
     tree_done(&t);
 }
 
+static void test_too_many_diversions(void **state)
+{
+    static const char one[] = "/x\n/y\nz\n";
+    char list[1025 * STRLEN(one) + 1];
+    Reader r = {0};
+    FixtureTree t;
+
+    tree_new(&t);
+    r.tree = &t;
+    tree_sums(&t, "");
+    tree_file(&t, "var/lib/dpkg/status", STATUS("Description: x\n"));
+    for (unsigned i = 0; i < 1025; i++)
+        memcpy(list + i * STRLEN(one), one, sizeof one);
+    for (unsigned n = 1023; n <= 1025; n++) {
+        const bool is_cut = n != 1024; /* or in the middle of the last one */
+        json_object *o;
+
+        tree_bytes(&t, "var/lib/dpkg/diversions", list,
+                   n * STRLEN(one) + (n == 1023 ? STRLEN("/x\n") : 0));
+        o = collect(&t, connect_reader, &r);
+        assert_string_equal(json_text_at(o, "dpkg/result-code"), is_cut ? "Partial" : "Success");
+        assert_int_equal(json_at(o, "dpkg/verification-failure") != NULL, is_cut);
+        json_object_put(o);
+    }
+    tree_done(&t);
+}
+
 /* Whoever takes the list of digests away has not made the package good. */
 static void test_no_list(void **state)
 {
@@ -257,9 +284,9 @@ static void test_records(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_differences), cmocka_unit_test(test_no_list),
-        cmocka_unit_test(test_wrong_lists), cmocka_unit_test(test_wrong_answers),
-        cmocka_unit_test(test_records),
+        cmocka_unit_test(test_differences),   cmocka_unit_test(test_too_many_diversions),
+        cmocka_unit_test(test_no_list),       cmocka_unit_test(test_wrong_lists),
+        cmocka_unit_test(test_wrong_answers), cmocka_unit_test(test_records),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

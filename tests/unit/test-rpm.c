@@ -223,6 +223,12 @@ static void test_files(void **state)
     assert_string_equal(all, "/bin/ls /etc/passwd /bin/ ");
     assert_int_equal(list_files(&none, all), 0);
     assert_string_equal(all, "");
+    b = simple("relative");
+    add_list(&b, 1116, 4, "\0\0\0\0\0\0\0\1", 8, 2);
+    add_list(&b, 1117, 8, "a\0b", 4, 2);
+    add_list(&b, 1118, 8, "/bin/\0etc/", 11, 2);
+    assert_int_equal(list_files(&b, all), 1);
+    assert_string_equal(all, "/bin/a ");
     /* Fewer indexes than names, a folder that is not there, names and folders outside of the data,
      * the end of the list in the middle. */
     b = good;
