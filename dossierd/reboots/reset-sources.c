@@ -90,6 +90,7 @@ static void write_kernel(Collect *c)
 typedef struct Search {
     Collect *c;
     unsigned folders, found;
+    bool is_cut;    /* there is more than is looked at */
     bool any_reset; /* whatever begins with "reset_" counts */
 } Search;
 
@@ -113,8 +114,11 @@ static void write_attribute(Search *search, const char *path)
     int n = collect_read(c->root_fd, path, value, sizeof value);
     Object o;
 
-    if (search->found++ >= ATTRIBUTES_MAX)
+    if (search->found >= ATTRIBUTES_MAX) {
+        search->is_cut = true;
         return;
+    }
+    search->found++;
     object_begin(&o, c, NULL);
     json_write_stringf(c->writer, "source", "/%s", path);
     /* The device tree's texts end with a zero byte. */
@@ -127,21 +131,35 @@ static void write_attribute(Search *search, const char *path)
     object_end(&o);
 }
 
+/* Nothing, when there is no such folder. */
+static void list(Search *search, const char *folder, NameList *ret)
+{
+    int r = collect_list(search->c->root_fd, folder, NAMES_MAX, ret);
+
+    if (r < 0 && r != -ENOENT && r != -ENOTDIR)
+        search->is_cut = true;
+}
+
 /* depth: so many levels below it are looked at too. */
 static void search_folder(Search *search, const char *folder, unsigned depth)
 {
     _cleanup_(name_list_free) NameList names = {NULL, 0};
     Collect *c = search->c;
 
-    if (search->folders++ >= FOLDERS_MAX || collect_should_stop(c) ||
-        collect_list(c->root_fd, folder, NAMES_MAX, &names) < 0)
+    if (search->folders++ >= FOLDERS_MAX || collect_should_stop(c)) {
+        search->is_cut = true;
         return;
+    }
+    list(search, folder, &names);
     for (size_t i = 0; i < names.n; i++) {
         char path[512];
         struct stat st;
 
-        if ((size_t)snprintf(path, sizeof path, "%s/%s", folder, names.names[i]) >= sizeof path ||
-            (depth == 0 && !is_attribute(search, names.names[i])) ||
+        if ((size_t)snprintf(path, sizeof path, "%s/%s", folder, names.names[i]) >= sizeof path) {
+            search->is_cut = true;
+            continue;
+        }
+        if ((depth == 0 && !is_attribute(search, names.names[i])) ||
             fstatat(c->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
             continue;
         if (S_ISREG(st.st_mode) && is_attribute(search, names.names[i]))
@@ -156,8 +174,7 @@ static void search_class(Search *search, const char *class)
 {
     _cleanup_(name_list_free) NameList names = {NULL, 0};
 
-    if (collect_list(search->c->root_fd, class, NAMES_MAX, &names) < 0)
-        return;
+    list(search, class, &names);
     for (size_t i = 0; i < names.n; i++) {
         char path[512];
 
@@ -178,8 +195,12 @@ static void write_attributes(Collect *c)
     search.any_reset = true;
     search_class(&search, "sys/class/hwmon");
     json_end_array(c->writer);
-    reboot_write_outcome(c, search.found > 0 ? 0 : -ENOENT,
-                         "No driver and no bootloader says why the machine was reset");
+    if (search.is_cut) {
+        json_write_string(c->writer, "result-code", result_code_to_string(RESULT_PARTIAL));
+        json_write_string(c->writer, "reason", "There is more than could be looked at");
+    } else
+        reboot_write_outcome(c, search.found > 0 ? 0 : -ENOENT,
+                             "No driver and no bootloader says why the machine was reset");
     json_end_object(c->writer);
 }
 

@@ -407,6 +407,31 @@ static void test_crash_records(void **state)
                         "1700000002.000000");
 }
 
+/* What is beyond the limit is not passed over in silence. */
+static void test_too_many_reset_sources(void **state)
+{
+    json_object *o, *attributes;
+    FixtureTree t;
+    Collect c;
+
+    tree_new(&t);
+    for (unsigned i = 0; i < 257; i++) {
+        char path[64];
+
+        (void)snprintf(path, sizeof path, "sys/devices/platform/d%u/reset_reason", i);
+        tree_file(&t, path, "x\n");
+        if (i < 255)
+            continue;
+        o = tree_collect(&t, collect_reboots, &c);
+        attributes = json_at(o, "reset-sources/attributes");
+        assert_string_equal(json_text_at(attributes, "result-code"),
+                            i == 255 ? "Success" : "Partial");
+        assert_int_equal(json_object_array_length(json_at(attributes, "attributes")), 256);
+        json_object_put(o);
+    }
+    tree_done(&t);
+}
+
 static void test_reset_sources(void **state)
 {
     static const uint8_t table[] = {
@@ -747,6 +772,7 @@ int main(void)
         TEST(test_reboot_traces),
         TEST(test_kernel_errors),
         TEST(test_crash_records),
+        cmocka_unit_test(test_too_many_reset_sources),
         TEST(test_reset_sources),
         TEST(test_registers),
         TEST(test_measurements),
