@@ -2,7 +2,8 @@
 #include "login-terminal.h"
 
 #include <fcntl.h>
-#include <inttypes.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <sys/sysmacros.h>
 
 #include "atomic-file.h"
@@ -14,18 +15,26 @@
 #define FIELD_TERMINAL 4U
 #define FIELD_BEGAN 19U
 
+static bool read_number(const char *text, uint64_t *ret)
+{
+    char *end;
+
+    *ret = strtoull(text, &end, 10);
+    return end != text && (*end == ' ' || *end == '\n' || *end == '\0');
+}
+
 int process_stat_parse(const char *stat, dev_t *ret_device, uint64_t *ret_began)
 {
     /* The name is anything; nothing behind it has brackets. */
     const char *p = strrchr(stat, ')');
-    uint32_t device = 0;
+    uint64_t device = 0;
     unsigned field = 0;
 
     for (; p; p = strchr(p + 1, ' '), field++) {
-        if (field == FIELD_TERMINAL + 1 && sscanf(p, " %" SCNu32, &device) != 1)
+        if (field == FIELD_TERMINAL + 1 && !read_number(p, &device))
             return -EBADMSG;
         if (field == FIELD_BEGAN + 1) {
-            if (sscanf(p, " %" SCNu64, ret_began) != 1)
+            if (!read_number(p, ret_began))
                 return -EBADMSG;
             *ret_device = makedev(device >> 8 & 0xfff, (device & 0xff) | (device >> 12 & 0xfff00));
             return 0;
