@@ -4,14 +4,20 @@
 
 #include "json-util.h"
 
-#include "base64-blocks.h"
 #include "base64-digit.h"
 
 #define BLOCK_SIZE 48U
 #define BLOCK_TEXT_SIZE (BLOCK_SIZE / 3 * 4)
 
-static const Base64Alphabet alphabet_standard = {'+', '/', true};
-static const Base64Alphabet alphabet_url = {'-', '_', false};
+/* The last two digits, less what would stand there if the row of decimal digits went on. */
+typedef struct Alphabet {
+    uint8_t more_62, more_63;
+    bool padding;
+} Alphabet;
+
+static const Alphabet alphabet_standard = {(uint8_t)('+' - '0' - 10), (uint8_t)('/' - '0' - 11),
+                                           true};
+static const Alphabet alphabet_url = {(uint8_t)('-' - '0' - 10), (uint8_t)('_' - '0' - 11), false};
 
 /* Six bytes as eight numbers of six bits, the first in the highest byte. */
 static uint64_t spread(const uint8_t in[static 6])
@@ -28,20 +34,19 @@ static uint64_t spread(const uint8_t in[static 6])
     return (x & 0x0fc00fc00fc00fc0) << 2 | (x & 0x003f003f003f003f);
 }
 
-/* Without a table and without a branch, so that a compiler makes many digits at a time. The last
- * two are what would stand there if the row of decimal digits went on, and more. */
-static uint8_t digit(Base64Alphabet a, uint8_t value)
+/* Without a table and without a branch, so that a compiler makes many digits at a time. */
+static uint8_t digit(Alphabet a, uint8_t value)
 {
     uint8_t c = (uint8_t)(value + 'A');
 
     c += (uint8_t)(-(value >= 26) & ('a' - 26 - 'A'));
     c += (uint8_t)(-(value >= 52) & ('0' - 52 - ('a' - 26)));
-    c += (uint8_t)(-(value == 62) & (uint8_t)(a.digit_62 - '0' - 10));
-    c += (uint8_t)(-(value == 63) & (uint8_t)(a.digit_63 - '0' - 11));
+    c += (uint8_t)(-(value == 62) & a.more_62);
+    c += (uint8_t)(-(value == 63) & a.more_63);
     return c;
 }
 
-static void encode_block(Base64Alphabet a, const uint8_t in[static BLOCK_SIZE],
+static void encode_block(Alphabet a, const uint8_t in[static BLOCK_SIZE],
                          char out[static BLOCK_TEXT_SIZE])
 {
     uint8_t digits[BLOCK_TEXT_SIZE];
@@ -56,39 +61,29 @@ static void encode_block(Base64Alphabet a, const uint8_t in[static BLOCK_SIZE],
     memcpy(out, digits, BLOCK_TEXT_SIZE);
 }
 
-size_t base64_blocks_portable(const Base64Alphabet *a, const void *data, size_t size, char *out)
-{
-    const uint8_t *in = data;
-    size_t done = 0;
-
-    for (; size - done >= BLOCK_SIZE; done += BLOCK_SIZE)
-        encode_block(*a, in + done, out + done / 3 * 4);
-    return done;
-}
-
 /* Returns the end. */
-static char *encode_into(const Base64Alphabet *a, const void *data, size_t size, char *p)
+static char *encode_into(Alphabet a, const void *data, size_t size, char *p)
 {
     const uint8_t *in = data;
-    size_t done = base64_blocks_ssse3(a, in, size, p);
 
-    done += base64_blocks_portable(a, in + done, size - done, p + done / 3 * 4);
-    p += done / 3 * 4;
-    for (; done < size; done += 3) {
-        size_t n = size - done < 3 ? size - done : 3;
-        uint32_t group = (uint32_t)in[done] << 16 | (n > 1 ? (uint32_t)in[done + 1] << 8 : 0) |
-                         (n > 2 ? in[done + 2] : 0);
+    for (; size >= BLOCK_SIZE; size -= BLOCK_SIZE, in += BLOCK_SIZE, p += BLOCK_TEXT_SIZE)
+        encode_block(a, in, p);
+    for (; size > 0; in += 3) {
+        size_t n = size < 3 ? size : 3;
+        uint32_t group =
+            (uint32_t)in[0] << 16 | (n > 1 ? (uint32_t)in[1] << 8 : 0) | (n > 2 ? in[2] : 0);
 
         for (size_t i = 0; i < 4; i++)
             if (i <= n)
-                *p++ = (char)digit(*a, (uint8_t)(group >> (18 - 6 * i) & 63));
-            else if (a->padding)
+                *p++ = (char)digit(a, (uint8_t)(group >> (18 - 6 * i) & 63));
+            else if (a.padding)
                 *p++ = '=';
+        size -= n;
     }
     return p;
 }
 
-static char *encode(const Base64Alphabet *a, const void *data, size_t size)
+static char *encode(Alphabet a, const void *data, size_t size)
 {
     char *out;
 
@@ -102,17 +97,17 @@ static char *encode(const Base64Alphabet *a, const void *data, size_t size)
 
 char *base64_encode(const void *data, size_t size)
 {
-    return encode(&alphabet_standard, data, size);
+    return encode(alphabet_standard, data, size);
 }
 
 char *base64url_encode(const void *data, size_t size)
 {
-    return encode(&alphabet_url, data, size);
+    return encode(alphabet_url, data, size);
 }
 
 size_t base64url_encode_into(const void *data, size_t size, char *ret)
 {
-    return (size_t)(encode_into(&alphabet_url, data, size, ret) - ret);
+    return (size_t)(encode_into(alphabet_url, data, size, ret) - ret);
 }
 
 const uint8_t base64url_values[256] = {

@@ -3,7 +3,6 @@
 
 #include <openssl/evp.h>
 
-#include "base64-blocks.h"
 #include "json-util.h"
 
 /* RFC 4648 section 10. */
@@ -65,52 +64,6 @@ static void test_as_openssl(void **state)
         }
 }
 
-/* Whatever the processor of the test, both ways to encode say the same as OpenSSL, and stay within
- * their digits. The input ends where its memory does, so that
- * a sanitizer sees what is read beyond it. */
-static void check_blocks(const uint8_t *from, size_t size)
-{
-    static const Base64Alphabet alphabet = {'+', '/', true};
-    size_t (*const ways[])(const Base64Alphabet *, const void *, size_t,
-                           char *) = {base64_blocks_portable, base64_blocks_ssse3};
-    _cleanup_free_ uint8_t *data = malloc(size + 1), *expected = malloc(size / 3 * 4 + 8);
-    const uint8_t *in;
-
-    assert_true(data && expected);
-    in = memcpy(data + 1, from, size);
-    assert_return_code(EVP_EncodeBlock(expected, in, (int)size), 0);
-    for (size_t i = 0; i < ELEMENTSOF(ways); i++) {
-        _cleanup_free_ char *out = malloc(size / 3 * 4 + 1);
-        size_t done;
-
-        assert_non_null(out);
-        memset(out, 7, size / 3 * 4 + 1);
-        done = ways[i](&alphabet, in, size, out);
-        assert_int_equal(done % 3, 0);
-        assert_in_range(done, i == 0 ? size / 48 * 48 : 0, size);
-        assert_memory_equal(out, expected, done / 3 * 4);
-        assert_int_equal(out[done / 3 * 4], 7);
-    }
-}
-
-/* All values in all places: each number from 0 to 63 stands once before each other. */
-static void test_blocks(void **state)
-{
-    uint8_t data[64 * 64 * 2 * 6 / 8];
-    size_t bits = 0;
-
-    memset(data, 0, sizeof data);
-    for (unsigned a = 0; a < 64; a++)
-        for (unsigned b = 0; b < 64; b++, bits += 12)
-            for (unsigned i = 0; i < 12; i++)
-                if ((a << 6 | b) >> (11 - i) & 1)
-                    data[(bits + i) / 8] |= (uint8_t)(1 << (7 - (bits + i) % 8));
-    for (size_t size = 0; size <= 200; size++)
-        check_blocks(data + sizeof data - size, size);
-    for (size_t skip = 0; skip < 16; skip++)
-        check_blocks(data + skip, sizeof data - skip);
-}
-
 static void test_refuses(void **state)
 {
     static const char *const bad[] = {"Z",     "Zg==", "Zh",  "Zm9",   "Zm 8",
@@ -126,9 +79,9 @@ static void test_refuses(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_vectors), cmocka_unit_test(test_as_openssl),
-        cmocka_unit_test(test_blocks), cmocka_unit_test(test_refuses)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_vectors),
+                                       cmocka_unit_test(test_as_openssl),
+                                       cmocka_unit_test(test_refuses)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
