@@ -166,7 +166,7 @@ static const char *read_thumbprint(json_object *header, Envelope *e)
 {
     _cleanup_free_ void *thumbprint = NULL;
     const char *text;
-    size_t size;
+    size_t size = 0;
     int r = json_get_string(header, "x5t#S256", &text);
 
     if (r >= 0)
