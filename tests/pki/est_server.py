@@ -99,6 +99,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         ca, mode = self.server.ca, self.server.ca.mode
         operation = self.path.rpartition("/")[2]
         ca.log(f"GET {self.path}")
+        ca.hold(operation)
         if operation == "cacerts":
             bag = {"no-ca": b"hello", "ca-empty-bag": scep_ca.bag([]), "ca-two": scep_ca.bag([ca.root.der, ca.stranger.der]), "ca-leaf": scep_ca.bag([ca.agents[0].der]),
                    "ca-signed": scep_ca.sign(b"x", {}, ca.root), "ca-ber": scep_ca.ber(scep_ca.bag(ca.authorities())),

@@ -240,6 +240,71 @@ def test_est(machine, est, victim, point):
 
 
 @pytest.mark.parametrize("victim", DAEMONS)
+def test_est_before_anything_is_sent(machine, est, victim):
+    """While the server is asked what it wants in a request."""
+    before = certificate(machine, "est")
+    said, status = strike(machine, est, "est", "csrattrs", victim)
+    assert status != 0, said
+    if victim == "keyd":  # what TLS is to be signed with has gone with it
+        assert "the key daemon cannot be reached" in said
+    assert certificate(machine, "est") == before and state(machine, "est")["state"] == "enrolled"
+    machine.run(["chancery", "-c", "crypto ca enroll est"], ADMIN, stdin="\n\n")
+    assert certificate(machine, "est")["serial-number"] != before["serial-number"]
+
+
+@pytest.mark.parametrize("victim", ["enrolld", "fetch"])
+def test_est_without_the_authority(machine, est, victim):
+    """While the certificates of the CA are asked for."""
+    configure(machine, "crypto ca trustpoint late", "method est", f"enrollment url {est.url}", "crl optional", *LINES)
+    text = machine.output(["openssl", "x509", "-in", f"{est.folder}/root.pem", "-noout", "-fingerprint", "-sha256"])
+    command = ["chancery", "-c", f"crypto ca authenticate late fingerprint {text.partition('=')[2].strip()}"]
+    est.hold("cacerts")
+    operator = machine.popen(command, ADMIN, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    est.wait_held()
+    kill(machine, victim)
+    machine.wait_daemons()
+    est.release()
+    operator.stdout.read()
+    assert operator.wait() != 0 and state(machine, "late")["state"] == "none"
+    machine.run(command, ADMIN)
+    assert state(machine, "late")["state"] == "authenticated"
+    machine.run(["chancery", "-c", "clear crypto ca certificates late"], ADMIN)
+    configure(machine, "no crypto ca trustpoint late")
+
+
+@pytest.fixture(scope="module")
+def replaced(machine, est):
+    """A trustpoint with a key of its own, which is replaced."""
+    machine.run(["chancery", "-c", "crypto key generate ecdsa nistp256 new-each-time"], ADMIN)
+    lines = [line.replace("rsakeypair fault-key", "keypair ecdsanistp256 new-each-time") for line in LINES]
+    configure(machine, "crypto ca trustpoint replaced", "method est", f"enrollment url {est.url}", "crl optional", *lines)
+    text = machine.output(["openssl", "x509", "-in", f"{est.folder}/root.pem", "-noout", "-fingerprint", "-sha256"])
+    machine.chancery(f"crypto ca authenticate replaced fingerprint {text.partition('=')[2].strip()}")
+    return "replaced"
+
+
+@pytest.mark.parametrize("point", ["received", "answered"])
+@pytest.mark.parametrize("victim", DAEMONS)
+def test_est_renewal_with_a_new_key(machine, est, replaced, victim, point):
+    """By itself; the old pair is what there is until the new one has come, and no third key stays."""
+    est.set("old")
+    machine.run(["chancery", "-c", f"crypto ca enroll {replaced}"], ADMIN, stdin="\n\n")
+    est.set("grant")
+    before, keys = certificate(machine, replaced)["serial-number"], key_files(machine)
+    est.hold(point)
+    configure(machine, f"crypto ca trustpoint {replaced}", "auto-enroll 10 regenerate")
+    est.wait_held()
+    kill(machine, victim)
+    machine.wait_daemons()
+    assert certificate(machine, replaced)["serial-number"] == before and certificate(machine, replaced)["status"] == "Available"
+    est.release()
+    wait_for(lambda: certificate(machine, replaced)["serial-number"] != before or state(machine, replaced)["next-attempt"] > 0, "the renewal, or its next attempt")
+    goes_on(machine, replaced, before)
+    wait_for(lambda: key_files(machine) == keys, "the other keys to be gone")
+    configure(machine, f"crypto ca trustpoint {replaced}", "no auto-enroll")
+
+
+@pytest.mark.parametrize("victim", DAEMONS)
 def test_renewal_with_a_new_key(machine, scep, victim):
     """Asked for by itself, with a new key; the old pair is what there is until the new one has come."""
     def key():
@@ -335,7 +400,17 @@ def test_cmp_first(machine, cmp, victim, step):
     assert found.stdout == ""
 
 
-@pytest.mark.parametrize(("step", "victim"), [("cr", "enrolld"), ("cr", "fetch"), ("pollReq", "enrolld"), ("pollReq", "keyd"), ("pollReq", "fetch")])
+@pytest.mark.parametrize("step", ["cr", "certConf"])
+def test_cmp_without_keyd(machine, cmp, step):
+    """It is asked for the next message, and is there again."""
+    before = certificate(machine, "cmp")["serial-number"]
+    cmp.set("old")
+    said, status = strike(machine, cmp, "cmp", f"answered {step}", "keyd")
+    assert status == 0 and certificate(machine, "cmp")["serial-number"] != before, said
+
+
+@pytest.mark.parametrize(("step", "victim"), [("cr", "enrolld"), ("cr", "fetch"), ("certConf", "enrolld"), ("certConf", "fetch"), ("pollReq", "enrolld"),
+                                              ("pollReq", "keyd"), ("pollReq", "fetch")])
 def test_cmp_with_the_certificate(machine, cmp, step, victim):
     """Asked for, or asked about, and lost: it is asked for once more, under the certificate that is there."""
     before = certificate(machine, "cmp")["serial-number"]
