@@ -255,7 +255,7 @@ static int check_mappings(Process *p, Answer *a, const struct stat *executable)
             line = newline + 1;
         }
         used = (size_t)(end - line);
-        if (used == sizeof p->lines)
+        if (used >= sizeof p->lines)
             return -EBADMSG;
         memmove(p->lines, line, used);
     }
