@@ -2,46 +2,14 @@
 #include "login-terminal.h"
 
 #include <fcntl.h>
-#include <stdbool.h>
-#include <stdlib.h>
 #include <sys/sysmacros.h>
 
 #include "atomic-file.h"
 #include "cleanup.h"
+#include "process-stat.h"
 
 #define TEXT_SIZE 4096U
 #define MAJOR_PTS 136U
-/* Counted from the state, which is the first after the name. */
-#define FIELD_TERMINAL 4U
-#define FIELD_BEGAN 19U
-
-static bool read_number(const char *text, uint64_t *ret)
-{
-    char *end;
-
-    *ret = strtoull(text, &end, 10);
-    return end != text && (*end == ' ' || *end == '\n' || *end == '\0');
-}
-
-int process_stat_parse(const char *stat, dev_t *ret_device, uint64_t *ret_began)
-{
-    /* The name is anything; nothing behind it has brackets. */
-    const char *p = strrchr(stat, ')');
-    uint64_t device = 0;
-    unsigned field = 0;
-
-    for (; p; p = strchr(p + 1, ' '), field++) {
-        if (field == FIELD_TERMINAL + 1 && !read_number(p, &device))
-            return -EBADMSG;
-        if (field == FIELD_BEGAN + 1) {
-            if (!read_number(p, ret_began))
-                return -EBADMSG;
-            *ret_device = makedev(device >> 8 & 0xfff, (device & 0xff) | (device >> 12 & 0xfff00));
-            return 0;
-        }
-    }
-    return -EBADMSG;
-}
 
 /* Files of the kernel's own have no size to go by. */
 static int read_text(const char *path, char text[TEXT_SIZE])
@@ -76,18 +44,19 @@ static int name_device(dev_t device, char name[TERMINAL_NAME_SIZE])
 int process_terminal(pid_t pid, ProcessTerminal *ret)
 {
     char path[32], text[TEXT_SIZE];
-    dev_t device;
+    ProcessStat stat;
     int r;
 
     (void)snprintf(path, sizeof(path), "/proc/%d/stat", pid);
     r = read_text(path, text);
     if (r < 0)
         return r == -ENOENT ? -ESRCH : r;
-    r = process_stat_parse(text, &device, &ret->began);
-    if (r < 0 || device == 0)
+    r = process_stat_parse(text, &stat);
+    if (r < 0 || stat.terminal == 0)
         return r < 0 ? r : -ENOTTY;
-    if (major(device) != MAJOR_PTS)
-        return name_device(device, ret->name);
-    (void)snprintf(ret->name, sizeof(ret->name), "pts/%u", minor(device));
+    ret->began = stat.start;
+    if (major(stat.terminal) != MAJOR_PTS)
+        return name_device(stat.terminal, ret->name);
+    (void)snprintf(ret->name, sizeof(ret->name), "pts/%u", minor(stat.terminal));
     return 0;
 }

@@ -12,8 +12,5 @@ typedef struct ProcessTerminal {
     uint64_t began;                /* when the process did: clock ticks since the boot */
 } ProcessTerminal;
 
-/* What proc_pid_stat(5) says. Returns a device number, 0 for no terminal, or -EBADMSG. */
-int process_stat_parse(const char *stat, dev_t *ret_device, uint64_t *ret_began);
-
 /* -ENOTTY when it has none, -ESRCH when it is gone. */
 int process_terminal(pid_t pid, ProcessTerminal *ret);

@@ -83,35 +83,6 @@ size_t path_without_deleted(const char *path, size_t size)
     return size > n && memcmp(path + size - n, PATH_DELETED, n) == 0 ? size - n : size;
 }
 
-/* --- /proc/PID/stat --------------------------------------------------------------------------- */
-
-/* "12 (name) S 1 ...": the name may have any bytes, parentheses too, so it ends at the last one. */
-int process_stat_parse(const char *text, char name[static 64], uint64_t *ret_start)
-{
-    const char *begin = strchr(text, '('), *end = strrchr(text, ')'), *p, *stop;
-    size_t size;
-
-    if (!begin || !end || end < begin)
-        return -EBADMSG;
-    size = (size_t)(end - begin - 1);
-    if (size >= 64)
-        return -EBADMSG;
-    p = end + 1;
-    /* The name is field 2, the start is field 22. */
-    for (unsigned field = 3; field <= 22; field++) {
-        p = strchr(p, ' ');
-        if (!p)
-            return -EBADMSG;
-        p++;
-    }
-    stop = p + strlen(p);
-    if (!take_number(&p, stop, 10, ret_start))
-        return -EBADMSG;
-    memcpy(name, begin + 1, size);
-    name[size] = 0;
-    return 0;
-}
-
 /* --- Capabilities of files -------------------------------------------------------------------- */
 
 int file_capabilities_parse(const void *data, size_t size, FileCapabilities *ret)

@@ -21,9 +21,6 @@ int map_line_parse(const char *line, size_t size, MapLine *ret);
  * has \012 in it looks the same. */
 size_t map_path_unescape(const char *path, size_t size, char *buffer);
 
-/* Of /proc/PID/stat: the name, and when the process started, in ticks since the boot. -EBADMSG. */
-int process_stat_parse(const char *text, char name[static 64], uint64_t *ret_start);
-
 #define PATH_DELETED " (deleted)"
 /* The size of path without the kernel's word that it was deleted; the same size if there is none.
  */

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "probe.h"
+#include "process-stat.h"
 
 #define PATH_SIZE 8192U
 #define LINE_SIZE 16384U
@@ -22,7 +23,7 @@ typedef struct Process {
     int proc_fd, root_fd; /* its folder in /proc, its root */
     unsigned pid;
     uid_t uid;
-    char name[64];
+    char name[PROCESS_NAME_SIZE];
     uint64_t start_usec; /* since the epoch */
     char path[PATH_SIZE];
     char executable[PATH_SIZE]; /* its path, as the kernel has it */
@@ -267,7 +268,7 @@ static int read_stat(Process *p, uint64_t boot_usec)
     _cleanup_close_ int fd = openat(p->proc_fd, "stat", O_RDONLY | O_CLOEXEC);
     long ticks = sysconf(_SC_CLK_TCK);
     char text[2048];
-    uint64_t start;
+    ProcessStat stat;
     struct stat st;
     ssize_t n;
 
@@ -277,11 +278,12 @@ static int read_stat(Process *p, uint64_t boot_usec)
     if (n < 0)
         return -errno;
     text[n] = 0;
-    if (ticks <= 0 || process_stat_parse(text, p->name, &start) < 0)
+    if (ticks <= 0 || process_stat_parse(text, &stat) < 0)
         return -EBADMSG;
     p->uid = st.st_uid;
-    p->start_usec = boot_usec + start / (uint64_t)ticks * USEC +
-                    start % (uint64_t)ticks * USEC / (uint64_t)ticks;
+    memcpy(p->name, stat.name, sizeof p->name);
+    p->start_usec = boot_usec + stat.start / (uint64_t)ticks * USEC +
+                    stat.start % (uint64_t)ticks * USEC / (uint64_t)ticks;
     return 0;
 }
 

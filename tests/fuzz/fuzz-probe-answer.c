@@ -5,6 +5,7 @@
 #include "probe-client.h"
 #include "probe-digests.h"
 #include "probe-maps.h"
+#include "process-stat.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -16,8 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     FileCapabilities caps;
     DigestRecord record;
     size_t at = 0;
-    uint64_t start;
-    char name[64];
+    ProcessStat stat;
     MapLine map;
 
     for (size_t i = 0; i < ELEMENTSOF(kinds); i++) {
@@ -34,7 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (record.path_size == 0 || record.path + record.path_size > (const char *)data + size)
             abort();
     (void)file_capabilities_parse(data, size, &caps);
-    if (text && process_stat_parse(text, name, &start) >= 0 && strlen(name) >= sizeof name)
+    if (text && process_stat_parse(text, &stat) >= 0 && strlen(stat.name) >= sizeof stat.name)
         abort();
     return 0;
 }

@@ -48,23 +48,6 @@ static void test_map_lines(void **state)
     assert_int_equal(map.path_size, 0);
 }
 
-static void test_process_stat(void **state)
-{
-    static const char good[] =
-        "7 (a) b) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4711 20 21\n";
-    static const char *const wrong[] = {"", "7 a S", "7 )a( S 1 2 3", "7 (a) S 1 2 3",
-                                        "7 (a) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 x"};
-    uint64_t start;
-    char name[64];
-
-    for (size_t i = 0; i < ELEMENTSOF(wrong); i++)
-        if (process_stat_parse(wrong[i], name, &start) != -EBADMSG)
-            fail_msg("taken: %s", wrong[i]);
-    assert_int_equal(process_stat_parse(good, name, &start), 0);
-    assert_string_equal(name, "a) b");
-    assert_int_equal(start, 4711);
-}
-
 static void test_file_capabilities(void **state)
 {
     /* Revision 2, effective, cap_net_raw permitted, cap_setfcap inheritable; revision 3 of it. */
@@ -568,7 +551,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_map_lines),
-        cmocka_unit_test(test_process_stat),
         cmocka_unit_test(test_file_capabilities),
         cmocka_unit_test(test_refuses),
         cmocka_unit_test(test_accepts),
