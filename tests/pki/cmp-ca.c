@@ -9,7 +9,7 @@
  * "grant", "old" (a certificate that began long ago), "refuse", or what to get wrong: "echo" (the
  * last certificate once more), "other-key", "makes-a-ca", "revoked" (the certificate 7E57, which
  * somebody has put on a list), "pending" (until it says something else). It waits while
- * FOLDER/hold names where it is ("received ir", "answered certConf", ...), and says so by
+ * FOLDER/hold names where it is ("received ir", "answered certConf", ...), and says where in
  * FOLDER/held; what is held is as if it had never come when FOLDER/forget is there. FOLDER/log has
  * the requests, and what the client has said of the certificates. */
 #include <arpa/inet.h>
@@ -103,8 +103,10 @@ static int hold(const char *where, const char *what)
     while (is_held(where, what)) {
         FILE *f = held ? NULL : open_file("held", "w");
 
-        if (f)
+        if (f) {
+            (void)fprintf(f, "%s %s", where, what);
             (void)fclose(f);
+        }
         held = 1;
         (void)usleep(20000);
     }

@@ -35,10 +35,13 @@ class Server:
         self.machine.write(f"{self.folder}/mode", mode)
 
     def hold(self, point):
-        self.machine.write(f"{self.folder}/hold", point)
+        """There, and no longer where it has been held before."""
+        self.machine.write(f"{self.folder}/hold.new", point)
+        self.machine.path(f"{self.folder}/hold.new").rename(self.machine.path(f"{self.folder}/hold"))
 
-    def wait_held(self):
-        wait_for(self.machine.path(f"{self.folder}/held").exists, "the server to be asked")
+    def wait_held(self, point=""):
+        held = self.machine.path(f"{self.folder}/held")
+        wait_for(lambda: held.exists() and point in (held.read_text(), ""), f"the server to be asked: {point}")
 
     def release(self, forget=False):
         """forget: what it holds has never come."""
@@ -379,64 +382,105 @@ def public_key(machine):
     return next(k["public-key"] for k in shown(machine, "show crypto key mypubkey ecdsa") if k["label"] == "fault-ec")
 
 
-@pytest.mark.parametrize("step", ["ir", "certConf"])
-@pytest.mark.parametrize("victim", DAEMONS)
-def test_cmp_first(machine, cmp, victim, step):
-    """Under a secret, which nobody has written down: whoever has it enrolls again when enrolld is gone."""
+# Before the CA has decided, and afterwards.
+RECEIVED, ANSWERED = "received", "answered"
+
+
+def strike_keyd(machine, server, points):
+    """At each of them, on the way of one enrolment. The server is held at the first already."""
+    for point in points:
+        server.hold(point)
+        server.wait_held(point)
+        machine.kill("keyd", 9)
+        machine.wait_daemons()
+    server.release()
+
+
+def points_of(request):
+    return [f"{point} {step}" for step in (request, "certConf") for point in (RECEIVED, ANSWERED)]
+
+
+def requests_of(log):
+    """What the CA has decided about."""
+    return [line.strip() for line in log.splitlines() if line.strip() in ("ir", "cr", "kur")]
+
+
+def without_certificate(machine, cmp):
     cmp.set("old")
     if "router" in roles(machine):
         machine.run(["chancery", "-c", "clear crypto ca certificates cmp"], ADMIN)
         believe(machine, cmp)
-    keys, secret = key_files(machine), f"4711\n{SECRET}\n"
-    said, status = strike(machine, cmp, "cmp", f"answered {step}", victim, text=secret)
-    if victim == "keyd":
-        assert status == 0, said
-    else:
-        assert status != 0 and roles(machine) == {"ca"} and state(machine, "cmp")["state"] == "pending", said
-        enroll_with(machine, secret)
+
+
+@pytest.mark.parametrize(("point", "step"), [(RECEIVED, "ir"), (ANSWERED, "ir"), (ANSWERED, "certConf")])
+@pytest.mark.parametrize("victim", ["enrolld", "fetch"])
+def test_cmp_first(machine, cmp, victim, point, step):
+    """Under a secret, which nobody has written down: whoever has it enrolls again."""
+    without_certificate(machine, cmp)
+    keys, secret, log = key_files(machine), f"4711\n{SECRET}\n", cmp.log() if machine.path(f"{cmp.folder}/log").exists() else ""
+    said, status = strike(machine, cmp, "cmp", f"{point} {step}", victim, forget=point == RECEIVED, text=secret)
+    assert status != 0 and roles(machine) == {"ca"} and state(machine, "cmp")["state"] == "pending", said
+    enroll_with(machine, secret)
+    assert requests_of(cmp.log()[len(log):]) == ["ir"] * (1 if point == RECEIVED else 2)
     assert roles(machine) == {"ca", "router"} and state(machine, "cmp")["state"] == "enrolled"
     assert certificate(machine, "cmp")["status"] == "Available" and key_files(machine) == keys
     found = machine.run(["grep", "-rl", SECRET, "/var/lib/chancery", "/var/log/journal", "/run/log/journal"], check=False)
     assert found.stdout == ""
 
 
-@pytest.mark.parametrize("step", ["cr", "certConf"])
+@pytest.mark.parametrize("step", ["ir", "cr"])
 def test_cmp_without_keyd(machine, cmp, step):
-    """It is asked for the next message, and is there again."""
-    before = certificate(machine, "cmp")["serial-number"]
+    """It is asked for the next message, and is there again: the one transaction goes on to its end, and the secret is still known."""
     cmp.set("old")
-    said, status = strike(machine, cmp, "cmp", f"answered {step}", "keyd")
-    assert status == 0 and certificate(machine, "cmp")["serial-number"] != before, said
+    if step == "ir":
+        without_certificate(machine, cmp)
+    elif "router" not in roles(machine):
+        enroll_with(machine, f"4711\n{SECRET}\n")
+    before = {c["serial-number"] for c in shown(machine, "show crypto ca certificates cmp")}
+    log, points = cmp.log(), points_of(step)
+    cmp.hold(points[0])
+    operator = machine.popen(["chancery", "-c", "crypto ca enroll cmp"], ADMIN, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    operator.stdin.write(f"4711\n{SECRET}\n".encode() if step == "ir" else b"\n\n")
+    operator.stdin.close()
+    strike_keyd(machine, cmp, points)
+    said = operator.stdout.read().decode()
+    assert operator.wait() == 0 and certificate(machine, "cmp")["serial-number"] not in before, said
+    assert requests_of(cmp.log()[len(log):]) == [step] and state(machine, "cmp")["state"] == "enrolled"
 
 
-@pytest.mark.parametrize(("step", "victim"), [("cr", "enrolld"), ("cr", "fetch"), ("certConf", "enrolld"), ("certConf", "fetch"), ("pollReq", "enrolld"),
-                                              ("pollReq", "keyd"), ("pollReq", "fetch")])
-def test_cmp_with_the_certificate(machine, cmp, step, victim):
+@pytest.mark.parametrize(("point", "step", "victim"), [
+    *((point, step, victim) for step in ("cr", "certConf", "pollReq") for point in (RECEIVED, ANSWERED) for victim in ("enrolld", "fetch")),
+    (RECEIVED, "pollReq", "keyd"), (ANSWERED, "pollReq", "keyd")])
+def test_cmp_with_the_certificate(machine, cmp, point, step, victim):
     """Asked for, or asked about, and lost: it is asked for once more, under the certificate that is there."""
-    before = certificate(machine, "cmp")["serial-number"]
+    before, log = certificate(machine, "cmp")["serial-number"], cmp.log()
     cmp.set("pending" if step == "pollReq" else "old")
-    strike(machine, cmp, "cmp", f"answered {step}", victim)
+    strike(machine, cmp, "cmp", f"{point} {step}", victim, forget=point == RECEIVED and victim != "keyd")
     assert certificate(machine, "cmp")["serial-number"] == before and state(machine, "cmp")["state"] == "renewing"
     cmp.set("old")
     goes_on(machine, "cmp", before)
+    assert requests_of(cmp.log()[len(log):]) == ["cr"] * (1 if (point, step) == (RECEIVED, "cr") else 2)
 
 
-@pytest.mark.parametrize("step", ["kur", "certConf"])
-@pytest.mark.parametrize("victim", DAEMONS)
-def test_cmp_renewal_with_a_new_key(machine, cmp, victim, step):
+@pytest.mark.parametrize(("victim", "points"), [
+    *((victim, [point]) for victim in ("enrolld", "fetch") for point in ("received kur", "answered kur", "answered certConf")), ("keyd", points_of("kur"))])
+def test_cmp_renewal_with_a_new_key(machine, cmp, victim, points):
     """By itself: the old pair is what there is until the new one has come, and no third key stays."""
     cmp.set("old")
     enroll_with(machine, "\n\n")
     cmp.set("grant")
     before, old, keys = certificate(machine, "cmp")["serial-number"], public_key(machine), key_files(machine)
-    cmp.hold(f"answered {step}")
+    cmp.hold(points[0])
     configure(machine, "crypto ca trustpoint cmp", "auto-enroll 10 regenerate")
-    cmp.wait_held()
+    cmp.wait_held(points[0])
     assert certificate(machine, "cmp")["serial-number"] == before and public_key(machine) == old
-    kill(machine, victim)
-    machine.wait_daemons()
-    assert certificate(machine, "cmp")["serial-number"] == before and public_key(machine) == old
-    cmp.release()
+    if victim == "keyd":
+        strike_keyd(machine, cmp, points)
+    else:
+        kill(machine, victim)
+        machine.wait_daemons()
+        assert certificate(machine, "cmp")["serial-number"] == before and public_key(machine) == old
+        cmp.release(forget=points[0] == "received kur")
     wait_for(lambda: certificate(machine, "cmp")["serial-number"] != before or state(machine, "cmp")["next-attempt"] > 0, "the renewal, or its next attempt")
     goes_on(machine, "cmp", before)
     wait_for(lambda: state(machine, "cmp")["next-step"] == "Ready.", "its end")
