@@ -243,6 +243,14 @@ static X509_NAME *read_name(DerSpan general)
     return x;
 }
 
+/* RFC 9483 section 3.1; OpenSSL has asked for it up to some version. */
+static bool is_sender(DerSpan sender)
+{
+    _cleanup_(X509_NAME_freep) X509_NAME *name = read_name(sender);
+
+    return name;
+}
+
 /* Whoever asked, in whichever string types; or nobody in particular. */
 static bool is_recipient(DerSpan recipient, DerSpan sender)
 {
@@ -286,6 +294,8 @@ static int check_header(const Message *asked, const Message *m, int64_t now,
         return refuse(-EBADMSG, ret_reason, "its recipNonce is not the request's senderNonce");
     if (m->type != ERROR && octets(m, SENDER_NONCE).size < NONCE_MIN)
         return refuse(-EBADMSG, ret_reason, "its senderNonce is missing or shorter than 16 bytes");
+    if (!is_sender(m->sender))
+        return refuse(-EBADMSG, ret_reason, "its sender is no directory name");
     if (!is_recipient(m->recipient, asked->sender))
         return refuse(-EBADMSG, ret_reason, "its recipient is somebody else");
     if (m->fields[MESSAGE_TIME].data && !is_recent(m->fields[MESSAGE_TIME], now))

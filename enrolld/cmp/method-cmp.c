@@ -356,8 +356,6 @@ static const char *name_error(unsigned long error)
     case CMP_R_ERROR_VALIDATING_SIGNATURE:
     case CMP_R_NO_SUITABLE_SENDER_CERT:
         return "it is signed neither by the CA nor by somebody with that task";
-    case CMP_R_SENDER_GENERALNAME_TYPE_NOT_SUPPORTED:
-        return "its sender is no directory name";
     default:
         return NULL;
     }

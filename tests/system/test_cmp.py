@@ -199,14 +199,14 @@ def make_due(machine):
 
 
 def test_renewal(machine, root, request_of_router):
-    """A kur, signed with the certificate that is there. The server hands out no other than that one for it: which is no renewal. With another it refuses."""
+    """A kur, signed with the certificate that is there. That one once more is no renewal; and what the CA says when it refuses is told."""
     before = serial(machine, "core")
     with server(machine, root, request_of_router, secret=False, again=True):
         configure(machine, "crypto ca trustpoint core", "auto-enroll 10")
         wait_for(lambda: "it is the one that is there already" in machine.journal("enrolld"), "the renewal that is none")
-    with server(machine, root, request_of_router, secret=False):
+    with server(machine, root, request_of_router, secret=False, again=True, more="-pkistatus 2 -statusstring no-renewals-today"):
         make_due(machine)
-        wait_for(lambda: "wrong certid" in state(machine, "core")["next-step"], "the refusal")
+        wait_for(lambda: "no-renewals-today" in state(machine, "core")["next-step"], "the refusal")
     assert serial(machine, "core") == before and state(machine, "core")["state"] == "enrolled"
 
 

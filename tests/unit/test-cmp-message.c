@@ -14,11 +14,12 @@
     "\xa4\x12\x04\x10" NONCE "\xa5\x12\x04\x10" NONCE body "\x00"
 #define SPAN(text) ((DerSpan){(const uint8_t *)(text), sizeof(text) - 1})
 /* Under ecdsa-with-SHA256, of the beginning of 2026. */
-#define HEADER_WITH(size, version, to, time)                                                       \
-    "\x30" size "\x02\x01" version "\xa4\x02\x30\x00" to time                                      \
+#define HEADER_WITH(size, version, names, time)                                                    \
+    "\x30" size "\x02\x01" version names time                                                      \
     "\xa1\x0c\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02"                                     \
     "\xa4\x12\x04\x10" NONCE "\xa5\x12\x04\x10" NONCE "\xa6\x12\x04\x10" NONCE
-#define NOBODY "\xa4\x02\x30\x00"
+#define SOMEBODY "\xa4\x02\x30\x00"
+#define NOBODY SOMEBODY SOMEBODY
 #define TIME(text) "\xa0\x11\x18\x0f" text
 #define HEADER HEADER_WITH("\x68", "\x02", NOBODY, TIME("20260101000000Z"))
 #define GRANTED "\xa1\x12\x30\x10\x30\x0e\x30\x0c\x02\x01\x00\x30\x03\x02\x01\x00\x30\x02\xa0\x00"
@@ -74,9 +75,12 @@ static void test_headers(void **state)
          "its messageTime is more than a day off: is the clock right?"},
         {SPAN("\x30\x7e" HEADER_WITH("\x68", "\x02", NOBODY, TIME("2026-01-01 000Z")) GRANTED),
          "its messageTime is more than a day off: is the clock right?"},
-        {SPAN("\x30\x7e" HEADER_WITH("\x68", "\x02", "\x82\x02zz", TIME("20260101000000Z"))
+        {SPAN("\x30\x7e" HEADER_WITH("\x68", "\x02", SOMEBODY "\x82\x02zz", TIME("20260101000000Z"))
                   GRANTED),
          "its recipient is somebody else"},
+        {SPAN("\x30\x7e" HEADER_WITH("\x68", "\x02", "\x82\x02zz" SOMEBODY, TIME("20260101000000Z"))
+                  GRANTED),
+         "its sender is no directory name"},
     };
     const char *reason;
 
@@ -120,7 +124,7 @@ static void test_bent(void **state)
         assert_non_null(reason);
         n_refused++;
     }
-    /* What may be otherwise: the version, the hour, the server's nonce, the kind of its name. */
+    /* What may be otherwise: the version, the hour, the server's nonce. */
     assert_in_range(n_refused, size * 8 - 16 * 8 - 64, size * 8 - 16 * 8);
 }
 
