@@ -367,7 +367,7 @@ int keyd_channel_open(const char *algorithm, const char *label, const char *purp
         return r;
     r = sd_bus_message_append(call, "sssa{sv}", algorithm, label, purpose, 0);
     if (r >= 0)
-        r = sd_bus_call(bus, call, CALL_TIMEOUT_USEC, &error, &reply);
+        r = call_twice(bus, call, &error, &reply);
     if (r >= 0)
         r = sd_bus_message_read(reply, "h", &fd);
     if (r < 0)

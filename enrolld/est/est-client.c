@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "est-client.h"
 
+#include <poll.h>
 #include <stdarg.h>
 
 #include "est-url.h"
 #include "fetch-client.h"
 #include "fetch-message.h"
 #include "json-util.h"
+#include "keyd-client.h"
 #include "x509-render.h"
 
 #define TIMEOUT_SECONDS 60U
@@ -21,6 +23,49 @@ static int _printf_(3, 4)
     (void)vsnprintf(reason, SERVER_REASON_SIZE, format, ap);
     va_end(ap);
     return error;
+}
+
+int est_open_channel(const KeyName *key, int *ret_fd, char reason[SERVER_REASON_SIZE])
+{
+    int r = keyd_channel_open(key->algorithm, key->label, "tls-client", ret_fd);
+
+    return r < 0 ? explain(reason, r, "the %s key '%s' cannot be used for TLS: %s", key->algorithm,
+                           key->label, keyd_last_error())
+                 : 0;
+}
+
+static bool has_ended(int fd)
+{
+    struct pollfd channel = {.fd = fd};
+
+    return poll(&channel, 1, 0) > 0 && channel.revents != 0;
+}
+
+/* A channel ends with keyd, which is started again. Without its signature there was no connection,
+ * and nothing was sent over it. */
+static int fetch_with_key(const EstServer *server, FetchRequest *request, FetchReply *reply,
+                          char reason[SERVER_REASON_SIZE])
+{
+    bool again = false;
+    int r;
+
+    if (!server->certificates)
+        return fetch(request, server->cancel_fd, reply);
+    do {
+        if (has_ended(*server->key_fd)) {
+            closep(server->key_fd);
+            *server->key_fd = -EBADF;
+            r = est_open_channel(server->key, server->key_fd, reason);
+            if (r < 0)
+                return r;
+        }
+        request->client_key = *server->key_fd;
+        fetch_reply_done(reply);
+        *reply = (FetchReply){.status = 0};
+        r = fetch(request, server->cancel_fd, reply);
+        again = !again && r == -EHOSTUNREACH && !reply->lost && has_ended(*server->key_fd);
+    } while (again);
+    return r;
 }
 
 static int ask(const EstServer *server, const char *operation, const char *body, size_t size_max,
@@ -38,7 +83,6 @@ static int ask(const EstServer *server, const char *operation, const char *body,
         .user = server->user,
         .password = server->password,
         .client_certificates = server->certificates,
-        .client_key = server->key_fd,
         .route = server->route,
         .size_max = size_max,
         .timeout_seconds = TIMEOUT_SECONDS,
@@ -48,7 +92,10 @@ static int ask(const EstServer *server, const char *operation, const char *body,
     if (r < 0)
         return r;
     request.url = url;
-    r = fetch(&request, server->cancel_fd, reply);
+    reason[0] = '\0';
+    r = fetch_with_key(server, &request, reply, reason);
+    if (reason[0])
+        return r;
     if (r == -EMSGSIZE)
         return explain(reason, r, "the answer of %.200s is larger than %zu KiB", url,
                        size_max >> 10);

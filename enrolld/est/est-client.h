@@ -14,7 +14,8 @@ typedef struct EstServer {
     const char *password;     /* the same */
     const char *advice;       /* where it can be said otherwise; NULL: at crypto ca enroll */
     const char *certificates; /* PEM, with which the router shows who it is; NULL for none */
-    int key_fd;               /* signs for it */
+    const KeyName *key;       /* its key */
+    int *key_fd; /* the channel that signs with it; opened again when keyd has been restarted */
     const FetchRoute *route;
     fetch_judge_t judge; /* of a server with anchors */
     void *judge_data;
@@ -22,6 +23,8 @@ typedef struct EstServer {
 } EstServer;
 
 /* All return 0 or a negative errno with one sentence, without its end, in reason. */
+
+int est_open_channel(const KeyName *key, int *ret_fd, char reason[SERVER_REASON_SIZE]);
 
 int est_get_authorities(const EstServer *server, ReceivedList *ret,
                         char reason[SERVER_REASON_SIZE]);

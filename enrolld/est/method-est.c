@@ -10,7 +10,6 @@
 #include "enrolld.h"
 #include "errors.h"
 #include "est-client.h"
-#include "keyd-client.h"
 #include "server-judge.h"
 #include "server-method.h"
 
@@ -80,12 +79,9 @@ static int make_certificates(const TlsIdentity *tls, Connection *c, char reason[
     _cleanup_(BIO_free_allp) BIO *bio = BIO_new(BIO_s_mem());
     int r;
 
-    r = keyd_channel_open(tls->key.algorithm, tls->key.label, "tls-client", &c->key_fd);
-    if (r < 0) {
-        (void)snprintf(reason, SERVER_REASON_SIZE, "the %s key '%s' cannot be used for TLS: %s",
-                       tls->key.algorithm, tls->key.label, keyd_last_error());
+    r = est_open_channel(&tls->key, &c->key_fd, reason);
+    if (r < 0)
         return r;
-    }
     r = bio ? append_certificate(bio, tls->certificate) : -ENOMEM;
     for (size_t i = 0; r >= 0 && i < tls->n_chain; i++)
         r = append_certificate(bio, tls->chain[i]);
@@ -119,7 +115,7 @@ static const char *advice_of(const ServerJob *j)
 
 static EstServer server_of(Job *job, const ServerJob *j)
 {
-    const Connection *c = j->private;
+    Connection *c = j->private;
 
     return (EstServer){.url = j->url,
                        .anchors = c->anchors,
@@ -127,7 +123,8 @@ static EstServer server_of(Job *job, const ServerJob *j)
                        .password = j->secret,
                        .advice = advice_of(j),
                        .certificates = c->certificates,
-                       .key_fd = c->key_fd,
+                       .key = &j->tls.key,
+                       .key_fd = &c->key_fd,
                        .route = &j->route,
                        .judge = server_judge,
                        .judge_data = j->trustpoint,
@@ -139,10 +136,8 @@ static EstServer server_of(Job *job, const ServerJob *j)
 static int get_authorities(const ServerAddress *address, ReceivedList *ret,
                            char reason[SERVER_REASON_SIZE])
 {
-    const EstServer server = {.url = address->url,
-                              .route = address->route,
-                              .key_fd = -EBADF,
-                              .cancel_fd = address->cancel_fd};
+    const EstServer server = {
+        .url = address->url, .route = address->route, .cancel_fd = address->cancel_fd};
 
     return est_get_authorities(&server, ret, reason);
 }

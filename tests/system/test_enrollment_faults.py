@@ -247,9 +247,10 @@ def test_est_before_anything_is_sent(machine, est, victim):
     """While the server is asked what it wants in a request."""
     before = certificate(machine, "est")
     said, status = strike(machine, est, "est", "csrattrs", victim)
+    if victim == "keyd":  # with what TLS is to be signed with; it is asked for anew
+        assert status == 0 and certificate(machine, "est")["serial-number"] != before["serial-number"], said
+        return
     assert status != 0, said
-    if victim == "keyd":  # what TLS is to be signed with has gone with it
-        assert "the key daemon cannot be reached" in said
     assert certificate(machine, "est") == before and state(machine, "est")["state"] == "enrolled"
     machine.run(["chancery", "-c", "crypto ca enroll est"], ADMIN, stdin="\n\n")
     assert certificate(machine, "est")["serial-number"] != before["serial-number"]
