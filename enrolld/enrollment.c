@@ -499,6 +499,12 @@ static int check_certificates(Manager *m, const Trustpoint *t, CertificateRole r
                                  "The CA certificate of %s was made for another key pair: clear "
                                  "crypto ca certificates %s, then authenticate and enroll again",
                                  t->name, t->name);
+    /* It would take the place of the one that is asked for now. */
+    if (trustpoint_replacement(t) != REPLACEMENT_NONE)
+        return sd_bus_error_setf(reterr_error, ERROR_BUSY,
+                                 "A renewed certificate of %s is being put in place: wait for it; "
+                                 "or clear crypto ca certificates %s, then authenticate and enroll",
+                                 t->name, t->name);
     if (ca->summary.not_after <= trustpoints_now(&m->trustpoints))
         return sd_bus_error_setf(reterr_error, ERROR_EXPIRED,
                                  "The CA certificate of %s has expired: clear crypto ca "

@@ -153,6 +153,8 @@ ExecStart=/usr/bin/openssl s_server -accept 127.0.0.1:8443 -cert {certificate} -
 Restart=always
 RestartSec=100ms
 """
+HELD = "/run/held"  # as long as it is there, a reload of the service does not end
+HOLD = f"ExecReload=/bin/sh -c 'while test -e {HELD}; do sleep 0.1; done'\n"
 EXPORTED = "/run/chancery-certificates/system-trustpoint.pem"
 
 
@@ -166,8 +168,8 @@ def private_key(machine, tmp_path):
     return openssl("pkey", "-inform", "DER", data=plain) if not plain.startswith(b"-----") else plain
 
 
-def serve(machine, certificate):
-    machine.write("/run/systemd/system/front.service", UNIT.format(certificate=certificate))
+def serve(machine, certificate, more=""):
+    machine.write("/run/systemd/system/front.service", UNIT.format(certificate=certificate) + more)
     machine.run("systemctl daemon-reload && systemctl restart front.service")
     wait_for(lambda: served(machine), "the service")
 
@@ -223,12 +225,17 @@ def shown_as(digits):
 
 
 def test_a_service_does_not(machine):
-    """It goes on with what it has: the previous pair goes back, and the operator is told."""
+    """It goes on with what it has: the previous pair goes back, and the operator is told. Meanwhile nobody enrolls."""
     machine.run(["cp", EXPORTED, "/tmp/old.pem"])
-    serve(machine, "/tmp/old.pem")
+    serve(machine, "/tmp/old.pem", HOLD)
     configure(machine, ["crypto ca trustpoint system-trustpoint", "no auto-enroll", "auto-enroll 50 regenerate"])
     before, key, files = serial(machine), public_key(machine), key_files(machine)
+    machine.write(HELD, "")
     advance(machine, 18)
+    wait_for(lambda: "has yet to prove itself" in state(machine)["next-step"], "the trial of the renewed certificate")
+    refused = machine.run(["chancery", "-c", "crypto ca enroll system-trustpoint"], ADMIN, stdin="yes\nno\n", check=False)
+    assert refused.returncode != 0 and "A renewed certificate of system-trustpoint is being put in place" in refused.stdout + refused.stderr
+    machine.run(["rm", HELD])
     wait_for(lambda: "RENEWAL_UNDONE" in machine.journal("enrolld"), "the renewal to be undone")
     wait_for(lambda: "has failed 1 times" in state(machine)["next-step"], "the previous pair to be back")
     assert "127.0.0.1:8443 still shows another certificate" in machine.journal("enrolld")
