@@ -206,6 +206,19 @@ static int request_problem(const Trustpoint *t, char **ret)
     return n < 0 ? -ENOMEM : 1;
 }
 
+/* Takes over the text. */
+static char *add_sentence(char *text, const char *sentence, const char *reason)
+{
+    char *longer = NULL;
+
+    if (!text || !reason)
+        return text;
+    if (asprintf(&longer, "%s %s: %s.", text, sentence, reason) < 0)
+        longer = NULL;
+    free(text);
+    return longer;
+}
+
 static const char *replacement_text(const Trustpoint *t)
 {
     switch (trustpoint_replacement(t)) {
@@ -250,7 +263,8 @@ static char *own_detail(const Trustpoint *t, int64_t now)
     if (r != 0)
         return r < 0 ? NULL : text;
     if (trustpoint_replacement(t) != REPLACEMENT_NONE)
-        return strdup(replacement_text(t));
+        return add_sentence(strdup(replacement_text(t)), "It cannot be yet, and is tried again",
+                            t->replacement_problem);
     r = certificate_problem(t, ROLE_CA, now, "clear the certificates, then authenticate and enroll",
                             &text);
     for (CertificateRole role = ROLE_ROUTER; r == 0 && role <= ROLE_ENCRYPTION; role++)
@@ -274,19 +288,6 @@ static char *own_detail(const Trustpoint *t, int64_t now)
     if (t->config->legacy)
         return strdup("Ready; 'enrollment legacy' admits SHA-1 and DES, which protect nothing.");
     return strdup("Ready.");
-}
-
-/* Takes over the text. */
-static char *add_sentence(char *text, const char *sentence, const char *reason)
-{
-    char *longer = NULL;
-
-    if (!text || !reason)
-        return text;
-    if (asprintf(&longer, "%s %s: %s.", text, sentence, reason) < 0)
-        longer = NULL;
-    free(text);
-    return longer;
 }
 
 char *trustpoint_detail(const Trustpoint *t, int64_t now)

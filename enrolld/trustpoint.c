@@ -79,6 +79,13 @@ int trustpoint_remember(Trustpoint *trustpoint, const char *identity, const char
     return 0;
 }
 
+static void forget_replacement(Trustpoint *trustpoint)
+{
+    free(trustpoint->replacement_problem);
+    trustpoint->replacement_problem = NULL;
+    trustpoint->replacement_proved = false;
+}
+
 static void trustpoint_free(Trustpoint *trustpoint)
 {
     trustpoint_config_free(trustpoint->config);
@@ -86,6 +93,7 @@ static void trustpoint_free(Trustpoint *trustpoint)
     authority_offer_free(trustpoint->offer);
     forget(trustpoint);
     forget_rollover(trustpoint);
+    forget_replacement(trustpoint);
     free(trustpoint->revocation_problem);
     free(trustpoint->name);
     free(trustpoint);
@@ -320,6 +328,7 @@ int trustpoint_clear(Trustpoints *t, Trustpoint *trustpoint)
     record_done(&trustpoint->record);
     forget(trustpoint);
     forget_rollover(trustpoint);
+    forget_replacement(trustpoint);
     for (size_t i = 0; i < ROLE_MAX; i++)
         trustpoint->key_states[i] = KEY_UNKNOWN;
     floor_by_certificates(t);

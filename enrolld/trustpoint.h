@@ -40,6 +40,9 @@ typedef struct Trustpoint {
     uint64_t rollover_at;
     unsigned failed_starts; /* of jobs that were due, one after the other */
     char *rollover_reason; /* why the next CA certificate cannot be had; in memory only */
+    /* Why a renewal cannot take its place yet, and that it has proved itself; in memory only. */
+    char *replacement_problem;
+    bool replacement_proved;
     /* Why nobody can tell whether its certificates are revoked; in memory only. */
     char *revocation_problem;
     struct Trustpoint *next;

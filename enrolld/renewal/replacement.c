@@ -138,6 +138,18 @@ static void log_undone(const Trustpoint *t, const char *reason)
               t->name, reason);
 }
 
+/* The next key is gone, and with it what the certificate was good for. */
+static int drop(const ReplacementJob *j, Trustpoint *t)
+{
+    int r = trustpoint_unstage(&j->manager->trustpoints, t);
+
+    if (r >= 0)
+        enrollment_renewal_failed(j->manager, t,
+                                  "its key was replaced or removed before the certificate took its "
+                                  "place");
+    return r;
+}
+
 /* What is written down is what counts: the next step is that of the record. */
 static int write_down(ReplacementJob *j, Trustpoint *t)
 {
@@ -145,11 +157,8 @@ static int write_down(ReplacementJob *j, Trustpoint *t)
 
     switch (j->step) {
     case REPLACEMENT_STAGED:
-        if (j->result == -ENOENT) {
-            /* Somebody has made another key of that name, or removed it. */
-            (void)trustpoint_renewal_failed(set, t);
-            return trustpoint_unstage(set, t);
-        }
+        if (j->result == -ENOENT)
+            return drop(j, t);
         return j->result < 0 ? j->result : trustpoint_replaced(set, t);
     case REPLACEMENT_TRIAL:
         if (!j->finalizing)
@@ -166,12 +175,23 @@ static int write_down(ReplacementJob *j, Trustpoint *t)
     }
 }
 
+/* Said once for each cause, however often it is tried. */
+static void say_why(Trustpoint *t, const char *reason)
+{
+    if (streq_ptr(t->replacement_problem, reason))
+        return;
+    log_warning("A certificate of trustpoint %s cannot be put in place yet, trying again every %u "
+                "seconds: %s",
+                t->name, AGAIN_SECONDS, reason);
+    free(t->replacement_problem);
+    t->replacement_problem = strdup(reason);
+}
+
 static void later(ReplacementJob *j, Trustpoint *t, int error)
 {
     struct timespec boot;
 
-    log_warning("A certificate of trustpoint %s cannot be put in place yet: %s", t->name,
-                j->reason[0] ? j->reason : strerror(-error));
+    say_why(t, j->reason[0] ? j->reason : strerror(-error));
     (void)clock_gettime(CLOCK_BOOTTIME, &boot);
     t->renew_at = ((uint64_t)boot.tv_sec + AGAIN_SECONDS) * 1000000;
 }
@@ -184,10 +204,23 @@ static void end(ReplacementJob *j, Trustpoint *t)
     server_schedule(j->manager);
 }
 
+/* What the services have to show. */
+static int set_shown(ReplacementJob *j, const StoredCertificate *c)
+{
+    free(j->der);
+    j->size = c->size;
+    j->der = malloc(c->size);
+    if (!j->der)
+        return -ENOMEM;
+    memcpy(j->der, c->der, c->size);
+    return 0;
+}
+
 static int set_step(ReplacementJob *j, const Trustpoint *t)
 {
     const StoredCertificate *to =
         t->record.staged ? t->record.staged : t->record.certificates[ROLE_ROUTER];
+    int r;
 
     j->step = trustpoint_replacement(t);
     j->changes_key = trustpoint_replaces_key(t);
@@ -199,13 +232,8 @@ static int set_step(ReplacementJob *j, const Trustpoint *t)
     j->public_key_size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(to->x509), &j->public_key);
     if (j->public_key_size <= 0)
         return -ENOMEM;
-    free(j->der);
-    j->size = to->size;
-    j->der = malloc(to->size);
-    if (!j->der)
-        return -ENOMEM;
-    memcpy(j->der, to->der, to->size);
-    return key_name_copy(&to->key, &j->key);
+    r = set_shown(j, to);
+    return r < 0 ? r : key_name_copy(&to->key, &j->key);
 }
 
 typedef int (*run_t)(Job *job, void *data);
@@ -218,22 +246,37 @@ static run_t run_of(const ReplacementJob *j)
     return change_run;
 }
 
-static void log_installed(Manager *m, Trustpoint *t, Replacement step, const char *reason)
+static void show_again(Manager *m, const Trustpoint *t)
 {
-    if (step == REPLACEMENT_STAGED)
+    announce_certificate_changed(m, t, ROLE_ROUTER, true);
+    announce_trustpoint_changed(m, t);
+    export_certificates(m, t);
+}
+
+/* What is there now, when that is another one than before this step. */
+static void tell_step(const ReplacementJob *j, Trustpoint *t)
+{
+    Manager *m = j->manager;
+
+    if (j->step == REPLACEMENT_STAGED && j->result >= 0)
         enrollment_installed(m, t, ROLE_ROUTER, true, ENROLLMENT_RENEWER);
-    else if (step == REPLACEMENT_TRIAL && reason[0]) {
-        log_undone(t, reason);
-        announce_certificate_changed(m, t, ROLE_ROUTER, true);
-        announce_trustpoint_changed(m, t);
-        export_certificates(m, t);
+    else if (j->step == REPLACEMENT_TRIAL && j->result < 0) {
+        log_undone(t, j->reason);
+        show_again(m, t);
+    } else if (j->step == REPLACEMENT_UNDO && j->result < 0) {
+        log_warning("The previous key of trustpoint %s is not there any more: its renewed "
+                    "certificate stays",
+                    t->name);
+        show_again(m, t);
     }
 }
 
-static int give_up(ReplacementJob *j, Trustpoint *t, int error)
+static int give_up(const Job *job, ReplacementJob *j, Trustpoint *t, int error)
 {
     t->renew_at = 0;
-    later(j, t, error);
+    /* What is broken off by the end of the daemon, the next one goes on with. */
+    if (!job_is_stopping(job))
+        later(j, t, error);
     end(j, t);
     return error;
 }
@@ -241,6 +284,8 @@ static int give_up(ReplacementJob *j, Trustpoint *t, int error)
 static int finish(ReplacementJob *j, Trustpoint *t)
 {
     t->poll_at = t->renew_at = 0;
+    free(t->replacement_problem);
+    t->replacement_problem = NULL;
     end(j, t);
     return 0;
 }
@@ -257,9 +302,9 @@ static int done(Job *job, void *data, int r)
     ReplacementJob *j = data;
     Manager *m = j->manager;
     Trustpoint *t = trustpoint_find(&m->trustpoints, j->trustpoint);
-    bool succeeded = j->result >= 0, finalized = j->finalizing;
+    const bool proved = j->step == REPLACEMENT_TRIAL && j->result >= 0;
     const RolloverView before = rollover_view(t);
-    Replacement step = j->step;
+    const Replacement step = j->step;
 
     if (j->tell_only)
         return tell_done(j, t, r);
@@ -268,13 +313,12 @@ static int done(Job *job, void *data, int r)
     if (r >= 0)
         rollover_announce(m, t, before);
     if (r < 0)
-        return give_up(j, t, r);
-    if (succeeded || step == REPLACEMENT_TRIAL)
-        log_installed(m, t, step, j->reason);
+        return give_up(job, j, t, r);
+    tell_step(j, t);
     r = set_step(j, t);
     if (r < 0)
-        return give_up(j, t, r);
-    j->finalizing = step == REPLACEMENT_TRIAL && !finalized && succeeded;
+        return give_up(job, j, t, r);
+    t->replacement_proved = j->finalizing = proved && j->step == REPLACEMENT_TRIAL;
     j->result = 0;
     if (j->step != REPLACEMENT_NONE) {
         job_then(job, run_of(j));
@@ -298,6 +342,8 @@ static int job_new(Manager *m, Trustpoint *t, ReplacementJob **ret)
     j->manager = m;
     j->trustpoint = strdup(t->name);
     r = j->trustpoint ? set_step(j, t) : -ENOMEM;
+    /* Who has been told, and has shown it, is not asked a second time. */
+    j->finalizing = j->step == REPLACEMENT_TRIAL && t->replacement_proved;
     if (r >= 0)
         r = consumers_copy(t->config ? t->config->reload : NULL, &j->reload);
     if (r >= 0)
@@ -327,6 +373,20 @@ int replacement_start(Manager *m, Trustpoint *t)
     return r < 0 ? r : start(m, t, j, run_of(j));
 }
 
+static int tell_new(Manager *m, Trustpoint *t, const StoredCertificate *c, ReplacementJob **ret)
+{
+    _cleanup_(replacement_job_freep) ReplacementJob *j = NULL;
+    int r = job_new(m, t, &j);
+
+    if (r >= 0)
+        r = set_shown(j, c);
+    if (r < 0)
+        return r;
+    j->tell_only = true;
+    *ret = TAKE_PTR(j);
+    return 0;
+}
+
 void replacement_tell(Manager *m, Trustpoint *t)
 {
     const StoredCertificate *c = trustpoint_certificate(t, ROLE_ROUTER);
@@ -335,16 +395,9 @@ void replacement_tell(Manager *m, Trustpoint *t)
 
     if (!c || t->busy || !t->config || (!t->config->reload && !t->config->probe))
         return;
-    r = job_new(m, t, &j);
-    if (r >= 0) {
-        j->tell_only = true;
-        j->size = c->size;
-        free(j->der);
-        j->der = malloc(c->size);
-        if (j->der)
-            memcpy(j->der, c->der, c->size);
+    r = tell_new(m, t, c, &j);
+    if (r >= 0)
         r = start(m, t, j, trial_run);
-    }
     if (r < 0)
         log_warning_errno(r, "Failed to tell the services of trustpoint %s, ignoring: %m", t->name);
 }
