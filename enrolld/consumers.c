@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "consumers.h"
 
-#include <openssl/pem.h>
 #include <poll.h>
 #include <systemd/sd-bus.h>
 
-#include "atomic-file.h"
 #include "bus-call.h"
 #include "fetch-client.h"
 #include "received.h"
@@ -21,8 +19,6 @@
 #define PROBE_PAUSE_MS 1000
 #define PROBE_REPLY_MAX 65536U
 
-DEFINE_TRIVIAL_CLEANUP_FUNC(BIO *, BIO_free);
-
 static int explain(char reason[CONSUMER_REASON_SIZE], int r, const char *format, ...)
     _printf_(3, 4);
 
@@ -33,68 +29,6 @@ static int explain(char reason[CONSUMER_REASON_SIZE], int r, const char *format,
     va_start(ap, format);
     (void)vsnprintf(reason, CONSUMER_REASON_SIZE, format, ap);
     va_end(ap);
-    return r;
-}
-
-/* --- Files ------------------------------------------------------------------------------------ */
-
-static const StoredCertificate *issuer_of(const Trustpoint *t, const StoredCertificate *c)
-{
-    const StoredCertificate *ca = t->record.certificates[ROLE_CA];
-
-    if (X509_check_issued(c->x509, c->x509) == X509_V_OK)
-        return NULL;
-    if (ca != c && X509_check_issued(ca->x509, c->x509) == X509_V_OK)
-        return ca;
-    for (size_t i = 0; i < t->record.n_chain; i++)
-        if (t->record.chain[i] != c &&
-            X509_check_issued(t->record.chain[i]->x509, c->x509) == X509_V_OK)
-            return t->record.chain[i];
-    return NULL;
-}
-
-/* Certificates from c upwards; with_root: to the end. */
-static int write_path(int dirfd, const char *name, const Trustpoint *t, const StoredCertificate *c,
-                      bool with_root)
-{
-    _cleanup_(BIO_freep) BIO *bio = BIO_new(BIO_s_mem());
-    unsigned n = 0;
-    char *text;
-    long size;
-    int r;
-
-    if (!c) {
-        r = atomic_unlink_at(dirfd, name);
-        return r == -ENOENT ? 0 : r;
-    }
-    for (; bio && c && n <= RECORD_CHAIN_MAX; c = issuer_of(t, c), n++) {
-        bool root = X509_check_issued(c->x509, c->x509) == X509_V_OK;
-
-        if (root && !with_root && n > 0)
-            break;
-        if (PEM_write_bio_X509(bio, c->x509) != 1)
-            return -ENOMEM;
-    }
-    size = bio ? BIO_get_mem_data(bio, &text) : 0;
-    return size <= 0 ? -ENOMEM : atomic_write_at(dirfd, name, text, (size_t)size, 0644);
-}
-
-int consumers_export(int dirfd, const Trustpoint *t)
-{
-    const char *const suffixes[] = {"pem", "ca"};
-    const CertificateRole roles[] = {ROLE_ROUTER, ROLE_CA};
-    int r = 0;
-
-    for (size_t i = 0; r >= 0 && i < ELEMENTSOF(roles); i++) {
-        _cleanup_free_ char *name = NULL;
-
-        if (asprintf(&name, "%s.%s", t->name, suffixes[i]) < 0) {
-            name = NULL;
-            return -ENOMEM;
-        }
-        r = write_path(dirfd, name, t, t->record.certificates[roles[i]], roles[i] == ROLE_CA);
-    }
-    ERR_clear_error();
     return r;
 }
 

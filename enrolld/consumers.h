@@ -12,6 +12,9 @@
 /* Writes NAME.pem (the router's certificate and those above it, without the root) and NAME.ca (the
  * CA's and those above it), or removes what is there when there are no such certificates. */
 int consumers_export(int dirfd, const Trustpoint *t);
+/* Removes the files of certificates that are not there: whoever was killed between forgetting them
+ * and removing their files has left them. */
+int consumers_sweep(int dirfd, const Trustpoints *all);
 
 /* The following block: for worker threads only. */
 

@@ -161,10 +161,7 @@ static int start(Server *server, void **ret)
 
 static int ready(Server *server, void *userdata)
 {
-    const Manager *m = userdata;
-
-    for (const Trustpoint *t = m->trustpoints.first; t; t = t->next)
-        export_certificates(userdata, t);
+    export_all_certificates(userdata);
     key_watch_check(userdata);
     expiry_watch_run(userdata);
     return config_owner_fetch(server);

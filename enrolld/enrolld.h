@@ -158,6 +158,8 @@ void rollover_announce(Manager *m, Trustpoint *t, RolloverView before);
 
 /* For the services that use it: writes the files that they read. After each change. */
 void export_certificates(Manager *m, const Trustpoint *t);
+/* At the start: all of them, and no others. */
+void export_all_certificates(Manager *m);
 /* The same, and they are reloaded and looked at, when the router's certificate has come in another
  * way than by renewal. */
 void replacement_tell(Manager *m, Trustpoint *t);

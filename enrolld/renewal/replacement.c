@@ -412,3 +412,13 @@ void export_certificates(Manager *m, const Trustpoint *t)
                           "ignoring: %m",
                           t->name);
 }
+
+void export_all_certificates(Manager *m)
+{
+    int r = m->runtime_fd < 0 ? 0 : consumers_sweep(m->runtime_fd, &m->trustpoints);
+
+    if (r < 0)
+        log_warning_errno(r, "Failed to remove files of certificates that are gone, ignoring: %m");
+    for (const Trustpoint *t = m->trustpoints.first; t; t = t->next)
+        export_certificates(m, t);
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The files in which services find certificates. */
+#include <openssl/pem.h>
+
+#include "atomic-file.h"
+#include "consumers.h"
+
+DEFINE_TRIVIAL_CLEANUP_FUNC(BIO *, BIO_free);
+
+static const struct {
+    const char *suffix;
+    CertificateRole role; /* what is in it, first */
+} kinds[] = {{".pem", ROLE_ROUTER}, {".ca", ROLE_CA}};
+
+static const StoredCertificate *issuer_of(const Trustpoint *t, const StoredCertificate *c)
+{
+    const StoredCertificate *ca = t->record.certificates[ROLE_CA];
+
+    if (X509_check_issued(c->x509, c->x509) == X509_V_OK)
+        return NULL;
+    if (ca != c && X509_check_issued(ca->x509, c->x509) == X509_V_OK)
+        return ca;
+    for (size_t i = 0; i < t->record.n_chain; i++)
+        if (t->record.chain[i] != c &&
+            X509_check_issued(t->record.chain[i]->x509, c->x509) == X509_V_OK)
+            return t->record.chain[i];
+    return NULL;
+}
+
+/* Certificates from c upwards; with_root: to the end. */
+static int write_path(int dirfd, const char *name, const Trustpoint *t, const StoredCertificate *c,
+                      bool with_root)
+{
+    _cleanup_(BIO_freep) BIO *bio = BIO_new(BIO_s_mem());
+    unsigned n = 0;
+    char *text;
+    long size;
+    int r;
+
+    if (!c) {
+        r = atomic_unlink_at(dirfd, name);
+        return r == -ENOENT ? 0 : r;
+    }
+    for (; bio && c && n <= RECORD_CHAIN_MAX; c = issuer_of(t, c), n++) {
+        bool root = X509_check_issued(c->x509, c->x509) == X509_V_OK;
+
+        if (root && !with_root && n > 0)
+            break;
+        if (PEM_write_bio_X509(bio, c->x509) != 1)
+            return -ENOMEM;
+    }
+    size = bio ? BIO_get_mem_data(bio, &text) : 0;
+    return size <= 0 ? -ENOMEM : atomic_write_at(dirfd, name, text, (size_t)size, 0644);
+}
+
+int consumers_export(int dirfd, const Trustpoint *t)
+{
+    int r = 0;
+
+    for (size_t i = 0; r >= 0 && i < ELEMENTSOF(kinds); i++) {
+        _cleanup_free_ char *name = NULL;
+
+        if (asprintf(&name, "%s%s", t->name, kinds[i].suffix) < 0) {
+            name = NULL;
+            return -ENOMEM;
+        }
+        r = write_path(dirfd, name, t, t->record.certificates[kinds[i].role],
+                       kinds[i].role == ROLE_CA);
+    }
+    ERR_clear_error();
+    return r;
+}
+
+/* Is it a file that no trustpoint has (any more)? */
+static bool is_orphan(const Trustpoints *all, const char *file)
+{
+    size_t length = strlen(file);
+
+    for (size_t i = 0; i < ELEMENTSOF(kinds); i++) {
+        size_t n = strlen(kinds[i].suffix);
+        _cleanup_free_ char *name = NULL;
+        const Trustpoint *t;
+
+        if (length <= n || !streq(file + length - n, kinds[i].suffix))
+            continue;
+        name = strndup(file, length - n);
+        if (!name)
+            return false;
+        t = trustpoint_find(all, name);
+        return !t || !trustpoint_certificate(t, kinds[i].role);
+    }
+    return false;
+}
+
+int consumers_sweep(int dirfd, const Trustpoints *all)
+{
+    _cleanup_closedir_ DIR *dir = NULL;
+    int r = remove_leftovers_at(dirfd), q = open_folder_at(dirfd, ".", &dir);
+    const struct dirent *entry;
+
+    if (q < 0)
+        return q;
+    while ((entry = readdir(dir)))
+        if (is_orphan(all, entry->d_name)) {
+            q = atomic_unlink_at(dirfd, entry->d_name);
+            r = r < 0 || q == -ENOENT ? r : q;
+        }
+    return r < 0 ? r : 0;
+}
