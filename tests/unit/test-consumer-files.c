@@ -26,9 +26,9 @@ static void keep(int dirfd, const char *name, const TestCertificate *ca, const T
     const KeyName key = {(char[]){"ed25519"}, (char[]){"core-key"}};
     Record record = {.name = (char *)(uintptr_t)name};
 
-    assert_int_equal(stored_certificate_new(ca->der, (size_t)ca->der_size, NULL,
-                                            &record.certificates[ROLE_CA]),
-                     0);
+    assert_int_equal(
+        stored_certificate_new(ca->der, (size_t)ca->der_size, NULL, &record.certificates[ROLE_CA]),
+        0);
     if (own)
         assert_int_equal(stored_certificate_new(own->der, (size_t)own->der_size, &key,
                                                 &record.certificates[ROLE_ROUTER]),

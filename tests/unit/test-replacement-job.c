@@ -29,9 +29,11 @@ static struct {
     int log_fd, stderr_fd;
 } world;
 
+typedef int (*run_t)(Job *job, void *data);
+
 struct Job {
     JobWork work;
-    int (*then)(Job *job, void *data);
+    run_t then;
 };
 
 static Job job;
@@ -43,7 +45,7 @@ int trustpoint_job_start_internal(Manager *m, Trustpoint *t, const JobWork *work
     return 0;
 }
 
-void job_then(Job *j, int (*run)(Job *job, void *data))
+void job_then(Job *j, run_t run)
 {
     j->then = run;
 }
@@ -167,9 +169,9 @@ static void keep(const Folder *f, const TestCertificate *root, const TestCertifi
 /* A certificate for another key has come. */
 static int set_up(void **state)
 {
-    const TestCertificateSpec leaf = {"core", "ed25519", "digitalSignature", false, NOT_BEFORE,
-                                      NOT_AFTER};
-    TestCertificate root, old, new;
+    const TestCertificateSpec leaf = {"core", "ed25519",  "digitalSignature",
+                                      false,  NOT_BEFORE, NOT_AFTER};
+    TestCertificate root, old, next;
     const Folder *f;
 
     (void)folder_setup(state);
@@ -177,7 +179,7 @@ static int set_up(void **state)
     pki_make(&root, NULL,
              &(TestCertificateSpec){"ca", "ed25519", "keyCertSign", true, NOT_BEFORE, NOT_AFTER});
     pki_make(&old, &root, &leaf);
-    pki_make(&new, &root, &leaf);
+    pki_make(&next, &root, &leaf);
     keep(f, &root, &old);
     manager = (Manager){.runtime_fd = f->fd};
     assert_int_equal(trustpoints_init(&manager.trustpoints, dup(f->fd), 0, NULL), 0);
@@ -186,14 +188,14 @@ static int set_up(void **state)
     trustpoint->config = &config;
     (void)snprintf(before, sizeof(before), "%s",
                    trustpoint_certificate(trustpoint, ROLE_ROUTER)->summary.serial_number);
-    assert_int_equal(trustpoint_stage(&manager.trustpoints, trustpoint, new.der,
-                                      (size_t)new.der_size, &key_name),
+    assert_int_equal(trustpoint_stage(&manager.trustpoints, trustpoint, next.der,
+                                      (size_t)next.der_size, &key_name),
                      0);
     (void)snprintf(after, sizeof(after), "%s", trustpoint->record.staged->summary.serial_number);
     assert_string_not_equal(before, after);
     pki_free(&root);
     pki_free(&old);
-    pki_free(&new);
+    pki_free(&next);
     world.commit = world.undo = world.forget = world.reload = 0;
     world.reloads = world.installed = 0;
     world.failed = NULL;
@@ -238,7 +240,7 @@ static void go_on(void)
     assert_int_equal(replacement_start(&manager, trustpoint), 0);
     job.then = job.work.run;
     do {
-        int (*run)(Job *j, void *data) = job.then;
+        run_t run = job.then;
 
         job.then = NULL;
         r = world.is_stopping ? -ECANCELED : run(&job, job.work.data);
