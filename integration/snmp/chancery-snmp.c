@@ -173,6 +173,29 @@ static int on_changed(sd_bus_message *signal, void *userdata, sd_bus_error *rete
     return 0;
 }
 
+/* Whoever is stopped is not asked, which would start him again: what he said last is shown until he
+ * is back. */
+static bool is_back(sd_bus_message *signal)
+{
+    const char *name, *before, *now;
+
+    return sd_bus_message_read(signal, "sss", &name, &before, &now) >= 0 && *now;
+}
+
+static int on_owner(sd_bus_message *signal, void *userdata, sd_bus_error *reterr_error)
+{
+    if (is_back(signal))
+        (void)ask(userdata);
+    return 0;
+}
+
+static int on_crls_owner(sd_bus_message *signal, void *userdata, sd_bus_error *reterr_error)
+{
+    if (is_back(signal))
+        (void)ask_crls(userdata);
+    return 0;
+}
+
 static int on_expiring(sd_bus_message *signal, void *userdata, sd_bus_error *reterr_error)
 {
     Agent *agent = userdata;
@@ -204,7 +227,7 @@ static int watch(Agent *agent)
          on_changed},
         {"type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0="
          "'" ENROLLMENT_NAME "'",
-         on_changed},
+         on_owner},
         {"type='signal',sender='" TRUSTPOOL_NAME "',interface='" TRUSTPOOL_NAME
          "',member='CrlTaken'",
          on_crls_changed},
@@ -213,7 +236,7 @@ static int watch(Agent *agent)
          on_crls_changed},
         {"type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0="
          "'" TRUSTPOOL_NAME "'",
-         on_crls_changed},
+         on_crls_owner},
     };
 
     for (size_t i = 0; i < ELEMENTSOF(matches); i++) {

@@ -170,6 +170,19 @@ def test_whoever_restarts(managed):
     assert traps(managed) == told
 
 
+def test_who_is_stopped_stays_stopped(managed):
+    """And what he said last is shown. Each answer of the agent is a turn in which it has heard of what went before."""
+    rows, daemons = walk(managed), ["chancery-poold.service", "chancery-enrolld.service"]
+    managed.run(["systemctl", "stop", *daemons])
+    try:
+        assert walk(managed) == walk(managed) == rows
+        assert managed.run(["systemctl", "is-active", *daemons], check=False).stdout.split() == ["inactive", "inactive"]
+    finally:
+        managed.run(["systemctl", "start", *daemons])
+    managed.wait_daemons()
+    wait_for(lambda: walk(managed) == rows, "the tables after both")
+
+
 def test_confined(managed):
     pid = managed.main_pid("chancery-snmp.service")
     status = dict(line.split(":\t", 1) for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines())
