@@ -109,6 +109,17 @@ static void succeed(Transaction *t)
     transaction_end(t);
 }
 
+/* What it was to undo has been confirmed since it was begun, and whoever did that has been told so.
+ */
+static bool end_if_confirmed(Transaction *t)
+{
+    if (!t->ends_trial || trial_is_on(t->policy->trial))
+        return false;
+    log_notice("The commit on trial was confirmed while it was about to be undone: it stays");
+    transaction_end(t);
+    return true;
+}
+
 /* --- Calls to the owners ---------------------------------------------------------------------- */
 
 static void answer_counted(Transaction *t);
@@ -311,6 +322,8 @@ static void transaction_begin(Transaction *t)
         failures_clear(&t->session->failures);
         failures_clear(&t->session->warnings);
     }
+    if (end_if_confirmed(t))
+        return;
     if (t->base_id != commit_store_last_id(policy->store)) {
         fail(t, ERROR_CONFLICT, "Another session has committed in the meantime; commit again");
         return;
@@ -491,6 +504,8 @@ static void transaction_decide(Transaction *t)
     /* What ends a trial its owners had accepted once; nothing keeps an unconfirmed commit. */
     const bool certain = t->ends_trial && t->aaa;
 
+    if (end_if_confirmed(t))
+        return;
     if (certain || !(t->failed || t->unreachable))
         transaction_write(t);
     else if (t->best_effort && leave_out(t) >= 0)

@@ -4,6 +4,8 @@
  * confirmed is never taken for one that was. */
 #include "scratch-folder.h"
 
+#include <sys/socket.h>
+
 #include "atomic-file.h"
 #include "interruptions.h"
 #include "json-util.h"
@@ -257,11 +259,67 @@ static void test_flipped_byte(void **state)
     end();
 }
 
+/* --- Confirmed at the last moment ------------------------------------------------------------- */
+
+/* The owners, who are asked before anything is undone, and have no objects: their end of the bus.
+ */
+static sd_bus *connect_owners(void)
+{
+    sd_bus *owners_bus;
+    int fds[2];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
+    assert_true(sd_bus_new(&owners_bus) >= 0);
+    assert_true(sd_bus_set_fd(owners_bus, fds[1], fds[1]) >= 0);
+    assert_true(sd_bus_set_server(owners_bus, 1,
+                                  SD_ID128_MAKE(01, 02, 03, 04, 05, 06, 07, 08, 09, 0a, 0b, 0c, 0d,
+                                                0e, 0f, 10)) >= 0);
+    assert_true(sd_bus_set_anonymous(owners_bus, 1) >= 0);
+    assert_true(sd_bus_negotiate_fds(owners_bus, 1) >= 0);
+    assert_true(sd_bus_start(owners_bus) >= 0);
+    assert_true(sd_bus_new(&server.bus) >= 0);
+    assert_true(sd_bus_set_fd(server.bus, fds[0], fds[0]) >= 0);
+    assert_true(sd_bus_negotiate_fds(server.bus, 1) >= 0);
+    assert_true(sd_bus_start(server.bus) >= 0);
+    while (sd_bus_is_ready(server.bus) <= 0 || sd_bus_is_ready(owners_bus) <= 0) {
+        assert_true(sd_bus_process(server.bus, NULL) >= 0);
+        assert_true(sd_bus_process(owners_bus, NULL) >= 0);
+    }
+    assert_true(sd_bus_attach_event(server.bus, server.event, SD_EVENT_PRIORITY_NORMAL) >= 0);
+    return owners_bus;
+}
+
+/* Its time is over, and the owners have been asked, but whoever confirms it until they have
+ * answered is told that it is confirmed. (What it takes to commit is not there: who tries fails.) */
+static void test_confirmed_while_it_is_about_to_be_undone(void **state)
+{
+    sd_bus *owners_bus;
+
+    assert_int_equal(prepare_trial(*state), 0);
+    owners_bus = connect_owners();
+    trial_ready(policy.trial);
+    while (!policy.transactions)
+        assert_true(sd_event_run(server.event, UINT64_MAX) >= 0);
+    assert_true(trial_is_on(policy.trial));
+
+    assert_int_equal(trial_end(policy.trial), 0);
+    while (policy.transactions) {
+        assert_true(sd_bus_process(owners_bus, NULL) >= 0);
+        assert_true(sd_event_run(server.event, 1000) >= 0);
+    }
+    assert_true(has("tried", 2, false));
+    server.bus = sd_bus_close_unref(server.bus);
+    (void)sd_bus_close_unref(owners_bus);
+    end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_interrupted_everywhere, folder_setup, tear_down),
         cmocka_unit_test_setup_teardown(test_flipped_byte, folder_setup, tear_down),
+        cmocka_unit_test_setup_teardown(test_confirmed_while_it_is_about_to_be_undone, folder_setup,
+                                        tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
