@@ -290,7 +290,7 @@ static sd_bus *connect_owners(void)
 }
 
 /* Its time is over, and the owners have been asked, but whoever confirms it until they have
- * answered is told that it is confirmed. (What it takes to commit is not there: who tries fails.) */
+ * answered is told that it is confirmed. What it takes to commit is not there: who tries fails. */
 static void test_confirmed_while_it_is_about_to_be_undone(void **state)
 {
     sd_bus *owners_bus;
