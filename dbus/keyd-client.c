@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* keyd from the view of a worker thread: each thread has a private connection to the bus, so that
- * it neither waits for nor disturbs the daemon's own, and a signature that keyd takes long for
- * blocks nobody else. No channel (keyd/PROTOCOL.md): a daemon signs once in a while, and opening
- * one is a call too. */
+/* keyd from the view of a worker thread, over connections that worker threads share: none of them
+ * is the daemon's own, so that a signature that keyd takes long for blocks nobody else. No channel
+ * (keyd/PROTOCOL.md): a daemon signs once in a while, and opening one is a call too. */
 #include "keyd-client.h"
 
 #include <fcntl.h>
@@ -10,7 +9,6 @@
 #include <openssl/err.h>
 #include <openssl/provider.h>
 #include <openssl/x509.h>
-#include <pthread.h>
 #include <stdbool.h>
 #include <systemd/sd-bus.h>
 
@@ -18,6 +16,7 @@
 #include "keyd-provider.h"
 #include "names.h"
 #include "openssl-util.h"
+#include "worker-bus.h"
 
 /* keyd hashes up to 1 GiB before it answers. */
 #define CALL_TIMEOUT_USEC (UINT64_C(120) * 1000000)
@@ -51,57 +50,15 @@ static int keyd_failed(int r, const sd_bus_error *error)
     return r;
 }
 
-static pthread_key_t connection_key;
-static pthread_once_t connection_once = PTHREAD_ONCE_INIT;
-static int connection_error;
-
-static void close_connection(void *bus)
-{
-    (void)sd_bus_flush_close_unref(bus);
-}
-
-static void make_connection_key(void)
-{
-    connection_error = -pthread_key_create(&connection_key, close_connection);
-}
-
-/* The thread's, which ends with it: opening one for each call would take longer than most calls. */
-static int get_connection(sd_bus **ret)
-{
-    sd_bus *bus;
-    int r;
-
-    (void)pthread_once(&connection_once, make_connection_key);
-    if (connection_error < 0)
-        return connection_error;
-    bus = pthread_getspecific(connection_key);
-    if (bus && sd_bus_is_open(bus) <= 0) {
-        (void)pthread_setspecific(connection_key, NULL);
-        bus = sd_bus_close_unref(bus);
-    }
-    if (!bus) {
-        r = sd_bus_open_system_with_description(&bus, "keyd-client");
-        if (r < 0)
-            return r;
-        r = -pthread_setspecific(connection_key, bus);
-        if (r < 0) {
-            close_connection(bus);
-            return r;
-        }
-    }
-    *ret = sd_bus_ref(bus);
-    return 0;
-}
-
 static int call_new_of(sd_bus **ret_bus, sd_bus_message **ret_call, const char *interface,
                        const char *member)
 {
-    _cleanup_(sd_bus_unrefp) sd_bus *bus = NULL;
+    _cleanup_(worker_bus_givep) sd_bus *bus = NULL;
     int r;
 
     last_error[0] = '\0';
     last_errno = 0;
-    r = get_connection(&bus);
+    r = worker_bus_take(&bus);
     if (r >= 0)
         r = sd_bus_message_new_method_call(bus, ret_call, KEYS_NAME, KEYS_PATH, interface, member);
     if (r < 0)
@@ -224,7 +181,7 @@ static void remember(char **name, const void *der, size_t size)
 static int ask_public_key(const char *algorithm, const char *label, const char *pair,
                           void **ret_der, size_t *ret_size)
 {
-    _cleanup_(sd_bus_unrefp) sd_bus *bus = NULL;
+    _cleanup_(worker_bus_givep) sd_bus *bus = NULL;
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
     int r;
 
@@ -305,7 +262,7 @@ static int append_context(sd_bus_message *call, const KeydReference *reference, 
 int keyd_unwrap(const KeydReference *reference, const void *encrypted, size_t encrypted_size,
                 void **ret_key)
 {
-    _cleanup_(sd_bus_unrefp) sd_bus *bus = NULL;
+    _cleanup_(worker_bus_givep) sd_bus *bus = NULL;
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
     size_t size;
     int r;
@@ -337,7 +294,7 @@ int keyd_unwrap(const KeydReference *reference, const void *encrypted, size_t en
 int keyd_sign(const KeydReference *reference, const char *digest, KeydInput input,
               void **ret_signature, size_t *ret_size)
 {
-    _cleanup_(sd_bus_unrefp) sd_bus *bus = NULL;
+    _cleanup_(worker_bus_givep) sd_bus *bus = NULL;
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
     int r;
 
@@ -357,7 +314,7 @@ int keyd_sign(const KeydReference *reference, const char *digest, KeydInput inpu
 
 int keyd_channel_open(const char *algorithm, const char *label, const char *purpose, int *ret_fd)
 {
-    _cleanup_(sd_bus_unrefp) sd_bus *bus = NULL;
+    _cleanup_(worker_bus_givep) sd_bus *bus = NULL;
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
     _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
     int fd, r;
@@ -531,7 +488,7 @@ int keyd_unwrapper_new(OSSL_LIB_CTX *context, const char *label, const char *pur
 static int call_rotation(sd_bus_message **ret_call, sd_bus **ret_bus, const char *member,
                          const char *algorithm, const char *label)
 {
-    _cleanup_(sd_bus_unrefp) sd_bus *bus = NULL;
+    _cleanup_(worker_bus_givep) sd_bus *bus = NULL;
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
     int r;
 
@@ -559,7 +516,7 @@ static int send_rotation(sd_bus *bus, sd_bus_message *call)
 
 int keyd_rotation_stage(const char *algorithm, const char *label)
 {
-    _cleanup_(sd_bus_unrefp) sd_bus *bus = NULL;
+    _cleanup_(worker_bus_givep) sd_bus *bus = NULL;
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
     int r = call_rotation(&call, &bus, "Stage", algorithm, label);
 
@@ -569,7 +526,7 @@ int keyd_rotation_stage(const char *algorithm, const char *label)
 static int exchange(const char *member, const char *algorithm, const char *label,
                     const void *public_key, size_t size)
 {
-    _cleanup_(sd_bus_unrefp) sd_bus *bus = NULL;
+    _cleanup_(worker_bus_givep) sd_bus *bus = NULL;
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
     int r = call_rotation(&call, &bus, member, algorithm, label);
 
@@ -592,7 +549,7 @@ int keyd_rotation_undo(const char *algorithm, const char *label, const void *pub
 
 int keyd_rotation_forget(const char *algorithm, const char *label, const char *which)
 {
-    _cleanup_(sd_bus_unrefp) sd_bus *bus = NULL;
+    _cleanup_(worker_bus_givep) sd_bus *bus = NULL;
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
     int r = call_rotation(&call, &bus, "Forget", algorithm, label);
 
@@ -607,7 +564,7 @@ int keyd_rotation_forget(const char *algorithm, const char *label, const char *w
 
 int keyd_secret_open(const char *purpose, const char *sealed, char **ret)
 {
-    _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+    _cleanup_(worker_bus_givep) sd_bus *bus = NULL;
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
     _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
     const void *clear;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keys that stay in keyd, for the daemons that use them. All calls block and open a bus connection
- * of their own: for worker threads only, never for the main loop. */
+/* Keys that stay in keyd, for the daemons that use them. All calls block: for worker threads
+ * only, never for the main loop. */
 #pragma once
 
 #include <openssl/evp.h>

@@ -67,13 +67,11 @@ static int64_t moment_of(const Admission *a, const X509 *c)
 
 static int ask(const Admission *a, X509 *c, int cancel_fd, Verdict *ret, char *reason)
 {
-    _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
     _cleanup_free_ char *pem = NULL;
     int r = verdict_pem(c, a->others, a->n_others, &pem);
 
     return r < 0 ? r
-                 : verdict_ask(&bus,
-                               &(VerdictQuestion){.trustpoint = a->trustpoint,
+                 : verdict_ask(&(VerdictQuestion){.trustpoint = a->trustpoint,
                                                   .pem = pem,
                                                   .legacy = a->legacy,
                                                   .is_received = true,

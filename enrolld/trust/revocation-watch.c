@@ -12,6 +12,9 @@
 #define AGAIN_USEC (UINT64_C(60) * 1000000) /* poold did not answer */
 #define BUSY_USEC (UINT64_C(5) * 1000000)   /* a job has the record */
 #define PAUSE_USEC (UINT64_C(3600) * 1000000)
+/* What somebody waits for goes first, for so long: what is asked here may take CPU time of all
+ * daemons, and the same CA's. A certificate that is new has been looked at when it came. */
+#define PUT_OFF_USEC (UINT64_C(10) * 1000000)
 
 struct RevocationWatch {
     Manager *manager;
@@ -23,6 +26,7 @@ struct RevocationWatch {
     /* Within a round each certificate is asked about once. Another one begins when poold may have
      * changed its mind, and after a while. */
     uint64_t round, round_end;
+    uint64_t put_off_until; /* 0: is not put off */
 };
 
 /* One certificate. */
@@ -65,7 +69,6 @@ static void watch_job_freep(WatchJob **j)
 
 static int watch_run(Job *job, void *data)
 {
-    _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
     WatchJob *j = data;
 
     for (size_t i = 0; i < j->n && j->error >= 0; i++) {
@@ -73,7 +76,7 @@ static int watch_run(Job *job, void *data)
         const VerdictQuestion question = {
             .trustpoint = item->trustpoint, .pem = item->pem, .legacy = item->legacy};
 
-        j->error = verdict_ask(&bus, &question, job_cancel_fd(job), &item->verdict, j->reason);
+        j->error = verdict_ask(&question, job_cancel_fd(job), &item->verdict, j->reason);
         item->is_answered = j->error >= 0;
     }
     return 0;
@@ -267,11 +270,34 @@ static int ask(RevocationWatch *watch)
     return r;
 }
 
+static bool is_any_asking(const Manager *m)
+{
+    for (const Trustpoint *t = m->trustpoints.first; t; t = t->next)
+        if (t->asking)
+            return true;
+    return false;
+}
+
+static bool is_put_off(RevocationWatch *watch)
+{
+    uint64_t now = now_usec(watch);
+
+    if (is_any_asking(watch->manager) && watch->put_off_until == 0)
+        watch->put_off_until = now + PUT_OFF_USEC;
+    else if (!is_any_asking(watch->manager) || now >= watch->put_off_until)
+        watch->put_off_until = 0;
+    return watch->put_off_until > 0;
+}
+
 static int on_time(sd_event_source *source, uint64_t usec, void *userdata)
 {
     RevocationWatch *watch = userdata;
     int r;
 
+    if (is_put_off(watch)) {
+        arm(watch, SOON_USEC);
+        return 0;
+    }
     watch->stale = false;
     if (rest_of_round(watch) == 0)
         begin_round(watch);

@@ -7,6 +7,7 @@
 #include "cleanup.h"
 #include "memfd.h"
 #include "names.h"
+#include "worker-bus.h"
 
 /* poold gives itself a minute, and more where CRLs are given more. */
 #define CALL_TIMEOUT_USEC (FETCH_JUDGE_SECONDS * UINT64_C(1000000))
@@ -103,13 +104,13 @@ static int ask(sd_bus *bus, const char *trustpoint, const FetchServer *server, i
 
 int server_judge(void *userdata, const FetchServer *server, int cancel_fd, char **ret_reason)
 {
-    _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+    _cleanup_(worker_bus_givep) sd_bus *bus = NULL;
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *verdict = NULL;
     _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
     const char *reason = "the verdict is not known", *problem = NULL;
     int valid = 0, r;
 
-    r = sd_bus_open_system_with_description(&bus, "judge");
+    r = worker_bus_take(&bus);
     if (r < 0)
         return r;
     r = ask(bus, userdata, server, cancel_fd, &verdict, &error);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Asks poold, over a connection of the worker's own: the main loop goes on, and answers poold's
+/* Asks poold, over a connection of the workers': the main loop goes on, and answers poold's
  * question about whom the trustpoints trust meanwhile. */
 #include <poll.h>
 #include <pthread.h>
@@ -10,6 +10,7 @@
 #include "memfd.h"
 #include "names.h"
 #include "verdict.h"
+#include "worker-bus.h"
 
 /* poold gives itself a minute to fetch what it lacks. Where somebody waits, he does not wait for
  * that: less than a call over the bus may take. */
@@ -167,8 +168,16 @@ static int converse(const Conversation *c, const VerdictQuestion *question, Verd
     return r < 0 ? r : wait_for_job(c, job, ret, reason);
 }
 
-int verdict_ask(sd_bus **bus, const VerdictQuestion *question, int cancel_fd, Verdict *ret,
-                char *reason)
+static int ask(Conversation *c, const VerdictQuestion *question, Verdict *ret, char *reason)
+{
+    _cleanup_(worker_bus_givep) sd_bus *bus = NULL;
+    int r = worker_bus_take(&bus);
+
+    c->bus = bus;
+    return r < 0 ? r : converse(c, question, ret, reason);
+}
+
+int verdict_ask(const VerdictQuestion *question, int cancel_fd, Verdict *ret, char *reason)
 {
     Conversation c = {.cancel_fd = cancel_fd,
                       .end =
@@ -178,11 +187,7 @@ int verdict_ask(sd_bus **bus, const VerdictQuestion *question, int cancel_fd, Ve
     reason[0] = '\0';
     r = turn_take(&c);
     if (r >= 0) {
-        if (!*bus)
-            r = sd_bus_open_system_with_description(bus, "verdict");
-        c.bus = *bus;
-        if (r >= 0)
-            r = converse(&c, question, ret, reason);
+        r = ask(&c, question, ret, reason);
         turn_give();
     }
     if (r < 0 && !reason[0])

@@ -4,7 +4,7 @@
 #pragma once
 
 #include <stdbool.h>
-#include <systemd/sd-bus.h>
+#include <stdint.h>
 
 #include "openssl-util.h"
 
@@ -36,10 +36,8 @@ typedef struct VerdictQuestion {
 int verdict_pem(X509 *certificate, X509 *const *others, size_t n, char **ret);
 
 /* In a worker: asks, and waits. -ECANCELED; any other negative errno: poold does not answer, why is
- * in reason, which is VERDICT_REASON_SIZE long. cancel_fd: see job_cancel_fd(). *bus is opened when
- * it is NULL, and serves the next question too; the caller closes it. */
-int verdict_ask(sd_bus **bus, const VerdictQuestion *question, int cancel_fd, Verdict *ret,
-                char *reason);
+ * in reason, which is VERDICT_REASON_SIZE long. cancel_fd: see job_cancel_fd(). */
+int verdict_ask(const VerdictQuestion *question, int cancel_fd, Verdict *ret, char *reason);
 
 /* Of the words of an answer: word as org.chancery.TrustPool1.Verify has it, depth of the
  * certificate that it is about, problem: why a CRL is missing, or NULL. -EBADMSG for what is no

@@ -10,6 +10,7 @@
 #include "memfd.h"
 #include "names.h"
 #include "pem.h"
+#include "worker-bus.h"
 
 #define DOCUMENT_SIZE_MAX (64U << 20)
 #define CALL_TIMEOUT_USEC (60 * 1000000ULL)
@@ -225,14 +226,14 @@ int trustpoints_parse(const char *text, size_t size, const Trustpoints *former, 
 
 int trustpoints_ask(const Trustpoints *former, int cancel_fd, Trustpoints **ret)
 {
-    _cleanup_(sd_bus_close_unrefp) sd_bus *bus = NULL;
+    _cleanup_(worker_bus_givep) sd_bus *bus = NULL;
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
     _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
     _cleanup_free_ void *text = NULL;
     size_t size;
     int fd, r;
 
-    r = sd_bus_open_system_with_description(&bus, "trustpoints");
+    r = worker_bus_take(&bus);
     if (r >= 0)
         r = sd_bus_message_new_method_call(bus, &call, ENROLLMENT_NAME, ENROLLMENT_PATH,
                                            ENROLLMENT_NAME, "GetTrustpoints");
@@ -247,13 +248,13 @@ int trustpoints_ask(const Trustpoints *former, int cancel_fd, Trustpoints **ret)
 
 int trustpoints_get_crl(const char *name, int cancel_fd, FetchReply *reply)
 {
-    _cleanup_(sd_bus_close_unrefp) sd_bus *bus = NULL;
+    _cleanup_(worker_bus_givep) sd_bus *bus = NULL;
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *answer = NULL;
     _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
     int fd, r;
 
     *reply = (FetchReply){.status = 200};
-    r = sd_bus_open_system_with_description(&bus, "crl");
+    r = worker_bus_take(&bus);
     if (r >= 0)
         r = sd_bus_message_new_method_call(bus, &call, ENROLLMENT_NAME, ENROLLMENT_PATH,
                                            ENROLLMENT_NAME, "GetCrl");
