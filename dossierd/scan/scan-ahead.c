@@ -6,7 +6,7 @@
 
 #include "scan-internal.h"
 
-#define SLOTS 32U
+#define SLOTS 64U
 /* Larger folders are left to the walk: what lies in the slots takes few megabytes. */
 #define NAMES_MAX (16U << 10)
 

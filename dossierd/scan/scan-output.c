@@ -4,12 +4,13 @@
 #include <endian.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/socket.h>
 
 #include "atomic-file.h"
 #include "scan-internal.h"
 
-#define CHUNK_SIZE (256U << 10)
-#define CHUNKS 8U
+#define CHUNK_SIZE (64U << 10)
+#define CHUNKS 16U
 #define TASKS_MAX 256U
 #define TASKS_AT_ONCE 8U
 
@@ -30,7 +31,7 @@ typedef struct Task {
 
 typedef struct Chunk {
     uint8_t *data;
-    size_t used;
+    size_t used, sent;
     Task *tasks;
     size_t n_tasks, next_task, n_done;
 } Chunk;
@@ -245,8 +246,33 @@ int output_new(int fd, unsigned threads, uint64_t rate, Output **ret)
     return 0;
 }
 
+/* What is no socket, a file in memory, takes everything at once. */
+static ssize_t send_some(int fd, const void *data, size_t size, int flags)
+{
+    ssize_t n = send(fd, data, size, flags | MSG_NOSIGNAL);
+
+    if (n < 0 && errno == ENOTSOCK)
+        n = write(fd, data, size);
+    return n < 0 ? -errno : n;
+}
+
+/* flags: MSG_DONTWAIT for as much as there is room for; -EAGAIN when more is left. */
+static int send_chunk(const Output *o, Chunk *chunk, int flags)
+{
+    while (chunk->sent < chunk->used) {
+        ssize_t n = send_some(o->fd, chunk->data + chunk->sent, chunk->used - chunk->sent, flags);
+
+        if (n == -EINTR)
+            continue;
+        if (n < 0)
+            return (int)n;
+        chunk->sent += (size_t)n;
+    }
+    return 0;
+}
+
 /* Waits for the first chunk, and sends it. */
-static int send_first(Output *o)
+static int send_first(Output *o, int flags)
 {
     Chunk *chunk = &o->chunks[o->first];
     int r;
@@ -257,10 +283,12 @@ static int send_first(Output *o)
     r = o->error;
     (void)pthread_mutex_unlock(&o->lock);
     if (r >= 0)
-        r = write_full(o->fd, chunk->data, chunk->used);
+        r = send_chunk(o, chunk, flags);
+    if (r == -EAGAIN)
+        return r;
     (void)pthread_mutex_lock(&o->lock);
     if (r >= 0) {
-        chunk->used = chunk->n_tasks = chunk->next_task = chunk->n_done = 0;
+        chunk->used = chunk->sent = chunk->n_tasks = chunk->next_task = chunk->n_done = 0;
         o->first = (o->first + 1) % CHUNKS;
         o->n_queued--;
     } else if (o->error >= 0)
@@ -293,9 +321,10 @@ static int queue(Output *o)
     o->n_queued++;
     (void)pthread_cond_broadcast(&o->work);
     (void)pthread_mutex_unlock(&o->lock);
+    /* While there is a chunk to fill, the walk does not wait for who reads what was found. */
     while (r >= 0 && (o->n_queued == CHUNKS || first_is_done(o)))
-        r = send_first(o);
-    return r;
+        r = send_first(o, o->n_queued == CHUNKS ? 0 : MSG_DONTWAIT);
+    return r == -EAGAIN ? 0 : r;
 }
 
 /* n_queued and first are changed by the walker only, which may read them without the lock. */
@@ -360,7 +389,7 @@ int output_finish(Output *o, int error)
     int r = queue(o);
 
     while (r >= 0 && o->n_queued > 0)
-        r = send_first(o);
+        r = send_first(o, 0);
     if (r < 0)
         return r;
     end = (ScanEnd){htole64((uint64_t)-error), htole64(o->end.n_records), htole64(o->end.n_digests),

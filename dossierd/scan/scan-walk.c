@@ -9,7 +9,7 @@
 #define DEEP 8U
 /* Folders of one folder that are asked for at a time; no fewer at once than half of them, for to
  * wake a thread takes as long as to look at many files. */
-#define AHEAD_MAX 8U
+#define AHEAD_MAX 16U
 #define AHEAD_THREADS_MAX 3U
 
 typedef struct Level {
