@@ -160,31 +160,26 @@ int inventory_record_decode(const void *data, size_t size, InventoryRecord *ret)
     return (int)total;
 }
 
-void inventory_record_set_digest(uint8_t *record, InventoryAlgorithm algorithm,
-                                 const uint8_t digest[INVENTORY_DIGEST_SIZE])
+size_t inventory_path_shared(InventoryText a, InventoryText b)
 {
-    record[offsetof(Head, algorithm)] = (uint8_t)algorithm;
-    memcpy(record + offsetof(Head, digest), digest, INVENTORY_DIGEST_SIZE);
-}
+    size_t n = a.size < b.size ? a.size : b.size, i = 0;
 
-void inventory_record_set_error(uint8_t *record, int error)
-{
-    uint16_t value = htole16((uint16_t)error);
-
-    memcpy(record + offsetof(Head, error), &value, sizeof value);
-}
-
-void inventory_record_set_change(uint8_t *record, InventoryChange change)
-{
-    record[offsetof(Head, change)] = (uint8_t)change;
+    /* Most paths have much in common with the one before. */
+    for (uint64_t x, y; i + sizeof x <= n; i += sizeof x) {
+        memcpy(&x, a.data + i, sizeof x);
+        memcpy(&y, b.data + i, sizeof y);
+        if (x != y)
+            break;
+    }
+    while (i < n && a.data[i] == b.data[i])
+        i++;
+    return i;
 }
 
 int inventory_path_compare(InventoryText a, InventoryText b)
 {
-    size_t n = a.size < b.size ? a.size : b.size, i = 0;
+    size_t n = a.size < b.size ? a.size : b.size, i = inventory_path_shared(a, b);
 
-    while (i < n && a.data[i] == b.data[i])
-        i++;
     if (i == n)
         return a.size == b.size ? 0 : a.size < b.size ? -1 : 1;
     if (a.data[i] == '/' || b.data[i] == '/')

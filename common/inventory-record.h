@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One entry of the filesystem inventory, in the form in which it is carried, kept and digested:
+/* One entry of the filesystem inventory, in the form in which it is digested:
  * little-endian, of known layout, so that whoever holds a dossier can make the same bytes again and
  * check what the chain of blocks says about them. */
 #pragma once
@@ -75,12 +75,8 @@ void inventory_record_encode(const InventoryRecord *r, uint8_t *buffer);
 /* Texts point into data. Returns the bytes used, 0 when there are too few yet, -EBADMSG. */
 int inventory_record_decode(const void *data, size_t size, InventoryRecord *ret);
 
-/* Changes in a record that is encoded already. */
-void inventory_record_set_digest(uint8_t *record, InventoryAlgorithm algorithm,
-                                 const uint8_t digest[INVENTORY_DIGEST_SIZE]);
-void inventory_record_set_error(uint8_t *record, int error); /* positive errno */
-void inventory_record_set_change(uint8_t *record, InventoryChange change);
-
+/* How many bytes both begin with. */
+size_t inventory_path_shared(InventoryText a, InventoryText b);
 /* A folder comes right before what is in it, names in the order of their bytes. */
 int inventory_path_compare(InventoryText a, InventoryText b);
 /* Is it the folder itself, or below it? */

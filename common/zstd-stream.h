@@ -11,7 +11,7 @@
 
 #include "cleanup.h"
 
-#define ZSTD_FRAME_SIZE (512U << 10)
+#define ZSTD_FRAME_SIZE (128U << 10)
 
 /* zstd's levels: those below 0 are quicker and take more room. */
 #define ZSTD_LEVEL_KEPT 1

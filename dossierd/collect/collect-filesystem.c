@@ -112,37 +112,19 @@ static void write_file(JsonWriter *w, const InventoryRecord *r)
  * it was to stop. */
 static int write_files(Collect *c, const SnapshotBlock *block)
 {
-    _cleanup_(zstd_reader_freep) ZstdReader *reader =
-        zstd_reader_new(block->fd, INVENTORY_RECORD_MAX);
-    _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *md = EVP_MD_CTX_new();
-    uint8_t digest[INVENTORY_DIGEST_SIZE];
+    _cleanup_(snapshot_records_freep) SnapshotRecords *records = snapshot_records_new(block);
+    InventoryRecord record;
     uint64_t n = 0;
+    int r;
 
-    if (!reader || !md || EVP_DigestInit_ex(md, EVP_sha256(), NULL) != 1)
+    if (!records)
         return -ENOMEM;
-    for (;;) {
-        const uint8_t *data;
-        InventoryRecord record;
-        ssize_t size = zstd_reader_peek(reader, INVENTORY_RECORD_MAX, &data);
-        int used;
-
-        if (size < 0)
-            return (int)size;
-        if (size == 0)
-            break;
-        used = inventory_record_decode(data, (size_t)size, &record);
-        if (used <= 0 || EVP_DigestUpdate(md, data, (size_t)used) != 1)
-            return -EBADMSG;
+    while ((r = snapshot_records_next(records, &record)) > 0) {
         write_file(c->writer, &record);
-        zstd_reader_skip(reader, (size_t)used);
         if (++n % STOP_INTERVAL == 0 && collect_should_stop(c))
             return -ECANCELED;
     }
-    if (EVP_DigestFinal_ex(md, digest, NULL) != 1)
-        return -ENOMEM;
-    return n == block->about.n_records && memcmp(digest, block->about.content, sizeof digest) == 0
-               ? 0
-               : -EBADMSG;
+    return r;
 }
 
 static void write_outcome(Collect *c, int r)

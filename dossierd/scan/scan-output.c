@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Records on their way out. They are put into chunks as they will be sent; threads fill in the
+/* Records on their way out. They are packed into chunks as they will be sent; threads fill in the
  * digests of a chunk's files, and a chunk is sent when it is the first and complete. */
 #include <endian.h>
 #include <pthread.h>
@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "atomic-file.h"
+#include "inventory-pack.h"
 #include "scan-internal.h"
 
 #define CHUNK_SIZE (64U << 10)
@@ -20,8 +21,10 @@ struct Folder {
 };
 
 typedef struct Task {
-    size_t record; /* where in the chunk */
+    size_t begin, end; /* of the record in the chunk; the name is the last of it */
+    size_t name_size;
     Folder *folder;
+    InventoryRecord record; /* but for its texts */
     bool has_base;
     uint8_t base_algorithm, otherwise;
     uint16_t base_error;
@@ -47,6 +50,7 @@ struct Output {
     Chunk chunks[CHUNKS]; /* a ring: those on their way, then the one that is filled */
     size_t first, n_queued;
     ScanEnd end;
+    InventoryPack pack;
 };
 
 Folder *folder_new(int fd)
@@ -105,32 +109,23 @@ static InventoryChange settle(const Task *task, const InventoryRecord *r)
 /* Returns the bytes that were read. */
 static uint64_t run_task(Digester *digester, Chunk *chunk, Task *task)
 {
+    static const uint8_t no_digest[INVENTORY_DIGEST_SIZE];
     InventoryAlgorithm algorithm = INVENTORY_NO_DIGEST;
-    uint8_t *data = chunk->data + task->record;
+    uint8_t *data = chunk->data + task->begin;
+    InventoryRecord *r = &task->record;
     char name[NAME_MAX + 1];
-    const char *last;
-    InventoryRecord r;
-    size_t size;
     int64_t n;
 
-    if (inventory_record_decode(data, chunk->used - task->record, &r) <= 0)
-        return 0;
-    last = (const char *)memrchr(r.path.data, '/', r.path.size) + 1;
-    size = (size_t)(r.path.data + r.path.size - last);
-    if (size > NAME_MAX)
-        return 0;
-    memcpy(name, last, size);
-    name[size] = 0;
-    n = digester_run(digester, task->folder->fd, name, &r, &algorithm, r.digest);
+    memcpy(name, chunk->data + task->end - task->name_size, task->name_size);
+    name[task->name_size] = 0;
+    n = digester_run(digester, task->folder->fd, name, r, &algorithm, r->digest);
     task->folder = folder_unref(task->folder);
-    if (n < 0) {
-        r.error = (uint16_t)-n;
-        inventory_record_set_error(data, r.error);
-    } else {
-        r.algorithm = (uint8_t)algorithm;
-        inventory_record_set_digest(data, algorithm, r.digest);
-    }
-    inventory_record_set_change(data, settle(task, &r));
+    if (n < 0)
+        r->error = (uint16_t)-n;
+    else
+        r->algorithm = (uint8_t)algorithm;
+    inventory_packed_set_outcome(data, r->algorithm, n < 0 ? no_digest : r->digest, r->error);
+    inventory_packed_set_change(data, settle(task, r));
     return n < 0 ? 0 : (uint64_t)n;
 }
 
@@ -333,34 +328,46 @@ static Chunk *filled(Output *o)
     return &o->chunks[(o->first + o->n_queued) % CHUNKS];
 }
 
-static int make_room(Output *o, size_t size, bool is_task)
+static int make_room(Output *o, bool is_task)
 {
     Chunk *chunk = filled(o);
 
-    if (chunk->used + size <= CHUNK_SIZE && (!is_task || chunk->n_tasks < TASKS_MAX))
+    if (chunk->used + INVENTORY_RECORD_MAX <= CHUNK_SIZE &&
+        (!is_task || chunk->n_tasks < TASKS_MAX))
         return 0;
     return queue(o);
 }
 
+/* There is room. */
+static void put(Output *o, const InventoryRecord *r, bool is_task)
+{
+    const InventoryPackOptions options = {.with_outcome = is_task, .whole_name = is_task};
+    Chunk *chunk = filled(o);
+
+    chunk->used += inventory_pack(&o->pack, r, &options, chunk->data + chunk->used);
+    o->end.n_records++;
+}
+
 int output_put(Output *o, const InventoryRecord *r)
 {
-    size_t size = inventory_record_size(r);
-    int k = make_room(o, size, false);
-    Chunk *chunk;
+    int k = make_room(o, false);
 
-    if (k < 0)
-        return k;
-    chunk = filled(o);
-    inventory_record_encode(r, chunk->data + chunk->used);
-    chunk->used += size;
-    o->end.n_records++;
-    return 0;
+    if (k >= 0)
+        put(o, r, false);
+    return k;
+}
+
+static size_t name_size(InventoryText path)
+{
+    const char *slash = memrchr(path.data, '/', path.size);
+
+    return (size_t)(path.data + path.size - slash - 1);
 }
 
 int output_put_file(Output *o, const InventoryRecord *r, Folder *folder,
                     const InventoryRecord *base, InventoryChange otherwise)
 {
-    int k = make_room(o, inventory_record_size(r), true);
+    int k = make_room(o, true);
     Chunk *chunk;
     Task *task;
 
@@ -368,8 +375,10 @@ int output_put_file(Output *o, const InventoryRecord *r, Folder *folder,
         return k;
     chunk = filled(o);
     task = &chunk->tasks[chunk->n_tasks++];
-    *task = (Task){.record = chunk->used,
+    *task = (Task){.begin = chunk->used,
+                   .name_size = name_size(r->path),
                    .folder = folder_ref(folder),
+                   .record = *r,
                    .has_base = base != NULL,
                    .otherwise = (uint8_t)otherwise};
     if (base) {
@@ -378,13 +387,15 @@ int output_put_file(Output *o, const InventoryRecord *r, Folder *folder,
         task->base_size = base->size;
         memcpy(task->base_digest, base->digest, sizeof task->base_digest);
     }
+    put(o, r, true);
+    task->end = chunk->used;
     o->end.n_digests++;
-    return output_put(o, r);
+    return 0;
 }
 
 int output_finish(Output *o, int error)
 {
-    const uint32_t mark = 0;
+    const InventoryPackedSize mark = 0;
     ScanEnd end;
     int r = queue(o);
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "inventory-pack.h"
 #include "scan-internal.h"
 #include "zstd-stream.h"
 
@@ -7,6 +8,7 @@ struct Previous {
     bool is_whole, is_end;
     InventoryRecord record;
     size_t size; /* of the record */
+    InventoryPack pack;
 };
 
 Previous *previous_free(Previous *p)
@@ -30,7 +32,7 @@ static int load(Previous *p)
 {
     const uint8_t *data;
     ssize_t n = zstd_reader_peek(p->reader, INVENTORY_RECORD_MAX, &data);
-    uint32_t end;
+    InventoryPackedSize end;
     int r;
 
     if (n < 0)
@@ -40,7 +42,7 @@ static int load(Previous *p)
         if (end == 0)
             return end_with(p, 0);
     }
-    r = inventory_record_decode(data, (size_t)n, &p->record);
+    r = inventory_unpack(&p->pack, data, (size_t)n, &p->record);
     if (r <= 0)
         return end_with(p, -EBADMSG);
     p->size = (size_t)r;

@@ -50,7 +50,7 @@ typedef struct ScanRequest {
 int scan_request_parse(const char *text, size_t size, ScanRequest *ret);
 void scan_request_done(ScanRequest *request);
 
-/* After the last record there is a record size of 0 and this. */
+/* After the last record (inventory-pack.h) there is a record size of 0 and this. */
 typedef struct ScanEnd {
     uint64_t error; /* errno; EBADMSG: the index cannot be read */
     uint64_t n_records, n_digests, n_bytes;

@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "atomic-file.h"
+#include "openssl-util.h"
 
 #define BLOCK_PREFIX "block-"
 #define INDEX_PREFIX "index-"
@@ -22,6 +23,7 @@
 #define NAME_SIZE 32U
 #define NUMBERS_MAX 100000U
 #define SYNC_SECONDS 5
+#define CONTENT_SIZE (64U << 10)
 
 typedef struct __attribute__((packed)) BlockHead {
     char magic[16];
@@ -36,16 +38,78 @@ typedef struct IndexHead {
     uint8_t scope[INVENTORY_DIGEST_SIZE];
 } IndexHead;
 
-static const char block_magic[16] = "chancery-block1";
-static const char index_magic[16] = "chancery-index1";
+static const char block_magic[16] = "chancery-block2";
+/* Of before records were packed: it is read, and none is written. */
+static const char unpacked_magic[16] = "chancery-block1";
+static const char index_magic[16] = "chancery-index2";
+/* It is built upon by no snapshot: the next is a full one. */
+static const char unpacked_index_magic[16] = "chancery-index1";
+
+/* The digest over records: many at once, for each part takes its time. */
+typedef struct Content {
+    EVP_MD_CTX *md;
+    size_t used;
+    uint8_t data[CONTENT_SIZE];
+} Content;
 
 struct SnapshotWriter {
     int dirfd, block_fd, index_fd;
     SnapshotBlock block; /* fd is not used */
     ZstdWriter *block_zstd, *index_zstd;
-    EVP_MD_CTX *content;
+    Content content;
+    InventoryPack pack;
     time_t synced;
+    uint8_t record[INVENTORY_RECORD_MAX];
 };
+
+struct SnapshotRecords {
+    ZstdReader *reader;
+    InventoryBlock about;
+    bool is_packed;
+    size_t used; /* by the record that was given out */
+    uint64_t n;
+    Content content;
+    InventoryPack pack;
+};
+
+/* --- The digest of a block's records ---------------------------------------------------------- */
+
+static int content_begin(Content *c)
+{
+    c->used = 0;
+    c->md = EVP_MD_CTX_new();
+    return c->md && EVP_DigestInit_ex(c->md, EVP_sha256(), NULL) == 1 ? 0 : -ENOMEM;
+}
+
+static int content_flush(Content *c)
+{
+    size_t used = c->used;
+
+    c->used = 0;
+    return EVP_DigestUpdate(c->md, c->data, used) == 1 ? 0 : -ENOMEM;
+}
+
+static int content_add(Content *c, const InventoryRecord *r)
+{
+    size_t size = inventory_record_size(r);
+
+    if (size > sizeof c->data - c->used) {
+        int k = content_flush(c);
+
+        if (k < 0)
+            return k;
+    }
+    inventory_record_encode(r, c->data + c->used);
+    c->used += size;
+    return 0;
+}
+
+static int content_end(Content *c, uint8_t ret[INVENTORY_DIGEST_SIZE])
+{
+    int r = content_flush(c);
+
+    return r >= 0 && EVP_DigestFinal_ex(c->md, ret, NULL) == 1 ? 0 : -ENOMEM;
+}
 
 /* --- Names ------------------------------------------------------------------------------------ */
 
@@ -164,6 +228,11 @@ static int check_block(uint64_t number, size_t scope_size, const SnapshotBlock *
                : -EBADMSG;
 }
 
+static bool is_packed(const BlockHead *head)
+{
+    return memcmp(head->magic, block_magic, sizeof head->magic) == 0;
+}
+
 int snapshot_open(int dirfd, uint64_t number, SnapshotBlock *ret)
 {
     char name[NAME_SIZE];
@@ -177,10 +246,11 @@ int snapshot_open(int dirfd, uint64_t number, SnapshotBlock *ret)
     if (b.fd < 0)
         return -errno;
     if (fstat(b.fd, &st) >= 0 && read_full(b.fd, &head, sizeof head) == (ssize_t)sizeof head &&
-        memcmp(head.magic, block_magic, sizeof head.magic) == 0 &&
+        (is_packed(&head) || memcmp(head.magic, unpacked_magic, sizeof head.magic) == 0) &&
         le32toh(head.scope_size) <= SNAPSHOT_SCOPE_MAX) {
         scope_size = le32toh(head.scope_size);
         b.bytes = (uint64_t)st.st_size;
+        b.is_packed = is_packed(&head);
         b.scope = calloc(1, scope_size + 1);
         read_head(&head, &b);
         if (b.scope && read_full(b.fd, b.scope, scope_size) == (ssize_t)scope_size)
@@ -194,6 +264,65 @@ int snapshot_open(int dirfd, uint64_t number, SnapshotBlock *ret)
     return 0;
 }
 
+SnapshotRecords *snapshot_records_free(SnapshotRecords *s)
+{
+    if (!s)
+        return NULL;
+    zstd_reader_free(s->reader);
+    EVP_MD_CTX_free(s->content.md);
+    free(s);
+    return NULL;
+}
+
+SnapshotRecords *snapshot_records_new(const SnapshotBlock *b)
+{
+    SnapshotRecords *s = calloc(1, sizeof *s);
+
+    if (!s)
+        return NULL;
+    s->about = b->about;
+    s->is_packed = b->is_packed;
+    s->reader = zstd_reader_new(b->fd, INVENTORY_RECORD_MAX);
+    return s->reader && content_begin(&s->content) >= 0 ? s : snapshot_records_free(s);
+}
+
+static int check_content(SnapshotRecords *s)
+{
+    uint8_t digest[INVENTORY_DIGEST_SIZE];
+    int r = content_end(&s->content, digest);
+
+    if (r < 0)
+        return r;
+    return s->n == s->about.n_records && memcmp(digest, s->about.content, sizeof digest) == 0
+               ? 0
+               : -EBADMSG;
+}
+
+int snapshot_records_next(SnapshotRecords *s, InventoryRecord *ret)
+{
+    const uint8_t *data;
+    ssize_t size;
+    int used, r;
+
+    zstd_reader_skip(s->reader, s->used);
+    s->used = 0;
+    size = zstd_reader_peek(s->reader, INVENTORY_RECORD_MAX, &data);
+    if (size < 0)
+        return (int)size;
+    if (size == 0)
+        return check_content(s);
+    used = s->is_packed ? inventory_unpack(&s->pack, data, (size_t)size, ret)
+                        : inventory_record_decode(data, (size_t)size, ret);
+    if (used <= 0)
+        return -EBADMSG;
+    r = content_add(&s->content, ret);
+    if (r < 0)
+        return r;
+    s->used = (size_t)used;
+    s->n++;
+    return 1;
+}
+
 int snapshot_open_index(int dirfd, uint64_t number, uint8_t ret_scope[INVENTORY_DIGEST_SIZE])
 {
     char name[NAME_SIZE];
@@ -203,8 +332,11 @@ int snapshot_open_index(int dirfd, uint64_t number, uint8_t ret_scope[INVENTORY_
 
     if (fd < 0)
         return -errno;
-    if (read_full(fd, &head, sizeof head) != (ssize_t)sizeof head ||
-        memcmp(head.magic, index_magic, sizeof head.magic) != 0)
+    if (read_full(fd, &head, sizeof head) != (ssize_t)sizeof head)
+        return -EBADMSG;
+    if (memcmp(head.magic, unpacked_index_magic, sizeof head.magic) == 0)
+        return -ENOENT;
+    if (memcmp(head.magic, index_magic, sizeof head.magic) != 0)
         return -EBADMSG;
     memcpy(ret_scope, head.scope, sizeof head.scope);
     return TAKE_FD(fd);
@@ -213,8 +345,9 @@ int snapshot_open_index(int dirfd, uint64_t number, uint8_t ret_scope[INVENTORY_
 /* Of two scans that were cut off, the one that came further. */
 int snapshot_open_hint(int dirfd)
 {
+    _cleanup_close_ int fd = -EBADF;
     struct stat partial, hint;
-    int fd;
+    IndexHead head;
 
     if (fstatat(dirfd, PARTIAL_INDEX, &partial, AT_SYMLINK_NOFOLLOW) >= 0 &&
         (fstatat(dirfd, HINT, &hint, AT_SYMLINK_NOFOLLOW) < 0 || partial.st_size >= hint.st_size) &&
@@ -223,11 +356,10 @@ int snapshot_open_hint(int dirfd)
     fd = openat(dirfd, HINT, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return -errno;
-    if (lseek(fd, (off_t)sizeof(IndexHead), SEEK_SET) < 0) {
-        (void)close(fd);
-        return -EIO;
-    }
-    return fd;
+    if (read_full(fd, &head, sizeof head) != (ssize_t)sizeof head ||
+        memcmp(head.magic, index_magic, sizeof head.magic) != 0)
+        return -ENOENT;
+    return TAKE_FD(fd);
 }
 
 bool snapshot_has_hint(int dirfd)
@@ -250,7 +382,7 @@ SnapshotWriter *snapshot_writer_free(SnapshotWriter *w)
         return NULL;
     zstd_writer_free(w->block_zstd);
     zstd_writer_free(w->index_zstd);
-    EVP_MD_CTX_free(w->content);
+    EVP_MD_CTX_free(w->content.md);
     closep(&w->block_fd);
     closep(&w->index_fd);
     snapshot_block_done(&w->block);
@@ -305,13 +437,11 @@ int snapshot_writer_new(int dirfd, const InventoryBlock *about, const char *scop
     w->synced = time(NULL);
     w->block.about = *about;
     w->block.scope = strdup(scope);
-    w->content = EVP_MD_CTX_new();
-    if (!w->block.scope || !w->content)
+    if (!w->block.scope || content_begin(&w->content) < 0)
         return -ENOMEM;
     if (strlen(scope) > SNAPSHOT_SCOPE_MAX)
         return -E2BIG;
-    if (EVP_DigestInit_ex(w->content, EVP_sha256(), NULL) != 1 ||
-        EVP_Digest(scope, strlen(scope), w->block.about.scope, NULL, EVP_sha256(), NULL) != 1)
+    if (EVP_Digest(scope, strlen(scope), w->block.about.scope, NULL, EVP_sha256(), NULL) != 1)
         return -ENOMEM;
     w->block_fd = partial_open_at(dirfd, PARTIAL_BLOCK, 0600);
     w->index_fd = w->block_fd < 0 ? w->block_fd : partial_open_at(dirfd, PARTIAL_INDEX, 0600);
@@ -341,25 +471,28 @@ int snapshot_writer_index(SnapshotWriter *w, const void *record, size_t size)
     return zstd_writer_put(w->index_zstd, record, size);
 }
 
-int snapshot_writer_block(SnapshotWriter *w, const void *record, size_t size)
+int snapshot_writer_block(SnapshotWriter *w, const InventoryRecord *record)
 {
+    static const InventoryPackOptions options;
+    int r = content_add(&w->content, record);
+
+    if (r < 0)
+        return r;
     w->block.about.n_records++;
-    if (EVP_DigestUpdate(w->content, record, size) != 1)
-        return -ENOMEM;
-    return zstd_writer_put(w->block_zstd, record, size);
+    return zstd_writer_put(w->block_zstd, w->record,
+                           inventory_pack(&w->pack, record, &options, w->record));
 }
 
 static int finish_files(SnapshotWriter *w)
 {
-    const uint32_t end = 0;
+    const InventoryPackedSize end = 0;
     struct timespec now;
-    int r;
+    int r = content_end(&w->content, w->block.about.content);
 
     (void)clock_gettime(CLOCK_REALTIME, &now);
     w->block.about.end_usec = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-    if (EVP_DigestFinal_ex(w->content, w->block.about.content, NULL) != 1)
-        return -ENOMEM;
-    r = inventory_block_digest(&w->block.about, w->block.digest);
+    if (r >= 0)
+        r = inventory_block_digest(&w->block.about, w->block.digest);
     if (r >= 0)
         r = zstd_writer_finish(w->block_zstd);
     if (r >= 0)

@@ -7,7 +7,7 @@
  * snapshots. */
 #pragma once
 
-#include "inventory-record.h"
+#include "inventory-pack.h"
 #include "zstd-stream.h"
 
 /* Oldest blocks go, a full one and all that builds on it together, while there are more. */
@@ -30,11 +30,20 @@ typedef struct SnapshotBlock {
     char *scope;    /* JSON: what was not looked at */
     uint64_t bytes; /* of the file */
     int fd;         /* at its records (zstd-stream.h) */
+    bool is_packed; /* those are (inventory-pack.h); else as their digest is over them */
 } SnapshotBlock;
 /* -EBADMSG when it is not what was written. Its records have yet to be compared with
- * about.content. */
+ * about.content, which snapshot_records_next() does. */
 int snapshot_open(int dirfd, uint64_t number, SnapshotBlock *ret);
 void snapshot_block_done(SnapshotBlock *b);
+
+typedef struct SnapshotRecords SnapshotRecords;
+SnapshotRecords *snapshot_records_new(const SnapshotBlock *b);
+SnapshotRecords *snapshot_records_free(SnapshotRecords *s);
+DEFINE_TRIVIAL_CLEANUP_FUNC(SnapshotRecords *, snapshot_records_free);
+/* Returns 1 and the next one, which stays until the next call; 0 at the end when all of them were
+ * what about.content says, -EBADMSG when not. */
+int snapshot_records_next(SnapshotRecords *s, InventoryRecord *ret);
 
 /* --- Writing: one at a time ------------------------------------------------------------------- */
 
@@ -43,8 +52,9 @@ int snapshot_writer_new(int dirfd, const InventoryBlock *about, const char *scop
                         const uint8_t base_scope[INVENTORY_DIGEST_SIZE], SnapshotWriter **ret);
 SnapshotWriter *snapshot_writer_free(SnapshotWriter *w); /* leaves the index for the next hint */
 DEFINE_TRIVIAL_CLEANUP_FUNC(SnapshotWriter *, snapshot_writer_free);
+/* A packed record. */
 int snapshot_writer_index(SnapshotWriter *w, const void *record, size_t size);
-int snapshot_writer_block(SnapshotWriter *w, const void *record, size_t size);
+int snapshot_writer_block(SnapshotWriter *w, const InventoryRecord *record);
 /* Everything appears at once, or nothing. */
 int snapshot_writer_commit(SnapshotWriter *w, SnapshotBlock *ret);
 

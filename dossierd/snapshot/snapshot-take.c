@@ -11,7 +11,7 @@
 #include "package-owners.h"
 
 #define SOCKET_PATH "/run/chancery/scan"
-#define BUFFER_SIZE (512U << 10)
+#define BUFFER_SIZE (128U << 10)
 #define INCREMENTAL_BYTES_MAX (SNAPSHOT_KEEP_BYTES / 4)
 #define PROGRESS_RECORDS 1024U
 
@@ -31,7 +31,7 @@ typedef struct Taking {
     size_t last_size;
     uint8_t *buffer;
     size_t begin, end;
-    uint8_t record[INVENTORY_RECORD_MAX];
+    InventoryPack pack;
 } Taking;
 
 int snapshot_connect(void)
@@ -269,9 +269,8 @@ static int put_block(Taking *t, InventoryRecord *r)
             return k;
     }
     package_owners_find(t->owners, r);
-    inventory_record_encode(r, t->record);
     t->result.n_records++;
-    return snapshot_writer_block(t->writer, t->record, inventory_record_size(r));
+    return snapshot_writer_block(t->writer, r);
 }
 
 static int check_order(Taking *t, InventoryText path)
@@ -295,7 +294,7 @@ static int put_record(Taking *t, uint8_t *data, size_t size, InventoryRecord *r)
         k = put_block(t, r);
     if (k < 0 || !is_there)
         return k;
-    inventory_record_set_change(data, INVENTORY_AS_IT_IS);
+    inventory_packed_set_change(data, INVENTORY_AS_IT_IS);
     if (++t->result.n_files % PROGRESS_RECORDS == 0 && t->request->progress)
         t->request->progress(t->request->userdata, t->result.n_files);
     return snapshot_writer_index(t->writer, data, size);
@@ -305,13 +304,13 @@ static int read_end(Taking *t)
 {
     ScanEnd end;
 
-    while (t->end - t->begin < sizeof(uint32_t) + sizeof end) {
+    while (t->end - t->begin < sizeof(InventoryPackedSize) + sizeof end) {
         int r = receive(t);
 
         if (r < 0)
             return r;
     }
-    memcpy(&end, t->buffer + t->begin + sizeof(uint32_t), sizeof end);
+    memcpy(&end, t->buffer + t->begin + sizeof(InventoryPackedSize), sizeof end);
     t->result.n_digests = le64toh(end.n_digests);
     t->result.n_bytes = le64toh(end.n_bytes);
     return end.error == 0 ? 0 : -(int)(le64toh(end.error) & 4095);
@@ -322,14 +321,14 @@ static int read_records(Taking *t)
     for (;;) {
         size_t size = t->end - t->begin;
         InventoryRecord record;
-        uint32_t mark = 1;
+        InventoryPackedSize mark = 1;
         int r;
 
         if (size >= sizeof mark)
             memcpy(&mark, t->buffer + t->begin, sizeof mark);
         if (mark == 0)
             return read_end(t);
-        r = inventory_record_decode(t->buffer + t->begin, size, &record);
+        r = inventory_unpack(&t->pack, t->buffer + t->begin, size, &record);
         if (r < 0)
             return -EPROTO;
         if (r > 0) {

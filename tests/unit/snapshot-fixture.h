@@ -85,29 +85,17 @@ static inline void fixture_take(SnapshotFixture *f)
 static inline void fixture_read(const SnapshotFixture *f, uint64_t number,
                                 void (*each)(const InventoryRecord *r, void *data), void *data)
 {
-    _cleanup_(zstd_reader_freep) ZstdReader *reader = NULL;
+    _cleanup_(snapshot_records_freep) SnapshotRecords *records = NULL;
     SnapshotBlock block;
-    uint64_t n = 0;
+    InventoryRecord record;
+    int r;
 
     assert_return_code(snapshot_open(f->store.fd, number, &block), 0);
-    reader = zstd_reader_new(block.fd, INVENTORY_RECORD_MAX);
-    assert_non_null(reader);
-    for (;;) {
-        InventoryRecord r;
-        const uint8_t *bytes;
-        ssize_t size = zstd_reader_peek(reader, INVENTORY_RECORD_MAX, &bytes);
-        int used;
-
-        assert_true(size >= 0);
-        if (size == 0)
-            break;
-        used = inventory_record_decode(bytes, (size_t)size, &r);
-        assert_true(used > 0);
-        each(&r, data);
-        zstd_reader_skip(reader, (size_t)used);
-        n++;
-    }
-    assert_int_equal(n, block.about.n_records);
+    records = snapshot_records_new(&block);
+    assert_non_null(records);
+    while ((r = snapshot_records_next(records, &record)) > 0)
+        each(&record, data);
+    assert_int_equal(r, 0);
     snapshot_block_done(&block);
 }
 

@@ -33,7 +33,7 @@ static void test_record(void **state)
     assert_memory_equal(again.path.data, "/a\n\xff", 4);
     data[4] = _INVENTORY_CHANGE_MAX;
     assert_int_equal(inventory_record_decode(data, size, &again), -EBADMSG);
-    inventory_record_set_change(data, INVENTORY_DELETED);
+    data[4] = INVENTORY_DELETED;
     assert_int_equal(inventory_record_decode(data, size, &again), (int)size);
     data[size - 4] = 'a'; /* a path that is not absolute */
     assert_int_equal(inventory_record_decode(data, size, &again), -EBADMSG);

@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <time.h>
 
+#include "inventory-pack.h"
 #include "scan-internal.h"
 
 #define FOLDERS 40U
@@ -138,21 +139,29 @@ static Scan scan(const Fixture *f, unsigned threads, bool no_digests)
         .index_fd = -EBADF, .hint_fd = -EBADF, .threads = threads, .no_digests = no_digests};
     _cleanup_close_ int fd = memfd_create("scan", MFD_CLOEXEC);
     InventoryRecord r;
+    InventoryPack pack;
+    Scan packed, s = {0};
+    size_t at = 0;
     off_t end;
-    int size;
-    Scan s;
+    int used;
 
     assert_true(fd >= 0);
     assert_int_equal(scan_run(f->tree.fd, &request, NULL, fd), 0);
     end = lseek(fd, 0, SEEK_END);
-    s.size = end > 0 ? (size_t)end : 0;
-    s.data = malloc(s.size);
-    assert_int_equal(pread(fd, s.data, s.size, 0), (ssize_t)s.size);
-    for (uint8_t *at = s.data; (size = inventory_record_decode(at, INVENTORY_RECORD_MAX, &r)) > 0;
-         at += size) {
+    packed.size = end > 0 ? (size_t)end : 0;
+    packed.data = malloc(packed.size);
+    assert_int_equal(pread(fd, packed.data, packed.size, 0), (ssize_t)packed.size);
+    inventory_pack_begin(&pack);
+    for (; (used = inventory_unpack(&pack, packed.data + at, packed.size - at, &r)) > 0;
+         at += (size_t)used) {
+        s.data = realloc(s.data, s.size + inventory_record_size(&r));
+        assert_non_null(s.data);
         r.accessed = (InventoryTime){0};
-        inventory_record_encode(&r, at);
+        inventory_record_encode(&r, s.data + s.size);
+        s.size += inventory_record_size(&r);
     }
+    assert_int_equal(packed.size - at, sizeof(InventoryPackedSize) + sizeof(ScanEnd));
+    free(packed.data);
     return s;
 }
 

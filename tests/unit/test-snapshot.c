@@ -355,6 +355,74 @@ static void test_index_altered(void **state)
     assert_changes(f, 2, "");
 }
 
+typedef struct Unpacked {
+    ZstdWriter *writer;
+    uint8_t record[INVENTORY_RECORD_MAX];
+} Unpacked;
+
+static void write_unpacked(const InventoryRecord *r, void *data)
+{
+    Unpacked *u = data;
+
+    inventory_record_encode(r, u->record);
+    assert_int_equal(zstd_writer_put(u->writer, u->record, inventory_record_size(r)), 0);
+}
+
+/* As blocks were kept before their records were packed. */
+static void make_unpacked(const SnapshotFixture *f, const char *name, uint64_t number)
+{
+    static Unpacked u;
+    _cleanup_close_ int fd = openat(f->store.fd, "unpacked", O_RDWR | O_CREAT | O_EXCL, 0600);
+    uint8_t head[4096];
+    SnapshotBlock b;
+    off_t size;
+
+    assert_return_code(snapshot_open(f->store.fd, number, &b), 0);
+    size = lseek(b.fd, 0, SEEK_CUR);
+    assert_in_range(size, 1, sizeof head);
+    assert_int_equal(pread(b.fd, head, (size_t)size, 0), size);
+    snapshot_block_done(&b);
+    memcpy(head, "chancery-block1", 16);
+    assert_int_equal(write(fd, head, (size_t)size), size);
+    u.writer = zstd_writer_new(fd, ZSTD_LEVEL_KEPT);
+    assert_non_null(u.writer);
+    fixture_read(f, number, write_unpacked, &u);
+    assert_int_equal(zstd_writer_finish(u.writer), 0);
+    zstd_writer_free(u.writer);
+    assert_return_code(renameat(f->store.fd, "unpacked", f->store.fd, name), errno);
+}
+
+/* Blocks of before are read as they are, and the chain goes on; the next block is a full one. */
+static void test_from_before(void **state)
+{
+    SnapshotFixture *f = *state;
+    _cleanup_close_ int index = -EBADF;
+    SnapshotBlock first, second;
+    InventoryRecord a;
+
+    tree_file(&f->tree, "a", "1");
+    tree_file(&f->tree, "b/c", "2");
+    fixture_take(f);
+    make_unpacked(f, "block-0000000000", 0);
+    assert_changes(f, 0, "=/ =/a =/b =/b/c");
+    a = record_of(f, 0, "/a");
+    assert_digest(&a, "1", 1);
+    index = openat(f->store.fd, "index-0000000000", O_WRONLY | O_CLOEXEC);
+    assert_int_equal(pwrite(index, "chancery-index1", 16, 0), 16);
+    tree_file(&f->tree, "d", "");
+    fixture_take(f);
+    assert_false(f->result.index_was_bad);
+    assert_int_equal(f->result.base, 1);
+    assert_changes(f, 1, "=/ =/a =/b =/b/c =/d");
+    assert_return_code(snapshot_open(f->store.fd, 0, &first), 0);
+    assert_return_code(snapshot_open(f->store.fd, 1, &second), 0);
+    assert_false(first.is_packed);
+    assert_true(second.is_packed);
+    assert_memory_equal(second.about.previous, first.digest, sizeof first.digest);
+    snapshot_block_done(&first);
+    snapshot_block_done(&second);
+}
+
 static void test_retention(void **state)
 {
     SnapshotFixture *f = *state;
@@ -411,6 +479,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_cut_off, setup, teardown),
         cmocka_unit_test_setup_teardown(test_altered, setup, teardown),
         cmocka_unit_test_setup_teardown(test_index_altered, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_from_before, setup, teardown),
         cmocka_unit_test_setup_teardown(test_retention, setup, teardown),
         cmocka_unit_test_setup_teardown(test_retention_by_size, setup, teardown),
     };
