@@ -200,6 +200,18 @@ int ahead_take(Ahead *a, const Folder *parent, const char *name, const Look *see
     return r;
 }
 
+Listing *ahead_peek(Ahead *a, const Folder *parent, const char *name)
+{
+    Slot *slot;
+
+    (void)pthread_mutex_lock(&a->lock);
+    slot = find(a, parent, name);
+    if (slot && !is_good(slot, &slot->seen))
+        slot = NULL;
+    (void)pthread_mutex_unlock(&a->lock);
+    return slot ? &slot->listing : NULL;
+}
+
 void ahead_forget(Ahead *a, size_t depth)
 {
     (void)pthread_mutex_lock(&a->lock);

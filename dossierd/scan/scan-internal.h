@@ -62,6 +62,8 @@ typedef struct Listing {
     Look *looks; /* at the first of the names */
     size_t n_looks;
     int64_t looked; /* when, CLOCK_MONOTONIC in ns */
+    /* The walk's: folders in it that were asked for and not taken yet, and names considered. */
+    size_t n_ahead, asked;
 } Listing;
 
 typedef struct ListingOptions {
@@ -92,6 +94,9 @@ bool ahead_ask(Ahead *a, Folder *parent, const char *name, const Look *seen, siz
 /* The listing of the folder that is seen. -ENOENT: it was not asked for. -EAGAIN: nobody has
  * begun with it, or there was another folder, or it failed, or is of a while ago. */
 int ahead_take(Ahead *a, const Folder *parent, const char *name, const Look *seen, Listing *ret);
+/* The listing that ahead_take() would have, if it is there already; until ahead_take() or
+ * ahead_forget(). */
+Listing *ahead_peek(Ahead *a, const Folder *parent, const char *name);
 /* Nobody comes for what was asked for at that depth, or deeper. */
 void ahead_forget(Ahead *a, size_t depth);
 

@@ -17,7 +17,7 @@ typedef struct Level {
     size_t path_size; /* of the folder, without a slash at its end */
     /* Everything in it belongs to the inventory, and everything below. */
     bool is_plain;
-    size_t n_ahead, asked; /* folders asked for and not taken yet; names that were considered */
+    bool had_ahead; /* folders in it were asked for */
 } Level;
 
 typedef struct Walk {
@@ -174,7 +174,7 @@ static int next_names(Walk *w, Level *level)
     const ListingOptions options = listing_options(w->depth - 1, level->is_plain);
     int r = listing_more(&level->listing, &options);
 
-    level->asked = 0;
+    level->listing.asked = 0;
     return r < 0 ? r : level->listing.error;
 }
 
@@ -182,7 +182,7 @@ static void leave(Walk *w)
 {
     Level *level = &w->levels[--w->depth];
 
-    if (level->n_ahead > 0)
+    if (level->listing.n_ahead > 0)
         ahead_forget(w->ahead, w->depth + 1);
     listing_done(&level->listing);
 }
@@ -200,10 +200,13 @@ static int open_listing(Walk *w, Level *level, const char *name, const Look *see
     const ListingOptions options = listing_options(w->depth, plain);
     int r = -ENOENT;
 
-    if (level->n_ahead > 0)
+    if (level->listing.n_ahead > 0)
         r = ahead_take(w->ahead, level->listing.folder, name, seen, ret);
     if (r != -ENOENT)
-        level->n_ahead--;
+        level->listing.n_ahead--;
+    /* What was asked for of its listing, if there was one. */
+    if (r == -EAGAIN)
+        ahead_forget(w->ahead, w->depth + 1);
     return r >= 0 ? 0 : listing_open(folder_fd(level->listing.folder), name, seen, &options, ret);
 }
 
@@ -238,25 +241,57 @@ static int put_folder(Walk *w, Level *level, InventoryRecord *r, const Inventory
 
 /* --- One name after the other ----------------------------------------------------------------- */
 
-/* Folders that come next. */
-static void ask_ahead(Walk *w, Level *level)
+/* Folders in the listing, which is or will be that of the last of so many levels. */
+static void ask_in(Walk *w, Listing *l, size_t depth)
 {
-    const Listing *l = &level->listing;
-
-    if (level->asked < l->names.next)
-        level->asked = l->names.next;
-    if (level->asked >= l->n_looks || level->n_ahead > AHEAD_MAX / 2 || w->depth == DEPTH_MAX ||
+    if (l->asked < l->names.next)
+        l->asked = l->names.next;
+    if (l->asked >= l->n_looks || l->n_ahead > AHEAD_MAX / 2 || depth >= DEPTH_MAX ||
         !listing_is_fresh(l))
         return;
-    for (; level->asked < l->n_looks && level->n_ahead < AHEAD_MAX; level->asked++) {
-        const Look *seen = &l->looks[level->asked];
+    for (; l->asked < l->n_looks && l->n_ahead < AHEAD_MAX; l->asked++) {
+        const Look *seen = &l->looks[l->asked];
 
         if (seen->error != 0 || !S_ISDIR(seen->mode) || !is_entered(w, seen))
             continue;
-        if (!ahead_ask(w->ahead, l->folder, l->names.data + l->names.offsets[level->asked], seen,
-                       w->depth))
+        if (!ahead_ask(w->ahead, l->folder, l->names.data + l->names.offsets[l->asked], seen,
+                       depth))
             break;
-        level->n_ahead++;
+        l->n_ahead++;
+    }
+}
+
+/* The listing that the walk comes to after the last level, if it is there. */
+static Listing *next_listing(const Walk *w, size_t *ret_depth)
+{
+    for (size_t depth = w->depth - 1; depth > 0; depth--) {
+        const Listing *l = &w->levels[depth - 1].listing;
+
+        for (size_t i = l->names.next; i < l->asked && i < l->n_looks; i++)
+            if (l->looks[i].error == 0 && S_ISDIR(l->looks[i].mode)) {
+                *ret_depth = depth + 1;
+                return ahead_peek(w->ahead, l->folder, l->names.data + l->names.offsets[i]);
+            }
+        if (l->names.more)
+            return NULL;
+    }
+    return NULL;
+}
+
+/* Folders that come next: in this one, and when these are few, in the one after it, lest the
+ * others wait for the walk to come there. */
+static void ask_ahead(Walk *w, Level *level)
+{
+    Listing *l = &level->listing, *next;
+    size_t depth;
+
+    ask_in(w, l, w->depth);
+    if (!level->had_ahead)
+        level->had_ahead = l->n_ahead > 0;
+    else if (l->asked >= l->n_looks && l->n_ahead <= AHEAD_MAX / 2 && !l->names.more) {
+        next = next_listing(w, &depth);
+        if (next)
+            ask_in(w, next, depth);
     }
 }
 
