@@ -10,6 +10,8 @@ packages_run="systemd systemd-container dbus dbus-broker polkitd libpam-systemd 
 packages_test="python3-pytest curl python3-pytest-xdist python3-netmiko ansible clang clang-tidy libclang-rt-dev cppcheck debhelper gdb git libcap2-bin procps iproute2
   rpm scep python3-asn1crypto python3-cryptography python3-jwcrypto nginx-light tftpd-hpa vsftpd gnutls-bin p11-kit p11-kit-modules
   swtpm tpm2-tools snmp snmpd snmptrapd slapd ldap-utils"
+# With whom tests/bench compares, beside what the tests need; neither ./demo nor ./check asks for them.
+packages_bench="aide certmonger libstrongswan-extra-plugins mtree-netbsd opensc softhsm2 strongswan-pki"
 # From Debian 13 on systemd.pc has a package of its own, and yanglint is in one that is named after its version.
 if [ "$(. /etc/os-release && echo "${VERSION_ID:-13}")" -lt 13 ]; then
     packages_test+=" libyang-tools"
