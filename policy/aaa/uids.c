@@ -14,6 +14,7 @@
 struct Uids {
     int fd;
     char *names[UID_COUNT]; /* of UID_FIRST + i; NULL when it was never given */
+    bool unsaved;           /* they are not yet all in the file */
 };
 
 Uids *uids_free(Uids *uids)
@@ -144,7 +145,7 @@ static int find_free(const Uids *uids, const char *const *names,
 int uids_assign(Uids *uids, const char *const *names, bool (*taken)(uid_t uid, void *userdata),
                 void *userdata)
 {
-    bool changed = false;
+    int r;
 
     for (size_t n = 0; names[n]; n++) {
         char *copy;
@@ -160,7 +161,11 @@ int uids_assign(Uids *uids, const char *const *names, bool (*taken)(uid_t uid, v
             return -ENOMEM;
         free(uids->names[i]);
         uids->names[i] = copy;
-        changed = true;
+        uids->unsaved = true;
     }
-    return changed ? save(uids) : 0;
+    /* Those of a commit that came to nothing too: who has been given one keeps it. */
+    r = uids->unsaved ? save(uids) : 0;
+    if (r >= 0)
+        uids->unsaved = false;
+    return r;
 }

@@ -274,6 +274,29 @@ static void test_too_many(void **state)
     uids_free(uids);
 }
 
+/* The disk was full: who gets a uid then has it after a restart too. */
+static void test_not_saved_at_first(void **state)
+{
+    static const char *const ann[] = {"ann", NULL}, *const both[] = {"bob", "ann", NULL};
+    const Scratch *scratch = *state;
+    uid_t given;
+    bool corrupt;
+    Uids *uids;
+
+    assert_int_equal(uids_open(scratch->fd, &corrupt, &uids), 0);
+    assert_int_equal(mkdirat(scratch->fd, "uids.json", 0700), 0);
+    assert_true(uids_assign(uids, ann, NULL, NULL) < 0);
+    assert_int_equal(unlinkat(scratch->fd, "uids.json", AT_REMOVEDIR), 0);
+    assert_int_equal(uids_assign(uids, ann, NULL, NULL), 0);
+    given = uids_get(uids, "ann");
+    assert_int_not_equal(given, 0);
+    uids_free(uids);
+    assert_int_equal(uids_open(scratch->fd, &corrupt, &uids), 0);
+    assert_int_equal(uids_assign(uids, both, NULL, NULL), 0);
+    assert_int_equal(uids_get(uids, "ann"), given);
+    uids_free(uids);
+}
+
 static void test_corrupt(void **state)
 {
     static const char *const texts[] = {"",
@@ -364,6 +387,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_shell_and_directory, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_accounts_of_the_system, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_uids_stay, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_not_saved_at_first, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_foreign_records_stay, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_too_many, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_corrupt, set_up, tear_down),
