@@ -11,11 +11,8 @@ the number of the answer that it is done to, RFC 4210 section 5.1.2: 1 ip, 3 cp,
 import datetime
 import hashlib
 import hmac
-import http.client
-import http.server
-import pathlib
-import sys
 
+from cmp_front import Front, serve
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
 
@@ -309,32 +306,11 @@ def spoil(answer, folder):
     return m.der()
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
+class Handler(Front):
     def do_POST(self):
-        folder = self.server.folder
-        sent = self.rfile.read(int(self.headers["Content-Length"]))
-        ca = http.client.HTTPConnection("127.0.0.1", int((folder / "port").read_text()))
-        ca.request("POST", "/", sent, {"Content-Type": "application/pkixcmp", "Connection": "close"})
-        answer = ca.getresponse().read()
-        answer = spoil(answer, folder) if answer else b""
-        self.send_response(200)
-        self.send_header("Content-Type", "application/pkixcmp")
-        self.send_header("Content-Length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
-
-    def log_message(self, *_):
-        pass
-
-
-def main():
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.folder = pathlib.Path(sys.argv[1])
-    print(server.server_port, flush=True)
-    server.serve_forever()
+        answer = self.pass_on("/")[1]
+        self.reply(spoil(answer, self.server.folder) if answer else b"")
 
 
 if __name__ == "__main__":
-    main()
+    serve(Handler)

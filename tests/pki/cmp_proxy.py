@@ -6,10 +6,7 @@
 prints its port; the server's is in FOLDER/port.
 """
 
-import http.client
-import http.server
-import pathlib
-import sys
+from cmp_front import TYPE, Front, serve
 
 PBM = bytes.fromhex("2a864886f67d07420d")
 
@@ -39,45 +36,24 @@ def recipient_nonce(data):
     return at - 1
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class Handler(Front):
     last = b""
 
-    def reply(self, body, status=200, kind="application/pkixcmp", size=None):
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(size or len(body)))
-        if status == 302:
-            self.send_header("Location", "http://127.0.0.1:1/")
-        self.end_headers()
-        self.wfile.write(body)
-        self.close_connection = True
-
     def do_POST(self):
-        folder = self.server.folder
-        mode, sent = (folder / "mode").read_text(), self.rfile.read(int(self.headers["Content-Length"]))
-        server = http.client.HTTPConnection("127.0.0.1", int((folder / "port").read_text()))
-        server.request("POST", "/pkix/", sent, {"Content-Type": "application/pkixcmp", "Connection": "close"})
-        answer = server.getresponse().read()
+        mode = (self.server.folder / "mode").read_text()
+        sent, answer = self.pass_on("/pkix/")
         before, Handler.last = Handler.last, answer
-        if mode in ("redirect", "status-500"):
-            return self.reply(b"", 302 if mode == "redirect" else 500)
+        self.close_connection = True
+        if mode == "redirect":
+            return self.reply(b"", 302, location="http://127.0.0.1:1/")
+        if mode == "status-500":
+            return self.reply(b"", 500)
         if mode == "cut-off":
             return self.reply(answer, size=100000)
         return self.reply({"html": b"<html>Login</html>", "empty": b"", "truncated": answer[:len(answer) // 2], "trailing": answer + b"\0", "echo": sent,
                            "oversized": answer + b"\0" * 300000, "replay": before, "bit": flip(answer, -1), "nonce": flip(answer, recipient_nonce(answer)),
-                           "mac": answer.replace(PBM, PBM[:-1] + b"\x0e", 1)}.get(mode, answer), kind="text/html" if mode == "type" else "application/pkixcmp")
-
-    def log_message(self, *_):
-        pass
-
-
-def main():
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.folder = pathlib.Path(sys.argv[1])
-    print(server.server_port, flush=True)
-    server.serve_forever()
+                           "mac": answer.replace(PBM, PBM[:-1] + b"\x0e", 1)}.get(mode, answer), kind="text/html" if mode == "type" else TYPE)
 
 
 if __name__ == "__main__":
-    main()
+    serve(Handler)

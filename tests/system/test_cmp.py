@@ -4,25 +4,18 @@ that it was started with. Each test is one step and needs those before it."""
 
 import contextlib
 import json
-import pathlib
 import subprocess
-import sys
 
 import pytest
 
 import revocation_pki
+from cmp_router import LINES, PEM, booted, front, root_party, scep_ca
 from machine import ADMIN, wait_for
 from test_scep import configure, say, serial, state
 
-PKI = pathlib.Path(__file__).resolve().parent.parent / "pki"
-sys.path.insert(0, str(PKI))
-import scep_ca  # noqa: E402
-
 FOLDER = "/tmp/cmp-test"
 CA_FOLDER = "/tmp/cmp-ca-test"
-LINES = ("subject-name CN=core.example,O=Example", "keypair ecdsanistp256 cmp-key", "serial-number none", "ip-address none")
 CANARY = "canary-51fb"
-PEM = scep_ca.serialization.Encoding.PEM
 # What the proxy makes of the server's answers, and what is said about it.
 HOSTILE = {
     "type": "content type is not application/pkixcmp", "html": "no CMP message", "empty": "no CMP message", "truncated": "no CMP message",
@@ -34,25 +27,18 @@ HOSTILE = {
 
 @pytest.fixture(scope="module")
 def machine(routers):
-    one = routers("cmp")
-    one.wait_daemons()
-    one.run(["chancery", "-c", "crypto key generate ecdsa nistp256 cmp-key"], ADMIN)
-    one.run(["mkdir", "-p", FOLDER])
-    yield one
-    one.stop()
+    yield from booted(routers, "cmp", FOLDER)
 
 
 @pytest.fixture(scope="module")
 def root():
-    return scep_ca.Party("root", ca=True, usage=("key_cert_sign", "crl_sign", "digital_signature"))
+    return root_party()
 
 
 @pytest.fixture(scope="module")
 def proxy(machine):
     """Prints its port; where the server is, is in the file port."""
-    machine.write("/tmp/cmp_proxy.py", (PKI / "cmp_proxy.py").read_text())
-    process = machine.popen(["/usr/bin/python3", "/tmp/cmp_proxy.py", FOLDER], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                            text=True)
+    process = front(machine, "cmp_proxy.py", FOLDER)
     try:
         yield f"http://127.0.0.1:{int(process.stdout.readline())}/"
     finally:

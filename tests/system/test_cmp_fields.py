@@ -2,18 +2,13 @@
 """Each field of each answer of a CMP server wrong in turn, and protected all the same as the CA protects it (tests/pki/cmp_hostile.py): nothing has changed afterwards, and
 what was wrong is named."""
 
-import pathlib
 import subprocess
-import sys
 
 import pytest
 
-from machine import ADMIN, wait_for
-from test_cmp import LINES, PEM, authenticate, configure, make_due, say, serial, state
-
-PKI = pathlib.Path(__file__).resolve().parent.parent / "pki"
-sys.path.insert(0, str(PKI))
-import scep_ca  # noqa: E402
+from cmp_router import LINES, PEM, booted, front, root_party, scep_ca
+from machine import wait_for
+from test_cmp import authenticate, configure, make_due, say, serial, state
 
 FOLDER, SECRET = "/tmp/cmp-fields", "canary-18d2"
 IP, CP, KUP, PKICONF, ERROR, POLLREP = 1, 3, 8, 19, 23, 26
@@ -77,12 +72,7 @@ class Hostile:
 
 @pytest.fixture(scope="module")
 def machine(routers):
-    one = routers("cmp-fields")
-    one.wait_daemons()
-    one.run(["chancery", "-c", "crypto key generate ecdsa nistp256 cmp-key"], ADMIN)
-    one.run(["mkdir", "-p", FOLDER])
-    yield one
-    one.stop()
+    yield from booted(routers, "cmp-fields", FOLDER)
 
 
 def save_key(machine, name, key):
@@ -123,27 +113,21 @@ def make_certificates(machine, root):
 
 @pytest.fixture(scope="module")
 def hostile(machine, build):
-    root = scep_ca.Party("root", ca=True, usage=("key_cert_sign", "crl_sign", "digital_signature"))
+    root = root_party()
     machine.write(f"{FOLDER}/root.pem", root.certificate.public_bytes(PEM).decode())
     machine.write(f"{FOLDER}/secret", SECRET)
     make_certificates(machine, root)
     machine.write("/tmp/cmp-ca-fields", (build / "enrolld/cmp-ca").read_bytes(), 0o755)
-    machine.write("/tmp/cmp_hostile.py", (PKI / "cmp_hostile.py").read_text())
-    running = []
-    for words in (["/tmp/cmp-ca-fields", FOLDER, "4711"], ["/usr/bin/python3", "/tmp/cmp_hostile.py", FOLDER]):
-        process = machine.popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        running.append(process)
-        port = int(process.stdout.readline())
-        if len(running) == 1:
-            machine.write(f"{FOLDER}/port", str(port))
-    one = Hostile(machine, root, f"http://127.0.0.1:{port}/")
+    ca = machine.popen(["/tmp/cmp-ca-fields", FOLDER, "4711"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    machine.write(f"{FOLDER}/port", str(int(ca.stdout.readline())))
+    hostile_front = front(machine, "cmp_hostile.py", FOLDER)
+    one = Hostile(machine, root, f"http://127.0.0.1:{int(hostile_front.stdout.readline())}/")
     configure(machine, "crypto ca trustpoint core", "method cmp", f"enrollment url {one.url}", *LINES)
     authenticate(machine, root, "core")
     yield one
-    for process in running:
+    for process in (hostile_front, ca):
         process.kill()
         process.wait()
-
 
 
 def enroll(machine, text=f"4711\n{SECRET}\n"):

@@ -6,9 +6,10 @@ import subprocess
 
 import pytest
 
+from cmp_router import PEM, scep_ca
 from machine import ADMIN, wait_for
 from terminal import rendered
-from test_cmp import PEM, authenticate, scep_ca
+from test_cmp import authenticate
 from test_scep import configure, fingerprint, say, serial, state
 
 PKI = pathlib.Path(__file__).resolve().parent.parent / "pki"
