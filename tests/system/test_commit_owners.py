@@ -4,12 +4,14 @@
 import contextlib
 import json
 import os
+import pathlib
 import signal
+import subprocess
 import time
 
 import pytest
 
-from machine import wait_for
+from machine import BUS_NAMES, wait_for
 from terminal import rendered
 
 FAILED = ("% Failed to commit one or more configuration items during a pseudo-atomic operation. All changes made have been reverted. "
@@ -188,16 +190,33 @@ def test_owners_that_hang(owned, session, owners):
     assert all_or_nothing(owned, name, before)
 
 
+@contextlib.contextmanager
+def checks(machine, owner):
+    """Listens to the bus; a function that waits until the owner has been asked about a candidate."""
+    heard = pathlib.Path(machine.path("/run/heard"))
+    with heard.open("wb") as output:
+        words = ["busctl", "monitor", "--match=type='method_call',interface='org.chancery.ConfigOwner1',member='Check'"]
+        listener = machine.popen(words, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        wait_for(lambda: b"Monitoring bus" in heard.read_bytes(), "the bus to be listened to")
+        question = f"Destination=org.chancery.{BUS_NAMES[owner]} ".encode()
+        yield lambda: wait_for(lambda: question in heard.read_bytes(), f"{owner} to be asked")
+    finally:
+        listener.kill()
+        listener.wait()
+
+
 @pytest.mark.parametrize("owner", OWNERS)
 def test_owner_that_dies_while_it_is_asked(owned, session, owner):
     before, commit = running(owned), last_commit(owned)
     enter(session, f"dies-{owner}")
     pid = owned.daemon_pid(owner)
-    os.kill(pid, signal.SIGSTOP)
-    session.line("commit")
-    time.sleep(0.5)
-    os.kill(pid, signal.SIGKILL)
-    session.prompt(90)
+    with checks(owned, owner) as wait_until_asked:
+        os.kill(pid, signal.SIGSTOP)
+        session.line("commit")
+        wait_until_asked()
+        os.kill(pid, signal.SIGKILL)
+        session.prompt(90)
     assert running(owned) == before and last_commit(owned) == commit
     told = session.command("show configuration failed")
     assert f"chancery-{owner} did not answer" in told and OWNERS[owner][-1] in told
