@@ -22,7 +22,7 @@ typedef struct DropIn {
 
 /* snmpd forgets what it was told only when it is started anew; and it reads its files as root only
  * then, which communities need. */
-static const DropIn drop_ins[] = {
+static const DropIn drop_ins[DROP_INS] = {
     {"sshd.conf", "sshd.unread", 0644, SSH_UNIT, "ReloadOrTryRestartUnit", render_sshd,
      services_have_ssh},
     {"snmpd.conf", "snmpd.unread", 0600, SNMP_UNIT, "TryRestartUnit", render_snmpd,
@@ -42,6 +42,7 @@ typedef struct Applying {
 typedef struct Reading {
     Applying *applying;
     const DropIn *drop_in;
+    unsigned number; /* of those of this file; an older one may have read what was there before */
 } Reading;
 
 static void reading_done(Reading *reading)
@@ -62,6 +63,16 @@ static void announce(Hostd *hostd)
                                          NULL);
 }
 
+static unsigned *readings_of(Hostd *hostd, const DropIn *drop_in)
+{
+    return &hostd->readings[drop_in - drop_ins];
+}
+
+static bool is_newest(const Reading *reading)
+{
+    return reading->number == *readings_of(reading->applying->hostd, reading->drop_in);
+}
+
 static void on_read(const char *reason, void *userdata)
 {
     Reading *reading = userdata;
@@ -71,7 +82,8 @@ static void on_read(const char *reason, void *userdata)
     if (reason)
         log_error("%s was not made to read %s, it will when this daemon starts again: %s",
                   drop_in->unit, drop_in->file, reason);
-    else if ((r = atomic_unlink_at(reading->applying->hostd->state_fd, drop_in->note)) < 0 &&
+    else if (is_newest(reading) &&
+             (r = atomic_unlink_at(reading->applying->hostd->state_fd, drop_in->note)) < 0 &&
              r != -ENOENT)
         log_warning_errno(r, "Failed to remove %s, ignoring: %m", drop_in->note);
     announce(reading->applying->hostd);
@@ -118,7 +130,7 @@ static int have_read(Applying *applying, const DropIn *drop_in)
 
     if (!reading)
         return -ENOMEM;
-    *reading = (Reading){applying, drop_in};
+    *reading = (Reading){applying, drop_in, ++*readings_of(applying->hostd, drop_in)};
     r = unit_job(applying->hostd->jobs, drop_in->method, drop_in->unit, on_read, reading);
     if (r < 0) {
         free(reading);

@@ -34,9 +34,13 @@
 #define SNMP_UNIT "snmpd.service"
 #define SNMP_AGENT_UNIT "chancery-snmp.service"
 
+/* Files that a service reads. */
+#define DROP_INS 3U
+
 typedef struct Hostd {
     Server *server;
     UnitJobs *jobs;
+    unsigned readings[DROP_INS]; /* how often the service of each was made to read it */
     int state_fd, runtime_fd; /* never change after start */
     struct Check *check;      /* the one that is under way */
     json_object *applied;     /* the section "services" as it was applied last; NULL: never */
