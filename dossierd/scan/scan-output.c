@@ -302,9 +302,16 @@ static bool first_is_done(Output *o)
     return done;
 }
 
+/* n_queued and first are changed by the walker only, which may read them without the lock. */
+static Chunk *filled(Output *o)
+{
+    return &o->chunks[(o->first + o->n_queued) % CHUNKS];
+}
+
 /* The chunk that is filled goes on its way. */
 static int queue(Output *o)
 {
+    size_t n_tasks;
     int r = 0;
 
     (void)pthread_mutex_lock(&o->lock);
@@ -313,19 +320,18 @@ static int queue(Output *o)
         (void)pthread_mutex_unlock(&o->lock);
         return r;
     }
+    n_tasks = filled(o)->n_tasks;
     o->n_queued++;
-    (void)pthread_cond_broadcast(&o->work);
+    /* Who has nothing to do would only take the walk's processor. */
+    if (n_tasks > TASKS_AT_ONCE)
+        (void)pthread_cond_broadcast(&o->work);
+    else if (n_tasks > 0)
+        (void)pthread_cond_signal(&o->work);
     (void)pthread_mutex_unlock(&o->lock);
     /* While there is a chunk to fill, the walk does not wait for who reads what was found. */
     while (r >= 0 && (o->n_queued == CHUNKS || first_is_done(o)))
         r = send_first(o, o->n_queued == CHUNKS ? 0 : MSG_DONTWAIT);
     return r == -EAGAIN ? 0 : r;
-}
-
-/* n_queued and first are changed by the walker only, which may read them without the lock. */
-static Chunk *filled(Output *o)
-{
-    return &o->chunks[(o->first + o->n_queued) % CHUNKS];
 }
 
 static int make_room(Output *o, bool is_task)
