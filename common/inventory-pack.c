@@ -51,7 +51,7 @@ typedef struct __attribute__((packed)) Outcome {
 
 void inventory_pack_begin(InventoryPack *p)
 {
-    p->last = (InventoryRecord){0};
+    p->last = (InventoryPackBase){0};
     p->path_size = p->package_size = p->version_size = 0;
     p->package_kind = INVENTORY_NO_PACKAGE;
 }
@@ -63,13 +63,17 @@ static uint64_t expected_blocks(uint64_t size)
     return (size / unit + (size % unit != 0)) * SECTORS;
 }
 
-/* In the order in which they are packed: the others may be as the first. */
-static void times_of(InventoryRecord *r, InventoryTime *ret[static 4])
+static void set_last(InventoryPack *p, const InventoryRecord *r)
 {
-    ret[0] = &r->changed;
-    ret[1] = &r->modified;
-    ret[2] = &r->created;
-    ret[3] = &r->accessed;
+    p->last = (InventoryPackBase){.mode = r->mode,
+                                  .uid = r->uid,
+                                  .gid = r->gid,
+                                  .device = r->device,
+                                  .inode = r->inode,
+                                  .changed = r->changed,
+                                  .modified = r->modified,
+                                  .created = r->created,
+                                  .accessed = r->accessed};
 }
 
 static bool same_time(const InventoryTime *a, const InventoryTime *b)
@@ -116,50 +120,49 @@ static unsigned time_form(const InventoryTime *t, const InventoryTime *before,
     return t->nanoseconds == 0 ? TIME_WHOLE : TIME_EXPLICIT;
 }
 
-static uint8_t *put_times(uint8_t *to, InventoryRecord *last, const InventoryRecord *r,
-                          uint32_t *has)
+static inline uint8_t *put_time(uint8_t *to, const InventoryTime *t, const InventoryTime *before,
+                                const InventoryTime *changed, unsigned shift, uint32_t *has)
 {
-    const InventoryTime *times[4] = {&r->changed, &r->modified, &r->created, &r->accessed};
-    InventoryTime *before[4];
+    unsigned form = time_form(t, before, changed);
+    uint32_t nanoseconds = htole32(t->nanoseconds);
 
-    times_of(last, before);
-    for (unsigned i = 0; i < ELEMENTSOF(times); i++) {
-        unsigned form = time_form(times[i], before[i], times[0]);
-        uint32_t nanoseconds = htole32(times[i]->nanoseconds);
-
-        *has |= form << (TIMES + 2 * i);
-        if (form == TIME_EXPLICIT || form == TIME_WHOLE)
-            to = put_distance(to, (uint64_t)before[i]->seconds, (uint64_t)times[i]->seconds);
-        if (form == TIME_EXPLICIT)
-            to = put_bytes(to, (const char *)&nanoseconds, sizeof nanoseconds);
-    }
+    *has |= form << shift;
+    if (form == TIME_EXPLICIT || form == TIME_WHOLE)
+        to = put_distance(to, (uint64_t)before->seconds, (uint64_t)t->seconds);
+    if (form == TIME_EXPLICIT)
+        to = put_bytes(to, (const char *)&nanoseconds, sizeof nanoseconds);
     return to;
 }
 
-static uint8_t *put_numbers(uint8_t *to, InventoryRecord *last, const InventoryRecord *r,
-                            uint32_t *has)
+static inline uint8_t *put_unexpected(uint8_t *to, uint64_t value, uint64_t expected, uint32_t bit,
+                                      uint32_t *has)
 {
-    const struct {
-        uint64_t value, expected;
-        uint32_t bit;
-    } numbers[] = {
-        {r->mode, last->mode, HAS_MODE},
-        {r->uid, last->uid, HAS_UID},
-        {r->gid, last->gid, HAS_GID},
-        {r->links, 1, HAS_LINKS},
-        {r->device, last->device, HAS_DEVICE},
-        {r->special, 0, HAS_SPECIAL},
-        {r->blocks, expected_blocks(r->size), HAS_BLOCKS},
-    };
+    if (value == expected)
+        return to;
+    *has |= bit;
+    return put_number(to, value);
+}
+
+static uint8_t *put_numbers(uint8_t *to, const InventoryPackBase *last, const InventoryRecord *r,
+                            uint32_t *ret_has)
+{
+    uint32_t has = *ret_has;
 
     to = put_distance(to, last->inode, r->inode);
     to = put_number(to, r->size);
-    for (size_t i = 0; i < ELEMENTSOF(numbers); i++)
-        if (numbers[i].value != numbers[i].expected) {
-            *has |= numbers[i].bit;
-            to = put_number(to, numbers[i].value);
-        }
-    return put_times(to, last, r, has);
+    to = put_unexpected(to, r->mode, last->mode, HAS_MODE, &has);
+    to = put_unexpected(to, r->uid, last->uid, HAS_UID, &has);
+    to = put_unexpected(to, r->gid, last->gid, HAS_GID, &has);
+    to = put_unexpected(to, r->links, 1, HAS_LINKS, &has);
+    to = put_unexpected(to, r->device, last->device, HAS_DEVICE, &has);
+    to = put_unexpected(to, r->special, 0, HAS_SPECIAL, &has);
+    to = put_unexpected(to, r->blocks, expected_blocks(r->size), HAS_BLOCKS, &has);
+    to = put_time(to, &r->changed, &last->changed, &r->changed, TIMES, &has);
+    to = put_time(to, &r->modified, &last->modified, &r->changed, TIMES + 2, &has);
+    to = put_time(to, &r->created, &last->created, &r->changed, TIMES + 4, &has);
+    to = put_time(to, &r->accessed, &last->accessed, &r->changed, TIMES + 6, &has);
+    *ret_has = has;
+    return to;
 }
 
 static bool is_same(InventoryText text, const char *data, size_t size)
@@ -221,7 +224,7 @@ size_t inventory_pack(InventoryPack *p, const InventoryRecord *r,
     to = put_package(p, to, r, &has);
     to = put_path(p, to, r, options->whole_name);
     if (r->change != INVENTORY_DELETED)
-        p->last = *r;
+        set_last(p, r);
     head.size = htole16((uint16_t)(to - buffer));
     head.has = htole32(has);
     memcpy(buffer, &head, sizeof head);
@@ -236,7 +239,7 @@ typedef struct Rest {
     bool is_bad;
 } Rest;
 
-static uint64_t take_number(Rest *rest)
+static uint64_t take_long_number(Rest *rest)
 {
     uint64_t value = 0;
 
@@ -251,6 +254,12 @@ static uint64_t take_number(Rest *rest)
     }
     rest->is_bad = true;
     return 0;
+}
+
+/* Most of them are small. */
+static inline uint64_t take_number(Rest *rest)
+{
+    return rest->at < rest->end && *rest->at < 128 ? *rest->at++ : take_long_number(rest);
 }
 
 static uint32_t take_number32(Rest *rest)
@@ -332,10 +341,9 @@ static void take_time(Rest *rest, unsigned form, const InventoryTime *before,
         rest->is_bad = true;
 }
 
-static void take_numbers(Rest *rest, InventoryRecord *last, uint32_t has, InventoryRecord *r)
+static void take_numbers(Rest *rest, const InventoryPackBase *last, uint32_t has,
+                         InventoryRecord *r)
 {
-    InventoryTime *times[4], *before[4];
-
     r->inode = take_distance(rest, last->inode);
     r->size = take_number(rest);
     r->mode = has & HAS_MODE ? take_number32(rest) : last->mode;
@@ -345,10 +353,10 @@ static void take_numbers(Rest *rest, InventoryRecord *last, uint32_t has, Invent
     r->device = has & HAS_DEVICE ? take_number(rest) : last->device;
     r->special = has & HAS_SPECIAL ? take_number(rest) : 0;
     r->blocks = has & HAS_BLOCKS ? take_number(rest) : expected_blocks(r->size);
-    times_of(r, times);
-    times_of(last, before);
-    for (unsigned i = 0; i < ELEMENTSOF(times); i++)
-        take_time(rest, has >> (TIMES + 2 * i) & 3, before[i], times[0], times[i]);
+    take_time(rest, has >> TIMES & 3, &last->changed, &r->changed, &r->changed);
+    take_time(rest, has >> (TIMES + 2) & 3, &last->modified, &r->changed, &r->modified);
+    take_time(rest, has >> (TIMES + 4) & 3, &last->created, &r->changed, &r->created);
+    take_time(rest, has >> (TIMES + 6) & 3, &last->accessed, &r->changed, &r->accessed);
 }
 
 static void take_package(InventoryPack *p, Rest *rest, uint32_t has, InventoryRecord *r)
@@ -413,7 +421,7 @@ static int unpack(InventoryPack *p, const Head *head, Rest *rest, InventoryRecor
     if (r->change == INVENTORY_DELETED)
         return 0;
     p->path_size = r->path.size;
-    p->last = *r;
+    set_last(p, r);
     return 0;
 }
 

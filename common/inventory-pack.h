@@ -11,8 +11,15 @@
 /* The size of the record with itself, little-endian; 0 is none. */
 typedef uint16_t InventoryPackedSize;
 
+/* What a record differs from. */
+typedef struct InventoryPackBase {
+    uint32_t mode, uid, gid;
+    uint64_t device, inode;
+    InventoryTime changed, modified, created, accessed;
+} InventoryPackBase;
+
 typedef struct InventoryPack {
-    InventoryRecord last; /* but for its texts */
+    InventoryPackBase last;
     size_t path_size, package_size, version_size;
     uint8_t package_kind;
     char path[INVENTORY_PATH_MAX], package[INVENTORY_NAME_MAX], version[INVENTORY_NAME_MAX];
