@@ -34,6 +34,8 @@ typedef struct ServerAddress {
     const char *url;
     const char *name; /* of the trustpoint */
     const FetchRoute *route;
+    const TlsIdentity *tls; /* what it is shown where it wants to know who asks */
+    int64_t now;
     int cancel_fd;
 } ServerAddress;
 

@@ -169,7 +169,8 @@ static int read_descriptors(const int *fd, const Attached *has, Request *request
     return r;
 }
 
-/* Who is known to nobody is told nothing and asked nothing but what everybody may know. */
+/* Who is known to nobody is told nothing and asked nothing but what everybody may know. Where TLS
+ * wants to know who asks, it may: what is signed is of no use in another connection. */
 static int check_https(const Request *request, const Attached *has, const char **ret_reason)
 {
     bool https = strncasecmp(request->url, "https:", STRLEN("https:")) == 0;
@@ -183,7 +184,7 @@ static int check_https(const Request *request, const Attached *has, const char *
     if (!https && (request->unverified || has->certificate ||
                    (has->credentials && !fetch_url_is_ssh(request->url))))
         return refuse(ret_reason, "only https has a server to verify, and clients with secrets");
-    if (request->unverified && (has->anchors || has->body || has->credentials || has->certificate))
+    if (request->unverified && (has->anchors || has->body || has->credentials))
         return refuse(ret_reason, "a server that is not verified is sent nothing");
     return 0;
 }

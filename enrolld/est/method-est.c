@@ -35,6 +35,20 @@ static void connection_free(void *data)
     free(c);
 }
 
+static void connection_freep(Connection **c)
+{
+    connection_free(*c);
+}
+
+static Connection *connection_new(void)
+{
+    Connection *c = calloc(1, sizeof(*c));
+
+    if (c)
+        c->key_fd = -EBADF;
+    return c;
+}
+
 static int append_certificate(BIO *bio, X509 *x)
 {
     return PEM_write_bio_X509(bio, x) == 1 ? 0 : -ENOMEM;
@@ -90,12 +104,11 @@ static int make_certificates(const TlsIdentity *tls, Connection *c, char reason[
 
 static int begin(Job *job, ServerJob *j)
 {
-    Connection *c = calloc(1, sizeof(*c));
+    Connection *c = connection_new();
     int r;
 
     if (!c)
         return -ENOMEM;
-    c->key_fd = -EBADF;
     j->private = c;
     r = tls_identity_check(&j->tls, j->now, j->reason);
     if (r > 0)
@@ -131,15 +144,41 @@ static EstServer server_of(Job *job, const ServerJob *j)
                        .cancel_fd = job_cancel_fd(job)};
 }
 
+/* Most servers show their certificates to everybody: what would be shown to the others, and can't,
+ * is told when it was needed. */
+static int add_lack(int r, const char *lack, char reason[SERVER_REASON_SIZE])
+{
+    size_t n = strlen(reason);
+
+    if (r == -EHOSTUNREACH && lack[0])
+        (void)snprintf(reason + n, SERVER_REASON_SIZE - n, "; %.200s", lack);
+    return r;
+}
+
 /* RFC 7030 section 4.1.1: of a server that nobody has vouched for yet nothing but these is asked,
  * and they are believed only when somebody has compared the fingerprint. */
 static int get_authorities(const ServerAddress *address, ReceivedList *ret,
                            char reason[SERVER_REASON_SIZE])
 {
-    const EstServer server = {
-        .url = address->url, .route = address->route, .cancel_fd = address->cancel_fd};
+    _cleanup_(connection_freep) Connection *c = connection_new();
+    char lack[SERVER_REASON_SIZE] = "";
+    EstServer server;
+    int r;
 
-    return est_get_authorities(&server, ret, reason);
+    if (!c)
+        return -ENOMEM;
+    if (tls_identity_check(address->tls, address->now, lack) > 0) {
+        r = make_certificates(address->tls, c, reason);
+        if (r < 0)
+            return r;
+    }
+    server = (EstServer){.url = address->url,
+                         .certificates = c->certificates,
+                         .key = &address->tls->key,
+                         .key_fd = &c->key_fd,
+                         .route = address->route,
+                         .cancel_fd = address->cancel_fd};
+    return add_lack(est_get_authorities(&server, ret, reason), lack, reason);
 }
 
 static int key_bits(Job *job, const ServerJob *j, const KeyName *name, uint64_t *ret)

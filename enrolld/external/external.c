@@ -22,6 +22,7 @@ typedef struct Authentication {
     char *url;         /* of a server, which is asked; NULL: the input is it */
     EnrollmentMethod method;
     FetchRoute route;
+    TlsIdentity tls;
     FileServer files; /* where there are some */
     ReceivedRules rules;
     AuthorityOffer *offer; /* the result */
@@ -38,6 +39,7 @@ static void authentication_free(void *data)
     free(a->input);
     free(a->url);
     free(a->fingerprint);
+    tls_identity_done(&a->tls);
     file_server_done(&a->files);
     authority_offer_free(a->offer);
     free(a);
@@ -54,6 +56,8 @@ static int ask_server(Job *job, Authentication *a)
                                   .url = a->url,
                                   .name = a->trustpoint,
                                   .route = &a->route,
+                                  .tls = &a->tls,
+                                  .now = a->rules.now,
                                   .cancel_fd = job_cancel_fd(job)};
     char reason[SERVER_REASON_SIZE] = "";
     int r;
@@ -185,9 +189,12 @@ static bool asks_server(const TrustpointConfig *config)
     return enrollment_method_has_files(config->method) || (method && method->get_authorities);
 }
 
-static int copy_input(Authentication *a, const TrustpointConfig *config,
-                      const AuthenticateOptions *options)
+static int copy_input(Authentication *a, const Trustpoint *t, const AuthenticateOptions *options)
 {
+    const TrustpointConfig *config = t->config;
+
+    if (tls_identity_init(&a->tls, a->manager, t) < 0)
+        return -ENOMEM;
     a->route = enrollment_route(a->manager, config);
     if (enrollment_method_has_files(config->method) &&
         (tftp_file_url(a->manager, config, PAIR_GENERAL, "ca", &a->url) < 0 ||
@@ -233,7 +240,7 @@ int external_authenticate(Manager *m, Trustpoint *t, const AuthenticateOptions *
         (ReceivedRules){.now = trustpoints_now(&m->trustpoints), .legacy = t->config->legacy};
     a->trustpoint = strdup(t->name);
     a->configuration = strdup(t->config->json);
-    r = a->trustpoint && a->configuration ? copy_input(a, t->config, options) : -ENOMEM;
+    r = a->trustpoint && a->configuration ? copy_input(a, t, options) : -ENOMEM;
     if (r < 0)
         return r;
     return trustpoint_job_start(t, message,

@@ -6,7 +6,7 @@
 keeps its certificates in FOLDER, writes root.pem there, prints its port, and does at each request what FOLDER/mode says: "grant", "old" (grant what began long ago),
 "pending", "pending WHEN" (what Retry-After says), "refuse", "basic" and "digest" (HTTP authentication as USER, and then what follows them: "basic pending"), "attributes" (with wishes), "client" (wants a certificate), or the name of something to get wrong (see
 Handler). FOLDER/log has what it was asked. With FOLDER/bare its
-address is its common name, and in no alternative name.
+address is its common name, and in no alternative name. While there is a FOLDER/demand, it talks to nobody without a certificate.
 """
 
 import base64
@@ -171,11 +171,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
+class Server(http.server.ThreadingHTTPServer):
+    def get_request(self):
+        self.socket.context.verify_mode = ssl.CERT_REQUIRED if (self.ca.folder / "demand").exists() else ssl.CERT_OPTIONAL
+        return super().get_request()
+
+
 def main():
     folder = pathlib.Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "mode").write_text("grant")
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = Server(("127.0.0.1", 0), Handler)
     server.ca = scep_ca.Server(folder, *(int(days) for days in sys.argv[2:]))
     here = scep_ca.key_new()
     now = datetime.datetime.utcnow()
@@ -189,7 +195,6 @@ def main():
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "server.pem")
     context.load_verify_locations(folder / "root.pem")
-    context.verify_mode = ssl.CERT_OPTIONAL
     server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     print(server.server_port, flush=True)
     server.serve_forever()

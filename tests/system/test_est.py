@@ -417,6 +417,20 @@ def test_ssl_profile(machine, server):
         status, said = enroll(machine, "late")
         assert status == 0, said
         assert server.log().count("simpleenroll application/pkcs10 client ['edge.example']") == number
+    # Nobody without a certificate is even shown those of the CA.
+    machine.chancery("clear crypto ca certificates late")
+    machine.write(f"{FOLDER}/demand", "")
+    configure(machine, "crypto ca trustpoint late", "no ssl-profile")
+    command = f"crypto ca authenticate late fingerprint {fingerprint(machine, f'{FOLDER}/root.pem')}"
+    status, said = say(machine, command)
+    # TLS says why, unless the connection is gone before that is read.
+    assert status != 0 and "cannot be reached" in said and state(machine, "late")["state"] == "none", said
+    configure(machine, "ssl profile first", "certificate factory", "root", "crypto ca trustpoint late", "ssl-profile first")
+    status, said = say(machine, command)
+    assert status != 0 and "the certificate of trustpoint factory, which has none yet: crypto ca enroll factory" in " ".join(said.split()), said
+    configure(machine, "ssl profile first", "certificate edge")
+    assert say(machine, command)[0] == 0 and enroll(machine, "late")[0] == 0
+    machine.run(["rm", f"{FOLDER}/demand"])
     machine.chancery("clear crypto ca certificates edge")
     status, said = enroll(machine, "late")
     assert status != 0 and "the certificate of trustpoint edge, which has none yet: crypto ca enroll edge" in " ".join(said.split()), said
