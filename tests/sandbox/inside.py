@@ -28,7 +28,7 @@ def system_calls(pid, *calls):
         words = "".join(f', "{a}"' if isinstance(a, str) else f", {a}L" for a in arguments)
         commands += [f"print (long)((long(*)(long, ...))syscall)({NUMBERS[platform.machine()][name]}L{words})",
                      "print *((int*(*)(void))__errno_location)()"]
-    result = subprocess.run(["prlimit", "--core=0", "gdb", "-nx", "-batch", "-iex", f"set sysroot /proc/{pid}/root", "-p", str(pid)] + [w for c in commands for w in ("-ex", c)],
+    result = subprocess.run(["prlimit", "--core=0", "gdb", "-nx", "-batch", "-iex", f"set sysroot /proc/{pid}/root", "-p", str(pid), f"/proc/{pid}/exe"] + [w for c in commands for w in ("-ex", c)],
                             capture_output=True, text=True, timeout=60, check=False, cwd="/")
     values = [int(v) for v in re.findall(r"^\$\d+ = (-?\d+)$", result.stdout, re.M)]
     if re.search(r"SIGSYS|terminated with signal|The program no longer exists|No such process", result.stdout + result.stderr):

@@ -52,6 +52,12 @@ PrintLastLog no
 """
 
 
+def sshd_lines():
+    """From 9.8 on sshd lets an address wait after some failed logins; here they all come from one, and many are to fail."""
+    version = re.search(r"OpenSSH_(\d+)\.(\d+)", subprocess.run(["ssh", "-V"], capture_output=True, text=True, check=False).stderr)
+    return SSHD + ("PerSourcePenalties no\n" if version and (int(version[1]), int(version[2])) >= (9, 8) else "")
+
+
 class KeeperError(Exception):
     """Why there is no router, in one sentence."""
 
@@ -196,7 +202,7 @@ class Keeper:
         for old in (self.root / "etc/ssh").glob("ssh_host_*"):
             old.unlink()
         call("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "router", "-f", str(self.root / "etc/ssh/ssh_host_ed25519_key"))
-        self.write("etc/ssh/sshd_config.d/router.conf", SSHD)
+        self.write("etc/ssh/sshd_config.d/router.conf", sshd_lines())
         key = self.folder / "id_ed25519"
         call("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "collector", "-f", str(key))
         public = key.with_suffix(".pub").read_text()
