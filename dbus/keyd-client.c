@@ -11,6 +11,7 @@
 #include <openssl/x509.h>
 #include <stdbool.h>
 #include <systemd/sd-bus.h>
+#include <time.h>
 
 #include "errors.h"
 #include "keyd-provider.h"
@@ -311,6 +312,138 @@ int keyd_sign(const KeydReference *reference, const char *digest, KeydInput inpu
         return keyd_failed(r, NULL);
     return call_for_bytes(bus, call, SIGNATURE_SIZE_MAX, ret_signature, ret_size);
 }
+
+/* --- Streams ---------------------------------------------------------------------------------- */
+
+struct KeydStream {
+    sd_bus *bus;
+    sd_bus_slot *slot;
+    int fd;
+    int result; /* -EINPROGRESS until there is an answer */
+    void *signature;
+    size_t size;
+};
+
+static int on_stream_answer(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    KeydStream *s = userdata;
+    const void *bytes;
+    int r;
+
+    if (sd_bus_message_is_method_error(m, NULL)) {
+        s->result = keyd_failed(-sd_bus_message_get_errno(m), sd_bus_message_get_error(m));
+        return 0;
+    }
+    r = sd_bus_message_read_array(m, 'y', &bytes, &s->size);
+    if (r >= 0 && (s->size == 0 || s->size > SIGNATURE_SIZE_MAX))
+        r = -EBADMSG;
+    if (r >= 0)
+        r = copy_bytes(bytes, s->size, &s->signature);
+    s->result = r < 0 ? keyd_failed(r, NULL) : 0;
+    return 0;
+}
+
+static int stream_call(KeydStream *s, const KeydReference *reference, const char *digest, int fd)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+    int r;
+
+    r = call_new(&s->bus, &call, "Sign");
+    if (r < 0)
+        return r;
+    r = sd_bus_message_append(call, "ssss", reference->algorithm, reference->label,
+                              reference->purpose, digest);
+    if (r >= 0)
+        r = append_context(call, reference, 0);
+    if (r >= 0)
+        r = sd_bus_message_append(call, "h", fd);
+    if (r >= 0)
+        r = sd_bus_call_async(s->bus, &s->slot, call, on_stream_answer, s, UINT64_MAX);
+    if (r >= 0)
+        r = sd_bus_flush(s->bus);
+    return r < 0 ? keyd_failed(r, NULL) : 0;
+}
+
+int keyd_stream_begin(const char *algorithm, const char *label, const char *digest,
+                      const void *certificate, size_t certificate_size, KeydStream **ret)
+{
+    const KeydReference reference = {.algorithm = (char *)(uintptr_t)algorithm,
+                                     .label = (char *)(uintptr_t)label,
+                                     .purpose = (char *)(uintptr_t) "envelope",
+                                     .certificate = (void *)(uintptr_t)certificate,
+                                     .certificate_size = certificate_size};
+    _cleanup_(keyd_stream_freep) KeydStream *s = calloc(1, sizeof *s);
+    _cleanup_close_ int theirs = -EBADF;
+    int fds[2], r;
+
+    if (!s)
+        return -ENOMEM;
+    s->fd = -EBADF;
+    s->result = -EINPROGRESS;
+    if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0)
+        return -errno;
+    theirs = fds[0];
+    s->fd = fds[1];
+    r = stream_call(s, &reference, digest, theirs);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(s);
+    return 0;
+}
+
+int keyd_stream_fd(const KeydStream *s)
+{
+    return s->fd;
+}
+
+static uint64_t now_usec(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+int keyd_stream_finish(KeydStream *s, void **ret_signature, size_t *ret_size)
+{
+    uint64_t end = now_usec() + CALL_TIMEOUT_USEC;
+
+    closep(&s->fd);
+    s->fd = -EBADF;
+    while (s->result == -EINPROGRESS) {
+        int r = sd_bus_process(s->bus, NULL);
+
+        if (r == 0) {
+            uint64_t now = now_usec();
+
+            r = now < end ? sd_bus_wait(s->bus, end - now) : -ETIMEDOUT;
+        }
+        if (r < 0)
+            return keyd_failed(r, NULL);
+    }
+    if (s->result < 0)
+        return s->result;
+    *ret_signature = TAKE_PTR(s->signature);
+    *ret_size = s->size;
+    return 0;
+}
+
+KeydStream *keyd_stream_free(KeydStream *s)
+{
+    if (!s)
+        return NULL;
+    sd_bus_slot_unref(s->slot);
+    /* Its answer may come yet, and is not for whoever takes the connection next. */
+    if (s->bus && s->result == -EINPROGRESS)
+        sd_bus_close(s->bus);
+    worker_bus_give(s->bus);
+    closep(&s->fd);
+    free(s->signature);
+    free(s);
+    return NULL;
+}
+
+/* --- Channels --------------------------------------------------------------------------------- */
 
 int keyd_channel_open(const char *algorithm, const char *label, const char *purpose, int *ret_fd)
 {

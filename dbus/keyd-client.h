@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cleanup.h"
+
 /* Loads the built-in OpenSSL provider into a library context of its own; the default provider is
  * there too. One call at start-up of the process, before the sandbox. NULL on failure. */
 OSSL_LIB_CTX *keyd_provider_context(void);
@@ -58,6 +60,18 @@ int keyd_rotation_forget(const char *algorithm, const char *label, const char *w
 /* A password of the configuration, opened; wiped and freed by the caller. -EKEYREJECTED: not sealed
  * by this router. */
 int keyd_secret_open(const char *purpose, const char *sealed, char **ret);
+
+/* An envelope that keyd hashes while it is made: what is signed is written to the descriptor, which
+ * does not block, and behind it a newline. Not for ed25519. Belongs to this thread. */
+typedef struct KeydStream KeydStream;
+int keyd_stream_begin(const char *algorithm, const char *label, const char *digest,
+                      const void *certificate, size_t certificate_size, KeydStream **ret);
+int keyd_stream_fd(const KeydStream *s);
+/* Everything is written: waits for the signature, once. */
+int keyd_stream_finish(KeydStream *s, void **ret_signature, size_t *ret_size);
+/* Unfinished, nothing is signed. */
+KeydStream *keyd_stream_free(KeydStream *s);
+DEFINE_TRIVIAL_CLEANUP_FUNC(KeydStream *, keyd_stream_free);
 
 /* Opens a channel (keyd/PROTOCOL.md) that signs with one key for one purpose, to hand it to a
  * process that cannot ask for it. */

@@ -7,9 +7,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Room for one of the largest payloads and some small ones beside it. */
-#define QUOTA_USER_MAX (UINT64_C(640) * 1024 * 1024)
-#define QUOTA_ALL_MAX (UINT64_C(1536) * 1024 * 1024)
+/* Room for one of the largest payloads, which a JWT holds encoded twice (16/9 of 512 MiB), and some
+ * small ones beside it. */
+#define QUOTA_USER_MAX (UINT64_C(1024) * 1024 * 1024)
+#define QUOTA_ALL_MAX (UINT64_C(2560) * 1024 * 1024)
 #define QUOTA_USERS_MAX 64U
 
 typedef struct Quota {

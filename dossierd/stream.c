@@ -77,6 +77,11 @@ ssize_t stream_read(int fd, void *data, size_t size, int cancel_fd)
     }
 }
 
+int stream_wait_room(int fd, int cancel_fd)
+{
+    return wait_for(fd, POLLOUT, cancel_fd);
+}
+
 /* As much as there is room for, without blocking, whatever the flags of the descriptor, which are
  * the caller's and stay as they are. Kernels before 6.4 write that way to sockets only: there a
  * pipe is given what it takes for certain after POLLOUT. */
@@ -136,6 +141,15 @@ int stream_write_file(int fd, int file, off_t offset, size_t size, int cancel_fd
             return -errno;
     }
     return 0;
+}
+
+ssize_t stream_put_file(int fd, int file, off_t offset, size_t size)
+{
+    ssize_t n = splice(file, &offset, fd, NULL, size, SPLICE_F_NONBLOCK);
+
+    if (n == 0)
+        return -EIO;
+    return n > 0 ? n : is_again(errno) ? 0 : -errno;
 }
 
 /* What its owner's share does not allow is not there. */

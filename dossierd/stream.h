@@ -20,6 +20,9 @@ int stream_check(int fd, int access_mode);
 /* Reads up to size bytes; 0 at the end. -ETIMEDOUT, -ECANCELED. cancel_fd may be -1. */
 ssize_t stream_read(int fd, void *data, size_t size, int cancel_fd);
 
+/* Waits until something can be written. -ETIMEDOUT, -ECANCELED. */
+int stream_wait_room(int fd, int cancel_fd);
+
 /* Writes everything. -EPIPE when the reader is gone, -ETIMEDOUT, -ECANCELED. stalled_usec (may be
  * NULL) grows by the time waited. */
 int stream_write(int fd, const void *data, size_t size, int cancel_fd,
@@ -27,6 +30,9 @@ int stream_write(int fd, const void *data, size_t size, int cancel_fd,
 /* The same of so many bytes of a memory file that nobody can change any more, without copying them.
  * -EOPNOTSUPP: only pipes take that, nothing is written. */
 int stream_write_file(int fd, int file, off_t offset, size_t size, int cancel_fd);
+
+/* As much of that as there is room for now. Returns how much, 0 when there is none. */
+ssize_t stream_put_file(int fd, int file, off_t offset, size_t size);
 
 /* Makes room in a pipe for much that is to go through it, so that both ends take turns less often.
  */

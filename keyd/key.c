@@ -215,6 +215,15 @@ static int feed(Signer *signer, DerSpan input, int (*check)(DerSpan piece, void 
     return 0;
 }
 
+/* The one thing that a caller can get wrong: PKCS#1 needs room for the digest and 11 bytes, PSS for
+ * two digests of up to 64 bytes. */
+static int finish(Key *k, Signer *signer, uint8_t *signature, size_t *size)
+{
+    if (signer_finish(signer, signature, size) >= 0)
+        return 0;
+    return k->algorithm->family == KEY_FAMILY_RSA && k->bits < 1042 ? -EINVAL : -EIO;
+}
+
 static int sign_digest(Key *k, Digest digest, DerSpan input,
                        int (*check)(DerSpan piece, void *userdata), void *userdata,
                        uint8_t *signature, size_t *size)
@@ -225,12 +234,10 @@ static int sign_digest(Key *k, Digest digest, DerSpan input,
     r = signer_take(&k->signers, k->pkey, digest, &signer);
     if (r >= 0)
         r = feed(signer, input, check, userdata);
+    if (r >= 0)
+        r = finish(k, signer, signature, size);
     if (r < 0)
         return r;
-    if (signer_finish(signer, signature, size) < 0)
-        /* The one thing that a caller can get wrong: PKCS#1 needs room for the digest and 11 bytes,
-         * PSS for two digests of up to 64 bytes. */
-        return k->algorithm->family == KEY_FAMILY_RSA && k->bits < 1042 ? -EINVAL : -EIO;
     signer_give(&k->signers, TAKE_PTR(signer));
     return 0;
 }
@@ -271,6 +278,33 @@ int key_sign(Key *k, Digest digest, DerSpan input, int (*check)(DerSpan piece, v
         ERR_clear_error();
         return r;
     }
+    *ret = TAKE_PTR(signature);
+    *ret_size = size;
+    return 0;
+}
+
+int key_sign_hashed(Key *k, Digest digest, const EVP_MD_CTX *hash, uint8_t **ret, size_t *ret_size)
+{
+    _cleanup_(signer_freep) Signer *signer = NULL;
+    _cleanup_free_ uint8_t *signature = NULL;
+    size_t size = (size_t)EVP_PKEY_get_size(k->pkey);
+    int r;
+
+    if (digest == DIGEST_NONE || !key_algorithm_takes_digest(k->algorithm, digest))
+        return -EINVAL;
+    signature = malloc(size);
+    if (!signature)
+        return -ENOMEM;
+    r = signer_take(&k->signers, k->pkey, digest, &signer);
+    if (r >= 0)
+        r = signer_resume(signer, hash);
+    if (r >= 0)
+        r = finish(k, signer, signature, &size);
+    if (r < 0) {
+        ERR_clear_error();
+        return r;
+    }
+    signer_give(&k->signers, TAKE_PTR(signer));
     *ret = TAKE_PTR(signature);
     *ret_size = size;
     return 0;

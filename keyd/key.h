@@ -73,3 +73,5 @@ int key_generate(const KeyAlgorithm *algorithm, unsigned bits, bool (*is_cancell
  * the key does not take. *ret is to be freed with free(). */
 int key_sign(Key *k, Digest digest, DerSpan input, int (*check)(DerSpan piece, void *userdata),
              void *userdata, uint8_t **ret, size_t *ret_size);
+/* The same of what has gone into a hash of that digest already. -EINVAL also for ed25519. */
+int key_sign_hashed(Key *k, Digest digest, const EVP_MD_CTX *hash, uint8_t **ret, size_t *ret_size);

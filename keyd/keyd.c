@@ -125,6 +125,8 @@ static int start(Server *server, void **ret)
     if (r >= 0)
         r = channels_new(keyd.pool, &keyd.channels);
     if (r >= 0)
+        r = sign_streams_new(server_event(server), keyd.pool, signing_bus_answer, &keyd.streams);
+    if (r >= 0)
         r = keys_bus_init(&keyd);
     if (r >= 0)
         r = signing_bus_init(&keyd);
@@ -159,6 +161,7 @@ static void stop(void *userdata)
     if (k->pool)
         sign_pool_stop(k->pool);
     k->channels = channels_free(k->channels);
+    k->streams = sign_streams_free(k->streams);
     k->pool = sign_pool_free(k->pool);
     k->rights = key_rights_free(k->rights);
     k->grants = grants_free(k->grants);

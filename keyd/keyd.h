@@ -8,6 +8,7 @@
 #include "key-rights.h"
 #include "secret-box.h"
 #include "server.h"
+#include "sign-stream.h"
 #include "store.h"
 #include "user-keys.h"
 
@@ -19,6 +20,7 @@ typedef struct Keyd {
     KeyRights *rights;  /* NULL until the configuration is known */
     SignPool *pool;
     Channels *channels;
+    SignStreams *streams;
     UserKeys *user_keys;
     int state_fd,
         runtime_fd;      /* of the users' keys; runtime_fd is -1 when there is no such folder */
@@ -37,8 +39,8 @@ int claim_error(int error, const char *algorithm, const char *label, sd_bus_erro
 /* signing-bus.c: org.chancery.Keys1.Signing */
 int signing_bus_init(Keyd *k);
 void signing_bus_answer(sd_bus_message *m, const TypedSign *t, const SignOutcome *outcome);
-/* Ends the channels that would not be opened now. */
-void signing_bus_check_channels(Keyd *k);
+/* Ends the channels and streams that would not be opened now. */
+void signing_bus_check_open(Keyd *k);
 /* secrets-bus.c: org.chancery.Keys1.Secrets */
 int secrets_bus_init(Keyd *k);
 /* user-keys-bus.c: org.chancery.Keys1.UserKeys */

@@ -142,7 +142,7 @@ static int check(void *userdata, json_object *section, ConfigProblems *problems)
 
 void rights_changed(Keyd *k)
 {
-    signing_bus_check_channels(k);
+    signing_bus_check_open(k);
     grant_references_update(k);
 }
 

@@ -116,6 +116,11 @@ int signer_update(Signer *s, const void *data, size_t size)
     return EVP_DigestUpdate(s->hash, data, size) == 1 ? 0 : -EIO;
 }
 
+int signer_resume(Signer *s, const EVP_MD_CTX *hash)
+{
+    return EVP_MD_CTX_copy_ex(s->hash, hash) == 1 ? 0 : -EIO;
+}
+
 int signer_finish(Signer *s, uint8_t *signature, size_t *size)
 {
     uint8_t digest[EVP_MAX_MD_SIZE];

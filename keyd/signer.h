@@ -30,5 +30,7 @@ Signer *signer_free(Signer *s);
 DEFINE_TRIVIAL_CLEANUP_FUNC(Signer *, signer_free);
 
 int signer_update(Signer *s, const void *data, size_t size);
+/* Goes on where a hash of the same digest is, in the place of pieces of its own. */
+int signer_resume(Signer *s, const EVP_MD_CTX *hash);
 /* size: what there is room for, and then what was written. */
 int signer_finish(Signer *s, uint8_t *signature, size_t *size);

@@ -204,15 +204,31 @@ static int work_take_input(const SignCall *c, TypedSign *t, sd_bus_error *reterr
     return 0;
 }
 
-static int work_submit(sd_bus_message *m, Keyd *k, uid_t uid, TypedSign *t,
-                       sd_bus_error *reterr_error)
+static int submitted(int r, sd_bus_error *reterr_error)
 {
-    int r = sign_pool_submit(k->pool, m, uid, t);
-
     if (r == -EDQUOT)
         return sd_bus_error_setf(reterr_error, ERROR_LIMIT_EXCEEDED,
                                  "Too many signatures are under way, wait for some of them");
     return r < 0 ? r : 1;
+}
+
+static int work_submit(sd_bus_message *m, Keyd *k, uid_t uid, TypedSign *t,
+                       sd_bus_error *reterr_error)
+{
+    return submitted(sign_pool_submit(k->pool, m, uid, t), reterr_error);
+}
+
+/* An envelope may also come through a pipe, while it is made. */
+static bool is_streamed(const SignCall *c, const TypedSign *t)
+{
+    return t->purpose == PURPOSE_ENVELOPE && t->digest != DIGEST_NONE && c->offset == 0 &&
+           sign_stream_is_pipe(c->to_be_signed);
+}
+
+static int work_stream(sd_bus_message *m, Keyd *k, const SignCall *c, uid_t uid, TypedSign *t,
+                       sd_bus_error *reterr_error)
+{
+    return submitted(sign_streams_submit(k->streams, m, uid, t, c->to_be_signed), reterr_error);
 }
 
 int keys1_signing_method_sign(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
@@ -232,6 +248,8 @@ int keys1_signing_method_sign(sd_bus_message *m, void *userdata, sd_bus_error *r
         r = work_set_digest(m, &c, &t, reterr_error);
     if (r >= 0)
         r = work_take_certificate(&c, &t, reterr_error);
+    if (r >= 0 && is_streamed(&c, &t))
+        return work_stream(m, k, &c, uid, &t, reterr_error);
     if (r >= 0)
         r = work_take_input(&c, &t, reterr_error);
     if (r < 0)
@@ -389,7 +407,7 @@ static bool is_in_use(Keyd *k, const Key *key)
             (previous && key_is_same_pair(previous, key)));
 }
 
-static bool channel_is_valid(const TypedSign *t, void *userdata)
+static bool is_still_permitted(const TypedSign *t, void *userdata)
 {
     _cleanup_(typed_sign_done) TypedSign now = {.purpose = t->purpose};
     const char *reason;
@@ -405,9 +423,10 @@ static bool channel_is_valid(const TypedSign *t, void *userdata)
            is_same_permission(&now, t);
 }
 
-void signing_bus_check_channels(Keyd *k)
+void signing_bus_check_open(Keyd *k)
 {
-    channels_check(k->channels, channel_is_valid, k);
+    channels_check(k->channels, is_still_permitted, k);
+    sign_streams_check(k->streams, is_still_permitted, k);
 }
 
 static int answer_public_key(sd_bus_message *m, const Key *key, sd_bus_error *reterr_error)

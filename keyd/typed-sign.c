@@ -353,14 +353,28 @@ static int check_context_certificate(const TypedSign *t, const char **ret_reason
                   : (r < 0 ? r : 0);
 }
 
-/* *ret_payload: what is looked at while it is hashed. */
-static int check_evidence(const TypedSign *t, DerSpan *ret_payload, const char **ret_reason)
+static EnvelopeExpectation expectation(const TypedSign *t)
 {
-    const EnvelopeExpectation expected = {
+    return (EnvelopeExpectation){
         .algorithm = signature_jose_name(t->key->algorithm, t->digest),
         .now = time(NULL),
         .certificate = {t->certificate, t->certificate_size},
     };
+}
+
+int typed_sign_check_head(const TypedSign *t, DerSpan head, const char **ret_reason)
+{
+    const EnvelopeExpectation expected = expectation(t);
+    DerSpan payload;
+    int r = check_context_certificate(t, ret_reason);
+
+    return r < 0 ? r : envelope_input_parse(head, &expected, &payload, ret_reason);
+}
+
+/* *ret_payload: what is looked at while it is hashed. */
+static int check_evidence(const TypedSign *t, DerSpan *ret_payload, const char **ret_reason)
+{
+    const EnvelopeExpectation expected = expectation(t);
     int r;
 
     r = check_context_certificate(t, ret_reason);

@@ -15,6 +15,8 @@
 
 DEFINE_TRIVIAL_CLEANUP_FUNC(ECDSA_SIG *, ECDSA_SIG_free);
 
+#define COORDINATE_SIZE_MAX 66U
+
 static const struct Algorithm {
     const char *algorithm, *digest, *jws;
     size_t coordinate_size; /* ECDSA and DSA: of each of the two numbers */
@@ -221,6 +223,23 @@ uint64_t envelope_payload_size(const EnvelopePayload *p)
     return p->size;
 }
 
+uint64_t envelope_payload_size_held(const EnvelopePayload *p, size_t more)
+{
+    uint64_t size = p->size + more;
+
+    if (p->encoding == ENVELOPE_RAW)
+        return size;
+    size = BASE64URL_SIZE(size);
+    return p->encoding == ENVELOPE_BASE64URL ? size : BASE64URL_SIZE(size + STRLEN(EAT_JSON_END));
+}
+
+size_t envelope_payload_size_written(const EnvelopePayload *p)
+{
+    off_t end = lseek(p->fd, 0, SEEK_CUR);
+
+    return end > HEAD_ROOM ? (size_t)(end - HEAD_ROOM) : 0;
+}
+
 int envelope_payload_finish(EnvelopePayload *p, const char **ret_text, size_t *ret_size)
 {
     off_t end;
@@ -409,8 +428,7 @@ int envelope_sign_bytes(OSSL_LIB_CTX *context, EVP_PKEY *key, const EnvelopeSign
     at_once = streq(a->digest, "");
     if (EVP_DigestSignInit_ex(md, NULL, at_once ? NULL : a->digest, context, NULL, key, NULL) != 1)
         r = -EIO;
-    else if (takes_files(key) &&
-             envelope_payload_put_head(payload, head, head_size, &offset) >= 0)
+    else if (takes_files(key) && envelope_payload_put_head(payload, head, head_size, &offset) >= 0)
         r = sign_in_place(md, payload, offset, &signature, &size);
     else
         r = sign_copied(md, at_once, head, head_size, payload, &signature, &size);
@@ -435,10 +453,28 @@ int envelope_sign(OSSL_LIB_CTX *context, EVP_PKEY *key, const EnvelopeSigner *si
 
     if (asprintf(&head, "%s.", header) < 0)
         return -ENOMEM;
-    r = envelope_sign_bytes(context, key, signer, head, strlen(head), payload, &signature,
-                            &size);
+    r = envelope_sign_bytes(context, key, signer, head, strlen(head), payload, &signature, &size);
     if (r < 0)
         return r;
+    *ret = base64url_encode(signature, size);
+    return *ret ? 0 : -ENOMEM;
+}
+
+int envelope_signature(const EnvelopeSigner *signer, const void *signature, size_t size, char **ret)
+{
+    const struct Algorithm *a = find_algorithm(signer->algorithm, signer->digest);
+    uint8_t raw[2 * COORDINATE_SIZE_MAX];
+    int r;
+
+    if (!a)
+        return -EOPNOTSUPP;
+    if (a->coordinate_size > 0) {
+        r = envelope_ecdsa_to_raw(signature, size, a->coordinate_size, raw);
+        if (r < 0)
+            return r;
+        signature = raw;
+        size = 2 * a->coordinate_size;
+    }
     *ret = base64url_encode(signature, size);
     return *ret ? 0 : -ENOMEM;
 }

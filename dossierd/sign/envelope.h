@@ -70,6 +70,10 @@ int envelope_payload_put_head(EnvelopePayload *p, const void *head, size_t size,
 int envelope_payload_file(const EnvelopePayload *p, off_t *ret_offset);
 /* How much was added. */
 uint64_t envelope_payload_size(const EnvelopePayload *p);
+/* How much memory all of that takes, and more of it. */
+uint64_t envelope_payload_size_held(const EnvelopePayload *p, size_t more);
+/* How much of the text is in the file already, where it stays as it is. */
+size_t envelope_payload_size_written(const EnvelopePayload *p);
 
 /* Signs "header.payload". context is the library context of the key; -EIO when signing failed (with
  * keyd, keyd_last_error() says why). *ret is base64url of the signature in JWS form: ECDSA as the
@@ -81,6 +85,10 @@ int envelope_sign(OSSL_LIB_CTX *context, EVP_PKEY *key, const EnvelopeSigner *si
 int envelope_sign_bytes(OSSL_LIB_CTX *context, EVP_PKEY *key, const EnvelopeSigner *signer,
                         const void *head, size_t head_size, EnvelopePayload *payload, void **ret,
                         size_t *ret_size);
+
+/* A signature of such a key, as OpenSSL makes it, as an envelope has it. */
+int envelope_signature(const EnvelopeSigner *signer, const void *signature, size_t size,
+                       char **ret);
 
 /* DER ECDSA-Sig-Value to r||s, each of coordinate_size bytes. -EBADMSG. */
 int envelope_ecdsa_to_raw(const void *der, size_t size, size_t coordinate_size, uint8_t *ret);

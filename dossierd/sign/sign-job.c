@@ -10,6 +10,7 @@
 #include "keyd-client.h"
 #include "log.h"
 #include "openssl-util.h"
+#include "seal.h"
 #include "signer.h"
 #include "stream.h"
 
@@ -83,10 +84,14 @@ typedef struct Content {
     size_t n_of_begin;  /* bytes that are those of a dossier's begin so far */
     bool is_no_dossier; /* as it begins */
     bool is_own_dossier;
+    bool is_streamed; /* to keyd, which signs an envelope with this key that way */
+    bool is_begun;
+    Seal seal;
 } Content;
 
-static int content_init(Content *c, const SignWork *work)
+static int content_init(Content *c, const SignWork *work, const Signer *signer)
 {
+    c->is_streamed = work->format == SIGN_ENVELOPE && seal_is_for(&signer->envelope);
     c->payload = envelope_payload_new_encoded(
         work->format == SIGN_ENVELOPE ? ENVELOPE_BASE64URL : eat_encoding(eat_form(work)));
     c->digest = EVP_MD_CTX_new();
@@ -97,6 +102,7 @@ static int content_init(Content *c, const SignWork *work)
 
 static void content_done(Content *c)
 {
+    seal_done(&c->seal);
     envelope_payload_free(c->payload);
     EVP_MD_CTX_free(c->digest);
 }
@@ -114,15 +120,25 @@ static int add_to_digest(Content *c, const void *data, size_t size)
     return c->is_no_dossier || EVP_DigestUpdate(c->digest, data, size) == 1 ? 0 : -ENOMEM;
 }
 
+/* Of the quota, what will be held with so much more of the input. */
+static int take_quota(SignWork *work, const Content *content, size_t size)
+{
+    uint64_t held = envelope_payload_size_held(content->payload, size);
+    int r = quota_take(&work->manager->quota, work->uid, held - work->held);
+
+    if (r >= 0)
+        work->held = held;
+    return r;
+}
+
 /* Takes a chunk of the input: first its bytes of the quota, then the bytes themselves. */
 static int add_chunk(Job *job, SignWork *work, Content *content, const void *data, size_t size)
 {
-    int r = quota_take(&work->manager->quota, work->uid, size);
+    int r = take_quota(work, content, size);
 
     if (r < 0)
         return job_fail(job, ERROR_LIMIT_EXCEEDED,
                         "Too much is being signed at this moment; try again when it is done");
-    work->held += size;
     r = add_to_digest(content, data, size);
     if (r < 0)
         return r;
@@ -133,7 +149,35 @@ static int add_chunk(Job *job, SignWork *work, Content *content, const void *dat
     return r;
 }
 
-static int read_content(Job *job, SignWork *work, Content *content)
+static SealRequest seal_request(const SignWork *work, const Signer *signer, bool is_dossier,
+                                time_t now)
+{
+    return (SealRequest){.signer = &signer->envelope,
+                         .label = signer->label,
+                         .content_type = is_dossier ? ENVELOPE_CONTENT_DOSSIER : NULL,
+                         .nonce = work->nonce,
+                         .now = now,
+                         .include_certificate = work->include_certificate};
+}
+
+/* Whether something that begins as a dossier is one from here shows at its end: it is taken for
+ * one. */
+static void feed_keyd(const SignWork *work, const Signer *signer, Content *content)
+{
+    time_t now = time(NULL);
+
+    if (!content->is_streamed || envelope_payload_size(content->payload) < SEAL_EARLY_SIZE)
+        return;
+    if (!content->is_begun) {
+        SealRequest request = seal_request(work, signer, !content->is_no_dossier, now);
+
+        seal_begin_early(&content->seal, &request);
+        content->is_begun = true;
+    }
+    seal_feed(&content->seal, content->payload, now);
+}
+
+static int read_content(Job *job, SignWork *work, const Signer *signer, Content *content)
 {
     _cleanup_free_ uint8_t *buffer = malloc(READ_SIZE);
     uint8_t digest[PROVENANCE_DIGEST_SIZE];
@@ -147,6 +191,7 @@ static int read_content(Job *job, SignWork *work, Content *content)
 
         if (r < 0)
             return r;
+        feed_keyd(work, signer, content);
     }
     if (n == -ETIMEDOUT)
         return job_fail(job, ERROR_CANCELLED, "Nothing came from the input for %u seconds",
@@ -166,6 +211,7 @@ typedef struct Sealed {
     EatToken token; /* of the others */
     void *signature;
     size_t signature_size;
+    time_t issued_at;
 } Sealed;
 
 static void sealed_done(Sealed *s)
@@ -186,12 +232,27 @@ static int sign_envelope(const SignWork *work, EVP_PKEY *key, const EnvelopeSign
     return r;
 }
 
-static int sign(Job *job, const SignWork *work, const Signer *signer, EnvelopePayload *payload,
-                Sealed *s)
+/* The header is the one that was begun with, if it is still true. */
+static int sign_streamed(Job *job, const SignWork *work, const Signer *signer, Content *content,
+                         Sealed *s)
+{
+    SealRequest request = seal_request(work, signer, content->is_own_dossier, s->issued_at);
+    char *signature;
+    int r = seal_finish(&content->seal, &request, content->payload, job_cancel_fd(job), &signature);
+
+    if (r < 0)
+        return r;
+    s->signature = signature;
+    free(s->header);
+    s->header = TAKE_PTR(content->seal.header);
+    return 0;
+}
+
+static int sign_with_key(const SignWork *work, const Signer *signer, EnvelopePayload *payload,
+                         Sealed *s)
 {
     _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
     const EnvelopeSigner *e = &signer->envelope;
-    const char *said;
     int r;
 
     r = keyd_key_new(work->manager->context, e->algorithm, signer->label, formats[work->format],
@@ -201,8 +262,17 @@ static int sign(Job *job, const SignWork *work, const Signer *signer, EnvelopePa
                 ? sign_envelope(work, key, e, payload, s)
                 : eat_token_sign(&s->token, work->manager->context, key, e, payload, &s->signature,
                                  &s->signature_size);
-    if (r >= 0)
-        return 0;
+    return r;
+}
+
+static int sign(Job *job, const SignWork *work, const Signer *signer, Content *content, Sealed *s)
+{
+    const char *said;
+    int r = content->is_streamed ? sign_streamed(job, work, signer, content, s)
+                                 : sign_with_key(work, signer, content->payload, s);
+
+    if (r >= 0 || r == -ECANCELED)
+        return r;
     said = keyd_last_error();
     return job_fail(job, r == -ENOENT ? ERROR_NOT_CONFIGURED : ERROR_FAILED,
                     "The envelope could not be signed: %s", said[0] ? said : strerror(-r));
@@ -250,6 +320,7 @@ static int make_header(Job *job, const SignWork *work, const Signer *signer, con
 
     if (r < 0)
         return r;
+    s->issued_at = now;
     if (work->format != SIGN_ENVELOPE)
         r = begin_token(work, signer, content, now, s);
     else
@@ -304,17 +375,17 @@ static int run_sign(Job *job, void *data)
     size_t size;
     int r;
 
-    r = content_init(&content, work);
-    if (r >= 0)
-        r = get_signer(job, &signer);
+    r = get_signer(job, &signer);
     if (r >= 0)
         r = check_signer(job, &signer, time(NULL));
+    if (r >= 0)
+        r = content_init(&content, work, &signer);
     if (r < 0)
         return r;
     job_progress(job, 10, "Reading");
     stream_widen(work->input);
     stream_widen(work->output);
-    r = read_content(job, work, &content);
+    r = read_content(job, work, &signer, &content);
     if (r >= 0)
         r = envelope_payload_finish(content.payload, &text, &size);
     if (r >= 0)
@@ -322,7 +393,7 @@ static int run_sign(Job *job, void *data)
     if (r < 0)
         return r;
     job_progress(job, 50, "Signing");
-    r = sign(job, work, &signer, content.payload, &sealed);
+    r = sign(job, work, &signer, &content, &sealed);
     if (r < 0)
         return r;
     r = note_nonce(work);

@@ -362,6 +362,62 @@ def test_certificate_expires_while_the_payload_is_read(enrolled, clock):
     assert error.startswith(b"org.chancery.Error.Expired "), error
 
 
+@pytest.fixture
+def under_way(enrolled, clock):
+    """A payload of which keyd hashes the beginning already. Returns what goes on with it: with something done meanwhile, and the rest."""
+    def pipes():
+        command = "ls -l /proc/$(systemctl show --value --property=MainPID chancery-keyd)/fd | grep --only-matching 'pipe:.*'"
+        return set(enrolled.run(command, check=False).stdout.split())
+
+    def sealed(begin, meanwhile, rest):
+        before = pipes()
+        with enrolled.popen(["/run/dossier-stream", "seal", workflow.NONCE], "dossier-user", stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE) as process:
+            process.stdin.write(begin)
+            process.stdin.flush()
+            wait_for(lambda: pipes() - before, "keyd to be given what there is")
+            meanwhile()
+            output, error = process.communicate(rest, 60)
+        return process.returncode, output, error
+    return sealed
+
+
+@pytest.mark.parametrize("begin, dies", [(b"", True), (b'{"collection-start-time":1', False)])
+def test_what_keyd_has_hashed_is_of_no_use(begin, dies, enrolled, under_way, verdict):
+    """keyd is gone; or what begins as a dossier is none from here, and is not said to be one. The envelope is made all the same."""
+    def meanwhile():
+        if dies:
+            enrolled.kill("keyd", 9)
+            enrolled.wait_daemons(["keyd"])
+    payload = begin.ljust(3 << 20, b"x")
+    status, output, error = under_way(payload[:2 << 20], meanwhile, payload[2 << 20:])
+    assert status == 0, error
+    sealed = Envelope(output.decode())
+    assert sealed.payload == payload and "cty" not in sealed.header
+    assert verdict(output.decode())[0] == GOOD
+
+
+def test_certificate_expires_while_keyd_hashes(under_way, clock):
+    def later():
+        for daemon in ("keyd", "dossierd"):
+            clock.ahead(daemon, LATE)
+    status, output, error = under_way(bytes(2 << 20), later, b"text")
+    for daemon in ("keyd", "dossierd"):
+        clock.ahead(daemon, 0)
+    assert status != 0 and output == b""
+    assert error.startswith(b"org.chancery.Error.Expired "), error
+
+
+def test_clock_is_set_while_keyd_hashes(under_way, clock, verdict):
+    """The time in the header is that of the end."""
+    status, output, error = under_way(bytes(2 << 20), lambda: [clock.ahead(daemon, 1800) for daemon in ("keyd", "dossierd")], b"text")
+    for daemon in ("keyd", "dossierd"):
+        clock.ahead(daemon, 0)
+    assert status == 0, error
+    assert Envelope(output.decode()).header["iat"] > time.time() + 900
+    assert verdict(output.decode(), "--at", str(int(time.time()) + 1800))[0] == GOOD
+
+
 def test_signed_after_its_certificate_had_expired(enrolled, clock, verdict):
     """F29: a dossierd that does not look at the certificate gets its envelope past keyd only when keyd's clock agrees, and past nobody who
     verifies it."""

@@ -93,13 +93,61 @@ static void test_payload(void **state)
     assert_int_equal(size, 0);
 }
 
+/* What is said before is what is held then, in each form. */
+static void test_payload_size(void **state)
+{
+    static const EnvelopeEncoding encodings[] = {ENVELOPE_BASE64URL, ENVELOPE_RAW,
+                                                 ENVELOPE_BASE64URL_TWICE};
+    static const size_t sizes[] = {0, 1, 2, 3, 9, 196604, 196605, 196606, 400000};
+    static uint8_t data[400000];
+
+    for (size_t e = 0; e < ELEMENTSOF(encodings); e++)
+        for (size_t i = 0; i < ELEMENTSOF(sizes); i++) {
+            _cleanup_(envelope_payload_freep) EnvelopePayload *p =
+                envelope_payload_new_encoded(encodings[e]);
+            const char *text;
+            size_t size;
+
+            assert_int_equal(envelope_payload_add(p, data, sizes[i] / 2), 0);
+            size = sizes[i] - sizes[i] / 2;
+            assert_int_equal(
+                envelope_payload_size_held(p, size) - envelope_payload_size_held(p, 0) > 0,
+                size > 0);
+            assert_int_equal(envelope_payload_add(p, data, size), 0);
+            assert_int_equal(envelope_payload_finish(p, &text, &size), 0);
+            assert_int_equal(envelope_payload_size_held(p, 0), size);
+            assert_int_equal(envelope_payload_size_written(p), size);
+        }
+}
+
+/* What openssl makes of a key of a curve is not what stands in an envelope; of rsa it is. */
+static void test_signature(void **state)
+{
+    static const uint8_t der[] = {0x30, 0x06, 0x02, 0x01, 0x05, 0x02, 0x01, 0x07};
+    EnvelopeSigner signer = {"ecdsanistp256", "sha384", {{NULL, 0}}, 0};
+    _cleanup_free_ char *ecdsa = NULL, *rsa = NULL;
+    _cleanup_free_ void *raw = NULL;
+    size_t size;
+
+    assert_int_equal(envelope_signature(&signer, der, sizeof der, &ecdsa), -EOPNOTSUPP);
+    signer.digest = "sha256";
+    assert_int_equal(envelope_signature(&signer, der, sizeof der - 1, &ecdsa), -EBADMSG);
+    assert_int_equal(envelope_signature(&signer, der, sizeof der, &ecdsa), 0);
+    assert_int_equal(base64url_decode(ecdsa, strlen(ecdsa), &raw, &size), 0);
+    assert_int_equal(size, 64);
+    assert_int_equal(((uint8_t *)raw)[31], 5);
+    assert_int_equal(((uint8_t *)raw)[63], 7);
+    signer.algorithm = "rsa";
+    assert_int_equal(envelope_signature(&signer, "abc", 3, &rsa), 0);
+    assert_string_equal(rsa, "YWJj");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_algorithms),
-        cmocka_unit_test(test_header),
-        cmocka_unit_test(test_ecdsa),
-        cmocka_unit_test(test_payload),
+        cmocka_unit_test(test_algorithms),   cmocka_unit_test(test_header),
+        cmocka_unit_test(test_ecdsa),        cmocka_unit_test(test_payload),
+        cmocka_unit_test(test_payload_size), cmocka_unit_test(test_signature),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

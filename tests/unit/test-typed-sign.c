@@ -2,6 +2,7 @@
 /* keyd signs only what it understands: each purpose with what it takes, and with all that it must
  * not take. */
 #include "typed-sign-fixture.h"
+#include "typed-stream.h"
 
 /* --- Requests --------------------------------------------------------------------------------- */
 
@@ -458,13 +459,93 @@ static char *signing_input(const Bytes *certificate, const Header *h, const char
     return input;
 }
 
+static int add_pieces(TypedStream *stream, const TypedSign *t, const char *input, size_t step,
+                      const char **ret_reason)
+{
+    size_t size = strlen(input);
+    int r = 0;
+
+    for (size_t at = 0; r >= 0 && at < size; at += step)
+        r = typed_stream_add(
+            stream, t, (DerSpan){(const uint8_t *)input + at, size - at < step ? size - at : step},
+            ret_reason);
+    return r < 0 ? r : typed_stream_add(stream, t, (DerSpan){(const uint8_t *)"\n", 1}, ret_reason);
+}
+
+/* The same through a pipe, in pieces of that size. */
+static int seal_streamed(Fixture *f, Key *key, const Bytes *certificate, const char *input,
+                         size_t step, const char **ret_reason)
+{
+    _cleanup_(typed_stream_done) TypedStream stream = {NULL};
+    _cleanup_free_ uint8_t *signature = NULL;
+    TypedSign t = {.key = key,
+                   .digest = digest_for(key),
+                   .purpose = PURPOSE_ENVELOPE,
+                   .certificate = certificate->data,
+                   .certificate_size = certificate->size};
+    size_t size;
+    int r = typed_sign_permitted(&t, f->store, f->rights, ret_reason);
+
+    if (r >= 0)
+        r = add_pieces(&stream, &t, input, step, ret_reason);
+    if (r >= 0)
+        r = typed_stream_finish(&stream, &t, &signature, &size, ret_reason);
+    if (r >= 0)
+        verify(key, t.digest, input, strlen(input), signature, size);
+    return r;
+}
+
+/* Whichever way it comes, the answer is the same. */
 static int seal(Fixture *f, Key *key, const Bytes *certificate, const Header *h,
                 const char *payload, const char **ret_reason)
 {
     _cleanup_free_ char *input = signing_input(certificate, h, payload);
+    const size_t steps[] = {1, 7, 4096, strlen(input)};
+    const char *reason = NULL, *streamed;
+    int r = sign_full(f, key, PURPOSE_ENVELOPE, digest_for(key), input, strlen(input), certificate,
+                      &reason);
 
-    return sign_full(f, key, PURPOSE_ENVELOPE, digest_for(key), input, strlen(input), certificate,
-                     ret_reason);
+    for (size_t i = strlen(input) > 100000 ? 2 : 0; i < ELEMENTSOF(steps); i++) {
+        streamed = NULL;
+        assert_int_equal(seal_streamed(f, key, certificate, input, steps[i], &streamed), r);
+        /* A newline in the middle may be seen as an end that is none. */
+        if (reason && !strchr(input, '\n'))
+            assert_string_equal(streamed, reason);
+    }
+    if (ret_reason)
+        *ret_reason = reason;
+    return r;
+}
+
+/* ed25519 reads its input twice; and what has no end is not signed. */
+static void test_stream(void **state)
+{
+    Fixture *f = *state;
+    _cleanup_bytes_ Bytes certificate = certificate_of(f, f->leaf);
+    _cleanup_free_ char *input = signing_input(&certificate, &(Header){0}, "e30");
+    _cleanup_(typed_stream_done) TypedStream stream = {NULL}, none = {NULL};
+    const DerSpan span = {(const uint8_t *)input, strlen(input)};
+    TypedSign t = {.key = f->other,
+                   .digest = DIGEST_NONE,
+                   .purpose = PURPOSE_ENVELOPE,
+                   .certificate = certificate.data,
+                   .certificate_size = certificate.size};
+    const char *reason = NULL;
+    uint8_t *signature;
+    size_t size;
+
+    assert_int_equal(typed_stream_add(&stream, &t, span, &reason), -EINVAL);
+    t.key = f->leaf;
+    t.digest = DIGEST_SHA256;
+    assert_int_equal(typed_stream_finish(&none, &t, &signature, &size, &reason), -ECANCELED);
+    assert_int_equal(typed_stream_add(&none, &t, (DerSpan){(const uint8_t *)"\n", 1}, &reason), 0);
+    assert_int_equal(typed_stream_finish(&none, &t, &signature, &size, &reason), -ECANCELED);
+    assert_int_equal(typed_stream_add(&stream, &t, span, &reason), 0);
+    assert_int_equal(typed_stream_finish(&stream, &t, &signature, &size, &reason), -ECANCELED);
+    assert_int_equal(typed_stream_add(&stream, &t, (DerSpan){(const uint8_t *)"\n", 1}, &reason),
+                     0);
+    assert_int_equal(typed_stream_add(&stream, &t, (DerSpan){(const uint8_t *)"e", 1}, &reason),
+                     -EBADMSG);
 }
 
 static void assert_envelope_refused(Fixture *f, const Bytes *certificate, Header h,
@@ -692,6 +773,7 @@ int main(void)
         cmocka_unit_test(test_envelope_characters),
         cmocka_unit_test(test_envelope_payload),
         cmocka_unit_test(test_envelope_cancelled),
+        cmocka_unit_test(test_stream),
         cmocka_unit_test(test_names),
     };
 
