@@ -28,6 +28,7 @@ typedef struct Agent {
     PkiView view;
     PkiCrls crls;
     bool has_view;
+    bool is_watching; /* who is there has been asked: who goes away is not started from here */
     bool asking, ask_again;
     bool asking_crls, ask_crls_again;
     char *expiring[NOTICES_MAX]; /* object paths, to be told of when the view is current */
@@ -93,6 +94,17 @@ static int on_objects(sd_bus_message *reply, void *userdata, sd_bus_error *reter
     return agent->ask_again ? ask(agent) : 0;
 }
 
+static int call(Agent *agent, const char *name, const char *path, const char *interface,
+                const char *member, sd_bus_message_handler_t handler)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+    int r = sd_bus_message_new_method_call(agent->bus, &m, name, path, interface, member);
+
+    if (r >= 0)
+        r = sd_bus_message_set_auto_start(m, !agent->is_watching);
+    return r < 0 ? r : sd_bus_call_async(agent->bus, NULL, m, handler, agent, 0);
+}
+
 static int ask(Agent *agent)
 {
     int r;
@@ -100,9 +112,8 @@ static int ask(Agent *agent)
     agent->ask_again = agent->asking;
     if (agent->asking)
         return 0;
-    r = sd_bus_call_method_async(agent->bus, NULL, ENROLLMENT_NAME, ENROLLMENT_PATH,
-                                 "org.freedesktop.DBus.ObjectManager", "GetManagedObjects",
-                                 on_objects, agent, NULL);
+    r = call(agent, ENROLLMENT_NAME, ENROLLMENT_PATH, "org.freedesktop.DBus.ObjectManager",
+             "GetManagedObjects", on_objects);
     if (r < 0)
         return log_warning_errno(r, "Failed to ask chancery-enrolld, ignoring: %m");
     agent->asking = true;
@@ -153,8 +164,7 @@ static int ask_crls(Agent *agent)
     agent->ask_crls_again = agent->asking_crls;
     if (agent->asking_crls)
         return 0;
-    r = sd_bus_call_method_async(agent->bus, NULL, TRUSTPOOL_NAME, TRUSTPOOL_PATH, TRUSTPOOL_NAME,
-                                 "ListCrls", on_crls, agent, NULL);
+    r = call(agent, TRUSTPOOL_NAME, TRUSTPOOL_PATH, TRUSTPOOL_NAME, "ListCrls", on_crls);
     if (r < 0)
         return log_warning_errno(r, "Failed to ask chancery-poold, ignoring: %m");
     agent->asking_crls = true;
@@ -173,8 +183,7 @@ static int on_changed(sd_bus_message *signal, void *userdata, sd_bus_error *rete
     return 0;
 }
 
-/* Whoever is stopped is not asked, which would start him again: what he said last is shown until he
- * is back. */
+/* Whoever is gone is not asked: what he said last is shown until he is back. */
 static bool is_back(sd_bus_message *signal)
 {
     const char *name, *before, *now;
@@ -238,15 +247,17 @@ static int watch(Agent *agent)
          "'" TRUSTPOOL_NAME "'",
          on_crls_owner},
     };
+    int r;
 
     for (size_t i = 0; i < ELEMENTSOF(matches); i++) {
-        int r = sd_bus_add_match(agent->bus, NULL, matches[i].rule, matches[i].handler, agent);
-
+        r = sd_bus_add_match(agent->bus, NULL, matches[i].rule, matches[i].handler, agent);
         if (r < 0)
             return r;
     }
     (void)ask_crls(agent);
-    return ask(agent);
+    r = ask(agent);
+    agent->is_watching = true;
+    return r;
 }
 
 /* The library's sockets, the bus, and the library's timers, one round of them. */

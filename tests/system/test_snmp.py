@@ -172,10 +172,12 @@ def test_whoever_restarts(managed):
 
 def test_who_is_stopped_stays_stopped(managed):
     """And what he said last is shown. Each answer of the agent is a turn in which it has heard of what went before."""
-    rows, daemons = walk(managed), ["chancery-poold.service", "chancery-enrolld.service"]
+    daemons = ["chancery-poold.service", "chancery-enrolld.service"]
+    rows = wait_for(lambda: (seen := walk(managed)) == walk(managed) and seen, "the tables, whole")
     managed.run(["systemctl", "stop", *daemons])
     try:
-        assert walk(managed) == walk(managed) == rows
+        for _ in range(2):
+            wait_for(lambda: walk(managed) == rows, "the tables without both")
         assert managed.run(["systemctl", "is-active", *daemons], check=False).stdout.split() == ["inactive", "inactive"]
     finally:
         managed.run(["systemctl", "start", *daemons])
