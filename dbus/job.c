@@ -405,8 +405,9 @@ static void job_end(Job *job)
     job->cancel_fd = -EBADF;
     (void)sd_bus_emit_properties_changed(job->manager->server->bus, job->path, JOB_INTERFACE,
                                          "State", NULL);
+    /* Nobody knows of one that nobody has started. */
     r = sd_event_add_time_relative(job->manager->server->event, &job->expiry, CLOCK_BOOTTIME,
-                                   JOB_KEPT_USEC, 0, on_expiry, job);
+                                   job->caller ? JOB_KEPT_USEC : 0, 0, on_expiry, job);
     if (r < 0)
         log_warning_errno(r, "A finished job stays until the end, ignoring: %m");
 }

@@ -12,23 +12,21 @@ static const struct {
     CertificateRole role; /* what is in it, first */
 } kinds[] = {{".pem", ROLE_ROUTER}, {".ca", ROLE_CA}};
 
-static const StoredCertificate *issuer_of(const Trustpoint *t, const StoredCertificate *c)
+/* Of one that has not issued itself. */
+static StoredCertificate *issuer_of(const Trustpoint *t, StoredCertificate *c)
 {
-    const StoredCertificate *ca = t->record.certificates[ROLE_CA];
+    StoredCertificate *ca = t->record.certificates[ROLE_CA];
 
-    if (X509_check_issued(c->x509, c->x509) == X509_V_OK)
-        return NULL;
-    if (ca != c && X509_check_issued(ca->x509, c->x509) == X509_V_OK)
+    if (ca != c && stored_certificate_is_by(c, ca))
         return ca;
     for (size_t i = 0; i < t->record.n_chain; i++)
-        if (t->record.chain[i] != c &&
-            X509_check_issued(t->record.chain[i]->x509, c->x509) == X509_V_OK)
+        if (t->record.chain[i] != c && stored_certificate_is_by(c, t->record.chain[i]))
             return t->record.chain[i];
     return NULL;
 }
 
 /* Certificates from c upwards; with_root: to the end. */
-static int write_path(int dirfd, const char *name, const Trustpoint *t, const StoredCertificate *c,
+static int write_path(int dirfd, const char *name, const Trustpoint *t, StoredCertificate *c,
                       bool with_root)
 {
     _cleanup_(BIO_freep) BIO *bio = BIO_new(BIO_s_mem());
@@ -41,13 +39,14 @@ static int write_path(int dirfd, const char *name, const Trustpoint *t, const St
         r = atomic_unlink_at(dirfd, name);
         return r == -ENOENT ? 0 : r;
     }
-    for (; bio && c && n <= RECORD_CHAIN_MAX; c = issuer_of(t, c), n++) {
-        bool root = X509_check_issued(c->x509, c->x509) == X509_V_OK;
+    for (; bio && c && n <= RECORD_CHAIN_MAX; n++) {
+        const SharedCertificate *shared = c->shared;
 
-        if (root && !with_root && n > 0)
+        if (c->brief->is_root && !with_root && n > 0)
             break;
-        if (PEM_write_bio_X509(bio, c->x509) != 1)
+        if (PEM_write_bio(bio, PEM_STRING_X509, "", shared->der, (long)shared->size) <= 0)
             return -ENOMEM;
+        c = c->brief->is_root ? NULL : issuer_of(t, c);
     }
     size = bio ? BIO_get_mem_data(bio, &text) : 0;
     return size <= 0 ? -ENOMEM : atomic_write_at(dirfd, name, text, (size_t)size, 0644);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* org.chancery.Enrollment1 at the root object, and what the configuration's owner is told. */
 #include <arpa/inet.h>
-#include <malloc.h>
 
 #include "config-owner.h"
 #include "enrolld.h"
@@ -342,7 +341,7 @@ static int append_chain(sd_bus_message *reply, const Trustpoint *t)
 
     r = sd_bus_message_open_container(reply, 'a', "ay");
     for (size_t i = 0; r >= 0 && i < ELEMENTSOF(chain); i++) {
-        const StoredCertificate *c = trustpoint_certificate(t, chain[i]);
+        const SharedCertificate *c = trustpoint_certificate(t, chain[i])->shared;
 
         r = sd_bus_message_append_array(reply, 'y', c->der, c->size);
     }
@@ -454,6 +453,7 @@ static int check_trustpoints(void *userdata, json_object *section, ConfigProblem
     _cleanup_(trustpoint_config_list_freep) TrustpointConfig *list = NULL;
     int r = trustpoint_config_parse(section, report_problem, problems, &list);
 
+    manager_trim_soon(userdata);
     for (const TrustpointConfig *c = list; c && r >= 0; c = c->next)
         r = warn_of_trustpoint(problems, c);
     if (r >= 0)
@@ -498,8 +498,7 @@ static int apply_trustpoints(void *userdata, uint64_t commit, json_object *secti
     r = trustpoints_configure(&m->trustpoints, list, on_trustpoint_change, m);
     announce_trustpoints_changed(m);
     server_schedule(m);
-    /* The texts of a large configuration are not needed again. */
-    (void)malloc_trim(0);
+    manager_trim_soon(m);
     return r;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* chancery-enrolld: trustpoints and their certificates. */
 #include <fcntl.h>
+#include <malloc.h>
 #include <openssl/crypto.h>
 #include <time.h>
 
@@ -14,6 +15,7 @@
 #include "names.h"
 
 #define TICK_USEC (UINT64_C(600) * 1000000)
+#define TRIM_USEC (UINT64_C(3) * 1000000)
 
 static void state_corrupt(const char *file, int error)
 {
@@ -21,6 +23,28 @@ static void state_corrupt(const char *file, int error)
 
     log_event(&event, LOG_FIELDS("FILE", file),
               "State file %s can't be read and was moved aside: %s", file, strerror(-error));
+}
+
+static int on_trim(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    (void)malloc_trim(0);
+    return 0;
+}
+
+void manager_trim_soon(Manager *m)
+{
+    int r;
+
+    if (!m->trim)
+        r = sd_event_add_time_relative(server_event(m->server), &m->trim, CLOCK_BOOTTIME,
+                                       TRIM_USEC, 0, on_trim, m);
+    else {
+        r = sd_event_source_set_time_relative(m->trim, TRIM_USEC);
+        if (r >= 0)
+            r = sd_event_source_set_enabled(m->trim, SD_EVENT_ONESHOT);
+    }
+    if (r < 0)
+        log_warning_errno(r, "Failed to arm a timer, ignoring: %m");
 }
 
 /* What changes because time passes. */
@@ -31,7 +55,7 @@ static void announce_expired(Manager *m)
     for (Trustpoint *t = m->trustpoints.first; t; t = t->next)
         for (size_t role = 0; role < ROLE_MAX; role++) {
             const StoredCertificate *c = trustpoint_certificate(t, role);
-            bool expired = c && now > c->summary.not_after;
+            bool expired = c && now > c->brief->not_after;
 
             if (expired == t->announced_expired[role])
                 continue;
@@ -58,6 +82,8 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
     }
     announce_expired(m);
     expiry_watch_run(m);
+    shared_certificates_rest();
+    manager_trim_soon(m);
     r = sd_event_source_set_time_relative(source, TICK_USEC);
     return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
@@ -99,6 +125,7 @@ static void stop(void *userdata)
         return;
     sd_event_source_disable_unref(m->tick);
     sd_event_source_disable_unref(m->recheck);
+    sd_event_source_disable_unref(m->trim);
     sd_event_source_disable_unref(m->polls);
     sd_bus_slot_unref(m->keys_changed);
     revocation_watch_free(m->revocations);
@@ -162,6 +189,8 @@ static int start(Server *server, void **ret)
 static int ready(Server *server, void *userdata)
 {
     export_all_certificates(userdata);
+    shared_certificates_rest();
+    manager_trim_soon(userdata);
     key_watch_check(userdata);
     expiry_watch_run(userdata);
     return config_owner_fetch(server);

@@ -22,11 +22,15 @@ typedef struct Manager {
     FetchAccess access;      /* how CAs are reached */
     char *serial_number;     /* the router's */
     char *hostname, *domain; /* NULL when not configured */
-    sd_event_source *tick, *recheck;
+    sd_event_source *tick, *recheck, *trim;
     sd_event_source *polls;
     sd_bus_slot *keys_changed;
     RevocationWatch *revocations;
 } Manager;
+
+/* Memory that something has left behind goes back to the system when it has been quiet for a while.
+ */
+void manager_trim_soon(Manager *m);
 
 /* enrollment.c: what all enrolments have in common, and self enrolment */
 

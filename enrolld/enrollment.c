@@ -254,21 +254,32 @@ static int run(Job *job, void *data)
 
 /* --- Afterwards ------------------------------------------------------------------------------- */
 
-void enrollment_installed(Manager *m, Trustpoint *t, CertificateRole role, bool existed,
-                          const char *user)
+static void say_installed(const Trustpoint *t, CertificateRole role, const char *user)
 {
     static const LogEvent event = {LOG_CERT_INSTALLED};
-    const CertificateSummary *s = &trustpoint_certificate(t, role)->summary;
+    _cleanup_(certificate_summary_done) CertificateSummary s = {0};
+    int r = shared_certificate_summarize(trustpoint_certificate(t, role)->shared, &s);
 
+    if (r < 0) {
+        log_error_errno(r, "Failed to say that a certificate of trustpoint %s is there: %m",
+                        t->name);
+        return;
+    }
     log_event(&event,
               LOG_FIELDS("TRUSTPOINT", t->name, "ROLE", certificate_role_name(role), "USER", user,
-                         "SERIAL", s->serial_number, "SUBJECT", s->subject, "SHA256",
-                         s->sha256_fingerprint),
+                         "SERIAL", s.serial_number, "SUBJECT", s.subject, "SHA256",
+                         s.sha256_fingerprint),
               "%s certificate of trustpoint %s installed by %s: serial number %s, subject %s",
               role == ROLE_CA        ? "CA"
               : role == ROLE_NEXT_CA ? "Next CA"
                                      : "Router",
-              t->name, user, s->serial_number, s->subject);
+              t->name, user, s.serial_number, s.subject);
+}
+
+void enrollment_installed(Manager *m, Trustpoint *t, CertificateRole role, bool existed,
+                          const char *user)
+{
+    say_installed(t, role, user);
     if (existed)
         announce_certificate_changed(m, t, role, true);
     else
@@ -307,15 +318,17 @@ int enrollment_report_summary(Job *job, const CertificateSummary *s)
 
 int enrollment_report(Job *job, const Trustpoint *t, CertificateRole role)
 {
+    _cleanup_(certificate_summary_done) CertificateSummary summary = {0};
     _cleanup_free_ char *path = NULL;
     int r = certificate_path(t, role, &path);
 
     if (r >= 0)
         r = job_result(job, role == ROLE_ENCRYPTION ? "encryption-certificate" : "certificate", 'o',
                        path);
-    return r < 0 || role == ROLE_ENCRYPTION
-               ? r
-               : enrollment_report_summary(job, &trustpoint_certificate(t, role)->summary);
+    if (r < 0 || role == ROLE_ENCRYPTION)
+        return r;
+    r = shared_certificate_summarize(trustpoint_certificate(t, role)->shared, &summary);
+    return r < 0 ? r : enrollment_report_summary(job, &summary);
 }
 
 static int keep_leaves(Enrollment *e, Trustpoint *t)
@@ -435,7 +448,7 @@ static int finish_renewal(Job *job, Enrollment *e, int r)
     if (!t)
         return r < 0 ? r : -ESTALE;
     adopt_second_serial(e, t);
-    if (r >= 0 && !(t->config && streq(t->config->json, e->configuration)))
+    if (r >= 0 && !(t->config && streq(t->config->fingerprint, e->configuration)))
         r = job_fail(job, ERROR_CONFLICT, "The configuration of %s has changed meanwhile", t->name);
     if (r >= 0)
         r = keep_renewal(job, e, t);
@@ -458,7 +471,7 @@ static int done(Job *job, void *data, int r)
     /* A trustpoint stays as long as a job works for it. */
     trustpoint_job_end(t);
     adopt_second_serial(e, t);
-    if (r >= 0 && !(t->config && streq(t->config->json, e->configuration)))
+    if (r >= 0 && !(t->config && streq(t->config->fingerprint, e->configuration)))
         r = job_fail(job, ERROR_CONFLICT,
                      "The configuration of %s has changed meanwhile: try again", t->name);
     if (r >= 0)
@@ -505,7 +518,7 @@ static int check_certificates(Manager *m, const Trustpoint *t, CertificateRole r
                                  "A renewed certificate of %s is being put in place: wait for it; "
                                  "or clear crypto ca certificates %s, then authenticate and enroll",
                                  t->name, t->name);
-    if (ca->summary.not_after <= trustpoints_now(&m->trustpoints))
+    if (ca->brief->not_after <= trustpoints_now(&m->trustpoints))
         return sd_bus_error_setf(reterr_error, ERROR_EXPIRED,
                                  "The CA certificate of %s has expired: clear crypto ca "
                                  "certificates %s, then authenticate and enroll again",
@@ -612,7 +625,7 @@ static int enrollment_new(Manager *m, Trustpoint *t, CertificateRole role, Enrol
     e->manager = m;
     e->role = role;
     e->trustpoint = strdup(t->name);
-    e->configuration = strdup(config->json);
+    e->configuration = strdup(config->fingerprint);
     e->digest = config->digest;
     for (KeyPair pair = 0; pair < _PAIR_MAX; pair++)
         e->key_usages[pair] =
@@ -628,11 +641,12 @@ static int enrollment_new(Manager *m, Trustpoint *t, CertificateRole role, Enrol
     if (r >= 0 && role == ROLE_ROUTER) {
         const StoredCertificate *ca = trustpoint_certificate(t, ROLE_CA);
 
-        e->issuer = ca->x509;
-        (void)X509_up_ref(e->issuer);
+        e->issuer = stored_certificate_x509(ca);
+        if (!e->issuer)
+            r = -ENOMEM;
         /* Nobody believes it longer than its issuer. */
-        if (e->not_after > ca->summary.not_after)
-            e->not_after = ca->summary.not_after;
+        if (e->not_after > ca->brief->not_after)
+            e->not_after = ca->brief->not_after;
     }
     if (r < 0) {
         enrollment_free(e);
@@ -679,6 +693,7 @@ int enrollment_renew_self(Manager *m, Trustpoint *t)
 {
     const StoredCertificate *old = trustpoint_certificate(t, ROLE_ROUTER);
     _cleanup_(enrollment_freep) Enrollment *e = NULL;
+    _cleanup_(X509_freep) X509 *x = NULL;
     int r;
 
     r = enrollment_new(m, t, ROLE_ROUTER, &e);
@@ -686,7 +701,8 @@ int enrollment_renew_self(Manager *m, Trustpoint *t)
         return r;
     e->renew = true;
     e->regenerate = t->config->regenerate && key_name_equal(&old->key, &e->key);
-    e->subject = X509_NAME_dup(X509_get_subject_name(old->x509));
+    x = stored_certificate_x509(old);
+    e->subject = x ? X509_NAME_dup(X509_get_subject_name(x)) : NULL;
     if (!e->subject)
         return -ENOMEM;
     r = trustpoint_take_serial(&m->trustpoints, t, &e->serial);

@@ -1,38 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "key-view.h"
 
-static X509 *x509_of(const StoredCertificate *c)
+static const SharedCertificate *shared_of(const StoredCertificate *c)
 {
-    return c ? c->x509 : NULL;
+    return c ? c->shared : NULL;
 }
 
 static KeyView present(const Trustpoint *t, CertificateRole role)
 {
-    return (KeyView){x509_of(trustpoint_certificate(t, role)), x509_of(t->record.staged),
-                     t->record.undo ? x509_of(t->record.previous) : NULL};
-}
-
-static void keep(X509 *certificate)
-{
-    if (certificate)
-        (void)X509_up_ref(certificate);
+    return (KeyView){shared_of(trustpoint_certificate(t, role)), shared_of(t->record.staged),
+                     t->record.undo ? shared_of(t->record.previous) : NULL};
 }
 
 KeyView key_view_take(const Trustpoint *t, CertificateRole role)
 {
-    KeyView v = present(t, role);
+    const KeyView v = present(t, role);
 
-    keep(v.certificate);
-    keep(v.staged);
-    keep(v.undone_to);
-    return v;
+    return (KeyView){shared_certificate_ref(v.certificate), shared_certificate_ref(v.staged),
+                     shared_certificate_ref(v.undone_to)};
 }
 
 void key_view_done(KeyView *v)
 {
-    X509_free(v->certificate);
-    X509_free(v->staged);
-    X509_free(v->undone_to);
+    shared_certificate_put(v->certificate);
+    shared_certificate_put(v->staged);
+    shared_certificate_put(v->undone_to);
     *v = (KeyView){NULL};
 }
 

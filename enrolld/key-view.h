@@ -6,8 +6,8 @@
 #include "trustpoint.h"
 
 typedef struct KeyView {
-    X509 *certificate;        /* NULL for none */
-    X509 *staged, *undone_to; /* of a replacement that has begun; NULL for none */
+    const SharedCertificate *certificate;        /* NULL for none */
+    const SharedCertificate *staged, *undone_to; /* of a replacement that has begun; the same */
 } KeyView;
 
 /* Keeps them, so that no later one can be taken for one of them. */

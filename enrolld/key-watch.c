@@ -29,8 +29,9 @@ static void key_check_free(void *data)
 
 static bool is_key_of(const StoredCertificate *c, const void *der, size_t size)
 {
+    _cleanup_(X509_freep) X509 *x = shared_certificate_words(c->shared);
     _cleanup_openssl_free_ unsigned char *expected = NULL;
-    int n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(c->x509), &expected);
+    int n = x ? i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x), &expected) : 0;
 
     return n > 0 && (size_t)n == size && memcmp(expected, der, size) == 0;
 }
@@ -129,6 +130,7 @@ static void ask(Manager *m, const Trustpoint *t, CertificateRole role)
 
 void key_watch_check(Manager *m)
 {
+    manager_trim_soon(m);
     for (const Trustpoint *t = m->trustpoints.first; t; t = t->next)
         for (size_t role = 0; role < ROLE_MAX; role++)
             if (trustpoint_certificate(t, role) && trustpoint_certificate(t, role)->key.algorithm)

@@ -107,7 +107,7 @@ static int take(Job *job, const ServerJob *s, Trustpoint *t)
     const char *reason = "";
     int r;
 
-    if (!t->config || !streq(t->config->json, s->configuration) || !t->record.request)
+    if (!t->config || !streq(t->config->fingerprint, s->configuration) || !t->record.request)
         return job_fail(job, ERROR_CONFLICT,
                         "The configuration of %s has changed meanwhile: try again", s->trustpoint);
     r = server_install(s->manager, t, &s->asks[0], job_user(job), &reason);
@@ -225,8 +225,9 @@ const StoredCertificate *lookup_signer(const Trustpoint *t)
 static int take_signer(ServerJob *s, const StoredCertificate *c)
 {
     X509_free(s->renewed);
-    s->renewed = c->x509;
-    (void)X509_up_ref(s->renewed);
+    s->renewed = stored_certificate_x509(c);
+    if (!s->renewed)
+        return -ENOMEM;
     key_name_done(&s->renewed_key);
     return key_name_copy(&c->key, &s->renewed_key);
 }

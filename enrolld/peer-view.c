@@ -8,7 +8,7 @@
 
 static int write_certificate(JsonWriter *w, const char *name, const StoredCertificate *c)
 {
-    _cleanup_free_ char *text = c ? base64_encode(c->der, c->size) : NULL;
+    _cleanup_free_ char *text = c ? base64_encode(c->shared->der, c->shared->size) : NULL;
 
     if (c && !text)
         return -ENOMEM;

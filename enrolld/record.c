@@ -49,10 +49,7 @@ int stored_certificate_new(const void *der, size_t size, const KeyName *key,
         r = key_name_copy(key, &c->key);
     if (r < 0)
         return r;
-    c->x509 = c->shared->x509;
-    c->der = c->shared->der;
-    c->size = c->shared->size;
-    c->summary = c->shared->summary;
+    c->brief = &c->shared->brief;
     *ret = TAKE_PTR(c);
     return 0;
 }
@@ -62,9 +59,45 @@ StoredCertificate *stored_certificate_free(StoredCertificate *c)
     if (!c)
         return NULL;
     shared_certificate_put(c->shared);
+    shared_certificate_put(c->signer);
+    shared_certificate_put(c->stranger);
     key_name_done(&c->key);
     free(c->revoked);
     free(c);
+    return NULL;
+}
+
+static bool is_signed_by(const SharedCertificate *certificate, const SharedCertificate *ca)
+{
+    _cleanup_(X509_freep) X509 *signer = shared_certificate_x509(ca);
+    _cleanup_(X509_freep) X509 *x = shared_certificate_x509(certificate);
+    bool good = x && signer &&
+                X509_NAME_cmp(X509_get_issuer_name(x), X509_get_subject_name(signer)) == 0 &&
+                X509_verify(x, X509_get0_pubkey(signer)) == 1;
+
+    ERR_clear_error();
+    return good;
+}
+
+bool stored_certificate_is_by(StoredCertificate *c, const StoredCertificate *ca)
+{
+    const SharedCertificate **answer;
+    bool good;
+
+    if (ca->shared == c->signer || ca->shared == c->stranger)
+        return ca->shared == c->signer;
+    good = is_signed_by(c->shared, ca->shared);
+    answer = good ? &c->signer : &c->stranger;
+    shared_certificate_put(*answer);
+    *answer = shared_certificate_ref(ca->shared);
+    return good;
+}
+
+StoredCertificate **stored_chain_free(StoredCertificate **chain, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        stored_certificate_free(chain[i]);
+    free(chain);
     return NULL;
 }
 
@@ -74,10 +107,8 @@ void record_done(Record *record)
     free(record->serial);
     for (size_t i = 0; i < ROLE_MAX; i++)
         stored_certificate_free(record->certificates[i]);
-    for (size_t i = 0; i < record->n_chain; i++)
-        stored_certificate_free(record->chain[i]);
-    for (size_t i = 0; i < record->n_next_chain; i++)
-        stored_certificate_free(record->next_chain[i]);
+    stored_chain_free(record->chain, record->n_chain);
+    stored_chain_free(record->next_chain, record->n_next_chain);
     stored_certificate_free(record->staged);
     stored_certificate_free(record->previous);
     request_free(record->request);
@@ -155,7 +186,7 @@ static int add_string(json_object *o, const char *name, const char *value)
 
 static int certificate_to_json(const StoredCertificate *c, json_object *record, const char *name)
 {
-    _cleanup_free_ char *text = base64url_encode(c->der, c->size);
+    _cleanup_free_ char *text = base64url_encode(c->shared->der, c->shared->size);
     json_object *o = json_object_new_object();
 
     if (!text || !o || json_object_object_add(record, name, o) != 0)
@@ -181,7 +212,8 @@ static int chain_to_json(StoredCertificate *const *certificates, size_t n, json_
     if (!chain || json_object_object_add(o, name, chain) != 0)
         return -ENOMEM;
     for (size_t i = 0; i < n; i++) {
-        _cleanup_free_ char *text = base64url_encode(certificates[i]->der, certificates[i]->size);
+        const SharedCertificate *c = certificates[i]->shared;
+        _cleanup_free_ char *text = base64url_encode(c->der, c->size);
 
         if (!text || json_object_array_add(chain, json_object_new_string(text)) != 0)
             return -ENOMEM;
@@ -332,8 +364,9 @@ static int certificate_from_json(json_object *record, const char *name, StoredCe
 }
 
 static int chain_from_json(json_object *o, const char *name,
-                           StoredCertificate *certificates[RECORD_CHAIN_MAX], size_t *n)
+                           StoredCertificate ***ret, size_t *n)
 {
+    StoredCertificate **certificates;
     json_object *chain;
     int r = json_get_array(o, name, &chain);
 
@@ -341,6 +374,10 @@ static int chain_from_json(json_object *o, const char *name,
         return r == -ENOENT ? 0 : r;
     if (json_object_array_length(chain) > RECORD_CHAIN_MAX)
         return -EBADMSG;
+    /* The caller frees it with what is in it by then. */
+    certificates = *ret = calloc(json_object_array_length(chain) + 1, sizeof(*certificates));
+    if (!certificates)
+        return -ENOMEM;
     for (size_t i = 0; i < json_object_array_length(chain); i++) {
         json_object *item = json_object_array_get_idx(chain, i);
         _cleanup_free_ void *der = NULL;
@@ -400,19 +437,19 @@ static int replacement_from_json(json_object *o, Record *record)
     return r == -ENOENT ? 0 : r;
 }
 
-static bool is_own(const StoredCertificate *c, CertificateRole role, const Record *record)
+static bool is_own(StoredCertificate *c, CertificateRole role, const Record *record)
 {
     const StoredCertificate *next = record->certificates[ROLE_NEXT_CA];
 
     return c->key.algorithm && certificate_role_of_pair(c->key.pair) == role &&
-           (X509_verify(c->x509, X509_get0_pubkey(record->certificates[ROLE_CA]->x509)) == 1 ||
-            (next && X509_verify(c->x509, X509_get0_pubkey(next->x509)) == 1));
+           (stored_certificate_is_by(c, record->certificates[ROLE_CA]) ||
+            (next && stored_certificate_is_by(c, next)));
 }
 
 /* A record whose parts don't belong together is as corrupt as half a file. */
 static int record_check(const Record *record, const char *file)
 {
-    X509 *ca = record->certificates[ROLE_CA]->x509;
+    StoredCertificate *ca = record->certificates[ROLE_CA];
     char expected[FILE_NAME_SIZE];
     int r;
 
@@ -422,8 +459,7 @@ static int record_check(const Record *record, const char *file)
     if (!streq(expected, file))
         return -EBADMSG;
     /* Only what enrolled with itself has a root of its own making. */
-    if (record->serial && (!record->certificates[ROLE_CA]->key.algorithm ||
-                           X509_verify(ca, X509_get0_pubkey(ca)) != 1))
+    if (record->serial && (!ca->key.algorithm || !stored_certificate_is_by(ca, ca)))
         r = -EBADMSG;
     for (CertificateRole role = ROLE_ROUTER; role <= ROLE_ENCRYPTION; role++)
         if (record->certificates[role] && !is_own(record->certificates[role], role, record))
@@ -476,9 +512,9 @@ static int record_parse(const char *file, const char *text, size_t size, Record 
     }
     r = replacement_from_json(o, record);
     if (r >= 0)
-        r = chain_from_json(o, "chain", record->chain, &record->n_chain);
+        r = chain_from_json(o, "chain", &record->chain, &record->n_chain);
     if (r >= 0)
-        r = chain_from_json(o, "rollover-chain", record->next_chain, &record->n_next_chain);
+        r = chain_from_json(o, "rollover-chain", &record->next_chain, &record->n_next_chain);
     if (r >= 0)
         r = open_requests_from_json(o, record);
     if (r >= 0)

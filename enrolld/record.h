@@ -23,12 +23,11 @@ const char *certificate_role_name(CertificateRole role); /* "ca", "router", ... 
 CertificateRole certificate_role_of_pair(KeyPair pair);
 
 typedef struct StoredCertificate {
-    const SharedCertificate *shared; /* has the next four */
-    X509 *x509;
-    const void *der;
-    size_t size;
-    CertificateSummary summary;
+    const SharedCertificate *shared;
+    const CertificateBrief *brief; /* its */
     KeyName key; /* empty for the certificate of a CA elsewhere */
+    /* Whose signature is on it and whose is not: the last of which that was asked. */
+    const SharedCertificate *signer, *stranger;
     char
         *revoked; /* why it is good for nothing: a sentence without its end; NULL when it is good */
     uint64_t judged; /* the round in which that was answered (revocation-watch.c); not written */
@@ -38,6 +37,13 @@ typedef struct StoredCertificate {
 int stored_certificate_new(const void *der, size_t size, const KeyName *key,
                            StoredCertificate **ret);
 StoredCertificate *stored_certificate_free(StoredCertificate *c);
+/* See shared-certificate.h: to be released, NULL when out of memory. */
+static inline X509 *stored_certificate_x509(const StoredCertificate *c)
+{
+    return shared_certificate_x509(c->shared);
+}
+/* Is it signed by this one, whose subject is its issuer? Not for workers. */
+bool stored_certificate_is_by(StoredCertificate *c, const StoredCertificate *ca);
 DEFINE_TRIVIAL_CLEANUP_FUNC(StoredCertificate *, stored_certificate_free);
 
 #define RECORD_CHAIN_MAX 16U
@@ -48,10 +54,10 @@ typedef struct Record {
     /* The CA's is always there; the others may be NULL. */
     StoredCertificate *certificates[ROLE_MAX];
     /* What else a CA elsewhere showed: those of its registration authority, those above it. */
-    StoredCertificate *chain[RECORD_CHAIN_MAX];
-    size_t n_chain;
+    StoredCertificate **chain;
+    size_t n_chain; /* at most RECORD_CHAIN_MAX */
     /* The same of the CA certificate that is to take over, or that one has taken over from. */
-    StoredCertificate *next_chain[RECORD_CHAIN_MAX];
+    StoredCertificate **next_chain;
     size_t n_next_chain;
     Renewal rollover; /* how often the next CA certificate has been asked for in vain */
     Request *request; /* NULL when none waits */
@@ -66,6 +72,8 @@ typedef struct Record {
 } Record;
 
 void record_done(Record *record);
+/* The certificates that came with that of a CA. */
+StoredCertificate **stored_chain_free(StoredCertificate **chain, size_t n);
 
 /* The next serial number. The caller frees. */
 int serial_next(const char *serial, char **ret);

@@ -430,7 +430,7 @@ static int enroll_done(Job *job, void *data, int r)
 
     if (!t)
         return r < 0 ? r : -ESTALE;
-    if (r >= 0 && !(t->config && streq(t->config->json, j->configuration)))
+    if (r >= 0 && !(t->config && streq(t->config->fingerprint, j->configuration)))
         r = job_fail(job, ERROR_CONFLICT,
                      "The configuration of %s has changed meanwhile: try again", j->trustpoint);
     if (job_is_stopping(job))
@@ -505,25 +505,33 @@ static int poll_done(Job *job, void *data, int r)
 /* --- The start -------------------------------------------------------------------------------- */
 
 /* Whose answers are believed. */
-static void set_authority(ServerJob *j, const Trustpoint *t, bool next)
+static int add_other(ServerJob *j, const StoredCertificate *c)
+{
+    X509 *x = stored_certificate_x509(c);
+
+    if (!x)
+        return -ENOMEM;
+    j->others[j->n_others++] = x;
+    return 0;
+}
+
+static int set_authority(ServerJob *j, const Trustpoint *t, bool next)
 {
     StoredCertificate *const *chain = next ? t->record.next_chain : t->record.chain;
     size_t n = next ? t->record.n_next_chain : t->record.n_chain;
-
-    const StoredCertificate *other = trustpoint_certificate(t, next ? ROLE_CA : ROLE_NEXT_CA);
+    const StoredCertificate *ca = trustpoint_certificate(t, next ? ROLE_NEXT_CA : ROLE_CA),
+                            *other = trustpoint_certificate(t, next ? ROLE_CA : ROLE_NEXT_CA);
+    int r;
 
     j->next_authority = next;
-    j->authority = trustpoint_certificate(t, next ? ROLE_NEXT_CA : ROLE_CA)->x509;
-    (void)X509_up_ref(j->authority);
-    for (size_t i = 0; i < n; i++) {
-        j->others[j->n_others++] = chain[i]->x509;
-        (void)X509_up_ref(chain[i]->x509);
-    }
+    j->authority = stored_certificate_x509(ca);
+    r = j->authority ? 0 : -ENOMEM;
+    for (size_t i = 0; r >= 0 && i < n; i++)
+        r = add_other(j, chain[i]);
     /* While it changes, the CA vouches for its servers with either. */
-    if (other && j->n_others < RECORD_CHAIN_MAX) {
-        j->others[j->n_others++] = other->x509;
-        (void)X509_up_ref(other->x509);
-    }
+    if (r >= 0 && other && j->n_others < RECORD_CHAIN_MAX)
+        r = add_other(j, other);
+    return r;
 }
 
 int server_job_new(Manager *m, const Trustpoint *t, bool next, ServerJob **ret)
@@ -541,20 +549,20 @@ int server_job_new(Manager *m, const Trustpoint *t, bool next, ServerJob **ret)
     j->retry = config->retry;
     j->digest = config->digest;
     j->trustpoint = strdup(t->name);
-    j->configuration = strdup(config->json);
+    j->configuration = strdup(config->fingerprint);
     j->url = strdup(config->url);
     j->session = malloc(sizeof(*j->session));
     if (j->session)
         *j->session = FETCH_SESSION_NONE;
     if (!j->trustpoint || !j->configuration || !j->url || !j->session)
         return -ENOMEM;
-    set_authority(j, t, next);
-    if (admission_init(&j->admission, t, j->now) < 0 || tls_identity_init(&j->tls, m, t) < 0)
+    if (set_authority(j, t, next) < 0 || admission_init(&j->admission, t, j->now) < 0 ||
+        tls_identity_init(&j->tls, m, t) < 0)
         return -ENOMEM;
     if (trustpoint_certificate(t, ROLE_ROUTER)) {
-        j->renewed = trustpoint_certificate(t, ROLE_ROUTER)->x509;
-        (void)X509_up_ref(j->renewed);
-        if (key_name_copy(&trustpoint_certificate(t, ROLE_ROUTER)->key, &j->renewed_key) < 0)
+        j->renewed = stored_certificate_x509(trustpoint_certificate(t, ROLE_ROUTER));
+        if (!j->renewed ||
+            key_name_copy(&trustpoint_certificate(t, ROLE_ROUTER)->key, &j->renewed_key) < 0)
             return -ENOMEM;
     }
     *ret = TAKE_PTR(j);
@@ -658,9 +666,10 @@ static int start_renewal(Manager *m, Trustpoint *t)
     j->renew = true;
     /* Only with the key that it was made for, and while it is worth something. */
     j->by_certificate = t->config->renew_by_certificate && key_name_equal(&old->key, &j->key) &&
-                        old->summary.not_after >= j->now;
+                        old->brief->not_after >= j->now;
     j->regenerate = t->config->regenerate && key_name_equal(&old->key, &j->key);
-    j->subject = X509_NAME_dup(X509_get_subject_name(old->x509));
+    /* It is the one that is there. */
+    j->subject = X509_NAME_dup(X509_get_subject_name(j->renewed));
     if (!j->subject)
         return -ENOMEM;
     return trustpoint_job_start_internal(m, t,

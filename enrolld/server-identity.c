@@ -7,18 +7,24 @@
 
 /* --- TLS -------------------------------------------------------------------------------------- */
 
-static void take(TlsIdentity *tls, const StoredCertificate *above)
+static int take(TlsIdentity *tls, const StoredCertificate *above)
 {
+    X509 *x;
+
     if (!above || tls->n_chain >= ELEMENTSOF(tls->chain))
-        return;
-    tls->chain[tls->n_chain++] = above->x509;
-    (void)X509_up_ref(above->x509);
+        return 0;
+    x = stored_certificate_x509(above);
+    if (!x)
+        return -ENOMEM;
+    tls->chain[tls->n_chain++] = x;
+    return 0;
 }
 
 int tls_identity_init(TlsIdentity *tls, const Manager *m, const Trustpoint *t)
 {
     const char *other = t->config->tls_trustpoint;
     const StoredCertificate *own;
+    int r;
 
     *tls = (TlsIdentity){.trustpoint = NULL};
     if (other && !(tls->trustpoint = strdup(other)))
@@ -30,12 +36,11 @@ int tls_identity_init(TlsIdentity *tls, const Manager *m, const Trustpoint *t)
         return 0;
     if (key_name_copy(&own->key, &tls->key) < 0)
         return -ENOMEM;
-    tls->certificate = own->x509;
-    (void)X509_up_ref(own->x509);
-    take(tls, trustpoint_certificate(t, ROLE_CA));
-    for (size_t i = 0; i < t->record.n_chain; i++)
-        take(tls, t->record.chain[i]);
-    return 0;
+    tls->certificate = stored_certificate_x509(own);
+    r = tls->certificate ? take(tls, trustpoint_certificate(t, ROLE_CA)) : -ENOMEM;
+    for (size_t i = 0; r >= 0 && i < t->record.n_chain; i++)
+        r = take(tls, t->record.chain[i]);
+    return r;
 }
 
 void tls_identity_done(TlsIdentity *tls)

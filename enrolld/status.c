@@ -57,7 +57,7 @@ const char *trustpoint_state(const Trustpoint *t)
 
 static bool is_expired(const StoredCertificate *c, int64_t now)
 {
-    return now > c->summary.not_after;
+    return now > c->brief->not_after;
 }
 
 /* Does the configuration still name the key that the certificate was made for? */

@@ -94,9 +94,11 @@ static void strv_free(char **strings)
 static int enumerate(sd_bus *bus, const char *prefix, void *userdata, char ***ret_nodes,
                      sd_bus_error *ret_error)
 {
-    const Manager *m = userdata;
+    Manager *m = userdata;
     size_t n = 0, count = 0;
     char **nodes;
+
+    manager_trim_soon(m);
 
     for (const Trustpoint *t = m->trustpoints.first; t; t = t->next)
         count += 1 + ROLE_MAX;
@@ -330,13 +332,39 @@ int enrollment1_certificate_get_status(sd_bus *bus, const char *path, const char
         reply, "s", certificate_status(t, role_of_path(path), trustpoints_now(t->set)));
 }
 
+/* What few ask for is read out of it when they do. */
+static int append_rendered(sd_bus_message *reply, const StoredCertificate *c,
+                           int (*render)(const X509 *x, char **ret))
+{
+    _cleanup_(X509_freep) X509 *x = shared_certificate_words(c->shared);
+    _cleanup_free_ char *text = NULL;
+    int r = x ? render(x, &text) : -ENOMEM;
+
+    return r < 0 ? r : sd_bus_message_append(reply, "s", text);
+}
+
+static int render_serial(const X509 *x, char **ret)
+{
+    return x509_serial_render(X509_get0_serialNumber(x), ret);
+}
+
+static int render_subject(const X509 *x, char **ret)
+{
+    return x509_name_render(X509_get_subject_name(x), ret);
+}
+
+static int render_issuer(const X509 *x, char **ret)
+{
+    return x509_name_render(X509_get_issuer_name(x), ret);
+}
+
 int enrollment1_certificate_get_serial_number(sd_bus *bus, const char *path, const char *interface,
                                               const char *property, sd_bus_message *reply,
                                               void *userdata, sd_bus_error *reterr_error)
 {
     const StoredCertificate *c = trustpoint_certificate(userdata, role_of_path(path));
 
-    return sd_bus_message_append(reply, "s", c->summary.serial_number);
+    return append_rendered(reply, c, render_serial);
 }
 
 int enrollment1_certificate_get_subject(sd_bus *bus, const char *path, const char *interface,
@@ -345,7 +373,7 @@ int enrollment1_certificate_get_subject(sd_bus *bus, const char *path, const cha
 {
     const StoredCertificate *c = trustpoint_certificate(userdata, role_of_path(path));
 
-    return sd_bus_message_append(reply, "s", c->summary.subject);
+    return append_rendered(reply, c, render_subject);
 }
 
 int enrollment1_certificate_get_issuer(sd_bus *bus, const char *path, const char *interface,
@@ -354,7 +382,7 @@ int enrollment1_certificate_get_issuer(sd_bus *bus, const char *path, const char
 {
     const StoredCertificate *c = trustpoint_certificate(userdata, role_of_path(path));
 
-    return sd_bus_message_append(reply, "s", c->summary.issuer);
+    return append_rendered(reply, c, render_issuer);
 }
 
 int enrollment1_certificate_get_not_before(sd_bus *bus, const char *path, const char *interface,
@@ -363,7 +391,7 @@ int enrollment1_certificate_get_not_before(sd_bus *bus, const char *path, const 
 {
     const StoredCertificate *c = trustpoint_certificate(userdata, role_of_path(path));
 
-    return sd_bus_message_append(reply, "x", c->summary.not_before);
+    return sd_bus_message_append(reply, "x", c->brief->not_before);
 }
 
 int enrollment1_certificate_get_not_after(sd_bus *bus, const char *path, const char *interface,
@@ -372,7 +400,7 @@ int enrollment1_certificate_get_not_after(sd_bus *bus, const char *path, const c
 {
     const StoredCertificate *c = trustpoint_certificate(userdata, role_of_path(path));
 
-    return sd_bus_message_append(reply, "x", c->summary.not_after);
+    return sd_bus_message_append(reply, "x", c->brief->not_after);
 }
 
 int enrollment1_certificate_get_sha1_fingerprint(sd_bus *bus, const char *path,
@@ -381,8 +409,10 @@ int enrollment1_certificate_get_sha1_fingerprint(sd_bus *bus, const char *path,
                                                  sd_bus_error *reterr_error)
 {
     const StoredCertificate *c = trustpoint_certificate(userdata, role_of_path(path));
+    _cleanup_(certificate_summary_done) CertificateSummary summary = {0};
+    int r = shared_certificate_summarize(c->shared, &summary);
 
-    return sd_bus_message_append(reply, "s", c->summary.sha1_fingerprint);
+    return r < 0 ? r : sd_bus_message_append(reply, "s", summary.sha1_fingerprint);
 }
 
 int enrollment1_certificate_get_sha256_fingerprint(sd_bus *bus, const char *path,
@@ -392,7 +422,7 @@ int enrollment1_certificate_get_sha256_fingerprint(sd_bus *bus, const char *path
 {
     const StoredCertificate *c = trustpoint_certificate(userdata, role_of_path(path));
 
-    return sd_bus_message_append(reply, "s", c->summary.sha256_fingerprint);
+    return sd_bus_message_append(reply, "s", c->brief->sha256_fingerprint);
 }
 
 int enrollment1_certificate_get_crl_distribution_points(sd_bus *bus, const char *path,
@@ -401,8 +431,9 @@ int enrollment1_certificate_get_crl_distribution_points(sd_bus *bus, const char 
                                                         sd_bus_error *reterr_error)
 {
     const StoredCertificate *c = trustpoint_certificate(userdata, role_of_path(path));
+    _cleanup_(X509_freep) X509 *x = shared_certificate_words(c->shared);
     char **points = NULL;
-    int r = x509_crl_points_render(c->x509, &points);
+    int r = x ? x509_crl_points_render(x, &points) : -ENOMEM;
 
     if (r == -ENOMEM)
         return r;
@@ -415,7 +446,7 @@ int enrollment1_certificate_get_certificate(sd_bus *bus, const char *path, const
                                             const char *property, sd_bus_message *reply,
                                             void *userdata, sd_bus_error *reterr_error)
 {
-    const StoredCertificate *c = trustpoint_certificate(userdata, role_of_path(path));
+    const SharedCertificate *c = trustpoint_certificate(userdata, role_of_path(path))->shared;
 
     return sd_bus_message_append_array(reply, 'y', c->der, c->size);
 }

@@ -27,8 +27,8 @@ static void floor_by_certificates(Trustpoints *t)
         for (CertificateRole role = 0; role < ROLE_MAX; role++) {
             const StoredCertificate *c = i->record.certificates[role];
 
-            if (c && role != ROLE_NEXT_CA && c->summary.not_before > t->clock.certificate)
-                t->clock.certificate = c->summary.not_before;
+            if (c && role != ROLE_NEXT_CA && c->brief->not_before > t->clock.certificate)
+                t->clock.certificate = c->brief->not_before;
         }
 }
 
@@ -193,18 +193,23 @@ static void configure_existing(Trustpoints *t, TrustpointConfig **list,
 {
     for (Trustpoint *i = t->first, *next; i; i = next) {
         TrustpointConfig *config = take_config(list, i->name);
-        bool same = streq_ptr(i->config ? i->config->json : NULL, config ? config->json : NULL);
+        bool differs = config || i->config;
 
         next = i->next;
+        /* The one that is there stays where it is: most of them, at most commits. */
+        if (config && i->config && streq(config->fingerprint, i->config->fingerprint)) {
+            trustpoint_config_free(config);
+            continue;
+        }
         trustpoint_config_free(i->config);
         i->config = config;
         /* What was offered was for what was configured. */
-        if (!same)
+        if (differs)
             trustpoint_offer(i, NULL);
         if (!config && !i->record.name && !i->busy) {
             changed(userdata, i, TRUSTPOINT_REMOVED);
             (void)trustpoint_collect(t, i);
-        } else if (!same)
+        } else if (differs)
             changed(userdata, i, TRUSTPOINT_CHANGED);
     }
 }
@@ -355,8 +360,10 @@ void trustpoint_offer(Trustpoint *trustpoint, AuthorityOffer *offer)
 int trustpoint_install_authority(Trustpoints *t, Trustpoint *trustpoint, const ReceivedList *list)
 {
     Record record = {.name = strdup(trustpoint->name)};
-    int r = record.name && list->n > 0 ? 0 : -ENOMEM;
+    int r;
 
+    record.chain = calloc(list->n, sizeof(StoredCertificate *));
+    r = record.name && record.chain && list->n > 0 ? 0 : -ENOMEM;
     for (size_t i = 0; r >= 0 && i < list->n && i < RECEIVED_MAX; i++) {
         StoredCertificate **to = i == 0 ? &record.certificates[ROLE_CA] : &record.chain[i - 1];
 
@@ -421,7 +428,7 @@ int trustpoint_request_event(Trustpoints *t, Trustpoint *trustpoint, Request *re
 
 static RenewalTimes renewal_times(const Trustpoint *t)
 {
-    const CertificateSummary *s = &t->record.certificates[ROLE_ROUTER]->summary;
+    const CertificateBrief *s = t->record.certificates[ROLE_ROUTER]->brief;
 
     return (RenewalTimes){s->not_before, s->not_after, s->sha256_fingerprint,
                           t->config ? t->config->auto_enroll : 0};
@@ -431,8 +438,8 @@ static RenewalTimes renewal_times(const Trustpoint *t)
 static bool renews_itself(const Trustpoint *t)
 {
     if (t->config->method == METHOD_SELF)
-        return t->record.serial && t->record.certificates[ROLE_CA]->summary.not_after >
-                                       t->record.certificates[ROLE_ROUTER]->summary.not_after;
+        return t->record.serial && t->record.certificates[ROLE_CA]->brief->not_after >
+                                       t->record.certificates[ROLE_ROUTER]->brief->not_after;
     return enrollment_method_has_server(t->config->method) && !t->record.serial;
 }
 
@@ -584,9 +591,10 @@ bool trustpoint_replaces_key(const Trustpoint *t)
 {
     const StoredCertificate *now = t->record.certificates[ROLE_ROUTER],
                             *other = t->record.staged ? t->record.staged : t->record.previous;
+    _cleanup_(X509_freep) X509 *mine = now ? stored_certificate_x509(now) : NULL;
+    _cleanup_(X509_freep) X509 *others = other ? stored_certificate_x509(other) : NULL;
 
-    return now && other &&
-           EVP_PKEY_eq(X509_get0_pubkey(now->x509), X509_get0_pubkey(other->x509)) != 1;
+    return mine && others && EVP_PKEY_eq(X509_get0_pubkey(mine), X509_get0_pubkey(others)) != 1;
 }
 
 /* Takes over the record on success. */

@@ -18,12 +18,12 @@ static void append_text(Reader *reader, TrustpointConfig *config, json_object *p
     const char *text = json_object_to_json_string_ext(profile, JSON_C_TO_STRING_PLAIN);
     char *longer;
 
-    if (!text || asprintf(&longer, "%s\n%s", config->json, text) < 0) {
+    if (!text || asprintf(&longer, "%s\n%s", config->fingerprint, text) < 0) {
         reader->error = -ENOMEM;
         return;
     }
-    free(config->json);
-    config->json = longer;
+    free(config->fingerprint);
+    config->fingerprint = longer;
 }
 
 static json_object *find_profile(Reader *reader, const char *member, const char *kind,

@@ -13,6 +13,8 @@
 #include "label.h"
 #include "names.h"
 #include "openssl-util.h"
+#include <openssl/sha.h>
+
 #include "x509-render.h"
 
 #define TRUSTPOINTS_MAX 1000
@@ -239,9 +241,27 @@ static void read_all(Reader *reader, json_object *o, TrustpointConfig *config)
     check_together(reader, o, config);
 }
 
+static int take_fingerprint(TrustpointConfig *config)
+{
+    unsigned char md[SHA256_DIGEST_LENGTH];
+    char *hex = malloc(2 * sizeof(md) + 1);
+
+    if (!hex || EVP_Digest(config->fingerprint, strlen(config->fingerprint), md, NULL, EVP_sha256(),
+                           NULL) != 1) {
+        free(hex);
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < sizeof(md); i++)
+        (void)snprintf(hex + 2 * i, 3, "%02x", md[i]);
+    free(config->fingerprint);
+    config->fingerprint = hex;
+    return 0;
+}
+
 static int trustpoint_parse(Reader *reader, json_object *o, TrustpointConfig **ret)
 {
     _cleanup_(trustpoint_config_freep) TrustpointConfig *config = NULL;
+    int r;
 
     if (!label_is_valid(reader->name))
         reader_problem(
@@ -255,8 +275,9 @@ static int trustpoint_parse(Reader *reader, json_object *o, TrustpointConfig **r
     if (!config)
         return -ENOMEM;
     config->name = strdup(reader->name);
-    config->json = strdup(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
-    if (!config->name || !config->json)
+    /* The text itself until all of it is there. */
+    config->fingerprint = strdup(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
+    if (!config->name || !config->fingerprint)
         return -ENOMEM;
     config->key_usage = KU_DIGITAL_SIGNATURE;
     config->ca_key_usage = KU_KEY_CERT_SIGN | KU_CRL_SIGN;
@@ -267,9 +288,12 @@ static int trustpoint_parse(Reader *reader, json_object *o, TrustpointConfig **r
     read_all(reader, o, config);
     if (reader->error < 0)
         return reader->error;
-    if (reader->problems == 0)
+    if (reader->problems > 0)
+        return 0;
+    r = take_fingerprint(config);
+    if (r >= 0)
         *ret = TAKE_PTR(config);
-    return 0;
+    return r;
 }
 
 int trustpoint_config_parse(json_object *section, config_report_t report, void *userdata,
@@ -321,7 +345,7 @@ TrustpointConfig *trustpoint_config_free(TrustpointConfig *config)
     if (!config)
         return NULL;
     free(config->name);
-    free(config->json);
+    free(config->fingerprint);
     key_name_done(&config->keypair);
     key_name_done(&config->ca_keypair);
     free(config->subject_name);

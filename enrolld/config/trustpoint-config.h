@@ -90,9 +90,9 @@ void client_profile_done(ClientProfile *profile);
 
 typedef struct TrustpointConfig {
     char *name;
-    /* The configuration as it was, with that of the profiles that it names, to see whether it
-     * changes. */
-    char *json;
+    /* Of the configuration as it was, with that of the profiles that it names, to see whether it
+     * changes: its SHA-256, in hexadecimal. */
+    char *fingerprint;
     EnrollmentMethod method;
     char *url;                     /* of the server; NULL otherwise */
     char vrf[INTERFACE_NAME_SIZE]; /* through which it is reached; empty: none */

@@ -125,13 +125,13 @@ typedef struct Run {
 
 static int run_one(Run *run, const Trustpoint *t, CertificateRole role)
 {
-    const CertificateSummary *summary = &trustpoint_certificate(t, role)->summary;
-    unsigned step = expiry_step(summary->not_after, run->now);
+    const CertificateBrief *brief = trustpoint_certificate(t, role)->brief;
+    unsigned step = expiry_step(brief->not_after, run->now);
     char key[EXPIRY_KEY_SIZE];
     ExpiryNotice *notice;
     int r;
 
-    (void)snprintf(key, sizeof(key), "%s/%s", t->name, summary->sha256_fingerprint);
+    (void)snprintf(key, sizeof(key), "%s/%s", t->name, brief->sha256_fingerprint);
     notice = find(run->notices, key);
     if (!notice && step == 0)
         return 0;
@@ -141,7 +141,7 @@ static int run_one(Run *run, const Trustpoint *t, CertificateRole role)
             return r;
     }
     notice->seen = true;
-    if (expiry_given_too_early(summary->not_after, notice->step, run->now)) {
+    if (expiry_given_too_early(brief->not_after, notice->step, run->now)) {
         notice->step = step;
         run->changed = true;
     }

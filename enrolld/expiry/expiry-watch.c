@@ -25,20 +25,26 @@ static const char *const mode_names[] = {
 
 static void write_journal(const Trustpoint *t, CertificateRole role, ExpiryMode mode, int64_t now)
 {
-    const CertificateSummary *c = &trustpoint_certificate(t, role)->summary;
+    _cleanup_(certificate_summary_done) CertificateSummary c = {0};
     const char *type = role == ROLE_CA ? "CA" : "ID";
     char left_text[TIME_LEFT_TEXT_SIZE], left[24], end[24];
-    int64_t seconds = c->not_after > now ? c->not_after - now : 0;
+    int64_t seconds;
+    int r = shared_certificate_summarize(trustpoint_certificate(t, role)->shared, &c);
 
+    if (r < 0) {
+        log_error_errno(r, "Failed to say that a certificate of trustpoint %s ends: %m", t->name);
+        return;
+    }
+    seconds = c.not_after > now ? c.not_after - now : 0;
     (void)snprintf(left, sizeof(left), "%lld", (long long)seconds);
-    (void)snprintf(end, sizeof(end), "%lld", (long long)c->not_after);
+    (void)snprintf(end, sizeof(end), "%lld", (long long)c.not_after);
     log_event(&events[mode],
               LOG_FIELDS("TRUSTPOINT", t->name, "CERTIFICATE_TYPE", type, "SERIAL_NUMBER",
-                         c->serial_number, "ISSUER", c->issuer, "SUBJECT", c->subject, "NOT_AFTER",
+                         c.serial_number, "ISSUER", c.issuer, "SUBJECT", c.subject, "NOT_AFTER",
                          end, "SECONDS_LEFT", left),
               "%s. Trustpoint Name= %s, Certificate Type= %s, Serial Number= %s, Issuer Name= %s, "
               "Subject name= %s, Time Left= %s",
-              headlines[mode], t->name, type, c->serial_number, c->issuer, c->subject,
+              headlines[mode], t->name, type, c.serial_number, c.issuer, c.subject,
               time_left_render(seconds, left_text));
 }
 

@@ -35,11 +35,13 @@ static int say(const Forecast *f, int64_t when, ForecastKind kind, const char *t
 typedef struct Life {
     CertificateRole role;
     StoredCertificate certificate;
+    CertificateBrief brief; /* of the certificate */
 } Life;
 
-static Life life_of(const Trustpoint *t, CertificateRole role)
+static void live_begin(Life *life, CertificateRole role, const StoredCertificate *c)
 {
-    return (Life){role, *trustpoint_certificate(t, role)};
+    *life = (Life){role, *c, *c->brief};
+    life->certificate.brief = &life->brief;
 }
 
 /* The one that is there at the end. */
@@ -52,7 +54,7 @@ static const StoredCertificate *last_authority(const Trustpoint *t)
 static int say_ended(const Forecast *f, Life *life)
 {
     Trustpoint then = *f->t;
-    int64_t when = life->certificate.summary.not_after + 1;
+    int64_t when = life->brief.not_after + 1;
     _cleanup_free_ char *text = NULL;
 
     then.record.certificates[life->role] = &life->certificate;
@@ -78,7 +80,7 @@ static int say_alert(const Forecast *f, const Life *life, int64_t when, ExpiryMo
 /* How it goes with a certificate that is there from one moment until before another. */
 static int live(const Forecast *f, Life *life, int64_t from, int64_t until)
 {
-    int64_t end = life->certificate.summary.not_after, when = from;
+    int64_t end = life->brief.not_after, when = from;
     ExpiryMode mode = expiry_mode(expiry_step(end, from));
     int r = 0;
 
@@ -105,9 +107,9 @@ static int live(const Forecast *f, Life *life, int64_t from, int64_t until)
 
 /* The next one, made at that time: as long as configured, or as the last one, and no longer than
  * its CA. */
-static void renew(const Trustpoint *t, CertificateSummary *s, int64_t when)
+static void renew(const Trustpoint *t, CertificateBrief *s, int64_t when)
 {
-    int64_t last = last_authority(t)->summary.not_after;
+    int64_t last = last_authority(t)->brief->not_after;
     int64_t length = t->config->method == METHOD_SELF ? DAY_SECONDS * t->config->lifetime
                                                       : s->not_after - s->not_before;
 
@@ -131,10 +133,11 @@ static int64_t wait_for_renewal(const Forecast *f, Life *life, int64_t when, boo
 
 static int forecast_router(const Forecast *f, CertificateRole role)
 {
-    Life life = life_of(f->t, role);
+    Life life;
     int64_t when = f->now;
     int r = 0;
 
+    live_begin(&life, role, trustpoint_certificate(f->t, role));
     for (unsigned i = 0; r >= 0 && i < RENEWALS_MAX; i++) {
         int64_t wait = role == ROLE_ROUTER ? wait_for_renewal(f, &life, when, i == 0) : -ENODATA;
 
@@ -145,9 +148,9 @@ static int forecast_router(const Forecast *f, CertificateRole role)
         if (r >= 0)
             r = say(f, when, FORECAST_RENEWAL,
                     "The router certificate is renewed, if it is granted.");
-        renew(f->t, &life.certificate.summary, when);
+        renew(f->t, &life.brief, when);
         /* The CA has ended before, which is said elsewhere. */
-        if (life.certificate.summary.not_after <= when)
+        if (life.brief.not_after <= when)
             return r;
     }
     return r < 0 ? r : live(f, &life, when, f->at);
@@ -157,13 +160,15 @@ static int forecast_router(const Forecast *f, CertificateRole role)
  * registration authority's. */
 static int forecast_chain(const Forecast *f, const StoredCertificate *c)
 {
-    int64_t end = c->summary.not_after + 1;
+    _cleanup_(certificate_summary_done) CertificateSummary summary = {0};
+    int64_t end = c->brief->not_after + 1;
     _cleanup_free_ char *text = NULL;
 
     if (end > f->at)
         return 0;
-    if (asprintf(&text, "A certificate that came with the CA's ends: %s. Authenticate again.",
-                 c->summary.subject) < 0) {
+    if (shared_certificate_summarize(c->shared, &summary) < 0 ||
+        asprintf(&text, "A certificate that came with the CA's ends: %s. Authenticate again.",
+                 summary.subject) < 0) {
         text = NULL;
         return -ENOMEM;
     }
@@ -198,8 +203,9 @@ int forecast(const Trustpoint *t, int64_t now, int64_t at, forecast_t report, vo
     if (!t->record.name || !t->config)
         return 0;
     if (trustpoint_certificate(t, ROLE_CA)) {
-        Life ca = {ROLE_CA, *last_authority(t)};
+        Life ca;
 
+        live_begin(&ca, ROLE_CA, last_authority(t));
         r = live(&f, &ca, now, at);
     }
     for (size_t i = 0; r >= 0 && i < t->record.n_chain && !rollover_has_successor(t); i++)

@@ -136,7 +136,7 @@ static int authenticate_finish(Job *job, Authentication *a, Trustpoint *t)
     _cleanup_free_ char *path = NULL;
     int r;
 
-    if (!(t->config && streq(t->config->json, a->configuration)))
+    if (!(t->config && streq(t->config->fingerprint, a->configuration)))
         return job_fail(job, ERROR_CONFLICT,
                         "The configuration of %s has changed meanwhile: try again", t->name);
     r = certificate_summarize(a->offer->list.items[0].x509, &summary);
@@ -164,6 +164,7 @@ Trustpoint *external_end_work(Manager *m, const char *name)
     Trustpoint *t = trustpoint_find(&m->trustpoints, name);
 
     trustpoint_job_end(t);
+    manager_trim_soon(m);
     if (t->config || t->record.name)
         return t;
     announce_trustpoint_removed(m, t);
@@ -239,7 +240,7 @@ int external_authenticate(Manager *m, Trustpoint *t, const AuthenticateOptions *
     a->rules =
         (ReceivedRules){.now = trustpoints_now(&m->trustpoints), .legacy = t->config->legacy};
     a->trustpoint = strdup(t->name);
-    a->configuration = strdup(t->config->json);
+    a->configuration = strdup(t->config->fingerprint);
     r = a->trustpoint && a->configuration ? copy_input(a, t, options) : -ENOMEM;
     if (r < 0)
         return r;
@@ -450,7 +451,7 @@ static int enroll_done(Job *job, void *data, int r)
 
     if (r < 0)
         return r;
-    if (!(t && t->config && streq(t->config->json, e->configuration)))
+    if (!(t && t->config && streq(t->config->fingerprint, e->configuration)))
         return job_fail(job, ERROR_CONFLICT,
                         "The configuration of %s has changed meanwhile: try again", e->trustpoint);
     return keep_request(job, e, t);
@@ -471,7 +472,7 @@ static int enrollment_new(Manager *m, const Trustpoint *t, Enrollment **ret)
     for (KeyPair pair = 0; pair < _PAIR_MAX; pair++)
         e->key_usages[pair] = key_usage_of_pair(config, pair);
     e->trustpoint = strdup(t->name);
-    e->configuration = strdup(config->json);
+    e->configuration = strdup(config->fingerprint);
     if (!e->trustpoint || !e->configuration ||
         (config->alternative_names && !(e->alternative_names = strdup(config->alternative_names))))
         return -ENOMEM;
@@ -525,6 +526,21 @@ int external_find_requested(Manager *m, const char *trustpoint, Trustpoint **ret
     return r;
 }
 
+static bool has_signed(const StoredCertificate *ca, X509 *x)
+{
+    _cleanup_(X509_freep) X509 *issuer = stored_certificate_x509(ca);
+
+    return issuer && X509_verify(x, X509_get0_pubkey(issuer)) == 1;
+}
+
+static bool has_number_of(const StoredCertificate *before, const X509 *x)
+{
+    _cleanup_(X509_freep) X509 *other = stored_certificate_x509(before);
+
+    return other &&
+           ASN1_INTEGER_cmp(X509_get0_serialNumber(other), X509_get0_serialNumber(x)) == 0;
+}
+
 /* While a CA changes, either of the two may issue; the one that was asked when neither has. */
 static const StoredCertificate *issuer_of(const Trustpoint *t, const Request *request, X509 *x)
 {
@@ -533,8 +549,7 @@ static const StoredCertificate *issuer_of(const Trustpoint *t, const Request *re
     const StoredCertificate *asked = request->next_authority && next ? next : present,
                             *other = asked == next ? present : next;
 
-    if (other && X509_verify(x, X509_get0_pubkey(asked->x509)) != 1 &&
-        X509_verify(x, X509_get0_pubkey(other->x509)) == 1)
+    if (other && !has_signed(asked, x) && has_signed(other, x))
         asked = other;
     ERR_clear_error();
     return asked;
@@ -553,18 +568,20 @@ int external_check_answer(const Manager *m, const Trustpoint *t, const Request *
         trustpoint_certificate(t, certificate_role_of_pair(request->key.pair));
     const StoredCertificate *authority;
     const Received *found = received_find(list, request->x509);
+    _cleanup_(X509_freep) X509 *issuer = NULL;
     int r;
 
     if (!found)
         found = &list->items[0];
     authority = issuer_of(t, request, found->x509);
-    r = received_check_answer(found->x509, authority->x509, request->x509, &rules, ret_reason);
+    issuer = stored_certificate_x509(authority);
+    r = issuer ? received_check_answer(found->x509, issuer, request->x509, &rules, ret_reason)
+               : -ENOMEM;
     if (r < 0)
         return r;
     /* F10 */
     if (before && authority == trustpoint_certificate(t, ROLE_CA) &&
-        ASN1_INTEGER_cmp(X509_get0_serialNumber(before->x509),
-                         X509_get0_serialNumber(found->x509)) == 0) {
+        has_number_of(before, found->x509)) {
         *ret_reason = "it is the one that is there already";
         return -EKEYREJECTED;
     }

@@ -88,7 +88,7 @@ static int finish(Import *i, char **ret_path, sd_bus_error *error)
 {
     Trustpoint *t = external_end_work(i->manager, i->trustpoint);
 
-    if (!t || !t->config || !streq(t->config->json, i->configuration) || !t->record.request)
+    if (!t || !t->config || !streq(t->config->fingerprint, i->configuration) || !t->record.request)
         return sd_bus_error_setf(error, ERROR_CONFLICT,
                                  "The configuration of %s has changed meanwhile: try again",
                                  i->trustpoint);
@@ -127,7 +127,7 @@ static int import_new(Manager *m, const Trustpoint *t, const Request *request,
         return -ENOMEM;
     i->manager = m;
     i->trustpoint = strdup(t->name);
-    i->configuration = strdup(t->config->json);
+    i->configuration = strdup(t->config->fingerprint);
     i->request = X509_REQ_dup(request->x509);
     i->call = sd_bus_message_ref(message);
     if (!i->trustpoint || !i->configuration || !i->request)

@@ -208,11 +208,11 @@ static void end(ReplacementJob *j, Trustpoint *t)
 static int set_shown(ReplacementJob *j, const StoredCertificate *c)
 {
     free(j->der);
-    j->size = c->size;
-    j->der = malloc(c->size);
+    j->size = c->shared->size;
+    j->der = malloc(j->size);
     if (!j->der)
         return -ENOMEM;
-    memcpy(j->der, c->der, c->size);
+    memcpy(j->der, c->shared->der, j->size);
     return 0;
 }
 
@@ -220,6 +220,7 @@ static int set_step(ReplacementJob *j, const Trustpoint *t)
 {
     const StoredCertificate *to =
         t->record.staged ? t->record.staged : t->record.certificates[ROLE_ROUTER];
+    _cleanup_(X509_freep) X509 *x = NULL;
     int r;
 
     j->step = trustpoint_replacement(t);
@@ -229,7 +230,8 @@ static int set_step(ReplacementJob *j, const Trustpoint *t)
     OPENSSL_free(j->public_key);
     j->public_key = NULL;
     key_name_done(&j->key);
-    j->public_key_size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(to->x509), &j->public_key);
+    x = shared_certificate_words(to->shared);
+    j->public_key_size = x ? i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x), &j->public_key) : 0;
     if (j->public_key_size <= 0)
         return -ENOMEM;
     r = set_shown(j, to);

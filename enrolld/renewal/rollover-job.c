@@ -61,6 +61,13 @@ static void failed(Manager *m, Trustpoint *t, int error, const char *reason)
                   "The next CA certificate of trustpoint %s cannot be had: %s", t->name, reason);
 }
 
+static bool is_authority(const StoredCertificate *ca, const X509 *authority)
+{
+    _cleanup_(X509_freep) X509 *x = ca ? stored_certificate_x509(ca) : NULL;
+
+    return x && X509_cmp(x, authority) == 0;
+}
+
 static int done(Job *job, void *data, int r)
 {
     RolloverJob *j = data;
@@ -73,9 +80,8 @@ static int done(Job *job, void *data, int r)
         return r;
     before = rollover_view(t);
     /* What was asked under another configuration, or for another CA, is asked again. */
-    if (r >= 0 && t->config && streq(t->config->json, s->configuration) &&
-        trustpoint_certificate(t, ROLE_CA) &&
-        X509_cmp(trustpoint_certificate(t, ROLE_CA)->x509, s->authority) == 0) {
+    if (r >= 0 && t->config && streq(t->config->fingerprint, s->configuration) &&
+        is_authority(trustpoint_certificate(t, ROLE_CA), s->authority)) {
         if (j->result >= 0) {
             j->result = rollover_stage(&m->trustpoints, t, &j->list);
             s->reason[0] = '\0';

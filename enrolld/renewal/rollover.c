@@ -3,22 +3,12 @@
 
 #define SKEW INT64_C(300)
 
-static bool has_issued(const StoredCertificate *ca, const StoredCertificate *c)
-{
-    bool good =
-        X509_NAME_cmp(X509_get_issuer_name(c->x509), X509_get_subject_name(ca->x509)) == 0 &&
-        X509_verify(c->x509, X509_get0_pubkey(ca->x509)) == 1;
-
-    ERR_clear_error();
-    return good;
-}
-
 /* The one that is to come ends later; that is checked when it comes. */
 static bool is_to_come(const Record *record)
 {
     const StoredCertificate *next = record->certificates[ROLE_NEXT_CA];
 
-    return next && next->summary.not_after > record->certificates[ROLE_CA]->summary.not_after;
+    return next && next->brief->not_after > record->certificates[ROLE_CA]->brief->not_after;
 }
 
 static bool has_router(const Record *record)
@@ -29,13 +19,13 @@ static bool has_router(const Record *record)
 /* Is one of the router's by this CA, and not by the other? */
 static bool is_needed(const Record *record, CertificateRole ca, CertificateRole other)
 {
-    const StoredCertificate *const own[] = {record->certificates[ROLE_ROUTER],
+    StoredCertificate *const own[] = {record->certificates[ROLE_ROUTER],
                                             record->certificates[ROLE_ENCRYPTION], record->staged,
                                             record->previous};
 
     for (size_t i = 0; i < ELEMENTSOF(own); i++)
-        if (own[i] && !has_issued(record->certificates[other], own[i]) &&
-            has_issued(record->certificates[ca], own[i]))
+        if (own[i] && !stored_certificate_is_by(own[i], record->certificates[other]) &&
+            stored_certificate_is_by(own[i], record->certificates[ca]))
             return true;
     return false;
 }
@@ -45,10 +35,10 @@ static bool is_needed(const Record *record, CertificateRole ca, CertificateRole 
 static int64_t ask_wait(const Trustpoint *t, int64_t now)
 {
     const StoredCertificate *router = t->record.certificates[ROLE_ROUTER];
-    const CertificateSummary *ca = &t->record.certificates[ROLE_CA]->summary;
+    const CertificateBrief *ca = t->record.certificates[ROLE_CA]->brief;
     /* Each router's own fingerprint, so that they do not all ask at once. */
     const RenewalTimes times = {ca->not_before, ca->not_after,
-                                router ? router->summary.sha256_fingerprint
+                                router ? router->brief->sha256_fingerprint
                                        : ca->sha256_fingerprint,
                                 t->config->auto_enroll};
 
@@ -64,8 +54,8 @@ static int64_t until(int64_t when, int64_t now)
  * ends; with one, this is for a CA that has kept its key. */
 static int64_t take_over_wait(const Trustpoint *t, int64_t now)
 {
-    int64_t begins = t->record.certificates[ROLE_NEXT_CA]->summary.not_before,
-            ends = t->record.certificates[ROLE_CA]->summary.not_after;
+    int64_t begins = t->record.certificates[ROLE_NEXT_CA]->brief->not_before,
+            ends = t->record.certificates[ROLE_CA]->brief->not_after;
 
     if (has_router(&t->record))
         return is_needed(&t->record, ROLE_CA, ROLE_NEXT_CA) ? -ENODATA : until(begins, now);
@@ -91,13 +81,13 @@ bool rollover_has_successor(const Trustpoint *t)
     const StoredCertificate *ca = t->record.certificates[ROLE_CA];
 
     return ca && t->config && t->config->auto_enroll > 0 && is_to_come(&t->record) &&
-           t->record.certificates[ROLE_NEXT_CA]->summary.not_before <= ca->summary.not_after;
+           t->record.certificates[ROLE_NEXT_CA]->brief->not_before <= ca->brief->not_after;
 }
 
 bool rollover_has_begun(const Trustpoint *t, int64_t now)
 {
     return is_to_come(&t->record) &&
-           t->record.certificates[ROLE_NEXT_CA]->summary.not_before <= now;
+           t->record.certificates[ROLE_NEXT_CA]->brief->not_before <= now;
 }
 
 bool rollover_is_for_renewal(const Trustpoint *t, int64_t now)
@@ -107,15 +97,15 @@ bool rollover_is_for_renewal(const Trustpoint *t, int64_t now)
 
 bool rollover_is_for_enrollment(const Trustpoint *t, int64_t now)
 {
-    return rollover_has_begun(t, now) && t->record.certificates[ROLE_CA]->summary.not_after < now;
+    return rollover_has_begun(t, now) && t->record.certificates[ROLE_CA]->brief->not_after < now;
 }
 
 int64_t rollover_pause(const Trustpoint *t, int64_t now)
 {
-    if (!is_to_come(&t->record) || t->record.certificates[ROLE_ROUTER]->summary.not_after + SKEW <
-                                       t->record.certificates[ROLE_CA]->summary.not_after)
+    if (!is_to_come(&t->record) || t->record.certificates[ROLE_ROUTER]->brief->not_after + SKEW <
+                                       t->record.certificates[ROLE_CA]->brief->not_after)
         return 0;
-    return until(t->record.certificates[ROLE_NEXT_CA]->summary.not_before, now);
+    return until(t->record.certificates[ROLE_NEXT_CA]->brief->not_before, now);
 }
 
 /* --- What came -------------------------------------------------------------------------------- */
@@ -169,17 +159,13 @@ int rollover_check(ReceivedList *list, X509 *authority, const ReceivedRules *rul
 
 static void swap(Record *record)
 {
-    StoredCertificate *ca = record->certificates[ROLE_CA];
+    StoredCertificate *ca = record->certificates[ROLE_CA], **chain = record->chain;
     size_t n = record->n_chain;
 
     record->certificates[ROLE_CA] = record->certificates[ROLE_NEXT_CA];
     record->certificates[ROLE_NEXT_CA] = ca;
-    for (size_t i = 0; i < RECORD_CHAIN_MAX; i++) {
-        StoredCertificate *c = record->chain[i];
-
-        record->chain[i] = record->next_chain[i];
-        record->next_chain[i] = c;
-    }
+    record->chain = record->next_chain;
+    record->next_chain = chain;
     record->n_chain = record->n_next_chain;
     record->n_next_chain = n;
 }
@@ -187,19 +173,19 @@ static void swap(Record *record)
 static void drop_next(Record *record)
 {
     record->certificates[ROLE_NEXT_CA] = NULL;
-    memset(record->next_chain, 0, sizeof(record->next_chain));
+    record->next_chain = NULL;
     record->n_next_chain = 0;
     record->rollover = (Renewal){0};
 }
 
 void rollover_settle(Record *record)
 {
-    const StoredCertificate *router = record->certificates[ROLE_ROUTER];
+    StoredCertificate *router = record->certificates[ROLE_ROUTER];
 
     if (!record->certificates[ROLE_NEXT_CA])
         return;
-    if (router && !has_issued(record->certificates[ROLE_CA], router) &&
-        has_issued(record->certificates[ROLE_NEXT_CA], router))
+    if (router && !stored_certificate_is_by(router, record->certificates[ROLE_CA]) &&
+        stored_certificate_is_by(router, record->certificates[ROLE_NEXT_CA]))
         swap(record);
     if (!is_to_come(record) && !is_needed(record, ROLE_NEXT_CA, ROLE_CA))
         drop_next(record);
@@ -214,14 +200,12 @@ void rollover_release(Record *before, const Record *after)
 {
     if (!has_authority(after, before->certificates[ROLE_CA])) {
         stored_certificate_free(before->certificates[ROLE_CA]);
-        for (size_t i = 0; i < before->n_chain; i++)
-            stored_certificate_free(before->chain[i]);
+        stored_chain_free(before->chain, before->n_chain);
     }
     if (before->certificates[ROLE_NEXT_CA] &&
         !has_authority(after, before->certificates[ROLE_NEXT_CA])) {
         stored_certificate_free(before->certificates[ROLE_NEXT_CA]);
-        for (size_t i = 0; i < before->n_next_chain; i++)
-            stored_certificate_free(before->next_chain[i]);
+        stored_chain_free(before->next_chain, before->n_next_chain);
     }
 }
 
@@ -248,9 +232,11 @@ static int change(Trustpoints *t, Trustpoint *trustpoint, const Record *record)
 int rollover_stage(Trustpoints *t, Trustpoint *trustpoint, const ReceivedList *list)
 {
     Record record = trustpoint->record;
-    int r = 0;
+    int r;
 
     drop_next(&record);
+    record.next_chain = calloc(list->n, sizeof(StoredCertificate *));
+    r = record.next_chain ? 0 : -ENOMEM;
     for (size_t i = 0; r >= 0 && i < list->n && i < RECEIVED_MAX; i++) {
         StoredCertificate **to =
             i == 0 ? &record.certificates[ROLE_NEXT_CA] : &record.next_chain[i - 1];
@@ -263,15 +249,14 @@ int rollover_stage(Trustpoints *t, Trustpoint *trustpoint, const ReceivedList *l
         r = change(t, trustpoint, &record);
     if (r < 0) {
         stored_certificate_free(record.certificates[ROLE_NEXT_CA]);
-        for (size_t i = 0; i < record.n_next_chain; i++)
-            stored_certificate_free(record.next_chain[i]);
+        stored_chain_free(record.next_chain, record.n_next_chain);
     }
     return r;
 }
 
 int rollover_failed(Trustpoints *t, Trustpoint *trustpoint, const char *reason)
 {
-    const CertificateSummary *ca = &trustpoint->record.certificates[ROLE_CA]->summary;
+    const CertificateBrief *ca = trustpoint->record.certificates[ROLE_CA]->brief;
     const RenewalTimes times = {ca->not_before, ca->not_after, ca->sha256_fingerprint, 0};
 
     renewal_failed(&times, &trustpoint->record.rollover, trustpoints_now(t));

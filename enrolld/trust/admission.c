@@ -9,9 +9,10 @@ static int add_other(Admission *a, const StoredCertificate *c)
 {
     if (!c || a->n_others == RECORD_CHAIN_MAX)
         return 0;
-    if (X509_up_ref(c->x509) != 1)
+    a->others[a->n_others] = stored_certificate_x509(c);
+    if (!a->others[a->n_others])
         return -ENOMEM;
-    a->others[a->n_others++] = c->x509;
+    a->n_others++;
     return 0;
 }
 
@@ -23,9 +24,9 @@ int admission_init(Admission *a, const Trustpoint *t, int64_t now)
     *a = (Admission){.trustpoint = strdup(t->name), .legacy = t->config->legacy, .now = now};
     if (!a->trustpoint)
         return -ENOMEM;
-    if (X509_up_ref(ca->x509) != 1)
+    a->authority = stored_certificate_x509(ca);
+    if (!a->authority)
         return -ENOMEM;
-    a->authority = ca->x509;
     r = add_other(a, trustpoint_certificate(t, ROLE_NEXT_CA));
     for (size_t i = 0; r >= 0 && i < t->record.n_chain; i++)
         r = add_other(a, t->record.chain[i]);

@@ -31,7 +31,9 @@ struct RevocationWatch {
 
 /* One certificate. */
 typedef struct Item {
-    char *trustpoint, *fingerprint, *pem;
+    char *trustpoint;
+    const SharedCertificate *path[1 + RECORD_CHAIN_MAX]; /* its own, and what came with the CA's */
+    size_t n_path;
     CertificateRole role;
     bool legacy, is_answered;
     uint64_t round;
@@ -52,8 +54,8 @@ static void watch_job_free(void *data)
 
     for (size_t i = 0; i < j->n; i++) {
         free(j->items[i].trustpoint);
-        free(j->items[i].fingerprint);
-        free(j->items[i].pem);
+        for (size_t k = 0; k < j->items[i].n_path; k++)
+            shared_certificate_put(j->items[i].path[k]);
     }
     free(j->items);
     free(j);
@@ -67,17 +69,25 @@ static void watch_job_freep(WatchJob **j)
 
 /* --- In the worker ---------------------------------------------------------------------------- */
 
+static int ask_about(Job *job, Item *item, char *reason)
+{
+    _cleanup_free_ char *pem = NULL;
+    int r = verdict_pem_shared(item->path, item->n_path, &pem);
+
+    return r < 0 ? r
+                 : verdict_ask(&(VerdictQuestion){.trustpoint = item->trustpoint,
+                                                  .pem = pem,
+                                                  .legacy = item->legacy},
+                               job_cancel_fd(job), &item->verdict, reason);
+}
+
 static int watch_run(Job *job, void *data)
 {
     WatchJob *j = data;
 
     for (size_t i = 0; i < j->n && j->error >= 0; i++) {
-        Item *item = &j->items[i];
-        const VerdictQuestion question = {
-            .trustpoint = item->trustpoint, .pem = item->pem, .legacy = item->legacy};
-
-        j->error = verdict_ask(&question, job_cancel_fd(job), &item->verdict, j->reason);
-        item->is_answered = j->error >= 0;
+        j->error = ask_about(job, &j->items[i], j->reason);
+        j->items[i].is_answered = j->error >= 0;
     }
     return 0;
 }
@@ -87,17 +97,21 @@ static int watch_run(Job *job, void *data)
 static void say_revoked(Manager *m, const Trustpoint *t, CertificateRole role, const char *reason)
 {
     static const LogEvent event = {LOG_CERT_REVOKED};
-    const CertificateSummary *c = &trustpoint_certificate(t, role)->summary;
+    _cleanup_(certificate_summary_done) CertificateSummary c = {0};
     _cleanup_free_ char *path = NULL;
     int r;
 
-    log_event(&event,
-              LOG_FIELDS("TRUSTPOINT", t->name, "SERIAL_NUMBER", c->serial_number, "ISSUER",
-                         c->issuer, "SUBJECT", c->subject, "REASON", reason),
-              "Certificate of trustpoint %s IS REVOKED, %s. Serial Number= %s, Issuer Name= %s, "
-              "Subject name= %s",
-              t->name, reason, c->serial_number, c->issuer, c->subject);
-    r = certificate_path(t, role, &path);
+    r = shared_certificate_summarize(trustpoint_certificate(t, role)->shared, &c);
+    if (r >= 0)
+        log_event(
+            &event,
+            LOG_FIELDS("TRUSTPOINT", t->name, "SERIAL_NUMBER", c.serial_number, "ISSUER", c.issuer,
+                       "SUBJECT", c.subject, "REASON", reason),
+            "Certificate of trustpoint %s IS REVOKED, %s. Serial Number= %s, Issuer Name= %s, "
+            "Subject name= %s",
+            t->name, reason, c.serial_number, c.issuer, c.subject);
+    if (r >= 0)
+        r = certificate_path(t, role, &path);
     if (r >= 0)
         r = sd_bus_emit_signal(server_bus(m->server), ENROLLMENT_PATH, ENROLLMENT_NAME,
                                "CertificateRevoked", "os", path, reason);
@@ -148,7 +162,7 @@ static int take(Manager *m, const Item *item)
     int r = 0;
 
     /* Another one by now. */
-    if (!c || !streq(c->summary.sha256_fingerprint, item->fingerprint))
+    if (!c || c->shared != item->path[0])
         return 0;
     set_problem(m, t, verdict->unreachable ? verdict->reason : NULL);
     if (verdict->kind == VERDICT_REVOKED)
@@ -208,6 +222,7 @@ static int watch_done(Job *job, void *data, int r)
                    j->reason);
     watch->silent = silent;
     watch->asking = false;
+    manager_trim_soon(watch->manager);
     pause = silent ? AGAIN_USEC : busy ? BUSY_USEC : rest_of_round(watch);
     arm(watch, watch->stale ? SOON_USEC : pause);
     return 0;
@@ -216,7 +231,6 @@ static int watch_done(Job *job, void *data, int r)
 static int add(WatchJob *j, const Trustpoint *t, CertificateRole role, uint64_t round)
 {
     const StoredCertificate *c = trustpoint_certificate(t, role);
-    X509 *others[RECORD_CHAIN_MAX] = {NULL};
     Item *grown = reallocarray(j->items, j->n + 1, sizeof(*grown)), *item;
 
     if (!grown)
@@ -224,13 +238,11 @@ static int add(WatchJob *j, const Trustpoint *t, CertificateRole role, uint64_t 
     j->items = grown;
     item = &grown[j->n++];
     *item = (Item){.role = role, .legacy = t->config->legacy, .round = round};
+    item->path[item->n_path++] = shared_certificate_ref(c->shared);
     for (size_t i = 0; i < t->record.n_chain; i++)
-        others[i] = t->record.chain[i]->x509;
+        item->path[item->n_path++] = shared_certificate_ref(t->record.chain[i]->shared);
     item->trustpoint = strdup(t->name);
-    item->fingerprint = strdup(c->summary.sha256_fingerprint);
-    return item->trustpoint && item->fingerprint
-               ? verdict_pem(c->x509, others, t->record.n_chain, &item->pem)
-               : -ENOMEM;
+    return item->trustpoint ? 0 : -ENOMEM;
 }
 
 /* Under a root of the router's own nobody revokes anything. */

@@ -5,20 +5,36 @@
 
 DEFINE_TRIVIAL_CLEANUP_FUNC(BIO *, BIO_free);
 
+static int take_text(BIO *bio, char **ret)
+{
+    char *text;
+    long size = BIO_get_mem_data(bio, &text);
+
+    *ret = size > 0 ? strndup(text, (size_t)size) : NULL;
+    return *ret ? 0 : -ENOMEM;
+}
+
 int verdict_pem(X509 *certificate, X509 *const *others, size_t n, char **ret)
 {
     _cleanup_(BIO_freep) BIO *bio = BIO_new(BIO_s_mem());
-    char *text;
-    long size;
 
     if (!bio || PEM_write_bio_X509(bio, certificate) != 1)
         return -ENOMEM;
     for (size_t i = 0; i < n; i++)
         if (others[i] && PEM_write_bio_X509(bio, others[i]) != 1)
             return -ENOMEM;
-    size = BIO_get_mem_data(bio, &text);
-    *ret = size > 0 ? strndup(text, (size_t)size) : NULL;
-    return *ret ? 0 : -ENOMEM;
+    return take_text(bio, ret);
+}
+
+int verdict_pem_shared(const SharedCertificate *const *certificates, size_t n, char **ret)
+{
+    _cleanup_(BIO_freep) BIO *bio = BIO_new(BIO_s_mem());
+
+    for (size_t i = 0; i < n; i++)
+        if (!bio || PEM_write_bio(bio, PEM_STRING_X509, "", certificates[i]->der,
+                                  (long)certificates[i]->size) <= 0)
+            return -ENOMEM;
+    return bio ? take_text(bio, ret) : -ENOMEM;
 }
 
 /* Whose revocation it is decides on what is to be done. */

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "openssl-util.h"
+#include "shared-certificate.h"
 
 #define VERDICT_REASON_SIZE 512U
 
@@ -34,6 +34,8 @@ typedef struct VerdictQuestion {
 
 /* PEM of the certificate and of the others, NULLs left out. The caller frees. */
 int verdict_pem(X509 *certificate, X509 *const *others, size_t n, char **ret);
+/* The same of those that are kept, the certificate first. */
+int verdict_pem_shared(const SharedCertificate *const *certificates, size_t n, char **ret);
 
 /* In a worker: asks, and waits. -ECANCELED; any other negative errno: poold does not answer, why is
  * in reason, which is VERDICT_REASON_SIZE long. cancel_fd: see job_cancel_fd(). */

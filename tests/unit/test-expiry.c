@@ -26,6 +26,7 @@ static void take(void *userdata, const Trustpoint *t, CertificateRole role, unsi
 
 /* A trustpoint with a CA's and a router's certificate, as far as notices look at them. */
 typedef struct Fake {
+    CertificateBrief ca_brief, router_brief;
     StoredCertificate ca, router;
     Trustpoint trustpoint;
     Trustpoints all;
@@ -34,10 +35,12 @@ typedef struct Fake {
 static void fake_init(Fake *f, int64_t ca_end, int64_t router_end)
 {
     *f = (Fake){};
-    f->ca.summary.not_after = ca_end;
-    f->router.summary.not_after = router_end;
-    memset(f->ca.summary.sha256_fingerprint, 'A', 64);
-    memset(f->router.summary.sha256_fingerprint, 'B', 64);
+    f->ca.brief = &f->ca_brief;
+    f->router.brief = &f->router_brief;
+    f->ca_brief.not_after = ca_end;
+    f->router_brief.not_after = router_end;
+    memset(f->ca_brief.sha256_fingerprint, 'A', 64);
+    memset(f->router_brief.sha256_fingerprint, 'B', 64);
     f->trustpoint.name = (char *)(uintptr_t) "check";
     f->trustpoint.record.name = f->trustpoint.name;
     f->trustpoint.record.certificates[ROLE_CA] = &f->ca;
@@ -146,8 +149,8 @@ static void test_what_is_watched(void **state)
     assert_int_equal(told.n, 4);
     assert_ptr_equal(told.trustpoints[3], &other.trustpoint);
     /* Another certificate begins anew, and the one that is gone is forgotten. */
-    memset(f.router.summary.sha256_fingerprint, 'C', 64);
-    f.router.summary.not_after = END + 90 * DAY;
+    memset(f.router_brief.sha256_fingerprint, 'C', 64);
+    f.router_brief.not_after = END + 90 * DAY;
     assert_true(expiry_notices_run(&notices, &f.all, END, take, &told) > 0);
     assert_int_equal(told.n, 4);
     assert_int_equal(notices.n, 3);

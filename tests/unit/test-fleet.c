@@ -235,7 +235,7 @@ static char *describe(const Fleet *f)
         const Request *r = t->record.request;
 
         fprintf(file, "%s %s %s %u %lld %u %u\n", t->name, trustpoint_state(t),
-                c ? c->summary.serial_number : "-", r ? r->lifecycle.polls : 0,
+                c ? c->brief->sha256_fingerprint : "-", r ? r->lifecycle.polls : 0,
                 (long long)(r ? r->lifecycle.next : 0), t->record.renewal.failures,
                 trustpoint_replacement(t));
     }
@@ -333,7 +333,7 @@ static void test_three_days(void **state)
         const StoredCertificate *c = trustpoint_certificate(t, ROLE_ROUTER);
 
         assert_non_null(trustpoint_certificate(t, ROLE_CA));
-        enrolled += c && c->summary.not_after > f.now;
+        enrolled += c && c->brief->not_after > f.now;
     }
     assert_int_equal(enrolled, TRUSTPOINTS);
     assert_true(f.granted > 4 * TRUSTPOINTS && f.refused > 0 && f.echoed > 0 && f.unanswered > 0);

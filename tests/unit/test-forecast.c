@@ -52,6 +52,7 @@ static const Event *find(const Events *events, ForecastKind kind, const char *wo
 
 typedef struct Fixture {
     Trustpoint t;
+    CertificateBrief ca_brief, router_brief;
     StoredCertificate ca, router;
     TrustpointConfig config;
     Request request;
@@ -65,13 +66,14 @@ static Fixture *fixture(Fixture *f, EnrollmentMethod method, int64_t ca_days, in
 
     *f = (Fixture){
         .config = {.method = method, .keypair = key, .lifetime = (unsigned)days, .retry = {3, 600}},
-        .ca = {.summary = {.not_before = NOW - DAY,
-                           .not_after = NOW + ca_days * DAY,
-                           .sha256_fingerprint = "00"}},
-        .router = {.summary = {.not_before = NOW,
-                               .not_after = NOW + days * DAY,
-                               .sha256_fingerprint = "00"},
-                   .key = key},
+        .ca_brief = {.not_before = NOW - DAY,
+                     .not_after = NOW + ca_days * DAY,
+                     .sha256_fingerprint = "00"},
+        .router_brief = {.not_before = NOW,
+                         .not_after = NOW + days * DAY,
+                         .sha256_fingerprint = "00"},
+        .ca = {.brief = &f->ca_brief},
+        .router = {.brief = &f->router_brief, .key = key},
     };
     f->t = (Trustpoint){.name = name, .config = &f->config};
     f->t.record = (Record){.name = name, .serial = method == METHOD_SELF ? serial : NULL};
@@ -109,13 +111,13 @@ static void test_the_end(void **state)
     look(fixture(&f, METHOD_SCEP, 3000, 300), 400, &events);
     assert_int_equal(events.n, 3);
     assert_int_equal(events.items[0].kind, FORECAST_ALERT);
-    assert_int_equal(events.items[0].when, f.router.summary.not_after + 1 - 60 * DAY);
-    assert_int_equal(events.items[1].when, f.router.summary.not_after + 1 - 7 * DAY);
+    assert_int_equal(events.items[0].when, f.router_brief.not_after + 1 - 60 * DAY);
+    assert_int_equal(events.items[1].when, f.router_brief.not_after + 1 - 7 * DAY);
     assert_int_equal(events.items[2].kind, FORECAST_BREAK);
-    assert_int_equal(events.items[2].when, f.router.summary.not_after + 1);
+    assert_int_equal(events.items[2].when, f.router_brief.not_after + 1);
     assert_string_equal(events.items[2].text, "The router certificate has expired: enroll again.");
     /* A second before, it has not. */
-    assert_int_equal(forecast(&f.t, NOW, f.router.summary.not_after, collect, &events), 0);
+    assert_int_equal(forecast(&f.t, NOW, f.router_brief.not_after, collect, &events), 0);
     assert_int_equal(count(&events, FORECAST_BREAK), 1);
 }
 
@@ -124,7 +126,7 @@ static void test_ended_already(void **state)
     Fixture f;
     Events events;
 
-    fixture(&f, METHOD_SCEP, 3000, 300)->router.summary.not_after = NOW - DAY;
+    fixture(&f, METHOD_SCEP, 3000, 300)->router_brief.not_after = NOW - DAY;
     look(&f, 1, &events);
     assert_int_equal(events.n, 1);
     assert_int_equal(events.items[0].when, NOW);
@@ -157,7 +159,7 @@ static void test_root_ends(void **state)
     look(&f, 1000, &events);
     assert_non_null(find(&events, FORECAST_BREAK, "CA certificate has expired"));
     assert_int_equal(find(&events, FORECAST_BREAK, "CA certificate has expired")->when,
-                     f.ca.summary.not_after + 1);
+                     f.ca_brief.not_after + 1);
     /* One that is as long as the root lasts. */
     assert_int_equal(count(&events, FORECAST_RENEWAL), 1);
     assert_int_equal(count(&events, FORECAST_BREAK), 2);

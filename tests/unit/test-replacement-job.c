@@ -148,8 +148,8 @@ static Manager manager;
 static Trustpoint *trustpoint;
 static char *reload[] = {(char[]){"front.service"}, NULL};
 static TrustpointConfig config = {
-    .name = (char[]){NAME}, .json = (char[]){"{}"}, .method = METHOD_SCEP, .reload = reload};
-static char before[64], after[64];
+    .name = (char[]){NAME}, .fingerprint = (char[]){""}, .method = METHOD_SCEP, .reload = reload};
+static char before[65], after[65]; /* fingerprints */
 
 static void keep(const Folder *f, const TestCertificate *root, const TestCertificate *old)
 {
@@ -187,11 +187,12 @@ static int set_up(void **state)
     assert_non_null(trustpoint);
     trustpoint->config = &config;
     (void)snprintf(before, sizeof(before), "%s",
-                   trustpoint_certificate(trustpoint, ROLE_ROUTER)->summary.serial_number);
+                   trustpoint_certificate(trustpoint, ROLE_ROUTER)->brief->sha256_fingerprint);
     assert_int_equal(trustpoint_stage(&manager.trustpoints, trustpoint, next.der,
                                       (size_t)next.der_size, &key_name),
                      0);
-    (void)snprintf(after, sizeof(after), "%s", trustpoint->record.staged->summary.serial_number);
+    (void)snprintf(after, sizeof(after), "%s",
+                   trustpoint->record.staged->brief->sha256_fingerprint);
     assert_string_not_equal(before, after);
     pki_free(&root);
     pki_free(&old);
@@ -252,7 +253,7 @@ static void go_on(void)
 
 static const char *there(void)
 {
-    return trustpoint_certificate(trustpoint, ROLE_ROUTER)->summary.serial_number;
+    return trustpoint_certificate(trustpoint, ROLE_ROUTER)->brief->sha256_fingerprint;
 }
 
 /* Is it what the services find? */
@@ -262,9 +263,12 @@ static bool is_found(void)
     FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
     _cleanup_(X509_freep) X509 *x509 = file ? PEM_read_X509(file, NULL, NULL, NULL) : NULL;
 
+    _cleanup_(X509_freep) X509 *expected =
+        stored_certificate_x509(trustpoint_certificate(trustpoint, ROLE_ROUTER));
+
     if (file)
         (void)fclose(file);
-    return x509 && X509_cmp(x509, trustpoint_certificate(trustpoint, ROLE_ROUTER)->x509) == 0;
+    return x509 && X509_cmp(x509, expected) == 0;
 }
 
 static char *detail(void)

@@ -92,6 +92,7 @@ static int prepare(void *userdata)
     _cleanup_(EVP_PKEY_freep) EVP_PKEY *ca = NULL;
     _cleanup_(key_unrefp) Key *current = NULL, *next = NULL;
     void *ca_der, *old, *new;
+    _cleanup_(X509_freep) X509 *issuer = NULL;
     size_t ca_size, old_size, new_size;
     Record record = {.name = (char *)(uintptr_t)NAME};
     int r;
@@ -109,9 +110,11 @@ static int prepare(void *userdata)
     if (r >= 0)
         r = stored_certificate_new(ca_der, ca_size, NULL, &record.certificates[ROLE_CA]);
     if (r >= 0)
-        r = certify(current->pkey, record.certificates[ROLE_CA]->x509, ca, "42", &old, &old_size);
+        issuer = stored_certificate_x509(record.certificates[ROLE_CA]);
     if (r >= 0)
-        r = certify(next->pkey, record.certificates[ROLE_CA]->x509, ca, "43", &new, &new_size);
+        r = certify(current->pkey, issuer, ca, "42", &old, &old_size);
+    if (r >= 0)
+        r = certify(next->pkey, issuer, ca, "43", &new, &new_size);
     if (r >= 0)
         r = stored_certificate_new(old, old_size, &key_name, &record.certificates[ROLE_ROUTER]);
     if (r >= 0)
@@ -121,7 +124,9 @@ static int prepare(void *userdata)
 
 static bool is_of(const Key *key, const StoredCertificate *c)
 {
-    return key && c && EVP_PKEY_eq(key->pkey, X509_get0_pubkey(c->x509)) == 1;
+    _cleanup_(X509_freep) X509 *x = c ? stored_certificate_x509(c) : NULL;
+
+    return key && x && EVP_PKEY_eq(key->pkey, X509_get0_pubkey(x)) == 1;
 }
 
 static Key *key_in(KeySlot slot)
@@ -243,6 +248,7 @@ static int take_back(void *userdata)
 
 static int inspect(const Folder *f, bool proves_itself)
 {
+    _cleanup_(X509_freep) X509 *x = NULL;
     const StoredCertificate *c;
     Trustpoint *t;
     int r = begin((void *)(uintptr_t)f);
@@ -258,7 +264,8 @@ static int inspect(const Folder *f, bool proves_itself)
     c = trustpoint_certificate(t, ROLE_ROUTER);
     if (!is_of(key_in(KEY_CURRENT), c) || key_in(KEY_PREVIOUS))
         return -EUCLEAN;
-    return streq(c->summary.serial_number, "42") ? STATE_OLD : STATE_NEW;
+    x = stored_certificate_x509(c);
+    return x && ASN1_INTEGER_get(X509_get0_serialNumber(x)) == 0x42 ? STATE_OLD : STATE_NEW;
 }
 
 static int inspect_renewed(void *userdata)

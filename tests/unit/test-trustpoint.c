@@ -91,16 +91,29 @@ static void configure_self(Trustpoints *t)
     configure(t, text, NULL);
 }
 
+static char *serial_of(const StoredCertificate *c)
+{
+    CertificateSummary summary;
+    char *serial;
+
+    assert_int_equal(shared_certificate_summarize(c->shared, &summary), 0);
+    serial = TAKE_PTR(summary.serial_number);
+    certificate_summary_done(&summary);
+    return serial;
+}
+
 static int make(const Trustpoint *tp, CertificateRole role, const char *serial, int64_t from,
                 int64_t days, void **ret, size_t *ret_size)
 {
     const IssueSubject subject = {role == ROLE_CA ? NULL : "CN=a", "ios.cisco.com", NULL, NULL};
     _cleanup_(X509_NAME_freep) X509_NAME *name = NULL;
+    _cleanup_(X509_freep) X509 *ca =
+        role == ROLE_CA ? NULL : stored_certificate_x509(trustpoint_certificate(tp, ROLE_CA));
     const char *reason;
     const Issue issue = {
         .context = context,
         .subject_key = keys[role],
-        .issuer = role == ROLE_CA ? NULL : trustpoint_certificate(tp, ROLE_CA)->x509,
+        .issuer = ca,
         .issuer_key = keys[ROLE_CA],
         .digest = "sha256",
         .serial = serial,
@@ -182,7 +195,7 @@ static void test_serials(void **state)
 
 static void test_lifecycle(void **state)
 {
-    _cleanup_free_ char *first = NULL, *second = NULL;
+    _cleanup_free_ char *first = NULL, *second = NULL, *again = NULL;
     char path[32];
     int fd = scratch_open(path);
     int64_t now = time(NULL);
@@ -197,17 +210,18 @@ static void test_lifecycle(void **state)
     assert_string_equal(trustpoint_state(tp), "authenticated");
     enroll_at(&t, tp, now);
     assert_string_equal(trustpoint_state(tp), "enrolled");
-    first = strdup(trustpoint_certificate(tp, ROLE_ROUTER)->summary.serial_number);
+    first = serial_of(trustpoint_certificate(tp, ROLE_ROUTER));
     trustpoints_done(&t);
 
     /* After a restart, with or without the configuration. */
     load(&t, path, 0);
     tp = trustpoint_find(&t, NAME);
     assert_string_equal(trustpoint_state(tp), "enrolled");
-    assert_string_equal(trustpoint_certificate(tp, ROLE_ROUTER)->summary.serial_number, first);
+    again = serial_of(trustpoint_certificate(tp, ROLE_ROUTER));
+    assert_string_equal(again, first);
     configure_self(&t);
     enroll_at(&t, tp, now);
-    second = strdup(trustpoint_certificate(tp, ROLE_ROUTER)->summary.serial_number);
+    second = serial_of(trustpoint_certificate(tp, ROLE_ROUTER));
     assert_string_not_equal(first, second);
     assert_string_equal(trustpoint_state(tp), "enrolled");
 
@@ -392,7 +406,7 @@ static void test_offer(void **state)
     ReceivedList list = {.n = 0};
     const char *reason;
 
-    assert_int_equal(received_add(&list, ca->der, ca->size, &reason), 0);
+    assert_int_equal(received_add(&list, ca->shared->der, ca->shared->size, &reason), 0);
     trustpoint_offer(tp, calloc(1, sizeof(AuthorityOffer)));
     assert_int_equal(trustpoint_install_authority(&t, tp, &list), 0);
     assert_null(tp->offer);
@@ -529,18 +543,23 @@ static void test_shared(void **state)
     Trustpoints t;
     Trustpoint *tp = enrolled(&t, path, time(NULL));
     StoredCertificate *one = leaf_for(&t, tp, PAIR_SIGNATURE), *two, *three, *other;
-    X509 *x509 = one->x509;
+    const SharedCertificate *shared = one->shared;
+    X509 *x509 = stored_certificate_x509(one), *again;
 
-    assert_int_equal(stored_certificate_new(one->der, one->size, &router_key, &two), 0);
-    assert_int_equal(stored_certificate_new(one->der, one->size, NULL, &three), 0);
+    assert_int_equal(stored_certificate_new(shared->der, shared->size, &router_key, &two), 0);
+    assert_int_equal(stored_certificate_new(shared->der, shared->size, NULL, &three), 0);
     other = leaf_for(&t, tp, PAIR_SIGNATURE);
-    assert_ptr_equal(two->x509, x509);
-    assert_ptr_equal(three->x509, x509);
-    assert_ptr_not_equal(other->x509, x509);
-    assert_string_not_equal(other->summary.sha256_fingerprint, one->summary.sha256_fingerprint);
+    assert_ptr_equal(two->shared, shared);
+    assert_ptr_equal(three->shared, shared);
+    assert_ptr_not_equal(other->shared, shared);
+    again = stored_certificate_x509(two);
+    assert_ptr_equal(again, x509);
+    X509_free(again);
+    assert_string_not_equal(other->brief->sha256_fingerprint, one->brief->sha256_fingerprint);
     (void)stored_certificate_free(one);
     (void)stored_certificate_free(three);
-    assert_int_equal(X509_check_private_key(two->x509, keys[ROLE_ROUTER]), 1);
+    assert_int_equal(X509_check_private_key(x509, keys[ROLE_ROUTER]), 1);
+    X509_free(x509);
     (void)stored_certificate_free(other);
     (void)stored_certificate_free(two);
     trustpoints_done(&t);
