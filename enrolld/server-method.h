@@ -157,7 +157,8 @@ const ServerMethod *server_method_get(EnrollmentMethod method);
 /* What a server wants in a request beyond what is configured. */
 typedef struct ServerWishes {
     const char *digest;                          /* NULL: the configured one */
-    const STACK_OF(X509_EXTENSION) * extensions; /* NULL for none */
+    const STACK_OF(X509_EXTENSION) * extensions; /* NULL for none; go before the configured ones */
+    const X509_NAME *subject;                    /* NULL: the configured one */
 } ServerWishes;
 
 /* server-request.c, for methods: has the key sign a request. wishes and challenge may be NULL. What

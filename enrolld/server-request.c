@@ -4,6 +4,11 @@
 #include "enrolld.h"
 #include "server-method.h"
 
+static bool has_extension(const ServerWishes *wishes, int nid)
+{
+    return wishes && X509v3_get_ext_by_NID(wishes->extensions, nid, -1) >= 0;
+}
+
 int server_build_request(Job *job, const ServerJob *j, const KeyName *name,
                          const ServerWishes *wishes, const char *challenge, void **ret,
                          size_t *ret_size)
@@ -13,15 +18,18 @@ int server_build_request(Job *job, const ServerJob *j, const KeyName *name,
 
     if (r < 0)
         return r;
-    r = csr_build(&(CsrSpec){.context = j->manager->context,
-                             .subject = j->subject,
-                             .key = key,
-                             .digest = wishes && wishes->digest ? wishes->digest : j->digest,
-                             .alternative_names = j->alternative_names,
-                             .key_usage = j->key_usages[name->pair],
-                             .extensions = wishes ? wishes->extensions : NULL,
-                             .challenge = challenge},
-                  ret, ret_size);
+    r = csr_build(
+        &(CsrSpec){.context = j->manager->context,
+                   .subject = wishes && wishes->subject ? wishes->subject : j->subject,
+                   .key = key,
+                   .digest = wishes && wishes->digest ? wishes->digest : j->digest,
+                   .alternative_names =
+                       has_extension(wishes, NID_subject_alt_name) ? NULL : j->alternative_names,
+                   .key_usage =
+                       has_extension(wishes, NID_key_usage) ? 0 : j->key_usages[name->pair],
+                   .extensions = wishes ? wishes->extensions : NULL,
+                   .challenge = challenge},
+        ret, ret_size);
     return r < 0 ? enrollment_sign_failed(job, r, "certificate request") : 0;
 }
 

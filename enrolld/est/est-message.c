@@ -200,6 +200,18 @@ static int take_extensions(DerSpan values, Wishes *w)
     return 0;
 }
 
+/* RFC 9908 section 3.4: one value, of one attribute. */
+static int take_template(DerSpan values, Wishes *w)
+{
+    DerSpan element;
+    uint8_t tag;
+
+    if (w->attributes->template || der_read_any(&values, &tag, &element, NULL) < 0 ||
+        der_end(&values) < 0)
+        return -EBADMSG;
+    return est_template_new(element, &w->attributes->template);
+}
+
 static int take_attribute(DerSpan attribute, Wishes *w)
 {
     DerSpan oid, values;
@@ -215,6 +227,8 @@ static int take_attribute(DerSpan attribute, Wishes *w)
         return take_rsa_size(values, w);
     if (is(oid, PKCS9 "\x0e"))
         return take_extensions(values, w);
+    if (is(oid, PKCS9 "\x10\x02\x3d"))
+        return take_template(values, w);
     return 0;
 }
 
@@ -261,6 +275,13 @@ int est_attributes_parse(const char *type, const void *text, size_t size, EstAtt
         est_attributes_done(&attributes);
         return r == -EBADMSG ? refuse(r, ret_reason, "it is no list of attributes") : r;
     }
+    /* RFC 9908 section 4: the rest is for those who do not know templates. */
+    if (attributes.template) {
+        sk_X509_EXTENSION_pop_free(attributes.extensions, X509_EXTENSION_free);
+        *ret = (EstAttributes){.template = attributes.template,
+                               .wants_binding = est_template_wants_binding(attributes.template)};
+        return 0;
+    }
     attributes.keys = w.demanded ? w.demanded : w.signing;
     /* A curve that is not known here is one that no key here is on. */
     if (w.other_curve && !w.demanded)
@@ -273,6 +294,7 @@ void est_attributes_done(EstAttributes *attributes)
 {
     sk_X509_EXTENSION_pop_free(attributes->extensions, X509_EXTENSION_free);
     attributes->extensions = NULL;
+    attributes->template = est_template_free(attributes->template);
 }
 
 /* --- Can we? ---------------------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "est-template.h"
 #include "openssl-util.h"
 #include "received.h"
 
@@ -39,6 +40,7 @@ typedef struct EstAttributes {
     unsigned digests;   /* EstDigests; 0: any */
     bool wants_binding; /* challengePassword: of the TLS connection that the request comes over */
     STACK_OF(X509_EXTENSION) * extensions; /* keyUsage and extendedKeyUsage; NULL for none */
+    EstTemplate *template; /* NULL for none; with one there is nothing else of these */
 } EstAttributes;
 
 /* What is not known is left out, as RFC 7030 section 4.5.2 says. -EBADMSG as above. */

@@ -200,12 +200,46 @@ static void drop_key_usage(EstAttributes *attributes)
         X509_EXTENSION_free(X509v3_delete_ext(attributes->extensions, at));
 }
 
+static int fill_template(const ServerJob *j, const KeyName *name, uint64_t bits,
+                         EstAttributes *attributes, X509_NAME **ret_subject,
+                         char reason[EST_TEMPLATE_REASON_SIZE])
+{
+    return est_template_fill(attributes->template,
+                             &(EstOwn){.algorithm = name->algorithm,
+                                       .bits = bits,
+                                       .subject = j->subject,
+                                       .alternative_names = j->alternative_names,
+                                       .key_usage = j->key_usages[name->pair]},
+                             ret_subject, &attributes->extensions, reason);
+}
+
+/* With which key and which digest, and what has to be in it. */
+static int look_at_wishes(const ServerJob *j, const KeyName *name, uint64_t bits,
+                          EstAttributes *attributes, ServerWishes *wishes, X509_NAME **ret_subject,
+                          char reason[SERVER_REASON_SIZE])
+{
+    char text[EST_TEMPLATE_REASON_SIZE] = "";
+    const char *why = text;
+    int r =
+        est_attributes_check(attributes, name->algorithm, bits, j->digest, &wishes->digest, &why);
+
+    if (r >= 0 && attributes->template)
+        r = fill_template(j, name, bits, attributes, ret_subject, text);
+    else if (r >= 0 && j->key_usages[name->pair] != 0)
+        drop_key_usage(attributes);
+    if (r == -EOPNOTSUPP)
+        (void)snprintf(reason, SERVER_REASON_SIZE, "%.200s cannot be served: %s", j->url, why);
+    wishes->extensions = attributes->extensions;
+    wishes->subject = *ret_subject;
+    return r;
+}
+
 static int make_request(Job *job, ServerJob *j, const KeyName *name, EstAttributes *attributes,
                         ServerAsk *ask)
 {
+    _cleanup_(X509_NAME_freep) X509_NAME *subject = NULL;
     _cleanup_free_ void *der = NULL;
     ServerWishes wishes = {.digest = NULL};
-    const char *why = "";
     uint64_t bits;
     size_t size;
     int r;
@@ -213,15 +247,9 @@ static int make_request(Job *job, ServerJob *j, const KeyName *name, EstAttribut
     r = key_bits(job, j, name, &bits);
     if (r < 0)
         return r;
-    r = est_attributes_check(attributes, name->algorithm, bits, j->digest, &wishes.digest, &why);
-    if (r < 0) {
-        (void)snprintf(ask->reason, sizeof(ask->reason), "%.200s cannot be served: %s", j->url,
-                       why);
+    r = look_at_wishes(j, name, bits, attributes, &wishes, &subject, ask->reason);
+    if (r < 0)
         return r;
-    }
-    if (j->key_usages[name->pair] != 0)
-        drop_key_usage(attributes);
-    wishes.extensions = attributes->extensions;
     r = server_build_request(job, j, name, &wishes, NULL, &der, &size);
     if (r >= 0)
         r = request_new(METHOD_EST, der, size, name, &ask->request);

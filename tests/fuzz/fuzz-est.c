@@ -9,6 +9,27 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static void fill_template(const EstTemplate *template)
+{
+    STACK_OF(X509_EXTENSION) *extensions = NULL;
+    _cleanup_(X509_NAME_freep) X509_NAME *subject = X509_NAME_new(), *filled = NULL;
+    char reason[EST_TEMPLATE_REASON_SIZE] = "";
+    int r;
+
+    if (!subject || X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC,
+                                               (const unsigned char *)"core", -1, -1, 0) != 1)
+        abort();
+    r = est_template_fill(template,
+                          &(EstOwn){.algorithm = "ecdsanistp256",
+                                    .bits = 256,
+                                    .subject = subject,
+                                    .alternative_names = "DNS:core.example,IP:192.0.2.1"},
+                          &filled, &extensions, reason);
+    if (r < 0 ? !reason[0] : !filled || !extensions)
+        abort();
+    sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
+}
+
 static void read_attributes(const char *type, const void *body, size_t size)
 {
     static const char *const algorithms[] = {"rsa", "ecdsanistp256", "ecdsanistp384",
@@ -26,6 +47,8 @@ static void read_attributes(const char *type, const void *body, size_t size)
                 ? !reason
                 : !digest)
             abort();
+    if (attributes.template)
+        fill_template(attributes.template);
     est_attributes_done(&attributes);
 }
 

@@ -67,6 +67,44 @@ WISHES = {
 }
 
 
+def der(tag, *parts):
+    content = b"".join(parts)
+    return bytes([tag]) + (bytes([len(content)]) if len(content) < 128 else b"\x82" + len(content).to_bytes(2, "big")) + content
+
+
+def extension(oid, value=None, critical=False):
+    """Without a value: to be filled in."""
+    return der(0x30, core.ObjectIdentifier(oid).dump(), b"\x01\x01\xff" if critical else b"", b"" if value is None else der(0x04, value))
+
+
+def template(subject=(), key=b"", extensions=(), others=()):
+    """RFC 9908: subject has types with texts, or None where they are to be filled in."""
+    rdns = [der(0x31, der(0x30, core.ObjectIdentifier(oid).dump(), b"" if text is None else core.PrintableString(text).dump())) for oid, text in subject]
+    wishes = [attribute("1.2.840.113549.1.9.16.2.62", core.Sequence(contents=b"".join(extensions)))] if extensions else []
+    content = core.Integer(0).dump() + (der(0x30, *rdns) if rdns else b"") + (der(0xa0, key) if key else b"") + der(0xa1, *wishes, *others)
+    return attribute("1.2.840.113549.1.9.16.2.61", core.Sequence(contents=content))
+
+
+CN, ORGANIZATION, UNIT = "2.5.4.3", "2.5.4.10", "2.5.4.11"
+EC_P256 = der(0x30, core.ObjectIdentifier(EC_KEY).dump(), core.ObjectIdentifier(CURVES["p256"]).dump())
+USAGE, ALTERNATIVE = "2.5.29.15", "2.5.29.17"
+WISHES |= {
+    # What there is besides is for those who do not know templates, and would be refused.
+    "template": attributes(attribute(RSA, core.Integer(4096)), template(
+        [(CN, None), (UNIT, "lab")], EC_P256, [extension(ALTERNATIVE, der(0x30, b"\x82\x0ccore.example")), extension(USAGE, bytes.fromhex("03020780"), True),
+                                               extension("2.5.29.37", der(0x30, core.ObjectIdentifier("1.3.6.1.5.5.7.3.2").dump()))])),
+    "template-open": attributes(template(extensions=[extension(ALTERNATIVE), extension(USAGE)])),
+    "template-empty": attributes(template()),
+    "template-subject": attributes(template([(ORGANIZATION, "Other")])), "template-missing": attributes(template([(UNIT, None)])),
+    "template-rsa": attributes(template(key=der(0x30, core.ObjectIdentifier(RSA).dump(), b"\x05\x00"))),
+    "template-names": attributes(template(extensions=[extension(ALTERNATIVE, der(0x30, b"\x82\x01x"))])),
+    "template-address": attributes(template(extensions=[extension(ALTERNATIVE, der(0x30, b"\x82\x0ccore.example", b"\x87\x00"))])),
+    "template-purposes": attributes(template(extensions=[extension("2.5.29.37")])),
+    "template-ca": attributes(template(extensions=[extension("2.5.29.19", bytes.fromhex("30030101ff"))])),
+    "template-binding": attributes(template(others=[attribute("1.2.840.113549.1.9.7", core.PrintableString("x"))])),
+    "template-twice": attributes(template(), template()), "template-version": attributes(attribute("1.2.840.113549.1.9.16.2.61", core.Sequence(
+        contents=core.Integer(1).dump() + der(0xa1)))),
+}
 # Instead of them; 404, like 204, says that there are none.
 REFUSALS = {"attributes-404": 404, "attributes-302": 302, "attributes-503": 503}
 

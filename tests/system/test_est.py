@@ -31,6 +31,10 @@ HOSTILE = {
     "ber-endless": "no CMS SignedData", "basic": "wants a user name and password", "digest": "wants a user name and password",
     "binding-with-value": "bound to their TLS", **dict.fromkeys(("ed25519-only", "unknown-curve"), "another kind of key"),
     **dict.fromkeys(("too-many", "attributes-cut-off", "negative-size"), "cannot be read: it is no list of attributes"),
+    "template-subject": "wants O=Other in the subject", "template-missing": "configure 'subject-name' with it", "template-rsa": "'keypair rsa LABEL'",
+    "template-names": "other alternative names than the trustpoint", "template-address": "an address among the alternative names",
+    "template-purposes": "leaves its value to the router", "template-ca": "make the router a CA", "template-binding": "bound to their TLS",
+    **dict.fromkeys(("template-twice", "template-version"), "cannot be read: it is no list of attributes"),
     "attributes-oversized": "larger than 64 KiB", "attributes-302": "not followed", "attributes-503": "HTTP status 503",
 }
 # What the server wants and can have: with which digest the request is signed.
@@ -193,6 +197,16 @@ def test_attributes(machine, server):
         server.set(mode)
         status, said = enroll(machine, "core")
         assert status == 0 and server.log().splitlines()[-1] == f"asked {digest} ['2.5.29.17']", (mode, said, server.log()[-300:])
+
+
+def test_template(machine, server):
+    """RFC 9908: what is given is taken, what is left open is filled in, and nothing else of the list counts."""
+    for mode, subject, extensions in (("template", "OU=lab", ["2.5.29.15", "2.5.29.17", "2.5.29.37"]), ("template-open", "O=Example", ["2.5.29.15", "2.5.29.17"]),
+                                      ("template-empty", "O=Example", ["2.5.29.17"])):
+        server.set(mode)
+        status, said = enroll(machine, "core")
+        assert status == 0 and subject in said.partition("Subject:")[2], (mode, said)
+        assert server.log().splitlines()[-1] == f"asked sha256 {extensions}", (mode, server.log()[-300:])
 
 
 def test_with_certificate(machine, server):
