@@ -12,13 +12,11 @@
 #include "service-program.h"
 #include "scan.h"
 
-#define FILES_MAX 4096U
-
 /* Landlock takes away every right but to read. */
 static const SandboxPath paths[] = {{"/", SANDBOX_READ}, {NULL, SANDBOX_READ}};
 
 static const Sandbox sandbox = {
-    .name = "scan", .calls = SANDBOX_CALLS_FILES_READ, .paths = paths, .files_max = FILES_MAX};
+    .name = "scan", .calls = SANDBOX_CALLS_FILES_READ, .paths = paths, .files_max = SCAN_FILES_MAX};
 
 static int run(void)
 {

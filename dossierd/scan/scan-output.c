@@ -12,8 +12,12 @@
 
 #define CHUNK_SIZE (64U << 10)
 #define CHUNKS 16U
-#define TASKS_MAX 256U
+#define TASKS_MAX 128U
 #define TASKS_AT_ONCE 8U
+
+/* Each file that waits for its digest may hold a folder of its own open; the rest is for the walk,
+ * as deep as it goes, and for what it lists ahead. */
+_Static_assert(CHUNKS *TASKS_MAX <= SCAN_FILES_MAX / 2, "more folders than may be open");
 
 struct Folder {
     atomic_uint n_refs;

@@ -15,6 +15,8 @@
 
 #define SCAN_SKIP_MAX 256U
 #define SCAN_THREADS_MAX 8U
+/* Descriptors that a scan may need at a time. */
+#define SCAN_FILES_MAX 4096U
 
 /* Which mounts belong to the inventory: those of file systems that are kept (no proc, no tmpfs, no
  * network), each part of them once, whatever bind mounts show it again. */
