@@ -135,12 +135,29 @@ static int read_back(int fd, char **ret, size_t *ret_size)
     return 0;
 }
 
-static int run_place(const Batch *b, Place *p, char **ret, size_t *ret_size, bool *ret_good)
+static int run_once(const Batch *b, const Place *p, const char *problem, char **ret,
+                    size_t *ret_size, bool *ret_good)
 {
     _cleanup_close_ int fd = memfd_new("verdict");
-    int r = fd < 0 ? fd : write_verdict(b, p, fd, ret_good);
+    char name[32];
+    int r = fd;
 
+    *ret_good = false;
+    (void)snprintf(name, sizeof name, "line %llu", (unsigned long long)p->number);
+    if (fd >= 0)
+        r = problem ? report_json_error(fd, b->options->list ? name : p->line, problem)
+                    : write_verdict(b, p, fd, ret_good);
     return r < 0 ? r : read_back(fd, ret, ret_size);
+}
+
+/* A verdict for which there is no memory is one of its own: the others go on. */
+static int run_place(const Batch *b, const Place *p, char **ret, size_t *ret_size, bool *ret_good)
+{
+    int r = run_once(b, p, NULL, ret, ret_size, ret_good);
+
+    return r == -ENOMEM
+               ? run_once(b, p, "there is no memory for its verdict", ret, ret_size, ret_good)
+               : r;
 }
 
 /* With the lock held. */

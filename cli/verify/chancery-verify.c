@@ -17,6 +17,7 @@ typedef struct Options {
     size_t n_pages;
     char *const *envelopes;
     unsigned jobs;
+    unsigned memory; /* MiB */
     bool json;
 } Options;
 
@@ -40,6 +41,7 @@ static int usage(FILE *f)
         "  --payload FILE     write the payload there when the verdict is good\n"
         "  --batch FILE       one envelope in each line, as a JSON object\n"
         "  --jobs N           so many at a time (default: one for each core)\n"
+        "  --memory MIB       for what is compared, of one envelope (default: 2048)\n"
         "  --json             the verdict as JSON\n"
         "  --help, --version\n\n"
         "Exit status: 0 good, 1 usage, 2 malformed, 3 bad signature, 4 untrusted, 5 nonce,\n"
@@ -89,6 +91,16 @@ static int parse_jobs(const char *text, unsigned *ret)
     return 0;
 }
 
+static int parse_memory(const char *text, unsigned *ret)
+{
+    int64_t n;
+
+    if (parse_number(text, &n) < 0 || n < 1 || n > MEMORY_MAX_MIB)
+        return -EINVAL;
+    *ret = (unsigned)n;
+    return 0;
+}
+
 /* Which options go together. */
 static bool is_sensible(const Options *o, int n_envelopes)
 {
@@ -130,6 +142,8 @@ static int parse_option(int c, const char *value, Options *o)
         return 0;
     case 'J':
         return parse_jobs(value, &o->jobs);
+    case 'M':
+        return parse_memory(value, &o->memory);
     case 'j':
         o->json = true;
         return 0;
@@ -146,16 +160,25 @@ static int parse_option(int c, const char *value, Options *o)
 static int parse_arguments(int argc, char *argv[], Options *ret)
 {
     static const struct option options[] = {
-        {"root", required_argument, NULL, 'r'},     {"nonce", required_argument, NULL, 'n'},
-        {"max-age", required_argument, NULL, 'm'},  {"at", required_argument, NULL, 'a'},
-        {"chain", required_argument, NULL, 'c'},    {"crl", required_argument, NULL, 'C'},
-        {"previous", required_argument, NULL, 'P'}, {"page", required_argument, NULL, 'g'},
-        {"payload", required_argument, NULL, 'p'},  {"reference", required_argument, NULL, 'R'},
-        {"batch", required_argument, NULL, 'b'},    {"jobs", required_argument, NULL, 'J'},
-        {"json", no_argument, NULL, 'j'},           {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'V'},        {NULL, 0, NULL, 0},
+        {"root", required_argument, NULL, 'r'},
+        {"nonce", required_argument, NULL, 'n'},
+        {"max-age", required_argument, NULL, 'm'},
+        {"at", required_argument, NULL, 'a'},
+        {"chain", required_argument, NULL, 'c'},
+        {"crl", required_argument, NULL, 'C'},
+        {"previous", required_argument, NULL, 'P'},
+        {"page", required_argument, NULL, 'g'},
+        {"payload", required_argument, NULL, 'p'},
+        {"reference", required_argument, NULL, 'R'},
+        {"batch", required_argument, NULL, 'b'},
+        {"jobs", required_argument, NULL, 'J'},
+        {"memory", required_argument, NULL, 'M'},
+        {"json", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},
+        {NULL, 0, NULL, 0},
     };
-    Options o = {.check = {.max_age = -1, .at = (int64_t)time(NULL)}};
+    Options o = {.check = {.max_age = -1, .at = (int64_t)time(NULL)}, .memory = MEMORY_DEFAULT_MIB};
     int c;
 
     while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0)
@@ -256,6 +279,7 @@ static int read_reference(const char *path, Reference **ret)
 int main(int argc, char *argv[])
 {
     _cleanup_(reference_freep) Reference *reference = NULL;
+    _cleanup_(memory_done) Memory memory = {.large = PTHREAD_MUTEX_INITIALIZER};
     Options o;
 
     if (parse_arguments(argc, argv, &o) < 0)
@@ -263,5 +287,7 @@ int main(int argc, char *argv[])
     if (o.reference && read_reference(o.reference, &reference) < 0)
         return VERDICT_USAGE;
     o.check.reference = reference;
+    memory_init(&memory, (uint64_t)o.memory << 20);
+    o.check.memory = &memory;
     return o.batch || o.envelopes[1] ? verify_several(&o) : verify_one(&o);
 }

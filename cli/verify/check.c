@@ -2,11 +2,13 @@
 #include "check.h"
 
 #include <stdarg.h>
+#include <sys/stat.h>
 
 #include "chain-check.h"
 #include "compare.h"
 #include "input.h"
 #include "inventory-check.h"
+#include "json-cost.h"
 #include "nodes-check.h"
 #include "openssl-util.h"
 
@@ -40,6 +42,48 @@ static int read_authorities(Check *c, char reason[CHECK_REASON_SIZE])
         return fail(reason, o->chain, r);
     r = o->crl ? input_crls(o->crl, &c->crls) : 0;
     return r < 0 ? fail(reason, o->crl, r) : 0;
+}
+
+/* --- Memory ----------------------------------------------------------------------------------- */
+
+/* The text and what is decoded of it, once or twice. */
+static uint64_t cost_of_text(uint64_t size)
+{
+    return size * 5 / 2;
+}
+
+/* In its turn when it is large. *ret_cost is to be given back when it is released. */
+static int read_input(Check *c, const char *path, char **ret, size_t *ret_size, uint64_t *ret_cost)
+{
+    struct stat st;
+    uint64_t expected = 0;
+    int r;
+
+    if (stat(path, &st) >= 0 && S_ISREG(st.st_mode) && st.st_size > 0)
+        expected = (uint64_t)st.st_size < ENVELOPE_SIZE_MAX ? (uint64_t)st.st_size : 0;
+    *ret_cost = cost_of_text(expected);
+    (void)memory_take(&c->memory, *ret_cost, true);
+    r = input_read(path, ENVELOPE_SIZE_MAX, ret, ret_size);
+    if (r >= 0 && *ret_size > expected) {
+        uint64_t more = cost_of_text(*ret_size - expected);
+
+        (void)memory_take(&c->memory, more, true);
+        *ret_cost += more;
+    }
+    return r;
+}
+
+/* Is there room for it? If not, that is the verdict. */
+static bool may_build(Check *c, const char *path, uint64_t cost)
+{
+    if (memory_take(&c->memory, cost, false) >= 0)
+        return true;
+    verify_refuse(&c->result, VERDICT_BAD_PAYLOAD,
+                  "%.200s%sthe dossier has so many parts that it would take %llu MiB of memory to "
+                  "look at them; --memory allows %llu",
+                  path ? path : "", path ? ": " : "", (unsigned long long)(cost >> 20),
+                  (unsigned long long)(c->memory.memory->max >> 20));
+    return false;
 }
 
 /* --- Other nodes ------------------------------------------------------------------------------ */
@@ -82,12 +126,16 @@ static void refuse_found(Check *c, Verdict verdict, json_object *list, const cha
 typedef struct Other {
     char *input;
     VerifyResult result;
+    MemoryUse *memory; /* whose cost it is */
+    uint64_t cost;
 } Other;
 
 static void other_done(Other *o)
 {
     verify_result_done(&o->result);
     free(o->input);
+    if (o->memory)
+        memory_give(o->memory, o->cost);
 }
 
 /* It counts what the router did say: time and nonce were another question's, and a certificate may
@@ -101,7 +149,8 @@ static int read_other(Check *c, const char *path, const char *what, Other *ret,
 
     request.nonce = NULL;
     request.max_age = -1;
-    r = input_read(path, ENVELOPE_SIZE_MAX, &ret->input, &size);
+    ret->memory = &c->memory;
+    r = read_input(c, path, &ret->input, &size, &ret->cost);
     if (r >= 0)
         r = verify_envelope(&request, ret->input, size, &ret->result);
     if (r < 0)
@@ -121,10 +170,16 @@ static int read_other(Check *c, const char *path, const char *what, Other *ret,
 
 static int compare_previous(Check *c, const Other *previous, char reason[CHECK_REASON_SIZE])
 {
-    const VerifyResult *old = &previous->result;
-    int r = compare_dossiers(old->payload, old->payload_size, c->result.payload,
-                             c->result.payload_size, &c->result.differences);
+    const VerifyResult *old = &previous->result, *new = &c->result;
+    uint64_t cost =
+        json_cost(old->payload, old->payload_size) + json_cost(new->payload, new->payload_size);
+    int r;
 
+    /* Half as much again for the lists that are compared by name. */
+    if (!may_build(c, NULL, cost + cost / 2))
+        return 0;
+    r = compare_dossiers(old->payload, old->payload_size, new->payload, new->payload_size,
+                         &c->result.differences);
     if (r == -EBADMSG)
         verify_refuse(&c->result, VERDICT_BAD_PAYLOAD, "the previous envelope has no dossier");
     else if (r < 0)
@@ -156,13 +211,20 @@ static int add_page(Check *c, InventoryCheck *chain, const char *path,
 {
     _cleanup_(other_done) Other page = {.input = NULL};
     int r = read_other(c, path, path, &page, reason);
+    uint64_t cost;
 
     if (r <= 0)
         return r;
     r = add_blocks(c, chain, path, &page.result, reason);
-    if (r < 0 || !c->reference || c->result.verdict != VERDICT_GOOD)
+    if (r < 0 || !c->reference || c->result.verdict != VERDICT_GOOD ||
+        !reference_has_files(c->options.reference))
         return r;
+    cost = json_cost(page.result.payload, page.result.payload_size);
+    if (!may_build(c, path, cost))
+        return 0;
     r = reference_check_add(c->reference, page.result.payload, page.result.payload_size);
+    /* What stays are the paths and their digests. */
+    memory_give(&c->memory, cost - cost / 4);
     if (r == -EBADMSG)
         verify_refuse(&c->result, VERDICT_BAD_PAYLOAD, "%.300s: the dossier is ambiguous", path);
     return r == -EBADMSG ? 0 : r < 0 ? fail(reason, path, r) : 0;
@@ -223,6 +285,8 @@ static int compare_reference(Check *c, char reason[CHECK_REASON_SIZE])
 {
     int r;
 
+    if (!may_build(c, NULL, json_cost(c->result.payload, c->result.payload_size)))
+        return 0;
     r = reference_check_finish(c->reference, c->result.payload, c->result.payload_size,
                                &c->result.deviations);
     if (r == -EBADMSG)
@@ -264,17 +328,20 @@ static int judge_content(Check *c, char reason[CHECK_REASON_SIZE])
     r = check_inventory(c, o->previous ? &previous : NULL, reason);
     if (r >= 0 && o->reference && c->result.verdict == VERDICT_GOOD)
         r = compare_reference(c, reason);
-    if (r >= 0 && o->previous && c->result.verdict != VERDICT_BROKEN_INVENTORY)
+    if (r >= 0 && o->previous && c->result.verdict != VERDICT_BROKEN_INVENTORY &&
+        c->result.verdict != VERDICT_BAD_PAYLOAD)
         r = compare_previous(c, &previous, reason);
     return r;
 }
 
 int check_run(const CheckOptions *options, Check *ret, char reason[CHECK_REASON_SIZE])
 {
+    uint64_t cost;
     size_t size;
     int r;
 
-    *ret = (Check){.options = *options, .result.verdict = VERDICT_USAGE};
+    *ret = (Check){
+        .options = *options, .result.verdict = VERDICT_USAGE, .memory.memory = options->memory};
     r = read_authorities(ret, reason);
     if (r < 0)
         return r;
@@ -286,7 +353,7 @@ int check_run(const CheckOptions *options, Check *ret, char reason[CHECK_REASON_
         .max_age = options->max_age,
         .at = options->at,
     };
-    r = input_read(options->envelope, ENVELOPE_SIZE_MAX, &ret->input, &size);
+    r = read_input(ret, options->envelope, &ret->input, &size, &cost);
     if (r >= 0)
         r = verify_envelope(&ret->request, ret->input, size, &ret->result);
     return r < 0 ? fail(reason, options->envelope, r) : judge_content(ret, reason);
@@ -300,5 +367,6 @@ void check_done(Check *c)
     x509_stack_freep(&c->chain);
     crl_stack_freep(&c->crls);
     free(c->input);
+    memory_use_done(&c->memory);
     *c = (Check){.input = NULL};
 }

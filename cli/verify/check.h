@@ -2,6 +2,7 @@
 /* One envelope from its files to its verdict, and what belongs to it. */
 #pragma once
 
+#include "memory.h"
 #include "reference.h"
 #include "verify.h"
 
@@ -13,6 +14,7 @@ typedef struct CheckOptions {
     /* Others of the same router that have blocks of its inventory; ends with NULL. */
     const char *const *pages;
     const Reference *reference;
+    Memory *memory; /* of all checks; NULL: no limits */
     int64_t max_age, at;
 } CheckOptions;
 
@@ -24,6 +26,7 @@ typedef struct Check {
     VerifyRequest request;
     VerifyResult result;
     ReferenceCheck *reference; /* NULL: not wanted */
+    MemoryUse memory;
 } Check;
 
 #define CHECK_REASON_SIZE 512U

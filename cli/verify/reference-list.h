@@ -30,8 +30,6 @@ int reference_index_package(json_object *index, json_object *package);
 
 /* Is there anything in it, but for the platforms? */
 bool reference_judges(const Reference *r);
-/* Does any of the lists judge files? */
-bool reference_has_files(const Reference *r);
 /* The list for a platform (NULL: one that is not known): its own, or the one for all others; NULL
  * when there is neither. */
 const Reference *reference_of(const Reference *r, const char *platform);

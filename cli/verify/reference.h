@@ -16,6 +16,9 @@ int reference_parse(const char *text, size_t size, Reference **ret, const char *
 Reference *reference_free(Reference *r);
 DEFINE_TRIVIAL_CLEANUP_FUNC(Reference *, reference_free);
 
+/* Does any of the lists judge files? */
+bool reference_has_files(const Reference *r);
+
 /* One dossier against the list. Thread-safe. */
 typedef struct ReferenceCheck ReferenceCheck;
 
