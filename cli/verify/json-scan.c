@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "json-scan.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "json-util.h"
 
 void json_scan_blanks(JsonScan *s)
@@ -123,33 +126,117 @@ static bool take_scalar(JsonScan *s)
     }
 }
 
-static bool take_name(JsonScan *s)
+/* --- Names ------------------------------------------------------------------------------------ */
+
+/* Up to here each is compared with each: most objects have fewer. */
+#define NAMES_FEW 24U
+
+size_t json_names_begin(const JsonNames *names)
+{
+    return names->n;
+}
+
+void json_names_add(JsonNames *names, size_t begin, const uint8_t *name, size_t size)
+{
+    if (memchr(name, '\\', size) || names->n - begin == JSON_NAMES_MAX)
+        names->ambiguous = true;
+    if (names->ambiguous || names->failed)
+        return;
+    if (names->n == names->allocated) {
+        size_t n = names->allocated ? 2 * names->allocated : 64;
+        struct JsonName *larger = reallocarray(names->names, n, sizeof *larger);
+
+        if (!larger) {
+            names->failed = true;
+            return;
+        }
+        names->names = larger;
+        names->allocated = n;
+    }
+    names->names[names->n++] = (struct JsonName){name, size};
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    const struct JsonName *x = a, *y = b;
+
+    if (x->size != y->size)
+        return x->size < y->size ? -1 : 1;
+    return x->size > 0 ? memcmp(x->data, y->data, x->size) : 0;
+}
+
+static bool has_twice(struct JsonName *names, size_t n)
+{
+    bool few = n <= NAMES_FEW;
+
+    if (!few)
+        qsort(names, n, sizeof *names, compare_names);
+    for (size_t i = 1; i < n; i++)
+        for (size_t k = few ? 0 : i - 1; k < i; k++)
+            if (compare_names(&names[k], &names[i]) == 0)
+                return true;
+    return false;
+}
+
+void json_names_end(JsonNames *names, size_t begin)
+{
+    if (begin > names->n)
+        return;
+    if (!names->ambiguous && has_twice(names->names + begin, names->n - begin))
+        names->ambiguous = true;
+    names->n = begin;
+}
+
+void json_names_done(JsonNames *names)
+{
+    free(names->names);
+    *names = (JsonNames){.names = NULL};
+}
+
+/* --- Values ----------------------------------------------------------------------------------- */
+
+/* Where names are wanted, those of each object that is open begin somewhere. */
+typedef struct Open {
+    JsonNames *names;
+    unsigned depth;
+    char closers[JSON_DEPTH_MAX];
+    size_t begins[JSON_DEPTH_MAX];
+} Open;
+
+static bool take_name(JsonScan *s, const Open *o)
 {
     const uint8_t *name;
     size_t size;
 
-    return json_scan_string(s, &name, &size) && json_scan_take(s, ':');
+    if (!json_scan_string(s, &name, &size) || !json_scan_take(s, ':'))
+        return false;
+    if (o->names)
+        json_names_add(o->names, o->begins[o->depth - 1], name, size);
+    return true;
 }
 
-/* After a value: closes what ends here. Returns false on an error; *depth is 0 when the whole value
- * is over. */
-static bool take_ends(JsonScan *s, char *closers, unsigned *depth)
+/* After a value: closes what ends here. Returns false on an error; the depth is 0 when the whole
+ * value is over. */
+static bool take_ends(JsonScan *s, Open *o)
 {
-    while (*depth > 0) {
+    while (o->depth > 0) {
+        char closer = o->closers[o->depth - 1];
+
         if (json_scan_take(s, ','))
-            return closers[*depth - 1] == ']' || take_name(s);
-        if (!json_scan_take(s, closers[*depth - 1]))
+            return closer == ']' || take_name(s, o);
+        if (!json_scan_take(s, closer))
             return false;
-        (*depth)--;
+        o->depth--;
+        if (closer == '}' && o->names)
+            json_names_end(o->names, o->begins[o->depth]);
     }
     return true;
 }
 
 /* Objects and arrays without recursion, so that depth costs no stack. */
-bool json_scan_value(JsonScan *s)
+bool json_scan_value_named(JsonScan *s, JsonNames *names)
 {
-    char closers[JSON_DEPTH_MAX];
-    unsigned depth = 0;
+    Open o = {.names = names};
 
     do {
         char closer = json_scan_take(s, '{') ? '}' : json_scan_take(s, '[') ? ']' : 0;
@@ -157,18 +244,24 @@ bool json_scan_value(JsonScan *s)
         if (!closer) {
             if (!take_scalar(s))
                 return false;
-        } else if (depth == JSON_DEPTH_MAX)
+        } else if (o.depth == JSON_DEPTH_MAX)
             return false;
         else if (!json_scan_take(s, closer)) {
-            closers[depth++] = closer;
-            if (closer == '}' && !take_name(s))
+            o.begins[o.depth] = names ? json_names_begin(names) : 0;
+            o.closers[o.depth++] = closer;
+            if (closer == '}' && !take_name(s, &o))
                 return false;
             continue;
         }
-        if (!take_ends(s, closers, &depth))
+        if (!take_ends(s, &o))
             return false;
-    } while (depth > 0);
+    } while (o.depth > 0);
     return true;
+}
+
+bool json_scan_value(JsonScan *s)
+{
+    return json_scan_value_named(s, NULL);
 }
 
 bool json_scan_object(JsonScan *s, JsonScanMember member, void *userdata)

@@ -20,6 +20,27 @@ bool json_scan_string(JsonScan *s, const uint8_t **ret, size_t *ret_size);
 /* Any value. */
 bool json_scan_value(JsonScan *s);
 
+/* The names of the objects that are open. To be zeroed. */
+typedef struct JsonNames {
+    struct JsonName {
+        const uint8_t *data;
+        size_t size;
+    } * names;
+    size_t n, allocated;
+    bool ambiguous; /* an object had a name twice, too many of them, or one with an escape */
+    bool failed;    /* there was no memory */
+} JsonNames;
+
+#define JSON_NAMES_MAX 4096U /* of one object */
+
+/* The same, and what readers could see in different ways is told. begin: where its names begin, of
+ * an object that is read member by member. */
+bool json_scan_value_named(JsonScan *s, JsonNames *names);
+size_t json_names_begin(const JsonNames *names);
+void json_names_add(JsonNames *names, size_t begin, const uint8_t *name, size_t size);
+void json_names_end(JsonNames *names, size_t begin);
+void json_names_done(JsonNames *names);
+
 /* Each has to consume the value, and returns false to end the scan. */
 typedef bool (*JsonScanMember)(JsonScan *s, const uint8_t *name, size_t size, void *userdata);
 typedef bool (*JsonScanElement)(JsonScan *s, void *userdata);

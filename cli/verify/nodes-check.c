@@ -140,8 +140,10 @@ static int judge_inventory(const Entry *e, const Envelope *envelope, Judgement *
 static int judge_dossier(const Entry *e, const Envelope *envelope, bool is_whole, Judgement *j)
 {
     PayloadInfo info;
+    int r = payload_scan(e->dossier, e->dossier_size, &info);
 
-    payload_scan(e->dossier, e->dossier_size, &info);
+    if (r < 0)
+        return r;
     memcpy(j->nonce, info.nonce, sizeof j->nonce);
     /* The first bytes of one that was cut off may not say yet what it is. */
     if (info.is_doubtful || (is_whole && !info.is_dossier)) {

@@ -11,8 +11,10 @@
 typedef struct PayloadInfo {
     bool is_json;     /* one JSON value and nothing else */
     bool is_dossier;  /* an object whose member model-name is urn:chancery:dossier */
-    bool is_doubtful; /* a dossier with a member twice, or one that does not parse to its end */
+    bool is_doubtful; /* a dossier in which an object has a member twice, or that does not parse to
+                         its end: other readers could see another one */
     char nonce[PAYLOAD_NONCE_MAX]; /* of a dossier; "" when there is none */
 } PayloadInfo;
 
-void payload_scan(const void *data, size_t size, PayloadInfo *ret);
+/* -ENOMEM. */
+int payload_scan(const void *data, size_t size, PayloadInfo *ret);

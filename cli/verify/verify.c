@@ -174,13 +174,6 @@ static bool check_revocation(const VerifyRequest *request, VerifyResult *r)
     return true;
 }
 
-/* What follows judges the payload, or at least says what it is. */
-static bool scan_payload(VerifyResult *r)
-{
-    payload_scan(r->payload, r->payload_size, &r->info);
-    return true;
-}
-
 static bool check_nonce(const VerifyRequest *request, VerifyResult *r)
 {
     const Envelope *e = &r->envelope;
@@ -235,6 +228,20 @@ static bool check_time(const VerifyRequest *request, VerifyResult *r)
     return true;
 }
 
+/* All that a payload makes no difference to, and then the payload. */
+static int judge(const VerifyRequest *request, VerifyResult *r)
+{
+    int q;
+
+    if (!check_signer(request, r) || !check_signature(r) || !check_root(request, r) ||
+        !check_revocation(request, r))
+        return 0;
+    q = payload_scan(r->payload, r->payload_size, &r->info);
+    if (q >= 0)
+        (void)(check_nonce(request, r) && check_payload(r) && check_time(request, r));
+    return q;
+}
+
 int verify_envelope(const VerifyRequest *request, const char *input, size_t size, VerifyResult *ret)
 {
     VerifyResult r = {.verdict = VERDICT_GOOD};
@@ -250,15 +257,15 @@ int verify_envelope(const VerifyRequest *request, const char *input, size_t size
         return q;
     r.has_envelope = true;
     q = envelope_payload(&r.envelope, &r.payload, &r.payload_size, &reason);
-    if (q == -EBADMSG)
+    if (q == -EBADMSG) {
         (void)refuse(&r, VERDICT_MALFORMED, "%s", reason);
-    else if (q < 0) {
-        envelope_done(&r.envelope);
+        q = 0;
+    } else if (q >= 0)
+        q = judge(request, &r);
+    if (q < 0) {
+        verify_result_done(&r);
         return q;
-    } else
-        (void)(check_signer(request, &r) && check_signature(&r) && check_root(request, &r) &&
-               check_revocation(request, &r) && scan_payload(&r) && check_nonce(request, &r) &&
-               check_payload(&r) && check_time(request, &r));
+    }
     *ret = r;
     return 0;
 }

@@ -38,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!root)
         root = read_root();
     request.root = root;
-    payload_scan(data, size, &info);
+    (void)payload_scan(data, size, &info);
     if (!root || verify_envelope(&request, (const char *)data, size, &result) < 0)
         return 0;
     if (result.verdict > VERDICT_NOT_COLLECTED ||

@@ -9,7 +9,7 @@ static PayloadInfo scan(const char *text)
     PayloadInfo info;
 
     memcpy(exact, text, strlen(text));
-    payload_scan(exact, strlen(text), &info);
+    assert_int_equal(payload_scan(exact, strlen(text), &info), 0);
     return info;
 }
 
@@ -79,6 +79,12 @@ static void test_doubtful(void **state)
         "{\"model-name\":\"urn\\u003achancery:dossier\"}",
         "{" MODEL "} trailing",
         "{" MODEL "}{" MODEL "}",
+        "{" MODEL ",\"a\":1,\"a\":1}",
+        "{" MODEL ",\"a\":{\"b\":1,\"c\":[],\"b\":2}}",
+        "{" MODEL ",\"a\":[0,{\"b\":{\"\":{},\"\":{}}}]}",
+        "{\"a\":{\"b\":1,\"b\":1}," MODEL "}",
+        "{" MODEL ",\"a\":{\"b\\\\c\":1}}",
+        "{" MODEL ",\"nodes\":[],\"nodes\":[]}",
     };
 
     for (size_t i = 0; i < ELEMENTSOF(doubtful); i++) {
@@ -102,12 +108,38 @@ static void test_dossier(void **state)
     assert_false(info.is_dossier);
 }
 
+/* In large objects as in small ones, and in no time that grows faster than they do. */
+static void test_names(void **state)
+{
+    _cleanup_free_ char *text = malloc(1 << 20);
+    const size_t sizes[] = {1, 23, 24, 25, 1000, 4095, 4096, 4097};
+
+    for (size_t i = 0; i < ELEMENTSOF(sizes); i++)
+        for (size_t twice = 0; twice < 3; twice++) {
+            char *p = stpcpy(text, "{" MODEL ",\"a\":[{");
+
+            for (size_t k = 0; k < sizes[i]; k++)
+                p += sprintf(p, "%s\"%zu\":{\"%zu\":0}", k > 0 ? "," : "", k, k);
+            /* Once more the first one, or the last one. */
+            if (twice > 0)
+                p += sprintf(p, ",\"%zu\":0", twice == 1 ? 0 : sizes[i] - 1);
+            (void)strcpy(p, "}]}");
+            assert_true(scan(text).is_dossier && scan(text).is_json);
+            assert_int_equal(scan(text).is_doubtful, twice > 0 || sizes[i] > 4096);
+        }
+    /* The same name in one object and in another, within it or beside it, is no name twice. */
+    assert_false(scan("{" MODEL ",\"a\":{\"a\":{\"a\":0},\"b\":{\"a\":[{\"b\":0},{\"b\":0}]}}}")
+                     .is_doubtful);
+    /* What another node sent is judged as that node's. */
+    assert_false(scan("{" MODEL ",\"nodes\":[{\"a\":0,\"a\":0}]}").is_doubtful);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_not_json), cmocka_unit_test(test_json),
         cmocka_unit_test(test_depth),    cmocka_unit_test(test_doubtful),
-        cmocka_unit_test(test_dossier),
+        cmocka_unit_test(test_dossier),  cmocka_unit_test(test_names),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
