@@ -4,6 +4,7 @@
 
     test-collect-fleet.py CHANCERY-COLLECT
 """
+import fcntl
 import json
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 SSH = """#!/usr/bin/python3
-import fcntl, json, pathlib, re, sys
+import fcntl, json, os, pathlib, re, sys, time
 folder = pathlib.Path({folder!r})
 host, command = sys.argv[-2:]
 with open(folder / "lock", "w") as lock:
@@ -28,11 +29,17 @@ if host == "denied":
     sys.exit(1)
 if host == "talks":
     sys.stderr.write("x" * (1 << 20))
+if host == "twin":
+    (folder / f"twin-{{os.getpid()}}").touch()
+    end = time.monotonic() + 60
+    while len(list(folder.glob("twin-*"))) < 2 and time.monotonic() < end:
+        time.sleep(0.01)
 blocks = None
 if asked := re.search(r"filesystem-inventory-options '(.*?)'", command):
     node, = json.loads(asked[1]).items()
     blocks = [number for number in range(5, 5 + (int(host[1:]) if host[1:].isdigit() else 1)) if number >= node[1]["block_start"]][:node[1]["count"]]
-print(json.dumps(dict(host=host, nonce=re.search("nonce (\\\\S+)", command)[1], blocks=blocks)))
+more = dict(floods=3 << 20, b9=400 << 10).get(host, 0) * "x"
+print(json.dumps(dict(host=host, nonce=re.search("nonce (\\\\S+)", command)[1], blocks=blocks, more=more)))
 """
 VERIFY = """#!/usr/bin/python3
 import json, os, sys
@@ -51,13 +58,17 @@ for line in sys.stdin:
 """
 
 
-def collect(program, folder, routers, *options):
+def prepare(program, folder, routers, *options):
     (folder / "routers").write_text("".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in routers))
     for name, text in (("ssh", SSH), ("verify", VERIFY)):
         (folder / name).write_text(text.format(folder=str(folder)) if name == "ssh" else text)
         (folder / name).chmod(0o755)
-    result = subprocess.run([program, str(folder / "routers"), str(folder / "kept"), "--ssh", str(folder / "ssh"), "--verify", str(folder / "verify"),
-                             "--rate", "1000", "--backoff", "0.01", *options], capture_output=True, check=False)
+    return [program, str(folder / "routers"), str(folder / "kept"), "--ssh", str(folder / "ssh"), "--verify", str(folder / "verify"), "--rate", "1000",
+            "--backoff", "0.01", *options]
+
+
+def collect(program, folder, routers, *options):
+    result = subprocess.run(prepare(program, folder, routers, *options), capture_output=True, check=False)
     log = folder / "log"
     calls = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
     log.unlink(missing_ok=True)
@@ -141,6 +152,35 @@ def test_pages(program, folder):
     files = [*told[0]["entry"]["pages"], told[0]["entry"]["envelope"]]
     assert [json.loads(Path(file).read_text())["blocks"] for file in files] == [[5, 6, 7], [8, 9, 10], [11]]
     assert len({json.loads(Path(file).read_text())["nonce"] for file in files}) == 3 and all(file.endswith(".cwt") for file in files)
+
+
+def test_two_collectors_of_one_folder(program, folder):
+    """Each has what it was sent; and what one has left that was killed goes, unless somebody still writes it."""
+    kept = folder / "kept/twin"
+    kept.mkdir(parents=True)
+    (kept / ".part-old").write_text("half")
+    with open(kept / ".part-other", "wb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        command = prepare(program, folder, [router("twin")])
+        running = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(2)]
+        told = [json.loads(process.communicate()[0]) for process in running]
+    assert [process.returncode for process in running] == [0, 0] and [one["verdict"] for one in told] == ["good", "good"], told
+    files = [Path(one["entry"]["envelope"]) for one in told]
+    assert [json.loads(file.read_text())["nonce"] for file in files] == [one["entry"]["nonce"] for one in told] and files[0] != files[1]
+    assert sorted(file.name for file in kept.iterdir()) == sorted([".part-other", "latest", *(file.name for file in files)])
+    assert (kept / "latest").resolve() in [file.resolve() for file in files]
+
+
+def test_what_a_router_may_send(program, folder):
+    """In one session, and in all of them."""
+    assert collect(program, folder, [router("floods")], "--limit", "0")[0].returncode == 2
+    paged = ["--include", "filesystem-inventory", "--pages", "1"]
+    for host, options in (("floods", []), ("b9", paged)):
+        result, told, calls = collect(program, folder, [router(host), router("b1")], "--limit", "1", *options)
+        assert result.returncode == 15 and [one["verdict"] for one in told] == ["no-answer", "good"], told
+        assert "1 MiB" in told[0]["reason"] and not list((folder / "kept" / host).iterdir())
+        assert len(calls) == (4 if options else 2), "not asked again"
+    assert collect(program, folder, [router("b9")], "--limit", "4", *paged)[1][0]["verdict"] == "good"
 
 
 def main():
