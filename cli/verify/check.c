@@ -192,12 +192,29 @@ static int compare_previous(Check *c, const Other *previous, char reason[CHECK_R
 
 /* --- The inventory's chain of blocks ---------------------------------------------------------- */
 
+typedef struct Addition {
+    InventoryCheck *chain;
+    const char *path;
+    int64_t time;
+} Addition;
+
+static int add_blocks_of_node(const char *name, const void *dossier, size_t size, void *userdata)
+{
+    const Addition *a = userdata;
+
+    return inventory_check_add_node(a->chain, name, a->path, a->time, dossier, size);
+}
+
+/* Those of other nodes are a chain of their own, which goes on from page to page as well. Without
+ * pages they have been looked at already. */
 static int add_blocks(Check *c, InventoryCheck *chain, const char *path, const VerifyResult *result,
                       char reason[CHECK_REASON_SIZE])
 {
-    int r = inventory_check_add(chain, path, result->envelope.issued_at, result->payload,
-                                result->payload_size);
+    Addition addition = {chain, path, result->envelope.issued_at};
+    int r = inventory_check_add(chain, path, addition.time, result->payload, result->payload_size);
 
+    if (r >= 0 && c->options.pages && result->nodes)
+        r = nodes_visit(result->payload, result->payload_size, add_blocks_of_node, &addition);
     if (r == -EBADMSG || r == -E2BIG) {
         verify_refuse(&c->result, VERDICT_BAD_PAYLOAD, "%.300s%sthe filesystem inventory is %s",
                       path ? path : "", path ? ": " : "", r == -E2BIG ? "too large" : "none");

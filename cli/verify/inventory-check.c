@@ -12,8 +12,12 @@ typedef struct Block {
     uint8_t digest[INVENTORY_DIGEST_SIZE], previous[INVENTORY_DIGEST_SIZE];
 } Block;
 
+/* Of another node: how the router calls it, and what it calls itself if that is not the same. */
+#define NAME_MAX_OF_ALL (INVENTORY_NODE_MAX + 64)
+
 typedef struct Node {
-    char name[INVENTORY_NODE_MAX];
+    char name[NAME_MAX_OF_ALL];
+    bool is_other;
     bool has_range;
     uint64_t first, last; /* as the newest dossier has them */
     int64_t time;         /* of that dossier */
@@ -27,7 +31,7 @@ struct InventoryCheck {
     json_object *problems;
     size_t n_problems;
     /* while a dossier is read */
-    const char *source;
+    const char *source, *of;
     int64_t time;
     Node *node;
     bool has_last;
@@ -186,11 +190,16 @@ static int know(InventoryCheck *c, const ReadBlock *b)
 static int on_node(const ReadNode *read, void *userdata)
 {
     InventoryCheck *c = userdata;
+    char name[NAME_MAX_OF_ALL];
     Node *node = NULL;
     int r = 0;
 
+    if (c->of && !streq(c->of, read->name))
+        (void)snprintf(name, sizeof name, "%.60s: %s", c->of, read->name);
+    else
+        (void)snprintf(name, sizeof name, "%s", read->name);
     for (size_t i = 0; i < c->n_nodes; i++)
-        if (streq(c->nodes[i]->name, read->name))
+        if (streq(c->nodes[i]->name, name) && c->nodes[i]->is_other == (c->of != NULL))
             node = c->nodes[i];
     if (!node) {
         if (c->n_nodes == NODES_MAX)
@@ -198,7 +207,8 @@ static int on_node(const ReadNode *read, void *userdata)
         node = calloc(1, sizeof *node);
         if (!node)
             return -ENOMEM;
-        (void)snprintf(node->name, sizeof node->name, "%s", read->name);
+        (void)snprintf(node->name, sizeof node->name, "%s", name);
+        node->is_other = c->of != NULL;
         c->nodes[c->n_nodes++] = node;
     }
     /* Of two that were collected at once either may be the older one. */
@@ -250,6 +260,17 @@ static int on_block(const ReadBlock *b, void *userdata)
     if (r >= 0 && reason)
         r = note(c, c->node, &b->about.number, problem, reason);
     return r < 0 ? r : know(c, b);
+}
+
+int inventory_check_add_node(InventoryCheck *c, const char *node, const char *source, int64_t time,
+                             const void *payload, size_t size)
+{
+    int r;
+
+    c->of = node;
+    r = inventory_check_add(c, source, time, payload, size);
+    c->of = NULL;
+    return r;
 }
 
 int inventory_check_add(InventoryCheck *c, const char *source, int64_t time, const void *payload,

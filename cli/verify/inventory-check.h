@@ -20,6 +20,10 @@ DEFINE_TRIVIAL_CLEANUP_FUNC(InventoryCheck *, inventory_check_free);
 int inventory_check_add(InventoryCheck *c, const char *source, int64_t time, const void *payload,
                         size_t size);
 
+/* The same of a dossier of another node, as the router calls it. */
+int inventory_check_add_node(InventoryCheck *c, const char *node, const char *source, int64_t time,
+                             const void *payload, size_t size);
+
 /* whole: of each node, everything from its first to its last block has to be here. *ret: {"nodes":
  * [{"node", "first-block", "last-block", "from", "to", "blocks", "files", "whole"}], "problems":
  * [{"node", "block", "problem", "reason", "envelope"}]}, or NULL when no dossier has an

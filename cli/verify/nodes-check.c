@@ -269,3 +269,37 @@ int nodes_check(const Envelope *envelope, const void *payload, size_t size, json
     *ret = w.seen ? TAKE_PTR(list) : NULL;
     return 0;
 }
+
+/* --- Those that are whole, one after the other ------------------------------------------------ */
+
+typedef struct Visit {
+    nodes_visit_t visit;
+    void *userdata;
+    int error;
+} Visit;
+
+static bool visit_entry(JsonScan *s, void *userdata)
+{
+    Visit *v = userdata;
+    Entry e = {.reason = NULL};
+    bool good = json_scan_object(s, on_entry_member, &e) && e.name[0];
+
+    if (good && streq(e.code, SUCCESS) && e.dossier_size > 0)
+        v->error = v->visit(e.name, e.dossier, e.dossier_size, v->userdata);
+    json_object_putp(&e.reason);
+    return good && v->error >= 0;
+}
+
+static bool visit_member(JsonScan *s, const uint8_t *name, size_t size, void *userdata)
+{
+    return json_scan_equals(name, size, "nodes") ? json_scan_array(s, visit_entry, userdata)
+                                                 : json_scan_value(s);
+}
+
+int nodes_visit(const void *payload, size_t size, nodes_visit_t visit, void *userdata)
+{
+    Visit v = {.visit = visit, .userdata = userdata};
+    JsonScan s = {payload, (const uint8_t *)payload + size};
+
+    return json_scan_object(&s, visit_member, &v) ? 0 : v.error < 0 ? v.error : -EBADMSG;
+}

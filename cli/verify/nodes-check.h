@@ -15,3 +15,8 @@
  * "" when there is none. -EBADMSG when the member is not of the form that it should have. */
 int nodes_check(const Envelope *envelope, const void *payload, size_t size, json_object **ret,
                 char reason[NODES_REASON_SIZE]);
+
+/* The dossiers of those that are whole, in a payload that has been checked. What a function
+ * returned, when that was an error. */
+typedef int (*nodes_visit_t)(const char *name, const void *dossier, size_t size, void *userdata);
+int nodes_visit(const void *payload, size_t size, nodes_visit_t visit, void *userdata);

@@ -16,7 +16,7 @@ from pathlib import Path
 from inventory_blocks import bare_times, chain, encode, file, node
 
 GOOD, USAGE, BAD_SIGNATURE, UNTRUSTED, NONCE, STALE, WHEN_SIGNED, BAD_PAYLOAD = 0, 1, 3, 4, 5, 7, 8, 9
-REVOKED, REVOCATION_UNKNOWN, DIFFERS, NOT_AS_REFERENCE, NOT_ALL, BAD_NODE = 11, 12, 13, 14, 15, 17
+REVOKED, REVOCATION_UNKNOWN, DIFFERS, NOT_AS_REFERENCE, NOT_ALL, BROKEN_INVENTORY, BAD_NODE = 11, 12, 13, 14, 15, 16, 17
 CONFIGURATION = """[ca]
 default_ca = here
 [here]
@@ -427,6 +427,26 @@ def test_nodes(fleet):
     lines = fleet.verify(old).stdout.decode()
     assert '"node-location":"0\\/2' not in lines and 'Node:       {"node-location":"0/2/CPU0","verdict":"incomplete"' in lines and "\x1b" not in lines
     assert "nodes" not in fleet.judge(GOOD, fleet.envelope("alone", dossier()))
+
+
+def test_pages_of_nodes(fleet):
+    """The blocks of another node are a chain too, from page to page; what a node calls itself makes it no other one."""
+    blocks, other = chain([file("/opt/a", BASH)], [file("/opt/b", BASH)], [file("/opt/c", BASH)]), chain([file("/opt/x", BASH)], [file("/opt/y", SSHD)])
+
+    def page(name, part, total=blocks, **changes):
+        inner = dossier(**changes, blocks=part)
+        inner["filesystem-inventory"]["filesystem-inventory"]["nodes"][0] |= {"first-block": 0, "last-block": total[-1]["snapshot-block-no"]}
+        return with_nodes(fleet, name, there("0/1/CPU0", dossier=inner))
+
+    first, second, last = page("n1", blocks[:1]), page("n2", blocks[1:2]), page("n3", blocks[2:])
+    told = fleet.judge(BROKEN_INVENTORY, "--page", first, last)
+    assert [(one["node"], one["block"], one["problem"]) for one in told["inventory"]["problems"]] == [("0/1/CPU0: 0/RP0/CPU0", 1, "missing")]
+    # Written after other blocks than those that were there before.
+    told = fleet.judge(BROKEN_INVENTORY, "--page", page("n4", other[:1], other), page("n5", blocks[1:2], other))
+    assert ("0/1/CPU0: 0/RP0/CPU0", 1, "unchained") in [(one["node"], one["block"], one["problem"]) for one in told["inventory"]["problems"]]
+    told = fleet.judge(GOOD, "--page", first, "--page", second, last)
+    assert [(one["node"], one["from"], one["to"], one["whole"]) for one in told["inventory"]["nodes"]] == [("0/1/CPU0: 0/RP0/CPU0", 0, 2, True)]
+    assert "inventory" not in fleet.judge(GOOD, last), "alone it is told with the node"
 
 
 def test_differences_of_nodes(fleet):
