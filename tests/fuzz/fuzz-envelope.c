@@ -4,6 +4,7 @@
 #include <openssl/pem.h>
 
 #include "openssl-util.h"
+#include "json-cost.h"
 #include "verify.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -39,6 +40,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         root = read_root();
     request.root = root;
     (void)payload_scan(data, size, &info);
+    if (json_cost(data, size) < size)
+        abort();
     if (!root || verify_envelope(&request, (const char *)data, size, &result) < 0)
         return 0;
     if (result.verdict > VERDICT_NOT_COLLECTED ||

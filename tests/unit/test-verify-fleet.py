@@ -202,7 +202,7 @@ def test_memory(fleet):
                 for name, version, architecture in (("bash", "5.2", "amd64"), ("libc6", "2.36", "amd64"), ("libc6", "2.36", "i386"))]
     list_ = reference(fleet, "memory.json", packages={"dpkg": packages})
     good, again = fleet.envelope("small", dossier()), fleet.envelope("again", dossier(time=2.5))
-    huge = json.dumps({**dossier(), "x": "HERE"}).replace('"HERE"', "[" + 1000000 * "{}," + "{}]")
+    huge = json.dumps({**dossier(), "x": "HERE"}).replace('"HERE"', "[" + 3000000 * "{}," + "{}]")
     huge = fleet.envelope("huge", huge.encode())
     for option in ("0", "-1", "1x", str(1 << 21)):
         assert fleet.verify("--memory", option, good).returncode == USAGE
@@ -211,11 +211,11 @@ def test_memory(fleet):
         told = fleet.judge(BAD_PAYLOAD, "--memory", "64", *options)
         assert "MiB of memory" in told["reason"] and "--memory allows 64" in told["reason"], told
     lines = "".join(json.dumps({"envelope": path, "root": root, "previous": good}) + "\n" for path in (again, huge, again, huge, again))
-    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     result = fleet.verify("--batch", "-", "--memory", "64", "--reference", list_, "--jobs", "2", data=lines.encode(), root=False)
     assert [json.loads(line)["verdict"] for line in result.stdout.splitlines()] == ["good", "bad-payload", "good", "bad-payload", "good"], result
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    assert before < 200 * 1024 and peak < 200 * 1024, f"{peak} KiB"
+    # The tree would take twice that. A sanitizer takes some hundred MiB for itself.
+    assert peak < 1 << 20, f"{peak} KiB"
 
 
 def test_differences(fleet):
