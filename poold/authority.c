@@ -46,6 +46,7 @@ Authority *authority_free(Authority *authority)
     if (authority && __atomic_sub_fetch(&authority->references, 1, __ATOMIC_ACQ_REL) == 0) {
         certificate_summary_done(&authority->summary);
         free(authority->der);
+        X509_free(authority->certificate);
         X509_NAME_free(authority->subject);
         free(authority);
     }
@@ -106,16 +107,11 @@ static int authority_fill(Authority *authority, X509 *certificate)
     return r < 0 ? r : certificate_summarize(certificate, &authority->summary);
 }
 
-int authority_new(const void *der, size_t size, Authority **ret)
+static int new_of(X509 *certificate, const void *der, size_t size, Authority **ret)
 {
-    _cleanup_(authority_freep) Authority *authority = NULL;
-    _cleanup_(X509_freep) X509 *certificate = NULL;
+    _cleanup_(authority_freep) Authority *authority = calloc(1, sizeof *authority);
     int r;
 
-    r = certificate_parse(der, size, &certificate);
-    if (r < 0)
-        return r == -ENOMEM ? r : -EBADMSG;
-    authority = calloc(1, sizeof *authority);
     if (!authority)
         return -ENOMEM;
     authority->references = 1;
@@ -131,6 +127,26 @@ int authority_new(const void *der, size_t size, Authority **ret)
     if (r < 0)
         return r == -ENOMEM ? r : -EBADMSG;
     *ret = TAKE_PTR(authority);
+    return 0;
+}
+
+int authority_new(const void *der, size_t size, Authority **ret)
+{
+    _cleanup_(X509_freep) X509 *certificate = NULL;
+    int r = certificate_parse(der, size, &certificate);
+
+    if (r < 0)
+        return r == -ENOMEM ? r : -EBADMSG;
+    return new_of(certificate, der, size, ret);
+}
+
+int authority_parse(const Authority *authority, X509 **ret)
+{
+    if (!authority->certificate)
+        return certificate_parse(authority->der, authority->der_size, ret);
+    if (X509_up_ref(authority->certificate) != 1)
+        return -ENOMEM;
+    *ret = authority->certificate;
     return 0;
 }
 
@@ -365,6 +381,29 @@ int authority_list_add(AuthorityList *list, const void *der, size_t size,
     if (r < 0)
         return r;
     rejection = judge(authority, rules);
+    return rejection == _AUTHORITY_REJECTION_MAX ? list_append(list, authority)
+                                                 : reject(list, rejection, authority);
+}
+
+int authority_list_add_parsed(AuthorityList *list, X509 *certificate, const AuthorityRules *rules)
+{
+    _cleanup_(authority_freep) Authority *authority = NULL;
+    _cleanup_free_ void *der = NULL;
+    AuthorityRejection rejection;
+    const Authority *found;
+    size_t size;
+    int r = certificate_encode(certificate, &der, &size);
+
+    list->seen++;
+    if (r >= 0)
+        r = new_of(certificate, der, size, &authority);
+    if (r < 0)
+        return r == -EBADMSG ? reject(list, AUTHORITY_MALFORMED, NULL) : r;
+    if (X509_up_ref(certificate) != 1)
+        return -ENOMEM;
+    authority->certificate = certificate;
+    found = authority_list_find(list, authority->digest);
+    rejection = found ? AUTHORITY_DUPLICATE : judge(authority, rules);
     return rejection == _AUTHORITY_REJECTION_MAX ? list_append(list, authority)
                                                  : reject(list, rejection, authority);
 }

@@ -14,6 +14,7 @@ typedef struct Authority {
     CertificateSummary summary;
     void *der;
     size_t der_size;
+    X509 *certificate;                         /* the same; NULL where memory counts */
     uint8_t digest[AUTHORITY_DIGEST_SIZE];     /* SHA-256 of the certificate */
     uint8_t key_digest[AUTHORITY_DIGEST_SIZE]; /* SHA-256 of its subjectPublicKeyInfo */
     X509_NAME *subject;
@@ -53,6 +54,8 @@ typedef struct AuthorityRules {
 
 /* Returns 0, -ENOMEM, or -EBADMSG for what is no certificate. */
 int authority_new(const void *der, size_t size, Authority **ret);
+/* Its certificate, for the caller to free. */
+int authority_parse(const Authority *authority, X509 **ret);
 Authority *authority_ref(Authority *authority);
 Authority *authority_free(Authority *authority);
 DEFINE_TRIVIAL_CLEANUP_FUNC(Authority *, authority_free);
@@ -97,6 +100,8 @@ DEFINE_TRIVIAL_CLEANUP_FUNC(AuthorityList *, authority_list_free);
 /* Adds the certificate, or counts and reports why not. Returns 0 or -ENOMEM. */
 int authority_list_add(AuthorityList *list, const void *der, size_t size,
                        const AuthorityRules *rules);
+/* The same for one that is parsed and not to be parsed again: the list holds it, too. */
+int authority_list_add_parsed(AuthorityList *list, X509 *certificate, const AuthorityRules *rules);
 /* Counts one that cannot even be read. Returns 0 or -ENOMEM. */
 int authority_list_add_malformed(AuthorityList *list);
 /* Takes one that has been judged elsewhere; 0 also when it is there already. */

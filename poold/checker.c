@@ -45,11 +45,8 @@ static bool ends_nowhere(const VerifyVerdict *verdict)
 static int add_ca(AuthorityList *list, X509 *ca)
 {
     static const AuthorityRules any = {.allow_v1 = true, .allow_expired = true};
-    _cleanup_free_ void *der = NULL;
-    size_t size;
-    int r = certificate_encode(ca, &der, &size);
 
-    return r < 0 ? r : authority_list_add(list, der, size, &any);
+    return authority_list_add_parsed(list, ca, &any);
 }
 
 /* A certificate of a trustpoint's own is good under its CA, or the one that follows, and nowhere

@@ -198,7 +198,7 @@ static int add_named(X509_STORE *store, const AuthorityList *authorities, const 
     while ((authority = authority_list_next_named(authorities, name, hash, &at))) {
         _cleanup_(X509_freep) X509 *certificate = NULL;
 
-        r = certificate_parse(authority->der, authority->der_size, &certificate);
+        r = authority_parse(authority, &certificate);
         if (r < 0)
             return r;
         if (X509_STORE_add_cert(store, certificate) != 1)

@@ -174,6 +174,37 @@ static void test_known(void **state)
     assert_ptr_equal(list->reports[0].authority, known->items[1]);
 }
 
+/* What is parsed already is judged as everybody is, and not parsed again. */
+static void test_parsed(void **state)
+{
+    const CertificateRecipe recipes[] = {{.name = "A"},
+                                         {.name = "B", .days_from = -20, .days_until = -10}};
+    _cleanup_(authority_list_freep) AuthorityList *source = make_list(recipes, 2),
+                                                  *list = authority_list_new();
+    const AuthorityRules rules = {.now = time(NULL)};
+
+    for (size_t i = 0; i < 3; i++) {
+        _cleanup_(X509_freep) X509 *certificate = NULL, *again = NULL;
+
+        assert_int_equal(authority_parse(source->items[i % 2], &certificate), 0);
+        assert_int_equal(authority_parse(source->items[i % 2], &again), 0);
+        assert_ptr_not_equal(certificate, again);
+        assert_int_equal(authority_list_add_parsed(list, certificate, &rules), 0);
+        X509_free(TAKE_PTR(again));
+        assert_int_equal(authority_parse(list->items[0], &again), 0);
+        assert_true((certificate == again) == (i == 0));
+    }
+    assert_int_equal(list->n, 1);
+    assert_int_equal(list->rejected[AUTHORITY_EXPIRED], 1);
+    assert_int_equal(list->rejected[AUTHORITY_DUPLICATE], 1);
+    assert_int_equal(list->reports[1].number, 3);
+    assert_int_equal(list->items[0]->der_size, source->items[0]->der_size);
+    assert_memory_equal(list->items[0]->der, source->items[0]->der, source->items[0]->der_size);
+    assert_memory_equal(list->items[0]->digest, source->items[0]->digest, AUTHORITY_DIGEST_SIZE);
+    assert_memory_equal(list->items[0]->key_digest, source->items[0]->key_digest,
+                        AUTHORITY_DIGEST_SIZE);
+}
+
 /* Enough for the table of digests to grow several times. */
 static void test_many(void **state)
 {
@@ -309,15 +340,11 @@ static void test_search_among_many(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_empty),
-        cmocka_unit_test(test_same_subject),
-        cmocka_unit_test(test_bundle),
-        cmocka_unit_test(test_join),
-        cmocka_unit_test(test_known),
-        cmocka_unit_test(test_many),
-        cmocka_unit_test(test_weak),
-        cmocka_unit_test(test_search),
-        cmocka_unit_test(test_search_among_many),
+        cmocka_unit_test(test_empty),  cmocka_unit_test(test_same_subject),
+        cmocka_unit_test(test_bundle), cmocka_unit_test(test_join),
+        cmocka_unit_test(test_known),  cmocka_unit_test(test_parsed),
+        cmocka_unit_test(test_many),   cmocka_unit_test(test_weak),
+        cmocka_unit_test(test_search), cmocka_unit_test(test_search_among_many),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
