@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "unwrap.h"
 
+#include <openssl/core_names.h>
 #include <openssl/hmac.h>
 #include <openssl/rsa.h>
 
@@ -52,16 +53,25 @@ static unsigned take_key(const uint8_t *em, size_t em_size, uint8_t *key, size_t
 }
 
 /* The key that comes out of what is badly padded: nobody can foresee it without the private key,
- * nor tell it from another, nor see it change. */
+ * nor tell it from another, nor see it change. The secret is the private exponent, written as
+ * long as the modulus: to encode the whole private key would take a good part of the time of the
+ * decryption. */
 static int substitute_key(EVP_PKEY *pkey, DerSpan encrypted, uint8_t ret[static KEY_SIZE_MAX])
 {
-    _cleanup_openssl_free_ uint8_t *secret = NULL; /* in memory for secrets */
-    int size = i2d_PrivateKey(pkey, &secret);
+    size_t size = (size_t)EVP_PKEY_get_size(pkey);
+    _cleanup_openssl_free_ uint8_t *secret = OPENSSL_zalloc(size); /* in memory for secrets */
+    OSSL_PARAM params[] = {OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_RSA_D, secret, size),
+                           OSSL_PARAM_construct_end()};
     unsigned n = KEY_SIZE_MAX;
+    int r = 0;
 
-    if (size <= 0 || !HMAC(EVP_sha256(), secret, size, encrypted.data, encrypted.size, ret, &n))
-        return -EIO;
-    return 0;
+    if (!secret)
+        return -ENOMEM;
+    if (EVP_PKEY_get_params(pkey, params) != 1 || !OSSL_PARAM_modified(&params[0]) ||
+        !HMAC(EVP_sha256(), secret, (int)size, encrypted.data, encrypted.size, ret, &n))
+        r = -EIO;
+    OPENSSL_cleanse(secret, size);
+    return r;
 }
 
 static int decrypt_raw(EVP_PKEY *pkey, DerSpan encrypted, uint8_t *em, size_t em_size)
