@@ -12,7 +12,7 @@
 
 struct CliJob {
     Cli *cli;
-    char *name, *path;
+    char *name, *path, *owner; /* the daemon's unique name */
     sd_bus_slot *signal_slot, *wait_slot;
     sd_bus_message *result;
     sd_bus_error error;
@@ -30,6 +30,10 @@ static int on_progress(sd_bus_message *m, void *userdata, sd_bus_error *error)
     uint32_t percent;
     uint64_t now;
 
+    if (!sd_bus_message_is_signal(m, JOB_INTERFACE, "Progress") ||
+        !streq(sd_bus_message_get_path(m), job->path) ||
+        !streq(sd_bus_message_get_sender(m) ?: "", job->owner))
+        return 0;
     if (!job->progress || job->done || sd_event_now(job->cli->event, CLOCK_MONOTONIC, &now) < 0 ||
         now < job->started + PROGRESS_DELAY_USEC)
         return 0;
@@ -50,19 +54,26 @@ static int on_end(sd_bus_message *m, void *userdata, sd_bus_error *error)
     return 0;
 }
 
+/* What is sent to the shell alone arrives without a rule for it at the bus. */
 static int watch(CliJob *job)
 {
     _cleanup_message_ sd_bus_message *m = NULL;
     sd_bus *bus = job->cli->bus;
     int r;
 
-    r = sd_bus_match_signal_async(bus, &job->signal_slot, job->name, job->path, JOB_INTERFACE,
-                                  "Progress", on_progress, NULL, job);
+    r = sd_bus_add_filter(bus, &job->signal_slot, on_progress, job);
     if (r >= 0)
         r = sd_bus_message_new_method_call(bus, &m, job->name, job->path, JOB_INTERFACE, "Wait");
     if (r >= 0)
         r = sd_bus_call_async(bus, &job->wait_slot, m, on_end, job, UINT64_MAX);
     return r;
+}
+
+static int note_place(CliJob *job, const char *path, const char *owner)
+{
+    job->path = strdup(path);
+    job->owner = strdup(owner ?: "");
+    return job->path && job->owner ? 0 : -ENOMEM;
 }
 
 int cli_job_start(Cli *cli, sd_bus_message *m, bool progress, CliJob **ret)
@@ -87,7 +98,9 @@ int cli_job_start(Cli *cli, sd_bus_message *m, bool progress, CliJob **ret)
     if (r >= 0) {
         r = sd_bus_message_read(reply, "o", &path);
         if (r >= 0)
-            r = (job->path = strdup(path)) ? watch(job) : -ENOMEM;
+            r = note_place(job, path, sd_bus_message_get_sender(reply));
+        if (r >= 0)
+            r = watch(job);
         if (r < 0) {
             (void)cli_error(cli, r, "The job cannot be watched: %s", strerror(-r));
             return r;
@@ -157,6 +170,7 @@ CliJob *cli_job_free(CliJob *job)
     sd_bus_error_free(&job->error);
     free(job->name);
     free(job->path);
+    free(job->owner);
     free(job);
     return NULL;
 }
