@@ -66,6 +66,7 @@ Request *request_free(Request *request)
     free(request->der);
     free(request->transaction);
     free(request->signer);
+    X509_free(request->signer_x509);
     request_set_session(request, NULL, NULL);
     free(request->reason);
     free(request);

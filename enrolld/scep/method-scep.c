@@ -61,11 +61,14 @@ static int make_signer(Job *job, ServerJob *j, Request *request)
     if (r < 0)
         return r;
     r = scep_transaction(X509_REQ_get0_pubkey(request->x509), j->renewed, transaction);
-    if (r >= 0 && j->by_certificate)
-        r = certificate_encode(j->renewed, &request->signer, &request->signer_size);
-    else if (r >= 0)
+    if (r >= 0 && j->by_certificate) {
+        (void)X509_up_ref(j->renewed);
+        request->signer_x509 = j->renewed;
+    } else if (r >= 0)
         r = scep_signer_certificate(j->manager->context, key, j->subject, transaction, j->now,
-                                    &request->signer, &request->signer_size);
+                                    &request->signer_x509);
+    if (r >= 0)
+        r = certificate_encode(request->signer_x509, &request->signer, &request->signer_size);
     if (r < 0)
         return enrollment_sign_failed(job, r, "certificate for the SCEP request");
     request->transaction = strdup(transaction);
@@ -196,16 +199,22 @@ static int load_pair(const ServerJob *j, const KeyName *name, KeyPair pair, EVP_
     return r;
 }
 
-static int load_keys(const ServerJob *j, ServerAsk *ask, KeyPair *ret_pair, X509 **ret_signer,
-                     EVP_PKEY **ret_key)
+/* What was read from a file is parsed when it is needed. */
+static int parse_signer(Request *request)
 {
-    const Request *request = ask->request;
-    KeyPair pair = PAIR_GENERAL;
-    int r;
+    return request->signer_x509
+               ? 0
+               : certificate_parse(request->signer, request->signer_size, &request->signer_x509);
+}
 
-    r = certificate_parse(request->signer, request->signer_size, ret_signer);
+static int load_keys(const ServerJob *j, ServerAsk *ask, KeyPair *ret_pair, EVP_PKEY **ret_key)
+{
+    Request *request = ask->request;
+    KeyPair pair = PAIR_GENERAL;
+    int r = parse_signer(request);
+
     if (r >= 0) {
-        pair = signing_pair(request, *ret_signer);
+        pair = signing_pair(request, request->signer_x509);
         r = load_pair(j, &request->key, pair, ret_key, ask->reason);
     }
     *ret_pair = pair;
@@ -216,14 +225,13 @@ static int exchange(Job *job, const ServerJob *j, ServerAsk *ask, ScepType type,
                     const void *content, size_t size, bool *ret_unknown)
 {
     _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
-    _cleanup_(X509_freep) X509 *signer = NULL;
     const ScepServer server = server_of(job, j);
     ScepResult result;
     ScepPeers peers;
     KeyPair pair;
     int r;
 
-    r = load_keys(j, ask, &pair, &signer, &key);
+    r = load_keys(j, ask, &pair, &key);
     if (r < 0)
         return r;
     scep_peers_choose(j->authority, j->others, j->n_others, &peers);
@@ -234,13 +242,15 @@ static int exchange(Job *job, const ServerJob *j, ServerAsk *ask, ScepType type,
                                       .transaction = ask->request->transaction,
                                       .content = content,
                                       .content_size = size,
-                                      .signer = signer,
+                                      .signer = ask->request->signer_x509,
                                       .key = key,
                                       .algorithm = ask->request->key.algorithm,
                                       .label = ask->request->key.label,
                                       .next_key = pair == PAIR_NEXT,
                                       .digest = j->digest},
                       &result, &ask->certificates, ask->reason);
+    /* Until the next time, which may be in days. */
+    X509_free(TAKE_PTR(ask->request->signer_x509));
     if (r < 0)
         return r;
     take_result(ask, result);
@@ -267,9 +277,8 @@ static int rebuild_sent(Job *job, ServerJob *j, ServerAsk *ask)
 
 static int send_again(Job *job, ServerJob *j, ServerAsk *ask)
 {
-    const Request *request = ask->request;
-    _cleanup_(X509_freep) X509 *signer = NULL;
-    int r = certificate_parse(request->signer, request->signer_size, &signer);
+    Request *request = ask->request;
+    int r = parse_signer(request);
 
     if (r < 0)
         return r;
@@ -278,7 +287,8 @@ static int send_again(Job *job, ServerJob *j, ServerAsk *ask)
     if (r < 0)
         return r;
     return exchange(job, j, ask,
-                    X509_NAME_cmp(X509_get_subject_name(signer), X509_get_issuer_name(signer)) == 0
+                    X509_NAME_cmp(X509_get_subject_name(request->signer_x509),
+                                  X509_get_issuer_name(request->signer_x509)) == 0
                         ? SCEP_ENROLL
                         : SCEP_RENEWAL,
                     ask->sent ? ask->sent : request->der,

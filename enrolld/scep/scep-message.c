@@ -215,7 +215,7 @@ static int add_signer_usage(X509 *x, const EVP_PKEY *key)
 }
 
 int scep_signer_certificate(OSSL_LIB_CTX *context, EVP_PKEY *key, const X509_NAME *subject,
-                            const char *transaction, int64_t now, void **ret_der, size_t *ret_size)
+                            const char *transaction, int64_t now, X509 **ret)
 {
     _cleanup_(X509_freep) X509 *x = X509_new_ex(context, NULL);
     _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *md = EVP_MD_CTX_new();
@@ -230,10 +230,11 @@ int scep_signer_certificate(OSSL_LIB_CTX *context, EVP_PKEY *key, const X509_NAM
                                          context, NULL, key, NULL) != 1 ||
                    X509_sign_ctx(x, md) <= 0))
         r = -EIO;
-    if (r >= 0)
-        r = certificate_encode(x, ret_der, ret_size);
     ERR_clear_error();
-    return r;
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(x);
+    return 0;
 }
 
 /* SEQUENCE of two, which are encoded already. */

@@ -68,7 +68,7 @@ int scep_request_build(const ScepRequest *request, void **ret_der, size_t *ret_s
 int scep_transaction(EVP_PKEY *key, const X509 *renewed, char ret[SCEP_TRANSACTION_SIZE]);
 /* The certificate that a key without one shows: its own, no CA. -EIO. */
 int scep_signer_certificate(OSSL_LIB_CTX *context, EVP_PKEY *key, const X509_NAME *subject,
-                            const char *transaction, int64_t now, void **ret_der, size_t *ret_size);
+                            const char *transaction, int64_t now, X509 **ret);
 /* What CertPoll is about. */
 int scep_issuer_and_subject(const X509 *authority, X509_REQ *request, void **ret_der,
                             size_t *ret_size);
