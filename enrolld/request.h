@@ -23,7 +23,7 @@ typedef struct Request {
     char *transaction;
     void *signer; /* DER: the certificate that the key made for itself */
     size_t signer_size;
-    X509 *signer_x509; /* the same; NULL: has not been parsed */
+    X509 *signer_x509;   /* the same; NULL: has not been parsed */
     bool next_authority; /* the CA's next certificate is to issue it */
     bool renewal;        /* nobody asked for it: what is there is to be replaced */
     void *session;       /* of CMP: the transaction; in memory only */

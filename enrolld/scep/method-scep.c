@@ -221,6 +221,14 @@ static int load_keys(const ServerJob *j, ServerAsk *ask, KeyPair *ret_pair, EVP_
     return r;
 }
 
+/* keyd has been asked for the only pair of a key already. */
+static const char *opening_pair(const Request *request, KeyPair signing)
+{
+    if (request->key.pair == PAIR_GENERAL)
+        return NULL;
+    return key_pair_name(signing == PAIR_NEXT ? PAIR_NEXT : PAIR_ENCRYPTION);
+}
+
 static int exchange(Job *job, const ServerJob *j, ServerAsk *ask, ScepType type,
                     const void *content, size_t size, bool *ret_unknown)
 {
@@ -246,7 +254,7 @@ static int exchange(Job *job, const ServerJob *j, ServerAsk *ask, ScepType type,
                                       .key = key,
                                       .algorithm = ask->request->key.algorithm,
                                       .label = ask->request->key.label,
-                                      .next_key = pair == PAIR_NEXT,
+                                      .opening_pair = opening_pair(ask->request, pair),
                                       .digest = j->digest},
                       &result, &ask->certificates, ask->reason);
     /* Until the next time, which may be in days. */
@@ -360,6 +368,7 @@ static int get_crl(Job *job, ServerJob *j, void **ret, size_t *ret_size)
                                              .key = key,
                                              .algorithm = j->renewed_key.algorithm,
                                              .label = j->renewed_key.label,
+                                             .opening_pair = key_pair_name(PAIR_ENCRYPTION),
                                              .digest = j->digest},
                              ret, ret_size, j->reason);
 }

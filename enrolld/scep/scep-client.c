@@ -288,9 +288,8 @@ static int open_grant(const ScepExchange *x, DerSpan content, void **ret, size_t
     r = scep_envelope_parse(content, x->signer, x->server->legacy, &envelope, &why);
     if (r < 0)
         return explain(reason, r, "the answer cannot be used: %s", why);
-    r = keyd_pair_unwrapper_new(x->server->context, x->algorithm, x->label,
-                                x->next_key ? "next" : "encryption", "scep-decrypt",
-                                envelope.key_size, &opener);
+    r = keyd_pair_unwrapper_new(x->server->context, x->algorithm, x->label, x->opening_pair,
+                                "scep-decrypt", envelope.key_size, &opener);
     if (r < 0)
         return explain(reason, r, "the answer cannot be opened: %s", keyd_last_error());
     r = scep_envelope_open(&envelope, x->server->context, opener, ret, ret_size);

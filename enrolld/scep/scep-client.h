@@ -62,7 +62,7 @@ typedef struct ScepExchange {
     X509 *signer;
     EVP_PKEY *key;
     const char *algorithm, *label;
-    bool next_key; /* the next one of that label */
+    const char *opening_pair; /* of that label: what opens the answers; NULL: there is one only */
     const char *digest;
 } ScepExchange;
 
