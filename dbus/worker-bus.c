@@ -45,10 +45,12 @@ static sd_bus *take_spare(void)
     while (n_spare == 0 && n_open >= WORKER_BUSES_MAX)
         if (is_moment_over(&end))
             break;
-    if (n_spare > 0)
-        return TAKE_PTR(spare[--n_spare]);
-    n_open++;
-    return NULL;
+    if (n_spare == 0) {
+        n_open++;
+        return NULL;
+    }
+    n_spare--;
+    return TAKE_PTR(spare[n_spare]);
 }
 
 static void forget_one(void)
