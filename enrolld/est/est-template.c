@@ -419,7 +419,7 @@ static int choose(Choice *c, char reason[EST_TEMPLATE_REASON_SIZE])
         (void)OBJ_obj2txt(type, sizeof(type), wishes[i].type, 0);
         if (!c->chosen[i])
             return explain(reason,
-                           "it wants a %s in the subject, which the trustpoint's has not: "
+                           "it wants %s in the subject, which the trustpoint's has not: "
                            "configure 'subject-name' with it",
                            type);
     }

@@ -145,7 +145,7 @@ static void test_subject(void **state)
     assert_subject(LIST(DER_SEQUENCE, V1, SUBJECT(GIVEN(OU, "lab"), GIVEN(CN, "CORE")), NOTHING),
                    "O=Example,CN=CORE,OU=lab");
     assert_refused(LIST(DER_SEQUENCE, V1, SUBJECT(OPEN(OU)), NOTHING),
-                   "wants a organizationalUnitName in the subject");
+                   "wants organizationalUnitName in the subject");
     assert_refused(LIST(DER_SEQUENCE, V1, SUBJECT(GIVEN(CN, "edge")), NOTHING),
                    "wants CN=edge in the subject");
     /* Each of the own ones stands for one, and what is the same goes first. */
@@ -155,7 +155,7 @@ static void test_subject(void **state)
     assert_refused(LIST(DER_SEQUENCE, V1, SUBJECT(OPEN(OU), GIVEN(OU, "lab")), NOTHING),
                    "wants OU=lab");
     assert_refused(LIST(DER_SEQUENCE, V1, SUBJECT(OPEN(CN), OPEN(CN)), NOTHING),
-                   "wants a commonName");
+                   "wants commonName");
     own.subject = NULL;
 }
 
