@@ -416,7 +416,7 @@ void enrollment_refused(Manager *m, Trustpoint *t, const char *reason)
 void enrollment_renewal_failed(Manager *m, Trustpoint *t, const char *reason)
 {
     static const LogEvent event = {LOG_REQUEST_ENDED};
-    int r = trustpoint_renewal_failed(&m->trustpoints, t);
+    int r = trustpoint_renewal_failed(&m->trustpoints, t, reason);
 
     if (r < 0)
         log_warning_errno(r, "Failed to write down a failure of trustpoint %s, ignoring: %m",

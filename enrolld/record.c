@@ -113,6 +113,7 @@ void record_done(Record *record)
     stored_certificate_free(record->previous);
     request_free(record->request);
     free(record->refusal);
+    free(record->renewal_reason);
     *record = (Record){};
 }
 
@@ -290,6 +291,8 @@ int record_write_at(int dirfd, const Record *record)
         r = add_string(o, "refusal", record->refusal);
     if (r >= 0)
         r = failures_to_json(&record->renewal, o, "renewal");
+    if (r >= 0 && record->renewal_reason)
+        r = add_string(o, "renewal-reason", record->renewal_reason);
     if (r >= 0)
         r = failures_to_json(&record->rollover, o, "rollover-failures");
     if (r >= 0)
@@ -480,9 +483,9 @@ static int record_parse(const char *file, const char *text, size_t size, Record 
         "router",         "encryption", "chain",          "request",
         "second-request", "renewal",    "staged",         "previous",
         "undo",           "rollover",   "rollover-chain", "rollover-failures",
-        "refusal",        NULL};
+        "refusal",        "renewal-reason", NULL};
     _cleanup_json_ json_object *o = NULL;
-    const char *name, *serial = NULL, *refusal = NULL;
+    const char *name, *serial = NULL, *refusal = NULL, *reason = NULL;
     uint64_t version;
     int r;
 
@@ -496,11 +499,13 @@ static int record_parse(const char *file, const char *text, size_t size, Record 
     r = json_get_string(o, "serial", &serial);
     if (r != -ENOENT && (r < 0 || !serial_is_valid(serial)))
         return -EBADMSG;
-    if (json_get_string(o, "refusal", &refusal) == -EBADMSG)
+    if (json_get_string(o, "refusal", &refusal) == -EBADMSG ||
+        json_get_string(o, "renewal-reason", &reason) == -EBADMSG)
         return -EBADMSG;
     record->name = strdup(name);
     if (!record->name || (serial && !(record->serial = strdup(serial))) ||
-        (refusal && !(record->refusal = strdup(refusal))))
+        (refusal && !(record->refusal = strdup(refusal))) ||
+        (reason && !(record->renewal_reason = strdup(reason))))
         return -ENOMEM;
     r = certificate_from_json(o, certificate_role_name(ROLE_CA), &record->certificates[ROLE_CA]);
     if (r < 0)

@@ -69,6 +69,7 @@ typedef struct Record {
     StoredCertificate *staged, *previous;
     bool undo; /* it has not, and they have changed places again: the key is to go back as well */
     Renewal renewal;
+    char *renewal_reason; /* of the last failure: a sentence without its end; NULL without one */
 } Record;
 
 void record_done(Record *record);

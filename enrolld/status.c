@@ -107,15 +107,32 @@ static const char *certificate_words(const Trustpoint *t, CertificateRole role)
     return t->record.certificates[role]->key.pair == PAIR_SIGNATURE ? "signature" : "router";
 }
 
+/* What is to be done about a CA that is not, or not any longer, the one that it was. */
+static char *clear_words(const Trustpoint *t)
+{
+    char *text;
+
+    return asprintf(&text, "clear crypto ca certificates %s, then authenticate and enroll",
+                    t->name) < 0
+               ? NULL
+               : text;
+}
+
 /* The sentence about one certificate that has a problem. */
-static int certificate_problem(const Trustpoint *t, CertificateRole role, int64_t now,
-                               const char *remedy, char **ret)
+static int certificate_problem(const Trustpoint *t, CertificateRole role, int64_t now, char **ret)
 {
     const StoredCertificate *c = t->record.certificates[role];
+    _cleanup_free_ char *remedy = NULL;
     const char *what, *problem;
 
     if (!c)
         return 0;
+    if (role == ROLE_CA)
+        remedy = clear_words(t);
+    else if (asprintf(&remedy, "crypto ca enroll %s", t->name) < 0)
+        remedy = NULL;
+    if (!remedy)
+        return -ENOMEM;
     what = certificate_words(t, role);
     problem = key_problem(t, role);
     if (is_expired(c, now))
@@ -237,14 +254,38 @@ static const char *replacement_text(const Trustpoint *t)
 /* The sentence about a trustpoint whose certificates are not all there. */
 static char *enroll_words(const Trustpoint *t)
 {
+    const char *what = "Request a certificate";
     char *text;
 
     if (t->record.certificates[ROLE_ROUTER])
-        return strdup("The encryption key has no certificate: enroll again.");
-    if (t->record.certificates[ROLE_ENCRYPTION])
-        return strdup("The signature key has no certificate: enroll again.");
-    return asprintf(&text, "Request a certificate: crypto ca enroll %s.", t->name) < 0 ? NULL
-                                                                                       : text;
+        what = "The encryption key has no certificate";
+    else if (t->record.certificates[ROLE_ENCRYPTION])
+        what = "The signature key has no certificate";
+    return asprintf(&text, "%s: crypto ca enroll %s.", what, t->name) < 0 ? NULL : text;
+}
+
+static char *other_enrollment_words(const Trustpoint *t)
+{
+    _cleanup_free_ char *remedy = clear_words(t);
+    char *text;
+
+    return !remedy || asprintf(&text, "The certificates are those of another enrollment: %s.",
+                               remedy) < 0
+               ? NULL
+               : text;
+}
+
+/* The sentence about a renewal that is tried again. */
+static char *renewal_words(const Trustpoint *t)
+{
+    const char *reason = t->record.renewal_reason ? t->record.renewal_reason : "";
+    uint32_t n = t->record.renewal.failures;
+    char *text;
+
+    return asprintf(&text, "Renewal has failed %" PRIu32 " time%s, and is tried again%s%s.", n,
+                    n == 1 ? "" : "s", *reason ? ": " : "", reason) < 0
+               ? NULL
+               : text;
 }
 
 static char *own_detail(const Trustpoint *t, int64_t now)
@@ -253,22 +294,24 @@ static char *own_detail(const Trustpoint *t, int64_t now)
     int r;
 
     if (!t->config)
-        return strdup("No longer configured; the certificates stay until they are cleared.");
+        return asprintf(&text,
+                        "No longer configured; the certificates stay until clear crypto ca "
+                        "certificates %s.",
+                        t->name) < 0
+                   ? NULL
+                   : text;
     if (t->config->method == METHOD_NONE)
         return strdup("No enrollment is configured: 'enrollment url' or 'enrollment terminal'.");
     if (t->record.name && (t->config->method == METHOD_SELF) != (t->record.serial != NULL))
-        return strdup("The certificates are those of another enrollment: clear them, then "
-                      "authenticate and enroll.");
+        return other_enrollment_words(t);
     r = request_problem(t, &text);
     if (r != 0)
         return r < 0 ? NULL : text;
     if (trustpoint_replacement(t) != REPLACEMENT_NONE)
         return add_sentence(strdup(replacement_text(t)), "It cannot be yet, and is tried again",
                             t->replacement_problem);
-    r = certificate_problem(t, ROLE_CA, now, "clear the certificates, then authenticate and enroll",
-                            &text);
-    for (CertificateRole role = ROLE_ROUTER; r == 0 && role <= ROLE_ENCRYPTION; role++)
-        r = certificate_problem(t, role, now, "enroll again", &text);
+    for (CertificateRole role = ROLE_CA; r == 0 && role <= ROLE_ENCRYPTION; role++)
+        r = certificate_problem(t, role, now, &text);
     if (r != 0)
         return r < 0 ? NULL : text;
     if (!t->record.certificates[ROLE_CA])
@@ -278,10 +321,7 @@ static char *own_detail(const Trustpoint *t, int64_t now)
     if (!trustpoint_is_enrolled(t))
         return enroll_words(t);
     if (t->record.renewal.failures > 0)
-        return asprintf(&text, "Renewal has failed %" PRIu32 " times; it is tried again.",
-                        t->record.renewal.failures) < 0
-                   ? NULL
-                   : text;
+        return renewal_words(t);
     if (t->record.certificates[ROLE_NEXT_CA])
         return strdup("Ready; the next CA certificate is there, and takes over with the first "
                       "router certificate that it issues.");

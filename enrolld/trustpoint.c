@@ -290,11 +290,12 @@ int trustpoint_install_router(Trustpoints *t, Trustpoint *trustpoint, StoredCert
     for (CertificateRole role = ROLE_ROUTER; role <= ROLE_ENCRYPTION; role++)
         record.certificates[role] = new[role];
     record.renewal = (Renewal){0};
-    record.refusal = NULL;
+    record.refusal = record.renewal_reason = NULL;
     r = record_write_at(t->state_fd, &record);
     if (r < 0)
         return r;
     free(trustpoint->record.refusal);
+    free(trustpoint->record.renewal_reason);
     for (CertificateRole role = ROLE_ROUTER; role <= ROLE_ENCRYPTION; role++) {
         stored_certificate_free(trustpoint->record.certificates[role]);
         trustpoint->key_states[role] = new[role] ? KEY_SAME : KEY_UNKNOWN;
@@ -458,12 +459,18 @@ int64_t trustpoint_renewal_wait(const Trustpoint *t, int64_t now)
     return wait > pause ? wait : pause;
 }
 
-int trustpoint_renewal_failed(Trustpoints *t, Trustpoint *trustpoint)
+int trustpoint_renewal_failed(Trustpoints *t, Trustpoint *trustpoint, const char *reason)
 {
     RenewalTimes times;
+    char *copy;
 
     if (!trustpoint->record.certificates[ROLE_ROUTER])
         return -ENODATA;
+    copy = strdup(reason);
+    if (!copy)
+        return -ENOMEM;
+    free(trustpoint->record.renewal_reason);
+    trustpoint->record.renewal_reason = copy;
     times = renewal_times(trustpoint);
     renewal_failed(&times, &trustpoint->record.renewal, trustpoints_now(t));
     return record_write_at(t->state_fd, &trustpoint->record);
@@ -554,7 +561,7 @@ int trustpoint_install_answer(Trustpoints *t, Trustpoint *trustpoint, const Requ
     if (request->key.pair == PAIR_GENERAL)
         record.certificates[ROLE_ENCRYPTION] = NULL;
     record.renewal = (Renewal){0};
-    record.refusal = NULL;
+    record.refusal = record.renewal_reason = NULL;
     rollover_settle(&record);
     r = record_write_at(t->state_fd, &record);
     if (r < 0) {
@@ -568,6 +575,7 @@ int trustpoint_install_answer(Trustpoints *t, Trustpoint *trustpoint, const Requ
     rollover_release(&trustpoint->record, &record);
     request_free(over);
     free(trustpoint->record.refusal);
+    free(trustpoint->record.renewal_reason);
     trustpoint->record = record;
     if (!trustpoint_is_asking(trustpoint))
         forget(trustpoint);
@@ -656,16 +664,20 @@ int trustpoint_replaced(Trustpoints *t, Trustpoint *trustpoint)
 int trustpoint_finalized(Trustpoints *t, Trustpoint *trustpoint)
 {
     StoredCertificate *old = trustpoint->record.previous;
+    char *reason = trustpoint->record.renewal_reason;
     Record record = trustpoint->record;
     int r;
 
     record.previous = NULL;
     record.undo = false;
     record.renewal = (Renewal){0};
+    record.renewal_reason = NULL;
     r = change(t, trustpoint, &record);
-    if (r >= 0)
-        stored_certificate_free(old);
-    return r;
+    if (r < 0)
+        return r;
+    stored_certificate_free(old);
+    free(reason);
+    return 0;
 }
 
 static void swap_previous(Record *record)
@@ -676,16 +688,23 @@ static void swap_previous(Record *record)
     record->certificates[ROLE_ROUTER] = c;
 }
 
-int trustpoint_undo(Trustpoints *t, Trustpoint *trustpoint)
+int trustpoint_undo(Trustpoints *t, Trustpoint *trustpoint, const char *reason)
 {
+    char *before = trustpoint->record.renewal_reason, *copy = strdup(reason);
     Record record = trustpoint->record;
     RenewalTimes times;
+    int r;
 
+    if (!copy)
+        return -ENOMEM;
+    record.renewal_reason = copy;
     swap_previous(&record);
     record.undo = true;
     times = renewal_times(&(Trustpoint){.record = record, .config = trustpoint->config});
     renewal_failed(&times, &record.renewal, trustpoints_now(t));
-    return change(t, trustpoint, &record);
+    r = change(t, trustpoint, &record);
+    free(r < 0 ? copy : before);
+    return r;
 }
 
 int trustpoint_restored(Trustpoints *t, Trustpoint *trustpoint, bool keep_new)

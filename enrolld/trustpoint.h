@@ -102,8 +102,8 @@ int trustpoint_request_event(Trustpoints *t, Trustpoint *trustpoint, Request *re
 int trustpoint_remember(Trustpoint *trustpoint, const char *identity, const char *secret);
 /* Is it renewed by itself, and when? Seconds; -ENODATA when it isn't, or has nothing to renew. */
 int64_t trustpoint_renewal_wait(const Trustpoint *t, int64_t now);
-/* Writes down that a renewal came to nothing. */
-int trustpoint_renewal_failed(Trustpoints *t, Trustpoint *trustpoint);
+/* Writes down that a renewal came to nothing, and why: one sentence without its end. */
+int trustpoint_renewal_failed(Trustpoints *t, Trustpoint *trustpoint, const char *reason);
 /* Writes down that a certificate is revoked, and why, or, with NULL, that it is not. Returns 1 when
  * that is news. -EBUSY: a job has the record, and may be writing it down itself. */
 int trustpoint_set_revoked(Trustpoints *t, Trustpoint *trustpoint, CertificateRole role,
@@ -140,7 +140,7 @@ int trustpoint_replaced(Trustpoints *t, Trustpoint *trustpoint);
 int trustpoint_finalized(Trustpoints *t, Trustpoint *trustpoint);
 /* It has not: the previous one is the router's again at once, the key follows. keep_new: it does
  * not, the previous key is no longer there. */
-int trustpoint_undo(Trustpoints *t, Trustpoint *trustpoint);
+int trustpoint_undo(Trustpoints *t, Trustpoint *trustpoint, const char *reason);
 int trustpoint_restored(Trustpoints *t, Trustpoint *trustpoint, bool keep_new);
 /* Nothing comes of what was staged. */
 int trustpoint_unstage(Trustpoints *t, Trustpoint *trustpoint);

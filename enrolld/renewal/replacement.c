@@ -128,6 +128,11 @@ static int finalize_run(Job *job, void *data)
 
 /* --- In the main loop ------------------------------------------------------------------------- */
 
+static const char *reason_of(const ReplacementJob *j)
+{
+    return j->reason[0] ? j->reason : strerror(-j->result);
+}
+
 static void log_undone(const Trustpoint *t, const char *reason)
 {
     static const LogEvent event = {LOG_RENEWAL_UNDONE};
@@ -162,7 +167,7 @@ static int write_down(ReplacementJob *j, Trustpoint *t)
         return j->result < 0 ? j->result : trustpoint_replaced(set, t);
     case REPLACEMENT_TRIAL:
         if (!j->finalizing)
-            return j->result < 0 ? trustpoint_undo(set, t) : 0;
+            return j->result < 0 ? trustpoint_undo(set, t, reason_of(j)) : 0;
         return j->result < 0 ? j->result : trustpoint_finalized(set, t);
     case REPLACEMENT_UNDO:
         /* There is no way back: what is there stays. */

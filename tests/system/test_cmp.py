@@ -273,7 +273,7 @@ def test_key_update(machine, authority):
     first = serial(machine, "fresh")
     authority.set("echo")
     configure(machine, "crypto ca trustpoint fresh", "auto-enroll 10")
-    wait_for(lambda: "has failed 1 times" in state(machine, "fresh")["next-step"], "the renewal that is none")
+    wait_for(lambda: "has failed 1 time," in state(machine, "fresh")["next-step"], "the renewal that is none")
     assert authority.log()[-2] == "kur " and authority.log()[-1].startswith("certConf PKIStatus: rejection"), authority.log()
     assert "there already" in machine.journal("enrolld") and serial(machine, "fresh") == first
     authority.set("grant")
@@ -296,7 +296,7 @@ def test_key_update_with_a_new_key(machine, authority):
     first, key = serial(machine, "fresh"), public_key(machine)
     authority.set("other-key")
     configure(machine, "crypto ca trustpoint fresh", "auto-enroll 10 regenerate")
-    wait_for(lambda: "has failed 1 times" in state(machine, "fresh")["next-step"], "the renewal that is for another key")
+    wait_for(lambda: "has failed 1 time," in state(machine, "fresh")["next-step"], "the renewal that is for another key")
     assert serial(machine, "fresh") == first and public_key(machine) == key
     authority.set("grant")
     make_due(machine)

@@ -299,8 +299,9 @@ def test_renewal(machine, server):
     first = serial(machine, "core")
     server.set("echo")
     configure(machine, "crypto ca trustpoint core", "auto-enroll 10")
-    wait_for(lambda: "has failed 1 times" in state(machine, "core")["next-step"], "the renewal that is none")
+    wait_for(lambda: "has failed 1 time," in state(machine, "core")["next-step"], "the renewal that is none")
     assert "it is the one that is there already" in machine.journal("enrolld")
+    assert re.search("is tried again: .*it is the one that is there already", state(machine, "core")["next-step"]), state(machine, "core")
     assert serial(machine, "core") == first and state(machine, "core")["state"] == "enrolled"
     server.set("grant")
     make_due(machine)
@@ -324,7 +325,7 @@ def test_renewal_with_a_new_key(machine, server):
     first, key = serial(machine, "fresh"), public_key(machine)
     server.set("other-key")
     configure(machine, "crypto ca trustpoint fresh", "auto-enroll 10 regenerate")
-    wait_for(lambda: "has failed 1 times" in state(machine, "fresh")["next-step"], "the renewal that is for another key")
+    wait_for(lambda: "has failed 1 time," in state(machine, "fresh")["next-step"], "the renewal that is for another key")
     assert serial(machine, "fresh") == first and public_key(machine) == key
     machine.kill("enrolld", 9)
     machine.wait_daemons()

@@ -122,7 +122,7 @@ def test_revoked(world, kept):
     world.publish(kept["own"])
     world.fetch()
     wait_for(lambda: world.status() == "Revoked", "it to be known as revoked")
-    assert world.next_step() == "The router certificate is revoked, its CA has revoked it: enroll again."
+    assert world.next_step() == "The router certificate is revoked, its CA has revoked it: crypto ca enroll own."
     assert "Revoked" in world.run("show crypto ca certificates own")[1]
     wait_for(lambda: world.said() == 1, "it to be said")
 

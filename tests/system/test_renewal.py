@@ -96,14 +96,14 @@ def test_what_will_be(machine):
     assert "not before now" in foresee(machine, -3) and "The date is like" in said(machine, "yesterday!")
     assert "alert    system-trustpoint: It is said weekly that the router certificate ends." in foresee(machine, 2)
     text = foresee(machine, 31)
-    assert "BREAKS   system-trustpoint: The router certificate has expired: enroll again." in text and "1 thing breaks until" in text, text
+    assert "BREAKS   system-trustpoint: The router certificate has expired: crypto ca enroll system-trustpoint." in text and "1 thing breaks until" in text, text
     configure(machine, ["crypto ca trustpoint system-trustpoint", "auto-enroll 50"])
     assert "BREAKS" not in foresee(machine, 300) and foresee(machine, 300).count("renewal  system-trustpoint: ") >= 15
     text = foresee(machine, 5001, " | json")
     events = json.loads(text[text.index("["):])
     broken = [e for e in events if e["kind"] == "break"]
     root = shown(machine)["ca"]
-    assert {e["text"] for e in broken} == {"The CA certificate has expired: clear the certificates, then authenticate and enroll."}
+    assert {e["text"] for e in broken} == {"The CA certificate has expired: clear crypto ca certificates system-trustpoint, then authenticate and enroll."}
     assert broken[0]["time"] == root["not-after"] + 1 and broken[0]["trustpoint"] == "system-trustpoint", (broken, root)
     configure(machine, ["crypto ca trustpoint system-trustpoint", "no auto-enroll"])
 
@@ -237,7 +237,7 @@ def test_a_service_does_not(machine):
     assert refused.returncode != 0 and "A renewed certificate of system-trustpoint is being put in place" in refused.stdout + refused.stderr
     machine.run(["rm", HELD])
     wait_for(lambda: "RENEWAL_UNDONE" in machine.journal("enrolld"), "the renewal to be undone")
-    wait_for(lambda: "has failed 1 times" in state(machine)["next-step"], "the previous pair to be back")
+    wait_for(lambda: "has failed 1 time, and is tried again: 127.0.0.1:" in state(machine)["next-step"], "the previous pair to be back")
     assert "127.0.0.1:8443 still shows another certificate" in machine.journal("enrolld")
     assert serial(machine) == exported(machine) == before and public_key(machine) == key and key_files(machine) == files
     assert verify(machine, sealed(machine), machine.day).returncode == 0

@@ -108,7 +108,7 @@ def test_offered(machine, authority):
 
 def test_not_ready(machine, authority):
     """The CA does not issue with it yet: the router's certificate stays, and the present one renews it."""
-    wait_for(lambda: "has failed 1 times" in next_step(machine), "the renewal under the next certificate")
+    wait_for(lambda: "has failed 1 time," in next_step(machine), "the renewal under the next certificate")
     before = certificates(machine)
     machine.kill("enrolld", 9)
     machine.wait_daemons()
@@ -125,11 +125,11 @@ def test_switched(machine, authority):
     authority.set("old")
     assert enroll(machine, "roll")[0] == 0
     first = serial(machine, "roll")
-    wait_for(lambda: "has failed 1 times" in next_step(machine), "the renewal under the next certificate")
+    wait_for(lambda: "has failed 1 time," in next_step(machine), "the renewal under the next certificate")
     authority.set("grant")
     rollover(machine, "switched")
     make_due(machine)
-    wait_for(lambda: "has failed 2 times" in next_step(machine), "the renewal under the present certificate")
+    wait_for(lambda: "has failed 2 times," in next_step(machine), "the renewal under the present certificate")
     make_due(machine)
     wait_for(lambda: serial(machine, "roll") not in ([], first), "the renewal")
     wait_for(lambda: set(certificates(machine)) == {"ca", "router"}, "the end of the one before")

@@ -396,7 +396,7 @@ def test_renewal(machine, authority):
     first = serial(machine, "agent")
     authority.set("echo")
     configure(machine, "crypto ca trustpoint agent", "auto-enroll 10", "renewal-message-type renewalreq")
-    wait_for(lambda: "has failed 1 times" in state(machine, "agent")["next-step"], "the renewal that is none")
+    wait_for(lambda: "has failed 1 time," in state(machine, "agent")["next-step"], "the renewal that is none")
     assert "it is the one that is there already" in machine.journal("enrolld")
     assert serial(machine, "agent") == first and state(machine, "agent")["state"] == "enrolled"
     authority.set("grant")
@@ -563,7 +563,7 @@ def test_agreement_renewal(machine, authority):
     first, old = serial(machine, "curve"), key()
     authority.set("wrapped-short")
     configure(machine, "crypto ca trustpoint curve", "auto-enroll 10 regenerate", "renewal-message-type renewalreq")
-    wait_for(lambda: "has failed 1 times" in state(machine, "curve")["next-step"], "the renewal that fails")
+    wait_for(lambda: "has failed 1 time," in state(machine, "curve")["next-step"], "the renewal that fails")
     assert "not the length of a key of its cipher" in machine.journal("enrolld")
     assert serial(machine, "curve") == first and key() == old
     log = authority.log()

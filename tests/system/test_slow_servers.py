@@ -162,5 +162,5 @@ def test_renewal_cancelled(machine, servers):
     servers.wait_stopped("scep")
     status, said = say(machine, "crypto ca cancel-enroll scep")
     assert status == 0, said
-    wait_for(lambda: "has failed 1 times" in state(machine, "scep")["next-step"], "its end")
+    wait_for(lambda: "has failed 1 time," in state(machine, "scep")["next-step"], "its end")
     assert serial(machine, "scep") == mine and state(machine, "scep")["state"] == "enrolled"

@@ -162,7 +162,7 @@ static void event(Fleet *f, Trustpoint *t, Request *request, RequestEvent what, 
 {
     assert_int_equal(trustpoint_request_event(&f->trustpoints, t, request, what, reason, 0), 0);
     if (!lifecycle_is_open(&request->lifecycle) && trustpoint_certificate(t, ROLE_ROUTER))
-        assert_int_equal(trustpoint_renewal_failed(&f->trustpoints, t), 0);
+        assert_int_equal(trustpoint_renewal_failed(&f->trustpoints, t, reason ? reason : "no"), 0);
 }
 
 static void poll(Fleet *f, Trustpoint *t, Request *request)

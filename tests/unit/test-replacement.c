@@ -192,7 +192,7 @@ static int go_on(Trustpoint *t, bool proves_itself)
                 r = trustpoint_replaced(&trustpoints, t);
             break;
         case REPLACEMENT_TRIAL:
-            r = proves_itself ? finalize(t) : trustpoint_undo(&trustpoints, t);
+            r = proves_itself ? finalize(t) : trustpoint_undo(&trustpoints, t, "it is not shown");
             break;
         case REPLACEMENT_UNDO:
             r = change_key_back(t);

@@ -229,9 +229,9 @@ static void test_steps(void **state)
     assert_int_equal(step(tp, now + 99 * DAY, &wait), ROLLOVER_NONE);
     assert_false(rollover_is_for_renewal(tp, now + 89 * DAY));
     assert_true(rollover_is_for_renewal(tp, now + 91 * DAY));
-    assert_int_equal(trustpoint_renewal_failed(&t, tp), 0);
+    assert_int_equal(trustpoint_renewal_failed(&t, tp, "no"), 0);
     assert_false(rollover_is_for_renewal(tp, now + 91 * DAY));
-    assert_int_equal(trustpoint_renewal_failed(&t, tp), 0);
+    assert_int_equal(trustpoint_renewal_failed(&t, tp, "no"), 0);
     assert_true(rollover_is_for_renewal(tp, now + 91 * DAY));
     trustpoints_done(&t);
     scratch_remove(folder, path);
@@ -320,7 +320,7 @@ static void test_undone(void **state)
     Trustpoints t;
     Trustpoint *tp = on_trial(&t, path);
 
-    assert_int_equal(trustpoint_undo(&t, tp), 0);
+    assert_int_equal(trustpoint_undo(&t, tp, "no"), 0);
     tp = reload(&t, path);
     assert_true(is(tp, ROLE_CA, &present) && is(tp, ROLE_NEXT_CA, &next));
     assert_true(is(tp, ROLE_ROUTER, &router));

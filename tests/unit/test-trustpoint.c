@@ -362,7 +362,8 @@ static void test_revoked(void **state)
     configure_self(&t);
     tp = trustpoint_find(&t, NAME);
     assert_int_equal(trustpoint_set_revoked(&t, tp, ROLE_ROUTER, "its CA says so"), 0);
-    assert_detail(tp, now, "The router certificate is revoked, its CA says so: enroll again.");
+    assert_detail(tp, now,
+                  "The router certificate is revoked, its CA says so: crypto ca enroll " NAME ".");
     assert_string_equal(certificate_status(tp, ROLE_ROUTER, now), "Revoked");
     assert_string_equal(certificate_status(tp, ROLE_CA, now), "Available");
     assert_string_equal(certificate_status(tp, ROLE_ROUTER, now + 201 * DAY), "Expired");
@@ -514,6 +515,32 @@ static void test_refused(void **state)
     trustpoints_done(&t);
     load(&t, path, 0);
     assert_null(trustpoint_find(&t, NAME)->record.refusal);
+    trustpoints_done(&t);
+    scratch_remove(fd, path);
+}
+
+/* Why a renewal fails is said over restarts, until one succeeds. */
+static void test_failed_renewals(void **state)
+{
+    char path[32];
+    int fd = scratch_open(path);
+    int64_t now = time(NULL);
+    Trustpoints t;
+    Trustpoint *tp = enrolled(&t, path, now);
+
+    assert_int_equal(trustpoint_renewal_failed(&t, tp, "nobody answers"), 0);
+    assert_detail(tp, now, "Renewal has failed 1 time, and is tried again: nobody answers.");
+    assert_int_equal(trustpoint_renewal_failed(&t, tp, "the CA is closed"), 0);
+    trustpoints_done(&t);
+    load(&t, path, 0);
+    configure_self(&t);
+    tp = trustpoint_find(&t, NAME);
+    assert_detail(tp, now, "Renewal has failed 2 times, and is tried again: the CA is closed.");
+    enroll_at(&t, tp, now);
+    assert_detail(tp, now, "Ready.");
+    trustpoints_done(&t);
+    load(&t, path, 0);
+    assert_null(trustpoint_find(&t, NAME)->record.renewal_reason);
     trustpoints_done(&t);
     scratch_remove(fd, path);
 }
@@ -789,6 +816,7 @@ int main(void)
         cmocka_unit_test(test_shared),
         cmocka_unit_test(test_revoked),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_failed_renewals),
         cmocka_unit_test(test_offer),
         cmocka_unit_test(test_orphan),
         cmocka_unit_test(test_flags),
