@@ -30,6 +30,8 @@ static const SandboxPath paths[] = {
     {"/var/log/journal", SANDBOX_READ},
     {"/run/log/journal", SANDBOX_READ},
     {"/var/log/wtmp", SANDBOX_READ},
+    {"/var/log/wtmp.db", SANDBOX_READ},
+    {"/var/lib/wtmpdb", SANDBOX_READ},
     {"/var/lib/rpm", SANDBOX_READ},
     {"/usr/lib/sysimage/rpm", SANDBOX_READ},
     {"/sys/fs/pstore", SANDBOX_READ},

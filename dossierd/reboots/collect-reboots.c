@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* reboot-history: the boots of the journal, and the records of /var/log/wtmp beside it as a second
- * witness. */
+/* reboot-history: the boots of the journal, and the records of /var/log/wtmp, or of wtmpdb, beside
+ * it as a second witness. */
 #include <utmp.h>
 
 #include "boots.h"
 #include "reboot-traces.h"
+#include "wtmpdb.h"
 
 #define WTMP_PATH "var/log/wtmp"
-#define WTMP_RECORDS_MAX 100000U
 
 static void write_cause(JsonWriter *w, const Boot *b, uint64_t number)
 {
@@ -134,6 +134,26 @@ static void write_wtmp(Collect *c)
         collect_result(c, RESULT_PARTIAL, "/" WTMP_PATH ": %s", reason);
 }
 
+/* Whatever is there is there: what went wrong after it is Partial. */
+static void write_wtmpdb(Collect *c)
+{
+    char reason[COLLECT_REASON_SIZE] = "";
+    ResultCode code = RESULT_SUCCESS;
+    int r;
+
+    json_begin_object(c->writer, "wtmpdb");
+    r = wtmpdb_write_records(c, reason);
+    if (r < 0)
+        code = r == -EBADMSG || r == -EBUSY || r == -EOVERFLOW ? RESULT_PARTIAL
+                                                               : result_code_from_errno(r);
+    json_write_string(c->writer, "result-code", result_code_to_string(code));
+    if (r < 0)
+        json_write_string(c->writer, "reason", reason);
+    json_end_object(c->writer);
+    if (code == RESULT_PARTIAL || code == RESULT_FAILED)
+        collect_result(c, RESULT_PARTIAL, "%s", reason);
+}
+
 void collect_reboots(Collect *c)
 {
     _cleanup_(boot_list_done) BootList list = {NULL, 0};
@@ -147,6 +167,7 @@ void collect_reboots(Collect *c)
         check_running_boot(c, &list);
     }
     write_wtmp(c);
+    write_wtmpdb(c);
     reboot_write_watchdogs(c);
     reboot_write_crash_records(c);
     reboot_write_reset_sources(c);

@@ -176,7 +176,7 @@ class Keeper:
         system = self.root / "etc/systemd/system"
         self.forget("etc/systemd/system", "etc/.updated", "var/.updated", "etc/fstab", "var/log/journal", "var/lib/chancery",
                     "var/lib/systemd/random-seed", "var/lib/systemd/credential.secret", "etc/ssh/sshd_config.d",
-                    "etc/motd", "etc/update-motd.d", "var/log/wtmp", "var/log/btmp", "var/log/lastlog")
+                    "etc/motd", "etc/update-motd.d", "var/log/wtmp", "var/log/wtmp.db", "var/lib/wtmpdb", "var/log/btmp", "var/log/lastlog")
         system.mkdir(parents=True)
         (self.root / "var/log/journal").mkdir(parents=True)
         for unit in MASKED:

@@ -354,6 +354,16 @@ def test_limit_per_user(enrolled, tool):
     assert tool("good").startswith("ok ")
 
 
+# As wtmpdb leaves it, where it has taken the place of wtmp.
+WTMPDB = """import sqlite3
+db = sqlite3.connect("/var/log/wtmp.db")
+db.execute("CREATE TABLE IF NOT EXISTS wtmp(ID INTEGER PRIMARY KEY, Type INTEGER, User TEXT NOT NULL, Login INTEGER, Logout INTEGER, TTY TEXT, "
+           "RemoteHost TEXT, Service TEXT) STRICT")
+db.execute("INSERT INTO wtmp(Type, User, Login, Logout, TTY, RemoteHost) VALUES (1, 'reboot', 1700000000500000, 1700000060000000, '~', '6.12')")
+db.commit()
+"""
+
+
 def die_of_a_bug(router):
     """The journal hears from a kernel of the test's own: a FIFO in the place where it reads the kernel's messages. What journald itself has to
     say of messages that are none must not get there again, and nobody may wait for a reader while it starts anew."""
@@ -373,6 +383,7 @@ def test_boots(fresh_router):
     router.reboot()
     router.wait_daemons()
     die_of_a_bug(router)
+    router.run(["/usr/bin/python3", "-c", WTMPDB])
     router.run(["journalctl", "--sync"])
     router.reboot(hard=True)
     router.wait_daemons()
@@ -388,3 +399,5 @@ def test_boots(fresh_router):
         assert [r["type"] for r in history["wtmp"]["records"]] == ["boot", "shutdown", "boot", "boot"]
     else:  # nobody writes it from Debian 13 on
         assert history["wtmp"] == {"result-code": "Not available", "reason": "There is no /var/log/wtmp"}
+    assert history["wtmpdb"]["result-code"] == "Success"
+    assert history["wtmpdb"]["records"][:2] == [{"type": "boot", "time": 1700000000.5, "kernel": "6.12"}, {"type": "shutdown", "time": 1700000060, "kernel": "6.12"}]
