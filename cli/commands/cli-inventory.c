@@ -10,6 +10,7 @@
 #include "cli-trustpool.h"
 #include "json-util.h"
 #include "names.h"
+#include "render-fields.h"
 
 static const char *time_text(uint64_t usec, char *buffer, size_t size)
 {
@@ -57,6 +58,43 @@ static void print_block(Cli *cli, json_object *block, bool detail)
                 text_at(block, "digest"), text_at(block, "scope"));
 }
 
+/* How many files there were in the last full block; 0 without one. */
+static uint64_t files_before(json_object *blocks)
+{
+    for (size_t i = blocks ? json_object_array_length(blocks) : 0; i-- > 0;) {
+        json_object *block = json_object_array_get_idx(blocks, i);
+
+        if (number_at(block, "number") == number_at(block, "full-block"))
+            return number_at(block, "records");
+    }
+    return 0;
+}
+
+static void print_running(Cli *cli, json_object *o, json_object *blocks)
+{
+    uint64_t before = files_before(blocks);
+    char when[64];
+
+    fprintf(cli->out, "  Next snapshot: being taken since %s, %" PRIu64 " files so far",
+            time_text(number_at(o, "running-since"), when, sizeof when),
+            number_at(o, "running-files"));
+    if (before > 0)
+        fprintf(cli->out, " of about %" PRIu64, before);
+    (void)fputc('\n', cli->out);
+}
+
+static void print_failure(Cli *cli, json_object *o)
+{
+    uint64_t failed = number_at(o, "failed");
+    char when[64];
+
+    if (failed == 0)
+        return;
+    fprintf(cli->out, "  Last attempt:  failed %s: ", time_text(failed, when, sizeof when));
+    render_text(cli->out, text_at(o, "failure"));
+    (void)fputc('\n', cli->out);
+}
+
 static void print_inventory(Cli *cli, json_object *o, bool detail)
 {
     bool enabled = false, running = false;
@@ -64,14 +102,17 @@ static void print_inventory(Cli *cli, json_object *o, bool detail)
     json_object *blocks = NULL;
     char when[64];
 
+    (void)json_get_array(o, "snapshots", &blocks);
+
     (void)json_get_bool(o, "enabled", &enabled);
     (void)json_get_bool(o, "running", &running);
     fprintf(cli->out, "Node: 0/RP0/CPU0\n  Snapshots:     %s\n", enabled ? "enabled" : "disabled");
     if (running)
-        (void)fputs("  Next snapshot: being taken\n", cli->out);
+        print_running(cli, o, blocks);
     else if (next > 0)
         fprintf(cli->out, "  Next snapshot: %s\n", time_text(next, when, sizeof when));
-    if (json_get_array(o, "snapshots", &blocks) < 0 || json_object_array_length(blocks) == 0)
+    print_failure(cli, o);
+    if (!blocks || json_object_array_length(blocks) == 0)
         return;
     fprintf(cli->out, "\n%-10s %-12s %-24s %10s %12s\n", "Block", "Type", "Time", "Files", "Bytes");
     for (size_t i = 0; i < json_object_array_length(blocks); i++)

@@ -2,6 +2,7 @@
 #include "snapshots.h"
 
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -23,6 +24,10 @@ struct Snapshots {
     int dirfd, root_fd;
     SnapshotConfig config;
     bool is_running, is_pending; /* a scan was cut off, or failed */
+    uint64_t begun_usec;         /* the one that is running */
+    atomic_uint_least64_t n_files; /* that it has seen; its worker's */
+    char *failure;               /* why the last one failed; NULL when it did not */
+    uint64_t failed_usec;
     sd_event_source *timer;
     json_object *own; /* the daemon's folder: no snapshot is about how snapshots grow */
 };
@@ -41,6 +46,7 @@ static void work_progress(void *userdata, uint64_t n_records)
     SnapshotWork *work = userdata;
     char text[48];
 
+    atomic_store(&work->snapshots->n_files, n_records);
     (void)snprintf(text, sizeof text, "%" PRIu64 " files", n_records);
     job_progress(work->job, 0, text);
 }
@@ -104,13 +110,39 @@ static void log_end(Job *job, const SnapshotResult *result, int r)
               is_full ? "" : " changed", read);
 }
 
+static uint64_t realtime_usec(void)
+{
+    struct timespec ts;
+
+    (void)clock_gettime(CLOCK_REALTIME, &ts);
+    return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+static void begin(Snapshots *s)
+{
+    s->is_running = true;
+    s->begun_usec = realtime_usec();
+    atomic_store(&s->n_files, 0);
+}
+
+/* One that was stopped says nothing about the next. */
+static void remember_end(Snapshots *s, Job *job, int r)
+{
+    s->is_running = false;
+    s->is_pending = r < 0 && r != -ECANCELED;
+    if (r == -ECANCELED)
+        return;
+    free(s->failure);
+    s->failure = r < 0 ? strdup(job_error(job) ? job_error(job) : strerror(-r)) : NULL;
+    s->failed_usec = realtime_usec();
+}
+
 static int work_done(Job *job, void *data, int r)
 {
     SnapshotWork *work = data;
     Snapshots *s = work->snapshots;
 
-    s->is_running = false;
-    s->is_pending = r < 0 && r != -ECANCELED;
+    remember_end(s, job, r);
     log_end(job, &work->result, r);
     arm(s);
     if (r < 0)
@@ -198,16 +230,8 @@ static int on_time(sd_event_source *source, uint64_t usec, void *userdata)
         arm(s);
         return 0;
     }
-    s->is_running = true;
+    begin(s);
     return 0;
-}
-
-static uint64_t realtime_usec(void)
-{
-    struct timespec ts;
-
-    (void)clock_gettime(CLOCK_REALTIME, &ts);
-    return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
 }
 
 /* When the last snapshot ended; 0 without one, or when it cannot be read. */
@@ -302,7 +326,7 @@ int snapshots_take(Snapshots *s, sd_bus_message *m, bool is_full, uint32_t dir_s
     work.data = data;
     r = job_start(m, &work, reterr_error);
     if (r >= 0) {
-        s->is_running = true;
+        begin(s);
         arm(s);
     }
     return r;
@@ -354,6 +378,14 @@ static json_object *describe(const Snapshots *s)
     snapshot_numbers_done(&numbers);
     (void)json_object_object_add(o, "enabled", json_object_new_boolean(s->config.is_enabled));
     (void)json_object_object_add(o, "running", json_object_new_boolean(s->is_running));
+    if (s->is_running) {
+        add_number(o, "running-since", s->begun_usec);
+        add_number(o, "running-files", atomic_load(&s->n_files));
+    }
+    if (s->failure) {
+        add_number(o, "failed", s->failed_usec);
+        (void)json_object_object_add(o, "failure", json_object_new_string(s->failure));
+    }
     if (s->timer && sd_event_source_get_time(s->timer, &due) >= 0 &&
         sd_event_now(server_event(s->server), CLOCK_BOOTTIME, &now) >= 0)
         add_number(o, "next", realtime_usec() + (due > now ? due - now : 0));
@@ -418,6 +450,7 @@ Snapshots *snapshots_free(Snapshots *s)
     sd_event_source_disable_unref(s->timer);
     snapshot_config_done(&s->config);
     json_object_put(s->own);
+    free(s->failure);
     closep(&s->dirfd);
     free(s);
     return NULL;

@@ -2,11 +2,14 @@
 """The filesystem inventory on a booted router: who may, what is in a block and nothing else, hostile trees, kills, reboots, altered blocks."""
 
 import base64
+import contextlib
 import hashlib
 import json
 import os
+import re
 import signal
 import stat
+import struct
 import subprocess
 
 import pytest
@@ -171,6 +174,19 @@ def test_next_block_has_what_changed(bare, tree):
     assert changes(bare, snapshot(bare)) == {}
 
 
+def test_attributes(bare, tree):
+    """Neither capabilities nor other extended attributes, however large, are in a block; that they have changed is."""
+    os.setxattr(tree / "f", "security.capability", struct.pack("<5I", 0x02000001, 1 << 12, 0, 0, 0))  # CAP_NET_ADMIN, effective
+    for size in (65536, 1024):  # as much as the kernel admits, or the file system
+        with contextlib.suppress(OSError):
+            os.setxattr(tree / "g", "user.large", b"\n\x1b" * (size // 2))
+            break
+    number = snapshot(bare)
+    assert changes(bare, number) == {b"f": "meta-data-modified", b"g": "meta-data-modified"}
+    os.removexattr(tree / "g", "user.large")
+    assert changes(bare, snapshot(bare)) == {b"g": "meta-data-modified"}
+
+
 RPM_SPEC = """Name: of-rpm
 Epoch: 3
 Version: 1.2
@@ -261,13 +277,18 @@ def test_scanner_is_confined_and_may_die(bare, tree, slow):
         assert int(fields[held], 16) == 1 << 2, "CAP_DAC_READ_SEARCH and nothing else"
     assert fields["Seccomp"] == "2" and fields["NoNewPrivs"] == "1" and "0" not in fields["Uid"].split()
     assert subprocess.run(["ionice", "-p", str(pid)], capture_output=True, text=True, check=True).stdout == "idle\n"
+    said = bare.chancery("show filesystem-inventory").stdout
+    assert re.search(r"^  Next snapshot: being taken since \w{3} \w{3} [ \d]\d [\d:]{8} \d{4}, \d+ files so far of about \d+$", said, re.M), said
     refused = bare.chancery("filesystem-inventory snapshot", check=False)
     assert "already" in refused.stdout + refused.stderr
     os.kill(pid, signal.SIGKILL)
     said, _ = slow.communicate(timeout=60)
     assert slow.returncode != 0 and "before it was complete" in said
     assert blocks(bare)[-1]["number"] == last
+    shown = bare.chancery("show filesystem-inventory").stdout
+    assert re.search(r"^  Last attempt:  failed [\w: ]+: The scan ended before it was complete$", shown, re.M), shown
     finish(bare, tree, last)
+    assert "Last attempt" not in bare.chancery("show filesystem-inventory").stdout
 
 
 def test_kill_of_the_daemon(bare, tree, slow):
