@@ -299,33 +299,14 @@ static int ask_ip_address(Cli *cli, char **ret)
     }
 }
 
-/* Twice the same; an empty one is none. */
+/* An empty one is none. */
 static int ask_challenge(Cli *cli, char **ret)
 {
     cli_say(cli, "%% Create a challenge password. You will need to verbally provide this\n"
                  "password to the CA Administrator in order to revoke your certificate.\n"
                  "%% For security reasons your password will not be saved in the configuration.\n"
                  "%% Please make a note of it.\n\n");
-    for (;;) {
-        char *first = NULL, *second = NULL;
-        bool same = false;
-        int r = cli_ask_secret(cli, "Password:", &first);
-
-        if (r >= 0)
-            r = cli_ask_secret(cli, "Re-enter Password:", &second);
-        if (r >= 0)
-            same = streq(first, second);
-        cli_secret_free(second);
-        if (r >= 0 && same) {
-            *ret = first;
-            return 0;
-        }
-        cli_secret_free(first);
-        if (r >= 0)
-            r = cli_error(cli, EINVAL, "The passwords are not the same.");
-        if (r != -EINVAL || !cli->answers_typed)
-            return r;
-    }
+    return cli_ask_new_secret(cli, ret);
 }
 
 /* An empty name is nobody. */

@@ -140,19 +140,37 @@ static int line_call(Cli *cli, const char *member, const char *line, sd_bus_erro
     return cli_call_message(cli, m, error, ret_reply);
 }
 
-char *cli_config_public_line(Cli *cli, const char *line)
+/* -1: nobody says. */
+static ssize_t public_length(Cli *cli, const char *line)
 {
     _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
     _cleanup_message_ sd_bus_message *reply = NULL;
     uint32_t length;
+
+    if (line_call(cli, "GetPublicPart", line, &error, &reply) < 0 ||
+        sd_bus_message_read(reply, "u", &length) < 0)
+        return -1;
+    return length;
+}
+
+bool cli_config_has_secret(Cli *cli, const char *line)
+{
+    ssize_t length = public_length(cli, line);
+
+    return length >= 0 && (size_t)length < strlen(line);
+}
+
+char *cli_config_public_line(Cli *cli, const char *line)
+{
+    ssize_t length;
     char *shown;
 
     if (!cli->session)
         return strdup(line);
-    if (line_call(cli, "GetPublicPart", line, &error, &reply) < 0 ||
-        sd_bus_message_read(reply, "u", &length) < 0)
+    length = public_length(cli, line);
+    if (length < 0)
         return NULL;
-    if (length >= strlen(line))
+    if ((size_t)length >= strlen(line))
         return strdup(line);
     return asprintf(&shown, "%.*s <removed>", (int)length, line) < 0 ? NULL : shown;
 }
@@ -168,7 +186,8 @@ static int refused_line(Cli *cli, const char *line, uint32_t column, const char 
     return -EINVAL;
 }
 
-int cli_config_line(Cli *cli, const char *line)
+/* asks: a secret that it ends in front of is asked for. */
+static int enter_line(Cli *cli, const char *line, bool asks)
 {
     _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
     _cleanup_message_ sd_bus_message *reply = NULL;
@@ -181,14 +200,28 @@ int cli_config_line(Cli *cli, const char *line)
     r = sd_bus_message_read(reply, "buss", &accepted, &column, &message, &mode);
     if (r < 0)
         return cli_error(cli, r, "The answer cannot be read: %s", strerror(-r));
-    if (!accepted)
-        return refused_line(cli, line, column, message);
+    if (!accepted) {
+        char *whole = NULL;
+
+        r = asks ? cli_config_ask_secret(cli, line, &whole) : 0;
+        if (r > 0) {
+            r = enter_line(cli, whole, false);
+            cli_secret_free(whole);
+            return r;
+        }
+        return r < 0 ? r : refused_line(cli, line, column, message);
+    }
     if (*message)
         cli_say(cli, "%% %s\n", message);
     return set_mode(cli, mode);
 }
 
-int cli_config_complete(Cli *cli, const char *line, grammar_completion_t callback, void *userdata)
+int cli_config_line(Cli *cli, const char *line)
+{
+    return enter_line(cli, line, true);
+}
+
+int cli_config_followers(Cli *cli, const char *line, grammar_completion_t callback, void *userdata)
 {
     _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
     _cleanup_message_ sd_bus_message *reply = NULL;
@@ -201,6 +234,13 @@ int cli_config_complete(Cli *cli, const char *line, grammar_completion_t callbac
     while (r >= 0 && (r = sd_bus_message_read(reply, "(ss)", &word, &help)) > 0)
         r = callback(word, help, userdata);
     return r;
+}
+
+int cli_config_complete(Cli *cli, const char *line, grammar_completion_t callback, void *userdata)
+{
+    int r = cli_config_followers(cli, line, callback, userdata);
+
+    return r < 0 ? r : cli_config_offer_secret(cli, line, callback, userdata);
 }
 
 /* --- The words of the shell ------------------------------------------------------------------- */

@@ -10,7 +10,17 @@ int cli_config_line(Cli *cli, const char *line);
 /* The line without a secret that it may have in clear, for history and messages; the caller frees.
  * NULL when that cannot be told. */
 char *cli_config_public_line(Cli *cli, const char *line);
+/* Has the line a secret in clear? */
+bool cli_config_has_secret(Cli *cli, const char *line);
 int cli_config_complete(Cli *cli, const char *line, grammar_completion_t callback, void *userdata);
+/* What policyd knows of that. */
+int cli_config_followers(Cli *cli, const char *line, grammar_completion_t callback, void *userdata);
+/* cli-config-secret.c: the end of a line that would be asked for what follows it. */
+int cli_config_offer_secret(Cli *cli, const char *line, grammar_completion_t callback,
+                            void *userdata);
+/* The line with the secret that it lacks, once that has been asked for: 1, and the caller releases
+ * it with cli_secret_free(); 0 when it lacks none, or nobody can be asked. Errors are said. */
+int cli_config_ask_secret(Cli *cli, const char *line, char **ret);
 /* cli_bus_error() for calls of the session. */
 int cli_session_error(Cli *cli, const sd_bus_error *error, int r);
 /* Opens a session of policyd; its path. */

@@ -199,6 +199,30 @@ int cli_ask_secret(Cli *cli, const char *question, char **ret)
     return r;
 }
 
+int cli_ask_new_secret(Cli *cli, char **ret)
+{
+    for (;;) {
+        char *first = NULL, *second = NULL;
+        bool same = false;
+        int r = cli_ask_secret(cli, "Password:", &first);
+
+        if (r >= 0)
+            r = cli_ask_secret(cli, "Re-enter Password:", &second);
+        if (r >= 0)
+            same = streq(first, second);
+        cli_secret_free(second);
+        if (r >= 0 && same) {
+            *ret = first;
+            return 0;
+        }
+        cli_secret_free(first);
+        if (r >= 0)
+            r = cli_error(cli, EINVAL, "The passwords are not the same.");
+        if (r != -EINVAL || !cli->answers_typed)
+            return r;
+    }
+}
+
 void cli_secret_free(char *secret)
 {
     if (secret)

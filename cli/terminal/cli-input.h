@@ -17,6 +17,8 @@ int cli_ask(Cli *cli, const char *question, const char *fallback, char **ret);
  * cli_secret_free().
  */
 int cli_ask_secret(Cli *cli, const char *question, char **ret);
+/* The same, twice; at a terminal until it is twice the same. */
+int cli_ask_new_secret(Cli *cli, char **ret);
 void cli_secret_free(char *secret);
 void cli_prompt(const Cli *cli, char *buffer, size_t size);
 /* Puts a command that was read into the history, as far as it may be there. */

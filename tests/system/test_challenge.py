@@ -11,6 +11,7 @@ import pytest
 import workflow
 from clock import Clock
 from machine import ADMIN, wait_for
+from terminal import complaints
 from test_scep import LINES, configure, fingerprint, say, scepserver, serial, state
 
 CANARY = "canary-91d4-secret"
@@ -38,7 +39,10 @@ def shown(machine):
 
 
 def test_what_is_refused(machine):
-    for lines, words in ((("challenge-password",), "% Incomplete"), (("challenge-password clear",), "% Incomplete"),
+    for line in ("challenge-password", "challenge-password clear"):  # where nobody can be asked for it
+        said = machine.run(["chancery"], ADMIN, stdin=f"configure\ncrypto ca trustpoint peer\n{line}\n", check=False)
+        assert said.returncode != 0 and "% Incomplete" in said.stdout + said.stderr
+    for lines, words in ((("challenge-password 6",), "% Incomplete"),
                          (("challenge-password 6 not/sealed",), "no sealed password"), (("challenge-password clear " + 256 * "x",), "% Invalid"),
                          (("challenge-password clear x", "enrollment terminal"), "only with a SCEP server"),
                          (("challenge-password clear x", "skip-challenge-password", "enrollment url http://127.0.0.1/"), "only one of the two")):
@@ -73,8 +77,20 @@ def test_another_password(machine, url):
 
 
 def test_enrolment(machine, url):
-    """Nobody is asked."""
-    configure_with_warnings(machine, "crypto ca trustpoint peer", f"challenge-password clear {CANARY}", "auto-enroll 50")
+    """The password is asked for where it is configured, and shown nowhere; at the enrolment nobody is asked."""
+    with machine.console(ADMIN) as console:
+        console.prompt()
+        for line in ("configure", "crypto ca trustpoint peer", "auto-enroll 50"):
+            console.command(line)
+        answers = [("Password:", CANARY), ("Re-enter Password:", "another"), ("not the same.\nPassword:", CANARY), ("Re-enter Password:", CANARY)]
+        assert complaints(console.command("challenge-password", answers)) == ["% The passwords are not the same."]
+        assert "% No password was entered" in console.command("sftp-password clear", [("Password:", ""), ("Re-enter Password:", "")])
+        assert "has no blanks" in console.command("sftp-password", [("Password:", "a b"), ("Re-enter Password:", "a b")])
+        assert "% Incomplete" in console.command("challenge-password 6")
+        assert LINE.search(console.command("show configuration"))
+        assert not [line for line in complaints(console.command("commit")) if "Warning" not in line]
+        console.command("end")
+        assert CANARY not in console.transcript
     status, said = say(machine, "crypto ca enroll peer")
     assert status == 0 and "Password:" not in said, said
     assert state(machine, "peer")["state"] == "enrolled"

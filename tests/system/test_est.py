@@ -359,7 +359,7 @@ def test_profiles_that_are_refused(machine, server):
     for lines, words in (((*edge, "enrollment authentication-profile nobody"), "there is no 'client-authentication profile nobody'"),
                          (("client-authentication profile half", "username x", *edge, "enrollment authentication-profile half"), "needs both 'username' and 'password'"),
                          (("client-authentication profile bad", "username a:b"), "has neither a colon"),
-                         (("client-authentication profile bad", "password clear"), "% Incomplete"), (("client-authentication profile bad", "password x"), "% Invalid"),
+                         (("client-authentication profile bad", "password 6"), "% Incomplete"), (("client-authentication profile bad", "password x"), "% Invalid"),
                          (("client-authentication profile bad", "password 6 not/sealed"), "no sealed password"),
                          (("client-authentication profile bad", "username " + 257 * "x"), "% Invalid"),
                          ((*edge, "ssl-profile nothing"), "there is no 'ssl profile nothing'"),
