@@ -478,12 +478,25 @@ static int record_check(const Record *record, const char *file)
 
 static int record_parse(const char *file, const char *text, size_t size, Record *record)
 {
-    static const char *const members[] = {
-        "version",        "trustpoint", "serial",         "ca",
-        "router",         "encryption", "chain",          "request",
-        "second-request", "renewal",    "staged",         "previous",
-        "undo",           "rollover",   "rollover-chain", "rollover-failures",
-        "refusal",        "renewal-reason", NULL};
+    static const char *const members[] = {"version",
+                                          "trustpoint",
+                                          "serial",
+                                          "ca",
+                                          "router",
+                                          "encryption",
+                                          "chain",
+                                          "request",
+                                          "second-request",
+                                          "renewal",
+                                          "staged",
+                                          "previous",
+                                          "undo",
+                                          "rollover",
+                                          "rollover-chain",
+                                          "rollover-failures",
+                                          "refusal",
+                                          "renewal-reason",
+                                          NULL};
     _cleanup_json_ json_object *o = NULL;
     const char *name, *serial = NULL, *refusal = NULL, *reason = NULL;
     uint64_t version;

@@ -480,8 +480,7 @@ static void poll_finish(Job *job, ServerJob *j, Trustpoint *t, int error)
     else if (state == REQUEST_TIMED_OUT)
         log_ended(t, "timed out", why ? why : "the CA has not decided");
     if (!lifecycle_is_open(&ask->request->lifecycle) && trustpoint_certificate(t, ROLE_ROUTER))
-        (void)trustpoint_renewal_failed(&m->trustpoints, t,
-                                        why ? why : "the CA has not decided");
+        (void)trustpoint_renewal_failed(&m->trustpoints, t, why ? why : "the CA has not decided");
 }
 
 static int poll_done(Job *job, void *data, int r)

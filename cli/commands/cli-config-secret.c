@@ -31,7 +31,8 @@ static bool ends_in_kind(const char *line, size_t length)
     while (start > 0 && line[start - 1] != ' ' && line[start - 1] != '\t')
         start--;
     return length > start && start > 0 &&
-           ((length - start < sizeof(clear) && strncasecmp(line + start, clear, length - start) == 0) ||
+           ((length - start < sizeof(clear) &&
+             strncasecmp(line + start, clear, length - start) == 0) ||
             (length - start == 1 && line[start] == '0'));
 }
 

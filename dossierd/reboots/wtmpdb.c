@@ -7,8 +7,7 @@
 static const char *const paths[] = {"var/log/wtmp.db", "var/lib/wtmpdb/wtmp.db"};
 
 /* wtmpdb's number for boots; logins of users are none of our business. */
-#define QUERY                                                                                      \
-    "SELECT Login, Logout, RemoteHost FROM wtmp WHERE Type = 1 ORDER BY Login, ID"
+#define QUERY "SELECT Login, Logout, RemoteHost FROM wtmp WHERE Type = 1 ORDER BY Login, ID"
 
 static void statement_finalizep(sqlite3_stmt **s)
 {

@@ -23,10 +23,10 @@ struct Snapshots {
     Server *server;
     int dirfd, root_fd;
     SnapshotConfig config;
-    bool is_running, is_pending; /* a scan was cut off, or failed */
-    uint64_t begun_usec;         /* the one that is running */
+    bool is_running, is_pending;   /* a scan was cut off, or failed */
+    uint64_t begun_usec;           /* the one that is running */
     atomic_uint_least64_t n_files; /* that it has seen; its worker's */
-    char *failure;               /* why the last one failed; NULL when it did not */
+    char *failure;                 /* why the last one failed; NULL when it did not */
     uint64_t failed_usec;
     sd_event_source *timer;
     json_object *own; /* the daemon's folder: no snapshot is about how snapshots grow */

@@ -115,7 +115,8 @@ static void test_the_end(void **state)
     assert_int_equal(events.items[1].when, f.router_brief.not_after + 1 - 7 * DAY);
     assert_int_equal(events.items[2].kind, FORECAST_BREAK);
     assert_int_equal(events.items[2].when, f.router_brief.not_after + 1);
-    assert_string_equal(events.items[2].text, "The router certificate has expired: crypto ca enroll core.");
+    assert_string_equal(events.items[2].text,
+                        "The router certificate has expired: crypto ca enroll core.");
     /* A second before, it has not. */
     assert_int_equal(forecast(&f.t, NOW, f.router_brief.not_after, collect, &events), 0);
     assert_int_equal(count(&events, FORECAST_BREAK), 1);

@@ -70,7 +70,8 @@ static void test_wrong(void **state)
     const FixtureTree *t = *state;
 
     make(t, "var/log/wtmp.db",
-         TABLE INSERT "(1, 'reboot', NULL, -5, '~', 'six'), (1, 'reboot', 7000000, 8000000, '~', '')");
+         TABLE INSERT "(1, 'reboot', NULL, -5, '~', 'six'),"
+                      "(1, 'reboot', 7000000, 8000000, '~', '')");
     assert_records(t, "[{\"type\":\"boot\",\"time\":7.000000},"
                       "{\"type\":\"shutdown\",\"time\":8.000000}]");
     assert_int_equal(error, -EBADMSG);
