@@ -21,10 +21,22 @@ typedef struct Options {
     bool json;
 } Options;
 
-static int usage(FILE *f)
+/* What is wrong with the command line. */
+static _printf_(1, 2) int misused(const char *format, ...)
 {
-    (void)fprintf(
-        f,
+    va_list ap;
+
+    (void)fputs("chancery-verify: ", stderr);
+    va_start(ap, format);
+    (void)vfprintf(stderr, format, ap);
+    va_end(ap);
+    (void)fputs("; see chancery-verify --help\n", stderr);
+    return -EINVAL;
+}
+
+static void usage(void)
+{
+    (void)fputs(
         "chancery-verify --root ROOT.pem [OPTIONS] ENVELOPE|-\n"
         "chancery-verify --root ROOT.pem [OPTIONS] ENVELOPE ENVELOPE...\n"
         "chancery-verify --batch LIST|- [OPTIONS]\n\n"
@@ -48,8 +60,8 @@ static int usage(FILE *f)
         "6 expired, 7 stale, 8 valid when signed, 9 bad payload, 10 not collected, 11 revoked,\n"
         "12 revocation unknown, 13 differs, 14 not as reference, 15 not all of several good,\n"
         "16 broken inventory, 17 bad node.\n"
-        "See chancery-verify(1).\n");
-    return f == stdout ? VERDICT_GOOD : VERDICT_USAGE;
+        "See chancery-verify(1).\n",
+        stdout);
 }
 
 static int parse_number(const char *text, int64_t *ret)
@@ -102,18 +114,25 @@ static int parse_memory(const char *text, unsigned *ret)
 }
 
 /* Which options go together. */
-static bool is_sensible(const Options *o, int n_envelopes)
+static int check_options(const Options *o, int n_envelopes)
 {
     if (o->check.nonce && !*o->check.nonce)
-        return false;
+        return misused("the nonce is empty");
+    if (o->batch && (n_envelopes > 0 || o->payload || o->n_pages > 0))
+        return misused("--batch takes envelopes from the list only, and neither --payload nor "
+                       "--page");
     if (o->batch)
-        return n_envelopes == 0 && !o->payload && o->n_pages == 0;
-    if (!o->check.root || n_envelopes < 1)
-        return false;
+        return 0;
+    if (!o->check.root)
+        return misused("--root says which root certificate the envelopes are judged by");
+    if (n_envelopes < 1)
+        return misused("no envelope is named");
     /* Each answers a question of its own. */
-    if (n_envelopes > 1)
-        return !o->payload && !o->check.previous && o->n_pages == 0;
-    return o->jobs == 0;
+    if (n_envelopes > 1 && (o->payload || o->check.previous || o->n_pages > 0))
+        return misused("--payload, --previous and --page are for one envelope");
+    if (n_envelopes == 1 && o->jobs > 0)
+        return misused("--jobs is for several envelopes");
+    return 0;
 }
 
 static int parse_option(int c, const char *value, Options *o)
@@ -132,28 +151,41 @@ static int parse_option(int c, const char *value, Options *o)
         }
     switch (c) {
     case 'm':
-        return parse_number(value, &o->check.max_age);
+        return parse_number(value, &o->check.max_age) < 0
+                   ? misused("--max-age %s: that is no number of seconds", value)
+                   : 0;
     case 'a':
-        return parse_time(value, &o->check.at);
+        return parse_time(value, &o->check.at) < 0
+                   ? misused("--at %s: a time is seconds since the epoch, or like "
+                             "2026-11-21T12:00:00Z",
+                             value)
+                   : 0;
     case 'g':
         if (o->n_pages == PAGES_MAX)
-            return -EINVAL;
+            return misused("there can be %u pages", (unsigned)PAGES_MAX);
         o->pages[o->n_pages++] = value;
         return 0;
     case 'J':
-        return parse_jobs(value, &o->jobs);
+        return parse_jobs(value, &o->jobs) < 0
+                   ? misused("--jobs %s: that is no number from 1 to %u", value,
+                             (unsigned)BATCH_JOBS_MAX)
+                   : 0;
     case 'M':
-        return parse_memory(value, &o->memory);
+        return parse_memory(value, &o->memory) < 0
+                   ? misused("--memory %s: that is no number from 1 to %u", value,
+                             (unsigned)MEMORY_MAX_MIB)
+                   : 0;
     case 'j':
         o->json = true;
         return 0;
     case 'h':
-        exit(usage(stdout));
+        usage();
+        exit(VERDICT_GOOD);
     case 'V':
         (void)printf("chancery-verify %s\n", VERSION);
         exit(VERDICT_GOOD);
     default:
-        return -EINVAL;
+        return -EINVAL; /* getopt has said it */
     }
 }
 
@@ -185,7 +217,7 @@ static int parse_arguments(int argc, char *argv[], Options *ret)
         if (parse_option(c, optarg, &o) < 0)
             return -EINVAL;
     o.envelopes = argv + optind;
-    if (!is_sensible(&o, argc - optind))
+    if (check_options(&o, argc - optind) < 0)
         return -EINVAL;
     *ret = o;
     return 0;
@@ -283,7 +315,7 @@ int main(int argc, char *argv[])
     Options o;
 
     if (parse_arguments(argc, argv, &o) < 0)
-        return usage(stderr);
+        return VERDICT_USAGE;
     if (o.reference && read_reference(o.reference, &reference) < 0)
         return VERDICT_USAGE;
     o.check.reference = reference;

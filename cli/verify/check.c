@@ -17,7 +17,7 @@ static int fail(char reason[CHECK_REASON_SIZE], const char *path, int error)
     const char *text = strerror(-error);
 
     if (error == -EBADMSG)
-        text = "Not what it should be";
+        text = "There is nothing in PEM in it that it should have";
     else if (error == -E2BIG)
         text = "Too much in it";
     (void)snprintf(reason, CHECK_REASON_SIZE, "%s: %s", path, text);

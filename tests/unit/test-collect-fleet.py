@@ -24,6 +24,10 @@ with open(folder / "lock", "w") as lock:
 if host == "closed" or host == "busy" and before < 2:
     sys.stderr.write("ssh: connect to host: Connection refused")
     sys.exit(255)
+if host in ("stranger", "locked"):
+    sys.stderr.write("@" * 80 + "\\n" + "Somebody could be listening. " * 12 + "\\nHost key for stranger has changed.\\nHost key verification failed.\\n" if host == "stranger" else
+                     "y" * 400 + "Permission denied (publickey).\\n")
+    sys.exit(255)
 if host == "denied":
     print("% This command is not authorized")
     sys.exit(1)
@@ -105,6 +109,16 @@ def test_verdicts(program, folder):
     assert busy[-1] == (f"show platform security integrity dossier include packages reboot-history nonce {told[2]['entry']['nonce']} | "
                         f"utility sign nonce {told[2]['entry']['nonce']} include-certificate")
     assert told[4]["argv"] == ["--batch", "-", "--max-age", "60"] and told[4]["entry"]["crl"] == "x.crl" and "previous" not in told[4]["entry"]
+
+
+def test_what_stays_refused(program, folder):
+    """A login that was refused once is refused again, and counted against the collector; what is said of it is whole lines, as far as they fit."""
+    result, told, calls = collect(program, folder, [router("stranger"), router("locked")])
+    assert result.returncode == 15 and sorted(call["host"] for call in calls) == ["locked", "stranger"]
+    assert told[0]["reason"] == "Host key for stranger has changed. Host key verification failed."
+    assert told[1]["reason"].startswith("...yyy") and told[1]["reason"].endswith("Permission denied (publickey).") and len(told[1]["reason"]) == 300
+    missing = subprocess.run([program, str(folder / "missing"), str(folder / "kept")], capture_output=True, check=False)
+    assert missing.returncode == 1 and missing.stderr.decode() == f"chancery-collect: {folder}/missing: No such file or directory\n"
 
 
 def test_compared_with_the_last_good_one(program, folder):

@@ -7,10 +7,12 @@ has it.
 """
 import datetime
 import json
+import os
 import resource
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from inventory_blocks import bare_times, chain, encode, file, node
@@ -178,6 +180,35 @@ def test_batch_keeps_its_order_however_many_work_at_it(fleet):
     assert [told[n]["id"] for n in range(1000)] == [str(n) for n in range(1000)]
     assert [one["status"] for one in told] == [NONCE if n % 3 else GOOD for n in range(1000)]
     assert len(one.stdout.splitlines()) == 1000 and one.returncode == many.returncode == NOT_ALL
+
+
+def test_batch_uses_all_cores(fleet):
+    """A worker for each core that it may use, beside the one that reads the list; as many as are asked for otherwise."""
+    for options, wanted in (((), min(256, len(os.sched_getaffinity(0)))), (("--jobs", "3"), 3)):
+        with subprocess.Popen([fleet.verifier, "--root", fleet.authority.path("root.pem"), "--batch", "-", *options],
+                              stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            try:
+                while (found := len(os.listdir(f"/proc/{process.pid}/task"))) < wanted + 1 and process.poll() is None:
+                    time.sleep(0.01)
+            finally:
+                process.kill()
+        assert found == wanted + 1, (options, found)
+
+
+def test_what_is_wrong_with_the_command_line_is_said(fleet):
+    good, nothing = fleet.envelope("good", dossier()), str(fleet.folder / "no-pem")
+    (fleet.folder / "no-pem").write_text("nothing")
+    for arguments, words in (([], "no envelope is named"), (["--max-age", "x", good], "--max-age x: that is no number of seconds"),
+                             (["--at", "noon", good], "--at noon: a time is"), (["--jobs", "2", good], "--jobs is for several"),
+                             (["--jobs", "0", good, good], "--jobs 0: that is no number from 1 to 256"), (["--nonce", "", good], "the nonce is empty"),
+                             (["--batch", "-", good], "--batch takes envelopes from the list only"), (["--chain", nothing, good], "no-pem: There is nothing in PEM"),
+                             ([good, good, "--page", good], "are for one envelope"), (["--unknown", good], "unrecognized option")):
+        told = fleet.verify(*arguments)
+        assert told.returncode == USAGE and not told.stdout and words in told.stderr.decode(), (arguments, told)
+    told = fleet.verify(good, root=False)
+    assert told.returncode == USAGE and b"--root says which root" in told.stderr
+    told = fleet.verify("--help")
+    assert told.returncode == GOOD and b"--max-age SECONDS" in told.stdout
 
 
 def test_batch_limits(fleet):
