@@ -2,6 +2,7 @@
 /* chancery-verify: checks signed envelopes offline, for whoever collects them. */
 #include <fcntl.h>
 #include <getopt.h>
+#include <stdarg.h>
 #include <time.h>
 
 #include "atomic-file.h"
@@ -24,13 +25,13 @@ typedef struct Options {
 /* What is wrong with the command line. */
 static _printf_(1, 2) int misused(const char *format, ...)
 {
+    char text[CHECK_REASON_SIZE];
     va_list ap;
 
-    (void)fputs("chancery-verify: ", stderr);
     va_start(ap, format);
-    (void)vfprintf(stderr, format, ap);
+    (void)vsnprintf(text, sizeof text, format, ap);
     va_end(ap);
-    (void)fputs("; see chancery-verify --help\n", stderr);
+    (void)fprintf(stderr, "chancery-verify: %s; see chancery-verify --help\n", text);
     return -EINVAL;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* For builds without SQLite. */
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include "wtmpdb.h"
