@@ -200,6 +200,7 @@ static void test_steps(void **state)
     int folder = scratch_open(path);
     Trustpoints t;
     Trustpoint *tp = load(&t, path, "");
+    _cleanup_free_ char *text = NULL;
     int64_t wait;
 
     assert_int_equal(step(tp, now, &wait), ROLLOVER_NONE);
@@ -231,8 +232,16 @@ static void test_steps(void **state)
     assert_true(rollover_is_for_renewal(tp, now + 91 * DAY));
     assert_int_equal(trustpoint_renewal_failed(&t, tp, "no"), 0);
     assert_false(rollover_is_for_renewal(tp, now + 91 * DAY));
-    assert_int_equal(trustpoint_renewal_failed(&t, tp, "no"), 0);
+    assert_int_equal(trustpoint_renewal_failed(&t, tp, "it is closed"), 0);
     assert_true(rollover_is_for_renewal(tp, now + 91 * DAY));
+    /* Why is said, over restarts, until there is a certificate. */
+    tp = reload(&t, path);
+    text = trustpoint_detail(tp, now);
+    assert_string_equal(text, "Renewal has failed 2 times, and is tried again: it is closed.");
+    enroll(&t, tp, &router);
+    assert_null(tp->record.renewal_reason);
+    tp = reload(&t, path);
+    assert_null(tp->record.renewal_reason);
     trustpoints_done(&t);
     scratch_remove(folder, path);
 }

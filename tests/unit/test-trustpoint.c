@@ -490,8 +490,7 @@ static void test_flags(void **state)
     (void)request_free(request);
 }
 
-/* What came and was not taken, and why renewals fail, is said, over restarts, until something is
- * taken. */
+/* What came and was not taken is said, over restarts, until something is taken. */
 static void test_refused(void **state)
 {
     char path[32];
@@ -510,21 +509,12 @@ static void test_refused(void **state)
     assert_detail(tp, now,
                   "Ready. The last certificate that came was refused: its CA has revoked it.");
     assert_int_equal(trustpoint_set_refusal(&t, tp, "its CA has revoked it"), 0);
-    assert_int_equal(trustpoint_renewal_failed(&t, tp, "nobody answers"), 0);
-    assert_detail(tp, now, "Renewal has failed 1 time, and is tried again: nobody answers. The");
-    assert_int_equal(trustpoint_renewal_failed(&t, tp, "it is closed"), 0);
-    trustpoints_done(&t);
-    load(&t, path, 0);
-    configure_self(&t);
-    tp = trustpoint_find(&t, NAME);
-    assert_detail(tp, now, "Renewal has failed 2 times, and is tried again: it is closed.");
     enroll_at(&t, tp, now);
     assert_string_equal(trustpoint_state(tp), "enrolled");
     assert_null(tp->record.refusal);
     trustpoints_done(&t);
     load(&t, path, 0);
     assert_null(trustpoint_find(&t, NAME)->record.refusal);
-    assert_null(trustpoint_find(&t, NAME)->record.renewal_reason);
     trustpoints_done(&t);
     scratch_remove(fd, path);
 }
