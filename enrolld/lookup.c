@@ -152,6 +152,8 @@ int lookup_certificate(Manager *m, Trustpoint *t, const char *serial, sd_bus_mes
                                  "and %s has not sent its request to one",
                                  t->name);
     r = lookup_new(m, t, request->next_authority && trustpoint_certificate(t, ROLE_NEXT_CA), &l);
+    if (r >= 0 && t->config->challenge && !(l->server->sealed = strdup(t->config->challenge)))
+        r = -ENOMEM;
     if (r >= 0)
         r = parse_serial(serial, &l->serial);
     if (r == -EINVAL)

@@ -129,6 +129,12 @@ static void add_successor(TypedSign *t, Store *store)
         t->subjects[t->n_subjects++] = key_ref(next);
 }
 
+static bool is_for_dsa(Purpose purpose)
+{
+    return purpose == PURPOSE_ENVELOPE || purpose == PURPOSE_CERTIFICATE_REQUEST ||
+           purpose == PURPOSE_SCEP_CERTIFICATE || purpose == PURPOSE_SCEP;
+}
+
 static int check_usage(const TypedSign *t, const char **ret_reason)
 {
     if (purposes[t->purpose].decrypts) {
@@ -141,8 +147,9 @@ static int check_usage(const TypedSign *t, const char **ret_reason)
         return 0;
     }
     if (t->key->algorithm->family == KEY_FAMILY_DSA) {
-        if (t->purpose != PURPOSE_ENVELOPE && t->purpose != PURPOSE_CERTIFICATE_REQUEST)
-            return refuse(-EPERM, ret_reason, "dsa keys sign certificate requests and envelopes");
+        if (!is_for_dsa(t->purpose))
+            return refuse(-EPERM, ret_reason,
+                          "dsa keys sign certificate requests, what SCEP needs, and envelopes");
         if (t->key->bits < DSA_BITS_SIGNING)
             return refuse(-EPERM, ret_reason, "a dsa key of less than 2048 bits signs nothing");
     }

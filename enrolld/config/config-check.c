@@ -72,10 +72,11 @@ static void check_server(Reader *reader, json_object *o, const TrustpointConfig 
         return;
     if (config->method != METHOD_SCEP)
         check_other_than_scep(reader, config);
-    else if (!key_algorithm_is_rsa_or_ecdsa(config->keypair.algorithm))
+    else if (!key_algorithm_is_rsa_or_ecdsa(config->keypair.algorithm) && !config->challenge)
         reader_problem(reader, "keypair", config->keypair.algorithm,
                        "SCEP servers encrypt their answers for the key, which only rsa and ecdsa "
-                       "keys can read: keypair rsa LABEL, or keypair ecdsanistp256 LABEL");
+                       "keys can read, or under the challenge password, which has to be "
+                       "configured then: challenge-password clear PASSWORD");
     if (config->method == METHOD_CMP && !key_algorithm_is_rsa_or_ecdsa(config->keypair.algorithm))
         reader_problem(reader, "keypair", config->keypair.algorithm,
                        "CMP is for rsa and ecdsa keys");

@@ -229,7 +229,7 @@ static const char *opening_pair(const Request *request, KeyPair signing)
     return key_pair_name(signing == PAIR_NEXT ? PAIR_NEXT : PAIR_ENCRYPTION);
 }
 
-static int exchange(Job *job, const ServerJob *j, ServerAsk *ask, ScepType type,
+static int exchange(Job *job, ServerJob *j, ServerAsk *ask, ScepType type,
                     const void *content, size_t size, bool *ret_unknown)
 {
     _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
@@ -240,6 +240,9 @@ static int exchange(Job *job, const ServerJob *j, ServerAsk *ask, ScepType type,
     int r;
 
     r = load_keys(j, ask, &pair, &key);
+    /* Nothing else opens the answer. */
+    if (r >= 0 && scep_needs_password(X509_get0_pubkey(ask->request->signer_x509)))
+        r = open_challenge(job, j);
     if (r < 0)
         return r;
     scep_peers_choose(j->authority, j->others, j->n_others, &peers);
@@ -255,6 +258,7 @@ static int exchange(Job *job, const ServerJob *j, ServerAsk *ask, ScepType type,
                                       .algorithm = ask->request->key.algorithm,
                                       .label = ask->request->key.label,
                                       .opening_pair = opening_pair(ask->request, pair),
+                                      .password = j->challenge,
                                       .digest = j->digest},
                       &result, &ask->certificates, ask->reason);
     /* Until the next time, which may be in days. */

@@ -272,6 +272,21 @@ static int build(const ScepExchange *x, const uint8_t *nonce, void **ret_der, si
     return 0;
 }
 
+/* NULL when it is the password that opens it. */
+static int load_opener(const ScepExchange *x, const ScepEnvelope *envelope, EVP_PKEY **ret,
+                       char reason[SCEP_REASON_SIZE])
+{
+    int r;
+
+    if (envelope->by_password)
+        return x->password ? 0
+                           : explain(reason, -ENOKEY,
+                                     "the answer cannot be opened: there is no challenge password");
+    r = keyd_pair_unwrapper_new(x->server->context, x->algorithm, x->label, x->opening_pair,
+                                "scep-decrypt", envelope->key_size, ret);
+    return r < 0 ? explain(reason, r, "the answer cannot be opened: %s", keyd_last_error()) : 0;
+}
+
 /* What an answer that grants what was asked for holds. */
 static int open_grant(const ScepExchange *x, DerSpan content, void **ret, size_t *ret_size,
                       char reason[SCEP_REASON_SIZE])
@@ -288,12 +303,13 @@ static int open_grant(const ScepExchange *x, DerSpan content, void **ret, size_t
     r = scep_envelope_parse(content, x->signer, x->server->legacy, &envelope, &why);
     if (r < 0)
         return explain(reason, r, "the answer cannot be used: %s", why);
-    r = keyd_pair_unwrapper_new(x->server->context, x->algorithm, x->label, x->opening_pair,
-                                "scep-decrypt", envelope.key_size, &opener);
+    r = load_opener(x, &envelope, &opener, reason);
     if (r < 0)
-        return explain(reason, r, "the answer cannot be opened: %s", keyd_last_error());
-    r = scep_envelope_open(&envelope, x->server->context, opener, ret, ret_size);
-    return r < 0 ? explain(reason, r, "the answer cannot be used: it cannot be decrypted") : 0;
+        return r;
+    r = scep_envelope_open(&envelope, x->server->context, opener, x->password, ret, ret_size);
+    return r < 0 ? explain(reason, r, "the answer cannot be used: it cannot be decrypted%s",
+                           envelope.by_password ? " with the challenge password" : "")
+                 : 0;
 }
 
 /* What somebody can do about it. */

@@ -63,6 +63,7 @@ typedef struct ScepExchange {
     EVP_PKEY *key;
     const char *algorithm, *label;
     const char *opening_pair; /* of that label: what opens the answers; NULL: there is one only */
+    const char *password;     /* the same when nothing can be encrypted for the key; NULL: none */
     const char *digest;
 } ScepExchange;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The encrypted half of a reply: EnvelopedData (RFC 5652 section 6) for exactly one recipient, by
- * key transport or key agreement, with a cipher of the list. The content key comes from the
- * caller's key. */
+ * key transport or key agreement, or under a password, with a cipher of the list. The content key
+ * comes from the caller's key or password. */
 #include "key-agreement.h"
 #include "scep-message.h"
 #include "scep-oids.h"
@@ -13,6 +13,7 @@
 /* Of EnvelopedData, RFC 5652 section 6.1. */
 #define VERSION_TRANSPORT 0U
 #define VERSION_AGREEMENT 2U
+#define VERSION_PASSWORD 3U
 
 static int refuse(int error, const char **ret_reason, const char *reason)
 {
@@ -30,7 +31,6 @@ static const struct {
     {"\x60\x86\x48\x01\x65\x03\x04\x01\x2a", "AES-256-CBC", 32, 16, NULL},
     {"\x2a\x86\x48\x86\xf7\x0d\x03\x07", "DES-EDE3-CBC", 24, 8,
      "it is encrypted with Triple DES, which only 'enrollment legacy' admits"},
-    /* With the same key three times, Triple DES is DES. */
     {"\x2b\x0e\x03\x02\x07", "DES-EDE3-CBC", DES_KEY_SIZE, 8,
      "it is encrypted with single DES, which only 'enrollment legacy' admits"},
 };
@@ -137,7 +137,24 @@ static int read_agreement(DerSpan info, const X509 *expected, bool legacy, KeyAg
     return key_agreement_peer(ret, X509_get0_pubkey(expected), &peer, ret_reason);
 }
 
-/* *ret_wrapped_size: of the wrapped key, 0 when it came by key transport. */
+static int read_password(DerSpan content, const X509 *expected, bool legacy, ScepEnvelope *ret,
+                         const char **ret_reason)
+{
+    int r;
+
+    if (!scep_needs_password(X509_get0_pubkey(expected)))
+        return refuse(-EKEYREJECTED, ret_reason,
+                      "it is encrypted under a password, although the router has a key that it "
+                      "could be encrypted for");
+    r = scep_password_parse(content, legacy, &ret->password, ret_reason);
+    if (r < 0)
+        return r;
+    ret->by_password = true;
+    ret->encrypted_key = ret->password.wrapped;
+    return 0;
+}
+
+/* *ret_wrapped_size: of the wrapped key, 0 when it came otherwise than by key agreement. */
 static int read_recipient(DerSpan recipients, const X509 *expected, bool legacy, ScepEnvelope *ret,
                           size_t *ret_wrapped_size, const char **ret_reason)
 {
@@ -148,10 +165,18 @@ static int read_recipient(DerSpan recipients, const X509 *expected, bool legacy,
 
     /* F3 */
     if (der_read_any(&recipients, &tag, &info, &content) < 0 || der_end(&recipients) < 0 ||
-        (tag != DER_SEQUENCE && tag != KEY_AGREEMENT_TAG))
+        (tag != DER_SEQUENCE && tag != KEY_AGREEMENT_TAG && tag != SCEP_PASSWORD_TAG))
         return refuse(-EBADMSG, ret_reason,
-                      "it has not exactly one recipient, by key transport or key agreement");
+                      "it has not exactly one recipient, by key transport, key agreement or "
+                      "password");
     *ret_wrapped_size = 0;
+    ret->by_password = false;
+    if (tag == SCEP_PASSWORD_TAG)
+        return read_password(content, expected, legacy, ret, ret_reason);
+    if (scep_needs_password(X509_get0_pubkey(expected)))
+        return refuse(-EKEYREJECTED, ret_reason,
+                      "it is encrypted for a key, and not under the challenge password, which is "
+                      "all that the router's key leaves");
     if (tag == DER_SEQUENCE)
         return read_transport(content, expected, ret, ret_reason);
     r = read_agreement(info, expected, legacy, &agreement, ret_reason);
@@ -174,6 +199,13 @@ static int open_envelope(DerSpan content, DerSpan *ret)
     return der_read_only(wrapped, DER_SEQUENCE, ret);
 }
 
+static bool is_version(uint64_t version, const ScepEnvelope *e, size_t wrapped_size)
+{
+    return version == (e->by_password     ? VERSION_PASSWORD
+                       : wrapped_size > 0 ? VERSION_AGREEMENT
+                                          : VERSION_TRANSPORT);
+}
+
 int scep_envelope_parse(DerSpan content, const X509 *recipient, bool legacy, ScepEnvelope *ret,
                         const char **ret_reason)
 {
@@ -183,14 +215,15 @@ int scep_envelope_parse(DerSpan content, const X509 *recipient, bool legacy, Sce
     int r;
 
     if (open_envelope(content, &data) < 0 || der_read_uint64(&data, &version) < 0 ||
-        (version != VERSION_TRANSPORT && version != VERSION_AGREEMENT) ||
+        (version != VERSION_TRANSPORT && version != VERSION_AGREEMENT &&
+         version != VERSION_PASSWORD) ||
         der_read(&data, DER_SET, &recipients) < 0 ||
         der_read(&data, DER_SEQUENCE, &encrypted) < 0 || der_end(&data) < 0)
         return refuse(-EBADMSG, ret_reason, "its content is no CMS EnvelopedData");
     r = read_recipient(recipients, recipient, legacy, ret, &wrapped_size, ret_reason);
     if (r < 0)
         return r;
-    if ((version == VERSION_AGREEMENT) != (wrapped_size > 0))
+    if (!is_version(version, ret, wrapped_size))
         return refuse(-EBADMSG, ret_reason, "its version is not that of its recipient");
     if (der_read(&encrypted, DER_OID, &oid) < 0 || !der_equal(oid, OID_DATA, strlen(OID_DATA)) ||
         der_read(&encrypted, DER_SEQUENCE, &algorithm) < 0)
@@ -208,6 +241,13 @@ int scep_envelope_parse(DerSpan content, const X509 *recipient, bool legacy, Sce
 
 /* --- Opening ---------------------------------------------------------------------------------- */
 
+/* With the same key three times, Triple DES is DES. */
+static void repeat_des(unsigned char content_key[KEY_MAX], size_t size)
+{
+    for (size_t i = 1; size == DES_KEY_SIZE && i < 3; i++)
+        memcpy(content_key + i * size, content_key, size);
+}
+
 static int unwrap(const ScepEnvelope *e, OSSL_LIB_CTX *context, EVP_PKEY *key,
                   unsigned char content_key[KEY_MAX])
 {
@@ -221,8 +261,7 @@ static int unwrap(const ScepEnvelope *e, OSSL_LIB_CTX *context, EVP_PKEY *key,
         EVP_PKEY_decrypt(decrypt, buffer, &size, e->encrypted_key.data, e->encrypted_key.size) ==
             1 &&
         size == e->key_size) {
-        for (size_t i = 0; i < (size == DES_KEY_SIZE ? 3 : 1); i++)
-            memcpy(content_key + i * size, buffer, size);
+        memcpy(content_key, buffer, size);
         r = 0;
     }
     explicit_bzero(buffer, sizeof(buffer));
@@ -255,7 +294,7 @@ static int decrypt(const ScepEnvelope *e, const EVP_CIPHER *cipher, const unsign
 }
 
 int scep_envelope_open(const ScepEnvelope *envelope, OSSL_LIB_CTX *context, EVP_PKEY *key,
-                       void **ret_data, size_t *ret_size)
+                       const char *password, void **ret_data, size_t *ret_size)
 {
     EVP_CIPHER *cipher = EVP_CIPHER_fetch(context, envelope->cipher, NULL);
     unsigned char content_key[KEY_MAX] = {0};
@@ -264,7 +303,14 @@ int scep_envelope_open(const ScepEnvelope *envelope, OSSL_LIB_CTX *context, EVP_
     int r;
 
     out = malloc(envelope->ciphertext.size + EVP_MAX_BLOCK_LENGTH);
-    r = cipher && out ? unwrap(envelope, context, key, content_key) : -ENOMEM;
+    if (!cipher || !out)
+        r = -ENOMEM;
+    else if (envelope->by_password)
+        r = scep_password_unwrap(&envelope->password, context, password, content_key,
+                                 envelope->key_size);
+    else
+        r = unwrap(envelope, context, key, content_key);
+    repeat_des(content_key, envelope->key_size);
     if (r >= 0)
         r = decrypt(envelope, cipher, content_key, out, &n);
     explicit_bzero(content_key, sizeof(content_key));

@@ -152,7 +152,8 @@ int scep_request_build(const ScepRequest *request, void **ret_der, size_t *ret_s
         return -EOPNOTSUPP;
     r = encrypt(request, envelope);
     if (r >= 0)
-        r = sign(request, envelope, out);
+        r = EVP_PKEY_is_a(request->key, "ED25519") ? scep_sign_plain(request, envelope, out)
+                                                   : sign(request, envelope, out);
     if (r >= 0)
         r = to_bytes(out, ret_der, ret_size);
     ERR_clear_error();
@@ -200,14 +201,16 @@ static int fill_signer(X509 *x, EVP_PKEY *key, const X509_NAME *subject, const c
     return 0;
 }
 
-/* digitalSignature, and how the answer is encrypted for it: keyEncipherment or keyAgreement. */
+/* digitalSignature, and how the answer is encrypted for it, when it can be: keyEncipherment or
+ * keyAgreement. */
 static int add_signer_usage(X509 *x, const EVP_PKEY *key)
 {
     ASN1_BIT_STRING *usage = ASN1_BIT_STRING_new();
     int r = -EIO;
 
     if (usage && ASN1_BIT_STRING_set_bit(usage, 0, 1) == 1 &&
-        ASN1_BIT_STRING_set_bit(usage, EVP_PKEY_is_a(key, "EC") ? 4 : 2, 1) == 1 &&
+        (scep_needs_password(key) ||
+         ASN1_BIT_STRING_set_bit(usage, EVP_PKEY_is_a(key, "EC") ? 4 : 2, 1) == 1) &&
         X509_add1_ext_i2d(x, NID_key_usage, usage, 1, X509V3_ADD_DEFAULT) == 1)
         r = 0;
     ASN1_BIT_STRING_free(usage);

@@ -8,6 +8,7 @@
 #include "der.h"
 #include "openssl-util.h"
 #include "received.h"
+#include "scep-password.h"
 
 #define SCEP_NONCE_SIZE 16U
 #define SCEP_TRANSACTION_SIZE 65U
@@ -63,6 +64,9 @@ typedef struct ScepRequest {
  * failed. */
 int scep_request_build(const ScepRequest *request, void **ret_der, size_t *ret_size);
 
+/* The same with the content encrypted already: of an Ed25519 key. */
+int scep_sign_plain(const ScepRequest *request, BIO *content, BIO *out);
+
 /* The hexadecimal SHA-256 of the public key, and of the certificate that is to be renewed (NULL:
  * none): the same key asks for the same certificate in the same transaction. */
 int scep_transaction(EVP_PKEY *key, const X509 *renewed, char ret[SCEP_TRANSACTION_SIZE]);
@@ -116,8 +120,16 @@ int scep_crl_parse(const void *data, size_t size, void **ret, size_t *ret_size,
 /* Does IssuerAndSerialNumber name this certificate? */
 bool scep_names_certificate(DerSpan issuer_and_serial, const X509 *x);
 
+/* Can nothing be encrypted for it? Then answers are, under the challenge password. */
+static inline bool scep_needs_password(const EVP_PKEY *key)
+{
+    return !EVP_PKEY_is_a(key, "RSA") && !EVP_PKEY_is_a(key, "EC");
+}
+
 typedef struct ScepEnvelope {
     DerSpan encrypted_key; /* or, by key agreement, all of the KeyAgreeRecipientInfo */
+    bool by_password;
+    ScepPassword password; /* then; else the key opens it */
     DerSpan iv;
     DerSpan ciphertext; /* or, in pieces, the OCTET STRINGs */
     bool in_pieces;
@@ -125,9 +137,11 @@ typedef struct ScepEnvelope {
     size_t key_size;    /* of the key that is encrypted */
 } ScepEnvelope;
 
-/* For exactly one recipient, the one with this certificate. As above. */
+/* For exactly one recipient, the one with this certificate; or, if that cannot be, under a password
+ * only. As above. */
 int scep_envelope_parse(DerSpan content, const X509 *recipient, bool legacy, ScepEnvelope *ret,
                         const char **ret_reason);
-/* -EKEYREJECTED, for one reason only: it cannot be opened. */
+/* With the key or the password, whichever it is for. -EKEYREJECTED, for one reason only: it cannot
+ * be opened. */
 int scep_envelope_open(const ScepEnvelope *envelope, OSSL_LIB_CTX *context, EVP_PKEY *key,
-                       void **ret_data, size_t *ret_size);
+                       const char *password, void **ret_data, size_t *ret_size);

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The encrypted half of what a SCEP server answers, for a key that it is for: the first byte says
- * whether old algorithms pass, and whether the key is RSA or one of an elliptic curve. */
+ * whether old algorithms pass, and whether the key is RSA, one of an elliptic curve, or good for
+ * signatures only. */
 #include <stdlib.h>
 
 #include "key-agreement.h"
 #include "scep-message.h"
+
+/* So that there is time for many. */
+#define WORK_MAX 10000U
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -23,24 +27,29 @@ static X509 *recipient_new(EVP_PKEY *key)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static X509 *recipients[2];
+    static X509 *recipients[3];
     const char *reason = NULL;
+    unsigned char key[16];
     ScepEnvelope e;
-    bool is_rsa;
+    unsigned kind;
 
     if (size == 0)
         return 0;
     if (!recipients[0]) {
         recipients[0] = recipient_new(EVP_EC_gen("P-256"));
         recipients[1] = recipient_new(EVP_RSA_gen(2048));
+        recipients[2] = recipient_new(EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"));
     }
-    is_rsa = data[0] & 2;
-    if (scep_envelope_parse((DerSpan){data + 1, size - 1}, recipients[is_rsa], data[0] & 1, &e,
+    kind = data[0] & 4 ? 2 : data[0] & 2 ? 1 : 0;
+    if (scep_envelope_parse((DerSpan){data + 1, size - 1}, recipients[kind], data[0] & 1, &e,
                             &reason) < 0) {
         if (!reason)
             abort();
-    } else if (!e.ciphertext.data || !e.cipher || !e.encrypted_key.data ||
-               (e.encrypted_key.data[0] == KEY_AGREEMENT_TAG && e.key_size < 16))
+    } else if (e.by_password != (kind == 2) || !e.ciphertext.data || !e.cipher ||
+               !e.encrypted_key.data ||
+               (!e.by_password && e.encrypted_key.data[0] == KEY_AGREEMENT_TAG && e.key_size < 16))
         abort();
+    else if (e.by_password && e.password.iterations < WORK_MAX)
+        (void)scep_password_unwrap(&e.password, NULL, "secret", key, sizeof(key));
     return 0;
 }

@@ -28,7 +28,7 @@ from asn1crypto import algos, cms, core, crl, csr, parser, x509
 from cryptography import x509 as cx509
 from cryptography.hazmat.primitives import hashes, keywrap, padding, serialization
 from cryptography.hazmat.primitives.asymmetric import padding as rsa_padding
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.kdf.x963kdf import X963KDF
 from cryptography.x509.oid import NameOID
@@ -167,6 +167,39 @@ def agree(key, to, public, wrong):
                tlv(0x30, tlv(0x30, rid, tlv(4, wrapped)) * (2 if wrong == "two-keys" else 1)))
 
 
+FUNCTIONS = {"sha256": "2a864886f70d0209", "sha1": "2a864886f70d0207", "md5": "2b06010505080101"}
+
+
+def under(key, password, wrong):
+    """PasswordRecipientInfo (RFC 5652 section 6.2.4): PBKDF2, and the wrapping of RFC 3211 with AES-256."""
+    salt, iv, size = os.urandom(4 if wrong == "short-salt" else 16), os.urandom(16), 32
+    count = {"many-iterations": 2000001, "few-iterations": 999, "no-iterations": 0, "most-iterations": 2000000}.get(wrong, 10000)
+    function = {"derived-sha1": "sha1", "derived-md5": "md5"}.get(wrong, "sha256")
+    secret = (password[:-1] if wrong == "wrong-password" else password).encode()
+    derived = hashlib.pbkdf2_hmac(function, secret, salt, 1 if wrong in ("many-iterations", "no-iterations") else count, size)
+    check = bytes(octet ^ 0xff for octet in key[:3])
+    block = bytes([len(key)]) + (b"\0\0\0" if wrong == "check" else check) + key
+    block += os.urandom(-len(block) % 16 + (16 if len(block) <= 16 else 0))
+    last = iv
+    for _ in range(2):
+        encryptor = Cipher(algorithms.AES(derived), modes.CBC(last)).encryptor()
+        block = encryptor.update(block) + encryptor.finalize()
+        last = block[-16:]
+    block = {"wrapped-short": block[:16], "wrapped-wrong": block[:-1] + bytes([block[-1] ^ 1])}.get(wrong, block)
+    derivation = tlv(0xa0, tlv(6, bytes.fromhex("2b06010401da47040b" if wrong == "unknown-derivation" else "2a864886f70d01050c")),
+                     tlv(0x30, tlv(4, salt), core.Integer(count).dump(), core.Integer(16 if wrong == "derived-length" else size).dump(),
+                         b"" if wrong == "derived-sha1" else tlv(0x30, tlv(6, bytes.fromhex(FUNCTIONS[function])), b"\5\0")))
+    cipher = tlv(0x30, tlv(6, bytes.fromhex("2a864886f70d0307" if wrong == "wrap-des3" else "60864801650304012a")), tlv(4, iv[:8] if wrong == "wrap-des3" else iv))
+    wrap = tlv(0x30, tlv(6, bytes.fromhex("2a864886f70d0109100306" if wrong == "unknown-wrap" else "2a864886f70d0109100309")), cipher)
+    return tlv(0xa3, core.Integer(1 if wrong == "password-version" else 0).dump(), b"" if wrong == "no-derivation" else derivation, wrap, tlv(4, block))
+
+
+def encrypt_under_with_openssl(data, password):
+    """As the openssl program does it, which derives with SHA-1."""
+    return subprocess.run(["openssl", "cms", "-encrypt", "-binary", "-aes-256-cbc", "-outform", "DER", "-pwri_password", password], input=data,
+                          stdout=subprocess.PIPE, check=True).stdout
+
+
 def encrypt_with_openssl(folder, data, to, *options):
     """An EnvelopedData for a certificate as the openssl program makes it."""
     (folder / "to.der").write_bytes(to.dump())
@@ -176,21 +209,21 @@ def encrypt_with_openssl(folder, data, to, *options):
 
 
 def encrypt(data, recipients, cipher="aes", version=None, of_recipient="v0", wrong=""):
-    """An EnvelopedData for certificates, by key transport, or for keys of elliptic curves by key agreement."""
+    """An EnvelopedData for certificates, by key transport, or for keys of elliptic curves by key agreement; a text in place of both is a password."""
     size, block, oid = {"aes": (16, 16, "2.16.840.1.101.3.4.1.2"), "des3": (24, 8, "1.2.840.113549.3.7"), "des": (8, 8, "1.3.14.3.2.7")}[cipher]
     key, iv = os.urandom(size), os.urandom(block)
     padder = padding.PKCS7(block * 8).padder()
     algorithm = algorithms.AES(key) if cipher == "aes" else algorithms.TripleDES(key)
     encryptor = Cipher(algorithm, modes.CBC(iv)).encryptor()
     text = encryptor.update(padder.update(data) + padder.finalize()) + encryptor.finalize()
-    infos = [cms.RecipientInfo.load(agree(key, to, with_key, wrong)) if isinstance(with_key, ec.EllipticCurvePublicKey) else
+    infos = [cms.RecipientInfo.load(under(key, to, wrong)) if isinstance(to, str) else cms.RecipientInfo.load(agree(key, to, with_key, wrong)) if isinstance(with_key, ec.EllipticCurvePublicKey) else
              cms.RecipientInfo("ktri", cms.KeyTransRecipientInfo({
         "version": of_recipient, "rid": cms.RecipientIdentifier("issuer_and_serial_number", cms.IssuerAndSerialNumber(
             {"issuer": to.issuer, "serial_number": to.serial_number})),
         "key_encryption_algorithm": {"algorithm": "rsaes_pkcs1v15"},
         "encrypted_key": with_key.encrypt(key, rsa_padding.PKCS1v15())})) for to, with_key in recipients]
     return cms.ContentInfo({"content_type": "enveloped_data", "content": cms.EnvelopedData({
-        "version": version or ("v2" if infos[0].name == "kari" else "v0"), "recipient_infos": infos, "encrypted_content_info": {
+        "version": version or {"kari": "v2", "pwri": "v3"}.get(infos[0].name, "v0"), "recipient_infos": infos, "encrypted_content_info": {
             "content_type": "data", "content_encryption_algorithm": {"algorithm": oid, "parameters": core.OctetString(iv)},
             "encrypted_content": text}})}).dump()
 
@@ -260,8 +293,11 @@ class Request:
         self.signer = signed["certificates"][0].chosen
         public = serialization.load_der_public_key(self.signer.public_key.dump())
         hasher = hashes.SHA1() if server.lenient and signer["digest_algorithm"]["algorithm"].native == "sha1" else hashes.SHA256()
+        how = {ec.EllipticCurvePublicKey: (ec.ECDSA(hasher),), dsa.DSAPublicKey: (hasher,), ed25519.Ed25519PublicKey: ()}
         public.verify(signer["signature"].native, signer["signed_attrs"].untag().dump(),
-                      *((ec.ECDSA(hasher),) if isinstance(public, ec.EllipticCurvePublicKey) else (rsa_padding.PKCS1v15(), hasher)))
+                      *next((words for kind, words in how.items() if isinstance(public, kind)), (rsa_padding.PKCS1v15(), hasher)))
+        md = hashlib.new(signer["digest_algorithm"]["algorithm"].native, signed["encap_content_info"]["content"].native).digest()
+        assert found["1.2.840.113549.1.9.4"] == md, "messageDigest"
         envelope = cms.ContentInfo.load(signed["encap_content_info"]["content"].native)["content"]
         recipient = envelope["recipient_infos"][0].chosen
         self.public_key = public
@@ -373,9 +409,10 @@ class Server:
         now = datetime.datetime.utcnow()
         starts, ends = {"expired": (-9, -1), "not-yet": (2, 9), "old": (-30, 90)}.get(mode, (-1, 90))
         agrees = isinstance(asked.public_key(), ec.EllipticCurvePublicKey)
+        receives = ["key_agreement"] if agrees else ["key_encipherment"] if isinstance(asked.public_key(), rsa.RSAPublicKey) else []
         issued = certify(name_of("somebody") if mode == "other-name" else asked.subject, key_new().public_key() if mode == "other-key" else asked.public_key(),
                          self.stranger if mode == "other-ca" else self.root, None, mode == "makes-a-ca",
-                         ("key_cert_sign",) if mode == "makes-a-ca" else ("digital_signature", "key_agreement" if agrees else "key_encipherment"),
+                         ("key_cert_sign",) if mode == "makes-a-ca" else ("digital_signature", *receives),
                          (now + starts * DAY, now + ends * DAY),
                          cx509.SubjectAlternativeName([cx509.DNSName("extra.example")]) if mode == "extra-name" else names,
                          hashes.SHA1() if mode == "sha1-certificate" else None, point=self.list_url if mode == "revoked" else None)
@@ -403,6 +440,11 @@ class Server:
         lists = [self.list_revoked(self.stranger if mode == "list-of-stranger" else self.root)]
         return b"hello" if mode == "list-broken" else bag([], {"empty-bag": [], "two-lists": lists * 2}.get(mode, lists))
 
+    @staticmethod
+    def challenge(request):
+        attributes = csr.CertificationRequest.load(request)["certification_request_info"]["attributes"]
+        return next((a["values"][0].native for a in attributes if a["type"].native == "challenge_password"), None)
+
     def content(self, request, mode):
         to = (request.signer, request.public_key)
         agrees = isinstance(request.public_key, ec.EllipticCurvePublicKey)
@@ -411,6 +453,11 @@ class Server:
         elif mode in ("transport", "agreement"):
             to = (request.signer, self.stranger.key.public_key() if mode == "transport" else ec.generate_private_key(ec.SECP256R1()).public_key())
         recipients = {"other-recipient": [(self.root.asn1, to[1])], "two-recipients": [to, to]}.get(mode, [to])
+        if mode == "password" or not isinstance(request.public_key, (rsa.RSAPublicKey, ec.EllipticCurvePublicKey)):
+            password = self.challenge(self.requests.get(request.transaction) or list(self.requests.values())[-1]) or "anything"
+            for_a_key = (self.root.asn1, self.stranger.key.public_key())
+            recipients = {"two-recipients": [(password, None)] * 2, "key-recipient": [for_a_key], "key-as-well": [(password, None), for_a_key]}.get(
+                mode, [(password, None)])
         if request.type in ("21", "22"):
             found = self.look_up(request, mode)
             return ber(encrypt(ber(found), recipients)) if mode == "ber" else encrypt(found, recipients, wrong=mode)
@@ -421,10 +468,12 @@ class Server:
         if mode == "ber":
             return ber(encrypt(ber(data), recipients))
         data = sign(b"x", {}, self.root) if mode == "signed-bag" else {"no-certificates": b"hello", "empty-bag": bag([]), "bag-type": retyped(data, 1, 5)}.get(mode, data)
+        if mode == "openssl" and isinstance(recipients[0][0], str):
+            return encrypt_under_with_openssl(data, recipients[0][0])
         if mode in ("openssl", "openssl-sha256"):
             return encrypt_with_openssl(self.folder, data, request.signer, *(() if mode == "openssl" else ("-keyopt", "ecdh_kdf_md:sha256")))
         envelope = encrypt(data, recipients, {"des": "des", "des3": "des3"}.get(mode, "aes"),
-                           {"envelope-version": "v3", "envelope-other-version": "v0" if agrees else "v2"}.get(mode),
+                           {"envelope-version": "v3", "envelope-other-version": "v0" if agrees or isinstance(recipients[0][0], str) else "v2"}.get(mode),
                            "v3" if mode == "recipient-version" else "v0", mode)
         return retyped(envelope, 3, 5) if mode == "envelope-type" else envelope
 
@@ -433,8 +482,8 @@ class Server:
         self.log(f"{request.type} {request.transaction}")
         if request.type in ("17", "19"):
             asked = csr.CertificationRequest.load(request.content)
-            passwords = [a["values"][0].native for a in asked["certification_request_info"]["attributes"] if a["type"].native == "challenge_password"]
-            self.log(f"challenge {passwords}")
+            password = self.challenge(request.content)
+            self.log(f"challenge {[password] if password is not None else []}")
             self.log(f"request {hashlib.md5(asked.dump()).hexdigest().upper()} {hashlib.sha256(asked.dump()).hexdigest().upper()}")
         self.hold("received")
         if request.type in ("17", "19"):

@@ -26,14 +26,15 @@ HOSTILE = {
     "status": "pkiStatus", "no-status": "pkiStatus", "fail 7": "failInfo", "nothing": "holds nothing", "stranger": "not authenticated as CA or RA",
     "wrong-signature": "signature on it is wrong", "digest": "messageDigest", "content-type": "contentType", "twice": "there twice", "sha1": "SHA-1",
     "md5": "MD5", "des3": "Triple DES", "des": "single DES", "other-recipient": "for somebody else", "two-recipients": "exactly one recipient",
-    "agreement": "one of an elliptic curve, which that of the router is not", "envelope-other-version": "not that of its recipient",
+    "agreement": "one of an elliptic curve, which that of the router is not", "password": "under a password, although the router has a key",
+    "envelope-other-version": "not that of its recipient",
     "bad-key": "cannot be decrypted", "no-certificates": "malformed", "other-key": "another key", "other-name": "common name",
     "extra-name": "was not asked for", "makes-a-ca": "a CA", "other-ca": "signature on it is wrong", "expired": "expired", "not-yet": "not valid yet",
     "sha1-certificate": "SHA-1", "revoked": "its CA has revoked it", "truncated": "no CMS SignedData", "empty": "no CMS SignedData", "html": "no CMS SignedData",
     "oversized": "larger than 256 KiB", "trailing": "no CMS SignedData", "ber-endless": "no CMS SignedData", "ber-deep": "no CMS SignedData",
     "redirect": "not followed", "status-500": "HTTP status 500", "version": "no CMS SignedData", "outer-type": "no CMS SignedData",
     "inner-type": "contentType is not that of its content", "signer-version": "exactly one signer", "envelope-type": "no CMS EnvelopedData",
-    "envelope-version": "no CMS EnvelopedData", "recipient-version": "recipient is malformed", "bag-type": "bag of certificates",
+    "envelope-version": "not that of its recipient", "recipient-version": "recipient is malformed", "bag-type": "bag of certificates",
     "signed-bag": "bag of certificates", "empty-bag": "no certificate in it", "capabilities-html": "does not offer", "capabilities-empty": "does not offer",
     "capabilities-oversized": "larger than", "capabilities-status": "does not offer",
     "no-aes": "does not offer AES", "no-sha256": "does not offer SHA-256",
@@ -456,7 +457,7 @@ HOSTILE_AGREEMENT = {
     "point-off-curve": "no point of the curve", "point-at-infinity": "no point of the curve", "point-of-another-curve": "no point of the curve",
     "names-another-curve": "one of another curve than the router's", "two-recipients": "exactly one recipient", "two-keys": "exactly one recipient",
     "other-recipient": "for somebody else", "other-key-id": "for somebody else", "transport": "for an RSA key, which that of the router is not",
-    "agreement-version": "recipient is malformed", "envelope-version": "no CMS EnvelopedData", "envelope-other-version": "not that of its recipient",
+    "agreement-version": "recipient is malformed", "envelope-version": "not that of its recipient", "envelope-other-version": "not that of its recipient",
     "wrapped-short": "not the length of a key of its cipher", "wrapped-nothing": "recipient is malformed", "wrapped-wrong": "cannot be decrypted",
     "derived-otherwise": "cannot be decrypted", "bad-key": "cannot be decrypted", "other-key": "another key",
 }
@@ -641,3 +642,69 @@ def test_scepserver(machine):
         status, said = enroll(machine, "peer", "secret")
         assert status == 0 and "CN=core.example" in said, said
         assert state(machine, "peer")["state"] == "enrolled" and "legacy" in state(machine, "peer")["next-step"]
+
+
+# --- With keys that nothing can be encrypted for: answers come under the challenge password ----------------------------------------------------------------
+
+CANARY = "canary-51d7"
+SIGNING_LINES = (LINES[0], "keypair ed25519 signing", f"challenge-password clear {CANARY}", *LINES[2:])
+# The same as HOSTILE, of what only such answers have.
+HOSTILE_PASSWORD = {
+    "wrong-password": "cannot be decrypted with the challenge password", "check": "cannot be decrypted with the challenge password",
+    "wrapped-wrong": "cannot be decrypted with the challenge password", "many-iterations": "more than 2000000 iterations",
+    "few-iterations": "less than 1000 iterations", "no-iterations": "derivation is malformed", "short-salt": "derivation is malformed",
+    "derived-length": "not the length that its cipher has", "derived-sha1": "from the password with SHA-1", "openssl": "from the password with SHA-1",
+    "derived-md5": "a function that is not taken here", "unknown-derivation": "otherwise than with PBKDF2", "no-derivation": "recipient is malformed",
+    "unknown-wrap": "wrapped with an algorithm that is not known", "wrap-des3": "another cipher than AES", "wrapped-short": "recipient is malformed",
+    "password-version": "recipient is malformed", "envelope-other-version": "not that of its recipient", "two-recipients": "exactly one recipient",
+    "key-as-well": "exactly one recipient", "key-recipient": "not under the challenge password", "des3": "Triple DES", "other-key": "another key",
+}
+
+
+def test_hostile_password(machine, authority):
+    """Each part of what derives from the password wrong in turn: said what, and nothing has changed."""
+    machine.run(["chancery", "-c", "crypto key generate ed25519 signing"], ADMIN)
+    configure(machine, "crypto ca trustpoint signing", f"enrollment url {authority.url}", *SIGNING_LINES)
+    authority.set("grant")
+    assert say(machine, f"crypto ca authenticate signing fingerprint {fingerprint(machine, f'{FOLDER}/root.pem')}")[0] == 0
+    with machine.console(ADMIN) as console:
+        console.prompt()
+        before = console.command("show crypto ca trustpoints signing").partition("Trustpoint")[2]
+        assert "authenticated" in before and "refused" not in before
+        for mode, words in HOSTILE_PASSWORD.items():
+            authority.set(mode)
+            said = console.command("crypto ca enroll signing")
+            assert words in said, (mode, said)
+            after = console.command("show crypto ca trustpoints signing").partition("Trustpoint")[2]
+            assert without_refusal(after) == before.split(), (mode, after)
+
+
+def test_password(machine, authority):
+    """With the password of the configuration, also after a kill, and in what the openssl program makes of it where that is admitted; it is nowhere else."""
+    for key, mode in (("ed25519", "grant"), ("ed25519", "ber"), ("dsa", "wrong-password"), ("dsa", "grant")):
+        if key == "dsa" and mode == "wrong-password":
+            machine.run(["chancery", "-c", "crypto key generate dsa signing"], ADMIN, stdin="2048\n", timeout=300)
+            configure(machine, "crypto ca trustpoint signing", "keypair dsa signing")
+        before = serial(machine, "signing")
+        authority.set(mode)
+        status, said = say(machine, "crypto ca enroll signing")
+        assert (status == 0) == (serial(machine, "signing") not in ([], before)) == (mode != "wrong-password"), (key, mode, said)
+        assert status == 0 or "cannot be decrypted with the challenge password" in said, (key, said)
+    assert f"challenge ['{CANARY}']" in authority.log()
+    before = serial(machine, "signing")
+    authority.set("pending")
+    status, said = say(machine, "crypto ca enroll signing")
+    assert status == 0 and "has not decided" in said, said
+    machine.kill("enrolld", 9)
+    machine.wait_daemons()
+    authority.set("grant")
+    make_due(machine)
+    wait_for(lambda: serial(machine, "signing") not in ([], before), "the poll")
+    with machine.console(ADMIN) as console:
+        console.prompt()
+        workflow.commit(console, ("crypto ca trustpoint signing", "enrollment legacy"))
+    before = serial(machine, "signing")
+    authority.set("openssl")
+    status, said = say(machine, "crypto ca enroll signing")
+    assert status == 0 and serial(machine, "signing") not in ([], before), said
+    assert CANARY not in machine.output(["journalctl", "--no-pager", "-o", "json"])

@@ -164,11 +164,11 @@ static void test_refused(void **state)
         {{.agreement = {.n_keys = 2}}, one},
         {{.instead = BYTES("")}, one},
         {{.instead = BYTES("\xa2\x00")}, one}, /* a key that both have */
-        {{.instead = BYTES("\xa3\x00")}, one}, /* a password */
+        {{.instead = BYTES("\xa3\x00")}, "it is encrypted under a password"},
         {{.instead = BYTES("\xa1\x00")}, "its recipient is malformed"},
         {{.instead = BYTES("\x30\x00")}, "its recipient is malformed"},
         {{.version = "\1"}, "no CMS EnvelopedData"},
-        {{.version = "\3"}, "no CMS EnvelopedData"},
+        {{.version = "\3"}, version},
         {{.version = "\0"}, version},
         {{.agreement = {.version = "\0"}}, "its recipient is malformed"},
         {{.to = &stranger}, "it is encrypted for somebody else"},

@@ -127,7 +127,8 @@ static void test_keys(void **state)
         assert_int_equal(seals[i](f, f->leaf, &others, &right, &reason), -EPERM);
         assert_string_equal(reason, "the certificate is not one of this key");
         assert_int_equal(seals[i](f, f->old, &certificate, &right, &reason), -EPERM);
-        assert_string_equal(reason, "dsa keys sign certificate requests and envelopes");
+        assert_string_equal(reason,
+                            "dsa keys sign certificate requests, what SCEP needs, and envelopes");
         assert_int_equal(seals[i](f, f->leaf, &certificate, &right, NULL), 0);
     }
     /* Neither is the other, nor an envelope. */

@@ -90,13 +90,11 @@ static void test_request(void **state)
     assert_int_equal(sign(f, f->other, PURPOSE_CERTIFICATE_REQUEST, &ed25519), 0);
 }
 
-/* DSA is for envelopes and what leads to them: of 2048 bits, over SHA-256. */
+/* DSA is for envelopes and what leads to them, SCEP included: of 2048 bits, over SHA-256. */
 static void test_dsa(void **state)
 {
-    static const Purpose others[] = {PURPOSE_CERTIFICATE, PURPOSE_SCEP_CERTIFICATE,
-                                     PURPOSE_SCEP,        PURPOSE_TLS_CLIENT,
-                                     PURPOSE_TLS,         PURPOSE_SSH,
-                                     PURPOSE_SCEP_DECRYPT};
+    static const Purpose others[] = {PURPOSE_CERTIFICATE, PURPOSE_CMP, PURPOSE_TLS_CLIENT,
+                                     PURPOSE_TLS,         PURPOSE_SSH, PURPOSE_SCEP_DECRYPT};
     Fixture *f = *state;
     _cleanup_bytes_ Bytes small = request_finish(request_new(f->small)),
                           good = request_finish(request_new(f->old));
@@ -108,6 +106,9 @@ static void test_dsa(void **state)
     assert_string_equal(reason, "a dsa key of less than 2048 bits signs nothing");
     for (size_t i = 0; i < ELEMENTSOF(others); i++)
         assert_int_equal(sign(f, f->old, others[i], &good), -EPERM);
+    /* It may, and this is none. */
+    assert_int_equal(sign(f, f->old, PURPOSE_SCEP, &good), -EBADMSG);
+    assert_int_equal(sign(f, f->old, PURPOSE_SCEP_CERTIFICATE, &good), -EBADMSG);
     assert_int_equal(sign_full(f, f->old, PURPOSE_CERTIFICATE_REQUEST, DIGEST_SHA512, good.data,
                                good.size, NULL, NULL),
                      -EINVAL);
