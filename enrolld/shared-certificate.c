@@ -7,7 +7,7 @@
 
 #define BUCKETS 256U
 /* Of a trustpoint that is being worked for: its own, and those of its CA. */
-#define PARSED_MAX 16U
+#define PARSED_MAX 8U
 
 typedef struct Entry {
     SharedCertificate certificate;
