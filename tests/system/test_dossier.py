@@ -5,6 +5,8 @@ different ways, and callers that do not behave."""
 import base64
 import copy
 import json
+import pathlib
+import re
 
 import pytest
 
@@ -401,3 +403,16 @@ def test_boots(fresh_router):
         assert history["wtmp"] == {"result-code": "Not available", "reason": "There is no /var/log/wtmp"}
     assert history["wtmpdb"]["result-code"] == "Success"
     assert history["wtmpdb"]["records"][:2] == [{"type": "boot", "time": 1700000000.5, "kernel": "6.12"}, {"type": "shutdown", "time": 1700000060, "kernel": "6.12"}]
+
+
+def test_json_has_the_members_that_the_manual_names(enrolled):
+    text = (pathlib.Path(__file__).resolve().parents[2] / "cli/chancery-commands.7.scd").read_text().partition("\n# JSON\n")[2].partition("\n# SEE ALSO\n")[0]
+    named = {command: set(re.findall(r"\*([a-z0-9-]+)\*", body)) for command, body in re.findall(r"^\*((?:show|test) [^*]+)\*\n((?:\t.*\n)+)", text, re.M)}
+    assert len(named) == 9
+    year = int(enrolled.output(["date", "+%Y"])) + 40
+    more = {"test crypto ca at": f" {year}-01-01", "show crypto key mypubkey": " rsa"}
+    for command, members in named.items():
+        printed = enrolled.chancery(f"{command}{more.get(command, '')} | json").stdout
+        told = json.loads(printed[min(printed.index(c) for c in "[{" if c in printed):])
+        for one in told if isinstance(told, list) else [told]:
+            assert set(one) <= members, (command, set(one) - members)
