@@ -372,9 +372,10 @@ def die_of_a_bug(router):
     router.write("/run/systemd/system/systemd-journald.service.d/test.conf", "[Service]\nEnvironment=SYSTEMD_LOG_TARGET=null\n")
     router.run(["systemctl", "daemon-reload"])
     router.run(["sh", "-c", "mkfifo -m 600 /dev/kmsg && exec 9<>/dev/kmsg && systemctl restart systemd-journald"])
-    router.run(["sh", "-c", "printf '6,1,1,-;a line of no matter\\n' 1<>/dev/kmsg"])
-    router.run(["sh", "-c", "printf '1,2,2,-;BUG: of the test\\n' 1<>/dev/kmsg"])
-    wait_for(lambda: "BUG: of the test" in router.output(["journalctl", "--boot", "_TRANSPORT=kernel"]), "the journal to have it")
+    # One after another: what is read from a FIFO at once is one message.
+    for head, text in (("6,1,1,-", "a line of no matter"), ("1,2,2,-", "BUG: of the test")):
+        router.run(["sh", "-c", f"printf '{head};{text}\\n' 1<>/dev/kmsg"])
+        wait_for(lambda text=text: text in router.output(["journalctl", "--boot", "_TRANSPORT=kernel"]), "the journal to have it")
 
 
 def test_boots(fresh_router):
