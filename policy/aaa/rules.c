@@ -14,12 +14,13 @@
 #define POLKIT_PATH "/org/freedesktop/PolicyKit1/Authority"
 #define POLKIT_INTERFACE "org.freedesktop.PolicyKit1.Authority"
 #define EFFECTIVE_TIMEOUT_USEC (5 * 1000000ULL)
+#define RETRY_USEC (2 * 1000000ULL)
 
 struct Rules {
     Server *server;
     char *path, *content; /* what the file should say; NULL: not known yet */
     sd_bus_slot *match, *started;
-    sd_event_source *timer;
+    sd_event_source *timer, *retry;
     rules_effective_t effective;
     void *userdata;
 };
@@ -43,6 +44,34 @@ static bool is_replaced(const Rules *rules)
     return stat(rules->path, &st) >= 0 && st.st_nlink == 0;
 }
 
+static int on_retry(sd_event_source *s, uint64_t usec, void *userdata);
+
+/* A disk that was full, say. Until then nobody holds a task, so that nobody can ask for it. */
+static void try_later(Rules *rules)
+{
+    int r;
+
+    rules->retry = sd_event_source_disable_unref(rules->retry);
+    r = sd_event_add_time_relative(server_event(rules->server), &rules->retry, CLOCK_BOOTTIME,
+                                   RETRY_USEC, 0, on_retry, rules);
+    if (r < 0)
+        log_error_errno(r, "Failed to arm a timer, the rules file is written with the next "
+                           "commit: %m");
+}
+
+static int on_retry(sd_event_source *s, uint64_t usec, void *userdata)
+{
+    Rules *rules = userdata;
+    int r = polkit_rules_write(rules->path, rules->content);
+
+    rules->retry = sd_event_source_disable_unref(rules->retry);
+    if (r < 0)
+        try_later(rules);
+    else
+        log_info("Wrote %s, users hold what is configured again", rules->path);
+    return 0;
+}
+
 /* polkit has read its rules, or is about to: are they still those that we have made? */
 static void restore(Rules *rules)
 {
@@ -58,9 +87,10 @@ static void restore(Rules *rules)
         return;
     }
     r = polkit_rules_write(rules->path, rules->content);
-    if (r < 0)
-        log_error_errno(r, "Failed to restore the rules file: %m");
-    else if (r > 0)
+    if (r < 0) {
+        log_error_errno(r, "Failed to restore the rules file, trying again: %m");
+        try_later(rules);
+    } else if (r > 0)
         log_event(&event, LOG_FIELDS("FILE", rules->path),
                   "The rules file was changed by somebody, and is restored");
 }
@@ -115,6 +145,7 @@ Rules *rules_free(Rules *rules)
     if (!rules)
         return NULL;
     sd_event_source_unref(rules->timer);
+    sd_event_source_disable_unref(rules->retry);
     sd_bus_slot_unref(rules->match);
     sd_bus_slot_unref(rules->started);
     free(rules->path);
@@ -132,13 +163,20 @@ int rules_update(Rules *rules, const Aaa *aaa, json_object *units, rules_effecti
     if (!rules->path)
         return 0;
     content = polkit_rules_render(aaa, units);
-    r = content ? polkit_rules_write(rules->path, content) : -ENOMEM;
-    if (r < 0)
-        log_error_errno(r, "Failed to write %s, users do not hold what is configured: %m",
+    if (!content) {
+        log_error_errno(-ENOMEM, "Failed to make polkit's rules, those of before stay: %m");
+        return 0;
+    }
+    free(rules->content);
+    rules->content = TAKE_PTR(content);
+    rules->retry = sd_event_source_disable_unref(rules->retry);
+    r = polkit_rules_write(rules->path, rules->content);
+    if (r < 0) {
+        log_error_errno(r,
+                        "Failed to write %s, users do not hold what is configured, trying "
+                        "again: %m",
                         rules->path);
-    if (r >= 0) {
-        free(rules->content);
-        rules->content = TAKE_PTR(content);
+        try_later(rules);
     }
     if (r <= 0)
         return 0;

@@ -18,6 +18,6 @@ typedef void (*rules_effective_t)(void *userdata);
 
 /* Returns 0 when there is nothing to wait for (effective is not called then), 1 when there is. Only
  * one caller waits at a time; NULL for none. Failures are logged: what cannot be written is not
- * granted. */
+ * granted, and is tried again every few seconds. */
 int rules_update(Rules *rules, const Aaa *aaa, json_object *units, rules_effective_t effective,
                  void *userdata);
