@@ -41,7 +41,10 @@ typedef struct AuthorizationQuery {
     bool may;
     size_t next; /* index of the task that polkit is being asked about; behind the last: asks */
     bool again;  /* polkit is asked for the second time, about that task */
-    int result;  /* 1 granted, 0 not known yet, negative refused */
+    bool alone;  /* nobody else's answer will do */
+    /* Who is asking polkit just that, for the same sender: a grant is good for both. */
+    const struct AuthorizationQuery *leader;
+    int result; /* 1 granted, 0 not known yet, negative refused */
     sd_bus_slot *slot;
     struct AuthorizationQuery *link;
 } AuthorizationQuery;
@@ -410,33 +413,58 @@ static int read_polkit_reply(const AuthorizationQuery *query, sd_bus_message *re
     return 0;
 }
 
+/* With the answer about its task. */
+static void query_proceed(AuthorizationQuery *query, int answer)
+{
+    bool is_last = !query->tasks[query->next];
+    int r = answer;
+
+    query->again = query->alone = false;
+    if (is_last)
+        query->may = answer >= 0;
+    else if (r >= 0)
+        query->next++;
+    if (is_last || (r >= 0 && !query_task(query))) {
+        query_finish(query, 1);
+        return;
+    }
+    if (r >= 0)
+        r = query_ask_next(query);
+    if (r < 0)
+        query_finish(query, r);
+}
+
+/* A grant that is kept is good for those who wait for it too; else each of them asks. */
+static void followers_proceed(const AuthorizationQuery *leader)
+{
+    Server *server = leader->server;
+    uint64_t now = now_usec(server);
+    int r;
+
+    for (AuthorizationQuery *query = server->queries, *link; query; query = link) {
+        link = query->link;
+        if (query->leader != leader)
+            continue;
+        query->leader = NULL;
+        query->alone = !known_grants_has(server->grants, sd_bus_message_get_sender(query->message),
+                                         query_task(query), now);
+        r = query->alone ? query_ask_next(query) : 0;
+        if (r < 0 || !query->alone)
+            query_proceed(query, r);
+    }
+}
+
 static int on_polkit_reply(sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error)
 {
     AuthorizationQuery *query = userdata;
-    bool is_last = !query->tasks[query->next];
     int r;
 
     if (query_ask_again(query, reply))
         return 1;
     r = read_polkit_reply(query, reply);
-    query->again = false;
-    if (is_last) {
-        query->may = r >= 0;
-        query_finish(query, 1);
-        return 1;
-    }
-    if (r < 0) {
-        query_finish(query, r);
-        return 1;
-    }
-    query->next++;
-    if (!query_task(query)) {
-        query_finish(query, 1);
-        return 1;
-    }
-    r = query_ask_next(query);
-    if (r < 0)
-        query_finish(query, r);
+    query->slot = sd_bus_slot_unref(query->slot); /* nobody follows it any more */
+    followers_proceed(query);
+    query_proceed(query, r);
     return 1;
 }
 
@@ -454,6 +482,26 @@ static int append_subject_and_action(sd_bus_message *call, const char *sender, c
                                  action);
 }
 
+/* What is granted for no particular thing, and to nobody's password. */
+static bool query_is_common(const AuthorizationQuery *query)
+{
+    return !query->details[0] && !query_is_interactive(query);
+}
+
+static const AuthorizationQuery *query_find_leader(const AuthorizationQuery *query)
+{
+    const AuthorizationQuery *other = query->server->queries;
+    const char *sender = sd_bus_message_get_sender(query->message);
+
+    if (query->again || query->alone || !query_is_common(query))
+        return NULL;
+    while (other && (other == query || !other->slot || other->result != 0 ||
+                     !query_is_common(other) || !streq(query_task(other), query_task(query)) ||
+                     !streq(sd_bus_message_get_sender(other->message), sender)))
+        other = other->link;
+    return other;
+}
+
 static int query_ask_next(AuthorizationQuery *query)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
@@ -464,6 +512,9 @@ static int query_ask_next(AuthorizationQuery *query)
     if (!sender)
         return -EACCES;
     query->slot = sd_bus_slot_unref(query->slot);
+    query->leader = query_find_leader(query);
+    if (query->leader)
+        return 0;
     r = sd_bus_message_new_method_call(
         query->server->bus, &call, POLKIT_NAME, "/org/freedesktop/PolicyKit1/Authority",
         "org.freedesktop.PolicyKit1.Authority", "CheckAuthorization");
