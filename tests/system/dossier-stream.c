@@ -82,6 +82,8 @@ static int unread(bool cancel)
 
     if (pipe2(fds, O_CLOEXEC) < 0)
         return EXIT_FAILURE;
+    /* A small dossier would fit into an ordinary pipe, and its job end without a reader. */
+    (void)fcntl(fds[1], F_SETPIPE_SZ, 4096);
     if (!cancel)
         (void)close(fds[0]);
     job = collect(fds[1], "packages", "7");
