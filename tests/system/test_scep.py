@@ -168,19 +168,28 @@ def without_refusal(shown):
     return re.sub(r"\s*The last certificate that came was refused:.*?\.\s", " ", shown + " ", flags=re.S).split()
 
 
-def test_hostile(machine, authority):
-    """Each field of each reply wrong in turn: said what, and nothing has changed."""
+# An empty one, as often as it is asked for.
+PASSWORDS = [("Password:", ""), ("Re-enter Password:", "")]
+
+
+def enroll_in_vain(machine, authority, trustpoint, modes, answers=()):
+    """Each is told in its words, and leaves the trustpoint as it was; of a certificate the state says it too."""
     with machine.console(ADMIN) as console:
         console.prompt()
-        before = console.command("show crypto ca trustpoints core").partition("Trustpoint")[2]
+        before = console.command(f"show crypto ca trustpoints {trustpoint}").partition("Trustpoint")[2]
         assert "authenticated" in before and "refused" not in before
-        for mode, words in HOSTILE.items():
+        for mode, words in modes.items():
             authority.set(mode)
-            said = console.command("crypto ca enroll core", [("Password:", ""), ("Re-enter Password:", "")])
+            said = console.command(f"crypto ca enroll {trustpoint}", answers)
             assert words in said, (mode, said)
-            after = console.command("show crypto ca trustpoints core").partition("Trustpoint")[2]
+            after = console.command(f"show crypto ca trustpoints {trustpoint}").partition("Trustpoint")[2]
             assert without_refusal(after) == before.split(), (mode, after)
             assert mode not in CERTIFICATES or words in " ".join(after.split()), (mode, after)
+
+
+def test_hostile(machine, authority):
+    """Each field of each reply wrong in turn: said what, and nothing has changed."""
+    enroll_in_vain(machine, authority, "core", HOSTILE, PASSWORDS)
     said = machine.journal("enrolld")
     assert "CERT_REFUSED : A certificate that came for trustpoint core is refused: its CA has revoked it" in said
 
@@ -481,16 +490,7 @@ def test_hostile_agreement(machine, authority):
     configure(machine, "crypto ca trustpoint curve", f"enrollment url {authority.url}", *CURVE_LINES)
     authority.set("grant")
     assert say(machine, f"crypto ca authenticate curve fingerprint {fingerprint(machine, f'{FOLDER}/root.pem')}")[0] == 0
-    with machine.console(ADMIN) as console:
-        console.prompt()
-        before = console.command("show crypto ca trustpoints curve").partition("Trustpoint")[2]
-        assert "authenticated" in before and "refused" not in before
-        for mode, words in HOSTILE_AGREEMENT.items():
-            authority.set(mode)
-            said = console.command("crypto ca enroll curve", [("Password:", ""), ("Re-enter Password:", "")])
-            assert words in said, (mode, said)
-            after = console.command("show crypto ca trustpoints curve").partition("Trustpoint")[2]
-            assert without_refusal(after) == before.split(), (mode, after)
+    enroll_in_vain(machine, authority, "curve", HOSTILE_AGREEMENT, PASSWORDS)
 
 
 def test_agreement(machine, authority):
@@ -667,16 +667,7 @@ def test_hostile_password(machine, authority):
     configure(machine, "crypto ca trustpoint signing", f"enrollment url {authority.url}", *SIGNING_LINES)
     authority.set("grant")
     assert say(machine, f"crypto ca authenticate signing fingerprint {fingerprint(machine, f'{FOLDER}/root.pem')}")[0] == 0
-    with machine.console(ADMIN) as console:
-        console.prompt()
-        before = console.command("show crypto ca trustpoints signing").partition("Trustpoint")[2]
-        assert "authenticated" in before and "refused" not in before
-        for mode, words in HOSTILE_PASSWORD.items():
-            authority.set(mode)
-            said = console.command("crypto ca enroll signing")
-            assert words in said, (mode, said)
-            after = console.command("show crypto ca trustpoints signing").partition("Trustpoint")[2]
-            assert without_refusal(after) == before.split(), (mode, after)
+    enroll_in_vain(machine, authority, "signing", HOSTILE_PASSWORD)
 
 
 def test_password(machine, authority):
