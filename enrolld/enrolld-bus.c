@@ -497,6 +497,8 @@ static int apply_trustpoints(void *userdata, uint64_t commit, json_object *secti
         return r;
     r = trustpoints_configure(&m->trustpoints, list, on_trustpoint_change, m);
     announce_trustpoints_changed(m);
+    /* Who is not renewed any more hears of what was held back (rollover_has_successor()). */
+    expiry_watch_run(m);
     server_schedule(m);
     manager_trim_soon(m);
     return r;

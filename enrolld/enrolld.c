@@ -192,7 +192,8 @@ static int ready(Server *server, void *userdata)
     shared_certificates_rest();
     manager_trim_soon(userdata);
     key_watch_check(userdata);
-    expiry_watch_run(userdata);
+    /* Which notices are due depends on the configuration: they are given when that has come, and
+     * by on_tick() when it does not. */
     return config_owner_fetch(server);
 }
 

@@ -175,13 +175,13 @@ class Party:
         self.name = x509.Name(organisation + [x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
         self.key = ec.generate_private_key(ec.SECP256R1())
 
-    def certify(self, subject, *extensions, ca=True, serial=None, ends=100 * DAY):
+    def certify(self, subject, *extensions, ca=True, serial=None, ends=100 * DAY, begins=-10 * DAY):
         Party.serial += 1
         usage = {"digital_signature": not ca, "key_cert_sign": ca, "crl_sign": ca}
         names = ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "key_cert_sign", "crl_sign",
                  "encipher_only", "decipher_only")
         builder = x509.CertificateBuilder().subject_name(subject.name).issuer_name(self.name).public_key(subject.key.public_key())
-        builder = builder.serial_number(serial or Party.serial).not_valid_before(now() - 10 * DAY).not_valid_after(now() + ends)
+        builder = builder.serial_number(serial or Party.serial).not_valid_before(now() + begins).not_valid_after(now() + ends)
         builder = builder.add_extension(x509.BasicConstraints(ca, None), True)
         builder = builder.add_extension(x509.KeyUsage(**{name: usage.get(name, False) for name in names}), True)
         builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(subject.key.public_key()), False)

@@ -73,16 +73,23 @@ def test_fields_for_programs(ending):
     assert "Subject: A certificate of trustpoint system-trustpoint ends in less than 60 days" in explained
 
 
+def configured(machine):
+    """A daemon that has just started has its configuration, and has said what is to be said."""
+    wait_for(lambda: "No longer configured" not in machine.chancery("show crypto ca trustpoints system-trustpoint").stdout, "the configuration")
+
+
 def test_said_once(ending):
     """Neither a restart nor a kill repeats it; what has not been remembered is said again."""
     ending.restart("enrolld")
     ending.wait_daemons()
     pid = ending.kill("enrolld", signal.SIGKILL)
     wait_for(lambda: ending.daemon_pid("enrolld") not in (0, pid) and ending.bus_owner("enrolld"), "enrolld to be back")
+    configured(ending)
     assert len([line for line in notices(ending) if "CERT_EXPIR" in line]) == 1
     ending.path(NOTICES).unlink()
     ending.restart("enrolld")
     ending.wait_daemons()
+    configured(ending)
     assert len([line for line in notices(ending) if "CERT_EXPIR" in line]) == 2
 
 
@@ -90,6 +97,7 @@ def test_a_damaged_memory_is_set_aside(ending):
     ending.write(NOTICES, "{", 0o600)
     ending.restart("enrolld")
     ending.wait_daemons()
+    configured(ending)
     said = notices(ending)
     assert any("%SECURITY-STATE-3-CORRUPT" in line and "expiry-notices" in line for line in said), said
     assert len([line for line in said if "CERT_EXPIR" in line]) == 3
@@ -116,6 +124,7 @@ def replace(machine, authority, leaf):
     machine.write(f"/var/lib/chancery/enrolld/{file.name}", json.dumps(record), 0o600)
     machine.run(["systemctl", "start", "chancery-enrolld.service"])
     machine.wait_daemons()
+    configured(machine)
 
 
 def test_a_week_before_the_end(ending, tmp_path):

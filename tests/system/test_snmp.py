@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """CISCO-PKI-MIB: notifications as snmptrapd receives them, tables as snmpwalk reads them, and only while the configuration says so."""
 
+import base64
+import hashlib
 import json
 import os
 import pathlib
@@ -10,12 +12,13 @@ import subprocess
 import time
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 import revocation_pki as pki
 import workflow
 from authorization import configure
 from machine import wait_for
-from revocation_pki import Party
+from revocation_pki import DAY, Party
 
 MIB = ".1.3.6.1.4.1.9.9.854"
 CHAIN = f"{MIB}.2.2.1.1"
@@ -183,6 +186,58 @@ def test_who_is_stopped_stays_stopped(managed):
         managed.run(["systemctl", "start", *daemons])
     managed.wait_daemons()
     wait_for(lambda: walk(managed) == rows, "the tables after both")
+
+
+def base64url(certificate):
+    return base64.urlsafe_b64encode(certificate.public_bytes(serialization.Encoding.DER)).rstrip(b"=").decode()
+
+
+def put_record(machine, trustpoint, successor):
+    """As if it had been installed long ago: a CA that ends in 20 days, what follows it from its day on (None: nothing does), a registration authority's and the router's."""
+    ca, following, own = Party(f"ca of {trustpoint}"), Party(f"next ca of {trustpoint}"), Party(trustpoint)
+    record = {"version": 1, "trustpoint": trustpoint, "ca": {"certificate": base64url(ca.certify(ca, ends=20 * DAY))},
+              "chain": [base64url(ca.certify(Party("registration"), ca=False, ends=20 * DAY))],
+              "router": {"certificate": base64url(ca.certify(own, ca=False, ends=20 * DAY)), "algorithm": "rsa", "label": "system-enroll-key"}}
+    if successor is not None:
+        record["rollover"] = {"certificate": base64url(following.certify(following, begins=successor * DAY, ends=400 * DAY))}
+    file = f"/var/lib/chancery/enrolld/{hashlib.sha256(f'trustpoint {trustpoint}'.encode()).hexdigest()[:32]}.json"
+    machine.write(file, json.dumps(record), 0o600)
+    machine.run(["chown", "--reference=/var/lib/chancery/enrolld", file])
+
+
+def test_what_follows_without_a_gap(managed):
+    """The MIB's rule: nothing is said of a certificate that ends when its successor is there, begins in time, and will be taken because renewal is configured. The
+    notice of the router's certificate is given behind that of its CA's, if there is one."""
+    cases = {"in-time": 10, "at-once": -1, "gap": 21, "alone": None, "by-hand": 10}
+    lines = []
+    for trustpoint in cases:
+        lines += [f"crypto ca trustpoint {trustpoint}", "enrollment url http://127.0.0.1:1/scep", "rsakeypair system-enroll-key", f"subject-name CN={trustpoint}",
+                  *([] if trustpoint == "by-hand" else ["auto-enroll 99"])]
+    configure(managed, lines)
+    managed.write(RECEIVED, "")
+    managed.run(["systemctl", "stop", "chancery-enrolld.service"])
+    for trustpoint, successor in cases.items():
+        put_record(managed, trustpoint, successor)
+    managed.run(["systemctl", "start", "chancery-enrolld.service"])
+    managed.wait_daemons()
+
+    def told(kind):
+        return {tuple(dict(values)[column] for column in (8, 6)) for which, values in traps(managed) if which == kind and dict(values)[8] in cases}
+
+    routers = {(trustpoint, "ID") for trustpoint in cases}
+    wait_for(lambda: routers <= told(EXPIRING), "the notices of the routers' certificates")
+    assert told(EXPIRING) == routers | {("gap", "CA"), ("alone", "CA"), ("by-hand", "CA")}
+    # It is installed, as all but the registration authority's are.
+    wait_for(lambda: told(INSTALLED) >= routers | {(trustpoint, "CA") for trustpoint in cases}, "what has been installed")
+    subjects = [dict(values)[9] for which, values in traps(managed) if which == INSTALLED]
+    assert "CN=next ca of in-time" in subjects and "CN=registration" not in subjects, subjects
+    # Without the renewal there is nothing any more that will take the next one.
+    configure(managed, ["crypto ca trustpoint in-time", "no auto-enroll"])
+    wait_for(lambda: ("in-time", "CA") in told(EXPIRING), "the notice about the certificate of the CA")
+    assert ("at-once", "CA") not in told(EXPIRING)
+    for trustpoint in cases:
+        managed.chancery(f"clear crypto ca certificates {trustpoint}")
+    configure(managed, [f"no crypto ca trustpoint {trustpoint}" for trustpoint in cases])
 
 
 def test_confined(managed):
