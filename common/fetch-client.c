@@ -8,9 +8,9 @@
 #include <strings.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 
 #include "cleanup.h"
+#include "clock.h"
 #include "fetch-message.h"
 #include "fetch-url.h"
 #include "json-util.h"
@@ -45,10 +45,7 @@ static int fail(FetchReply *reply, int error, const char *format, ...)
 
 static int64_t now_ms(void)
 {
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+    return (int64_t)(clock_usec(CLOCK_MONOTONIC) / USEC_PER_MSEC);
 }
 
 /* Waits for the events on fd (-1: for none, that is, for the time to pass). Returns 1, 0 at the

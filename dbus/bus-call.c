@@ -3,26 +3,18 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <time.h>
 
 #include "cleanup.h"
-
-static uint64_t now_usec(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
+#include "clock.h"
 
 uint64_t bus_call_end(uint64_t usec)
 {
-    return now_usec() + usec;
+    return clock_usec(CLOCK_MONOTONIC) + usec;
 }
 
 int bus_call_wait(sd_bus *bus, int cancel_fd, uint64_t end)
 {
-    uint64_t now = now_usec();
+    uint64_t now = clock_usec(CLOCK_MONOTONIC);
     struct pollfd fds[2] = {{.fd = sd_bus_get_fd(bus)}, {.fd = cancel_fd, .events = POLLIN}};
     int events = sd_bus_get_events(bus);
 

@@ -11,8 +11,8 @@
 #include <openssl/x509.h>
 #include <stdbool.h>
 #include <systemd/sd-bus.h>
-#include <time.h>
 
+#include "clock.h"
 #include "errors.h"
 #include "keyd-provider.h"
 #include "names.h"
@@ -396,17 +396,9 @@ int keyd_stream_fd(const KeydStream *s)
     return s->fd;
 }
 
-static uint64_t now_usec(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 int keyd_stream_finish(KeydStream *s, void **ret_signature, size_t *ret_size)
 {
-    uint64_t end = now_usec() + CALL_TIMEOUT_USEC;
+    uint64_t end = clock_usec(CLOCK_MONOTONIC) + CALL_TIMEOUT_USEC;
 
     closep(&s->fd);
     s->fd = -EBADF;
@@ -414,7 +406,7 @@ int keyd_stream_finish(KeydStream *s, void **ret_signature, size_t *ret_size)
         int r = sd_bus_process(s->bus, NULL);
 
         if (r == 0) {
-            uint64_t now = now_usec();
+            uint64_t now = clock_usec(CLOCK_MONOTONIC);
 
             r = now < end ? sd_bus_wait(s->bus, end - now) : -ETIMEDOUT;
         }

@@ -6,9 +6,9 @@
 #include <time.h>
 
 #include "cleanup.h"
+#include "clock.h"
 
-#define WAIT_NSEC 50000000L
-#define NSEC_PER_SEC 1000000000L
+#define WAIT_NSEC UINT64_C(50000000)
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t given = PTHREAD_COND_INITIALIZER;
@@ -36,12 +36,9 @@ static bool is_moment_over(const struct timespec *end)
 /* A connection that is there, or NULL when there is room for another one. */
 static sd_bus *take_spare(void)
 {
-    struct timespec end;
+    uint64_t nsec = clock_nsec(CLOCK_MONOTONIC) + WAIT_NSEC;
+    struct timespec end = {(time_t)(nsec / NSEC_PER_SEC), (long)(nsec % NSEC_PER_SEC)};
 
-    (void)clock_gettime(CLOCK_MONOTONIC, &end);
-    end.tv_nsec += WAIT_NSEC;
-    end.tv_sec += end.tv_nsec / NSEC_PER_SEC;
-    end.tv_nsec %= NSEC_PER_SEC;
     while (n_spare == 0 && n_open >= WORKER_BUSES_MAX)
         if (is_moment_over(&end))
             break;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dossier.h"
 
-#include <time.h>
+#include "clock.h"
 
 #define VERIFY_SECONDS 3600U
 
@@ -36,14 +36,6 @@ uint32_t selectors_default(void)
     return all & ~selector_bit(FILESYSTEM_SELECTOR);
 }
 
-static uint64_t realtime_usec(void)
-{
-    struct timespec ts;
-
-    (void)clock_gettime(CLOCK_REALTIME, &ts);
-    return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
-
 /* The outcome stands behind the content, because it is known only when the content has been
  * written. */
 static void write_selector(const DossierRequest *request, const Selector *selector, JsonWriter *w)
@@ -62,7 +54,7 @@ static void write_selector(const DossierRequest *request, const Selector *select
         .files = request->files,
         .verify_packages = request->verify_packages,
         .rate = request->rate,
-        .deadline_usec = monotonic_usec() - stalled + UINT64_C(1000000) * seconds,
+        .deadline_usec = clock_usec(CLOCK_MONOTONIC) - stalled + USEC_PER_SEC * seconds,
     };
     ResultCode code;
 
@@ -97,7 +89,7 @@ int dossier_write(const DossierRequest *request, int fd)
     if (r < 0)
         return r;
     json_begin_object(w, NULL);
-    json_write_time(w, DOSSIER_START_TIME, realtime_usec());
+    json_write_time(w, DOSSIER_START_TIME, clock_usec(CLOCK_REALTIME));
     json_write_string(w, "model-name", DOSSIER_MODEL_NAME);
     json_write_string(w, "model-revision", DOSSIER_MODEL_REVISION);
     dossier_write_platform(w, request->root_fd);
@@ -117,7 +109,7 @@ int dossier_write(const DossierRequest *request, int fd)
         return -ECANCELED;
     if (request->nonce)
         json_write_string(w, "nonce", request->nonce);
-    json_write_time(w, "collection-end-time", realtime_usec());
+    json_write_time(w, "collection-end-time", clock_usec(CLOCK_REALTIME));
     json_end_object(w);
     return json_writer_finish(w);
 }

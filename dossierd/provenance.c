@@ -2,14 +2,12 @@
 #include "provenance.h"
 
 #include <string.h>
-#include <time.h>
+
+#include "clock.h"
 
 static int64_t boot_seconds(void)
 {
-    struct timespec now = {0, 0};
-
-    (void)clock_gettime(CLOCK_BOOTTIME, &now);
-    return (int64_t)now.tv_sec + 1; /* never 0 */
+    return clock_sec(CLOCK_BOOTTIME) + 1; /* never 0 */
 }
 
 void provenance_init(Provenance *p)

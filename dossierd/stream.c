@@ -8,7 +8,8 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
-#include <time.h>
+
+#include "clock.h"
 
 #define PIPE_SIZE (1 << 20)
 
@@ -29,14 +30,6 @@ int stream_check(int fd, int access_mode)
     if (S_ISREG(st.st_mode) && fcntl(fd, F_GET_SEALS) >= 0)
         return 0;
     return -EINVAL;
-}
-
-static uint64_t now_usec(void)
-{
-    struct timespec ts;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
 }
 
 static int wait_for(int fd, short events, int cancel_fd)
@@ -103,12 +96,12 @@ int stream_write(int fd, const void *data, size_t size, int cancel_fd,
     const uint8_t *p = data;
 
     while (size > 0) {
-        uint64_t begin = now_usec();
+        uint64_t begin = clock_usec(CLOCK_MONOTONIC);
         int r = wait_for(fd, POLLOUT, cancel_fd);
         ssize_t n;
 
         if (stalled_usec)
-            *stalled_usec += now_usec() - begin;
+            *stalled_usec += clock_usec(CLOCK_MONOTONIC) - begin;
         if (r < 0)
             return r;
         n = write_some(fd, p, size);

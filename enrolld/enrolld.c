@@ -3,9 +3,9 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <openssl/crypto.h>
-#include <time.h>
 
 #include "atomic-file.h"
+#include "clock.h"
 #include "config-owner.h"
 #include "enrolld.h"
 #include "identity.h"
@@ -69,13 +69,11 @@ static void announce_expired(Manager *m)
 
 static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 {
-    struct timespec real, boot;
     Manager *m = userdata;
     int r;
 
-    (void)clock_gettime(CLOCK_REALTIME, &real);
-    (void)clock_gettime(CLOCK_BOOTTIME, &boot);
-    if (clock_floor_tick(&m->trustpoints.clock, real.tv_sec, boot.tv_sec)) {
+    if (clock_floor_tick(&m->trustpoints.clock, clock_sec(CLOCK_REALTIME),
+                         clock_sec(CLOCK_BOOTTIME))) {
         r = clock_floor_save_at(&m->trustpoints.clock, m->trustpoints.state_fd);
         if (r < 0)
             log_warning_errno(r, "Failed to remember the time, ignoring: %m");

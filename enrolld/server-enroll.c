@@ -3,6 +3,7 @@
  * goes out, and the jobs that ask again while the CA has not decided. */
 #include <limits.h>
 
+#include "clock.h"
 #include "enrolld.h"
 #include "errors.h"
 #include "keyd-client.h"
@@ -12,7 +13,6 @@
 #include "trustpoint-job.h"
 
 #define POLLS_AT_ONCE 8U
-#define USEC_PER_SEC UINT64_C(1000000)
 
 const ServerMethod *server_method_get(EnrollmentMethod method)
 {

@@ -1,22 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "trustpoint.h"
 
-#include <time.h>
-
+#include "clock.h"
 #include "rollover.h"
 
 /* --- The set ---------------------------------------------------------------------------------- */
 
-static int64_t clock_seconds(clockid_t id)
-{
-    struct timespec now;
-
-    return clock_gettime(id, &now) < 0 ? 0 : now.tv_sec;
-}
-
 int64_t trustpoints_now(const Trustpoints *t)
 {
-    return clock_floor_apply(&t->clock, clock_seconds(CLOCK_REALTIME));
+    return clock_floor_apply(&t->clock, clock_sec(CLOCK_REALTIME));
 }
 
 /* It is later than what had begun when it was taken; the CA's next one may begin years from now. */
@@ -107,8 +99,7 @@ int trustpoints_init(Trustpoints *t, int state_fd, int64_t built,
     int r;
 
     *t = (Trustpoints){.state_fd = -EBADF};
-    clock_floor_init(&t->clock, built, clock_seconds(CLOCK_REALTIME),
-                     clock_seconds(CLOCK_BOOTTIME));
+    clock_floor_init(&t->clock, built, clock_sec(CLOCK_REALTIME), clock_sec(CLOCK_BOOTTIME));
     r = clock_floor_load_at(&t->clock, state_fd);
     if (r < 0 && corrupt)
         corrupt("clock", r);

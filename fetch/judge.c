@@ -3,8 +3,8 @@
 
 #include <openssl/pem.h>
 #include <poll.h>
-#include <time.h>
 
+#include "clock.h"
 #include "fetch-client.h"
 #include "fetch-message.h"
 #include "json-util.h"
@@ -86,26 +86,18 @@ static int wait_for_answer(const Judge *judge)
                : -EBADMSG;
 }
 
-uint64_t judge_clock(void)
-{
-    struct timespec now = {0};
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * UINT64_C(1000000) + (uint64_t)now.tv_nsec / 1000;
-}
-
 /* OpenSSL calls it when the server has proved that it has the key, and all that it has sent along
  * is there, be it TLS 1.2 or 1.3; also when it has sent nothing along. */
 static int on_status(SSL *ssl, void *userdata)
 {
     Judge *judge = userdata;
-    uint64_t begun = judge_clock();
+    uint64_t begun = clock_usec(CLOCK_MONOTONIC);
 
     judge->asked = true;
     judge->error = ask(judge, ssl);
     if (judge->error >= 0)
         judge->error = wait_for_answer(judge);
-    judge->waited_usec += judge_clock() - begun;
+    judge->waited_usec += clock_usec(CLOCK_MONOTONIC) - begun;
     return judge->error >= 0;
 }
 

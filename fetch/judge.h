@@ -14,6 +14,5 @@ typedef struct Judge {
     uint64_t waited_usec; /* for the answer */
 } Judge;
 
-uint64_t judge_clock(void); /* microseconds; nobody sets it */
 /* Has the client asked within the handshake, before anything else is sent. */
 int judge_use(Judge *judge, SSL_CTX *context);

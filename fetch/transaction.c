@@ -11,6 +11,7 @@
 #include "anchors.h"
 #include "atomic-file.h"
 #include "client-key.h"
+#include "clock.h"
 #include "fetch-message.h"
 #include "fetch-url.h"
 #include "judge.h"
@@ -44,7 +45,7 @@ typedef struct Transaction {
     bool address_refused;
     bool client_gone;
     bool too_slow;
-    uint64_t begun; /* of judge_clock() */
+    uint64_t begun; /* by CLOCK_MONOTONIC, which nobody sets */
     Judge judge;
     ClientKey *key;                    /* NULL: the client shows no certificate */
     bool family_refused, family_found; /* addresses that are not of the source's, and that are */
@@ -204,7 +205,7 @@ static bool is_too_slow(const Transaction *t)
     unsigned limit = t->judge.asked ? t->request->timeout_seconds : connect_timeout(t);
 
     return t->request->judged &&
-           judge_clock() - t->begun > t->judge.waited_usec + limit * UINT64_C(1000000);
+           clock_usec(CLOCK_MONOTONIC) - t->begun > t->judge.waited_usec + limit * USEC_PER_SEC;
 }
 
 /* About once a second, also while nothing arrives. */
@@ -651,7 +652,7 @@ int transaction_run(const Request *request, Peer *peer, int client_fd, Reply *re
                      .anchors = {request->trust_anchors, request->trust_anchors_size},
                      .ssh = {.request = request},
                      .client_fd = client_fd,
-                     .begun = judge_clock(),
+                     .begun = clock_usec(CLOCK_MONOTONIC),
                      .judge = {.client_fd = request->judged ? client_fd : -EBADF},
                      .body_fd = body_fd};
     Reply reply = {.body_fd = -EBADF};

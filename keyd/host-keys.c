@@ -3,9 +3,9 @@
  * are made before anybody is served, once in a boot, and only where there is none of them: who
  * removed some of them wanted it so. */
 #include <fcntl.h>
-#include <sys/time.h>
 
 #include "atomic-file.h"
+#include "clock.h"
 #include "keyd.h"
 #include "log.h"
 
@@ -54,14 +54,12 @@ static int make(Keyd *k, const char *name, unsigned bits)
     const KeyAlgorithm *algorithm = key_algorithm_find(name);
     _cleanup_(key_unrefp) Key *key = NULL;
     EVP_PKEY *pkey = NULL;
-    struct timeval now;
+    const uint64_t created = clock_usec(CLOCK_REALTIME);
     int r;
 
-    (void)gettimeofday(&now, NULL);
     r = key_generate(algorithm, bits, NULL, NULL, &pkey);
     if (r >= 0)
-        r = key_new(algorithm, HOST_LABEL, KEY_USAGE_GENERAL,
-                    (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_usec, pkey, &key);
+        r = key_new(algorithm, HOST_LABEL, KEY_USAGE_GENERAL, created, pkey, &key);
     if (r >= 0)
         r = store_write(k->store, key);
     if (r >= 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* org.chancery.Keys1 and the objects of the keys. */
-#include <sys/time.h>
 
+#include "clock.h"
 #include "errors.h"
 #include "job.h"
 #include "keyd.h"
@@ -277,12 +277,9 @@ static int generation_run(Job *job, void *data)
 {
     Generation *g = data;
     Key *encryption = NULL;
-    struct timeval now;
-    uint64_t created;
+    const uint64_t created = clock_usec(CLOCK_REALTIME);
     int r;
 
-    (void)gettimeofday(&now, NULL);
-    created = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_usec;
     job_progress(job, 0, "Generating the key pair");
     if (!g->usage_keys) {
         r = make_pair(job, g, KEY_USAGE_GENERAL, created, &g->key);

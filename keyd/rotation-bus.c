@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* org.chancery.Keys1.Rotation: what enrolld has done with the key of a certificate that it renews.
  * All are answered when they are done, and say the same when they are called once more. */
-#include <sys/time.h>
 
+#include "clock.h"
 #include "errors.h"
 #include "job.h"
 #include "keyd.h"
@@ -134,16 +134,15 @@ static int stage_run(Job *job, void *data)
 {
     Rotation *r = data;
     EVP_PKEY *pkey = NULL;
-    struct timeval now;
+    uint64_t created;
     int q;
 
     if (r->from->encryption)
         return -EOPNOTSUPP;
-    (void)gettimeofday(&now, NULL);
+    created = clock_usec(CLOCK_REALTIME);
     q = key_generate(r->algorithm, r->from->bits, is_cancelled, job, &pkey);
     if (q >= 0)
-        q = key_new(r->algorithm, r->label, r->from->usage,
-                    (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_usec, pkey, &r->made);
+        q = key_new(r->algorithm, r->label, r->from->usage, created, pkey, &r->made);
     if (q < 0)
         return q;
     r->made->slot = KEY_NEXT;

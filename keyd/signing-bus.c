@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* org.chancery.Keys1.Signing: the one place where something leaves keyd that a private key made. */
 #include <sys/uio.h>
-#include <time.h>
 
+#include "clock.h"
 #include "errors.h"
 #include "keyd.h"
 #include "label.h"
@@ -262,11 +262,7 @@ int keys1_signing_method_sign(sd_bus_message *m, void *userdata, sd_bus_error *r
 static int check_unwrap_budget(sd_bus_message *m, const SignCall *c, Key *key,
                                sd_bus_error *reterr_error)
 {
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    if (unwrap_budget_left(&key->budget,
-                           (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000))
+    if (unwrap_budget_left(&key->budget, clock_usec(CLOCK_MONOTONIC)))
         return 0;
     log_refusal(m, key->algorithm->name, key->label, c->purpose,
                 "too much came that was not encrypted for it");

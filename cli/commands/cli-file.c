@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "atomic-file.h"
@@ -18,6 +17,7 @@
 #include "cli-read.h"
 #include "cli-running.h"
 #include "cli-transfer.h"
+#include "clock.h"
 #include "errors.h"
 #include "memfd.h"
 #include "names.h"
@@ -30,13 +30,12 @@ static int check_path(Cli *cli, const char *path)
                                : 0;
 }
 
-/* Whole seconds since then, as the router counts them: never none. */
-unsigned cli_seconds_since(const struct timespec *then)
+/* Whole seconds since then by CLOCK_MONOTONIC, as the router counts them: never none. */
+unsigned cli_seconds_since(uint64_t then)
 {
-    struct timespec now;
+    uint64_t seconds = (clock_usec(CLOCK_MONOTONIC) - then) / USEC_PER_SEC;
 
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec > then->tv_sec ? (unsigned)(now.tv_sec - then->tv_sec) : 1;
+    return seconds > 0 ? (unsigned)seconds : 1;
 }
 
 /* --- Saving ----------------------------------------------------------------------------------- */
@@ -135,7 +134,7 @@ int cli_copy_running(Cli *cli, const GrammarMatch *m)
 {
     _cleanup_(cli_save_done) CliSave save = {.fd = -EBADF};
     const char *path = grammar_argument(m, "file");
-    struct timespec start;
+    uint64_t start;
     struct stat old;
     unsigned lines, seconds;
     int r;
@@ -149,12 +148,12 @@ int cli_copy_running(Cli *cli, const GrammarMatch *m)
     r = cli_save_open(cli, path, &save);
     if (r < 0)
         return r;
-    (void)clock_gettime(CLOCK_MONOTONIC, &start);
+    start = clock_usec(CLOCK_MONOTONIC);
     (void)fputs("Building configuration.\n", cli->out);
     r = cli_save_running(cli, &save, &lines);
     if (r < 0)
         return r;
-    seconds = cli_seconds_since(&start);
+    seconds = cli_seconds_since(start);
     fprintf(cli->out, "%u lines built in %u second%s\n[OK]\n", lines, seconds,
             seconds > 1 ? "s" : "");
     return 0;
@@ -252,12 +251,12 @@ static int load_text(Cli *cli, const char *text, size_t size, uint32_t *ret_line
 
 static int load(Cli *cli, const GrammarMatch *m, const char *text, size_t size)
 {
-    struct timespec start;
+    uint64_t start;
     unsigned seconds;
     uint32_t lines;
     int r;
 
-    (void)clock_gettime(CLOCK_MONOTONIC, &start);
+    start = clock_usec(CLOCK_MONOTONIC);
     (void)fputs("Loading.\n", cli->out);
     (void)fflush(cli->out);
     r = load_text(cli, text, size, &lines);
@@ -265,7 +264,7 @@ static int load(Cli *cli, const GrammarMatch *m, const char *text, size_t size)
         r = cli_config_root(cli, m);
     if (r < 0)
         return r;
-    seconds = cli_seconds_since(&start);
+    seconds = cli_seconds_since(start);
     fprintf(cli->out, "%zu bytes parsed in %u sec (%zu)bytes/sec\n", size, seconds, size / seconds);
     return 0;
 }

@@ -13,4 +13,4 @@ int cli_save_running(Cli *cli, CliSave *save, unsigned *ret_lines);
 int cli_save_text(Cli *cli, CliSave *save, const char *text);
 /* Without one of these nothing has changed. */
 void cli_save_done(CliSave *save);
-unsigned cli_seconds_since(const struct timespec *then);
+unsigned cli_seconds_since(uint64_t then);

@@ -3,7 +3,6 @@
 #include "cli-history.h"
 
 #include <inttypes.h>
-#include <time.h>
 
 #include "cli-bus.h"
 #include "cli-commands.h"
@@ -12,6 +11,7 @@
 #include "cli-running.h"
 #include "cli-transfer.h"
 #include "cli-trustpool.h"
+#include "clock.h"
 #include "errors.h"
 #include "names.h"
 #include "render-commit.h"
@@ -170,13 +170,13 @@ static int rollback(Cli *cli, const char *session, const Selection *s)
 {
     _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
     _cleanup_message_ sd_bus_message *reply = NULL;
-    struct timespec start;
+    uint64_t start;
     unsigned seconds;
     uint64_t commit;
     uint32_t items;
     int r;
 
-    (void)clock_gettime(CLOCK_MONOTONIC, &start);
+    start = clock_usec(CLOCK_MONOTONIC);
     (void)fputs("Committing.\n", cli->out);
     (void)fflush(cli->out);
     r = cli_call(cli, POLICY_NAME, session, POLICY_SESSION_INTERFACE, "Rollback", &error, &reply,
@@ -190,7 +190,7 @@ static int rollback(Cli *cli, const char *session, const Selection *s)
         (void)fputs("% No configuration changes to commit.\n", cli->out);
         return 0;
     }
-    seconds = cli_seconds_since(&start);
+    seconds = cli_seconds_since(start);
     fprintf(cli->out,
             "%" PRIu32 " items committed in %u sec (%" PRIu32 ")items/sec\n"
             "Updating.\nUpdated Commit database in %u sec \n",
@@ -208,16 +208,16 @@ int cli_rollback(Cli *cli, const GrammarMatch *m)
     _cleanup_message_ sd_bus_message *changes = NULL;
     _cleanup_free_ char *session = NULL;
     const Selection s = selection(m);
-    struct timespec start;
+    uint64_t start;
     int r;
 
-    (void)clock_gettime(CLOCK_MONOTONIC, &start);
+    start = clock_usec(CLOCK_MONOTONIC);
     (void)fputs("Loading Rollback Changes.\n", cli->out);
     (void)fflush(cli->out);
     r = cli_get_changes(cli, m, "GetRollbackChanges", &changes);
     if (r < 0)
         return r;
-    fprintf(cli->out, "Loaded Rollback Changes in %u sec \n", cli_seconds_since(&start));
+    fprintf(cli->out, "Loaded Rollback Changes in %u sec \n", cli_seconds_since(start));
     r = cli_session_open(cli, false, &session);
     if (r < 0)
         return r;

@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <systemd/sd-login.h>
-#include <time.h>
 
 #include "cli-commands.h"
+#include "clock.h"
 #include "login-terminal.h"
 #include "render-fields.h"
 
@@ -98,12 +98,11 @@ static void print_column(FILE *f, const char *text, size_t width)
 static void print_idle(FILE *f, const char *path)
 {
     char text[32] = "-";
-    struct timespec now;
     struct stat st;
 
-    (void)clock_gettime(CLOCK_REALTIME, &now);
     if (stat(path, &st) >= 0) {
-        time_t seconds = now.tv_sec > st.st_atime ? now.tv_sec - st.st_atime : 0;
+        int64_t now = clock_sec(CLOCK_REALTIME),
+                seconds = now > st.st_atime ? now - st.st_atime : 0;
 
         (void)snprintf(text, sizeof(text), "%02lld:%02lld:%02lld", (long long)seconds / 3600,
                        (long long)seconds / 60 % 60, (long long)seconds % 60);

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "cleanup.h"
+#include "clock.h"
 #include "render-fields.h"
 #include "time-render.h"
 
@@ -149,11 +150,9 @@ void render_session(FILE *f, const char *id, const SessionView *session)
 /* "01:02:03" since then, by a clock that may have been set meanwhile. */
 static void print_elapsed(FILE *f, uint64_t usec)
 {
-    struct timespec now;
-    uint64_t seconds;
+    uint64_t now = clock_usec(CLOCK_REALTIME),
+             seconds = now > usec ? (now - usec) / USEC_PER_SEC : 0;
 
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    seconds = (uint64_t)now.tv_sec > usec / 1000000 ? (uint64_t)now.tv_sec - usec / 1000000 : 0;
     fprintf(f, "%02" PRIu64 ":%02" PRIu64 ":%02" PRIu64, seconds / 3600, seconds / 60 % 60,
             seconds % 60);
 }

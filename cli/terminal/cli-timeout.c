@@ -6,21 +6,11 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <sys/signalfd.h>
-#include <time.h>
 
 #include "cli-bus.h"
 #include "cli-output.h"
+#include "clock.h"
 #include "names.h"
-
-#define USEC_PER_SEC UINT64_C(1000000)
-
-static uint64_t now_usec(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000U;
-}
 
 static uint32_t get_seconds(Cli *cli, const char *property, uint32_t fallback)
 {
@@ -42,7 +32,7 @@ void cli_timeouts_update(Cli *cli)
     cli->exec_timeout = get_seconds(cli, "ExecTimeout", cli->exec_timeout);
     cli->session_timeout = get_seconds(cli, "SessionTimeout", cli->session_timeout);
     if (cli->last_input == 0)
-        cli->last_input = now_usec();
+        cli->last_input = clock_usec(CLOCK_MONOTONIC);
 }
 
 /* Said later: in the middle of a page there is no place for it. */
@@ -72,7 +62,7 @@ static uint64_t session_deadline(const Cli *cli)
 
 uint64_t cli_timeout_left(const Cli *cli)
 {
-    const uint64_t deadline = session_deadline(cli), now = now_usec();
+    const uint64_t deadline = session_deadline(cli), now = clock_usec(CLOCK_MONOTONIC);
 
     return deadline == UINT64_MAX ? UINT64_MAX : deadline > now ? deadline - now : 0;
 }
@@ -92,16 +82,17 @@ static int poll_time(uint64_t deadline, uint64_t now)
 
 int cli_wait_input(Cli *cli)
 {
-    const uint64_t exec_deadline = cli->interactive && cli->exec_timeout > 0
-                                       ? now_usec() + cli->exec_timeout * USEC_PER_SEC
-                                       : UINT64_MAX,
+    const uint64_t exec_deadline =
+                       cli->interactive && cli->exec_timeout > 0
+                           ? clock_usec(CLOCK_MONOTONIC) + cli->exec_timeout * USEC_PER_SEC
+                           : UINT64_MAX,
                    session = session_deadline(cli),
                    deadline = exec_deadline < session ? exec_deadline : session;
     struct pollfd fds[] = {{.fd = STDIN_FILENO, .events = POLLIN},
                            {.fd = cli->resize_fd > 0 ? cli->resize_fd : -1, .events = POLLIN}};
 
     for (;;) {
-        const uint64_t now = now_usec();
+        const uint64_t now = clock_usec(CLOCK_MONOTONIC);
         int r = poll(fds, ELEMENTSOF(fds), poll_time(deadline, now));
 
         if (r > 0 && fds[1].revents) {
@@ -113,12 +104,12 @@ int cli_wait_input(Cli *cli)
             continue;
         }
         if (r > 0) {
-            cli->last_input = now_usec();
+            cli->last_input = clock_usec(CLOCK_MONOTONIC);
             return 0;
         }
         if (r < 0 && errno != EINTR)
             return -errno;
-        if (r == 0 && now_usec() >= deadline)
+        if (r == 0 && clock_usec(CLOCK_MONOTONIC) >= deadline)
             return end_session(cli, exec_deadline < session ? "exec-timeout" : "session-timeout");
     }
 }

@@ -3,7 +3,8 @@
 #include "collect.h"
 
 #include <stdarg.h>
-#include <time.h>
+
+#include "clock.h"
 
 const char *result_code_to_string(ResultCode code)
 {
@@ -22,14 +23,6 @@ const char *result_code_to_string(ResultCode code)
     }
 }
 
-uint64_t monotonic_usec(void)
-{
-    struct timespec ts;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
-
 bool collect_should_stop(Collect *c)
 {
     const CollectHost *host = c->host;
@@ -43,7 +36,7 @@ bool collect_should_stop(Collect *c)
     }
     if (host && host->stalled_usec)
         stalled = host->stalled_usec(host->userdata);
-    if (monotonic_usec() - stalled < c->deadline_usec)
+    if (clock_usec(CLOCK_MONOTONIC) - stalled < c->deadline_usec)
         return false;
     collect_result(c, RESULT_TIMEOUT, "Collecting took too long; what was read until then is here");
     return true;

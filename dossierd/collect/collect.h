@@ -61,8 +61,6 @@ typedef struct Collect {
     char reason[COLLECT_REASON_SIZE];
 } Collect;
 
-uint64_t monotonic_usec(void);
-
 /* Has time run out, or was the job cancelled? The collector closes what it has open and returns. */
 bool collect_should_stop(Collect *c);
 

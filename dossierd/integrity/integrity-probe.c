@@ -2,6 +2,8 @@
 /* What only a privilege shows: what chancery-probe says, entry by entry, as it comes. */
 #include "integrity.h"
 
+#include "clock.h"
+
 #define FACT_SECONDS 30U
 
 typedef struct Fact {
@@ -15,7 +17,8 @@ static uint64_t now_usec(const Collect *c)
 {
     const CollectHost *host = c->host;
 
-    return monotonic_usec() - (host->stalled_usec ? host->stalled_usec(host->userdata) : 0);
+    return clock_usec(CLOCK_MONOTONIC) -
+           (host->stalled_usec ? host->stalled_usec(host->userdata) : 0);
 }
 
 static bool should_stop(void *userdata)
@@ -92,7 +95,7 @@ static void ask(Collect *c, ProbeKind kind, const char *id)
             end_fact(&fact, fd, NULL);
         return;
     }
-    fact.deadline_usec = now_usec(c) + UINT64_C(1000000) * FACT_SECONDS;
+    fact.deadline_usec = now_usec(c) + USEC_PER_SEC * FACT_SECONDS;
     if (has_links)
         json_begin_object(c->writer, "value");
     json_begin_array(c->writer, has_links ? "programs" : "value");

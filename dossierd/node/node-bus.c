@@ -3,10 +3,10 @@
 
 #include <poll.h>
 #include <stdbool.h>
-#include <time.h>
 
 #include "atomic-file.h"
 #include "cleanup.h"
+#include "clock.h"
 #include "names.h"
 #include "node-protocol.h"
 
@@ -27,17 +27,9 @@ typedef struct Exchange {
     NodeOutcome *outcome;
 } Exchange;
 
-static uint64_t now_usec(void)
-{
-    struct timespec ts;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
-
 static void allow(Exchange *e, unsigned seconds)
 {
-    e->until = now_usec() + UINT64_C(1000000) * seconds;
+    e->until = clock_usec(CLOCK_MONOTONIC) + USEC_PER_SEC * seconds;
 }
 
 static int fail(Exchange *e, const char *code, const char *format, ...) _printf_(3, 4);
@@ -60,7 +52,7 @@ static int wait_turn(Exchange *e, bool is_busy)
 {
     struct pollfd fds[2] = {{.fd = sd_bus_get_fd(e->bus)}, {.fd = e->output}};
     int events = sd_bus_get_events(e->bus), r;
-    uint64_t now = now_usec(), wake, until = e->until;
+    uint64_t now = clock_usec(CLOCK_MONOTONIC), wake, until = e->until;
 
     if (fds[0].fd < 0 || events < 0)
         return -ENOTCONN;
@@ -84,7 +76,7 @@ static int turn(Exchange *e)
         return r == -ECONNRESET || r == -EPIPE ? -ENOTCONN : r;
     if (r == 0 && sd_bus_is_open(e->bus) <= 0)
         return -ENOTCONN;
-    if (now_usec() >= e->until)
+    if (clock_usec(CLOCK_MONOTONIC) >= e->until)
         return -ETIMEDOUT;
     return wait_turn(e, r > 0);
 }

@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 
+#include "clock.h"
 #include "node-client.h"
 
 /* At a time; the next begins when one of them has ended. */
@@ -91,7 +92,7 @@ static void ask(NodesRun *run, const NodeRequest *node, Answer *answer)
 {
     Collect c = {
         .host = &run->host,
-        .deadline_usec = monotonic_usec() + UINT64_C(1000000) * node->timeout_seconds,
+        .deadline_usec = clock_usec(CLOCK_MONOTONIC) + USEC_PER_SEC * node->timeout_seconds,
     };
 
     ask_node(run, node, answer, &c);

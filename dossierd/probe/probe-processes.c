@@ -8,16 +8,16 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "clock.h"
 #include "probe.h"
 #include "process-stat.h"
 
 #define PATH_SIZE 8192U
 #define LINE_SIZE 16384U
 #define FINDINGS_MAX 32U /* of mapped files, for one process; the rest is counted */
-#define USEC UINT64_C(1000000)
 /* The clocks of files and of processes are not one; what changed within the first second may go
  * unseen. */
-#define SLACK_USEC USEC
+#define SLACK_USEC USEC_PER_SEC
 
 typedef struct Process {
     int proc_fd, root_fd; /* its folder in /proc, its root */
@@ -80,7 +80,9 @@ static void end_findings(Process *p, Answer *a)
 
 static uint64_t usec_of(const struct timespec *ts)
 {
-    return ts->tv_sec < 0 ? 0 : (uint64_t)ts->tv_sec * USEC + (uint64_t)ts->tv_nsec / 1000;
+    return ts->tv_sec < 0
+               ? 0
+               : (uint64_t)ts->tv_sec * USEC_PER_SEC + (uint64_t)ts->tv_nsec / NSEC_PER_USEC;
 }
 
 /* What the path names in the process's root. The kernel gives paths without symlinks; where one has
@@ -282,8 +284,8 @@ static int read_stat(Process *p, uint64_t boot_usec)
         return -EBADMSG;
     p->uid = st.st_uid;
     memcpy(p->name, stat.name, sizeof p->name);
-    p->start_usec = boot_usec + stat.start / (uint64_t)ticks * USEC +
-                    stat.start % (uint64_t)ticks * USEC / (uint64_t)ticks;
+    p->start_usec = boot_usec + stat.start / (uint64_t)ticks * USEC_PER_SEC +
+                    stat.start % (uint64_t)ticks * USEC_PER_SEC / (uint64_t)ticks;
     return 0;
 }
 
@@ -317,14 +319,13 @@ int probe_processes(int proc_fd, Answer *a, char reason[static PROBE_REASON_SIZE
 {
     _cleanup_free_ Process *p = calloc(1, sizeof *p);
     _cleanup_closedir_ DIR *proc = NULL;
-    struct timespec now, running;
     const struct dirent *entry;
+    uint64_t boot_usec;
     int fd;
 
     if (!p)
         return -ENOMEM;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    (void)clock_gettime(CLOCK_BOOTTIME, &running);
+    boot_usec = clock_usec(CLOCK_REALTIME) - clock_usec(CLOCK_BOOTTIME);
     fd = fcntl(proc_fd, F_DUPFD_CLOEXEC, 3);
     proc = fd < 0 ? NULL : fdopendir(fd);
     if (!proc) {
@@ -336,7 +337,7 @@ int probe_processes(int proc_fd, Answer *a, char reason[static PROBE_REASON_SIZE
     while ((errno = 0, entry = readdir(proc)) && !answer_is_unwanted(a))
         if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' &&
             strtoul(entry->d_name, NULL, 10) != (unsigned long)getpid())
-            check_process(proc_fd, entry->d_name, usec_of(&now) - usec_of(&running), p, a);
+            check_process(proc_fd, entry->d_name, boot_usec, p, a);
     a->n_unreadable += !entry && errno != 0;
     return 0;
 }

@@ -3,9 +3,10 @@
  * only those that tell are used, and only those are let through. */
 #include <linux/bpf.h>
 #include <sys/syscall.h>
-#include <time.h>
 
 #include "probe.h"
+
+#include "clock.h"
 
 #define PROGRAMS_MAX 100000U
 
@@ -183,19 +184,9 @@ static int list(Answer *a, enum bpf_cmd next, enum bpf_cmd open,
     return r == -ENOENT ? 0 : r;
 }
 
-static uint64_t boot_time(void)
-{
-    struct timespec now, running;
-
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    (void)clock_gettime(CLOCK_BOOTTIME, &running);
-    return (uint64_t)(now.tv_sec - running.tv_sec) * 1000000 + (uint64_t)(now.tv_nsec / 1000) -
-           (uint64_t)(running.tv_nsec / 1000);
-}
-
 int probe_programs(Answer *a, char reason[static PROBE_REASON_SIZE])
 {
-    uint64_t boot_usec = boot_time();
+    uint64_t boot_usec = clock_usec(CLOCK_REALTIME) - clock_usec(CLOCK_BOOTTIME);
     int r = list(a, BPF_PROG_GET_NEXT_ID, BPF_PROG_GET_FD_BY_ID, put_program, boot_usec);
 
     if (r == -ENOSYS)

@@ -3,7 +3,8 @@
 
 #include <fcntl.h>
 #include <systemd/sd-journal.h>
-#include <time.h>
+
+#include "clock.h"
 
 const char *boot_cause_to_string(BootCause cause)
 {
@@ -253,16 +254,15 @@ static int list_boots(sd_journal *j, sd_id128_t **ret, size_t *ret_n)
  * help: a container's own is not what a private /proc shows. */
 static bool is_running(Collect *c, const Boot *newest)
 {
-    struct timespec now;
     char text[64], *end;
     unsigned long long up;
 
     if (collect_read(c->root_fd, "proc/uptime", text, sizeof text) < 0)
         return false;
     up = strtoull(text, &end, 10);
-    if (end == text || clock_gettime(CLOCK_REALTIME, &now) < 0)
+    if (end == text)
         return false;
-    return newest->last_usec / 1000000 + up + 1 >= (uint64_t)now.tv_sec;
+    return newest->last_usec / USEC_PER_SEC + up + 1 >= (uint64_t)clock_sec(CLOCK_REALTIME);
 }
 
 static int read_boots(Collect *c, sd_journal *j, BootList *l)

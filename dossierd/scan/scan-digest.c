@@ -8,10 +8,11 @@
 
 #include "scan-internal.h"
 
+#include "clock.h"
+
 #define BUFFER_SIZE 131072U
 /* A file with holes of more than this is digested by its stretches of data. */
 #define HOLES_MAX (UINT64_C(64) << 20)
-#define NANOSECONDS UINT64_C(1000000000)
 
 struct Pace {
     pthread_mutex_t lock;
@@ -45,14 +46,6 @@ Pace *pace_free(Pace *p)
     return NULL;
 }
 
-static uint64_t now(void)
-{
-    struct timespec ts;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t)ts.tv_sec * NANOSECONDS + (uint64_t)ts.tv_nsec;
-}
-
 /* All threads together keep to the rate; time that nothing was read in is not made up for. */
 void pace_wait(Pace *p, size_t bytes)
 {
@@ -62,13 +55,13 @@ void pace_wait(Pace *p, size_t bytes)
     if (p->rate == 0)
         return;
     (void)pthread_mutex_lock(&p->lock);
-    begin = now();
+    begin = clock_nsec(CLOCK_MONOTONIC);
     if (p->until < begin)
         p->until = begin;
-    p->until += bytes * NANOSECONDS / p->rate;
+    p->until += bytes * NSEC_PER_SEC / p->rate;
     until = p->until;
     (void)pthread_mutex_unlock(&p->lock);
-    ts = (struct timespec){(time_t)(until / NANOSECONDS), (long)(until % NANOSECONDS)};
+    ts = (struct timespec){(time_t)(until / NSEC_PER_SEC), (long)(until % NSEC_PER_SEC)};
     while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL) == EINTR)
         ;
 }

@@ -2,22 +2,15 @@
 /* An open folder with the names in it and what the first of them stand for. */
 #include <fcntl.h>
 #include <sys/sysmacros.h>
-#include <time.h>
 
 #include "scan-internal.h"
+
+#include "clock.h"
 
 #define WANTED (STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID)
 #define LOOKS_MAX 256U
 #define RACY_NANOSECONDS 10000000
 #define STALE_NANOSECONDS INT64_C(1000000000)
-
-static int64_t clock_ns(clockid_t clock)
-{
-    struct timespec ts;
-
-    (void)clock_gettime(clock, &ts);
-    return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
-}
 
 /* A file that is written to in this moment can be written to once more without its times showing
  * it. before: the time when it had not been looked at yet. */
@@ -30,7 +23,7 @@ static bool is_racy(const Look *seen, int64_t before)
         return false;
     changed = seen->changed * INT64_C(1000000000) + seen->nanoseconds[2];
     return changed > before - RACY_NANOSECONDS &&
-           changed < clock_ns(CLOCK_REALTIME_COARSE) + RACY_NANOSECONDS;
+           changed < (int64_t)clock_nsec(CLOCK_REALTIME_COARSE) + RACY_NANOSECONDS;
 }
 
 static void take(const struct statx *st, Look *ret)
@@ -74,7 +67,7 @@ static void look_at(int dirfd, const char *name, int64_t before, Look *ret)
 
 void look(int dirfd, const char *name, Look *ret)
 {
-    look_at(dirfd, name, clock_ns(CLOCK_REALTIME_COARSE), ret);
+    look_at(dirfd, name, (int64_t)clock_nsec(CLOCK_REALTIME_COARSE), ret);
 }
 
 /* Opens what was seen, and nothing else that may stand there by now. */
@@ -97,9 +90,9 @@ static int open_folder(int dirfd, const char *name, const Look *seen)
 static int look_at_first(Listing *l)
 {
     size_t n = l->names.n < LOOKS_MAX ? l->names.n : LOOKS_MAX;
-    int64_t before = clock_ns(CLOCK_REALTIME_COARSE);
+    int64_t before = (int64_t)clock_nsec(CLOCK_REALTIME_COARSE);
 
-    l->looked = clock_ns(CLOCK_MONOTONIC_COARSE);
+    l->looked = (int64_t)clock_nsec(CLOCK_MONOTONIC_COARSE);
     free(l->looks);
     l->n_looks = 0;
     l->looks = n > 0 ? malloc(n * sizeof *l->looks) : NULL;
@@ -153,5 +146,5 @@ void listing_done(Listing *l)
 
 bool listing_is_fresh(const Listing *l)
 {
-    return clock_ns(CLOCK_MONOTONIC_COARSE) - l->looked < STALE_NANOSECONDS;
+    return (int64_t)clock_nsec(CLOCK_MONOTONIC_COARSE) - l->looked < STALE_NANOSECONDS;
 }

@@ -3,8 +3,8 @@
  * when the firmware has a random one, and nothing about a maker's number or state of debugging, of
  * which a router of any make cannot know. */
 #include <openssl/evp.h>
-#include <time.h>
 
+#include "clock.h"
 #include "dossier.h"
 #include "eat-token.h"
 #include "json-util.h"
@@ -72,11 +72,8 @@ static void read_software(int root_fd, EatClaims *c)
 
 void eat_claims_of_device(int root_fd, EatClaims *claims)
 {
-    struct timespec now;
-
     read_hardware(root_fd, claims);
     read_installation(root_fd, claims);
     read_software(root_fd, claims);
-    (void)clock_gettime(CLOCK_BOOTTIME, &now);
-    claims->uptime = (uint64_t)now.tv_sec;
+    claims->uptime = (uint64_t)clock_sec(CLOCK_BOOTTIME);
 }

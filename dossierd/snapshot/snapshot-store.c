@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "atomic-file.h"
+#include "clock.h"
 #include "openssl-util.h"
 
 #define BLOCK_PREFIX "block-"
@@ -486,11 +487,9 @@ int snapshot_writer_block(SnapshotWriter *w, const InventoryRecord *record)
 static int finish_files(SnapshotWriter *w)
 {
     const InventoryPackedSize end = 0;
-    struct timespec now;
     int r = content_end(&w->content, w->block.about.content);
 
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    w->block.about.end_usec = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+    w->block.about.end_usec = clock_usec(CLOCK_REALTIME);
     if (r >= 0)
         r = inventory_block_digest(&w->block.about, w->block.digest);
     if (r >= 0)

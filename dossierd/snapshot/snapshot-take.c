@@ -5,8 +5,8 @@
 #include <openssl/evp.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <time.h>
 
+#include "clock.h"
 #include "helper-client.h"
 #include "package-owners.h"
 
@@ -346,7 +346,6 @@ static int run(Taking *t)
 {
     _cleanup_free_ char *scope = scope_text(t->request, false), *own_scope = NULL;
     uint8_t scope_digest[INVENTORY_DIGEST_SIZE];
-    struct timespec now;
     int r;
 
     if (!scope)
@@ -360,8 +359,7 @@ static int run(Taking *t)
     own_scope = scope_text(t->request, is_scoped(t));
     if (!own_scope)
         return -ENOMEM;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    t->about.begin_usec = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+    t->about.begin_usec = clock_usec(CLOCK_REALTIME);
     r = snapshot_writer_new(t->request->dirfd, &t->about, own_scope, scope_digest, &t->writer);
     if (r >= 0)
         r = send_request(t);

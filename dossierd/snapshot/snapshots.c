@@ -4,9 +4,9 @@
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "atomic-file.h"
+#include "clock.h"
 #include "errors.h"
 #include "log.h"
 #include "memfd.h"
@@ -110,18 +110,10 @@ static void log_end(Job *job, const SnapshotResult *result, int r)
               is_full ? "" : " changed", read);
 }
 
-static uint64_t realtime_usec(void)
-{
-    struct timespec ts;
-
-    (void)clock_gettime(CLOCK_REALTIME, &ts);
-    return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
-
 static void begin(Snapshots *s)
 {
     s->is_running = true;
-    s->begun_usec = realtime_usec();
+    s->begun_usec = clock_usec(CLOCK_REALTIME);
     atomic_store(&s->n_files, 0);
 }
 
@@ -134,7 +126,7 @@ static void remember_end(Snapshots *s, Job *job, int r)
         return;
     free(s->failure);
     s->failure = r < 0 ? strdup(job_error(job) ? job_error(job) : strerror(-r)) : NULL;
-    s->failed_usec = realtime_usec();
+    s->failed_usec = clock_usec(CLOCK_REALTIME);
 }
 
 static int work_done(Job *job, void *data, int r)
@@ -254,7 +246,7 @@ static uint64_t last_usec(const Snapshots *s)
 static void arm(Snapshots *s)
 {
     uint64_t delay = s->is_pending ? RETRY_USEC
-                                   : snapshot_delay(last_usec(s), realtime_usec(),
+                                   : snapshot_delay(last_usec(s), clock_usec(CLOCK_REALTIME),
                                                     s->config.interval * QUARTER_USEC);
     int r;
 
@@ -388,7 +380,7 @@ static json_object *describe(const Snapshots *s)
     }
     if (s->timer && sd_event_source_get_time(s->timer, &due) >= 0 &&
         sd_event_now(server_event(s->server), CLOCK_BOOTTIME, &now) >= 0)
-        add_number(o, "next", realtime_usec() + (due > now ? due - now : 0));
+        add_number(o, "next", clock_usec(CLOCK_REALTIME) + (due > now ? due - now : 0));
     return TAKE_PTR(o);
 }
 

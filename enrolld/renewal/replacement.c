@@ -2,6 +2,7 @@
 /* A renewed certificate takes the place of the one before, together with its key when it is for a
  * new one. The job goes from one step to the next, each of which may be repeated: what a process
  * that was killed has left undone, the next one finds in the record and goes on with. */
+#include "clock.h"
 #include "consumer-names.h"
 #include "consumers.h"
 #include "enrolld.h"
@@ -194,11 +195,8 @@ static void say_why(Trustpoint *t, const char *reason)
 
 static void later(ReplacementJob *j, Trustpoint *t, int error)
 {
-    struct timespec boot;
-
     say_why(t, j->reason[0] ? j->reason : strerror(-error));
-    (void)clock_gettime(CLOCK_BOOTTIME, &boot);
-    t->renew_at = ((uint64_t)boot.tv_sec + AGAIN_SECONDS) * 1000000;
+    t->renew_at = clock_usec(CLOCK_BOOTTIME) + AGAIN_SECONDS * USEC_PER_SEC;
 }
 
 static void end(ReplacementJob *j, Trustpoint *t)

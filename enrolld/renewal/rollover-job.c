@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Asks servers for the next certificates of their CAs, and has them take over. */
+#include "clock.h"
 #include "enrolld.h"
 #include "log.h"
 #include "rollover.h"
 #include "server-method.h"
 #include "trustpoint-job.h"
-
-#define USEC_PER_SEC UINT64_C(1000000)
 
 typedef struct RolloverJob {
     ServerJob *server;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* org.chancery.Keys1.UserKeys: the public keys that let users in over ssh. */
 #include <fcntl.h>
-#include <sys/time.h>
 #include <sys/uio.h>
 
 #include "atomic-file.h"
+#include "clock.h"
 #include "errors.h"
 #include "job.h"
 #include "keyd.h"
@@ -146,15 +146,13 @@ static int import(sd_bus_message *m, Keyd *k, UserKeyEntry *entry, bool replace,
                   sd_bus_error *reterr_error)
 {
     UserKeys *list = NULL;
-    struct timeval now;
     char *text = NULL;
     int r;
 
     if (!replace && user_keys_find(k->user_keys, entry->user, entry->slot))
         return sd_bus_error_setf(reterr_error, ERROR_ALREADY_EXISTS,
                                  "%s has that key already; ask to replace it", entry->user);
-    (void)gettimeofday(&now, NULL);
-    entry->imported = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_usec;
+    entry->imported = clock_usec(CLOCK_REALTIME);
     if (asprintf(&text, "Key %u for %s to log in with, %u bits, was imported", entry->slot,
                  entry->user, entry->key.bits) < 0)
         return -ENOMEM;

@@ -4,8 +4,8 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
-#include <time.h>
 
+#include "clock.h"
 #include "commit-warnings.h"
 #include "config-leave-out.h"
 #include "errors.h"
@@ -420,11 +420,9 @@ static void transaction_write(Transaction *t)
 {
     Policy *policy = t->policy;
     _cleanup_json_ json_object *before = json_object_get(commit_store_running(policy->store));
-    struct timespec now;
     int r;
 
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    t->info.time = (uint64_t)now.tv_sec * 1000000U + (uint64_t)now.tv_nsec / 1000U;
+    t->info.time = clock_usec(CLOCK_REALTIME);
     r = accounts_prepare(policy->accounts, t->aaa);
     if (r == -ENOSPC) {
         fail(t, ERROR_LIMIT_EXCEEDED,

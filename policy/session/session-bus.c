@@ -4,8 +4,8 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <time.h>
 
+#include "clock.h"
 #include "errors.h"
 #include "failures-text.h"
 #include "json-util.h"
@@ -135,7 +135,6 @@ static pid_t sender_pid(sd_bus_message *m)
 int session_bus_open(Policy *policy, sd_bus_message *m, const SessionRequest *request,
                      const char **ret_path, sd_bus_error *reterr_error)
 {
-    struct timespec now;
     Session *session;
     uid_t uid;
     int r;
@@ -149,8 +148,7 @@ int session_bus_open(Policy *policy, sd_bus_message *m, const SessionRequest *re
                           commit_store_last_id(policy->store));
     if (!session)
         return -ENOMEM;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    session->opened = (uint64_t)now.tv_sec * 1000000U + (uint64_t)now.tv_nsec / 1000U;
+    session->opened = clock_usec(CLOCK_REALTIME);
     session->exclusive = request->exclusive;
     session->policy = policy;
     session->uid = uid;

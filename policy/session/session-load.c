@@ -4,8 +4,8 @@
 #include "org.chancery.Policy1.h"
 
 #include <fcntl.h>
-#include <time.h>
 
+#include "clock.h"
 #include "config-load.h"
 #include "errors.h"
 #include "json-util.h"
@@ -15,7 +15,7 @@
 #include "transfer.h"
 
 /* How long others wait for one turn, or for one line if that takes longer. */
-#define TURN_NSEC (2 * INT64_C(1000000))
+#define TURN_USEC (2 * USEC_PER_MSEC)
 
 typedef struct Loading {
     Session *session;
@@ -101,22 +101,14 @@ static int take_load(Loading *l, sd_bus_error *reterr_error)
     return reply_load(l->m, &l->load);
 }
 
-static int64_t now_nsec(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 static int read_turn(Loading *l)
 {
-    int64_t end = now_nsec() + TURN_NSEC;
+    uint64_t end = clock_usec(CLOCK_MONOTONIC) + TURN_USEC;
     int r;
 
     do
         r = config_loader_step(l->loader, 1);
-    while (r > 0 && now_nsec() < end);
+    while (r > 0 && clock_usec(CLOCK_MONOTONIC) < end);
     return r;
 }
 

@@ -4,19 +4,11 @@
 #include <stdarg.h>
 #include <time.h>
 
+#include "clock.h"
 #include "crl-reply.h"
 
 #define URL_SHOWN 200
 #define CRL_TRIES 3U /* as many servers may take all their time */
-#define USEC_PER_SEC 1000000ULL
-
-static uint64_t clock_usec(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_BOOTTIME, &t);
-    return (uint64_t)t.tv_sec * USEC_PER_SEC + (uint64_t)t.tv_nsec / 1000;
-}
 
 void crl_work_begin(CrlWork *work, int cancel_fd)
 {
@@ -29,8 +21,8 @@ void crl_work_begin(CrlWork *work, int cancel_fd)
     if (work->fetch_seconds == 0)
         work->fetch_seconds = CRL_TIMEOUT_DEFAULT;
     seconds = CRL_TRIES * work->fetch_seconds;
-    work->deadline =
-        clock_usec() + (seconds > CRL_WORK_SECONDS ? seconds : CRL_WORK_SECONDS) * USEC_PER_SEC;
+    work->deadline = clock_usec(CLOCK_BOOTTIME) +
+                     (seconds > CRL_WORK_SECONDS ? seconds : CRL_WORK_SECONDS) * USEC_PER_SEC;
 }
 
 void crl_work_done(CrlWork *work)
@@ -198,7 +190,7 @@ static int take_all(CrlWork *work, const char *url, const FetchReply *reply)
 
 static unsigned seconds_left(const CrlWork *work)
 {
-    uint64_t now = clock_usec(),
+    uint64_t now = clock_usec(CLOCK_BOOTTIME),
              left = now < work->deadline ? (work->deadline - now) / USEC_PER_SEC : 0;
 
     return left < work->fetch_seconds ? (unsigned)left : work->fetch_seconds;

@@ -3,21 +3,14 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
-#include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
 
 #include "cli-timeout.h"
 
+#include "clock.h"
+
 static int writing_end;
-
-static uint64_t now_usec(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000U + (uint64_t)now.tv_nsec / 1000U;
-}
 
 static int set_up(void **state)
 {
@@ -51,7 +44,7 @@ static void test_session_that_is_over(void **state)
 {
     Cli cli = {.interactive = true,
                .session_timeout = 60,
-               .last_input = now_usec() - 61 * UINT64_C(1000000)};
+               .last_input = clock_usec(CLOCK_MONOTONIC) - 61 * UINT64_C(1000000)};
 
     assert_true(cli_timeout_left(&cli) == 0);
     assert_int_equal(cli_timeout_check(&cli), -ETIMEDOUT);
@@ -68,7 +61,7 @@ static void test_session_that_is_not_over(void **state)
     Cli cli = {.interactive = true,
                .session_timeout = 3600,
                .exec_timeout = 3600,
-               .last_input = now_usec()};
+               .last_input = clock_usec(CLOCK_MONOTONIC)};
 
     assert_in_range(cli_timeout_left(&cli), 1, UINT64_C(3600000000));
     assert_int_equal(cli_timeout_check(&cli), 0);

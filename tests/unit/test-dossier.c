@@ -2,6 +2,7 @@
 /* The document as a whole: members and their order, deadlines, cancellation. */
 #include "fixture-tree.h"
 
+#include "clock.h"
 #include "dossier.h"
 
 typedef struct Host {
@@ -152,14 +153,14 @@ static void test_deadline(void **state)
     Host h = {.stalled = 0};
     const CollectHost host = {
         .is_cancelled = host_is_cancelled, .stalled_usec = host_stalled, .userdata = &h};
-    Collect c = {.host = &host, .deadline_usec = monotonic_usec() / 2};
+    Collect c = {.host = &host, .deadline_usec = clock_usec(CLOCK_MONOTONIC) / 2};
 
-    h.stalled = monotonic_usec();
+    h.stalled = clock_usec(CLOCK_MONOTONIC);
     assert_false(collect_should_stop(&c));
     h.stalled = 0;
     assert_true(collect_should_stop(&c));
     assert_int_equal(collect_outcome(&c), RESULT_TIMEOUT);
-    h.stalled = monotonic_usec();
+    h.stalled = clock_usec(CLOCK_MONOTONIC);
     assert_true(collect_should_stop(&c));
 }
 
