@@ -4,8 +4,6 @@
 
 #include "server.h"
 
-#define DAEMON_COUNT 6U
-
 typedef struct Registration {
     const BusInterface *interface;
     struct Registration *next;
@@ -27,7 +25,8 @@ struct Server {
 
 typedef struct TransferManager TransferManager;
 
-extern const char *const daemon_names[DAEMON_COUNT];
+/* sender.c. The daemons' users are looked up before the sandbox closes. */
+void senders_init(void);
 
 /* authorize.c */
 int authorize_init(Server *server);
