@@ -331,6 +331,12 @@ uint64_t commit_store_next_id(const CommitStore *store)
     return store->next_id;
 }
 
+void commit_store_skip_id(CommitStore *store, uint64_t id)
+{
+    if (store->next_id <= id)
+        store->next_id = id + 1;
+}
+
 bool commit_store_is_short(const CommitStore *store)
 {
     uint64_t part, reserve = RESERVE;
@@ -413,12 +419,14 @@ int commit_store_append(CommitStore *store, Commit *info, json_object *configura
         return r;
     file_name(info->id, name);
     r = atomic_write_at(store->fd, name, text, strlen(text), 0600);
-    /* Whether it worked or not: an id that may have been seen is not given to another commit. */
-    store->next_id++;
     if (r < 0) {
-        (void)unlinkat(store->fd, name, 0);
+        /* A file that had its name already may be there again after a power cut: no other commit
+         * gets that id. */
+        if (unlinkat(store->fd, name, 0) >= 0 || errno != ENOENT)
+            commit_store_skip_id(store, info->id);
         return r;
     }
+    commit_store_skip_id(store, info->id);
     store->commits[store->n++] = commit;
     commit = (Commit){0};
     json_object_put(store->running);

@@ -40,8 +40,11 @@ json_object *commit_store_running(const CommitStore *store);
 /* Its id; 0 before the first. */
 uint64_t commit_store_last_id(const CommitStore *store);
 
-/* The id that the next commit gets, unless writing it fails. */
+/* The id that the next commit gets. */
 uint64_t commit_store_next_id(const CommitStore *store);
+
+/* No commit gets this id, nor those below. */
+void commit_store_skip_id(CommitStore *store, uint64_t id);
 
 /* Is there so little room on the disk that a commit might be the last thing that fits? */
 bool commit_store_is_short(const CommitStore *store);
@@ -55,5 +58,6 @@ int commit_store_find(const CommitStore *store, const char *which, size_t *ret);
 int commit_store_read(const CommitStore *store, size_t i, json_object **ret);
 
 /* Writes a commit; when this returns >= 0 it has happened, whatever comes after. The id of info is
- * set. Older commits than the last COMMITS_MAX are forgotten. */
+ * set; after a failure the next commit gets it too, unless it may have been seen. Older commits
+ * than the last COMMITS_MAX are forgotten. */
 int commit_store_append(CommitStore *store, Commit *info, json_object *configuration);

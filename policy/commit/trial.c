@@ -14,7 +14,8 @@
 
 #define FILE_NAME "trial.json"
 #define FILE_SIZE_MAX 4096U
-#define RETRY_SECONDS 5U
+#define RETRY_SECONDS_MIN 5U
+#define RETRY_SECONDS_MAX 60U
 
 struct Trial {
     Policy *policy;
@@ -24,6 +25,7 @@ struct Trial {
     uint64_t base;    /* what to go back to; 0: before the first commit of all */
     uint64_t session; /* who may confirm; 0: nobody any more */
     char *user, *line;
+    unsigned pause; /* in seconds, before the next try to undo */
     sd_event_source *timer;
 };
 
@@ -146,12 +148,17 @@ static void not_begun(Trial *trial)
 
 int trial_write(Trial *trial, Commit *commit, json_object *configuration, uint32_t seconds)
 {
+    CommitStore *store = trial->policy->store;
+    const uint64_t id = commit_store_next_id(store);
     int r = seconds > 0 ? prepare(trial) : 0;
 
     if (r >= 0)
-        r = commit_store_append(trial->policy->store, commit, configuration);
-    if (r < 0 && seconds > 0)
+        r = commit_store_append(store, commit, configuration);
+    if (r < 0 && seconds > 0) {
+        /* The note may stay, and says that this id is on trial. */
+        commit_store_skip_id(store, id);
         not_begun(trial);
+    }
     return r;
 }
 
@@ -222,8 +229,10 @@ static void arm(Trial *trial, uint64_t seconds)
 
 void trial_retry(Trial *trial)
 {
-    if (trial->first != 0)
-        arm(trial, RETRY_SECONDS);
+    if (trial->first == 0)
+        return;
+    arm(trial, trial->pause);
+    trial->pause = 2 * trial->pause < RETRY_SECONDS_MAX ? 2 * trial->pause : RETRY_SECONDS_MAX;
 }
 
 /* --- Life ------------------------------------------------------------------------------------- */
@@ -239,6 +248,7 @@ int trial_open(Policy *policy, int state_fd, Trial **ret)
     }
     trial->policy = policy;
     trial->state_fd = state_fd;
+    trial->pause = RETRY_SECONDS_MIN;
     r = load(trial);
     if (r < 0)
         return r;
@@ -290,6 +300,7 @@ int trial_check(const Trial *trial, const Session *session, sd_bus_error *reterr
 static void begin(Trial *trial, const Commit *commit, const Session *session, uint32_t seconds)
 {
     trial->session = session ? session->number : 0;
+    trial->pause = RETRY_SECONDS_MIN;
     free(trial->user);
     free(trial->line);
     trial->user = strdup(commit->user);

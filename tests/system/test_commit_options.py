@@ -6,6 +6,7 @@ import re
 import pytest
 
 from authorization import configure, group_lines
+from machine import wait_for
 from terminal import rendered
 
 ASKED = ("This commit will replace or remove the entire running configuration. This\n"
@@ -163,6 +164,20 @@ def test_best_effort_without_an_owner(target):
 STATE = "/var/lib/chancery/policyd"
 
 
+def undone_when_there_is_room_again(target, folder):
+    """A commit on trial: however often that is tried in vain, it takes one id."""
+    def failures():
+        return target.journal("policyd").count("Failed to write a commit")
+    before, last, failed = running(target), int(newest(target).split()[1]), failures()
+    batch(target, "hostname tried", "commit confirmed 600", "end")
+    target.run(f"cat /dev/zero > {folder}/filler 2>/dev/null; true")
+    target.restart("policyd")
+    wait_for(lambda: failures() > failed, "the undoing to fail")
+    target.run(f"rm {folder}/filler")
+    wait_for(lambda: running(target) == before, "the commit to be undone", pause=0.5)
+    assert int(newest(target).split()[1]) == last + 2
+
+
 def test_disk_that_is_nearly_full_and_full(target):
     before = running(target)
     folder = target.output(f"readlink -f {STATE}").strip()
@@ -186,6 +201,7 @@ def test_disk_that_is_nearly_full_and_full(target):
         target.restart("policyd")
         target.wait_daemons()
         assert "hostname room" in running(target)
+        undone_when_there_is_room_again(target, folder)
     finally:
         target.run(f"systemctl stop chancery-policyd.service; umount {folder} && rm -r /run/kept && systemctl start chancery-policyd.service")
         target.wait_daemons()

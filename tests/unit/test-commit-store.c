@@ -3,6 +3,9 @@
  * files. */
 #include "scratch-folder.h"
 
+#include <signal.h>
+#include <sys/resource.h>
+
 #include "atomic-file.h"
 #include "commit-store.h"
 #include "interruptions.h"
@@ -194,6 +197,27 @@ static void test_history_is_bounded(void **state)
     commit_store_free(store);
 }
 
+/* However often it is tried in vain, the next commit has the next number. */
+static void test_failure_uses_up_no_id(void **state)
+{
+    CommitStore *store = open_store(*state, 0);
+    Commit info = {.user = (char[]){"ann"}, .line = (char[]){""}, .client = (char[]){"CLI"}};
+    _cleanup_json_ json_object *root = json_object_new_object();
+    struct rlimit before;
+
+    (void)append(store, "x");
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    (void)signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &(struct rlimit){0, before.rlim_max}), 0);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(commit_store_append(store, &info, root), -EFBIG);
+        assert_int_equal(info.id, COMMIT_ID_FIRST + 1);
+    }
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(append(store, "y"), COMMIT_ID_FIRST + 1);
+    commit_store_free(store);
+}
+
 /* --- Killed, and failed, at each system call -------------------------------------------------- */
 
 static CommitStore *store_begun;
@@ -323,6 +347,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_leftovers_and_foreign_files, folder_setup, tear_down),
         cmocka_unit_test_setup_teardown(test_renamed, folder_setup, tear_down),
         cmocka_unit_test_setup_teardown(test_history_is_bounded, folder_setup, tear_down),
+        cmocka_unit_test_setup_teardown(test_failure_uses_up_no_id, folder_setup, tear_down),
         cmocka_unit_test_setup_teardown(test_interrupted_everywhere, folder_setup, tear_down),
     };
 
