@@ -16,6 +16,8 @@
 #define DEVICES "/sys/class/net/"
 #define UEVENT_MAX 4096U
 #define REASON_SIZE 400U
+/* policyd waits for one, and may have given up waiting for others. */
+#define CHECKS_MAX 8U
 
 typedef struct Check {
     Hostd *hostd;
@@ -23,31 +25,57 @@ typedef struct Check {
     Services services;
     ConfigProblems *problems;
     unsigned pending;
+    struct Check *next;
 } Check;
 
 static Check *check_free(Check *check)
 {
     if (!check)
         return NULL;
-    if (check->hostd->check == check)
-        check->hostd->check = NULL;
+    for (Check **at = &check->hostd->checks; *at; at = &(*at)->next)
+        if (*at == check) {
+            *at = check->next;
+            break;
+        }
     json_object_put(check->section);
     free(check);
     return NULL;
 }
 DEFINE_TRIVIAL_CLEANUP_FUNC(Check *, check_free);
 
+static void answer(Check *check, int r)
+{
+    if (check->problems)
+        config_problems_answer(TAKE_PTR(check->problems), r);
+}
+
+static int start(Check *check);
+
+/* Two at once would share the candidate and what sshd says of it. */
+static void start_next(Hostd *hostd)
+{
+    for (Check *check; (check = hostd->checks);) {
+        int r = start(check);
+
+        if (r < 0 || check->pending == 0)
+            answer(check, r);
+        if (check->pending > 0)
+            return;
+        check_free(check);
+    }
+}
+
 static void step_done(Check *check, int r)
 {
-    if (r < 0 && check->problems) {
-        config_problems_answer(TAKE_PTR(check->problems), r);
-        check->problems = NULL;
-    }
+    Hostd *hostd = check->hostd;
+
+    if (r < 0)
+        answer(check, r);
     if (--check->pending > 0)
         return;
-    if (check->problems)
-        config_problems_answer(TAKE_PTR(check->problems), 0);
+    answer(check, 0);
     check_free(check);
+    start_next(hostd);
 }
 
 static int add(const char *line, const char *reason, void *userdata)
@@ -292,6 +320,8 @@ static int start(Check *check)
 int check_services(Hostd *hostd, json_object *section, ConfigProblems *problems)
 {
     _cleanup_(check_freep) Check *check = calloc(1, sizeof *check);
+    Check **last = &hostd->checks;
+    unsigned n = 0;
     int r;
 
     if (!check)
@@ -302,21 +332,24 @@ int check_services(Hostd *hostd, json_object *section, ConfigProblems *problems)
     r = services_read(check->section, &check->services);
     if (r < 0)
         return config_problem(problems, "ssh server", "The section is not what is known here");
-    if (hostd->check)
+    for (; *last; last = &(*last)->next)
+        n++;
+    if (n >= CHECKS_MAX)
         return -EBUSY;
-    r = start(check);
-    if (check->pending == 0)
+    r = n == 0 ? start(check) : 0;
+    if (n == 0 && check->pending == 0)
         return r;
     /* What is under way comes to an end by itself; nobody waits for it when the rest has failed. */
     if (r < 0)
         check->problems = NULL;
     else
         config_problems_later(problems);
-    hostd->check = TAKE_PTR(check);
+    *last = TAKE_PTR(check);
     return r;
 }
 
 void check_drop(Hostd *hostd)
 {
-    check_free(hostd->check);
+    while (hostd->checks)
+        check_free(hostd->checks);
 }

@@ -42,7 +42,7 @@ typedef struct Hostd {
     UnitJobs *jobs;
     unsigned readings[DROP_INS]; /* how often the service of each was made to read it */
     int state_fd, runtime_fd; /* never change after start */
-    struct Check *check;      /* the one that is under way */
+    struct Check *checks;     /* the first one is under way, the others wait for it */
     json_object *applied;     /* the section "services" as it was applied last; NULL: never */
 } Hostd;
 
