@@ -248,6 +248,18 @@ int read_file_at(int dirfd, const char *name, size_t max, void **ret_data, size_
     return 0;
 }
 
+int read_state_at(int dirfd, const char *name, size_t max, void **ret_data, size_t *ret_size)
+{
+    int r = read_file_at(dirfd, name, max, ret_data, ret_size);
+
+    return r == -EFBIG || r == -EBADF || r == -ELOOP ? -EBADMSG : r;
+}
+
+int state_parse_error(int error)
+{
+    return error == -ENOMEM || error == -EIO ? error : -EBADMSG;
+}
+
 int quarantine_at(int dirfd, const char *name)
 {
     _cleanup_free_ char *aside = NULL;

@@ -47,6 +47,15 @@ int open_folder_at(int dirfd, const char *path, DIR **ret);
  * follows the data. -EFBIG when it is larger. The caller owns *ret_data. */
 int read_file_at(int dirfd, const char *name, size_t max, void **ret_data, size_t *ret_size);
 
+/* The same for a daemon's own state: -EBADMSG says that what is there can't be ours (too large, no
+ * regular file), and only what was read and found wrong may be moved aside. Any other error is one
+ * of reading: the file stays where it is, for somebody to try again. */
+int read_state_at(int dirfd, const char *name, size_t max, void **ret_data, size_t *ret_size);
+
+/* The error of a parser of state, in the same way: -EBADMSG, unless it was for want of something
+ * else. */
+int state_parse_error(int error);
+
 /* Moves a file that does not parse out of the way, to "<name>.corrupt", so that the daemon goes on
  * with the rest and nothing is lost for whoever looks into it. */
 int quarantine_at(int dirfd, const char *name);

@@ -296,6 +296,7 @@ int dossier1_method_snapshots(sd_bus_message *m, void *userdata, sd_bus_error *r
 
 static int load_nonces(Manager *manager)
 {
+    static const LogEvent corrupt = {LOG_STATE_CORRUPT};
     int r;
 
     manager->state_fd = state_directory_open();
@@ -303,7 +304,11 @@ static int load_nonces(Manager *manager)
         return log_error_errno(manager->state_fd, "Failed to open the state directory: %m");
     (void)remove_leftovers_at(manager->state_fd);
     r = nonce_log_load(&manager->nonces, manager->state_fd);
-    if (r < 0)
+    if (r == -EBADMSG)
+        log_event(&corrupt, LOG_FIELDS("FILE", NONCE_LOG_FILE),
+                  "The list of nonces that were signed for is damaged and was moved aside: of one "
+                  "that comes again it is not said");
+    else if (r < 0)
         (void)log_warning_errno(r, "Failed to read which nonces were signed for, ignoring: %m");
     return 0;
 }

@@ -49,10 +49,11 @@ int clock_floor_load_at(ClockFloor *floor, int dirfd)
     size_t size;
     int r;
 
-    r = read_file_at(dirfd, FILE_NAME, FILE_SIZE_MAX, &text, &size);
-    if (r < 0)
+    r = read_state_at(dirfd, FILE_NAME, FILE_SIZE_MAX, &text, &size);
+    if (r < 0 && r != -EBADMSG)
         return r == -ENOENT ? 0 : r;
-    r = json_parse(text, size, &o);
+    if (r >= 0)
+        r = json_parse(text, size, &o);
     if (r >= 0)
         r = json_object_is_type(o, json_type_object) && json_only_members(o, members) >= 0
                 ? json_get_uint64(o, "floor", &seconds)

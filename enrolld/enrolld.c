@@ -21,8 +21,11 @@ static void state_corrupt(const char *file, int error)
 {
     static const LogEvent event = {LOG_STATE_CORRUPT};
 
-    log_event(&event, LOG_FIELDS("FILE", file),
-              "State file %s can't be read and was moved aside: %s", file, strerror(-error));
+    if (error == -EBADMSG)
+        log_event(&event, LOG_FIELDS("FILE", file), "State file %s is damaged and was moved aside",
+                  file);
+    else
+        log_error_errno(error, "State file %s can't be read, it stays where it is: %m", file);
 }
 
 static int on_trim(sd_event_source *source, uint64_t usec, void *userdata)

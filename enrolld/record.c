@@ -549,12 +549,13 @@ static int record_read_at(int dirfd, const char *file, Record *ret)
     size_t size;
     int r;
 
-    r = read_file_at(dirfd, file, RECORD_SIZE_MAX, &text, &size);
-    if (r >= 0)
-        r = record_parse(file, text, size, &record);
+    r = read_state_at(dirfd, file, RECORD_SIZE_MAX, &text, &size);
+    if (r < 0)
+        return r;
+    r = record_parse(file, text, size, &record);
     if (r < 0) {
         record_done(&record);
-        return r;
+        return state_parse_error(r);
     }
     *ret = record;
     return 0;
@@ -597,11 +598,11 @@ int records_read_at(int dirfd, void (*corrupt)(const char *file, int error), Rec
             n++;
             continue;
         }
-        if (r == -ENOMEM)
-            break;
-        (void)quarantine_at(dirfd, entry->d_name);
         if (corrupt)
             corrupt(entry->d_name, r);
+        if (r != -EBADMSG)
+            break;
+        (void)quarantine_at(dirfd, entry->d_name);
         r = 0;
     }
     if (r < 0) {

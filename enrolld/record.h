@@ -88,6 +88,7 @@ int record_remove_at(int dirfd, const char *name);
 
 /* Reads all records of the folder, as an array that the caller frees with record_done() and free().
  * Leftovers of a killed process are removed. What does not parse is moved aside, and corrupt() is
- * told (it may be NULL). */
+ * told of it with -EBADMSG (it may be NULL). What can't be read ends it, and corrupt() is told why:
+ * a trustpoint without its record would be enrolled anew, over the record. */
 int records_read_at(int dirfd, void (*corrupt)(const char *file, int error), Record **ret,
                     size_t *ret_n);

@@ -211,9 +211,7 @@ int store_load(int dirfd, const AuthorityList *known, AuthorityList **ret, Store
 
     if (!list)
         return -ENOMEM;
-    r = read_file_at(dirfd, STORE_FILE, STORE_SIZE_MAX, &text, &size);
-    if (r == -EFBIG || r == -EBADF || r == -ELOOP)
-        return -EBADMSG;
+    r = read_state_at(dirfd, STORE_FILE, STORE_SIZE_MAX, &text, &size);
     if (r < 0 && r != -ENOENT)
         return r;
     if (r >= 0) {
@@ -221,7 +219,7 @@ int store_load(int dirfd, const AuthorityList *known, AuthorityList **ret, Store
         if (r >= 0)
             r = load_object(o, known, list, &origin);
         if (r < 0)
-            return r;
+            return state_parse_error(r);
     }
     *ret = TAKE_PTR(list);
     *ret_origin = origin;

@@ -82,12 +82,14 @@ static int load(Update *update)
     _cleanup_free_ void *text = NULL;
     size_t size;
 
-    r = read_file_at(dirfd, UPDATE_FILE, UPDATE_SIZE_MAX, &text, &size);
+    r = read_state_at(dirfd, UPDATE_FILE, UPDATE_SIZE_MAX, &text, &size);
     if (r >= 0)
         r = parse(text, size, &update->last);
     if (r >= 0)
         return 0;
-    if (r != -ENOENT) {
+    if (r != -ENOENT && r != -EBADMSG)
+        return log_error_errno(r, "Failed to read when the trustpool was last renewed: %m");
+    if (r == -EBADMSG) {
         log_event(&event, LOG_FIELDS("FILE", UPDATE_FILE),
                   "When the trustpool was last renewed, in %s, does not parse; moved to %s.corrupt",
                   UPDATE_FILE, UPDATE_FILE);

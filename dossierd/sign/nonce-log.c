@@ -7,8 +7,6 @@
 #include "cleanup.h"
 #include "eat.h"
 
-#define FILE_NAME "nonces"
-
 void nonce_log_init(NonceLog *l)
 {
     memset(l, 0, sizeof *l);
@@ -71,7 +69,7 @@ int nonce_log_save(NonceLog *l, int dirfd)
         memcpy(data + (size_t)i * NONCE_LOG_DIGEST_SIZE, l->digests[(first + i) % NONCE_LOG_MAX],
                NONCE_LOG_DIGEST_SIZE);
     /* With the lock: who saves later has more to save. */
-    r = atomic_write_at(dirfd, FILE_NAME, data, (size_t)l->n * NONCE_LOG_DIGEST_SIZE, 0600);
+    r = atomic_write_at(dirfd, NONCE_LOG_FILE, data, (size_t)l->n * NONCE_LOG_DIGEST_SIZE, 0600);
     (void)pthread_mutex_unlock(&l->lock);
     return r;
 }
@@ -82,11 +80,11 @@ int nonce_log_load(NonceLog *l, int dirfd)
     size_t size;
     int r;
 
-    r = read_file_at(dirfd, FILE_NAME, sizeof l->digests, &data, &size);
+    r = read_state_at(dirfd, NONCE_LOG_FILE, sizeof l->digests, &data, &size);
     if (r == -ENOENT)
         return 0;
-    if (r == -EFBIG || (r >= 0 && size % NONCE_LOG_DIGEST_SIZE != 0)) {
-        (void)quarantine_at(dirfd, FILE_NAME);
+    if (r == -EBADMSG || (r >= 0 && size % NONCE_LOG_DIGEST_SIZE != 0)) {
+        (void)quarantine_at(dirfd, NONCE_LOG_FILE);
         return -EBADMSG;
     }
     if (r < 0)

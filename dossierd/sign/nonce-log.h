@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define NONCE_LOG_FILE "nonces"
 #define NONCE_LOG_MAX 4096U
 #define NONCE_LOG_DIGEST_SIZE 16U
 
@@ -25,6 +26,6 @@ void nonce_log_done(NonceLog *l);
 int nonce_log_add(NonceLog *l, const char *nonce, bool is_number, bool *ret);
 
 /* From and to a file of the folder; thread-safe. Loading returns -EBADMSG, and nothing is known
- * then, for what is no such file. */
+ * then, for what is no such file, which is moved aside. */
 int nonce_log_load(NonceLog *l, int dirfd);
 int nonce_log_save(NonceLog *l, int dirfd);

@@ -330,11 +330,13 @@ int snapshot_open_index(int dirfd, uint64_t number, uint8_t ret_scope[INVENTORY_
     _cleanup_close_ int fd =
         openat(dirfd, name_of(INDEX_PREFIX, number, name), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     IndexHead head;
+    ssize_t n;
 
     if (fd < 0)
         return -errno;
-    if (read_full(fd, &head, sizeof head) != (ssize_t)sizeof head)
-        return -EBADMSG;
+    n = read_full(fd, &head, sizeof head);
+    if (n != (ssize_t)sizeof head)
+        return n < 0 ? (int)n : -EBADMSG;
     if (memcmp(head.magic, unpacked_index_magic, sizeof head.magic) == 0)
         return -ENOENT;
     if (memcmp(head.magic, index_magic, sizeof head.magic) != 0)

@@ -71,15 +71,16 @@ int expiry_notices_load_at(ExpiryNotices *notices, int dirfd)
     size_t size;
     int r;
 
-    r = read_file_at(dirfd, FILE_NAME, FILE_SIZE_MAX, &text, &size);
-    if (r >= 0)
-        r = parse(notices, text, size);
+    r = read_state_at(dirfd, FILE_NAME, FILE_SIZE_MAX, &text, &size);
     if (r == -ENOENT)
         return 0;
-    if (r < 0 && r != -ENOMEM) {
+    if (r >= 0) {
+        r = parse(notices, text, size);
+        r = r < 0 ? state_parse_error(r) : 0;
+    }
+    if (r == -EBADMSG) {
         expiry_notices_done(notices);
         (void)quarantine_at(dirfd, FILE_NAME);
-        return -EBADMSG;
     }
     return r;
 }

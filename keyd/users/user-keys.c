@@ -138,13 +138,13 @@ int user_keys_load(int dirfd, UserKeys **ret)
     size_t size;
     int r;
 
-    r = read_file_at(dirfd, USER_KEYS_FILE, FILE_SIZE_MAX, &data, &size);
+    r = read_state_at(dirfd, USER_KEYS_FILE, FILE_SIZE_MAX, &data, &size);
     if (r == -ENOENT) {
         *ret = list_new(0);
         return *ret ? 0 : -ENOMEM;
     }
     if (r < 0)
-        return r == -EFBIG ? -EBADMSG : r;
+        return r;
     r = json_parse(data, size, &document);
     return r < 0 ? r : list_parse(document, ret);
 }

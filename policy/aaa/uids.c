@@ -74,10 +74,10 @@ int uids_open(int state_fd, bool *ret_corrupt, Uids **ret)
     uids->fd = fcntl(state_fd, F_DUPFD_CLOEXEC, 3);
     if (uids->fd < 0)
         return -errno;
-    r = read_file_at(uids->fd, FILE_NAME, FILE_SIZE_MAX, &data, &size);
+    r = read_state_at(uids->fd, FILE_NAME, FILE_SIZE_MAX, &data, &size);
     if (r >= 0)
         r = decode(uids, data, size);
-    if (r == -EBADMSG || r == -EFBIG || r == -EBADF || r == -ELOOP) {
+    if (r == -EBADMSG) {
         forget_all(uids);
         corrupt = true;
         r = quarantine_at(uids->fd, FILE_NAME);

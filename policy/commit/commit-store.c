@@ -193,7 +193,7 @@ static int load(CommitStore *store, uint64_t id)
     int r;
 
     file_name(id, name);
-    r = read_file_at(store->fd, name, COMMIT_SIZE_MAX, &data, &size);
+    r = read_state_at(store->fd, name, COMMIT_SIZE_MAX, &data, &size);
     if (r >= 0)
         r = record_decode(data, size, &commit, &configuration);
     if (r >= 0 && commit.id != id)
@@ -264,7 +264,7 @@ static int load_all(CommitStore *store, void (*corrupt)(const char *name, void *
         char name[NAME_SIZE];
 
         r = load(store, ids[i]);
-        if (r != -EBADMSG && r != -EFBIG && r != -EBADF && r != -ELOOP)
+        if (r != -EBADMSG)
             continue;
         file_name(ids[i], name);
         r = quarantine_at(store->fd, name);
@@ -380,7 +380,7 @@ int commit_store_read(const CommitStore *store, size_t i, json_object **ret)
     if (!commit)
         return -ENOENT;
     file_name(commit->id, name);
-    r = read_file_at(store->fd, name, COMMIT_SIZE_MAX, &data, &size);
+    r = read_state_at(store->fd, name, COMMIT_SIZE_MAX, &data, &size);
     return r < 0 ? r : record_decode(data, size, &found, ret);
 }
 

@@ -94,16 +94,18 @@ static int load(Trial *trial)
     const uint64_t newest = commit_store_last_id(trial->policy->store);
     _cleanup_free_ void *data = NULL;
     size_t size;
-    int r = read_file_at(trial->state_fd, FILE_NAME, FILE_SIZE_MAX, &data, &size);
+    int r = read_state_at(trial->state_fd, FILE_NAME, FILE_SIZE_MAX, &data, &size);
 
     if (r == -ENOENT)
         return 0;
-    if (r >= 0)
+    if (r >= 0) {
         r = parse(trial, data, size);
-    if (r == -ENOMEM)
-        return r;
-    if (r < 0)
+        r = r < 0 ? state_parse_error(r) : 0;
+    }
+    if (r == -EBADMSG)
         return set_aside(trial);
+    if (r < 0)
+        return log_error_errno(r, "Failed to read the note of a commit on trial: %m");
     /* Killed before the commit, or after what ended the trial. */
     return newest < trial->first || newest > trial->last ? trial_end(trial) : 0;
 }

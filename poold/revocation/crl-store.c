@@ -138,13 +138,14 @@ static int read_one(int dirfd, const char *name, Crl **ret, int64_t *ret_fetched
     size_t size;
     int r;
 
-    r = read_file_at(dirfd, name, FILE_SIZE_MAX, &text, &size);
-    if (r >= 0)
-        r = json_parse(text, size, &o);
+    r = read_state_at(dirfd, name, FILE_SIZE_MAX, &text, &size);
+    if (r < 0)
+        return r;
+    r = json_parse(text, size, &o);
     if (r >= 0)
         r = json_object_is_type(o, json_type_object) ? read_object(o, &crl, ret_fetched) : -EBADMSG;
     if (r < 0)
-        return r;
+        return state_parse_error(r);
     file_name(crl, expected);
     if (!streq(name, expected))
         return -EBADMSG;
@@ -177,7 +178,7 @@ int crl_store_read(int dirfd, int (*take)(void *userdata, Crl *crl, int64_t fetc
         r = read_one(dirfd, entry->d_name, &crl, &fetched);
         if (r >= 0)
             r = take(userdata, crl, fetched);
-        if (r >= 0 || r == -ENOMEM || r == -EIO)
+        if (r != -EBADMSG)
             continue;
         if (corrupt)
             corrupt(entry->d_name, r);

@@ -3,6 +3,7 @@
 
 #include "atomic-file.h"
 #include "cleanup.h"
+#include "few-descriptors.h"
 #include "nonce-log.h"
 
 static bool add(NonceLog *l, const char *nonce)
@@ -78,6 +79,7 @@ static void test_saved(void **state)
     static NonceLog l, again;
     char path[32], nonce[16];
     _cleanup_close_ int fd = scratch_open(path);
+    struct rlimit before;
 
     (void)fresh(&l, fd, 0);
     assert_false(add(&l, "1580"));
@@ -94,6 +96,10 @@ static void test_saved(void **state)
     assert_false(add(&again, "1580"));
     assert_false(add(&again, "0x0")); /* the oldest, for which that one came */
     assert_true(add(&again, "0x2"));
+    before = descriptors_leave(0);
+    (void)fresh(&again, fd, -EMFILE);
+    descriptors_restore(before);
+    assert_true(add(fresh(&again, fd, 0), "0x2"));
     assert_int_equal(atomic_write_at(fd, "nonces", "short", 5, 0600), 0);
     assert_false(add(fresh(&again, fd, -EBADMSG), "0x2"));
     assert_int_equal(faccessat(fd, "nonces.corrupt", F_OK, 0), 0);

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "atomic-file.h"
+#include "few-descriptors.h"
 #include "interruptions.h"
 #include "json-util.h"
 #include "log.h"
@@ -259,6 +260,28 @@ static void test_flipped_byte(void **state)
     end();
 }
 
+/* A note that can't be read now is no damaged one: nothing starts without it. */
+static void test_unreadable(void **state)
+{
+    const Folder *scratch = *state;
+    struct rlimit before;
+    int fd;
+
+    assert_int_equal(prepare_trial(*state), 0);
+    policy.trial = trial_free(policy.trial);
+    fd = fcntl(scratch->fd, F_DUPFD_CLOEXEC, 3);
+    log_set_max_level(LOG_CRIT);
+    before = descriptors_leave(0);
+    assert_int_equal(trial_open(&policy, fd, &policy.trial), -EMFILE);
+    descriptors_restore(before);
+    assert_int_equal(faccessat(scratch->fd, NOTE, F_OK, 0), 0);
+    end();
+    assert_int_equal(begin(*state), 0);
+    assert_true(has("tried", 2, true));
+    assert_int_equal(policy.startup.n, 0);
+    end();
+}
+
 /* --- Confirmed at the last moment ------------------------------------------------------------- */
 
 /* The owners, who are asked before anything is undone, and have no objects: their end of the bus.
@@ -318,6 +341,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_interrupted_everywhere, folder_setup, tear_down),
         cmocka_unit_test_setup_teardown(test_flipped_byte, folder_setup, tear_down),
+        cmocka_unit_test_setup_teardown(test_unreadable, folder_setup, tear_down),
         cmocka_unit_test_setup_teardown(test_confirmed_while_it_is_about_to_be_undone, folder_setup,
                                         tear_down),
     };
