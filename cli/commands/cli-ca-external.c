@@ -37,9 +37,23 @@ static int paste_add(Cli *cli, CliPaste *paste, const char *line)
     return 0;
 }
 
-/* Lines up to a blank one after the first, "quit", or the end of the input. */
+/* Is this line, after those before it, inside of a block of PEM? */
+static bool is_in_block(const char *line, bool before)
+{
+    line += strspn(line, " \t");
+    if (strncmp(line, "-----BEGIN ", STRLEN("-----BEGIN ")) == 0)
+        return true;
+    return before && strncmp(line, "-----END ", STRLEN("-----END ")) != 0;
+}
+
+/* Lines up to a blank one after the first, "quit", or the end of the input. Inside of a block one
+ * blank line is none: that is what becomes on a terminal of a line that ends with CR and LF. Two
+ * of them end what is cut off. */
 int cli_paste(Cli *cli, const char *head, CliPaste *ret)
 {
+    bool in_block = false;
+    unsigned blank = 0;
+
     cli_say(cli, "\n%s\nEnd with a blank line or the word \"quit\" on a line by itself\n\n", head);
     for (;;) {
         _cleanup_free_ char *line = cli_read_line(cli, "", false);
@@ -50,10 +64,12 @@ int cli_paste(Cli *cli, const char *head, CliPaste *ret)
         if (!line || streq(line, "quit"))
             break;
         if (line[strspn(line, " \t\r")] == '\0') {
-            if (ret->size > 0)
+            if (ret->size > 0 && ++blank > in_block)
                 break;
             continue;
         }
+        blank = 0;
+        in_block = is_in_block(line, in_block);
         r = paste_add(cli, ret, line);
         if (r < 0)
             return r;

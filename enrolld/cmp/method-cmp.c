@@ -246,7 +246,7 @@ static int set_protection(Session *s)
     }
     if (!j->renewed || X509_cmp_time(X509_get0_notAfter(j->renewed), &now) <= 0)
         return explain(
-            s, -EACCES,
+            s, -ENODATA,
             "without a certificate that is valid, the CA knows the router by a reference "
             "and a shared secret only: crypto ca enroll %s",
             j->trustpoint);
@@ -374,19 +374,69 @@ static int explain_error(Session *s)
                          : "no reason");
 }
 
+/* RFC 4210, section 5.2.3: the bits of PKIFailureInfo */
+static const char *const failures[] = {
+    "badAlg",
+    "badMessageCheck",
+    "badRequest",
+    "badTime",
+    "badCertId",
+    "badDataFormat",
+    "wrongAuthority",
+    "incorrectData",
+    "missingTimeStamp",
+    "badPOP",
+    "certRevoked",
+    "certConfirmed",
+    "wrongIntegrity",
+    "badRecipientNonce",
+    "timeNotAvailable",
+    "unacceptedPolicy",
+    "unacceptedExtension",
+    "addInfoNotAvailable",
+    "badSenderNonce",
+    "badCertTemplate",
+    "signerNotTrusted",
+    "transactionIdInUse",
+    "unsupportedVersion",
+    "notAuthorized",
+    "systemUnavail",
+    "systemFailure",
+    "duplicateCertReq",
+};
+
+/* Why the CA said no: names of failures, then its own words. */
+static void take_refusal(Session *s)
+{
+    OSSL_CMP_PKIFREETEXT *texts = OSSL_CMP_CTX_get0_statusString(s->cmp);
+    int bits = OSSL_CMP_CTX_get_failInfoCode(s->cmp);
+    char text[SERVER_REASON_SIZE / 2] = "";
+    size_t n = 0;
+
+    for (size_t i = 0; bits > 0 && i < ELEMENTSOF(failures) && n < sizeof(text); i++)
+        if (bits & 1 << i)
+            n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s", n > 0 ? ", " : "",
+                                  failures[i]);
+    for (int i = 0; i < sk_ASN1_UTF8STRING_num(texts) && n < sizeof(text); i++) {
+        const ASN1_UTF8STRING *words = sk_ASN1_UTF8STRING_value(texts, i);
+
+        n +=
+            (size_t)snprintf(text + n, sizeof(text) - n, "%s%.*s", n > 0 ? ": " : "",
+                             ASN1_STRING_length(words), (const char *)ASN1_STRING_get0_data(words));
+    }
+    (void)explain(s, 0, "%s", n > 0 ? fetch_clean_text(text) : "it gives no reason");
+}
+
 /* What OpenSSL, or the CA, says of it. */
 static int take_failure(Session *s)
 {
-    char text[SERVER_REASON_SIZE / 2] = "";
-
     if (s->error < 0)
         return s->error;
     if (ERR_GET_LIB(ERR_peek_error()) == ERR_LIB_PROV && keyd_last_errno() < 0)
         return explain(s, keyd_last_errno(), "the request cannot be signed: %s", keyd_last_error());
-    if (OSSL_CMP_CTX_get_status(s->cmp) == OSSL_CMP_PKISTATUS_rejection &&
-        OSSL_CMP_CTX_snprint_PKIStatus(s->cmp, text, sizeof(text))) {
+    if (OSSL_CMP_CTX_get_status(s->cmp) == OSSL_CMP_PKISTATUS_rejection) {
         s->ask->result = SERVER_REFUSED;
-        (void)explain(s, 0, "%s", fetch_clean_text(text));
+        take_refusal(s);
         return 0;
     }
     return explain_error(s);

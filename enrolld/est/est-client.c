@@ -113,9 +113,9 @@ static int explain_status(const EstServer *server, const FetchReply *reply,
                           char reason[SERVER_REASON_SIZE])
 {
     if (reply->status == 401)
-        return explain(reason, -EACCES, "%.200s wants %s user name and password: %s", server->url,
-                       server->user ? "another" : "a",
-                       server->advice ? server->advice : "crypto ca enroll");
+        return explain(reason, -EIO, "%.200s wants %s user name and password%s%s", server->url,
+                       server->user ? "another" : "a", server->advice ? ": " : "",
+                       server->advice ? server->advice : "");
     return explain(
         reason, -EHOSTUNREACH, "%.200s answered with HTTP status %u%s", server->url, reply->status,
         reply->status >= 300 && reply->status < 400 ? ", a redirection, which is not followed"

@@ -12,7 +12,7 @@ typedef struct EstServer {
     const char *anchors;      /* PEM: whose servers are believed; NULL: nothing is, but asked */
     const char *user;         /* NULL for none */
     const char *password;     /* the same */
-    const char *advice;       /* where it can be said otherwise; NULL: at crypto ca enroll */
+    const char *advice;       /* where it can be said otherwise; NULL: nowhere */
     const char *certificates; /* PEM, with which the router shows who it is; NULL for none */
     const KeyName *key;       /* its key */
     int *key_fd; /* the channel that signs with it; opened again when keyd has been restarted */

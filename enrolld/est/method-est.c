@@ -10,6 +10,7 @@
 #include "enrolld.h"
 #include "errors.h"
 #include "est-client.h"
+#include "label.h"
 #include "server-judge.h"
 #include "server-method.h"
 
@@ -20,6 +21,7 @@
 /* What a connection needs; made once for a job. */
 typedef struct Connection {
     char *anchors, *certificates;
+    char advice[STRLEN("crypto ca enroll ") + LABEL_MAX + 1];
     int key_fd;
 } Connection;
 
@@ -117,13 +119,16 @@ static int begin(Job *job, ServerJob *j)
 }
 
 /* Where the user name and the password come from. */
-static const char *advice_of(const ServerJob *j)
+static const char *advice_of(const ServerJob *j, Connection *c)
 {
     bool renewal = j->renew || (j->n_asks > 0 && j->asks[0].request && j->asks[0].request->renewal);
 
     if (j->profile.user)
         return "see its authentication-profile";
-    return renewal ? "configure 're-enrollment authentication-profile'" : NULL;
+    if (renewal)
+        return "configure 're-enrollment authentication-profile'";
+    (void)snprintf(c->advice, sizeof(c->advice), "crypto ca enroll %s", j->trustpoint);
+    return c->advice;
 }
 
 static EstServer server_of(Job *job, const ServerJob *j)
@@ -134,7 +139,7 @@ static EstServer server_of(Job *job, const ServerJob *j)
                        .anchors = c->anchors,
                        .user = j->identity,
                        .password = j->secret,
-                       .advice = advice_of(j),
+                       .advice = advice_of(j, c),
                        .certificates = c->certificates,
                        .key = &j->tls.key,
                        .key_fd = &c->key_fd,

@@ -109,7 +109,7 @@ def test_what_is_refused(machine, root, request_of_router):
             console.command("abort")
     authenticate(machine, root, "core")
     status, said = enroll(machine)
-    assert status != 0 and "reference and a shared secret" in said, said
+    assert status != 0 and "reference and a shared secret only: crypto ca enroll core" in said and "not authorized" not in said, said
     assert state(machine, "core")["state"] == "authenticated"
 
 
@@ -190,9 +190,9 @@ def test_renewal(machine, root, request_of_router):
     with server(machine, root, request_of_router, secret=False, again=True):
         configure(machine, "crypto ca trustpoint core", "auto-enroll 10")
         wait_for(lambda: "it is the one that is there already" in machine.journal("enrolld"), "the renewal that is none")
-    with server(machine, root, request_of_router, secret=False, again=True, more="-pkistatus 2 -statusstring no-renewals-today"):
+    with server(machine, root, request_of_router, secret=False, again=True, more="-pkistatus 2 -failure 19 -statusstring no-renewals-today"):
         make_due(machine)
-        wait_for(lambda: "no-renewals-today" in state(machine, "core")["next-step"], "the refusal")
+        wait_for(lambda: ": badCertTemplate: no-renewals-today." in state(machine, "core")["next-step"], "the refusal")
     assert serial(machine, "core") == before and state(machine, "core")["state"] == "enrolled"
 
 

@@ -172,6 +172,27 @@ def test_authenticate_without_a_terminal(machine, authority):
     assert state(machine)["state"] == "none"
 
 
+def test_pasted_from_elsewhere(machine, authority):
+    """What openssl writes above the block is passed over. Each line followed by a blank one, as terminals make it of CR and LF, is whole; what is cut off ends with two
+    blank lines; and nothing of either is taken for a command."""
+    text = authority.openssl("x509", "-in", "root.pem", "-text").decode().strip().split("\n")
+    doubled = authority.text("root.pem").strip().replace("\n", "\n\n").split("\n")
+    with machine.console(ADMIN) as console:
+        console.prompt()
+        for lines, ends, words in ((text, 1, None), (doubled, 1, None), (text[:-3], 2, "no beginning or no end")):
+            console.line("crypto ca authenticate core")
+            console.expect(r"on a line by itself")
+            for line in [*lines, *ends * [""]]:
+                console.line(line)
+            if not words:
+                console.expect(QUESTION[0])
+                console.line("no")
+            console.prompt()
+            printed = rendered(console.before)
+            assert words in printed if words else "is not accepted" in printed, printed
+            assert "Invalid input" not in printed and "Invalid input" not in console.command("show clock"), printed
+
+
 def test_authenticate_by_paste(machine, authority):
     chain = authority.text("root.pem") + authority.text("issuing.pem")
     with machine.console(ADMIN) as console:
