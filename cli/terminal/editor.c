@@ -2,17 +2,18 @@
 #include "editor.h"
 
 #include <fcntl.h>
-#include <histedit.h>
 #include <strings.h>
 #include <sys/file.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <wchar.h>
 
+#include "cli-bus.h"
 #include "cli-output.h"
 #include "cli-page.h"
 #include "cli-terminal.h"
 #include "cli-timeout.h"
+#include "libedit.h"
 
 #define HISTORY_FILE ".chancery_history"
 #define HISTORY_MAX 500U
@@ -82,7 +83,7 @@ static bool is_placeholder(const char *word)
 
 static char *before_cursor(Editor *e)
 {
-    const LineInfo *info = el_line(e->line);
+    const LineInfo *info = sym_el_line(e->line);
 
     return strndup(info->buffer, (size_t)(info->cursor - info->buffer));
 }
@@ -104,7 +105,7 @@ static int find_completions(Editor *e, const char *text, Completions *ret)
 /* To the row below what is typed, wherever in it the cursor is. */
 static void leave_line(Editor *e)
 {
-    const LineInfo *info = el_line(e->line);
+    const LineInfo *info = sym_el_line(e->line);
     size_t before = text_columns(e->prompt, strlen(e->prompt)), all = before;
     unsigned lines, columns;
 
@@ -141,9 +142,9 @@ static unsigned char on_help(EditLine *line, int key)
     _cleanup_free_ char *text = NULL;
     Editor *e = NULL;
 
-    (void)el_get(line, EL_CLIENTDATA, &e);
+    (void)sym_el_get(line, EL_CLIENTDATA, &e);
     if (!e->is_command)
-        return el_insertstr(line, "?") < 0 ? CC_ERROR : CC_REFRESH;
+        return sym_el_insertstr(line, "?") < 0 ? CC_ERROR : CC_REFRESH;
     text = before_cursor(e);
     if (!text || find_completions(e, text, &c) < 0)
         return CC_ERROR;
@@ -180,7 +181,7 @@ static unsigned char on_tab(EditLine *line, int key)
     size_t n, length, n_typed;
     Editor *e = NULL;
 
-    (void)el_get(line, EL_CLIENTDATA, &e);
+    (void)sym_el_get(line, EL_CLIENTDATA, &e);
     text = before_cursor(e);
     if (!e->is_command || !text || find_completions(e, text, &c) < 0)
         return CC_ERROR;
@@ -195,18 +196,18 @@ static unsigned char on_tab(EditLine *line, int key)
         return print_completions(e, &c);
     if (asprintf(&insert, "%.*s%s", (int)length, word, n == 1 ? " " : "") < 0)
         return CC_ERROR;
-    el_deletestr(line, (int)n_typed);
-    return el_insertstr(line, insert) < 0 ? CC_ERROR : CC_REFRESH;
+    sym_el_deletestr(line, (int)n_typed);
+    return sym_el_insertstr(line, insert) < 0 ? CC_ERROR : CC_REFRESH;
 }
 
 /* --- The editor ------------------------------------------------------------------------------- */
 
 static unsigned char on_interrupt(EditLine *line, int key)
 {
-    const LineInfo *info = el_line(line);
+    const LineInfo *info = sym_el_line(line);
     Editor *e = NULL;
 
-    (void)el_get(line, EL_CLIENTDATA, &e);
+    (void)sym_el_get(line, EL_CLIENTDATA, &e);
     e->cli->interrupted = true;
     if (info->cursor == info->lastchar) /* else it would cover what is there */
         cli_say(e->cli, "^C");
@@ -217,32 +218,32 @@ static unsigned char on_interrupt(EditLine *line, int key)
 static unsigned char leave_configuration(Editor *e)
 {
     cli_say(e->cli, "end\n");
-    return el_insertstr(e->line, "end\n") < 0 ? CC_ERROR : CC_NEWLINE;
+    return sym_el_insertstr(e->line, "end\n") < 0 ? CC_ERROR : CC_NEWLINE;
 }
 
 /* Ctrl-D deletes, and in an empty line it leaves: in configuration mode as "end" does, which asks
  * before changes are lost. */
 static unsigned char on_delete_or_leave(EditLine *line, int key)
 {
-    const LineInfo *info = el_line(line);
+    const LineInfo *info = sym_el_line(line);
     Editor *e = NULL;
 
-    (void)el_get(line, EL_CLIENTDATA, &e);
+    (void)sym_el_get(line, EL_CLIENTDATA, &e);
     if (info->lastchar == info->buffer)
         return e->is_command && e->cli->session ? leave_configuration(e) : CC_EOF;
     if (info->cursor == info->lastchar)
         return CC_ERROR;
-    (void)el_cursor(line, 1);
-    el_deletestr(line, 1);
+    (void)sym_el_cursor(line, 1);
+    sym_el_deletestr(line, 1);
     return CC_REFRESH;
 }
 
 static unsigned char on_leave(EditLine *line, int key)
 {
-    const LineInfo *info = el_line(line);
+    const LineInfo *info = sym_el_line(line);
     Editor *e = NULL;
 
-    (void)el_get(line, EL_CLIENTDATA, &e);
+    (void)sym_el_get(line, EL_CLIENTDATA, &e);
     return e->is_command && e->cli->session && info->lastchar == info->buffer
                ? leave_configuration(e)
                : CC_ERROR;
@@ -253,7 +254,7 @@ static char *prompt_text(EditLine *line)
     static char text[512];
     Editor *e = NULL;
 
-    (void)el_get(line, EL_CLIENTDATA, &e);
+    (void)sym_el_get(line, EL_CLIENTDATA, &e);
     (void)snprintf(text, sizeof(text), "%s", e->prompt);
     return text;
 }
@@ -302,8 +303,8 @@ static void shorten_history(Editor *e, FILE *f)
 
     if (ftruncate(fileno(f), 0) < 0)
         return;
-    for (int r = history(e->history, &event, H_LAST); r >= 0;
-         r = history(e->history, &event, H_PREV))
+    for (int r = sym_history(e->history, &event, H_LAST); r >= 0;
+         r = sym_history(e->history, &event, H_PREV))
         fprintf(f, "%s\n", event.str);
 }
 
@@ -319,7 +320,7 @@ static void load_history(Editor *e)
         rewind(f);
     for (; f && fgets(line, sizeof(line), f); n++)
         if (is_command_text(line))
-            (void)history(e->history, &event, H_ENTER, line);
+            (void)sym_history(e->history, &event, H_ENTER, line);
     if (n > HISTORY_MAX * 2U)
         shorten_history(e, f);
 }
@@ -330,7 +331,7 @@ static void load_history(Editor *e)
  * on, as far as can be told where that is. */
 static void draw_again(Editor *e)
 {
-    const LineInfo *info = el_line(e->line);
+    const LineInfo *info = sym_el_line(e->line);
     const char *terminal = getenv("TERM");
     unsigned lines, columns;
     size_t row = text_columns(e->prompt, strlen(e->prompt)) +
@@ -344,14 +345,14 @@ static void draw_again(Editor *e)
         (void)dprintf(STDOUT_FILENO, "\r\033[%zuA\033[J", row);
     else
         (void)dprintf(STDOUT_FILENO, "\r\033[J");
-    el_resize(e->line);
-    (void)el_wset(e->line, EL_REFRESH);
+    sym_el_resize(e->line);
+    (void)sym_el_wset(e->line, EL_REFRESH);
 }
 
 /* Nothing more is taken into a line that is too long anyway; what edits it is. */
 static bool is_full(Editor *e, wchar_t c)
 {
-    const LineInfo *info = el_line(e->line);
+    const LineInfo *info = sym_el_line(e->line);
 
     return c >= ' ' && c != 0x7f &&
            info->lastchar - info->buffer >= (ptrdiff_t)(e->is_command ? COMMAND_MAX : ANSWER_MAX);
@@ -364,7 +365,7 @@ static int read_character(EditLine *line, wchar_t *ret)
     Editor *e = NULL;
     int r;
 
-    (void)el_get(line, EL_CLIENTDATA, &e);
+    (void)sym_el_get(line, EL_CLIENTDATA, &e);
     while ((r = cli_wait_input(e->cli)) >= 0) {
         char byte;
         size_t length;
@@ -404,39 +405,39 @@ static void bind_keys(EditLine *line)
     };
 
     for (size_t i = 0; i < ELEMENTSOF(keys); i++)
-        (void)el_set(line, EL_BIND, keys[i][0], keys[i][1], NULL);
+        (void)sym_el_set(line, EL_BIND, keys[i][0], keys[i][1], NULL);
 }
 
 static int init_line(Editor *e)
 {
     HistEvent event;
 
-    e->line = el_init("chancery", stdin, stdout, stderr);
-    e->history = history_init();
+    e->line = sym_el_init("chancery", stdin, stdout, stderr);
+    e->history = sym_history_init();
     if (!e->line || !e->history)
         return -ENOMEM;
-    (void)history(e->history, &event, H_SETSIZE, HISTORY_MAX);
-    (void)history(e->history, &event, H_SETUNIQUE, 1);
-    (void)el_set(e->line, EL_CLIENTDATA, e);
-    (void)el_set(e->line, EL_PROMPT, prompt_text);
-    (void)el_set(e->line, EL_GETCFN, read_character);
-    (void)el_set(e->line, EL_EDITOR, "emacs");
-    (void)el_set(e->line, EL_HIST, history, e->history);
-    (void)el_set(e->line, EL_ADDFN, "chancery-help", "What may stand here", on_help);
-    (void)el_set(e->line, EL_ADDFN, "chancery-complete", "Complete the word", on_tab);
-    (void)el_set(e->line, EL_ADDFN, "chancery-interrupt", "Drop the line", on_interrupt);
-    (void)el_set(e->line, EL_ADDFN, "chancery-delete", "Delete, or leave", on_delete_or_leave);
-    (void)el_set(e->line, EL_ADDFN, "chancery-leave", "Leave configuration mode", on_leave);
-    (void)el_set(e->line, EL_BIND, "?", "chancery-help", NULL);
-    (void)el_set(e->line, EL_BIND, "^I", "chancery-complete", NULL);
-    (void)el_set(e->line, EL_BIND, "^C", "chancery-interrupt", NULL);
-    (void)el_set(e->line, EL_BIND, "^D", "chancery-delete", NULL);
-    (void)el_set(e->line, EL_BIND, "^Z", "chancery-leave", NULL);
+    (void)sym_history(e->history, &event, H_SETSIZE, HISTORY_MAX);
+    (void)sym_history(e->history, &event, H_SETUNIQUE, 1);
+    (void)sym_el_set(e->line, EL_CLIENTDATA, e);
+    (void)sym_el_set(e->line, EL_PROMPT, prompt_text);
+    (void)sym_el_set(e->line, EL_GETCFN, read_character);
+    (void)sym_el_set(e->line, EL_EDITOR, "emacs");
+    (void)sym_el_set(e->line, EL_HIST, sym_history, e->history);
+    (void)sym_el_set(e->line, EL_ADDFN, "chancery-help", "What may stand here", on_help);
+    (void)sym_el_set(e->line, EL_ADDFN, "chancery-complete", "Complete the word", on_tab);
+    (void)sym_el_set(e->line, EL_ADDFN, "chancery-interrupt", "Drop the line", on_interrupt);
+    (void)sym_el_set(e->line, EL_ADDFN, "chancery-delete", "Delete, or leave", on_delete_or_leave);
+    (void)sym_el_set(e->line, EL_ADDFN, "chancery-leave", "Leave configuration mode", on_leave);
+    (void)sym_el_set(e->line, EL_BIND, "?", "chancery-help", NULL);
+    (void)sym_el_set(e->line, EL_BIND, "^I", "chancery-complete", NULL);
+    (void)sym_el_set(e->line, EL_BIND, "^C", "chancery-interrupt", NULL);
+    (void)sym_el_set(e->line, EL_BIND, "^D", "chancery-delete", NULL);
+    (void)sym_el_set(e->line, EL_BIND, "^Z", "chancery-leave", NULL);
     bind_keys(e->line);
     /* While a line is edited keys are keys, Ctrl-C included. */
-    (void)el_set(e->line, EL_SETTY, "-d", "-isig", NULL);
+    (void)sym_el_set(e->line, EL_SETTY, "-d", "-isig", NULL);
     /* Between lines nothing is echoed, whatever the modes were when the editor began. */
-    (void)el_set(e->line, EL_SETTY, "-x", "-echo", NULL);
+    (void)sym_el_set(e->line, EL_SETTY, "-x", "-echo", NULL);
     return 0;
 }
 
@@ -457,10 +458,17 @@ static void watch_size(Cli *cli)
 
 Editor *editor_new(Cli *cli)
 {
-    Editor *e = calloc(1, sizeof(*e));
+    const char *missing = libedit_load();
+    Editor *e;
 
+    if (missing) {
+        (void)cli_error(cli, ELIBACC, "Lines cannot be edited: %s", missing);
+        return NULL;
+    }
+    e = calloc(1, sizeof(*e));
     if (!e)
         return NULL;
+    text_use_utf8();
     cli_terminal_take(cli);
     e->cli = cli;
     e->prompt = "";
@@ -480,9 +488,9 @@ Editor *editor_free(Editor *e)
         (void)close(e->cli->resize_fd);
     e->cli->resize_fd = 0;
     if (e->history)
-        history_end(e->history);
+        sym_history_end(e->history);
     if (e->line)
-        el_end(e->line);
+        sym_el_end(e->line);
     free(e);
     return NULL;
 }
@@ -495,10 +503,10 @@ char *editor_read(Editor *e, const char *prompt, bool is_command)
 
     e->prompt = prompt;
     e->is_command = is_command;
-    el_resize(e->line);
+    sym_el_resize(e->line);
     /* Before the prompt can be seen: what is typed at once, as programs do, is keys already. */
-    (void)el_wset(e->line, EL_PREP_TERM, 1);
-    line = el_gets(e->line, &n);
+    (void)sym_el_wset(e->line, EL_PREP_TERM, 1);
+    line = sym_el_gets(e->line, &n);
     if (!line || n <= 0 || e->cli->interrupted)
         return NULL;
     copy = strdup(line);
@@ -514,9 +522,9 @@ void editor_remember(Editor *e, const char *line)
     HistEvent event;
 
     if (!line[strspn(line, " \t")] || strlen(line) > CLI_LINE_MAX ||
-        (history(e->history, &event, H_FIRST) >= 0 && streq(event.str, line)))
+        (sym_history(e->history, &event, H_FIRST) >= 0 && streq(event.str, line)))
         return;
-    (void)history(e->history, &event, H_ENTER, line);
+    (void)sym_history(e->history, &event, H_ENTER, line);
     f = open_history();
     if (f)
         fprintf(f, "%s\n", line);
