@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The shell's entry: a login shell, one command, or commands from a file. */
 #include <getopt.h>
-#include <langinfo.h>
-#include <locale.h>
 #include <signal.h>
 
 #include "cli-bus.h"
@@ -113,13 +111,6 @@ static int print_completion(const char *word, const char *help, void *userdata)
     return 0;
 }
 
-/* What is shown and typed is UTF-8, also where a login sets no locale, as over ssh. */
-static void set_locale(void)
-{
-    if (!setlocale(LC_CTYPE, "") || !streq(nl_langinfo(CODESET), "UTF-8"))
-        (void)setlocale(LC_CTYPE, "C.UTF-8");
-}
-
 static int run(Cli *cli, const Arguments *arguments, char *argv[])
 {
     if (arguments->complete)
@@ -146,7 +137,6 @@ int main(int argc, char *argv[])
         return EXIT_FAILURE;
     cli.host = arguments.host;
     cli.machine = arguments.machine;
-    set_locale();
     (void)signal(SIGPIPE, SIG_IGN);
     (void)errors_register();
     cli.answers_typed = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);

@@ -355,32 +355,50 @@ const GrammarCommand cli_commands[] = {
 typedef struct Mode {
     GrammarCommand rows[ELEMENTSOF(cli_commands)];
     Grammar *grammar;
+    Grammar *first; /* of the first line only: most shells run one command and end */
 } Mode;
 
 static Mode exec_mode, config_mode;
 
-static Grammar *mode_grammar(Mode *mode, unsigned flag)
+static Mode *find_mode(unsigned flag)
 {
+    Mode *mode = flag == CLI_CONFIG ? &config_mode : &exec_mode;
     size_t n = 0;
 
-    if (mode->grammar)
-        return mode->grammar;
+    if (mode->rows[0].pattern)
+        return mode;
     for (const GrammarCommand *row = cli_commands; row->pattern; row++)
         if (((const CliAction *)row->data)->flags & flag)
             mode->rows[n++] = *row;
-    mode->rows[n] = (GrammarCommand){0};
-    mode->grammar = grammar_new(mode->rows);
-    return mode->grammar;
+    return mode;
 }
 
 const Grammar *cli_grammar(unsigned flag)
 {
-    return flag == CLI_CONFIG ? mode_grammar(&config_mode, CLI_CONFIG)
-                              : mode_grammar(&exec_mode, CLI_EXEC);
+    Mode *mode = find_mode(flag == CLI_CONFIG ? CLI_CONFIG : CLI_EXEC);
+
+    if (!mode->grammar)
+        mode->grammar = grammar_new(mode->rows);
+    return mode->grammar;
+}
+
+const Grammar *cli_grammar_for(unsigned flag, const char *line)
+{
+    Mode *mode = find_mode(flag == CLI_CONFIG ? CLI_CONFIG : CLI_EXEC);
+
+    if (mode->grammar || mode->first)
+        return cli_grammar(flag);
+    return mode->first = grammar_new_for(mode->rows, line);
+}
+
+static void mode_done(Mode *mode)
+{
+    mode->grammar = grammar_free(mode->grammar);
+    mode->first = grammar_free(mode->first);
 }
 
 void cli_grammar_done(void)
 {
-    exec_mode.grammar = grammar_free(exec_mode.grammar);
-    config_mode.grammar = grammar_free(config_mode.grammar);
+    mode_done(&exec_mode);
+    mode_done(&config_mode);
 }

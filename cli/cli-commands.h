@@ -7,6 +7,8 @@
 extern const GrammarCommand cli_commands[];
 /* The commands of CLI_EXEC or CLI_CONFIG; NULL when out of memory. */
 const Grammar *cli_grammar(unsigned mode);
+/* The same for grammar_parse() of this line. */
+const Grammar *cli_grammar_for(unsigned mode, const char *line);
 void cli_grammar_done(void);
 
 #define COMMAND(name) int cli_##name(Cli *cli, const GrammarMatch *match)

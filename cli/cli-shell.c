@@ -129,7 +129,7 @@ static int run_own(Cli *cli, unsigned mode, const char *line, size_t shift, bool
     }
     if (r < 0)
         return cli_error(cli, r, "Error parsing piping string. Quitting");
-    r = grammar_parse(cli_grammar(mode), command, &m);
+    r = grammar_parse(cli_grammar_for(mode, command), command, &m);
     if (r < 0) {
         pipe_done(&pipe);
         return cli_error(cli, r, "Out of memory");

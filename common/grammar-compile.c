@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <strings.h>
 
 #include "grammar-internal.h"
 
@@ -309,20 +310,54 @@ static int compile_command(Grammar *g, uint32_t i)
     return emit(&c, GRAMMAR_ACCEPT, i, NULL);
 }
 
+/* Not when one of the keywords that it begins with has another first letter than the line's word
+ * there: then that word neither is the keyword nor is meant to be. *ret_words: how many keywords
+ * before that are written out in the line. */
+static bool may_be_meant(const char *pattern, const char *line, size_t *ret_words)
+{
+    for (*ret_words = 0;; ++*ret_words) {
+        size_t length, typed;
+
+        pattern += strspn(pattern, " ");
+        line += strspn(line, " \t");
+        length = word_length(pattern);
+        typed = strcspn(line, " \t");
+        if (length == 0 || typed == 0)
+            return true;
+        if (strncasecmp(pattern, line, 1) != 0)
+            return false;
+        if (length != typed || strncasecmp(pattern, line, length) != 0)
+            return true;
+        pattern += length;
+        line += typed;
+    }
+}
+
 Grammar *grammar_new(const GrammarCommand *commands)
 {
+    return grammar_new_for(commands, "");
+}
+
+/* What another command takes as well need not be there to be taken; else it is needed to say where
+ * the line goes wrong. */
+Grammar *grammar_new_for(const GrammarCommand *commands, const char *line)
+{
     _cleanup_(grammar_freep) Grammar *g = calloc(1, sizeof(*g));
+    size_t words, most = 0;
 
     if (!g)
         return NULL;
     g->commands = commands;
-    while (commands[g->n_commands].pattern)
-        g->n_commands++;
+    for (; commands[g->n_commands].pattern; g->n_commands++)
+        if (may_be_meant(commands[g->n_commands].pattern, line, &words) && words > most)
+            most = words;
     g->starts = calloc(g->n_commands + 1, sizeof(*g->starts));
     if (!g->starts)
         return NULL;
     for (uint32_t i = 0; i < g->n_commands; i++)
-        if (compile_command(g, i) < 0)
+        if (!may_be_meant(commands[i].pattern, line, &words) && words <= most)
+            g->starts[i] = GRAMMAR_NO_START;
+        else if (compile_command(g, i) < 0)
             return NULL;
     return TAKE_PTR(g);
 }

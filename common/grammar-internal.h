@@ -39,11 +39,13 @@ typedef struct GrammarInstruction {
     char *help;
 } GrammarInstruction;
 
+#define GRAMMAR_NO_START UINT32_MAX
+
 struct Grammar {
     const GrammarCommand *commands;
     GrammarInstruction *program;
     uint32_t n_program, n_allocated;
-    uint32_t *starts; /* first instruction of each command */
+    uint32_t *starts; /* first instruction of each command, or GRAMMAR_NO_START */
     uint32_t n_commands;
 };
 

@@ -89,7 +89,8 @@ GrammarMatcher *grammar_matcher_new(const Grammar *g, const char *line)
     m->line = line;
     m->length = strnlen(line, GRAMMAR_LINE_MAX + 1);
     for (uint32_t i = 0; i < g->n_commands; i++)
-        if (follow(m, &m->now,
+        if (g->starts[i] != GRAMMAR_NO_START &&
+            follow(m, &m->now,
                    (GrammarThread){.instruction = g->starts[i], .capture = GRAMMAR_NO_CAPTURE}) < 0)
             return NULL;
     return TAKE_PTR(m);

@@ -69,6 +69,9 @@ typedef struct GrammarMatch {
  * memory or when a pattern is wrong (which a unit test of every table finds). */
 typedef struct Grammar Grammar;
 Grammar *grammar_new(const GrammarCommand *commands);
+/* For grammar_parse() of this line alone, which says what it would say of the whole table: only the
+ * commands that the line could mean are compiled. */
+Grammar *grammar_new_for(const GrammarCommand *commands, const char *line);
 Grammar *grammar_free(Grammar *g);
 DEFINE_TRIVIAL_CLEANUP_FUNC(Grammar *, grammar_free);
 

@@ -1,18 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where text stands on a terminal: how many columns it takes, and the caret that shows what of a
  * line is wrong. */
+#include <langinfo.h>
+#include <locale.h>
 #include <stdio.h>
 #include <wchar.h>
 
 #include "output.h"
 
+void text_use_utf8(void)
+{
+    static bool done;
+
+    if (!done && (!setlocale(LC_CTYPE, "") || !streq(nl_langinfo(CODESET), "UTF-8")))
+        (void)setlocale(LC_CTYPE, "C.UTF-8");
+    done = true;
+}
+
 size_t text_next(const char *text, size_t size, unsigned *ret_columns)
 {
     mbstate_t state = {0};
     wchar_t c;
-    size_t n = mbrtowc(&c, text, size, &state);
+    size_t n;
     int width;
 
+    if ((unsigned char)*text < 0x80) {
+        *ret_columns = 1;
+        return 1;
+    }
+    text_use_utf8();
+    n = mbrtowc(&c, text, size, &state);
     if (n == 0 || n > size) {
         *ret_columns = 1;
         return 1;

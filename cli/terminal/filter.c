@@ -272,6 +272,7 @@ static void filter_release(Sink *s)
 static int filter_init(FilterSink *f, const FilterSpec *spec)
 {
     if (spec->regex) {
+        text_use_utf8();
         if (regcomp(&f->regex, spec->regex, REG_EXTENDED) != 0)
             return -EINVAL;
         f->has_regex = true;

@@ -75,6 +75,10 @@ int file_sink_new(const char *path, Sink **ret);
  * end that are the beginning of a character; keep them for the next call unless last. */
 size_t escape_text(char *to, const char *from, size_t size, bool last, size_t *partial);
 
+/* What is shown and typed is UTF-8, also where a login sets no locale, as over ssh. Asked for by
+ * whoever meets the first text that is more than ASCII: most commands never do. */
+void text_use_utf8(void);
+
 /* Length of the first character of such text, and how many columns it takes. size is not 0. */
 size_t text_next(const char *text, size_t size, unsigned *ret_columns);
 size_t text_columns(const char *text, size_t size);

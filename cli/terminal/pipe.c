@@ -152,13 +152,13 @@ static int check_order(const Pipe *p)
 
 int pipe_parse(const char *line, Pipe *ret)
 {
-    _cleanup_(grammar_freep) Grammar *g = grammar_new(stages);
+    _cleanup_(grammar_freep) Grammar *g = NULL;
     size_t at = pipe_command_length(line);
     int r = 0;
 
-    if (!g)
-        return -ENOMEM;
     memset(ret, 0, sizeof(*ret));
+    if (line[at] && !(g = grammar_new(stages)))
+        return -ENOMEM;
     while (line[at] == '|' && r >= 0) {
         size_t end = find_bar(line, at + 1, true);
         _cleanup_free_ char *text = strndup(line + at + 1, end - at - 1);

@@ -25,6 +25,19 @@ static const GrammarCommand commands[] = {
     {0},
 };
 
+/* A table for one line says of it what the whole one says. */
+static void parse_alone(const char *line, const GrammarMatch *expected)
+{
+    _cleanup_(grammar_freep) Grammar *alone = grammar_new_for(commands, line);
+    GrammarMatch match;
+
+    assert(alone && grammar_parse(alone, line, &match) == 0);
+    assert(match.status == expected->status && match.column == expected->column &&
+           match.command == expected->command && match.rule == expected->rule &&
+           match.n_arguments == expected->n_arguments);
+    grammar_match_done(&match);
+}
+
 static int count(const char *word, const char *help, void *userdata)
 {
     size_t *n = userdata;
@@ -55,6 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else {
         assert(match.column <= strlen(line));
     }
+    parse_alone(line, &match);
     grammar_match_done(&match);
 
     assert(grammar_complete(grammar, line, count, &n) == 0);

@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdio.h>
+
 #include "cli-commands.h"
 #include "cli-describe.h"
 #include "cli.h"
@@ -53,6 +55,74 @@ static void assert_runs(unsigned mode, const char *line, cli_handler_t run)
 
     if (!action || action->run != run)
         fail_msg("not this command: %s", line);
+}
+
+static void assert_same_alone(unsigned mode, const char *line)
+{
+    GrammarMatch whole, alone;
+
+    cli_grammar_done(); /* so that the line is the first one */
+    assert_int_equal(grammar_parse(cli_grammar_for(mode, line), line, &alone), 0);
+    assert_int_equal(grammar_parse(cli_grammar(mode), line, &whole), 0);
+    if (alone.status != whole.status || alone.column != whole.column ||
+        alone.command != whole.command || alone.rule != whole.rule ||
+        alone.n_arguments != whole.n_arguments)
+        fail_msg("alone it is read in another way: %s", line);
+    grammar_match_done(&whole);
+    grammar_match_done(&alone);
+}
+
+/* The first line is read with those commands only that it could mean. */
+static void test_first_line_is_read_as_any(void **state)
+{
+    static const char *const lines[] = {
+        "c",
+        "co",
+        "crypto",
+        "CRYPTO CA",
+        "crypto ca enroll x",
+        "crypto ca enrol",
+        "crypto xa",
+        "crypto ca x",
+        "cr c e x",
+        "crypto c e x",
+        "show",
+        "sh ver",
+        "show version x",
+        "sho x",
+        "do show version",
+        "describe crypto ca enroll x",
+        "\"show\" version",
+        "x",
+        "",
+        "!x",
+        "   ",
+        "show\tclock",
+        "e",
+        "end",
+        "en",
+        "ex",
+        "commit label",
+        "crypto key generate rsa 1",
+        "crypto key generate ra",
+        "show platform security integrity dossier nonce x",
+        "show \"",
+    };
+
+    for (size_t i = 0; i < ELEMENTSOF(lines); i++) {
+        assert_same_alone(CLI_EXEC, lines[i]);
+        assert_same_alone(CLI_CONFIG, lines[i]);
+    }
+    for (const GrammarCommand *row = cli_commands; row->pattern; row++) {
+        char line[512];
+
+        /* What it begins with, whole and cut short. */
+        for (size_t n = strcspn(row->pattern, "<([{"); n > 0; n--) {
+            (void)snprintf(line, sizeof(line), "%.*s", (int)n, row->pattern);
+            assert_same_alone(CLI_EXEC, line);
+        }
+    }
+    cli_grammar_done();
 }
 
 static void test_commands_of_the_workflow(void **state)
@@ -143,6 +213,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_pattern_compiles),
         cmocka_unit_test(test_every_command_is_described),
+        cmocka_unit_test(test_first_line_is_read_as_any),
         cmocka_unit_test(test_commands_of_the_workflow),
         cmocka_unit_test(test_modes_are_apart),
         cmocka_unit_test(test_refused_words),
