@@ -16,6 +16,8 @@
 #define JOB_KEPT_USEC (60 * 1000000ULL)
 #define JOBS_KEPT_PER_USER_MAX 64U
 #define RESULTS_MAX 16U
+/* Most jobs end before anybody wonders how far they are. */
+#define PROGRESS_DELAY_USEC UINT64_C(1000000)
 
 typedef struct JobResult {
     const char *name;
@@ -42,11 +44,12 @@ struct Job {
     sd_bus_message **waiters;
     size_t n_waiters;
     int cancel_fd;
-    unsigned shown_percent;
+    uint64_t begun; /* CLOCK_MONOTONIC */
     struct Job *next;
 
     pthread_mutex_t lock; /* what follows */
     bool cancelled, run_ended, progressed;
+    bool is_slow; /* its caller is told how far it is */
     int run_result;
     unsigned percent;
     char text[256];
@@ -61,6 +64,7 @@ typedef struct JobManager {
     int wake_fd;
     bool stopping;
     sd_event_source *wake;
+    sd_event_source *slow; /* when the next of them is */
 } JobManager;
 
 /* A process is one daemon: handlers find the jobs without carrying the server around. */
@@ -104,12 +108,16 @@ static void wake(JobManager *manager)
 
 void job_progress(Job *job, unsigned percent, const char *text)
 {
+    bool is_slow;
+
     (void)pthread_mutex_lock(&job->lock);
     job->percent = percent > 100 ? 100 : percent;
     (void)snprintf(job->text, sizeof job->text, "%s", text ? text : "");
     job->progressed = true;
+    is_slow = job->is_slow;
     (void)pthread_mutex_unlock(&job->lock);
-    wake(job->manager);
+    if (is_slow)
+        wake(job->manager);
 }
 
 bool job_is_cancelled(Job *job)
@@ -311,8 +319,12 @@ int job1_get_percent(sd_bus *bus, const char *path, const char *interface, const
                      sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error)
 {
     Job *job = userdata;
+    unsigned percent;
 
-    return sd_bus_message_append(reply, "u", job->shown_percent);
+    (void)pthread_mutex_lock(&job->lock);
+    percent = job->percent;
+    (void)pthread_mutex_unlock(&job->lock);
+    return sd_bus_message_append(reply, "u", percent);
 }
 
 int job1_get_text(sd_bus *bus, const char *path, const char *interface, const char *property,
@@ -417,9 +429,6 @@ static void emit_progress(Job *job, unsigned percent, const char *text)
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *signal = NULL;
     int r;
 
-    job->shown_percent = percent;
-    if (!job->caller)
-        return;
     r = sd_bus_message_new_signal(job->manager->server->bus, &signal, job->path, JOB_INTERFACE,
                                   "Progress");
     if (r >= 0)
@@ -428,6 +437,26 @@ static void emit_progress(Job *job, unsigned percent, const char *text)
         r = sd_bus_send_to(job->manager->server->bus, signal, job->caller, NULL);
     if (r < 0)
         log_debug("Progress of a job could not be sent, ignoring");
+}
+
+/* Tells the caller, if he is to be told. Returns whether the worker is done. */
+static bool take_news(Job *job)
+{
+    char text[sizeof job->text];
+    bool tell, run_ended;
+    unsigned percent;
+
+    (void)pthread_mutex_lock(&job->lock);
+    tell = job->is_slow && job->progressed;
+    if (tell)
+        job->progressed = false;
+    percent = job->percent;
+    memcpy(text, job->text, sizeof text);
+    run_ended = job->run_ended;
+    (void)pthread_mutex_unlock(&job->lock);
+    if (tell)
+        emit_progress(job, percent, text);
+    return run_ended;
 }
 
 static int on_wake(sd_event_source *s, int fd, uint32_t revents, void *userdata)
@@ -439,26 +468,53 @@ static int on_wake(sd_event_source *s, int fd, uint32_t revents, void *userdata)
     (void)!read(fd, &count, sizeof count);
     /* The newest come first: those that have ended are mostly behind those that run. */
     for (Job *job = manager->jobs, *next; job && left > 0; job = next) {
-        char text[sizeof job->text];
-        bool progressed, run_ended;
-        unsigned percent;
-
         next = job->next;
         if (job->ended)
             continue;
         left--;
-        (void)pthread_mutex_lock(&job->lock);
-        progressed = job->progressed;
-        job->progressed = false;
-        percent = job->percent;
-        memcpy(text, job->text, sizeof text);
-        run_ended = job->run_ended;
-        (void)pthread_mutex_unlock(&job->lock);
-        if (progressed)
-            emit_progress(job, percent, text);
-        if (run_ended)
+        if (take_news(job))
             job_end(job);
     }
+    return 0;
+}
+
+static void wait_slow(JobManager *manager, uint64_t when)
+{
+    int r = sd_event_source_set_time(manager->slow, when);
+
+    if (r >= 0)
+        r = sd_event_source_set_enabled(manager->slow, SD_EVENT_ONESHOT);
+    if (r < 0)
+        log_debug("Nobody will be told how far jobs are, ignoring");
+}
+
+/* Some have become slow; the time of the next one. */
+static int on_slow(sd_event_source *s, uint64_t usec, void *userdata)
+{
+    JobManager *manager = userdata;
+    uint64_t now, first = UINT64_MAX;
+    unsigned left = manager->n_running;
+    int r = sd_event_now(manager->server->event, CLOCK_MONOTONIC, &now);
+
+    for (Job *job = manager->jobs; r >= 0 && job && left > 0; job = job->next) {
+        uint64_t when = job->begun + PROGRESS_DELAY_USEC;
+
+        if (job->ended)
+            continue;
+        left--;
+        if (!job->caller || job->is_slow)
+            continue;
+        if (when > now) {
+            first = when < first ? when : first;
+            continue;
+        }
+        (void)pthread_mutex_lock(&job->lock);
+        job->is_slow = true;
+        (void)pthread_mutex_unlock(&job->lock);
+        (void)take_news(job); /* an end has woken us already */
+    }
+    if (first != UINT64_MAX)
+        wait_slow(manager, first);
     return 0;
 }
 
@@ -529,10 +585,11 @@ static int job_new(JobManager *manager, const JobWork *work, Job **ret)
 
 static int job_launch(Job *job)
 {
-    int r;
+    JobManager *manager = job->manager;
+    int r, waiting;
 
     /* What follows from another one's end is for the next start. */
-    if (job->manager->stopping)
+    if (manager->stopping)
         cancel(job);
     r = job->work.run ? pthread_create(&job->thread, NULL, run_thread, job) : 0;
 
@@ -541,11 +598,15 @@ static int job_launch(Job *job)
     job->thread_started = job->work.run;
     if (!job->work.run) {
         job->run_ended = true;
-        wake(job->manager);
+        wake(manager);
     }
-    job->next = job->manager->jobs;
-    job->manager->jobs = job;
-    job->manager->n_running++;
+    job->next = manager->jobs;
+    manager->jobs = job;
+    manager->n_running++;
+    (void)sd_event_now(manager->server->event, CLOCK_MONOTONIC, &job->begun);
+    if (job->caller && job->thread_started &&
+        sd_event_source_get_enabled(manager->slow, &waiting) >= 0 && waiting == SD_EVENT_OFF)
+        wait_slow(manager, job->begun + PROGRESS_DELAY_USEC);
     return 0;
 }
 
@@ -614,6 +675,11 @@ int jobs_init(Server *server)
     if (manager->wake_fd < 0)
         return -errno;
     r = sd_event_add_io(server->event, &manager->wake, manager->wake_fd, EPOLLIN, on_wake, manager);
+    if (r >= 0)
+        r = sd_event_add_time(server->event, &manager->slow, CLOCK_MONOTONIC, 0, 0, on_slow,
+                              manager);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(manager->slow, SD_EVENT_OFF);
     if (r < 0)
         return r;
     if (asprintf(&prefix, "%s/job", server->description->root_path) < 0) {
@@ -644,6 +710,7 @@ void jobs_done(Server *server)
         job_free(job);
     }
     sd_event_source_unref(manager->wake);
+    sd_event_source_unref(manager->slow);
     closep(&manager->wake_fd);
     free(manager);
     server->jobs = job_manager = NULL;

@@ -3,8 +3,6 @@
  * to stop and waits for it to do so, the second leaves it alone. */
 #include "cli-job.h"
 
-#include <time.h>
-
 #include "cli-bus.h"
 #include "cli-output.h"
 #include "errors.h"
@@ -17,27 +15,19 @@ struct CliJob {
     sd_bus_message *result;
     sd_bus_error error;
     bool progress, done;
-    uint64_t started; /* microseconds, monotonic */
 };
-
-/* Most jobs end before anybody wonders how far they are. */
-#define PROGRESS_DELAY_USEC UINT64_C(1000000)
 
 static int on_progress(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
     CliJob *job = userdata;
     const char *text;
     uint32_t percent;
-    uint64_t now;
 
     if (!sd_bus_message_is_signal(m, JOB_INTERFACE, "Progress") ||
         !streq(sd_bus_message_get_path(m), job->path) ||
         !streq(sd_bus_message_get_sender(m) ?: "", job->owner))
         return 0;
-    if (!job->progress || job->done || sd_event_now(job->cli->event, CLOCK_MONOTONIC, &now) < 0 ||
-        now < job->started + PROGRESS_DELAY_USEC)
-        return 0;
-    if (sd_bus_message_read(m, "us", &percent, &text) >= 0)
+    if (job->progress && !job->done && sd_bus_message_read(m, "us", &percent, &text) >= 0)
         cli_progress(job->cli, percent, text);
     return 0;
 }
@@ -89,7 +79,6 @@ int cli_job_start(Cli *cli, sd_bus_message *m, bool progress, CliJob **ret)
     }
     job->cli = cli;
     job->progress = progress;
-    (void)sd_event_now(cli->event, CLOCK_MONOTONIC, &job->started);
     r = cli_call_message(cli, m, &job->error, &reply);
     if (r == -EINTR) {
         (void)cli_bus_error(cli, &job->error, r);
