@@ -114,6 +114,7 @@ void record_done(Record *record)
     request_free(record->request);
     free(record->refusal);
     free(record->renewal_reason);
+    free(record->rollover_reason);
     *record = (Record){};
 }
 
@@ -295,6 +296,8 @@ int record_write_at(int dirfd, const Record *record)
         r = add_string(o, "renewal-reason", record->renewal_reason);
     if (r >= 0)
         r = failures_to_json(&record->rollover, o, "rollover-failures");
+    if (r >= 0 && record->rollover_reason)
+        r = add_string(o, "rollover-reason", record->rollover_reason);
     if (r >= 0)
         r = record_file_name(record->name, file);
     if (r < 0)
@@ -494,11 +497,12 @@ static int record_parse(const char *file, const char *text, size_t size, Record 
                                           "rollover",
                                           "rollover-chain",
                                           "rollover-failures",
+                                          "rollover-reason",
                                           "refusal",
                                           "renewal-reason",
                                           NULL};
     _cleanup_json_ json_object *o = NULL;
-    const char *name, *serial = NULL, *refusal = NULL, *reason = NULL;
+    const char *name, *serial = NULL, *refusal = NULL, *reason = NULL, *rollover = NULL;
     uint64_t version;
     int r;
 
@@ -513,12 +517,14 @@ static int record_parse(const char *file, const char *text, size_t size, Record 
     if (r != -ENOENT && (r < 0 || !serial_is_valid(serial)))
         return -EBADMSG;
     if (json_get_string(o, "refusal", &refusal) == -EBADMSG ||
-        json_get_string(o, "renewal-reason", &reason) == -EBADMSG)
+        json_get_string(o, "renewal-reason", &reason) == -EBADMSG ||
+        json_get_string(o, "rollover-reason", &rollover) == -EBADMSG)
         return -EBADMSG;
     record->name = strdup(name);
     if (!record->name || (serial && !(record->serial = strdup(serial))) ||
         (refusal && !(record->refusal = strdup(refusal))) ||
-        (reason && !(record->renewal_reason = strdup(reason))))
+        (reason && !(record->renewal_reason = strdup(reason))) ||
+        (rollover && !(record->rollover_reason = strdup(rollover))))
         return -ENOMEM;
     r = certificate_from_json(o, certificate_role_name(ROLE_CA), &record->certificates[ROLE_CA]);
     if (r < 0)

@@ -60,6 +60,7 @@ typedef struct Record {
     StoredCertificate **next_chain;
     size_t n_next_chain;
     Renewal rollover; /* how often the next CA certificate has been asked for in vain */
+    char *rollover_reason; /* why it cannot be had: a sentence without its end; NULL without one */
     Request *request; /* NULL when none waits */
     /* Why the last certificate that came was not taken: a sentence without its end; NULL when the
      * last one was. */

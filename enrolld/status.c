@@ -342,7 +342,7 @@ char *trustpoint_detail(const Trustpoint *t, int64_t now)
     if (text && t->record.refusal && !strstr(text, t->record.refusal))
         text = add_sentence(text, "The last certificate that came was refused", t->record.refusal);
     return add_sentence(text, "The next CA certificate cannot be had, and is asked for again",
-                        t->rollover_reason);
+                        t->record.rollover_reason);
 }
 
 int trustpoint_signer_check(const Trustpoint *t, int64_t now, const char **ret_reason)

@@ -53,13 +53,6 @@ static void forget(Trustpoint *trustpoint)
     trustpoint->identity = trustpoint->secret = NULL;
 }
 
-static void forget_rollover(Trustpoint *trustpoint)
-{
-    free(trustpoint->rollover_reason);
-    trustpoint->rollover_reason = NULL;
-    trustpoint->rollover_at = 0;
-}
-
 int trustpoint_remember(Trustpoint *trustpoint, const char *identity, const char *secret)
 {
     forget(trustpoint);
@@ -84,7 +77,6 @@ static void trustpoint_free(Trustpoint *trustpoint)
     record_done(&trustpoint->record);
     authority_offer_free(trustpoint->offer);
     forget(trustpoint);
-    forget_rollover(trustpoint);
     forget_replacement(trustpoint);
     free(trustpoint->revocation_problem);
     free(trustpoint->name);
@@ -324,7 +316,7 @@ int trustpoint_clear(Trustpoints *t, Trustpoint *trustpoint)
         return r;
     record_done(&trustpoint->record);
     forget(trustpoint);
-    forget_rollover(trustpoint);
+    trustpoint->rollover_at = 0;
     forget_replacement(trustpoint);
     for (size_t i = 0; i < ROLE_MAX; i++)
         trustpoint->key_states[i] = KEY_UNKNOWN;
@@ -371,7 +363,7 @@ int trustpoint_install_authority(Trustpoints *t, Trustpoint *trustpoint, const R
     }
     record_done(&trustpoint->record);
     trustpoint->record = record;
-    forget_rollover(trustpoint);
+    trustpoint->rollover_at = 0;
     trustpoint_offer(trustpoint, NULL); /* the list may be its */
     for (size_t i = 0; i < ROLE_MAX; i++)
         trustpoint->key_states[i] = KEY_UNKNOWN;

@@ -39,7 +39,6 @@ typedef struct Trustpoint {
     uint64_t renew_at; /* the same */
     uint64_t rollover_at;
     unsigned failed_starts; /* of jobs that were due, one after the other */
-    char *rollover_reason; /* why the next CA certificate cannot be had; in memory only */
     /* Why a renewal cannot take its place yet, and that it has proved itself; in memory only. */
     char *replacement_problem;
     bool replacement_proved;

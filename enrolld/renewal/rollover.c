@@ -176,6 +176,7 @@ static void drop_next(Record *record)
     record->next_chain = NULL;
     record->n_next_chain = 0;
     record->rollover = (Renewal){0};
+    record->rollover_reason = NULL; /* rollover_release() has what was */
 }
 
 void rollover_settle(Record *record)
@@ -207,12 +208,8 @@ void rollover_release(Record *before, const Record *after)
         stored_certificate_free(before->certificates[ROLE_NEXT_CA]);
         stored_chain_free(before->next_chain, before->n_next_chain);
     }
-}
-
-static void explain(Trustpoint *trustpoint, const char *reason)
-{
-    free(trustpoint->rollover_reason);
-    trustpoint->rollover_reason = reason ? strdup(reason) : NULL;
+    if (before->rollover_reason != after->rollover_reason)
+        free(before->rollover_reason);
 }
 
 /* Takes over the record on success. */
@@ -225,7 +222,6 @@ static int change(Trustpoints *t, Trustpoint *trustpoint, const Record *record)
     rollover_release(&trustpoint->record, record);
     trustpoint->record = *record;
     trustpoint->announced_expired[ROLE_CA] = trustpoint->announced_expired[ROLE_NEXT_CA] = false;
-    explain(trustpoint, NULL);
     return 0;
 }
 
@@ -258,9 +254,13 @@ int rollover_failed(Trustpoints *t, Trustpoint *trustpoint, const char *reason)
 {
     const CertificateBrief *ca = trustpoint->record.certificates[ROLE_CA]->brief;
     const RenewalTimes times = {ca->not_before, ca->not_after, ca->sha256_fingerprint, 0};
+    char *copy = reason ? strdup(reason) : NULL;
 
+    if (reason && !copy)
+        return -ENOMEM;
+    free(trustpoint->record.rollover_reason);
+    trustpoint->record.rollover_reason = copy;
     renewal_failed(&times, &trustpoint->record.rollover, trustpoints_now(t));
-    explain(trustpoint, reason);
     return record_write_at(t->state_fd, &trustpoint->record);
 }
 
@@ -271,6 +271,7 @@ int rollover_take_over(Trustpoints *t, Trustpoint *trustpoint)
     if (!is_to_come(&record))
         return -ENOENT;
     swap(&record);
+    record.rollover_reason = NULL;
     rollover_settle(&record);
     return change(t, trustpoint, &record);
 }

@@ -79,6 +79,10 @@ def test_hostile(machine, authority):
             assert "%" not in said, said
             wait_for(lambda words=words: words in console.command("show crypto ca trustpoints roll"), f"{wrong}: {words}")
             assert "rollover" not in console.command("show crypto ca certificates roll"), wrong
+        # The last of them is asked once more at most, and says the same again.
+        machine.kill("enrolld", 9)
+        machine.wait_daemons()
+        wait_for(lambda: words in console.command("show crypto ca trustpoints roll"), "the reason after a restart")
     assert certificates(machine) == {"ca": known}
     assert "The next CA certificate of trustpoint roll cannot be had" in machine.journal("enrolld")
 

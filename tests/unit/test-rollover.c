@@ -214,8 +214,20 @@ static void test_steps(void **state)
     assert_int_equal(rollover_failed(&t, tp, "no answer"), 0);
     assert_int_equal(step(tp, trustpoints_now(&t), &wait), ROLLOVER_ASK);
     assert_in_range(wait, 50, 60);
-    stage(&t, tp, &next);
+    /* Why is said, over restarts too, until the CA has answered. */
     tp = reload(&t, path);
+    text = trustpoint_detail(tp, now);
+    assert_non_null(strstr(text, "The next CA certificate cannot be had, and is asked for again: "
+                                 "no answer."));
+    assert_int_equal(rollover_failed(&t, tp, NULL), 0);
+    tp = reload(&t, path);
+    assert_null(tp->record.rollover_reason);
+    assert_int_equal(rollover_failed(&t, tp, "no answer"), 0);
+    stage(&t, tp, &next);
+    assert_null(tp->record.rollover_reason);
+    tp = reload(&t, path);
+    assert_null(tp->record.rollover_reason);
+    free(TAKE_PTR(text));
     assert_true(is(tp, ROLE_CA, &present) && is(tp, ROLE_NEXT_CA, &next));
     assert_int_equal(tp->record.n_next_chain, 1);
     /* What begins later says nothing about the time. */
