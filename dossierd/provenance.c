@@ -21,26 +21,47 @@ void provenance_done(Provenance *p)
     (void)pthread_mutex_destroy(&p->lock);
 }
 
-void provenance_add(Provenance *p, const uint8_t digest[PROVENANCE_DIGEST_SIZE])
+static void ring_add(Provenance *p, ProvenanceRing *ring, const uint8_t digest[CONTENT_HASH_SIZE])
 {
     ProvenanceEntry *entry;
 
     (void)pthread_mutex_lock(&p->lock);
-    entry = &p->entries[p->next++ % PROVENANCE_MAX];
-    memcpy(entry->digest, digest, PROVENANCE_DIGEST_SIZE);
+    entry = &ring->entries[ring->next++ % PROVENANCE_MAX];
+    memcpy(entry->digest, digest, CONTENT_HASH_SIZE);
     entry->collected = boot_seconds();
     (void)pthread_mutex_unlock(&p->lock);
 }
 
-bool provenance_has(Provenance *p, const uint8_t digest[PROVENANCE_DIGEST_SIZE])
+static bool ring_has(Provenance *p, const ProvenanceRing *ring,
+                     const uint8_t digest[CONTENT_HASH_SIZE])
 {
     int64_t oldest = boot_seconds() - (int64_t)PROVENANCE_SECONDS;
     bool found = false;
 
     (void)pthread_mutex_lock(&p->lock);
     for (unsigned i = 0; i < PROVENANCE_MAX && !found; i++)
-        found = p->entries[i].collected != 0 && p->entries[i].collected >= oldest &&
-                memcmp(p->entries[i].digest, digest, PROVENANCE_DIGEST_SIZE) == 0;
+        found = ring->entries[i].collected != 0 && ring->entries[i].collected >= oldest &&
+                memcmp(ring->entries[i].digest, digest, CONTENT_HASH_SIZE) == 0;
     (void)pthread_mutex_unlock(&p->lock);
     return found;
+}
+
+void provenance_add(Provenance *p, const uint8_t digest[CONTENT_HASH_SIZE])
+{
+    ring_add(p, &p->whole, digest);
+}
+
+void provenance_add_begin(Provenance *p, const uint8_t digest[CONTENT_HASH_SIZE])
+{
+    ring_add(p, &p->begun, digest);
+}
+
+bool provenance_has(Provenance *p, const uint8_t digest[CONTENT_HASH_SIZE])
+{
+    return ring_has(p, &p->whole, digest);
+}
+
+bool provenance_has_begin(Provenance *p, const uint8_t digest[CONTENT_HASH_SIZE])
+{
+    return ring_has(p, &p->begun, digest);
 }

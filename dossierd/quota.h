@@ -12,6 +12,9 @@
 #define QUOTA_USER_MAX (UINT64_C(1024) * 1024 * 1024)
 #define QUOTA_ALL_MAX (UINT64_C(2560) * 1024 * 1024)
 #define QUOTA_USERS_MAX 64U
+/* What is passed on instead of held counts as much as this, so that keyd always has room for one
+ * more stream: QUOTA_ALL_MAX / QUOTA_STREAM are fewer than it lets a daemon have. */
+#define QUOTA_STREAM (UINT64_C(128) * 1024 * 1024)
 
 typedef struct Quota {
     pthread_mutex_t lock;

@@ -4,7 +4,6 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-#include "openssl-util.h"
 #include "stream.h"
 
 #define CHUNK_SIZE 65536U
@@ -18,9 +17,21 @@ struct Relay {
     bool has_thread;
     _Atomic int error;
     uint64_t bytes;
-    EVP_MD_CTX *digest;
+    Provenance *provenance; /* may be NULL */
+    ContentHash hash;
     _Atomic uint64_t stalled_usec;
 };
+
+/* Before the reader has it. */
+static int note(Relay *relay, const void *data, size_t size)
+{
+    bool had_begin = content_hash_begin(&relay->hash);
+    int r = content_hash_add(&relay->hash, data, size);
+
+    if (r >= 0 && !had_begin && content_hash_begin(&relay->hash))
+        provenance_add_begin(relay->provenance, content_hash_begin(&relay->hash));
+    return r;
+}
 
 static int carry(Relay *relay)
 {
@@ -30,17 +41,19 @@ static int carry(Relay *relay)
         return -ENOMEM;
     for (;;) {
         ssize_t n = read(relay->read_fd, buffer, CHUNK_SIZE);
-        int r;
+        int r = 0;
 
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
             return n < 0 ? -errno : 0;
-        r = stream_write(relay->output, buffer, (size_t)n, relay->cancel_fd, &relay->stalled_usec);
+        if (relay->provenance)
+            r = note(relay, buffer, (size_t)n);
+        if (r >= 0)
+            r = stream_write(relay->output, buffer, (size_t)n, relay->cancel_fd,
+                             &relay->stalled_usec);
         if (r < 0)
             return r;
-        if (EVP_DigestUpdate(relay->digest, buffer, (size_t)n) != 1)
-            return -ENOMEM;
         relay->bytes += (uint64_t)n;
     }
 }
@@ -56,7 +69,7 @@ static void *run(void *userdata)
     return NULL;
 }
 
-int relay_new(int output, int cancel_fd, Relay **ret)
+int relay_new(int output, int cancel_fd, Provenance *provenance, Relay **ret)
 {
     _cleanup_(relay_freep) Relay *relay = calloc(1, sizeof *relay);
     int fds[2], r;
@@ -68,9 +81,10 @@ int relay_new(int output, int cancel_fd, Relay **ret)
     relay->output = output;
     relay->cancel_fd = cancel_fd;
     relay->read_fd = relay->write_fd = -EBADF;
-    relay->digest = EVP_MD_CTX_new();
-    if (!relay->digest || EVP_DigestInit_ex(relay->digest, EVP_sha256(), NULL) != 1)
-        return -ENOMEM;
+    relay->provenance = provenance;
+    r = provenance ? content_hash_init(&relay->hash) : 0;
+    if (r < 0)
+        return r;
     if (pipe2(fds, O_CLOEXEC) < 0)
         return -errno;
     relay->read_fd = fds[0];
@@ -110,14 +124,27 @@ static void drain(Relay *relay)
     relay->read_fd = -EBADF;
 }
 
-int relay_finish(Relay *relay, uint64_t *ret_bytes, uint8_t ret_digest[RELAY_DIGEST_SIZE])
+int relay_finish(Relay *relay, uint64_t *ret_bytes)
 {
     drain(relay);
     if (relay->error < 0)
         return relay->error;
-    if (EVP_DigestFinal_ex(relay->digest, ret_digest, NULL) != 1)
-        return -ENOMEM;
     *ret_bytes = relay->bytes;
+    return 0;
+}
+
+/* Once more its begin too, which may have been long ago. */
+int relay_vouch(Relay *relay)
+{
+    const uint8_t *begin = content_hash_begin(&relay->hash);
+    uint8_t all[CONTENT_HASH_SIZE];
+    int r = content_hash_finish(&relay->hash, all);
+
+    if (r < 0)
+        return r;
+    if (begin)
+        provenance_add_begin(relay->provenance, begin);
+    provenance_add(relay->provenance, all);
     return 0;
 }
 
@@ -127,7 +154,7 @@ Relay *relay_free(Relay *relay)
         return NULL;
     drain(relay);
     closep(&relay->output);
-    EVP_MD_CTX_free(relay->digest);
+    content_hash_done(&relay->hash);
     free(relay);
     return NULL;
 }

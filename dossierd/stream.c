@@ -70,11 +70,6 @@ ssize_t stream_read(int fd, void *data, size_t size, int cancel_fd)
     }
 }
 
-int stream_wait_room(int fd, int cancel_fd)
-{
-    return wait_for(fd, POLLOUT, cancel_fd);
-}
-
 /* As much as there is room for, without blocking, whatever the flags of the descriptor, which are
  * the caller's and stay as they are. Kernels before 6.4 write that way to sockets only: there a
  * pipe is given what it takes for certain after POLLOUT. */
@@ -136,13 +131,33 @@ int stream_write_file(int fd, int file, off_t offset, size_t size, int cancel_fd
     return 0;
 }
 
-ssize_t stream_put_file(int fd, int file, off_t offset, size_t size)
+static ssize_t pass_on(int from, int to, size_t size, int cancel_fd, bool stays)
 {
-    ssize_t n = splice(file, &offset, fd, NULL, size, SPLICE_F_NONBLOCK);
+    for (;;) {
+        int r = wait_for(to, POLLOUT, cancel_fd);
+        ssize_t n;
 
-    if (n == 0)
-        return -EIO;
-    return n > 0 ? n : is_again(errno) ? 0 : -errno;
+        if (r < 0)
+            return r;
+        n = stays ? tee(from, to, size, SPLICE_F_NONBLOCK)
+                  : splice(from, NULL, to, NULL, size, SPLICE_F_NONBLOCK);
+        if (n == 0)
+            return -EIO;
+        if (n > 0)
+            return n;
+        if (!is_again(errno))
+            return -errno;
+    }
+}
+
+ssize_t stream_copy_pipe(int from, int to, size_t size, int cancel_fd)
+{
+    return pass_on(from, to, size, cancel_fd, true);
+}
+
+ssize_t stream_move_pipe(int from, int to, size_t size, int cancel_fd)
+{
+    return pass_on(from, to, size, cancel_fd, false);
 }
 
 /* What its owner's share does not allow is not there. */

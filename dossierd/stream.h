@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "cleanup.h"
+#include "provenance.h"
 
 #define STREAM_STALL_SECONDS 120U
 
@@ -20,9 +21,6 @@ int stream_check(int fd, int access_mode);
 /* Reads up to size bytes; 0 at the end. -ETIMEDOUT, -ECANCELED. cancel_fd may be -1. */
 ssize_t stream_read(int fd, void *data, size_t size, int cancel_fd);
 
-/* Waits until something can be written. -ETIMEDOUT, -ECANCELED. */
-int stream_wait_room(int fd, int cancel_fd);
-
 /* Writes everything. -EPIPE when the reader is gone, -ETIMEDOUT, -ECANCELED. stalled_usec (may be
  * NULL) grows by the time waited. */
 int stream_write(int fd, const void *data, size_t size, int cancel_fd,
@@ -31,24 +29,28 @@ int stream_write(int fd, const void *data, size_t size, int cancel_fd,
  * -EOPNOTSUPP: only pipes take that, nothing is written. */
 int stream_write_file(int fd, int file, off_t offset, size_t size, int cancel_fd);
 
-/* As much of that as there is room for now. Returns how much, 0 when there is none. */
-ssize_t stream_put_file(int fd, int file, off_t offset, size_t size);
+/* From a pipe, in which so much is, into another one: at least a byte, and as much as there is room
+ * for, without copying it. What is copied stays in the first. Returns how much; errors as above. */
+ssize_t stream_copy_pipe(int from, int to, size_t size, int cancel_fd);
+ssize_t stream_move_pipe(int from, int to, size_t size, int cancel_fd);
 
 /* Makes room in a pipe for much that is to go through it, so that both ends take turns less often.
  */
 void stream_widen(int fd);
 
 /* A thread that carries what is written to relay_fd() on to the caller's descriptor, so that code
- * which writes plainly can be stopped. Takes over output, on failure too. */
+ * which writes plainly can be stopped. Takes over output, on failure too. provenance (may be NULL)
+ * is told of what is carried before the reader can see it. */
 typedef struct Relay Relay;
-int relay_new(int output, int cancel_fd, Relay **ret);
+int relay_new(int output, int cancel_fd, Provenance *provenance, Relay **ret);
 int relay_fd(Relay *r);
 uint64_t relay_stalled_usec(Relay *r);
 /* The error that has ended the relay before the writer did, or 0. */
 int relay_error(Relay *r);
 /* Waits until everything has reached the reader, who does not see the end before relay_free().
- * ret_digest: SHA-256 of what was carried. Returns the error that ended the relay, if one did. */
-#define RELAY_DIGEST_SIZE 32U
-int relay_finish(Relay *r, uint64_t *ret_bytes, uint8_t ret_digest[RELAY_DIGEST_SIZE]);
+ * Returns the error that ended the relay, if one did. */
+int relay_finish(Relay *r, uint64_t *ret_bytes);
+/* After that, with a provenance: what was carried is a whole dossier. */
+int relay_vouch(Relay *r);
 Relay *relay_free(Relay *r);
 DEFINE_TRIVIAL_CLEANUP_FUNC(Relay *, relay_free);

@@ -7,6 +7,8 @@
 
 #include "typed-sign.h"
 
+/* How long it may take: the time in its header is that of its begin. */
+#define TYPED_STREAM_SECONDS_MAX 3600
 #define TYPED_STREAM_HEAD_MAX ((ENVELOPE_HEADER_MAX + 2) / 3 * 4 + 1)
 
 /* To be zeroed. */
@@ -14,6 +16,7 @@ typedef struct TypedStream {
     EVP_MD_CTX *hash; /* NULL: the header has not been read to its end */
     uint8_t *head;    /* with the dot behind it */
     size_t head_size, head_room;
+    int64_t begun; /* seconds since the epoch */
     uint64_t payload_size;
     uint8_t last; /* of the payload */
     bool ended;

@@ -93,15 +93,14 @@ static int run_collect(Job *job, void *data)
         .host = &host,
         .progress = run_progress,
     };
-    uint8_t digest[RELAY_DIGEST_SIZE];
     int r, q;
 
-    r = relay_new(TAKE_FD(work->output), job_cancel_fd(job), &relay);
+    r = relay_new(TAKE_FD(work->output), job_cancel_fd(job), &work->manager->provenance, &relay);
     if (r < 0)
         return r;
     run.relay = relay;
     r = dossier_write(&request, relay_fd(relay));
-    q = relay_finish(relay, &work->bytes, digest);
+    q = relay_finish(relay, &work->bytes);
     /* What ended the relay is the cause when both failed. */
     if (q == -ETIMEDOUT)
         return job_fail(job, ERROR_CANCELLED, "Nobody read the dossier for %u seconds",
@@ -109,7 +108,7 @@ static int run_collect(Job *job, void *data)
     if (q == -EPIPE)
         return job_fail(job, ERROR_CANCELLED, "The reader of the dossier went away");
     if (q >= 0 && r >= 0)
-        provenance_add(&work->manager->provenance, digest);
+        q = relay_vouch(relay);
     return q < 0 ? q : r;
 }
 

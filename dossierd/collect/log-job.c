@@ -20,7 +20,6 @@ static int run_log(Job *job, void *data)
 {
     LogWork *work = data;
     _cleanup_(relay_freep) Relay *relay = NULL;
-    uint8_t digest[RELAY_DIGEST_SIZE];
     LogRun run = {.job = job};
     LogQuery query = work->query;
     uint64_t bytes;
@@ -30,12 +29,12 @@ static int run_log(Job *job, void *data)
     query.text = work->text;
     query.is_cancelled = run_is_cancelled;
     query.userdata = &run;
-    r = relay_new(TAKE_FD(work->output), job_cancel_fd(job), &relay);
+    r = relay_new(TAKE_FD(work->output), job_cancel_fd(job), NULL, &relay);
     if (r < 0)
         return r;
     run.relay = relay;
     r = log_read(work->manager->root_fd, &query, relay_fd(relay), &work->messages);
-    q = relay_finish(relay, &bytes, digest);
+    q = relay_finish(relay, &bytes);
     /* What ended the relay is the cause when both failed. */
     if (q == -ETIMEDOUT || q == -EPIPE)
         return job_fail(job, ERROR_CANCELLED, "The reader of the log went away or does not read");

@@ -233,13 +233,6 @@ uint64_t envelope_payload_size_held(const EnvelopePayload *p, size_t more)
     return p->encoding == ENVELOPE_BASE64URL ? size : BASE64URL_SIZE(size + STRLEN(EAT_JSON_END));
 }
 
-size_t envelope_payload_size_written(const EnvelopePayload *p)
-{
-    off_t end = lseek(p->fd, 0, SEEK_CUR);
-
-    return end > HEAD_ROOM ? (size_t)(end - HEAD_ROOM) : 0;
-}
-
 int envelope_payload_finish(EnvelopePayload *p, const char **ret_text, size_t *ret_size)
 {
     off_t end;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The signed envelope: JWS (RFC 7515) in flattened JSON serialisation around any bytes. How other
- * evidence is held and signed is here too: see eat-token.h.
+ * evidence is held and signed is here too: see eat-token.h; and envelope-stream.h for envelopes
+ * that are not held.
  *
  * An envelope is made in this order: header, payload (read to its end), signature, output. The
  * payload is held as base64url in a memory file, in the form in which it is both signed and
@@ -72,8 +73,6 @@ int envelope_payload_file(const EnvelopePayload *p, off_t *ret_offset);
 uint64_t envelope_payload_size(const EnvelopePayload *p);
 /* How much memory all of that takes, and more of it. */
 uint64_t envelope_payload_size_held(const EnvelopePayload *p, size_t more);
-/* How much of the text is in the file already, where it stays as it is. */
-size_t envelope_payload_size_written(const EnvelopePayload *p);
 
 /* Signs "header.payload". context is the library context of the key; -EIO when signing failed (with
  * keyd, keyd_last_error() says why). *ret is base64url of the signature in JWS form: ECDSA as the

@@ -1,20 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The job that puts bytes into a signed envelope. Nothing is written before the signature is made:
- * who reads an envelope reads a whole one. */
+/* The job that puts bytes into a signed envelope. What is small is held until it is signed, and so
+ * is what cannot be hashed in one pass (ed25519) or has its size before it (the tokens): whoever
+ * reads an envelope of those reads a whole one. What is larger goes out as it comes in. */
 #include <time.h>
 
 #include "dossier.h"
 #include "eat-token.h"
+#include "envelope-stream.h"
 #include "errors.h"
 #include "jobs.h"
 #include "keyd-client.h"
 #include "log.h"
 #include "openssl-util.h"
-#include "seal.h"
 #include "signer.h"
 #include "stream.h"
 
-#define READ_SIZE 262144U
+#define READ_SIZE 98304U
+/* What is larger is not held. It has a begin to be known by. */
+#define HELD_MAX (1U << 20)
+_Static_assert(HELD_MAX >= CONTENT_BEGIN_SIZE, "a dossier is known again before it is streamed");
 
 static const char *const formats[] = {
     [SIGN_ENVELOPE] = "envelope",
@@ -77,38 +81,42 @@ static int check_signer(Job *job, const Signer *signer, time_t at)
     return job_fail(job, ERROR_FAILED, "The router certificate does not parse");
 }
 
-/* What is signed: the bytes, and whether they are a dossier that was collected here. */
+/* What is signed. */
 typedef struct Content {
-    EnvelopePayload *payload;
-    EVP_MD_CTX *digest;
+    uint8_t *first; /* all of it so far, as long as it may be streamed yet; else NULL */
+    size_t n_first;
+    EnvelopeStream *stream;
+    EnvelopePayload *payload; /* what is held, in the form in which it is signed */
+    ContentHash hash;
     size_t n_of_begin;  /* bytes that are those of a dossier's begin so far */
     bool is_no_dossier; /* as it begins */
     bool is_own_dossier;
-    bool is_streamed; /* to keyd, which signs an envelope with this key that way */
-    bool is_begun;
-    Seal seal;
 } Content;
 
 static int content_init(Content *c, const SignWork *work, const Signer *signer)
 {
-    c->is_streamed = work->format == SIGN_ENVELOPE && seal_is_for(&signer->envelope);
     c->payload = envelope_payload_new_encoded(
         work->format == SIGN_ENVELOPE ? ENVELOPE_BASE64URL : eat_encoding(eat_form(work)));
-    c->digest = EVP_MD_CTX_new();
-    if (!c->payload || !c->digest || EVP_DigestInit_ex(c->digest, EVP_sha256(), NULL) != 1)
+    if (!c->payload)
         return -ENOMEM;
-    return 0;
+    if (work->format == SIGN_ENVELOPE && envelope_stream_is_for(&signer->envelope)) {
+        c->first = malloc(HELD_MAX);
+        if (!c->first)
+            return -ENOMEM;
+    }
+    return content_hash_init(&c->hash);
 }
 
 static void content_done(Content *c)
 {
-    seal_done(&c->seal);
+    envelope_stream_free(c->stream);
     envelope_payload_free(c->payload);
-    EVP_MD_CTX_free(c->digest);
+    content_hash_done(&c->hash);
+    free(c->first);
 }
 
-/* Its digest tells whether it is a dossier from here. What begins otherwise needs none. */
-static int add_to_digest(Content *c, const void *data, size_t size)
+/* Its hash tells whether it is a dossier from here. What begins otherwise needs none. */
+static int add_to_hash(Content *c, const void *data, size_t size)
 {
     size_t n = STRLEN(DOSSIER_BEGIN) - c->n_of_begin;
 
@@ -117,92 +125,146 @@ static int add_to_digest(Content *c, const void *data, size_t size)
     if (memcmp(data, &DOSSIER_BEGIN[c->n_of_begin], n) != 0)
         c->is_no_dossier = true;
     c->n_of_begin += n;
-    return c->is_no_dossier || EVP_DigestUpdate(c->digest, data, size) == 1 ? 0 : -ENOMEM;
+    return c->is_no_dossier ? 0 : content_hash_add(&c->hash, data, size);
 }
 
-/* Of the quota, what will be held with so much more of the input. */
-static int take_quota(SignWork *work, const Content *content, size_t size)
+/* How much memory it takes with so much more. */
+static uint64_t size_held(const Content *c, size_t more)
 {
-    uint64_t held = envelope_payload_size_held(content->payload, size);
-    int r = quota_take(&work->manager->quota, work->uid, held - work->held);
-
-    if (r >= 0)
-        work->held = held;
-    return r;
+    if (c->stream || (c->first && c->n_first + more > HELD_MAX))
+        return QUOTA_STREAM;
+    return envelope_payload_size_held(c->payload, c->n_first + more);
 }
 
-/* Takes a chunk of the input: first its bytes of the quota, then the bytes themselves. */
-static int add_chunk(Job *job, SignWork *work, Content *content, const void *data, size_t size)
+static int take_quota(Job *job, SignWork *work, uint64_t held)
 {
-    int r = take_quota(work, content, size);
+    int r = held > work->held ? quota_take(&work->manager->quota, work->uid, held - work->held) : 0;
 
     if (r < 0)
         return job_fail(job, ERROR_LIMIT_EXCEEDED,
                         "Too much is being signed at this moment; try again when it is done");
-    r = add_to_digest(content, data, size);
-    if (r < 0)
+    if (held > work->held)
+        work->held = held;
+    return 0;
+}
+
+static int sign_failed(Job *job, int r)
+{
+    const char *said = keyd_last_error();
+
+    return job_fail(job, r == -ENOENT ? ERROR_NOT_CONFIGURED : ERROR_FAILED,
+                    "The envelope could not be signed: %s", said[0] ? said : strerror(-r));
+}
+
+static int output_failed(Job *job, int r)
+{
+    if (r != -ETIMEDOUT && r != -EPIPE)
         return r;
-    r = envelope_payload_add(content->payload, data, size);
+    return job_fail(job, ERROR_CANCELLED, "The reader of the envelope went away or does not read");
+}
+
+static int add_result(Job *job, int r)
+{
     if (r == -EMSGSIZE)
         return job_fail(job, ERROR_TOO_LARGE, "At most %llu bytes can be put into one envelope",
                         (unsigned long long)ENVELOPE_PAYLOAD_MAX);
-    return r;
+    return r == -EREMOTEIO ? sign_failed(job, r) : output_failed(job, r);
 }
 
-static SealRequest seal_request(const SignWork *work, const Signer *signer, bool is_dossier,
-                                time_t now)
+/* What begins as no dossier from here is none, and need not be hashed any more. */
+static bool begins_as_own(SignWork *work, Content *c)
 {
-    return (SealRequest){.signer = &signer->envelope,
-                         .label = signer->label,
-                         .content_type = is_dossier ? ENVELOPE_CONTENT_DOSSIER : NULL,
-                         .nonce = work->nonce,
-                         .now = now,
-                         .include_certificate = work->include_certificate};
+    const uint8_t *begin = content_hash_begin(&c->hash);
+
+    return !c->is_no_dossier && begin && provenance_has_begin(&work->manager->provenance, begin);
 }
 
-/* Whether something that begins as a dossier is one from here shows at its end: it is taken for
- * one. */
-static void feed_keyd(const SignWork *work, const Signer *signer, Content *content)
+static int begin_stream(Job *job, SignWork *work, const Signer *signer, Content *c)
 {
+    const EnvelopeStreamTo to = {work->output, job_cancel_fd(job)};
+    _cleanup_free_ char *header = NULL;
     time_t now = time(NULL);
+    int r = check_signer(job, signer, now);
 
-    if (!content->is_streamed || envelope_payload_size(content->payload) < SEAL_EARLY_SIZE)
-        return;
-    if (!content->is_begun) {
-        SealRequest request = seal_request(work, signer, !content->is_no_dossier, now);
+    if (r < 0)
+        return r;
+    c->is_own_dossier = begins_as_own(work, c);
+    c->is_no_dossier = !c->is_own_dossier;
+    r = envelope_header(&signer->envelope, c->is_own_dossier ? ENVELOPE_CONTENT_DOSSIER : NULL,
+                        work->nonce, now, work->include_certificate, &header);
+    if (r >= 0)
+        r = envelope_stream_new(&signer->envelope, signer->label, header, &to, &c->stream);
+    if (r < 0)
+        return sign_failed(job, r);
+    job_progress(job, 20, "Writing what is read");
+    r = envelope_stream_add(c->stream, c->first, c->n_first);
+    free(c->first);
+    c->first = NULL;
+    return add_result(job, r);
+}
 
-        seal_begin_early(&content->seal, &request);
-        content->is_begun = true;
-    }
-    seal_feed(&content->seal, content->payload, now);
+static int hold(Content *c, const void *data, size_t size)
+{
+    if (!c->first)
+        return envelope_payload_add(c->payload, data, size);
+    memcpy(c->first + c->n_first, data, size);
+    c->n_first += size;
+    return 0;
+}
+
+/* Takes a piece of the input: first its bytes of the quota, then the bytes themselves. */
+static int add_piece(Job *job, SignWork *work, const Signer *signer, Content *c, const void *data,
+                     size_t size)
+{
+    int r = take_quota(job, work, size_held(c, size));
+
+    if (r >= 0)
+        r = add_to_hash(c, data, size);
+    if (r >= 0 && !c->stream && c->first && c->n_first + size > HELD_MAX)
+        r = begin_stream(job, work, signer, c);
+    if (r < 0)
+        return r;
+    return add_result(job,
+                      c->stream ? envelope_stream_add(c->stream, data, size) : hold(c, data, size));
+}
+
+static int end_content(Job *job, SignWork *work, Content *c)
+{
+    uint8_t digest[CONTENT_HASH_SIZE];
+    bool is_own;
+    int r = content_hash_finish(&c->hash, digest);
+
+    if (r < 0)
+        return r;
+    is_own = !c->is_no_dossier && provenance_has(&work->manager->provenance, digest);
+    if (c->stream && c->is_own_dossier && !is_own)
+        return job_fail(job, ERROR_VERIFICATION_FAILED,
+                        "It begins as a dossier that was collected here, and goes on differently; "
+                        "a dossier is signed as it is");
+    c->is_own_dossier = is_own;
+    if (!c->stream && c->first)
+        r = envelope_payload_add(c->payload, c->first, c->n_first);
+    return r;
 }
 
 static int read_content(Job *job, SignWork *work, const Signer *signer, Content *content)
 {
     _cleanup_free_ uint8_t *buffer = malloc(READ_SIZE);
-    uint8_t digest[PROVENANCE_DIGEST_SIZE];
     ssize_t n;
 
     if (!buffer)
         return -ENOMEM;
     work->uid = job_uid(job);
     while ((n = stream_read(work->input, buffer, READ_SIZE, job_cancel_fd(job))) > 0) {
-        int r = add_chunk(job, work, content, buffer, (size_t)n);
+        int r = add_piece(job, work, signer, content, buffer, (size_t)n);
 
         if (r < 0)
             return r;
-        feed_keyd(work, signer, content);
     }
     if (n == -ETIMEDOUT)
         return job_fail(job, ERROR_CANCELLED, "Nothing came from the input for %u seconds",
                         STREAM_STALL_SECONDS);
-    if (n < 0)
-        return (int)n;
-    if (EVP_DigestFinal_ex(content->digest, digest, NULL) != 1)
-        return -ENOMEM;
-    content->is_own_dossier =
-        !content->is_no_dossier && provenance_has(&work->manager->provenance, digest);
-    return 0;
+    return n < 0 ? (int)n : end_content(job, work, content);
 }
 
 /* What is made of the content: one of the two, and the signature. */
@@ -232,24 +294,7 @@ static int sign_envelope(const SignWork *work, EVP_PKEY *key, const EnvelopeSign
     return r;
 }
 
-/* The header is the one that was begun with, if it is still true. */
-static int sign_streamed(Job *job, const SignWork *work, const Signer *signer, Content *content,
-                         Sealed *s)
-{
-    SealRequest request = seal_request(work, signer, content->is_own_dossier, s->issued_at);
-    char *signature;
-    int r = seal_finish(&content->seal, &request, content->payload, job_cancel_fd(job), &signature);
-
-    if (r < 0)
-        return r;
-    s->signature = signature;
-    free(s->header);
-    s->header = TAKE_PTR(content->seal.header);
-    return 0;
-}
-
-static int sign_with_key(const SignWork *work, const Signer *signer, EnvelopePayload *payload,
-                         Sealed *s)
+static int sign(const SignWork *work, const Signer *signer, EnvelopePayload *payload, Sealed *s)
 {
     _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
     const EnvelopeSigner *e = &signer->envelope;
@@ -263,19 +308,6 @@ static int sign_with_key(const SignWork *work, const Signer *signer, EnvelopePay
                 : eat_token_sign(&s->token, work->manager->context, key, e, payload, &s->signature,
                                  &s->signature_size);
     return r;
-}
-
-static int sign(Job *job, const SignWork *work, const Signer *signer, Content *content, Sealed *s)
-{
-    const char *said;
-    int r = content->is_streamed ? sign_streamed(job, work, signer, content, s)
-                                 : sign_with_key(work, signer, content->payload, s);
-
-    if (r >= 0 || r == -ECANCELED)
-        return r;
-    said = keyd_last_error();
-    return job_fail(job, r == -ENOENT ? ERROR_NOT_CONFIGURED : ERROR_FAILED,
-                    "The envelope could not be signed: %s", said[0] ? said : strerror(-r));
 }
 
 /* The payload goes from its memory file into a pipe without a copy. */
@@ -364,15 +396,51 @@ static int note_nonce(SignWork *work)
     return 0;
 }
 
+static int finish_held(Job *job, SignWork *work, const Signer *signer, Content *content)
+{
+    _cleanup_(sealed_done) Sealed sealed = {.header = NULL};
+    Output output = {
+        .fd = work->output, .cancel_fd = job_cancel_fd(job), .payload = content->payload};
+    size_t size;
+    int r = envelope_payload_finish(content->payload, &output.text, &size);
+
+    if (r >= 0)
+        r = make_header(job, work, signer, content, &sealed);
+    if (r < 0)
+        return r;
+    job_progress(job, 50, "Signing");
+    r = sign(work, signer, content->payload, &sealed);
+    if (r < 0)
+        return r == -ECANCELED ? r : sign_failed(job, r);
+    r = note_nonce(work);
+    if (r < 0)
+        return r;
+    job_progress(job, 75, "Writing");
+    stream_widen(work->output);
+    r = write_sealed(work, &output, &sealed, output.text, size);
+    work->bytes = output.bytes;
+    return output_failed(job, r);
+}
+
+/* The time in the header is that of the begin; the certificate has to be valid still. */
+static int finish_streamed(Job *job, SignWork *work, const Signer *signer, Content *content)
+{
+    int r = check_signer(job, signer, time(NULL));
+
+    if (r < 0)
+        return r;
+    job_progress(job, 50, "Signing");
+    r = add_result(job, envelope_stream_seal(content->stream));
+    if (r >= 0)
+        r = note_nonce(work);
+    return r < 0 ? r : output_failed(job, envelope_stream_finish(content->stream, &work->bytes));
+}
+
 static int run_sign(Job *job, void *data)
 {
     SignWork *work = data;
     _cleanup_(signer_done) Signer signer = {.label = NULL};
     _cleanup_(content_done) Content content = {.payload = NULL};
-    _cleanup_(sealed_done) Sealed sealed = {.header = NULL};
-    Output output = {.fd = work->output, .cancel_fd = job_cancel_fd(job)};
-    const char *text;
-    size_t size;
     int r;
 
     r = get_signer(job, &signer);
@@ -384,29 +452,10 @@ static int run_sign(Job *job, void *data)
         return r;
     job_progress(job, 10, "Reading");
     stream_widen(work->input);
-    stream_widen(work->output);
     r = read_content(job, work, &signer, &content);
     if (r >= 0)
-        r = envelope_payload_finish(content.payload, &text, &size);
-    if (r >= 0)
-        r = make_header(job, work, &signer, &content, &sealed);
-    if (r < 0)
-        return r;
-    job_progress(job, 50, "Signing");
-    r = sign(job, work, &signer, &content, &sealed);
-    if (r < 0)
-        return r;
-    r = note_nonce(work);
-    if (r < 0)
-        return r;
-    job_progress(job, 75, "Writing");
-    output.payload = content.payload;
-    output.text = text;
-    r = write_sealed(work, &output, &sealed, text, size);
-    if (r == -ETIMEDOUT || r == -EPIPE)
-        return job_fail(job, ERROR_CANCELLED,
-                        "The reader of the envelope went away or does not read");
-    work->bytes = output.bytes;
+        r = content.stream ? finish_streamed(job, work, &signer, &content)
+                           : finish_held(job, work, &signer, &content);
     /* The reader sees the end before the caller hears of success. */
     closep(&work->output);
     work->output = -EBADF;

@@ -2,7 +2,9 @@
 """What a collector can tell: a dossier as it was signed is accepted by chancery-verify, by jose and by openssl; whatever has been done to
 it, or to the question that it answers, is refused with a reason and an exit status of its own."""
 
+import base64
 import json
+import os
 import shlex
 import subprocess
 import time
@@ -14,7 +16,7 @@ from clock import Clock
 from collector import Collector, root_certificate
 from bus_contract import ROOT
 from dossiers import read
-from envelope import Envelope, decode, encode
+from envelope import ENVELOPE_BEGIN, Envelope, decode, encode, not_signed
 from machine import ADMIN, wait_for
 from terminal import rendered
 
@@ -362,60 +364,72 @@ def test_certificate_expires_while_the_payload_is_read(enrolled, clock):
     assert error.startswith(b"org.chancery.Error.Expired "), error
 
 
+# More than is held before the first byte goes out, by less than fits into a pipe.
+SOME = bytes((1 << 20) + (1 << 15))
+
+
 @pytest.fixture
 def under_way(enrolled, clock):
-    """A payload of which keyd hashes the beginning already. Returns what goes on with it: with something done meanwhile, and the rest."""
-    def pipes():
-        command = "ls -l /proc/$(systemctl show --value --property=MainPID chancery-keyd)/fd | grep --only-matching 'pipe:.*'"
-        return set(enrolled.run(command, check=False).stdout.split())
-
+    """An envelope of which the begin is out already, while its payload is still being given. Returns what goes on with it: with something done
+    meanwhile, and the rest."""
     def sealed(begin, meanwhile, rest):
-        before = pipes()
         with enrolled.popen(["/run/dossier-stream", "seal", workflow.NONCE], "dossier-user", stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                             stderr=subprocess.PIPE) as process:
             process.stdin.write(begin)
             process.stdin.flush()
-            wait_for(lambda: pipes() - before, "keyd to be given what there is")
+            first = b""
+            while len(first) < len(SOME):  # of more text; past Python's buffer, which communicate() does not know
+                first += os.read(process.stdout.fileno(), len(SOME) - len(first)) or pytest.fail(f"it ended: {process.stderr.read()}")
+            assert first.startswith(ENVELOPE_BEGIN) and base64.b64encode(begin).startswith(first[len(ENVELOPE_BEGIN):]), "it goes out as it comes in"
             meanwhile()
             output, error = process.communicate(rest, 60)
-        return process.returncode, output, error
+        return process.returncode, first + output, error
     return sealed
 
 
-@pytest.mark.parametrize("begin, dies", [(b"", True), (b'{"collection-start-time":1', False)])
-def test_what_keyd_has_hashed_is_of_no_use(begin, dies, enrolled, under_way, verdict):
-    """keyd is gone; or what begins as a dossier is none from here, and is not said to be one. The envelope is made all the same."""
-    def meanwhile():
-        if dies:
-            enrolled.kill("keyd", 9)
-            enrolled.wait_daemons(["keyd"])
+@pytest.mark.parametrize("begin", [b"", b'{"collection-start-time":1'])
+def test_envelope_goes_out_as_it_comes_in(begin, under_way, verdict):
+    """And is as any other. What begins as a dossier and is none from here is not said to be one."""
     payload = begin.ljust(3 << 20, b"x")
-    status, output, error = under_way(payload[:2 << 20], meanwhile, payload[2 << 20:])
+    status, output, error = under_way(payload[:len(SOME)], lambda: None, payload[len(SOME):])
     assert status == 0, error
     sealed = Envelope(output.decode())
     assert sealed.payload == payload and "cty" not in sealed.header
     assert verdict(output.decode())[0] == GOOD
 
 
+def test_keyd_dies_while_it_hashes(enrolled, under_way, verdict):
+    def die():
+        enrolled.kill("keyd", 9)
+        enrolled.wait_daemons(["keyd"])
+    unfinished = under_way(SOME, die, b"text")
+    assert not_signed(*unfinished, "Failed"), unfinished[2]
+    assert b"could not be signed" in unfinished[2]
+    assert verdict(unfinished[1].decode())[0] not in (GOOD, EXPIRED)
+    assert under_way(SOME, lambda: None, b"text")[0] == 0
+
+
 def test_certificate_expires_while_keyd_hashes(under_way, clock):
     def later():
         for daemon in ("keyd", "dossierd"):
             clock.ahead(daemon, LATE)
-    status, output, error = under_way(bytes(2 << 20), later, b"text")
+    unfinished = under_way(SOME, later, b"text")
     for daemon in ("keyd", "dossierd"):
         clock.ahead(daemon, 0)
-    assert status != 0 and output == b""
-    assert error.startswith(b"org.chancery.Error.Expired "), error
+    assert not_signed(*unfinished, "Expired"), unfinished[2]
 
 
-def test_clock_is_set_while_keyd_hashes(under_way, clock, verdict):
-    """The time in the header is that of the end."""
-    status, output, error = under_way(bytes(2 << 20), lambda: [clock.ahead(daemon, 1800) for daemon in ("keyd", "dossierd")], b"text")
-    for daemon in ("keyd", "dossierd"):
-        clock.ahead(daemon, 0)
-    assert status == 0, error
-    assert Envelope(output.decode()).header["iat"] > time.time() + 900
-    assert verdict(output.decode(), "--at", str(int(time.time()) + 1800))[0] == GOOD
+@pytest.mark.parametrize("seconds", [3000, 7200, -3000])
+def test_clock_is_set_while_keyd_hashes(seconds, under_way, clock, verdict):
+    """The time in the header is that of the begin, which keyd signs for an hour, and never before."""
+    made = under_way(SOME, lambda: clock.ahead("keyd", seconds), b"text")
+    clock.ahead("keyd", 0)
+    if seconds == 3000:
+        assert made[0] == 0, made[2]
+        assert Envelope(made[1].decode()).header["iat"] <= time.time()
+        assert verdict(made[1].decode())[0] == GOOD
+    else:
+        assert not_signed(*made, "Failed") and b"not of the last hour" in made[2], made[2]
 
 
 def test_signed_after_its_certificate_had_expired(enrolled, clock, verdict):

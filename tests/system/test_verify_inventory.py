@@ -13,7 +13,7 @@ import pytest
 import workflow
 from collector import Collector, root_certificate
 from bus_contract import ROOT
-from envelope import Envelope
+from envelope import Envelope, not_signed
 from machine import ADMIN, wait_for
 
 GOOD, BROKEN = 0, 16
@@ -151,3 +151,25 @@ def test_broken_on_the_router(router, collector):
     assert judge(collector, "removed.json", "--page", "whole.json")[1] == [(1, "removed")]
     path.write_bytes(good)
     assert judge(collector, collect(router, collector, "again.json"), "--previous", "whole.json")[1] == []
+
+
+def test_larger_than_what_is_held(router, collector, build):
+    """The envelope is under way before the dossier has ended: it says what it is by how it begins. With another end it is not signed at all."""
+    folder = router.path("/srv/many")
+    folder.mkdir(mode=0o755)
+    for n in range(3000):
+        (folder / f"{n:0200}").touch()
+    wait_for(lambda: router.chancery("filesystem-inventory snapshot", check=False).returncode == 0, "a snapshot")
+    status, problems, _ = judge(collector, collect(router, collector, "large.json"))
+    envelope = Envelope((collector.folder / "large.json").read_text())
+    assert (status, problems) == (GOOD, []) and envelope.header["cty"] == "chancery-dossier+json" and len(envelope.payload) > 1 << 20
+    router.write("/run/dossier-stream", (build / "dossierd/dossier-stream").read_bytes(), 0o755)
+
+    def sealed(payload):
+        made = router.run(["/run/dossier-stream", "seal", "1580"], ADMIN, stdin=payload.decode(), check=False)
+        return made.returncode, made.stdout.encode(), made.stderr.encode()
+    status, output, error = sealed(envelope.payload)
+    assert status == 0 and Envelope(output.decode()).header["cty"] == envelope.header["cty"], error
+    for changed in (envelope.payload[:-1], envelope.payload + b" ", envelope.payload[:1 << 19] + envelope.payload[(1 << 19) + 1:]):
+        unfinished = sealed(changed)
+        assert not_signed(*unfinished, "VerificationFailed") and b"goes on differently" in unfinished[2], unfinished[2]

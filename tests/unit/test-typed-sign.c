@@ -549,6 +549,41 @@ static void test_stream(void **state)
                      -EBADMSG);
 }
 
+/* The time in the header is that of the begin, which must not be too long ago, nor to come. */
+static void test_stream_in_time(void **state)
+{
+    static const struct {
+        int64_t ago;
+        int result;
+    } cases[] = {{0, 0},
+                 {TYPED_STREAM_SECONDS_MAX - 60, 0},
+                 {TYPED_STREAM_SECONDS_MAX + 60, -EPERM},
+                 {-ENVELOPE_CLOCK_SKEW + 60, 0},
+                 {-ENVELOPE_CLOCK_SKEW - 60, -EPERM}};
+    Fixture *f = *state;
+    _cleanup_bytes_ Bytes certificate = certificate_of(f, f->leaf);
+    _cleanup_free_ char *input = signing_input(&certificate, &(Header){0}, "e30");
+    TypedSign t = {.key = f->leaf,
+                   .digest = DIGEST_SHA256,
+                   .purpose = PURPOSE_ENVELOPE,
+                   .certificate = certificate.data,
+                   .certificate_size = certificate.size};
+
+    for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+        _cleanup_(typed_stream_done) TypedStream stream = {NULL};
+        _cleanup_free_ uint8_t *signature = NULL;
+        const char *reason = NULL;
+        size_t size;
+
+        assert_int_equal(add_pieces(&stream, &t, input, 4096, &reason), 0);
+        stream.begun -= cases[i].ago;
+        assert_int_equal(typed_stream_finish(&stream, &t, &signature, &size, &reason),
+                         cases[i].result);
+        if (cases[i].result < 0)
+            assert_non_null(reason);
+    }
+}
+
 static void assert_envelope_refused(Fixture *f, const Bytes *certificate, Header h,
                                     const char *payload, const char *reason)
 {
@@ -775,6 +810,7 @@ int main(void)
         cmocka_unit_test(test_envelope_payload),
         cmocka_unit_test(test_envelope_cancelled),
         cmocka_unit_test(test_stream),
+        cmocka_unit_test(test_stream_in_time),
         cmocka_unit_test(test_names),
     };
 
