@@ -54,22 +54,30 @@ static int rekey_file(int dirfd, const char *name, const Kek *from, const Kek *t
     return 0;
 }
 
-/* Writing adds names, so that they are read first. */
+/* Writing adds names, so that they are read first. There may be more than keyd loads: copies that
+ * somebody put back, keys that were sealed under another one. */
 static int list_files(int dirfd, char (**ret)[LABEL_FILE_NAME_SIZE], size_t *ret_n)
 {
-    _cleanup_free_ char(*names)[LABEL_FILE_NAME_SIZE] = calloc(STORE_FILES_MAX, sizeof *names);
+    _cleanup_free_ char(*names)[LABEL_FILE_NAME_SIZE] = NULL;
     _cleanup_closedir_ DIR *dir = NULL;
     struct dirent *entry;
-    size_t n = 0;
-    int r = names ? open_folder_at(dirfd, ".", &dir) : -ENOMEM;
+    size_t n = 0, n_allocated = 0;
+    int r = open_folder_at(dirfd, ".", &dir);
 
     if (r < 0)
         return r;
     while (errno = 0, (entry = readdir(dir))) {
         if (!store_is_file_name(entry->d_name))
             continue;
-        if (n >= STORE_FILES_MAX)
-            return -EDQUOT;
+        if (n == n_allocated) {
+            size_t more = n_allocated > 0 ? 2 * n_allocated : 64;
+            void *grown = reallocarray(names, more, sizeof *names);
+
+            if (!grown)
+                return -ENOMEM;
+            names = grown;
+            n_allocated = more;
+        }
         memcpy(names[n++], entry->d_name, sizeof *names);
     }
     if (errno != 0)

@@ -9,7 +9,6 @@
 #define STORE_KEYS_MAX 1024U
 /* Keys that are next or previous, besides. */
 #define STORE_ASIDE_MAX 512U
-#define STORE_FILES_MAX (STORE_KEYS_MAX + STORE_ASIDE_MAX)
 
 typedef struct Store Store;
 

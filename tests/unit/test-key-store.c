@@ -429,6 +429,26 @@ static void test_rekey(void **state)
     store_free(s);
 }
 
+/* The limits of keyd are not those of its folder. */
+static void test_rekey_of_many(void **state)
+{
+    _cleanup_(kek_freep) Kek *from = kek_for_test(kek_bytes), *to = kek_for_test(other_kek_bytes);
+    const unsigned damaged = STORE_KEYS_MAX + STORE_ASIDE_MAX;
+    Folder *f = *state;
+    Store *s = store_at(f, kek_bytes);
+    char name[LABEL_FILE_NAME_SIZE];
+    RekeyCount count;
+
+    put_key(s, "ed25519", "one");
+    store_free(s);
+    for (unsigned i = 0; i < damaged; i++) {
+        (void)snprintf(name, sizeof name, "%0*x", (int)sizeof name - 1, i);
+        assert_int_equal(close(openat(f->fd, name, O_WRONLY | O_CREAT | O_EXCL, 0600)), 0);
+    }
+    assert_int_equal(rekey_folder(f->fd, from, to, &count), 0);
+    assert_true(count.resealed == 1 && count.already == 0 && count.left == damaged);
+}
+
 static void test_leftovers(void **state)
 {
     Folder *f = *state;
@@ -502,6 +522,7 @@ int main(void)
         FOLDER_TEST(test_other_kek),
         FOLDER_TEST(test_no_kek),
         FOLDER_TEST(test_rekey),
+        FOLDER_TEST(test_rekey_of_many),
         FOLDER_TEST(test_leftovers),
         FOLDER_TEST(test_kek_credential),
         cmocka_unit_test(test_generation_bounds_and_cancel),
