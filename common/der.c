@@ -118,6 +118,11 @@ bool der_equal(DerSpan a, const void *data, size_t size)
     return a.size == size && (size == 0 || memcmp(a.data, data, size) == 0);
 }
 
+bool der_is(DerSpan a, const char *text)
+{
+    return der_equal(a, text, strlen(text));
+}
+
 int der_read_uint64(DerSpan *input, uint64_t *ret)
 {
     DerSpan rest = *input, content;

@@ -39,6 +39,8 @@ int der_read_only(DerSpan input, uint8_t tag, DerSpan *ret_content);
 /* -EBADMSG unless the span is empty. */
 int der_end(const DerSpan *input);
 bool der_equal(DerSpan a, const void *data, size_t size);
+/* The same with the bytes of a string: a word, or an OID as it is encoded. */
+bool der_is(DerSpan a, const char *text);
 /* A non-negative INTEGER of at most 8 bytes. */
 int der_read_uint64(DerSpan *input, uint64_t *ret);
 /* Every length, tag and nesting below the span is well-formed; at most depth levels. */

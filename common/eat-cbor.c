@@ -43,7 +43,7 @@ static int refuse(const char **ret_reason, const char *reason)
 
 static bool is_text(const CborItem *item, const char *text)
 {
-    return item->kind == CBOR_KIND_TEXT && der_equal(item->bytes, text, strlen(text));
+    return item->kind == CBOR_KIND_TEXT && der_is(item->bytes, text);
 }
 
 /* --- Claims ----------------------------------------------------------------------------------- */

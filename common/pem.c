@@ -82,7 +82,7 @@ int pem_next(DerSpan *input, PemBlock *ret)
 
 bool pem_has_label(const PemBlock *block, const char *label)
 {
-    return der_equal(block->label, label, strlen(label));
+    return der_is(block->label, label);
 }
 
 /* The standard alphabet differs in two digits (RFC 4648 section 4). */

@@ -69,21 +69,30 @@ static int take_block(const char *text, size_t size, const char *const labels[],
     return -EBADMSG;
 }
 
-static int read_certificate(Cli *cli, const char *path, char *text, void **ret, size_t *ret_size)
+/* From the file, or as it is typed after the words that ask for it. */
+static int read_block(Cli *cli, const char *path, const char *const labels[], const char *ask,
+                      const char *complaint, char *text, void **ret, size_t *ret_size)
 {
-    static const char *const labels[] = {"CERTIFICATE", "X509 CERTIFICATE", NULL};
     size_t size = 0;
     int r;
 
     if (!path)
-        cli_say(cli, "Enter the recipient's certificate in PEM\n");
+        cli_say(cli, "%s\n", ask);
     r = path ? cli_read_file(cli, path, text, TEXT_MAX, &size)
              : cli_read_typed(cli, true, text, TEXT_MAX, &size);
     if (r < 0)
         return r;
     return take_block(text, size, labels, ret, ret_size) < 0
-               ? cli_error(cli, EBADMSG, "That is no certificate in PEM.")
+               ? cli_error(cli, EBADMSG, "%s", complaint)
                : 0;
+}
+
+static int read_certificate(Cli *cli, const char *path, char *text, void **ret, size_t *ret_size)
+{
+    static const char *const labels[] = {"CERTIFICATE", "X509 CERTIFICATE", NULL};
+
+    return read_block(cli, path, labels, "Enter the recipient's certificate in PEM",
+                      "That is no certificate in PEM.", text, ret, ret_size);
 }
 
 #define PEM_LINE 64
@@ -141,18 +150,9 @@ int cli_key_export(Cli *cli, const GrammarMatch *m)
 static int read_wrapped(Cli *cli, const char *path, char *text, void **ret, size_t *ret_size)
 {
     static const char *const labels[] = {"CMS", "PKCS7", NULL};
-    size_t size = 0;
-    int r;
 
-    if (!path)
-        cli_say(cli, "Enter the wrapped key\n");
-    r = path ? cli_read_file(cli, path, text, TEXT_MAX, &size)
-             : cli_read_typed(cli, true, text, TEXT_MAX, &size);
-    if (r < 0)
-        return r;
-    return take_block(text, size, labels, ret, ret_size) < 0
-               ? cli_error(cli, EBADMSG, "That is no wrapped key in PEM.")
-               : 0;
+    return read_block(cli, path, labels, "Enter the wrapped key", "That is no wrapped key in PEM.",
+                      text, ret, ret_size);
 }
 
 static int start_import(Cli *cli, const void *wrapped, size_t size, bool replace, CliJob **ret)

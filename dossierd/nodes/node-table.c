@@ -64,7 +64,7 @@ static bool is_host_key(const char *line)
     if (ssh_take_string(&input, &name) < 0)
         return false;
     for (size_t i = 0; i < ELEMENTSOF(types); i++)
-        if (der_equal(name, types[i], strlen(types[i])))
+        if (der_is(name, types[i]))
             return strlen(types[i]) == type_size && memcmp(line, types[i], type_size) == 0;
     return false;
 }

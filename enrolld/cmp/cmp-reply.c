@@ -57,7 +57,7 @@ static int refuse(int error, const char **ret_reason, const char *reason)
 static bool is_one_of(DerSpan oid, const char *const *oids, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        if (der_equal(oid, oids[i], strlen(oids[i])))
+        if (der_is(oid, oids[i]))
             return true;
     return false;
 }

@@ -107,17 +107,12 @@ typedef struct Wishes {
     bool other_curve;
 } Wishes;
 
-static bool is(DerSpan oid, const char *expected)
-{
-    return der_equal(oid, expected, strlen(expected));
-}
-
 static void take_oid(DerSpan oid, Wishes *w)
 {
-    if (is(oid, PKCS9 "\x07"))
+    if (der_is(oid, PKCS9 "\x07"))
         w->attributes->wants_binding = true;
     for (size_t i = 0; i < ELEMENTSOF(known); i++)
-        if (is(oid, known[i].oid)) {
+        if (der_is(oid, known[i].oid)) {
             w->attributes->digests |= known[i].digests;
             if (known[i].digests)
                 w->signing |= known[i].keys;
@@ -135,7 +130,7 @@ static int take_curves(DerSpan values, Wishes *w)
         if (der_read(&values, DER_OID, &oid) < 0)
             return -EBADMSG;
         for (size_t i = 0; i < ELEMENTSOF(curves); i++)
-            if (is(oid, curves[i].oid)) {
+            if (der_is(oid, curves[i].oid)) {
                 w->demanded |= curves[i].key;
                 found = true;
             }
@@ -219,15 +214,15 @@ static int take_attribute(DerSpan attribute, Wishes *w)
     if (der_read(&attribute, DER_OID, &oid) < 0 || der_read(&attribute, DER_SET, &values) < 0 ||
         der_end(&attribute) < 0)
         return -EBADMSG;
-    if (is(oid, PKCS9 "\x07"))
+    if (der_is(oid, PKCS9 "\x07"))
         w->attributes->wants_binding = true;
-    if (is(oid, "\x2a\x86\x48\xce\x3d\x02\x01"))
+    if (der_is(oid, "\x2a\x86\x48\xce\x3d\x02\x01"))
         return take_curves(values, w);
-    if (is(oid, PKCS1 "\x01"))
+    if (der_is(oid, PKCS1 "\x01"))
         return take_rsa_size(values, w);
-    if (is(oid, PKCS9 "\x0e"))
+    if (der_is(oid, PKCS9 "\x0e"))
         return take_extensions(values, w);
-    if (is(oid, PKCS9 "\x10\x02\x3d"))
+    if (der_is(oid, PKCS9 "\x10\x02\x3d"))
         return take_template(values, w);
     return 0;
 }

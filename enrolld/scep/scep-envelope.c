@@ -42,7 +42,7 @@ static int read_cipher(DerSpan algorithm, bool legacy, ScepEnvelope *ret, const 
     if (der_read(&algorithm, DER_OID, &oid) < 0)
         return refuse(-EBADMSG, ret_reason, "its cipher is malformed");
     for (size_t i = 0; i < ELEMENTSOF(ciphers); i++) {
-        if (!der_equal(oid, ciphers[i].oid, strlen(ciphers[i].oid)))
+        if (!der_is(oid, ciphers[i].oid))
             continue;
         if (ciphers[i].refusal && !legacy)
             return refuse(-EKEYREJECTED, ret_reason, ciphers[i].refusal);
@@ -98,7 +98,7 @@ static int read_transport(DerSpan info, const X509 *expected, ScepEnvelope *ret,
         return refuse(-EBADMSG, ret_reason, "its recipient is malformed");
     if (!scep_names_certificate(name, expected))
         return refuse(-EKEYREJECTED, ret_reason, "it is encrypted for somebody else");
-    if (!der_equal(oid, OID_RSA, strlen(OID_RSA)))
+    if (!der_is(oid, OID_RSA))
         return refuse(-EKEYREJECTED, ret_reason,
                       "its key is encrypted with an algorithm that is not known here");
     if (!is_of(expected, "RSA"))
@@ -192,8 +192,7 @@ static int open_envelope(DerSpan content, DerSpan *ret)
     DerSpan info, oid, wrapped;
 
     if (der_check(content, DEPTH_MAX) < 0 || der_read_only(content, DER_SEQUENCE, &info) < 0 ||
-        der_read(&info, DER_OID, &oid) < 0 ||
-        !der_equal(oid, OID_ENVELOPED_DATA, strlen(OID_ENVELOPED_DATA)) ||
+        der_read(&info, DER_OID, &oid) < 0 || !der_is(oid, OID_ENVELOPED_DATA) ||
         der_read_only(info, DER_CONTEXT_CONSTRUCTED(0), &wrapped) < 0)
         return -EBADMSG;
     return der_read_only(wrapped, DER_SEQUENCE, ret);
@@ -225,7 +224,7 @@ int scep_envelope_parse(DerSpan content, const X509 *recipient, bool legacy, Sce
         return r;
     if (!is_version(version, ret, wrapped_size))
         return refuse(-EBADMSG, ret_reason, "its version is not that of its recipient");
-    if (der_read(&encrypted, DER_OID, &oid) < 0 || !der_equal(oid, OID_DATA, strlen(OID_DATA)) ||
+    if (der_read(&encrypted, DER_OID, &oid) < 0 || !der_is(oid, OID_DATA) ||
         der_read(&encrypted, DER_SEQUENCE, &algorithm) < 0)
         return refuse(-EBADMSG, ret_reason, "its encrypted content is malformed");
     r = read_cipher(algorithm, legacy, ret, ret_reason);

@@ -27,11 +27,6 @@ static int refuse(int error, const char **ret_reason, const char *reason)
     return error;
 }
 
-static bool is_oid(DerSpan oid, const char *expected)
-{
-    return der_equal(oid, expected, strlen(expected));
-}
-
 /* --- Reading ---------------------------------------------------------------------------------- */
 
 static const struct {
@@ -58,7 +53,7 @@ static int read_function(DerSpan *parameters, bool legacy, ScepPassword *ret,
                                  der_end(&algorithm) < 0 || der_end(parameters) < 0))
         return refuse(-EBADMSG, ret_reason, "its derivation is malformed");
     for (size_t i = 0; i < ELEMENTSOF(functions); i++) {
-        if (!is_oid(oid, functions[i].oid))
+        if (!der_is(oid, functions[i].oid))
             continue;
         if (functions[i].refusal && !legacy)
             return refuse(-EKEYREJECTED, ret_reason, functions[i].refusal);
@@ -93,7 +88,7 @@ static int read_derivation(DerSpan algorithm, bool legacy, ScepPassword *ret, ui
 
     if (der_read(&algorithm, DER_OID, &oid) < 0)
         return refuse(-EBADMSG, ret_reason, "its derivation is malformed");
-    if (!is_oid(oid, OID_PBKDF2))
+    if (!der_is(oid, OID_PBKDF2))
         return refuse(-EKEYREJECTED, ret_reason,
                       "its key is derived from the password otherwise than with PBKDF2");
     if (der_read_only(algorithm, DER_SEQUENCE, &parameters) < 0 ||
@@ -126,14 +121,14 @@ static int read_wrapping(DerSpan algorithm, ScepPassword *ret, const char **ret_
 
     if (der_read(&algorithm, DER_OID, &oid) < 0)
         return refuse(-EBADMSG, ret_reason, "its recipient is malformed");
-    if (!is_oid(oid, OID_WRAP))
+    if (!der_is(oid, OID_WRAP))
         return refuse(-EKEYREJECTED, ret_reason,
                       "its key is wrapped with an algorithm that is not known here");
     if (der_read_only(algorithm, DER_SEQUENCE, &cipher) < 0 ||
         der_read(&cipher, DER_OID, &oid) < 0)
         return refuse(-EBADMSG, ret_reason, "its recipient is malformed");
     for (size_t i = 0; i < ELEMENTSOF(ciphers); i++) {
-        if (!is_oid(oid, ciphers[i].oid))
+        if (!der_is(oid, ciphers[i].oid))
             continue;
         if (der_read_only(cipher, DER_OCTET_STRING, &ret->iv) < 0 || ret->iv.size != AES_BLOCK)
             return refuse(-EBADMSG, ret_reason, "its recipient is malformed");

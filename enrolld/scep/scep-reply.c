@@ -17,11 +17,6 @@ static int refuse(int error, const char **ret_reason, const char *reason)
     return error;
 }
 
-static bool is_oid(DerSpan oid, const char *expected)
-{
-    return der_equal(oid, expected, strlen(expected));
-}
-
 /* --- SignedData ------------------------------------------------------------------------------- */
 
 typedef struct SignedData {
@@ -37,7 +32,7 @@ static int open_content(DerSpan input, const char *type, DerSpan *ret)
     DerSpan info, oid, wrapped;
 
     if (der_check(input, DEPTH_MAX) < 0 || der_read_only(input, DER_SEQUENCE, &info) < 0 ||
-        der_read(&info, DER_OID, &oid) < 0 || !is_oid(oid, type) ||
+        der_read(&info, DER_OID, &oid) < 0 || !der_is(oid, type) ||
         der_read_only(info, DER_CONTEXT_CONSTRUCTED(0), &wrapped) < 0)
         return -EBADMSG;
     return der_read_only(wrapped, DER_SEQUENCE, ret);
@@ -142,7 +137,7 @@ int scep_certificates_parse(const void *data, size_t size, ReceivedList *ret,
         input.size = size;
     if (!is_content_info(input))
         return received_add(ret, data, size, ret_reason);
-    if (read_signed_data(input, &signed_data) < 0 || !is_oid(signed_data.type, OID_DATA) ||
+    if (read_signed_data(input, &signed_data) < 0 || !der_is(signed_data.type, OID_DATA) ||
         signed_data.signers.size > 0)
         return refuse(-EBADMSG, ret_reason, "it is no bag of certificates");
     r = add_certificates(signed_data.certificates, ret, ret_reason);
@@ -163,7 +158,7 @@ int scep_crl_parse(const void *data, size_t size, void **ret, size_t *ret_size,
 
     if (ber_to_der(data, size, &der, &input.size) >= 0)
         input.data = der;
-    if (read_signed_data(input, &signed_data) < 0 || !is_oid(signed_data.type, OID_DATA) ||
+    if (read_signed_data(input, &signed_data) < 0 || !der_is(signed_data.type, OID_DATA) ||
         signed_data.signers.size > 0)
         return refuse(-EBADMSG, ret_reason, "it is no bag of revocation lists");
     if (signed_data.crls.size == 0)
@@ -221,7 +216,7 @@ static int read_attributes(DerSpan set, DerSpan values[_ATTRIBUTE_MAX], const ch
             der_end(&attribute) < 0)
             return refuse(-EBADMSG, ret_reason, "a signed attribute is malformed");
         for (size_t i = 0; i < _ATTRIBUTE_MAX; i++) {
-            if (!is_oid(oid, attributes[i].oid))
+            if (!der_is(oid, attributes[i].oid))
                 continue;
             if (values[i].data)
                 return refuse(-EBADMSG, ret_reason, "a signed attribute is there twice");
@@ -235,7 +230,7 @@ static int read_attributes(DerSpan set, DerSpan values[_ATTRIBUTE_MAX], const ch
 
 static bool is_text(DerSpan value, const char *text)
 {
-    return value.data && der_equal(value, text, strlen(text));
+    return value.data && der_is(value, text);
 }
 
 static int read_status(DerSpan value, ScepStatus *ret, const char **ret_reason)
@@ -356,7 +351,7 @@ static const struct {
 static int choose_digest(DerSpan oid, bool legacy, const char **ret, const char **ret_reason)
 {
     for (size_t i = 0; i < ELEMENTSOF(digests); i++) {
-        if (!is_oid(oid, digests[i].oid))
+        if (!der_is(oid, digests[i].oid))
             continue;
         if (digests[i].never)
             return refuse(-EKEYREJECTED, ret_reason, "it is signed with MD5, which is never taken");
@@ -386,7 +381,7 @@ static bool signature_algorithm_fits(DerSpan oid, const EVP_PKEY *key, const cha
     };
 
     for (size_t i = 0; i < ELEMENTSOF(all); i++)
-        if (is_oid(oid, all[i].oid) && EVP_PKEY_is_a(key, all[i].key) &&
+        if (der_is(oid, all[i].oid) && EVP_PKEY_is_a(key, all[i].key) &&
             (!all[i].digest || streq(all[i].digest, digest)))
             return true;
     return false;
@@ -484,7 +479,7 @@ int scep_next_certificates_parse(const void *data, size_t size, X509 *authority,
     r = read_signed(data, size, &expected, &content, values, ret_reason);
     if (r < 0)
         return r;
-    if (!is_oid(content.type, OID_DATA) && !is_oid(content.type, OID_SIGNED_DATA))
+    if (!der_is(content.type, OID_DATA) && !der_is(content.type, OID_SIGNED_DATA))
         return refuse(-EBADMSG, ret_reason, "what the CA has signed are no certificates");
     return scep_certificates_parse(content.content.data, content.content.size, ret, ret_reason);
 }
@@ -498,7 +493,7 @@ int scep_reply_parse(const void *data, size_t size, const ScepExpectation *expec
     int r;
 
     r = read_signed(data, size, expected, &content, values, ret_reason);
-    if (r >= 0 && !is_oid(content.type, OID_DATA))
+    if (r >= 0 && !der_is(content.type, OID_DATA))
         r = refuse(-EBADMSG, ret_reason, "its content is no data");
     if (r >= 0)
         r = check_answer(values, expected, &reply, ret_reason);

@@ -67,7 +67,7 @@ static bool is_request_type(DerSpan value, const Expected *e)
     if (der_read_only(value, PRINTABLE_STRING, &text) < 0)
         return false;
     for (size_t i = 0; i < ELEMENTSOF(types); i++)
-        if (der_equal(text, types[i], strlen(types[i])))
+        if (der_is(text, types[i]))
             return true;
     return false;
 }
@@ -118,7 +118,7 @@ static int check_attribute(DerSpan attribute, const Expected *e, uint32_t *seen,
         der_end(&attribute) < 0)
         return refuse(ret_reason, "an attribute is malformed");
     for (size_t i = 0; i < ELEMENTSOF(known_attributes); i++) {
-        if (!der_equal(oid, known_attributes[i].oid, strlen(known_attributes[i].oid)))
+        if (!der_is(oid, known_attributes[i].oid))
             continue;
         if (*seen & 1U << i)
             return refuse(ret_reason, "an attribute is there twice");

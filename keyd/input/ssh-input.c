@@ -19,7 +19,7 @@ static bool take_text(DerSpan *input, const char *text)
 {
     DerSpan span;
 
-    return ssh_take_string(input, &span) >= 0 && der_equal(span, text, strlen(text));
+    return ssh_take_string(input, &span) >= 0 && der_is(span, text);
 }
 
 static bool take_byte(DerSpan *input, uint8_t byte)

@@ -78,8 +78,7 @@ static int check_attributes(DerSpan attributes, const char **ret_reason)
             der_read(&attribute, DER_OID, &oid) < 0 || der_read(&attribute, DER_SET, &values) < 0 ||
             der_end(&attribute) < 0)
             return refuse(ret_reason, "an attribute is malformed");
-        while (i < ELEMENTSOF(known_attributes) &&
-               !der_equal(oid, known_attributes[i].oid, strlen(known_attributes[i].oid)))
+        while (i < ELEMENTSOF(known_attributes) && !der_is(oid, known_attributes[i].oid))
             i++;
         if (i == ELEMENTSOF(known_attributes))
             return refuse(ret_reason, "there is an attribute that is not known here");

@@ -214,7 +214,7 @@ static int check_extension(DerSpan extension, X509Extensions *e, uint32_t *seen,
         der_check(value, X509_DEPTH_MAX) < 0)
         return refuse(ret_reason, "an extension is malformed");
     for (size_t i = 0; i < ELEMENTSOF(known_extensions); i++) {
-        if (!der_equal(oid, known_extensions[i].oid, strlen(known_extensions[i].oid)))
+        if (!der_is(oid, known_extensions[i].oid))
             continue;
         if (*seen & 1U << i)
             return refuse(ret_reason, "an extension is there twice");

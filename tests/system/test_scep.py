@@ -394,6 +394,19 @@ def make_due(machine):
     machine.wait_daemons()
 
 
+def decided_after_a_kill(machine, authority, trustpoint, typed=None):
+    """The server has not decided when enrolld is killed; whoever comes after it asks again, and has the certificate."""
+    before = serial(machine, trustpoint)
+    authority.set("pending")
+    status, said = say(machine, f"crypto ca enroll {trustpoint}", typed)
+    assert status == 0 and "has not decided" in said, said
+    machine.kill("enrolld", 9)
+    machine.wait_daemons()
+    authority.set("grant")
+    make_due(machine)
+    wait_for(lambda: serial(machine, trustpoint) not in ([], before), "the poll")
+
+
 def serial(machine, name):
     shown = machine.chancery(f"show crypto ca certificates {name} | json").stdout
     return [c["serial-number"] for c in json.loads(shown[shown.index("["):]) if c["role"] == "router"]
@@ -533,15 +546,7 @@ def test_legacy_agreement(machine, authority):
 
 def test_agreement_pending_and_lost(machine, authority):
     """Polled after a kill; or asked for by its number."""
-    before = serial(machine, "curve")
-    authority.set("pending")
-    status, said = enroll(machine, "curve")
-    assert status == 0 and "has not decided" in said, said
-    machine.kill("enrolld", 9)
-    machine.wait_daemons()
-    authority.set("grant")
-    make_due(machine)
-    wait_for(lambda: serial(machine, "curve") not in ([], before), "the poll")
+    decided_after_a_kill(machine, authority, "curve", "\n\n")
     before = serial(machine, "curve")
     authority.set("pending-issued")
     assert enroll(machine, "curve")[0] == 0
@@ -682,15 +687,7 @@ def test_password(machine, authority):
         assert (status == 0) == (serial(machine, "signing") not in ([], before)) == (mode != "wrong-password"), (key, mode, said)
         assert status == 0 or "cannot be decrypted with the challenge password" in said, (key, said)
     assert f"challenge ['{CANARY}']" in authority.log()
-    before = serial(machine, "signing")
-    authority.set("pending")
-    status, said = say(machine, "crypto ca enroll signing")
-    assert status == 0 and "has not decided" in said, said
-    machine.kill("enrolld", 9)
-    machine.wait_daemons()
-    authority.set("grant")
-    make_due(machine)
-    wait_for(lambda: serial(machine, "signing") not in ([], before), "the poll")
+    decided_after_a_kill(machine, authority, "signing")
     with machine.console(ADMIN) as console:
         console.prompt()
         workflow.commit(console, ("crypto ca trustpoint signing", "enrollment legacy"))

@@ -68,7 +68,7 @@ static void assert_response(const EVP_PKEY *key, const char *digest, DerSpan sig
     assert_int_equal(inner.size, 0);
     inner = part;
     assert_int_equal(ssh_take_string(&inner, &part), 0);
-    assert_true(der_equal(part, name, strlen(name)));
+    assert_true(der_is(part, name));
     assert_int_equal(ssh_take_string(&inner, &part), 0);
     assert_int_equal(inner.size, 0);
     assert_true(der_equal(part, expected.data, expected.size));
