@@ -10,6 +10,7 @@
 #include "names.h"
 #include "json-util.h"
 #include "org.chancery.Enrollment1.h"
+#include "trustpoint-job.h"
 
 /* --- Methods ---------------------------------------------------------------------------------- */
 
@@ -499,7 +500,7 @@ static int apply_trustpoints(void *userdata, uint64_t commit, json_object *secti
     announce_trustpoints_changed(m);
     /* Who is not renewed any more hears of what was held back (rollover_has_successor()). */
     expiry_watch_run(m);
-    server_schedule(m);
+    trustpoint_jobs_schedule(m);
     manager_trim_soon(m);
     return r;
 }

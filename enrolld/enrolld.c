@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* chancery-enrolld: trustpoints and their certificates. */
 #include <fcntl.h>
-#include <malloc.h>
 #include <openssl/crypto.h>
 
 #include "atomic-file.h"
@@ -15,7 +14,6 @@
 #include "names.h"
 
 #define TICK_USEC (UINT64_C(600) * 1000000)
-#define TRIM_USEC (UINT64_C(3) * 1000000)
 
 static void state_corrupt(const char *file, int error)
 {
@@ -26,28 +24,6 @@ static void state_corrupt(const char *file, int error)
                   file);
     else
         log_error_errno(error, "State file %s can't be read, it stays where it is: %m", file);
-}
-
-static int on_trim(sd_event_source *source, uint64_t usec, void *userdata)
-{
-    (void)malloc_trim(0);
-    return 0;
-}
-
-void manager_trim_soon(Manager *m)
-{
-    int r;
-
-    if (!m->trim)
-        r = sd_event_add_time_relative(server_event(m->server), &m->trim, CLOCK_BOOTTIME,
-                                       TRIM_USEC, 0, on_trim, m);
-    else {
-        r = sd_event_source_set_time_relative(m->trim, TRIM_USEC);
-        if (r >= 0)
-            r = sd_event_source_set_enabled(m->trim, SD_EVENT_ONESHOT);
-    }
-    if (r < 0)
-        log_warning_errno(r, "Failed to arm a timer, ignoring: %m");
 }
 
 /* What changes because time passes. */
@@ -127,7 +103,7 @@ static void stop(void *userdata)
     sd_event_source_disable_unref(m->tick);
     sd_event_source_disable_unref(m->recheck);
     sd_event_source_disable_unref(m->trim);
-    sd_event_source_disable_unref(m->polls);
+    schedule_done(m);
     sd_bus_slot_unref(m->keys_changed);
     revocation_watch_free(m->revocations);
     if (m->runtime_fd >= 0)
@@ -174,6 +150,8 @@ static int start(Server *server, void **ret)
         r = manager_bus_init(m);
     if (r >= 0)
         r = trustpoint_bus_init(m);
+    if (r >= 0)
+        r = schedule_init(m);
     if (r >= 0)
         r = key_watch_init(m);
     if (r >= 0)

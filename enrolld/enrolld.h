@@ -23,13 +23,13 @@ typedef struct Manager {
     char *serial_number;     /* the router's */
     char *hostname, *domain; /* NULL when not configured */
     sd_event_source *tick, *recheck, *trim;
-    sd_event_source *polls;
+    sd_event_source *due, *look; /* schedule.c */
     sd_bus_slot *keys_changed;
     RevocationWatch *revocations;
 } Manager;
 
-/* Memory that something has left behind goes back to the system when it has been quiet for a while.
- */
+/* trim.c: memory that something has left behind goes back to the system when it has been quiet for
+ * a while. */
 void manager_trim_soon(Manager *m);
 
 /* enrollment.c: what all enrolments have in common, and self enrolment */
@@ -87,6 +87,12 @@ FetchRoute enrollment_route(const Manager *m, const TrustpointConfig *config);
 int enrollment_report(Job *job, const Trustpoint *t, CertificateRole role);
 /* What a certificate is, for whoever has asked for it. */
 int enrollment_report_summary(Job *job, const CertificateSummary *s);
+/* What has changed of the CAs of a trustpoint since then is announced. */
+typedef struct AuthoritiesView {
+    const StoredCertificate *ca, *next;
+} AuthoritiesView;
+AuthoritiesView enrollment_view_authorities(const Trustpoint *t);
+void enrollment_announce_authorities(Manager *m, Trustpoint *t, AuthoritiesView before);
 /* Says which certificates were there and are no more. */
 void enrollment_announce_gone(Manager *m, const Trustpoint *t, const bool existed[ROLE_MAX]);
 
@@ -101,9 +107,6 @@ int external_authenticate(Manager *m, Trustpoint *t, const AuthenticateOptions *
                           sd_bus_message *message, sd_bus_error *reterr_error);
 int external_enroll(Manager *m, Trustpoint *t, const char *fqdn, const EnrollOptions *options,
                     sd_bus_message *message, sd_bus_error *reterr_error);
-/* The end of a job: the trustpoint, which stays as long as a job works for it; NULL when it is gone
- * now. */
-Trustpoint *external_end_work(Manager *m, const char *name);
 /* Is it the answer to one of the open requests? -EKEYREJECTED or -EKEYEXPIRED with *ret_reason
  * (static). ret may be NULL; borrowed from the list. */
 int external_check_answer(const Manager *m, const Trustpoint *t, const Request *request,
@@ -138,8 +141,13 @@ int tftp_retrieve(Manager *m, Trustpoint *t, sd_bus_message *message, sd_bus_err
 /* server-enroll.c: a CA with a server. Starts a job. */
 int server_enroll(Manager *m, Trustpoint *t, const char *fqdn, const EnrollOptions *options,
                   sd_bus_message *message, sd_bus_error *reterr_error);
-/* To be called when there are other requests, or other configurations, than before. */
-void server_schedule(Manager *m);
+/* Nobody asked: again for the request that waits, or anew for the certificate that is there. */
+int server_poll(Manager *m, Trustpoint *t);
+int server_renew(Manager *m, Trustpoint *t);
+
+/* schedule.c: starts jobs when their time has come. */
+int schedule_init(Manager *m);
+void schedule_done(Manager *m);
 
 /* lookup.c: starts a job that asks the CA for the certificate of that number, for the open request.
  */
@@ -152,13 +160,6 @@ const StoredCertificate *lookup_signer(const Trustpoint *t);
 uint64_t rollover_time(Manager *m, Trustpoint *t, uint64_t now);
 /* True when something was due. */
 bool rollover_start_due(Manager *m, Trustpoint *t, uint64_t now);
-
-/* What has changed of the CAs of a trustpoint since then is announced. */
-typedef struct RolloverView {
-    const StoredCertificate *ca, *next;
-} RolloverView;
-RolloverView rollover_view(const Trustpoint *t);
-void rollover_announce(Manager *m, Trustpoint *t, RolloverView before);
 
 /* For the services that use it: writes the files that they read. After each change. */
 void export_certificates(Manager *m, const Trustpoint *t);

@@ -380,6 +380,26 @@ static int install(Job *job, Enrollment *e, Trustpoint *t)
     return r;
 }
 
+AuthoritiesView enrollment_view_authorities(const Trustpoint *t)
+{
+    return (AuthoritiesView){trustpoint_certificate(t, ROLE_CA),
+                             trustpoint_certificate(t, ROLE_NEXT_CA)};
+}
+
+void enrollment_announce_authorities(Manager *m, Trustpoint *t, AuthoritiesView before)
+{
+    const AuthoritiesView now = enrollment_view_authorities(t);
+
+    if (before.ca && now.ca && now.ca == before.next)
+        enrollment_installed(m, t, ROLE_CA, true, ENROLLMENT_RENEWER);
+    if (before.next && !now.next)
+        announce_certificate_removed(m, t, ROLE_NEXT_CA);
+    else if (!before.next && now.next)
+        enrollment_installed(m, t, ROLE_NEXT_CA, false, ENROLLMENT_RENEWER);
+    else if (before.next != now.next)
+        announce_certificate_changed(m, t, ROLE_NEXT_CA, true);
+}
+
 void enrollment_announce_gone(Manager *m, const Trustpoint *t, const bool existed[ROLE_MAX])
 {
     for (CertificateRole role = 0; role < ROLE_MAX; role++)
@@ -443,7 +463,7 @@ static int keep_renewal(Job *job, Enrollment *e, Trustpoint *t)
 static int finish_renewal(Job *job, Enrollment *e, int r)
 {
     Manager *m = e->manager;
-    Trustpoint *t = external_end_work(m, e->trustpoint);
+    Trustpoint *t = trustpoint_job_done(m, e->trustpoint);
 
     if (!t)
         return r < 0 ? r : -ESTALE;
@@ -456,7 +476,7 @@ static int finish_renewal(Job *job, Enrollment *e, int r)
         enrollment_renewal_failed(m, t, job_error(job) ? job_error(job) : strerror(-r));
     t->renew_at = 0;
     announce_trustpoint_changed(m, t);
-    server_schedule(m);
+    trustpoint_jobs_schedule(m);
     return r;
 }
 
@@ -481,7 +501,7 @@ static int done(Job *job, void *data, int r)
         (void)trustpoint_collect(&m->trustpoints, t);
     } else
         t->renew_at = 0;
-    server_schedule(m);
+    trustpoint_jobs_schedule(m);
     return r;
 }
 

@@ -123,7 +123,7 @@ static int certificate_done(Job *job, void *data, int r)
     const Lookup *l = data;
     const ServerJob *s = l->server;
     Manager *m = s->manager;
-    Trustpoint *t = external_end_work(m, s->trustpoint);
+    Trustpoint *t = trustpoint_job_done(m, s->trustpoint);
 
     if (!t)
         return r;
@@ -134,7 +134,7 @@ static int certificate_done(Job *job, void *data, int r)
     /* Also when it has come to nothing: the CA may have been due to be asked meanwhile. */
     t->poll_at = t->renew_at = 0;
     announce_trustpoint_changed(m, t);
-    server_schedule(m);
+    trustpoint_jobs_schedule(m);
     return r;
 }
 

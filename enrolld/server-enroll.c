@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Enrolment with a server, whatever the protocol: the job that asks, written down before anything
  * goes out, and the jobs that ask again while the CA has not decided. */
-#include <limits.h>
-
-#include "clock.h"
 #include "enrolld.h"
 #include "errors.h"
 #include "keyd-client.h"
@@ -11,8 +8,6 @@
 #include "rollover.h"
 #include "server-method.h"
 #include "trustpoint-job.h"
-
-#define POLLS_AT_ONCE 8U
 
 const ServerMethod *server_method_get(EnrollmentMethod method)
 {
@@ -226,7 +221,7 @@ int server_install(Manager *m, Trustpoint *t, const ServerAsk *ask, const char *
                    const char **ret_reason)
 {
     CertificateRole role = certificate_role_of_pair(ask->request->key.pair);
-    const RolloverView before = rollover_view(t);
+    const AuthoritiesView before = enrollment_view_authorities(t);
     bool existed[ROLE_MAX];
     int r;
 
@@ -235,7 +230,7 @@ int server_install(Manager *m, Trustpoint *t, const ServerAsk *ask, const char *
     r = external_take_answer(m, t, ask->request, &ask->certificates, ret_reason);
     if (r < 0)
         return r;
-    rollover_announce(m, t, before);
+    enrollment_announce_authorities(m, t, before);
     if (r == 0)
         enrollment_installed(m, t, role, existed[role], user);
     enrollment_announce_gone(m, t, existed);
@@ -426,7 +421,7 @@ static int enroll_done(Job *job, void *data, int r)
 {
     ServerJob *j = data;
     Manager *m = j->manager;
-    Trustpoint *t = external_end_work(m, j->trustpoint);
+    Trustpoint *t = trustpoint_job_done(m, j->trustpoint);
 
     if (!t)
         return r < 0 ? r : -ESTALE;
@@ -447,7 +442,7 @@ static int enroll_done(Job *job, void *data, int r)
         enrollment_renewal_failed(m, t, j->reason[0] ? j->reason : strerror(-r));
     t->poll_at = t->renew_at = 0;
     announce_trustpoint_changed(m, t);
-    server_schedule(m);
+    trustpoint_jobs_schedule(m);
     return r;
 }
 
@@ -487,7 +482,7 @@ static int poll_done(Job *job, void *data, int r)
 {
     ServerJob *j = data;
     Manager *m = j->manager;
-    Trustpoint *t = external_end_work(m, j->trustpoint);
+    Trustpoint *t = trustpoint_job_done(m, j->trustpoint);
 
     /* Who was interrupted has not asked. */
     if (t && t->record.request && is_given_up(j, t))
@@ -498,7 +493,7 @@ static int poll_done(Job *job, void *data, int r)
         t->poll_at = t->renew_at = 0;
         announce_trustpoint_changed(m, t);
     }
-    server_schedule(m);
+    trustpoint_jobs_schedule(m);
     return r;
 }
 
@@ -622,7 +617,7 @@ int server_enroll(Manager *m, Trustpoint *t, const char *fqdn, const EnrollOptio
                                 reterr_error);
 }
 
-static int start_poll(Manager *m, Trustpoint *t)
+int server_poll(Manager *m, Trustpoint *t)
 {
     Request *request = trustpoint_polled_request(t, trustpoints_now(&m->trustpoints));
     _cleanup_(server_job_freep) ServerJob *j = NULL;
@@ -649,7 +644,7 @@ static int start_poll(Manager *m, Trustpoint *t)
 }
 
 /* The subject is that of the certificate that is there: nobody is asked again. */
-static int start_renewal(Manager *m, Trustpoint *t)
+int server_renew(Manager *m, Trustpoint *t)
 {
     static const EnrollOptions nothing = {.challenge = NULL};
     const StoredCertificate *old = trustpoint_certificate(t, ROLE_ROUTER);
@@ -678,112 +673,4 @@ static int start_renewal(Manager *m, Trustpoint *t)
                                                     .done = enroll_done,
                                                     .free_data = server_job_free,
                                                     .data = TAKE_PTR(j)});
-}
-
-/* --- When ------------------------------------------------------------------------------------- */
-
-static bool is_polling(const Trustpoint *t)
-{
-    return trustpoint_polled_request(t, 0);
-}
-
-/* What has begun is brought to its end at once. */
-static int64_t renewal_wait_of(const Trustpoint *t, int64_t now)
-{
-    return t->config && trustpoint_replacement(t) != REPLACEMENT_NONE
-               ? 0
-               : trustpoint_renewal_wait(t, now);
-}
-
-static int start_job(Manager *m, Trustpoint *t)
-{
-    if (is_polling(t))
-        return start_poll(m, t);
-    if (trustpoint_replacement(t) != REPLACEMENT_NONE)
-        return replacement_start(m, t);
-    return t->config->method == METHOD_SELF ? enrollment_renew_self(m, t) : start_renewal(m, t);
-}
-
-/* On a clock that nobody sets, so that a jump of the other delays nothing twice. */
-static uint64_t next_time(Manager *m, Trustpoint *t, uint64_t now)
-{
-    int64_t time = trustpoints_now(&m->trustpoints);
-    uint64_t *at = is_polling(t) ? &t->poll_at : &t->renew_at;
-    int64_t wait = is_polling(t) ? lifecycle_wait(&trustpoint_polled_request(t, time)->lifecycle,
-                                                  &t->config->retry, time)
-                                 : renewal_wait_of(t, time);
-
-    if (t->busy || wait < 0)
-        return UINT64_MAX;
-    if (*at == 0)
-        *at = now + (uint64_t)(wait < SERVER_WAIT_MAX ? wait : SERVER_WAIT_MAX) * USEC_PER_SEC;
-    return *at;
-}
-
-/* Seconds until it is looked at again. Only the first of several failures is told. */
-static unsigned note_start(Trustpoint *t, int r)
-{
-    if (r >= 0) {
-        t->failed_starts = 0;
-        return 1;
-    }
-    if (t->failed_starts == 0)
-        log_warning_errno(
-            r, "Failed to ask the CA of trustpoint %s, trying again later and later: %m", t->name);
-    if (t->failed_starts < UINT_MAX)
-        t->failed_starts++;
-    return lifecycle_start_pause(t->failed_starts);
-}
-
-/* Whatever is due; 1 when something was. */
-static int start_due(Manager *m, Trustpoint *t, uint64_t now)
-{
-    bool poll = is_polling(t);
-    unsigned pause;
-
-    if (next_time(m, t, now) > now)
-        return 0;
-    /* A long wait is measured in pieces, because clocks are set. */
-    if (!poll && renewal_wait_of(t, trustpoints_now(&m->trustpoints)) > 0) {
-        t->renew_at = 0;
-        return 0;
-    }
-    pause = note_start(t, start_job(m, t));
-    *(poll ? &t->poll_at : &t->renew_at) = now + pause * USEC_PER_SEC;
-    return 1;
-}
-
-static int on_time(sd_event_source *source, uint64_t usec, void *userdata)
-{
-    unsigned started = 0;
-    Manager *m = userdata;
-    uint64_t now;
-
-    if (sd_event_now(server_event(m->server), CLOCK_BOOTTIME, &now) < 0)
-        return 0;
-    for (Trustpoint *t = m->trustpoints.first; t && started < POLLS_AT_ONCE; t = t->next)
-        started += rollover_start_due(m, t, now) || start_due(m, t, now);
-    server_schedule(m);
-    return 0;
-}
-
-void server_schedule(Manager *m)
-{
-    uint64_t now, first = UINT64_MAX;
-    int r;
-
-    m->polls = sd_event_source_disable_unref(m->polls);
-    if (sd_event_now(server_event(m->server), CLOCK_BOOTTIME, &now) < 0)
-        return;
-    for (Trustpoint *t = m->trustpoints.first; t; t = t->next) {
-        uint64_t at = next_time(m, t, now), then = rollover_time(m, t, now);
-
-        at = then < at ? then : at;
-        first = at < first ? at : first;
-    }
-    if (first == UINT64_MAX)
-        return;
-    r = sd_event_add_time(server_event(m->server), &m->polls, CLOCK_BOOTTIME, first, 0, on_time, m);
-    if (r < 0)
-        log_warning_errno(r, "Failed to arm a timer, ignoring: %m");
 }

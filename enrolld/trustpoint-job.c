@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "trustpoint-job.h"
 
+#include "log.h"
+
 static bool is_asking(const char *kind)
 {
     static const char *const kinds[] = {"enroll", "poll", "renew"};
@@ -50,4 +52,25 @@ int trustpoint_job_cancel(Manager *m, Trustpoint *t)
     t->cancelled = true;
     job_cancel_work(m->server, t->asking);
     return 0;
+}
+
+Trustpoint *trustpoint_job_done(Manager *m, const char *name)
+{
+    Trustpoint *t = trustpoint_find(&m->trustpoints, name);
+
+    trustpoint_job_end(t);
+    manager_trim_soon(m);
+    if (t->config || t->record.name)
+        return t;
+    announce_trustpoint_removed(m, t);
+    (void)trustpoint_collect(&m->trustpoints, t);
+    return NULL;
+}
+
+void trustpoint_jobs_schedule(Manager *m)
+{
+    int r = sd_event_source_set_enabled(m->look, SD_EVENT_ONESHOT);
+
+    if (r < 0)
+        log_warning_errno(r, "Failed to look for what is due, ignoring: %m");
 }

@@ -11,5 +11,10 @@ int trustpoint_job_start(Trustpoint *t, sd_bus_message *message, const JobWork *
 int trustpoint_job_start_internal(Manager *m, Trustpoint *t, const JobWork *work);
 /* In its done function. */
 void trustpoint_job_end(Trustpoint *t);
+/* The same, and what stayed for the job alone goes: NULL when the trustpoint is gone now. */
+Trustpoint *trustpoint_job_done(Manager *m, const char *name);
+/* To be called when there are other requests, or other configurations, than before: it is looked
+ * at once more, soon, which job is due when. */
+void trustpoint_jobs_schedule(Manager *m);
 /* When it asks a CA: it ends as soon as it notices, without an answer. -EBUSY: it does not. */
 int trustpoint_job_cancel(Manager *m, Trustpoint *t);

@@ -109,7 +109,7 @@ static int install_authority(Manager *m, Trustpoint *t, const ReceivedList *list
         return log_error_errno(r, "Failed to keep the CA certificate of trustpoint %s: %m",
                                t->name);
     enrollment_installed(m, t, ROLE_CA, existed, user);
-    server_schedule(m);
+    trustpoint_jobs_schedule(m);
     return 0;
 }
 
@@ -159,23 +159,10 @@ static int authenticate_finish(Job *job, Authentication *a, Trustpoint *t)
     return r;
 }
 
-Trustpoint *external_end_work(Manager *m, const char *name)
-{
-    Trustpoint *t = trustpoint_find(&m->trustpoints, name);
-
-    trustpoint_job_end(t);
-    manager_trim_soon(m);
-    if (t->config || t->record.name)
-        return t;
-    announce_trustpoint_removed(m, t);
-    (void)trustpoint_collect(&m->trustpoints, t);
-    return NULL;
-}
-
 static int authenticate_done(Job *job, void *data, int r)
 {
     Authentication *a = data;
-    Trustpoint *t = external_end_work(a->manager, a->trustpoint);
+    Trustpoint *t = trustpoint_job_done(a->manager, a->trustpoint);
 
     if (!t)
         return job_fail(job, ERROR_CONFLICT, "%s is no longer configured", a->trustpoint);
@@ -447,7 +434,7 @@ static int keep_request(Job *job, Enrollment *e, Trustpoint *t)
 static int enroll_done(Job *job, void *data, int r)
 {
     Enrollment *e = data;
-    Trustpoint *t = external_end_work(e->manager, e->trustpoint);
+    Trustpoint *t = trustpoint_job_done(e->manager, e->trustpoint);
 
     if (r < 0)
         return r;
@@ -659,6 +646,6 @@ int external_cancel(Manager *m, const char *trustpoint, sd_bus_message *message,
     if (r < 0)
         return log_error_errno(r, "Failed to forget a request of trustpoint %s: %m", t->name);
     announce_trustpoint_changed(m, t);
-    server_schedule(m); /* a renewal that it has held up */
+    trustpoint_jobs_schedule(m); /* a renewal that it has held up */
     return sd_bus_reply_method_return(message, NULL);
 }

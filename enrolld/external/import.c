@@ -86,7 +86,7 @@ static int take(Import *i, Trustpoint *t, char **ret_path, sd_bus_error *error)
 
 static int finish(Import *i, char **ret_path, sd_bus_error *error)
 {
-    Trustpoint *t = external_end_work(i->manager, i->trustpoint);
+    Trustpoint *t = trustpoint_job_done(i->manager, i->trustpoint);
 
     if (!t || !t->config || !streq(t->config->fingerprint, i->configuration) || !t->record.request)
         return sd_bus_error_setf(error, ERROR_CONFLICT,
@@ -108,7 +108,7 @@ static int import_done(Job *job, void *data, int r)
         i->error = r;
     r = finish(i, &path, &error);
     /* A poll may have been due meanwhile, and a renewal is now. */
-    server_schedule(i->manager);
+    trustpoint_jobs_schedule(i->manager);
     r = r < 0 ? sd_bus_reply_method_errno(i->call, r, &error)
               : sd_bus_reply_method_return(i->call, "o", path);
     if (r < 0)

@@ -104,7 +104,7 @@ static int take(Job *job, Retrieval *r, size_t i, Trustpoint *t, const Request *
 static int retrieve_done(Job *job, void *data, int result)
 {
     Retrieval *r = data;
-    Trustpoint *t = external_end_work(r->manager, r->trustpoint);
+    Trustpoint *t = trustpoint_job_done(r->manager, r->trustpoint);
     const Request *request, *next;
     bool any = false;
     int error = 0;

@@ -201,10 +201,10 @@ static void later(ReplacementJob *j, Trustpoint *t, int error)
 
 static void end(ReplacementJob *j, Trustpoint *t)
 {
-    t = external_end_work(j->manager, j->trustpoint);
+    t = trustpoint_job_done(j->manager, j->trustpoint);
     if (t)
         announce_trustpoint_changed(j->manager, t);
-    server_schedule(j->manager);
+    trustpoint_jobs_schedule(j->manager);
 }
 
 /* What the services have to show. */
@@ -308,7 +308,7 @@ static int done(Job *job, void *data, int r)
     Manager *m = j->manager;
     Trustpoint *t = trustpoint_find(&m->trustpoints, j->trustpoint);
     const bool proved = j->step == REPLACEMENT_TRIAL && j->result >= 0;
-    const RolloverView before = rollover_view(t);
+    const AuthoritiesView before = enrollment_view_authorities(t);
     const Replacement step = j->step;
 
     if (j->tell_only)
@@ -316,7 +316,7 @@ static int done(Job *job, void *data, int r)
     if (r >= 0)
         r = write_down(j, t);
     if (r >= 0)
-        rollover_announce(m, t, before);
+        enrollment_announce_authorities(m, t, before);
     if (r < 0)
         return give_up(job, j, t, r);
     tell_step(j, t);

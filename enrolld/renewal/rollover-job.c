@@ -72,12 +72,12 @@ static int done(Job *job, void *data, int r)
     RolloverJob *j = data;
     ServerJob *s = j->server;
     Manager *m = s->manager;
-    Trustpoint *t = external_end_work(m, s->trustpoint);
-    RolloverView before;
+    Trustpoint *t = trustpoint_job_done(m, s->trustpoint);
+    AuthoritiesView before;
 
     if (!t)
         return r;
-    before = rollover_view(t);
+    before = enrollment_view_authorities(t);
     /* What was asked under another configuration, or for another CA, is asked again. */
     if (r >= 0 && t->config && streq(t->config->fingerprint, s->configuration) &&
         is_authority(trustpoint_certificate(t, ROLE_CA), s->authority)) {
@@ -87,11 +87,11 @@ static int done(Job *job, void *data, int r)
         }
         if (j->result < 0)
             failed(m, t, j->result, s->reason[0] ? s->reason : strerror(-j->result));
-        rollover_announce(m, t, before);
+        enrollment_announce_authorities(m, t, before);
     }
     t->rollover_at = t->renew_at = 0;
     announce_trustpoint_changed(m, t);
-    server_schedule(m);
+    trustpoint_jobs_schedule(m);
     return r;
 }
 
@@ -121,13 +121,13 @@ static int ask(Manager *m, Trustpoint *t)
 
 static int take_over(Manager *m, Trustpoint *t)
 {
-    const RolloverView before = rollover_view(t);
+    const AuthoritiesView before = enrollment_view_authorities(t);
     int r = rollover_take_over(&m->trustpoints, t);
 
     if (r < 0)
         return r;
     t->rollover_at = t->renew_at = 0;
-    rollover_announce(m, t, before);
+    enrollment_announce_authorities(m, t, before);
     return 0;
 }
 
@@ -164,26 +164,4 @@ bool rollover_start_due(Manager *m, Trustpoint *t, uint64_t now)
     if (r < 0)
         t->rollover_at = now + SERVER_WAIT_MAX * USEC_PER_SEC;
     return true;
-}
-
-/* --- For the bus ------------------------------------------------------------------------------ */
-
-RolloverView rollover_view(const Trustpoint *t)
-{
-    return (RolloverView){trustpoint_certificate(t, ROLE_CA),
-                          trustpoint_certificate(t, ROLE_NEXT_CA)};
-}
-
-void rollover_announce(Manager *m, Trustpoint *t, RolloverView before)
-{
-    const RolloverView now = rollover_view(t);
-
-    if (before.ca && now.ca && now.ca == before.next)
-        enrollment_installed(m, t, ROLE_CA, true, ENROLLMENT_RENEWER);
-    if (before.next && !now.next)
-        announce_certificate_removed(m, t, ROLE_NEXT_CA);
-    else if (!before.next && now.next)
-        enrollment_installed(m, t, ROLE_NEXT_CA, false, ENROLLMENT_RENEWER);
-    else if (before.next != now.next)
-        announce_certificate_changed(m, t, ROLE_NEXT_CA, true);
 }

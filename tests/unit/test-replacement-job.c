@@ -60,7 +60,7 @@ bool job_is_stopping(const Job *j)
     return world.is_stopping;
 }
 
-Trustpoint *external_end_work(Manager *m, const char *name)
+Trustpoint *trustpoint_job_done(Manager *m, const char *name)
 {
     Trustpoint *t = trustpoint_find(&m->trustpoints, name);
 
@@ -120,12 +120,12 @@ void enrollment_renewal_failed(Manager *m, Trustpoint *t, const char *reason)
     world.failed = reason;
 }
 
-RolloverView rollover_view(const Trustpoint *t)
+AuthoritiesView enrollment_view_authorities(const Trustpoint *t)
 {
-    return (RolloverView){NULL, NULL};
+    return (AuthoritiesView){NULL, NULL};
 }
 
-void rollover_announce(Manager *m, Trustpoint *t, RolloverView before)
+void enrollment_announce_authorities(Manager *m, Trustpoint *t, AuthoritiesView before)
 {
 }
 
@@ -138,7 +138,7 @@ void announce_certificate_changed(Manager *m, const Trustpoint *t, CertificateRo
 {
 }
 
-void server_schedule(Manager *m)
+void trustpoint_jobs_schedule(Manager *m)
 {
 }
 
