@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dispatcher.h"
 
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -131,6 +132,7 @@ int dispatch(int listener, const Sandbox *parent, const Worker *worker)
         r = sandbox_enter(&forking);
     if (r < 0)
         return log_error_errno(r, "Failed to enter the sandbox: %m");
+    (void)malloc_trim(0); /* or each worker copies what is free when it takes it */
     r = serve(&d);
     sandbox_filter_done(&d.filter);
     return r < 0 ? log_error_errno(r, "Failed to serve: %m") : 0;
