@@ -448,32 +448,3 @@ def test_signed_after_its_certificate_had_expired(enrolled, clock, verdict):
     for options in ((), ("--at", str(now + LATE)), ("--at", str(now + 400 * DAY)), ("--max-age", "60")):
         status, reason = verdict(late.stdout, *options)
         assert status == EXPIRED and "signed outside the validity" in reason, (options, status, reason)
-
-
-def test_ecdsa(fresh_router, build, tmp_path):
-    """The same with a P-384 key, signed with SHA-384: the key that jose and openssl get is another, and so is the form of the signature."""
-    router = fresh_router()
-    with router.console(ADMIN) as console:
-        console.prompt()
-        for lines in workflow.COMMITS[:4]:
-            workflow.commit(console, lines)
-        changes = {"keypair rsa system-enroll-key": "keypair ecdsanistp384 system-enroll-key",
-                   "ca-keypair rsa system-root-key": "ca-keypair ecdsanistp384 system-root-key", "message-digest sha256": "message-digest sha384"}
-        workflow.commit(console, [changes.get(line, line) for line in workflow.TRUSTPOINT])
-        for label in ("system-root-key", "system-enroll-key"):
-            workflow.generate_ecdsa(console, label)
-        unsigned = router.chancery("show version | utility sign nonce 1580", check=False)
-        assert unsigned.returncode != 0 and "payload" not in unsigned.stdout, "there is no certificate yet"
-        workflow.authenticate(console)
-        unsigned = router.chancery("show version | utility sign nonce 1580", check=False)
-        assert unsigned.returncode != 0 and "payload" not in unsigned.stdout and "certificate" in unsigned.stdout + unsigned.stderr
-        workflow.enroll(console)
-    collector = Collector(tmp_path, root_certificate(router), build / "cli/verify")
-    envelope = Envelope(workflow.collect(router))
-    assert envelope.header["alg"] == "ES384"
-    collector.take_apart(envelope)
-    (collector.folder / "dossier.json").write_text(envelope.text())
-    assert collector.run(["chancery-verify", "--root", "root.pem", "--nonce", workflow.NONCE, "dossier.json"]).returncode == GOOD
-    assert jose(collector, "dossier.json") == 0
-    collector.openssl("verify", "-x509_strict", "-CAfile", "root.pem", "leaf.pem")
-    collector.openssl("dgst", "-sha384", "-verify", "leaf.pub", "-signature", "signature.bin", "signed.txt")
