@@ -125,6 +125,20 @@ static int run(Cli *cli, const Arguments *arguments, char *argv[])
     return cli->interactive ? cli_run_interactive(cli) : cli_run_batch(cli);
 }
 
+/* As whoever started it expects of a Ctrl-C: a script ends with it, and does not go on with its
+ * next line. */
+static void die_of_interrupt(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    (void)fflush(NULL);
+    (void)signal(SIGINT, SIG_DFL);
+    (void)sigprocmask(SIG_UNBLOCK, &set, NULL);
+    (void)raise(SIGINT);
+}
+
 int main(int argc, char *argv[])
 {
     Cli cli = {.timestamps = true, .length = -1};
@@ -153,5 +167,7 @@ int main(int argc, char *argv[])
     cli_bus_close(&cli);
     sd_event_unref(cli.event);
     cli_grammar_done();
+    if (r < 0 && cli.interrupted && !cli.interactive)
+        die_of_interrupt();
     return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

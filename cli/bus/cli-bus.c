@@ -9,6 +9,7 @@
 #include "cli-output.h"
 #include "cli-pump.h"
 #include "cli-remote.h"
+#include "cli-terminal.h"
 #include "cli-timeout.h"
 #include "errors.h"
 
@@ -88,6 +89,13 @@ static int on_interrupt(sd_event_source *source, const struct signalfd_siginfo *
     return 0;
 }
 
+/* Whoever stopped it with Ctrl-Z has had the terminal meanwhile. */
+static int on_continue(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
+{
+    cli_terminal_take_again(userdata);
+    return 0;
+}
+
 static int event_open(Cli *cli)
 {
     sigset_t set;
@@ -97,11 +105,14 @@ static int event_open(Cli *cli)
         return 0;
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGCONT);
     if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
         return -errno;
     r = sd_event_new(&cli->event);
     if (r >= 0)
         r = sd_event_add_signal(cli->event, NULL, SIGINT, on_interrupt, cli);
+    if (r >= 0)
+        r = sd_event_add_signal(cli->event, NULL, SIGCONT, on_continue, cli);
     if (r < 0)
         cli->event = sd_event_unref(cli->event);
     return r;
@@ -187,12 +198,23 @@ int cli_new_call(Cli *cli, const char *name, const char *path, const char *inter
 
 int cli_call_message(Cli *cli, sd_bus_message *m, sd_bus_error *error, sd_bus_message **ret_reply)
 {
+    return cli_call_patiently(cli, m, NULL, error, ret_reply);
+}
+
+int cli_call_patiently(Cli *cli, sd_bus_message *m, bool *interrupted, sd_bus_error *error,
+                       sd_bus_message **ret_reply)
+{
     __attribute__((cleanup(sd_bus_slot_unrefp))) sd_bus_slot *slot = NULL;
     Reply reply = {0};
     int r = sd_bus_call_async(cli->bus, &slot, m, on_reply, &reply, CALL_TIMEOUT_USEC);
 
-    while (r >= 0 && !reply.done)
+    while (r >= 0 && !reply.done) {
         r = cli_wait(cli);
+        if (r == -EINTR && interrupted && !*interrupted) {
+            *interrupted = true;
+            r = 0;
+        }
+    }
     if (r < 0 && !reply.done)
         return sd_bus_error_set_errno(error, r);
     if (sd_bus_message_is_method_error(reply.message, NULL)) {

@@ -18,6 +18,10 @@ int cli_call(Cli *cli, const char *name, const char *path, const char *interface
              const char *member, sd_bus_error *error, sd_bus_message **ret_reply, const char *types,
              ...);
 int cli_call_message(Cli *cli, sd_bus_message *m, sd_bus_error *error, sd_bus_message **ret_reply);
+/* The same for what is to be undone when it has begun: the first Ctrl-C is noted only, and the
+ * answer waited for all the same. interrupted may be NULL. */
+int cli_call_patiently(Cli *cli, sd_bus_message *m, bool *interrupted, sd_bus_error *error,
+                       sd_bus_message **ret_reply);
 /* Says what went wrong. */
 int cli_new_call(Cli *cli, const char *name, const char *path, const char *interface,
                  const char *member, sd_bus_message **ret);

@@ -15,6 +15,7 @@ struct CliJob {
     sd_bus_message *result;
     sd_bus_error error;
     bool progress, done;
+    bool interrupted; /* before it was known that it had begun */
 };
 
 static int on_progress(sd_bus_message *m, void *userdata, sd_bus_error *error)
@@ -79,7 +80,7 @@ int cli_job_start(Cli *cli, sd_bus_message *m, bool progress, CliJob **ret)
     }
     job->cli = cli;
     job->progress = progress;
-    r = cli_call_message(cli, m, &job->error, &reply);
+    r = cli_call_patiently(cli, m, &job->interrupted, &job->error, &reply);
     if (r == -EINTR) {
         (void)cli_bus_error(cli, &job->error, r);
         return r;
@@ -121,8 +122,10 @@ void cli_job_cancel(Cli *cli, CliJob *job)
 
 int cli_job_wait(Cli *cli, CliJob *job)
 {
-    bool cancelled = false;
+    bool cancelled = job->interrupted;
 
+    if (cancelled)
+        cli_job_cancel(cli, job);
     while (!job->done) {
         int r = cli_wait(cli);
 

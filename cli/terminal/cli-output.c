@@ -206,7 +206,11 @@ void cli_progress(Cli *cli, unsigned percent, const char *text)
     if (!cli->answers_typed || !isatty(STDOUT_FILENO))
         return;
     cli_progress_clear(cli);
-    (void)snprintf(line, sizeof(line), "%3u%% %s", percent > 100 ? 100 : percent, text);
+    /* Nobody knows how much there is to do until some of it is done. */
+    if (percent == 0)
+        (void)snprintf(line, sizeof(line), "     %s", text);
+    else
+        (void)snprintf(line, sizeof(line), "%3u%% %s", percent > 100 ? 100 : percent, text);
     n = escape_text(escaped, line, strlen(line), true, &partial);
     (void)write_full(STDOUT_FILENO, escaped, n);
     cli->progress_shown = n;

@@ -46,6 +46,16 @@ void cli_terminal_take(Cli *cli)
     cli->terminal_taken = tcsetattr(STDIN_FILENO, TCSANOW, &quiet) == 0;
 }
 
+void cli_terminal_take_again(Cli *cli)
+{
+    struct termios quiet;
+
+    if (!cli->terminal_taken || tcgetattr(STDIN_FILENO, &quiet) < 0)
+        return;
+    quiet.c_lflag &= ~(tcflag_t)ECHO;
+    (void)tcsetattr(STDIN_FILENO, TCSANOW, &quiet);
+}
+
 void cli_terminal_give_back(Cli *cli)
 {
     if (cli->width_set > 0)

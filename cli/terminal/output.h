@@ -67,7 +67,8 @@ typedef struct FilterSpec {
 /* -EINVAL for a regex that does not compile. */
 int filter_sink_new(const FilterSpec *spec, Sink *next, Sink **ret);
 
-/* A file, opened with the caller's own rights; it is made or emptied. */
+/* A file, opened with the caller's own rights. It is made or replaced once all of it has come; an
+ * aborted chain leaves what was there. */
 int file_sink_new(const char *path, Sink **ret);
 
 /* Text for a terminal: control characters other than newline and tab, C1 controls and what is not

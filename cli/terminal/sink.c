@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <fcntl.h>
 #include <stdint.h>
 
 #include "atomic-file.h"
@@ -19,7 +18,7 @@ int sink_finish(Sink *s)
     for (; s; s = s->next) {
         q = s->class->finish ? s->class->finish(s) : 0;
         if (s->next)
-            s->next->aborted = s->aborted;
+            s->next->aborted = s->aborted || q < 0;
         if (r >= 0 && q < 0)
             r = q;
     }
@@ -37,50 +36,6 @@ Sink *sink_free(Sink *s)
         s = next;
     }
     return NULL;
-}
-
-/* --- A file ----------------------------------------------------------------------------------- */
-
-typedef struct FileSink {
-    Sink base;
-    int fd;
-} FileSink;
-
-static int file_write(Sink *s, const char *data, size_t size)
-{
-    return write_full(((FileSink *)s)->fd, data, size);
-}
-
-/* Late errors of network file systems and full disks come with close(). */
-static int file_finish(Sink *s)
-{
-    int fd = TAKE_FD(((FileSink *)s)->fd);
-
-    return close(fd) < 0 && errno != EINTR ? -errno : 0;
-}
-
-static void file_release(Sink *s)
-{
-    closep(&((FileSink *)s)->fd);
-}
-
-int file_sink_new(const char *path, Sink **ret)
-{
-    static const SinkClass class = {file_write, file_finish, file_release};
-    FileSink *f = calloc(1, sizeof(*f));
-
-    if (!f)
-        return -ENOMEM;
-    f->base.class = &class;
-    f->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
-    if (f->fd < 0) {
-        int r = -errno;
-
-        free(f);
-        return r;
-    }
-    *ret = &f->base;
-    return 0;
 }
 
 /* --- Text for a terminal ---------------------------------------------------------------------- */

@@ -179,7 +179,7 @@ static int answer_all(Checker *c)
     if (size != sizeof rate)
         return -EBADMSG;
     memcpy(&rate, c->batch, sizeof rate);
-    c->pace = pace_new(le64toh(rate));
+    c->pace = pace_new(le64toh(rate), c->fd);
     c->context = EVP_MD_CTX_new();
     if (!c->pace || !c->context)
         return -ENOMEM;

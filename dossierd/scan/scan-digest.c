@@ -3,7 +3,9 @@
 #include <endian.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
+#include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <time.h>
 
 #include "scan-internal.h"
@@ -13,21 +15,26 @@
 #define BUFFER_SIZE 131072U
 /* A file with holes of more than this is digested by its stretches of data. */
 #define HOLES_MAX (UINT64_C(64) << 20)
+/* After so much it is looked whether somebody still wants to know. */
+#define LOOK_SIZE (UINT64_C(1) << 20)
 
 struct Pace {
     pthread_mutex_t lock;
     uint64_t rate;  /* bytes in a second */
     uint64_t until; /* when what was read so far may have been read, CLOCK_MONOTONIC in ns */
+    int reader;     /* whoever asked */
+    atomic_bool is_gone;
 };
 
 struct Digester {
     Pace *pace;
     EVP_MD *algorithm;
     EVP_MD_CTX *context;
+    uint64_t unlooked; /* bytes */
     uint8_t buffer[BUFFER_SIZE];
 };
 
-Pace *pace_new(uint64_t bytes_per_second)
+Pace *pace_new(uint64_t bytes_per_second, int reader)
 {
     Pace *p = calloc(1, sizeof *p);
 
@@ -35,6 +42,7 @@ Pace *pace_new(uint64_t bytes_per_second)
         return NULL;
     (void)pthread_mutex_init(&p->lock, NULL);
     p->rate = bytes_per_second;
+    p->reader = reader;
     return p;
 }
 
@@ -44,6 +52,16 @@ Pace *pace_free(Pace *p)
         (void)pthread_mutex_destroy(&p->lock);
     free(p);
     return NULL;
+}
+
+/* Of a file in memory nobody is. */
+static bool reader_is_gone(Pace *p)
+{
+    struct pollfd fd = {.fd = p->reader};
+
+    if (poll(&fd, 1, 0) > 0 && fd.revents & (POLLHUP | POLLERR))
+        atomic_store(&p->is_gone, true);
+    return atomic_load(&p->is_gone);
 }
 
 /* All threads together keep to the rate; time that nothing was read in is not made up for. */
@@ -99,12 +117,24 @@ static bool is_that_file(int fd, const InventoryRecord *r)
            st.st_mtim.tv_nsec == (long)r->modified.nanoseconds;
 }
 
+/* A scan is cancelled by whoever asked going away, which is not seen before something is sent: a
+ * large file, or a slow rate, is not to be waited for. */
+static int still_wanted(Digester *d, size_t read)
+{
+    d->unlooked += read;
+    if (d->unlooked < LOOK_SIZE)
+        return 0;
+    d->unlooked = 0;
+    return reader_is_gone(d->pace) ? -EPIPE : 0;
+}
+
 /* Reads and digests size bytes from there; fewer are -ESTALE: the file has shrunk. */
 static int digest_stretch(Digester *d, int fd, uint64_t offset, uint64_t size)
 {
     while (size > 0) {
         size_t wanted = size < BUFFER_SIZE ? (size_t)size : BUFFER_SIZE;
         ssize_t n = pread(fd, d->buffer, wanted, (off_t)offset);
+        int r;
 
         if (n < 0 && errno == EINTR)
             continue;
@@ -115,6 +145,9 @@ static int digest_stretch(Digester *d, int fd, uint64_t offset, uint64_t size)
         if (EVP_DigestUpdate(d->context, d->buffer, (size_t)n) != 1)
             return -EIO;
         pace_wait(d->pace, (size_t)n);
+        r = still_wanted(d, (size_t)n);
+        if (r < 0)
+            return r;
         offset += (uint64_t)n;
         size -= (uint64_t)n;
     }
@@ -159,6 +192,8 @@ int64_t digester_run(Digester *d, int dirfd, const char *name, const InventoryRe
     int64_t bytes = (int64_t)r->size;
     int k = 0;
 
+    if (atomic_load(&d->pace->is_gone))
+        return -EPIPE;
     if (fd < 0)
         return errno == ELOOP || errno == ENXIO ? -ESTALE : -errno;
     /* What is read at once is looked at once, afterwards: pread() takes nothing from what has no

@@ -120,12 +120,13 @@ typedef struct Pace Pace;
 typedef struct Digester Digester;
 Digester *digester_new(Pace *pace);
 Digester *digester_free(Digester *d);
-Pace *pace_new(uint64_t bytes_per_second);
+/* reader: the descriptor whose other side has asked. */
+Pace *pace_new(uint64_t bytes_per_second, int reader);
 Pace *pace_free(Pace *p);
 /* After so many bytes were read. */
 void pace_wait(Pace *p, size_t bytes);
 /* The file that r describes, by name from a folder. Returns the bytes read, or a negative errno;
- * -ESTALE when it is not, or did not stay, that file. */
+ * -ESTALE when it is not, or did not stay, that file; -EPIPE when nobody waits for it. */
 int64_t digester_run(Digester *d, int dirfd, const char *name, const InventoryRecord *r,
                      InventoryAlgorithm *ret_algorithm, uint8_t ret[INVENTORY_DIGEST_SIZE]);
 

@@ -223,7 +223,7 @@ int output_new(int fd, unsigned threads, uint64_t rate, Output **ret)
     (void)pthread_mutex_init(&o->lock, NULL);
     (void)pthread_cond_init(&o->work, NULL);
     (void)pthread_cond_init(&o->done, NULL);
-    o->pace = pace_new(rate);
+    o->pace = pace_new(rate, fd);
     if (!o->pace)
         return -ENOMEM;
     for (size_t i = 0; i < CHUNKS; i++) {

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "atomic-file.h"
 #include "output.h"
 
 /* The end of a chain, in memory. */
@@ -185,6 +186,120 @@ static void test_file(void **state)
     assert_int_equal(rmdir(folder), 0);
 }
 
+/* Writes "new" there, and says whether the command before it went well. */
+static int write_new(const char *path, bool aborted)
+{
+    Sink *s;
+    int r = file_sink_new(path, &s);
+
+    if (r < 0)
+        return r;
+    assert_int_equal(sink_write(s, "new", 3), 0);
+    s->aborted = aborted;
+    r = sink_finish(s);
+    sink_free(s);
+    return r;
+}
+
+static void assert_content(int folder, const char *name, const char *expected)
+{
+    _cleanup_free_ void *data = NULL;
+    size_t size;
+
+    assert_int_equal(read_file_at(folder, name, 100, &data, &size), 0);
+    assert_string_equal(data, expected);
+}
+
+static void assert_files(int folder, unsigned expected)
+{
+    DIR *d;
+    unsigned n = 0;
+
+    assert_int_equal(open_folder_at(folder, ".", &d), 0);
+    for (const struct dirent *e = readdir(d); e; e = readdir(d))
+        n += e->d_name[0] != '.';
+    closedir(d);
+    assert_int_equal(n, expected);
+}
+
+static void test_file_stays(void **state)
+{
+    char folder[] = "/tmp/sink-XXXXXX";
+    _cleanup_close_ int fd = -EBADF;
+    struct stat st;
+    Sink *s;
+
+    assert_non_null(mkdtemp(folder));
+    fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_true(fd >= 0 && fchdir(fd) == 0);
+
+    /* None was there: none is made, neither half of one nor one with another name. */
+    assert_int_equal(write_new("out", true), 0);
+    assert_int_equal(file_sink_new("out", &s), 0);
+    assert_int_equal(sink_write(s, "half", 4), 0);
+    assert_files(fd, 0); /* nor by one that is killed now */
+    sink_free(s);
+    assert_files(fd, 0);
+    assert_int_equal(write_new("", false), -ENOENT);
+    assert_int_equal(write_new("none/", false), -EISDIR);
+
+    assert_int_equal(atomic_write_at(fd, "out", "old", 3, 0640), 0);
+    assert_int_equal(write_new("out", true), 0);
+    assert_content(fd, "out", "old");
+    assert_int_equal(write_new("out", false), 0);
+    assert_content(fd, "out", "new");
+    assert_true(fstatat(fd, "out", &st, 0) == 0 && (st.st_mode & 0777) == 0640);
+    assert_files(fd, 1);
+
+    /* Through a link; and a file of two names keeps both, so that it is written in place. */
+    assert_int_equal(atomic_write_at(fd, "out", "old", 3, 0600), 0);
+    assert_int_equal(symlinkat("out", fd, "link"), 0);
+    assert_int_equal(write_new("link", true), 0);
+    assert_content(fd, "out", "old");
+    assert_int_equal(write_new("link", false), 0);
+    assert_content(fd, "out", "new");
+    assert_true(fstatat(fd, "link", &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode));
+    assert_int_equal(linkat(fd, "out", fd, "second", 0), 0);
+    assert_int_equal(write_new("second", false), 0);
+    assert_content(fd, "out", "new");
+    assert_int_equal(write_new("second", true), 0);
+    assert_content(fd, "out", "");
+    assert_files(fd, 3);
+    assert_int_equal(write_new("/dev/null", true), 0);
+    assert_int_equal(write_new("/dev/null", false), 0);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(unlinkat(fd, (const char *const[]){"out", "link", "second"}[i], 0), 0);
+    assert_int_equal(chdir("/"), 0);
+    assert_int_equal(rmdir(folder), 0);
+}
+
+/* A stage that fails at its end has not given all: the file behind it stays too. */
+static int fail_at_the_end(Sink *s)
+{
+    (void)s;
+    return -EIO;
+}
+
+static void test_file_behind_what_fails(void **state)
+{
+    static const SinkClass class = {.finish = fail_at_the_end};
+    char folder[] = "/tmp/sink-XXXXXX";
+    Sink *s = calloc(1, sizeof *s);
+    _cleanup_close_ int fd = -EBADF;
+
+    assert_non_null(mkdtemp(folder));
+    fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_true(s && fd >= 0 && fchdir(fd) == 0);
+    s->class = &class;
+    assert_int_equal(file_sink_new("out", &s->next), 0);
+    assert_int_equal(sink_write(s->next, "half", 4), 0);
+    assert_int_equal(sink_finish(s), -EIO);
+    sink_free(s);
+    assert_files(fd, 0);
+    assert_int_equal(chdir("/"), 0);
+    assert_int_equal(rmdir(folder), 0);
+}
+
 static void assert_escaped(const char *from, size_t size, bool last, const char *expected,
                            size_t expected_partial)
 {
@@ -266,6 +381,8 @@ int main(void)
         cmocka_unit_test(test_enough_goes_back),
         cmocka_unit_test(test_abort_goes_on),
         cmocka_unit_test(test_file),
+        cmocka_unit_test(test_file_stays),
+        cmocka_unit_test(test_file_behind_what_fails),
         cmocka_unit_test(test_escapes),
         cmocka_unit_test(test_escapes_in_long_text),
         cmocka_unit_test(test_escapes_across_blocks),

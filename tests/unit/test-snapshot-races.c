@@ -30,7 +30,7 @@ static InventoryRecord describe(int dirfd, const char *name)
 
 static int64_t digest(int dirfd, const char *name, const InventoryRecord *r)
 {
-    Pace *pace = pace_new(0);
+    Pace *pace = pace_new(0, -EBADF);
     Digester *d = digester_new(pace);
     uint8_t bytes[INVENTORY_DIGEST_SIZE];
     InventoryAlgorithm algorithm;
