@@ -53,6 +53,7 @@ typedef struct Cli {
     Sink *sink;            /* first stage of the running command's output */
     FILE *out;             /* text to that stage */
     bool json;             /* the command is asked for JSON */
+    bool mid_line;         /* it has come to a terminal, where its last line has no end yet */
     size_t progress_shown; /* columns */
     bool said;             /* an error has been printed */
     FILE *complaints;      /* where errors go; NULL: standard error */

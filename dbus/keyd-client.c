@@ -43,7 +43,10 @@ int keyd_last_errno(void)
 static int keyd_failed(int r, const sd_bus_error *error)
 {
     last_errno = r;
-    if (error && error->message && error->message[0])
+    if (error && sd_bus_error_has_name(error, SD_BUS_ERROR_NO_REPLY))
+        (void)snprintf(last_error, sizeof(last_error),
+                       "The key daemon has ended meanwhile; try again.");
+    else if (error && error->message && error->message[0])
         (void)snprintf(last_error, sizeof(last_error), "%s", error->message);
     else
         (void)snprintf(last_error, sizeof(last_error), "The key daemon can't be reached: %s.",

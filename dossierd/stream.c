@@ -13,6 +13,12 @@
 
 #define PIPE_SIZE (1 << 20)
 
+/* Only they answer this one. */
+static bool is_memory_file(int fd)
+{
+    return fcntl(fd, F_GET_SEALS) >= 0;
+}
+
 int stream_check(int fd, int access_mode)
 {
     struct stat st;
@@ -26,10 +32,7 @@ int stream_check(int fd, int access_mode)
         return -EBADF;
     if (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode))
         return 0;
-    /* Only memory files answer this one. */
-    if (S_ISREG(st.st_mode) && fcntl(fd, F_GET_SEALS) >= 0)
-        return 0;
-    return -EINVAL;
+    return S_ISREG(st.st_mode) && is_memory_file(fd) ? 0 : -EINVAL;
 }
 
 static int wait_for(int fd, short events, int cancel_fd)
@@ -72,7 +75,7 @@ ssize_t stream_read(int fd, void *data, size_t size, int cancel_fd)
 
 /* As much as there is room for, without blocking, whatever the flags of the descriptor, which are
  * the caller's and stay as they are. Kernels before 6.4 write that way to sockets only: there a
- * pipe is given what it takes for certain after POLLOUT. */
+ * pipe is given what it takes for certain after POLLOUT. A memory file never blocks. */
 static ssize_t write_some(int fd, const void *data, size_t size)
 {
     const struct iovec whole = {.iov_base = (void *)(uintptr_t)data, .iov_len = size};
@@ -81,7 +84,7 @@ static ssize_t write_some(int fd, const void *data, size_t size)
     if (n < 0 && errno == ENOTSOCK)
         n = pwritev2(fd, &whole, 1, -1, RWF_NOWAIT);
     if (n < 0 && (errno == EOPNOTSUPP || errno == ENOSYS || errno == EPERM || errno == EINVAL))
-        n = write(fd, data, size < PIPE_BUF ? size : PIPE_BUF);
+        n = write(fd, data, size < PIPE_BUF || is_memory_file(fd) ? size : PIPE_BUF);
     return n;
 }
 

@@ -32,6 +32,7 @@ int cli_error(Cli *cli, int error, const char *format, ...)
     if (cli->out)
         (void)fflush(cli->out);
     cli_progress_clear(cli);
+    cli_end_line(cli);
     if (cli->complaints)
         fprintf(cli->complaints, "%% %s\n", escaped);
     else

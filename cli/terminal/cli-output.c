@@ -216,6 +216,13 @@ void cli_progress(Cli *cli, unsigned percent, const char *text)
     cli->progress_shown = n;
 }
 
+void cli_end_line(Cli *cli)
+{
+    if (cli->mid_line)
+        (void)dprintf(STDOUT_FILENO, "\n");
+    cli->mid_line = false;
+}
+
 void cli_progress_clear(Cli *cli)
 {
     if (cli->progress_shown == 0)

@@ -14,3 +14,6 @@ void cli_warn(Cli *cli, const char *format, ...) _printf_(2, 3);
 void cli_time_line(Cli *cli);
 void cli_progress(Cli *cli, unsigned percent, const char *text);
 void cli_progress_clear(Cli *cli);
+/* Output that stopped in the middle of a line of the terminal gets its end: what comes next is not
+ * part of it. */
+void cli_end_line(Cli *cli);

@@ -19,7 +19,7 @@ typedef struct TerminalSink {
     Sink base;
     Cli *cli;
     bool is_text; /* else bytes, which are written as they are */
-    bool tty, paged, at_line_start;
+    bool tty, paged;
     unsigned line, column; /* on this page */
     char held[8];          /* the beginning of a character */
     size_t n_held;
@@ -262,10 +262,10 @@ static int pass(TerminalSink *t, size_t level, const char *text, size_t size)
     if (size == 0)
         return 0;
     cli_progress_clear(t->cli);
-    t->at_line_start = text[size - 1] == '\n';
+    t->cli->mid_line = t->tty && text[size - 1] != '\n';
     r = t->paged ? write_pages(t, text, size) : write_full(STDOUT_FILENO, text, size);
     if (t->base.enough)
-        t->at_line_start = true;
+        t->cli->mid_line = false;
     return r;
 }
 
@@ -310,8 +310,8 @@ static int terminal_finish(Sink *s)
 
     for (size_t i = 0; i < t->n_filters && r >= 0; i++)
         r = sink_finish(t->filters[i]);
-    if (r >= 0 && t->tty && !t->at_line_start)
-        r = write_full(STDOUT_FILENO, "\n", 1);
+    if (r >= 0)
+        cli_end_line(t->cli);
     if (r >= 0 && t->n_filters > 0 && !s->enough &&
         !((const Level *)t->filters[t->n_filters - 1]->next)->reached)
         cli_warn(t->cli, "%% Nothing more matches.\n");
@@ -322,6 +322,7 @@ static void terminal_release(Sink *s)
 {
     TerminalSink *t = (TerminalSink *)s;
 
+    cli_end_line(t->cli);
     for (size_t i = 0; i < t->n_filters; i++)
         sink_free(t->filters[i]);
 }
@@ -336,7 +337,6 @@ int cli_terminal_sink_new(Cli *cli, bool is_text, Sink **ret)
     t->base.class = &class;
     t->cli = cli;
     t->is_text = is_text;
-    t->at_line_start = true;
     t->tty = isatty(STDOUT_FILENO);
     t->paged = is_text && cli->interactive && cli->length != 0;
     *ret = &t->base;

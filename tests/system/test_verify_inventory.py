@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shlex
+import signal
 
 import pytest
 
@@ -15,6 +16,7 @@ from collector import Collector, root_certificate
 from bus_contract import ROOT
 from envelope import Envelope, not_signed
 from machine import ADMIN, wait_for
+from terminal import rendered
 
 GOOD, BROKEN = 0, 16
 STORE = "/var/lib/chancery/dossierd/inventory"
@@ -173,3 +175,17 @@ def test_larger_than_what_is_held(router, collector, build):
     for changed in (envelope.payload[:-1], envelope.payload + b" ", envelope.payload[:1 << 19] + envelope.payload[(1 << 19) + 1:]):
         unfinished = sealed(changed)
         assert not_signed(*unfinished, "VerificationFailed") and b"goes on differently" in unfinished[2], unfinished[2]
+
+
+def test_what_fails_in_the_middle_of_a_line(router):
+    """The reason begins a line of its own."""
+    with router.ssh_console("admin") as console:
+        console.prompt()
+        console.command("terminal length 0")
+        router.kill("keyd", signal.SIGSTOP)
+        console.line("show platform security integrity dossier include filesystem-inventory | utility sign")
+        console.expect(r"\{.payload.:.")
+        router.kill("keyd", signal.SIGKILL)
+        console.prompt()
+        router.wait_daemons(["keyd"])
+        assert re.search(r"(?m)^% The envelope could not be signed: The key daemon has ended meanwhile; try again", rendered(console.transcript)), rendered(console.transcript)[-300:]
