@@ -107,6 +107,12 @@ static const char *certificate_words(const Trustpoint *t, CertificateRole role)
     return t->record.certificates[role]->key.pair == PAIR_SIGNATURE ? "signature" : "router";
 }
 
+/* Behind a command that reads or writes the operator's file. */
+static const char *file_word(const Trustpoint *t)
+{
+    return t->config && t->config->method == METHOD_LOCAL ? " FILE" : "";
+}
+
 /* What is to be done about a CA that is not, or not any longer, the one that it was. */
 static char *clear_words(const Trustpoint *t)
 {
@@ -129,7 +135,7 @@ static int certificate_problem(const Trustpoint *t, CertificateRole role, int64_
         return 0;
     if (role == ROLE_CA)
         remedy = clear_words(t);
-    else if (asprintf(&remedy, "crypto ca enroll %s", t->name) < 0)
+    else if (asprintf(&remedy, "crypto ca enroll %s%s", t->name, file_word(t)) < 0)
         remedy = NULL;
     if (!remedy)
         return -ENOMEM;
@@ -161,17 +167,22 @@ static const char *pair_words(const Request *request)
     return words[request->key.pair];
 }
 
-/* The sentence about requests that wait for what the operator brings. */
+/* The sentence about requests that wait for what the operator brings, or for what is on a server
+ * then, which is fetched all at once. */
 static int ready_words(const Trustpoint *t, const Request *request, char **ret)
 {
+    const char *file = file_word(t);
+
     if (request->next)
         return asprintf(ret,
                         "The two requests wait for their certificates: crypto ca import %s "
-                        "certificate, twice.",
-                        t->name);
+                        "certificate%s%s.",
+                        t->name, file,
+                        t->config && enrollment_method_has_files(t->config->method) ? ""
+                                                                                    : ", twice");
     return asprintf(ret,
-                    "The request%s waits for its certificate: crypto ca import %s certificate.",
-                    pair_words(request), t->name);
+                    "The request%s waits for its certificate: crypto ca import %s certificate%s.",
+                    pair_words(request), t->name, file);
 }
 
 /* The sentence about a request that waits, or that came to nothing. */
@@ -261,7 +272,8 @@ static char *enroll_words(const Trustpoint *t)
         what = "The encryption key has no certificate";
     else if (t->record.certificates[ROLE_ENCRYPTION])
         what = "The signature key has no certificate";
-    return asprintf(&text, "%s: crypto ca enroll %s.", what, t->name) < 0 ? NULL : text;
+    return asprintf(&text, "%s: crypto ca enroll %s%s.", what, t->name, file_word(t)) < 0 ? NULL
+                                                                                        : text;
 }
 
 static char *other_enrollment_words(const Trustpoint *t)
@@ -315,7 +327,8 @@ static char *own_detail(const Trustpoint *t, int64_t now)
     if (r != 0)
         return r < 0 ? NULL : text;
     if (!t->record.certificates[ROLE_CA])
-        return asprintf(&text, "Authenticate the CA: crypto ca authenticate %s.", t->name) < 0
+        return asprintf(&text, "Authenticate the CA: crypto ca authenticate %s%s.", t->name,
+                        file_word(t)) < 0
                    ? NULL
                    : text;
     if (!trustpoint_is_enrolled(t))

@@ -116,8 +116,8 @@ int cli_ca_show_new(Cli *cli, const char *path)
     return 0;
 }
 
-/* usage: of usage keys, else NULL. */
-static void show_request(Cli *cli, const char *usage, const char *request)
+/* usage: of usage keys, else NULL; url: where it has been written to, or NULL. */
+static void show_request(Cli *cli, const char *usage, const char *request, const char *url)
 {
     if (!request)
         return;
@@ -127,6 +127,8 @@ static void show_request(Cli *cli, const char *usage, const char *request)
             "Certificate Request follows:\n%s---End - This line not part of the certificate "
             "request---\n",
             request);
+    if (url)
+        cli_say(cli, "%% The certificate request is at %s\n", url);
 }
 
 static int save_requests(Cli *cli, const char *path, const char *request, const char *second)
@@ -178,6 +180,7 @@ static void show_fingerprints(Cli *cli, const char *usage, const char *md5, cons
 int cli_ca_show_result(Cli *cli, sd_bus_message *result, const char *file)
 {
     const char *path = NULL, *second_path = NULL, *request = NULL, *second_request = NULL;
+    const char *url = NULL, *second_url = NULL;
     CertificateView view = {.serial_number = NULL};
     uint64_t validity[2] = {0};
     const char *md5 = NULL, *sha256 = NULL, *second_md5 = NULL, *second_sha256 = NULL;
@@ -186,6 +189,8 @@ int cli_ca_show_result(Cli *cli, sd_bus_message *result, const char *file)
                                 {"encryption-certificate", 'o', &second_path},
                                 {"request", 's', &request},
                                 {"encryption-request", 's', &second_request},
+                                {"request-url", 's', &url},
+                                {"encryption-request-url", 's', &second_url},
                                 {"pending", 'b', &pending},
                                 {"serial-number", 's', &view.serial_number},
                                 {"subject", 's', &view.subject},
@@ -213,8 +218,8 @@ int cli_ca_show_result(Cli *cli, sd_bus_message *result, const char *file)
                 "%% The CA has not decided yet and is asked again: show crypto ca trustpoints\n");
     if (r >= 0 && file && request)
         return save_requests(cli, file, request, second_request);
-    show_request(cli, second_request ? "Signature" : NULL, request);
-    show_request(cli, "Encryption", second_request);
+    show_request(cli, second_request ? "Signature" : NULL, request, url);
+    show_request(cli, "Encryption", second_request, second_url);
     return r;
 }
 

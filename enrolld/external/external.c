@@ -398,18 +398,20 @@ static int enroll_run(Job *job, void *data)
     return r;
 }
 
-static int report_requests(Job *job, const Request *request)
+static int report_requests(Job *job, const Enrollment *e, const Request *request)
 {
     int r = 0;
 
     for (; r >= 0 && request; request = request->next) {
+        bool encryption = request->key.pair == PAIR_ENCRYPTION;
+        const char *url = e->urls[request->key.pair];
         _cleanup_free_ char *pem = NULL;
 
         r = csr_to_pem(request->der, request->size, &pem);
         if (r >= 0)
-            r = job_result(job,
-                           request->key.pair == PAIR_ENCRYPTION ? "encryption-request" : "request",
-                           's', pem);
+            r = job_result(job, encryption ? "encryption-request" : "request", 's', pem);
+        if (r >= 0 && url)
+            r = job_result(job, encryption ? "encryption-request-url" : "request-url", 's', url);
     }
     return r;
 }
@@ -428,7 +430,7 @@ static int keep_request(Job *job, Enrollment *e, Trustpoint *t)
         return job_fail(job, ERROR_FAILED, "The request could not be written down: %s",
                         strerror(-r));
     announce_trustpoint_changed(m, t);
-    return report_requests(job, TAKE_PTR(e->request));
+    return report_requests(job, e, TAKE_PTR(e->request));
 }
 
 static int enroll_done(Job *job, void *data, int r)

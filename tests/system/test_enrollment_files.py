@@ -3,6 +3,7 @@
 those before it."""
 
 import json
+import re
 
 import pytest
 
@@ -97,7 +98,8 @@ def test_enroll(machine):
     refused(machine, "crypto ca enroll core", "request of core cannot be written")
     assert state(machine, "core")["state"] == "authenticated"
     machine.run(["chmod", "777", f"{FOLDER}/lab"])
-    assert say(machine, "crypto ca enroll core")[0] == 0
+    status, said = say(machine, "crypto ca enroll core")
+    assert status == 0 and "% The certificate request is at tftp://127.0.0.1/lab/core.req\n" in said, said
     assert state(machine, "core")["state"] == "pending"
     assert "subject=CN=core.example\n" in machine.output(["openssl", "req", "-in", f"{FOLDER}/lab/core.req", "-noout", "-subject", "-nameopt", "RFC2253", "-verify"])
 
@@ -131,7 +133,9 @@ def test_usage_keys_in_a_vrf(machine):
     refused(machine, command, "The interface none cannot be used: No such device")
     configure(machine, "crypto ca trustpoint usage", "enrollment url tftp://127.0.0.1;lo/")
     assert say(machine, command)[0] == 0
-    assert say(machine, "crypto ca enroll usage")[0] == 0
+    status, said = say(machine, "crypto ca enroll usage")
+    assert status == 0 and re.findall(r"request is at .*/(.*)", said) == ["ios.example.com-sign.req", "ios.example.com-encr.req"], said
+    assert state(machine, "usage")["next-step"] == "The two requests wait for their certificates: crypto ca import usage certificate."
     for infix in ("-sign", "-encr"):
         name = f"{FOLDER}/ios.example.com{infix}"
         issue(machine, f"{name}.req", f"{name}.crt", EXTENSIONS[infix])
@@ -247,15 +251,18 @@ def test_local(machine):
     configure(machine, "crypto ca trustpoint files", "enrollment local", "rsakeypair pairs", *LINES)
     right = f"fingerprint {fingerprint(machine)}"
     refused(machine, f"crypto ca authenticate files {right}", "authenticate files FILE")
+    assert state(machine, "files")["next-step"] == "Authenticate the CA: crypto ca authenticate files FILE."
     refused(machine, f"crypto ca authenticate files harddisk:/none.pem {right}", "cannot be opened")
     machine.run(["sh", "-c", "cp /srv/ca/pem '/harddisk:/ca.pem' && chmod 644 '/harddisk:/ca.pem'"])
     refused(machine, f"crypto ca authenticate files harddisk:/ca.pem fingerprint {64 * '0'}", "not the expected one")
     assert say(machine, f"crypto ca authenticate files harddisk:/ca.pem {right}")[0] == 0
     refused(machine, "crypto ca enroll files", "enroll files FILE")
+    assert state(machine, "files")["next-step"] == "Request a certificate: crypto ca enroll files FILE."
     refused(machine, "crypto ca enroll files /nowhere/requests.pem", "cannot be written")
     status, said = say(machine, "crypto ca enroll files harddisk:/requests.pem")
     assert status == 0 and "The certificate request is in harddisk:/requests.pem" in said, said
     refused(machine, "crypto ca import files certificate", "import files certificate FILE")
+    assert state(machine, "files")["next-step"] == "The two requests wait for their certificates: crypto ca import files certificate FILE, twice."
     requests = machine.read("/harddisk:/requests.pem")
     requests = (requests.decode() if isinstance(requests, bytes) else requests).split("-----END CERTIFICATE REQUEST-----\n")
     for request, infix in zip(requests, ("-sign", "-encr")):
