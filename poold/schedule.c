@@ -41,9 +41,14 @@ int64_t schedule_alert_next(int64_t expiry, int64_t last)
     return expiry >= last ? expiry + 1 : INT64_MAX;
 }
 
+int64_t schedule_alert_first(int64_t expiry)
+{
+    return expiry - days_left[0] * SCHEDULE_DAY;
+}
+
 bool schedule_alert_due(int64_t expiry, int64_t last, int64_t now)
 {
     if (last == 0)
-        return now <= expiry && now >= expiry - days_left[0] * SCHEDULE_DAY;
+        return now <= expiry && now >= schedule_alert_first(expiry);
     return schedule_alert_next(expiry, last) <= now;
 }

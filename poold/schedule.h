@@ -30,6 +30,9 @@ bool schedule_settle(ScheduleMemory *memory, int64_t now);
  * 4, 3, 2 and 1 days before, and when it has; INT64_MAX when there is none. */
 int64_t schedule_alert_next(int64_t expiry, int64_t last);
 
+/* The first of those moments. */
+int64_t schedule_alert_first(int64_t expiry);
+
 /* Is it to be said now? Of several moments that have passed it is said once. A certificate that
  * nobody has looked at (last is 0) is told while it has at most 20 days left: what has expired
  * before is nobody's concern. */

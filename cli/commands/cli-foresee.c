@@ -6,6 +6,7 @@
 #include "cli-commands.h"
 #include "cli-transfer.h"
 #include "cli-trustpool.h"
+#include "errors.h"
 #include "json-util.h"
 #include "names.h"
 #include "time-render.h"
@@ -110,6 +111,22 @@ static int add_crls(Cli *cli, int64_t at, json_object *texts, Events *events)
     return r;
 }
 
+/* The same for the CAs of the pool. reply: what the events are borrowed from. */
+static int add_pool(Cli *cli, int64_t at, sd_bus_message **reply, Events *events)
+{
+    _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+    Event e = {.trustpoint = ""};
+    int r = cli_call(cli, TRUSTPOOL_NAME, TRUSTPOOL_PATH, TRUSTPOOL_NAME, "Foresee", &error, reply,
+                     "x", at);
+
+    if (r < 0)
+        return sd_bus_error_has_name(&error, ERROR_TOO_LARGE) ? cli_bus_error(cli, &error, r) : 0;
+    r = sd_bus_message_enter_container(*reply, 'a', "(xss)");
+    while (r >= 0 && (r = sd_bus_message_read(*reply, "(xss)", &e.when, &e.kind, &e.text)) > 0)
+        r = add(events, &e);
+    return r < 0 ? cli_error(cli, r, "The answer cannot be read: %s", strerror(-r)) : 0;
+}
+
 static int compare(const void *a, const void *b)
 {
     const Event *x = a, *y = b;
@@ -163,7 +180,7 @@ static int print(Cli *cli, const Events *events, int64_t at)
 int cli_foresee(Cli *cli, const GrammarMatch *m)
 {
     _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
-    _cleanup_message_ sd_bus_message *reply = NULL;
+    _cleanup_message_ sd_bus_message *reply = NULL, *pool = NULL;
     _cleanup_json_ json_object *texts = json_object_new_array();
     Events events = {.n = 0};
     int64_t at;
@@ -180,7 +197,9 @@ int cli_foresee(Cli *cli, const GrammarMatch *m)
         r = add_crls(cli, at, texts, &events);
     if (r < 0)
         cli_error(cli, r, "The answer cannot be read: %s", strerror(-r));
-    else {
+    else
+        r = add_pool(cli, at, &pool, &events);
+    if (r >= 0) {
         if (events.n > 0)
             qsort(events.items, events.n, sizeof(events.items[0]), compare);
         r = print(cli, &events, at);

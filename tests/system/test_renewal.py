@@ -4,6 +4,7 @@ are reloaded, and have to show the new certificate, or the previous pair goes ba
 one step and needs those before it."""
 
 import json
+import re
 import signal
 import subprocess
 import time
@@ -106,6 +107,30 @@ def test_what_will_be(machine):
     assert {e["text"] for e in broken} == {"The CA certificate has expired: clear crypto ca certificates system-trustpoint, then authenticate and enroll."}
     assert broken[0]["time"] == root["not-after"] + 1 and broken[0]["trustpoint"] == "system-trustpoint", (broken, root)
     configure(machine, ["crypto ca trustpoint system-trustpoint", "no auto-enroll"])
+
+
+def test_what_will_be_of_the_trustpool(machine):
+    """The CAs that end until then, as events of their own: they break nothing as long as there is another. Who may not read is told nothing."""
+    def document(command):
+        text = machine.chancery(f"{command} | json").stdout
+        return json.loads(text[text.index("["):])
+
+    def foreseen(when):
+        events = document(f"test crypto ca at {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(when))}")
+        return [(e["time"], e["kind"]) for e in events if "trustpool" in e["text"]]
+
+    pool = ["org.chancery.TrustPool1", "/org/chancery/TrustPool1", "org.chancery.TrustPool1"]
+    first = int(machine.output(["busctl", "get-property", *pool, "EarliestExpiry"]).split()[1])
+    assert (first + 1, "pool") not in foreseen(first)
+    assert (first + 1, "pool") in (events := foreseen(first + 2)) and "alert" in [kind for _, kind in events], events
+    said_then = said(machine, time.strftime("%Y-%m-%d", time.gmtime(first + 2 * DAY)))
+    assert re.search(r"^.* pool     A CA certificate of the trustpool expires, and what it has issued is refused: \S", said_then, re.M), said_then
+    # Fifty years on there is none left.
+    kinds = [kind for _, kind in foreseen(time.time() + 49 * 366 * DAY)]
+    living = [c for c in document("show crypto ca trustpool") if c["active"] and c["not-after"] >= time.time()]
+    assert kinds.count("break") >= 1 and kinds.count("pool") + kinds.count("break") == len(living), kinds
+    refused = machine.run(["busctl", "call", *pool, "Foresee", "x", str(first)], "nobody", check=False)
+    assert refused.returncode != 0 and "crypto (READ) is missing" in refused.stderr, refused.stderr
 
 
 def test_not_before_its_time(machine):
