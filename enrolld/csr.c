@@ -5,6 +5,7 @@
 
 #include "json-util.h"
 #include "label.h"
+#include "public-half.h"
 #include "x509-render.h"
 
 #define NAMES_MAX 32U
@@ -218,16 +219,17 @@ static int encode(X509_REQ *request, void **ret_der, size_t *ret_size)
     return 0;
 }
 
-int csr_build(const CsrSpec *spec, void **ret_der, size_t *ret_size)
+int csr_build(const CsrSpec *spec, X509_REQ **ret_request, void **ret_der, size_t *ret_size)
 {
     _cleanup_(X509_REQ_freep) X509_REQ *request = X509_REQ_new_ex(spec->context, NULL);
+    _cleanup_(EVP_PKEY_freep) EVP_PKEY *half = public_half_new(spec->context, spec->key);
     int r;
 
-    if (!request)
+    if (!request || !half)
         return -ENOMEM;
     if (X509_REQ_set_version(request, X509_REQ_VERSION_1) != 1 ||
         X509_REQ_set_subject_name(request, spec->subject) != 1 ||
-        X509_REQ_set_pubkey(request, spec->key) != 1)
+        X509_REQ_set_pubkey(request, half) != 1)
         r = -EIO;
     else
         r = add_extensions(request, spec);
@@ -237,6 +239,8 @@ int csr_build(const CsrSpec *spec, void **ret_der, size_t *ret_size)
         r = sign(request, spec);
     if (r >= 0)
         r = encode(request, ret_der, ret_size);
+    if (r >= 0 && ret_request)
+        *ret_request = TAKE_PTR(request);
     ERR_clear_error();
     return r;
 }

@@ -21,9 +21,9 @@ typedef struct CsrSpec {
     const char *challenge;                       /* NULL for none */
 } CsrSpec;
 
-/* Makes the request and verifies it. -EIO when signing failed, -EKEYREJECTED when what was signed
- * does not verify. */
-int csr_build(const CsrSpec *spec, void **ret_der, size_t *ret_size);
+/* Makes the request and verifies it: the request, which may be NULL, and its bytes. -EIO when
+ * signing failed, -EKEYREJECTED when what was signed does not verify. */
+int csr_build(const CsrSpec *spec, X509_REQ **ret_request, void **ret_der, size_t *ret_size);
 
 /* The same request once more, with the challenge password. Of the specification the context, the
  * key, the digest and the challenge are read. -EKEYREJECTED when the key is another one. */

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <time.h>
 
+#include "public-half.h"
 #include "x509-render.h"
 
 /* 99991231235959Z, the last moment that GeneralizedTime can say. */
@@ -175,13 +176,13 @@ static EVP_MD_CTX *signer_new(OSSL_LIB_CTX *context, EVP_PKEY *key, const char *
 
 static int fill(X509 *certificate, const Issue *issue)
 {
+    _cleanup_(EVP_PKEY_freep) EVP_PKEY *half = public_half_new(issue->context, issue->subject_key);
     const X509_NAME *issuer = issue->issuer ? X509_get_subject_name(issue->issuer) : issue->subject;
     int r;
 
     if (X509_set_version(certificate, X509_VERSION_3) != 1 ||
         X509_set_subject_name(certificate, issue->subject) != 1 ||
-        X509_set_issuer_name(certificate, issuer) != 1 ||
-        X509_set_pubkey(certificate, issue->subject_key) != 1)
+        X509_set_issuer_name(certificate, issuer) != 1 || X509_set_pubkey(certificate, half) != 1)
         return -EIO;
     r = set_serial(certificate, issue->serial);
     if (r >= 0)
@@ -252,6 +253,7 @@ int issue_certificate(const Issue *issue, void **ret_der, size_t *ret_size)
 
 static int prove(const Issue *issue)
 {
+    _cleanup_(EVP_PKEY_freep) EVP_PKEY *half = public_half_new(issue->context, issue->subject_key);
     _cleanup_(X509_REQ_freep) X509_REQ *request = X509_REQ_new_ex(issue->context, NULL);
     _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *signer = NULL;
 
@@ -259,7 +261,7 @@ static int prove(const Issue *issue)
         return -ENOMEM;
     if (X509_REQ_set_version(request, X509_REQ_VERSION_1) != 1 ||
         X509_REQ_set_subject_name(request, issue->subject) != 1 ||
-        X509_REQ_set_pubkey(request, issue->subject_key) != 1)
+        X509_REQ_set_pubkey(request, half) != 1)
         return -EIO;
     signer = signer_new(issue->context, issue->subject_key, issue->digest);
     if (!signer || X509_REQ_sign_ctx(request, signer) <= 0)

@@ -39,12 +39,19 @@ CertificateRole certificate_role_of_pair(KeyPair pair)
 int stored_certificate_new(const void *der, size_t size, const KeyName *key,
                            StoredCertificate **ret)
 {
+    return stored_certificate_new_received(&(Received){.der = (void *)(uintptr_t)der, .size = size},
+                                           key, ret);
+}
+
+int stored_certificate_new_received(const Received *received, const KeyName *key,
+                                    StoredCertificate **ret)
+{
     _cleanup_(stored_certificate_freep) StoredCertificate *c = calloc(1, sizeof(*c));
     int r;
 
     if (!c)
         return -ENOMEM;
-    r = shared_certificate_get(der, size, &c->shared);
+    r = shared_certificate_get(received->der, received->size, received->x509, &c->shared);
     if (r >= 0 && key)
         r = key_name_copy(key, &c->key);
     if (r < 0)
@@ -369,8 +376,7 @@ static int certificate_from_json(json_object *record, const char *name, StoredCe
     return 0;
 }
 
-static int chain_from_json(json_object *o, const char *name,
-                           StoredCertificate ***ret, size_t *n)
+static int chain_from_json(json_object *o, const char *name, StoredCertificate ***ret, size_t *n)
 {
     StoredCertificate **certificates;
     json_object *chain;

@@ -4,6 +4,7 @@
  * remembers the key that it was made for. */
 #pragma once
 
+#include "received.h"
 #include "renewal.h"
 #include "request.h"
 #include "shared-certificate.h"
@@ -25,7 +26,7 @@ CertificateRole certificate_role_of_pair(KeyPair pair);
 typedef struct StoredCertificate {
     const SharedCertificate *shared;
     const CertificateBrief *brief; /* its */
-    KeyName key; /* empty for the certificate of a CA elsewhere */
+    KeyName key;                   /* empty for the certificate of a CA elsewhere */
     /* Whose signature is on it and whose is not: the last of which that was asked. */
     const SharedCertificate *signer, *stranger;
     char
@@ -36,6 +37,9 @@ typedef struct StoredCertificate {
 /* Copies the bytes; key may be NULL. -EBADMSG for what is no certificate. */
 int stored_certificate_new(const void *der, size_t size, const KeyName *key,
                            StoredCertificate **ret);
+/* The same for one that was read just now. */
+int stored_certificate_new_received(const Received *received, const KeyName *key,
+                                    StoredCertificate **ret);
 StoredCertificate *stored_certificate_free(StoredCertificate *c);
 /* See shared-certificate.h: to be released, NULL when out of memory. */
 static inline X509 *stored_certificate_x509(const StoredCertificate *c)

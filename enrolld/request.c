@@ -28,15 +28,28 @@ static int parse(const void *der, size_t size, X509_REQ **ret)
 int request_new(EnrollmentMethod method, const void *der, size_t size, const KeyName *key,
                 Request **ret)
 {
+    _cleanup_(X509_REQ_freep) X509_REQ *x509 = NULL;
+    int r = parse(der, size, &x509);
+
+    if (r >= 0)
+        r = request_new_made(method, x509, der, size, key, ret);
+    if (r >= 0)
+        TAKE_PTR(x509);
+    return r;
+}
+
+int request_new_made(EnrollmentMethod method, X509_REQ *x509, const void *der, size_t size,
+                     const KeyName *key, Request **ret)
+{
     _cleanup_(request_freep) Request *request = calloc(1, sizeof(*request));
     int r;
 
+    if (size > CERTIFICATE_SIZE_MAX)
+        return -EMSGSIZE;
     if (!request)
         return -ENOMEM;
     request->method = method;
-    r = parse(der, size, &request->x509);
-    if (r >= 0)
-        r = key_name_copy(key, &request->key);
+    r = key_name_copy(key, &request->key);
     if (r < 0)
         return r;
     request->der = malloc(size);
@@ -44,6 +57,7 @@ int request_new(EnrollmentMethod method, const void *der, size_t size, const Key
         return -ENOMEM;
     memcpy(request->der, der, size);
     request->size = size;
+    request->x509 = x509;
     *ret = TAKE_PTR(request);
     return 0;
 }

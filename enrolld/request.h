@@ -35,6 +35,9 @@ typedef struct Request {
 /* Copies the bytes. -EBADMSG for what is no request that its key has signed. */
 int request_new(EnrollmentMethod method, const void *der, size_t size, const KeyName *key,
                 Request **ret);
+/* The same for what csr_build() has made, and verified, just now; takes it over on success. */
+int request_new_made(EnrollmentMethod method, X509_REQ *x509, const void *der, size_t size,
+                     const KeyName *key, Request **ret);
 /* With those after it. */
 Request *request_free(Request *request);
 DEFINE_TRIVIAL_CLEANUP_FUNC(Request *, request_free);

@@ -529,9 +529,20 @@ static int set_authority(ServerJob *j, const Trustpoint *t, bool next)
     return r;
 }
 
+/* SCEP asks for the key of the one that signs for its successor, and of no other. */
+static int set_renewed(ServerJob *j, const StoredCertificate *c)
+{
+    X509_free(j->renewed);
+    j->renewed = j->method == &method_scep && !j->by_certificate
+                     ? shared_certificate_words(c->shared)
+                     : stored_certificate_x509(c);
+    return j->renewed ? 0 : -ENOMEM;
+}
+
 int server_job_new(Manager *m, const Trustpoint *t, bool next, ServerJob **ret)
 {
     _cleanup_(server_job_freep) ServerJob *j = calloc(1, sizeof(*j));
+    const StoredCertificate *old = trustpoint_certificate(t, ROLE_ROUTER);
     const TrustpointConfig *config = t->config;
 
     if (!j)
@@ -552,14 +563,10 @@ int server_job_new(Manager *m, const Trustpoint *t, bool next, ServerJob **ret)
     if (!j->trustpoint || !j->configuration || !j->url || !j->session)
         return -ENOMEM;
     if (set_authority(j, t, next) < 0 || admission_init(&j->admission, t, j->now) < 0 ||
-        tls_identity_init(&j->tls, m, t) < 0)
+        (j->method->shows_certificate && tls_identity_init(&j->tls, m, t) < 0))
         return -ENOMEM;
-    if (trustpoint_certificate(t, ROLE_ROUTER)) {
-        j->renewed = stored_certificate_x509(trustpoint_certificate(t, ROLE_ROUTER));
-        if (!j->renewed ||
-            key_name_copy(&trustpoint_certificate(t, ROLE_ROUTER)->key, &j->renewed_key) < 0)
-            return -ENOMEM;
-    }
+    if (old && (set_renewed(j, old) < 0 || key_name_copy(&old->key, &j->renewed_key) < 0))
+        return -ENOMEM;
     *ret = TAKE_PTR(j);
     return 0;
 }
@@ -664,7 +671,8 @@ int server_renew(Manager *m, Trustpoint *t)
                         old->brief->not_after >= j->now;
     j->regenerate = t->config->regenerate && key_name_equal(&old->key, &j->key);
     /* It is the one that is there. */
-    j->subject = X509_NAME_dup(X509_get_subject_name(j->renewed));
+    if (set_renewed(j, old) >= 0)
+        j->subject = X509_NAME_dup(X509_get_subject_name(j->renewed));
     if (!j->subject)
         return -ENOMEM;
     return trustpoint_job_start_internal(m, t,

@@ -70,7 +70,8 @@ typedef struct ServerJob {
     Admission admission; /* of what comes */
     bool next_authority; /* the CA's next certificate is to issue */
     X509 *authority;
-    X509 *renewed;                  /* the router certificate that is there; NULL for none */
+    X509 *renewed; /* the router certificate that is there; NULL for none; only its words, where
+                    * nobody asks for its key */
     KeyName renewed_key;            /* its key */
     X509 *others[RECORD_CHAIN_MAX]; /* what came with the CA's certificate */
     size_t n_others;
@@ -100,6 +101,7 @@ typedef struct ServerJob {
  * without its end in the reason (of begin(), the job's; else that of what was asked), or with what
  * they have told the job. */
 typedef struct ServerMethod {
+    bool shows_certificate; /* to the server, in TLS */
     /* The certificates of the CA, for somebody to believe; NULL: he brings them himself. */
     int (*get_authorities)(const ServerAddress *server, ReceivedList *ret,
                            char reason[SERVER_REASON_SIZE]);
@@ -161,11 +163,13 @@ typedef struct ServerWishes {
     const X509_NAME *subject;                    /* NULL: the configured one */
 } ServerWishes;
 
-/* server-request.c, for methods: has the key sign a request. wishes and challenge may be NULL. What
- * fails is said. */
-int server_build_request(Job *job, const ServerJob *j, const KeyName *name,
-                         const ServerWishes *wishes, const char *challenge, void **ret,
-                         size_t *ret_size);
-/* The same for one that was made before, with the challenge password, which is not kept of it. */
+/* server-request.c, for methods: has the key sign a request; wishes may be NULL. What fails is
+ * said. */
+int server_make_request(Job *job, const ServerJob *j, EnrollmentMethod method, const KeyName *name,
+                        const ServerWishes *wishes, Request **ret);
+/* The bytes of one with the challenge password, which is not kept. */
+int server_build_request(Job *job, const ServerJob *j, const KeyName *name, const char *challenge,
+                         void **ret, size_t *ret_size);
+/* The same for one that was made before. */
 int server_rebuild_request(Job *job, const ServerJob *j, const Request *kept, void **ret,
                            size_t *ret_size);

@@ -151,14 +151,17 @@ void shared_certificates_rest(void)
 
 /* --- All of them ------------------------------------------------------------------------------ */
 
-static int entry_new(const void *der, size_t size, Entry **ret)
+static int entry_new(const void *der, size_t size, X509 *parsed_before, Entry **ret)
 {
     _cleanup_(certificate_summary_done) CertificateSummary summary = {0};
     _cleanup_(X509_freep) X509 *x509 = NULL;
     Entry *entry;
-    int r;
+    int r = 0;
 
-    r = certificate_parse(der, size, &x509);
+    if (parsed_before && X509_up_ref(parsed_before) == 1)
+        x509 = parsed_before;
+    else
+        r = certificate_parse(der, size, &x509);
     if (r >= 0)
         r = certificate_summarize(x509, &summary);
     if (r < 0)
@@ -180,7 +183,7 @@ static int entry_new(const void *der, size_t size, Entry **ret)
     return 0;
 }
 
-static int find_or_add(const void *der, size_t size, Entry **ret)
+static int find_or_add(const void *der, size_t size, X509 *x509, Entry **ret)
 {
     Entry **bucket = bucket_of(der, size), *entry = *bucket;
     int r = 0;
@@ -188,7 +191,7 @@ static int find_or_add(const void *der, size_t size, Entry **ret)
     while (entry && !(entry->certificate.size == size && memcmp(entry->der, der, size) == 0))
         entry = entry->next;
     if (!entry) {
-        r = entry_new(der, size, &entry);
+        r = entry_new(der, size, x509, &entry);
         if (r < 0)
             return r;
         entry->next = *bucket;
@@ -199,13 +202,13 @@ static int find_or_add(const void *der, size_t size, Entry **ret)
     return 0;
 }
 
-int shared_certificate_get(const void *der, size_t size, const SharedCertificate **ret)
+int shared_certificate_get(const void *der, size_t size, X509 *x509, const SharedCertificate **ret)
 {
     Entry *entry;
     int r;
 
     (void)pthread_mutex_lock(&lock);
-    r = find_or_add(der, size, &entry);
+    r = find_or_add(der, size, x509, &entry);
     (void)pthread_mutex_unlock(&lock);
     if (r >= 0)
         *ret = &entry->certificate;

@@ -23,8 +23,9 @@ typedef struct SharedCertificate {
 } SharedCertificate;
 
 /* The certificate with these bytes, which nobody changes: the same for all who ask for the same
- * bytes. From any thread. -EBADMSG for what is no certificate. */
-int shared_certificate_get(const void *der, size_t size, const SharedCertificate **ret);
+ * bytes. x509: what certificate_parse() has made of them, where somebody has read them already;
+ * else NULL. From any thread. -EBADMSG for what is no certificate. */
+int shared_certificate_get(const void *der, size_t size, X509 *x509, const SharedCertificate **ret);
 /* For somebody else to have; NULL passes. */
 const SharedCertificate *shared_certificate_ref(const SharedCertificate *certificate);
 /* To be called by each of them. */

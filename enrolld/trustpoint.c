@@ -528,7 +528,7 @@ void trustpoint_drop_request(Trustpoint *trustpoint, Request *request)
 }
 
 int trustpoint_install_answer(Trustpoints *t, Trustpoint *trustpoint, const Request *request,
-                              const void *der, size_t size)
+                              const Received *answer)
 {
     CertificateRole role = certificate_role_of_pair(request->key.pair);
     Request *next = request->next, *over;
@@ -536,7 +536,7 @@ int trustpoint_install_answer(Trustpoints *t, Trustpoint *trustpoint, const Requ
     StoredCertificate *certificate;
     int r;
 
-    r = stored_certificate_new(der, size, &request->key, &certificate);
+    r = stored_certificate_new_received(answer, &request->key, &certificate);
     if (r < 0)
         return r;
     over = unlink_request(&record, request);

@@ -115,7 +115,7 @@ void trustpoint_drop_request(Trustpoint *trustpoint, Request *request);
 /* The certificate that one of its requests asked for: it is there and the request is over, in one
  * step. Only that for a general pair takes the place of those for usage keys. */
 int trustpoint_install_answer(Trustpoints *t, Trustpoint *trustpoint, const Request *request,
-                              const void *der, size_t size);
+                              const Received *answer);
 /* --- A renewal takes its place ---------------------------------------------------------------- */
 
 /* The router's certificate and its key change together, although the one is here and the other in

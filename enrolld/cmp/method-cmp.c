@@ -473,8 +473,6 @@ static int begin(Job *job, ServerJob *j)
 /* For what is checked of the answer; what goes out is made of it. */
 static int prepare(Job *job, ServerJob *j, const KeyName *name, ServerAsk *ask)
 {
-    _cleanup_free_ void *der = NULL;
-    size_t size;
     int r;
 
     if (j->n_keys > 1) {
@@ -482,13 +480,8 @@ static int prepare(Job *job, ServerJob *j, const KeyName *name, ServerAsk *ask)
                        "usage keys are not enrolled over CMP: use a general purpose key");
         return -EOPNOTSUPP;
     }
-    r = server_build_request(job, j, name, NULL, NULL, &der, &size);
-    if (r >= 0)
-        r = request_new(METHOD_CMP, der, size, name, &ask->request);
-    if (r < 0)
-        return r;
-    ask->request->renewal = j->renew;
-    return session_new(job, j, ask);
+    r = server_make_request(job, j, METHOD_CMP, name, NULL, &ask->request);
+    return r < 0 ? r : session_new(job, j, ask);
 }
 
 const ServerMethod method_cmp = {

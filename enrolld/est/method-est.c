@@ -243,24 +243,15 @@ static int make_request(Job *job, ServerJob *j, const KeyName *name, EstAttribut
                         ServerAsk *ask)
 {
     _cleanup_(X509_NAME_freep) X509_NAME *subject = NULL;
-    _cleanup_free_ void *der = NULL;
     ServerWishes wishes = {.digest = NULL};
     uint64_t bits;
-    size_t size;
     int r;
 
     r = key_bits(job, j, name, &bits);
     if (r < 0)
         return r;
     r = look_at_wishes(j, name, bits, attributes, &wishes, &subject, ask->reason);
-    if (r < 0)
-        return r;
-    r = server_build_request(job, j, name, &wishes, NULL, &der, &size);
-    if (r >= 0)
-        r = request_new(METHOD_EST, der, size, name, &ask->request);
-    if (r >= 0)
-        ask->request->renewal = j->renew;
-    return r;
+    return r < 0 ? r : server_make_request(job, j, METHOD_EST, name, &wishes, &ask->request);
 }
 
 static int prepare(Job *job, ServerJob *j, const KeyName *name, ServerAsk *ask)
@@ -338,6 +329,7 @@ static int get_next_authorities(Job *job, ServerJob *j, ReceivedList *ret)
 }
 
 const ServerMethod method_est = {
+    .shows_certificate = true,
     .get_authorities = get_authorities,
     .begin = begin,
     .prepare = prepare,

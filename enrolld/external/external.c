@@ -336,6 +336,7 @@ static void enrollment_freep(Enrollment **e)
 static int make_request(Job *job, const Enrollment *e, const KeyName *name, Request **ret)
 {
     _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
+    _cleanup_(X509_REQ_freep) X509_REQ *x509 = NULL;
     _cleanup_free_ void *der = NULL;
     size_t size;
     int r;
@@ -349,10 +350,13 @@ static int make_request(Job *job, const Enrollment *e, const KeyName *name, Requ
                              .digest = e->digest,
                              .alternative_names = e->alternative_names,
                              .key_usage = e->key_usages[name->pair]},
-                  &der, &size);
+                  &x509, &der, &size);
     if (r < 0)
         return enrollment_sign_failed(job, r, "certificate request");
-    return request_new(METHOD_TERMINAL, der, size, name, ret);
+    r = request_new_made(METHOD_TERMINAL, x509, der, size, name, ret);
+    if (r >= 0)
+        TAKE_PTR(x509);
+    return r;
 }
 
 /* Before anything is kept: a request that nobody has waits for nothing. */
@@ -524,10 +528,9 @@ static bool has_signed(const StoredCertificate *ca, X509 *x)
 
 static bool has_number_of(const StoredCertificate *before, const X509 *x)
 {
-    _cleanup_(X509_freep) X509 *other = stored_certificate_x509(before);
+    _cleanup_(X509_freep) X509 *other = shared_certificate_words(before->shared);
 
-    return other &&
-           ASN1_INTEGER_cmp(X509_get0_serialNumber(other), X509_get0_serialNumber(x)) == 0;
+    return other && ASN1_INTEGER_cmp(X509_get0_serialNumber(other), X509_get0_serialNumber(x)) == 0;
 }
 
 /* While a CA changes, either of the two may issue; the one that was asked when neither has. */
@@ -593,7 +596,7 @@ int external_take_answer(Manager *m, Trustpoint *t, const Request *request,
     staged = before && request->renewal &&
              (request->key.pair == PAIR_GENERAL || request->key.pair == PAIR_NEXT);
     r = staged ? trustpoint_stage(&m->trustpoints, t, found->der, found->size, &request->key)
-               : trustpoint_install_answer(&m->trustpoints, t, request, found->der, found->size);
+               : trustpoint_install_answer(&m->trustpoints, t, request, found);
     /* It is written down: what cannot be started now is started by and by. */
     if (r >= 0 && staged)
         (void)replacement_start(m, t);

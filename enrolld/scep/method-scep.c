@@ -137,7 +137,7 @@ static int build_sent(Job *job, const ServerJob *j, const KeyName *name, ServerA
     const Request *kept = ask->request;
 
     if (j->challenge)
-        return server_build_request(job, j, name, NULL, j->challenge, &ask->sent, &ask->sent_size);
+        return server_build_request(job, j, name, j->challenge, &ask->sent, &ask->sent_size);
     ask->sent = malloc(kept->size);
     if (!ask->sent)
         return -ENOMEM;
@@ -148,8 +148,6 @@ static int build_sent(Job *job, const ServerJob *j, const KeyName *name, ServerA
 
 static int prepare(Job *job, ServerJob *j, const KeyName *name, ServerAsk *ask)
 {
-    _cleanup_free_ void *kept = NULL;
-    size_t size;
     int r;
 
     /* As at the first time, where the server knows nothing else; and with usage keys, of which the
@@ -157,11 +155,7 @@ static int prepare(Job *job, ServerJob *j, const KeyName *name, ServerAsk *ask)
     j->by_certificate = j->by_certificate && capabilities_of(j)->renewal && j->n_keys == 1;
     r = open_challenge(job, j);
     if (r >= 0)
-        r = server_build_request(job, j, name, NULL, NULL, &kept, &size);
-    if (r >= 0)
-        r = request_new(METHOD_SCEP, kept, size, name, &ask->request);
-    if (r >= 0)
-        ask->request->renewal = j->renew;
+        r = server_make_request(job, j, METHOD_SCEP, name, NULL, &ask->request);
     if (r >= 0)
         r = make_signer(job, j, ask->request);
     if (r >= 0)
@@ -229,8 +223,8 @@ static const char *opening_pair(const Request *request, KeyPair signing)
     return key_pair_name(signing == PAIR_NEXT ? PAIR_NEXT : PAIR_ENCRYPTION);
 }
 
-static int exchange(Job *job, ServerJob *j, ServerAsk *ask, ScepType type,
-                    const void *content, size_t size, bool *ret_unknown)
+static int exchange(Job *job, ServerJob *j, ServerAsk *ask, ScepType type, const void *content,
+                    size_t size, bool *ret_unknown)
 {
     _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
     const ScepServer server = server_of(job, j);

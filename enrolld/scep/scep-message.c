@@ -5,6 +5,7 @@
 #include <strings.h>
 #include <time.h>
 
+#include "public-half.h"
 #include "scep-oids.h"
 
 #define CAPABILITIES_MAX 4096U
@@ -183,9 +184,10 @@ int scep_transaction(EVP_PKEY *key, const X509 *renewed, char ret[SCEP_TRANSACTI
     return 0;
 }
 
-static int fill_signer(X509 *x, EVP_PKEY *key, const X509_NAME *subject, const char *transaction,
-                       int64_t now)
+static int fill_signer(OSSL_LIB_CTX *context, X509 *x, EVP_PKEY *key, const X509_NAME *subject,
+                       const char *transaction, int64_t now)
 {
+    _cleanup_(EVP_PKEY_freep) EVP_PKEY *half = public_half_new(context, key);
     _cleanup_(BN_freep) BIGNUM *serial = NULL;
     char head[17];
 
@@ -194,7 +196,7 @@ static int fill_signer(X509 *x, EVP_PKEY *key, const X509_NAME *subject, const c
     if (BN_hex2bn(&serial, head) == 0 || !BN_to_ASN1_INTEGER(serial, X509_get_serialNumber(x)))
         return -ENOMEM;
     if (X509_set_version(x, X509_VERSION_3) != 1 || X509_set_subject_name(x, subject) != 1 ||
-        X509_set_issuer_name(x, subject) != 1 || X509_set_pubkey(x, key) != 1 ||
+        X509_set_issuer_name(x, subject) != 1 || X509_set_pubkey(x, half) != 1 ||
         !ASN1_TIME_adj(X509_getm_notBefore(x), (time_t)now, -1, 0) ||
         !ASN1_TIME_adj(X509_getm_notAfter(x), (time_t)now, SIGNER_YEARS * 365, 0))
         return -EIO;
@@ -226,7 +228,7 @@ int scep_signer_certificate(OSSL_LIB_CTX *context, EVP_PKEY *key, const X509_NAM
 
     if (!x || !md)
         return -ENOMEM;
-    r = fill_signer(x, key, subject, transaction, now);
+    r = fill_signer(context, x, key, subject, transaction, now);
     if (r >= 0)
         r = add_signer_usage(x, key);
     if (r >= 0 && (EVP_DigestSignInit_ex(md, NULL, EVP_PKEY_is_a(key, "ED25519") ? NULL : "SHA256",

@@ -38,6 +38,8 @@ static X509_REQ *parse(const void *der, size_t size)
 static X509_REQ *make_kept(void)
 {
     _cleanup_(X509_NAME_freep) X509_NAME *subject = X509_NAME_new();
+    _cleanup_(X509_REQ_freep) X509_REQ *made = NULL;
+    _cleanup_openssl_free_ unsigned char *again = NULL;
     _cleanup_free_ void *der = NULL;
     size_t size;
 
@@ -49,8 +51,13 @@ static X509_REQ *make_kept(void)
                                           .digest = "sha256",
                                           .alternative_names = NAMES,
                                           .key_usage = KU_DIGITAL_SIGNATURE},
-                               &der, &size),
+                               &made, &der, &size),
                      0);
+    /* What was made is what is read of its bytes, and its key the one that it was made with. */
+    assert_int_equal(i2d_X509_REQ(made, &again), (int)size);
+    assert_memory_equal(again, der, size);
+    assert_int_equal(EVP_PKEY_eq(X509_REQ_get0_pubkey(made), key), 1);
+    assert_int_equal(X509_REQ_verify(made, X509_REQ_get0_pubkey(made)), 1);
     return parse(der, size);
 }
 

@@ -128,7 +128,7 @@ static void ask(Fleet *f, Trustpoint *t, bool renewal)
     assert_int_equal(
         csr_build(
             &(CsrSpec){.context = f->context, .subject = name, .key = key, .digest = "sha256"},
-            &der, &size),
+            NULL, &der, &size),
         0);
     assert_int_equal(request_new(METHOD_SCEP, der, size, &pair, &request), 0);
     request->renewal = renewal;
@@ -150,7 +150,12 @@ static void install(Fleet *f, Trustpoint *t, Request *request)
     certify(f, X509_REQ_get0_pubkey(request->x509), f->ca, 20 + roll(f, 10), &der, &size);
     f->granted++;
     if (!renewal) {
-        assert_int_equal(trustpoint_install_answer(&f->trustpoints, t, request, der, size), 0);
+        _cleanup_(X509_freep) X509 *x509 = NULL;
+
+        assert_int_equal(certificate_parse(der, size, &x509), 0);
+        assert_int_equal(
+            trustpoint_install_answer(&f->trustpoints, t, request, &(Received){x509, der, size}),
+            0);
         return;
     }
     assert_int_equal(trustpoint_stage(&f->trustpoints, t, der, size, &request->key), 0);

@@ -24,6 +24,7 @@
 #include "memfd.h"
 #include "names.h"
 #include "openssl-util.h"
+#include "public-half.h"
 
 /* --- The signer ------------------------------------------------------------------------------- */
 
@@ -365,6 +366,27 @@ static void test_request(void **state)
     }
 }
 
+/* Nothing in it asks keyd any more: it can be copied, as the key itself cannot. */
+static void test_half_for_others(void **state)
+{
+    static const char *const digests[] = {"SHA256", "SHA384", "SHA512", "SHA256"};
+
+    for (size_t i = 0; i < ELEMENTSOF(keys); i++) {
+        _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = key_get(i, "certificate-request");
+        _cleanup_(EVP_PKEY_freep) EVP_PKEY *half = public_half_new(context, key);
+        _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *md = sign_context(key, digests[i]);
+        _cleanup_(X509_REQ_freep) X509_REQ *request = X509_REQ_new_ex(context, NULL), *copy = NULL;
+
+        assert_int_equal(EVP_PKEY_eq(half, key), 1);
+        assert_true(X509_REQ_set_version(request, X509_REQ_VERSION_1) == 1 &&
+                    X509_REQ_set_pubkey(request, half) == 1 && X509_REQ_sign_ctx(request, md) > 0);
+        assert_int_equal(X509_REQ_check_private_key(request, key), 1);
+        copy = X509_REQ_dup(request);
+        assert_non_null(copy);
+        assert_int_equal(X509_REQ_verify(copy, X509_REQ_get0_pubkey(copy)), 1);
+    }
+}
+
 static X509 *certificate_new(EVP_PKEY *key, const char *digest)
 {
     _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *md = sign_context(key, digest);
@@ -609,6 +631,7 @@ int main(void)
         cmocka_unit_test(test_private_half_stays),
         cmocka_unit_test(test_public_half),
         cmocka_unit_test(test_request),
+        cmocka_unit_test(test_half_for_others),
         cmocka_unit_test(test_certificate),
         cmocka_unit_test(test_streaming),
         cmocka_unit_test(test_unknown_forms),

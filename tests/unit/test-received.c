@@ -295,7 +295,7 @@ static X509_REQ *make_request(EVP_PKEY *key, const char *san)
                                           .key = key,
                                           .digest = "sha256",
                                           .alternative_names = san},
-                               &der, &size),
+                               NULL, &der, &size),
                      0);
     p = der;
     request = d2i_X509_REQ(NULL, &p, (long)size);

@@ -433,7 +433,7 @@ static Request *make_request(EnrollmentMethod method)
                                           .subject = name,
                                           .key = keys[ROLE_ROUTER],
                                           .digest = "sha256"},
-                               &der, &size),
+                               NULL, &der, &size),
                      0);
     assert_int_equal(request_new(method, der, size, &router_key, &request), 0);
     return request;
