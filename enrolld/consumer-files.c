@@ -25,6 +25,16 @@ static StoredCertificate *issuer_of(const Trustpoint *t, StoredCertificate *c)
     return NULL;
 }
 
+/* A CA's is the same after each of its certificates. */
+static bool is_there(int dirfd, const char *name, const char *text, size_t size)
+{
+    _cleanup_free_ void *there = NULL;
+    size_t n;
+
+    return read_file_at(dirfd, name, size, &there, &n) >= 0 && n == size &&
+           memcmp(there, text, size) == 0;
+}
+
 /* Certificates from c upwards; with_root: to the end. */
 static int write_path(int dirfd, const char *name, const Trustpoint *t, StoredCertificate *c,
                       bool with_root)
@@ -49,7 +59,11 @@ static int write_path(int dirfd, const char *name, const Trustpoint *t, StoredCe
         c = c->brief->is_root ? NULL : issuer_of(t, c);
     }
     size = bio ? BIO_get_mem_data(bio, &text) : 0;
-    return size <= 0 ? -ENOMEM : atomic_write_at(dirfd, name, text, (size_t)size, 0644);
+    if (size <= 0)
+        return -ENOMEM;
+    return is_there(dirfd, name, text, (size_t)size)
+               ? 0
+               : atomic_write_at(dirfd, name, text, (size_t)size, 0644);
 }
 
 int consumers_export(int dirfd, const Trustpoint *t)

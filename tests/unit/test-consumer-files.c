@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "atomic-file.h"
 #include "consumers.h"
 
 #define NOT_BEFORE INT64_C(1700000000)
@@ -97,6 +98,48 @@ static void test_those_that_are_there(void **state)
     assert_int_equal(folder_count(fd_of(f->runtime)), 3);
 }
 
+static ino_t place_of(const Fixture *f, const char *name)
+{
+    struct stat st;
+
+    assert_int_equal(fstatat(fd_of(f->runtime), name, &st, AT_SYMLINK_NOFOLLOW), 0);
+    return st.st_ino;
+}
+
+/* What is right already stays as it is; what is longer, shorter, different or no file is written
+ * anew. */
+static void test_written_when_needed(void **state)
+{
+    const Fixture *f = *state;
+    const Trustpoint *t = trustpoint_find(&f->trustpoints, "core");
+    _cleanup_free_ void *good = NULL, *again = NULL;
+    ino_t before = place_of(f, "core.ca");
+    int runtime = fd_of(f->runtime);
+    size_t size, n;
+
+    assert_int_equal(consumers_export(runtime, t), 0);
+    assert_true(place_of(f, "core.ca") == before);
+    assert_int_equal(read_file_at(runtime, "core.ca", 65536, &good, &size), 0);
+    for (size_t cut = 0; cut < 2; cut++) {
+        _cleanup_free_ char *bad = malloc(size);
+
+        memcpy(bad, good, size);
+        bad[size / 2] ^= 1;
+        assert_int_equal(atomic_write_at(runtime, "core.ca", cut ? good : bad, size - cut, 0644),
+                         0);
+        assert_int_equal(consumers_export(runtime, t), 0);
+        assert_int_equal(read_file_at(runtime, "core.ca", 65536, &again, &n), 0);
+        assert_int_equal(n, size);
+        assert_memory_equal(again, good, size);
+        free(TAKE_PTR(again));
+    }
+    assert_int_equal(unlinkat(runtime, "core.ca", 0), 0);
+    assert_int_equal(symlinkat("core.pem", runtime, "core.ca"), 0);
+    assert_int_equal(consumers_export(runtime, t), 0);
+    assert_int_equal(read_file_at(runtime, "core.ca", 65536, &again, &n), 0);
+    assert_int_equal(n, size);
+}
+
 /* Killed after the record was removed, and before the files were. */
 static void test_those_of_another_time(void **state)
 {
@@ -118,6 +161,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_those_that_are_there, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_written_when_needed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_those_of_another_time, set_up, tear_down),
     };
 
