@@ -78,6 +78,9 @@ int enrollment_sign_failed(Job *job, int r, const char *what);
 /* Afterwards, when a certificate is in place: journal, signals. existed: it replaces another one.
  */
 #define ENROLLMENT_RENEWER "enrolld"
+void enrollment_certificate_installed(Manager *m, Trustpoint *t, CertificateRole role, bool existed,
+                                      const char *user);
+/* The same for whoever does not announce the trustpoint himself, when all has been done for it. */
 void enrollment_installed(Manager *m, Trustpoint *t, CertificateRole role, bool existed,
                           const char *user);
 

@@ -276,20 +276,26 @@ static void say_installed(const Trustpoint *t, CertificateRole role, const char 
               t->name, user, s.serial_number, s.subject);
 }
 
-void enrollment_installed(Manager *m, Trustpoint *t, CertificateRole role, bool existed,
-                          const char *user)
+void enrollment_certificate_installed(Manager *m, Trustpoint *t, CertificateRole role, bool existed,
+                                      const char *user)
 {
     say_installed(t, role, user);
     if (existed)
         announce_certificate_changed(m, t, role, true);
     else
         announce_certificate_added(m, t, role);
-    announce_trustpoint_changed(m, t);
     export_certificates(m, t);
     expiry_watch_run(m);
     /* What was renewed is told to the services in steps. */
     if (role == ROLE_ROUTER && !streq(user, ENROLLMENT_RENEWER))
         replacement_tell(m, t);
+}
+
+void enrollment_installed(Manager *m, Trustpoint *t, CertificateRole role, bool existed,
+                          const char *user)
+{
+    enrollment_certificate_installed(m, t, role, existed, user);
+    announce_trustpoint_changed(m, t);
 }
 
 FetchRoute enrollment_route(const Manager *m, const TrustpointConfig *config)

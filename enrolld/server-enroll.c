@@ -232,7 +232,7 @@ int server_install(Manager *m, Trustpoint *t, const ServerAsk *ask, const char *
         return r;
     enrollment_announce_authorities(m, t, before);
     if (r == 0)
-        enrollment_installed(m, t, role, existed[role], user);
+        enrollment_certificate_installed(m, t, role, existed[role], user);
     enrollment_announce_gone(m, t, existed);
     return (int)role;
 }

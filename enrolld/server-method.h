@@ -142,7 +142,8 @@ int server_open_profile(ServerJob *j);
 /* Asks at the trustpoint's server; next: for what the CA's next certificate is to issue. */
 int server_job_new(struct Manager *m, const Trustpoint *t, bool next, ServerJob **ret);
 void server_job_free(void *data);
-/* What was granted is checked, and installed or staged. Returns the role. */
+/* What was granted is checked, and installed or staged; the caller announces the trustpoint.
+ * Returns the role. */
 int server_install(struct Manager *m, Trustpoint *t, const ServerAsk *ask, const char *user,
                    const char **ret_reason);
 
