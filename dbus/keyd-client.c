@@ -229,6 +229,47 @@ static int ask_public_key(const char *algorithm, const char *label, const char *
     return call_for_bytes(bus, call, PUBLIC_KEY_SIZE_MAX, ret_der, ret_size);
 }
 
+static int remember_pair(sd_bus_message *reply, const char *algorithm, const char *label,
+                         const char *pair)
+{
+    _cleanup_free_ char *name = NULL;
+    const void *bytes;
+    size_t size;
+    int r;
+
+    r = sd_bus_message_read_array(reply, 'y', &bytes, &size);
+    if (r >= 0 && (size == 0 || size > PUBLIC_KEY_SIZE_MAX))
+        r = -EBADMSG;
+    if (r >= 0 && asprintf(&name, "%s %s %s", algorithm, label, pair) < 0) {
+        name = NULL;
+        r = -ENOMEM;
+    }
+    if (r < 0)
+        return keyd_failed(r, NULL);
+    remember(&name, bytes, size);
+    return 0;
+}
+
+/* Who asks for one pair of a key often asks for the other. */
+static int ask_both_pairs(const char *algorithm, const char *label)
+{
+    _cleanup_(worker_bus_givep) sd_bus *bus = NULL;
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
+    _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+    int r;
+
+    r = call_new(&bus, &call, "GetPublicKeys");
+    if (r < 0)
+        return r;
+    r = sd_bus_message_append(call, "ss", algorithm, label);
+    if (r >= 0)
+        r = call_twice(bus, call, &error, &reply);
+    if (r < 0)
+        return keyd_failed(r, &error);
+    r = remember_pair(reply, algorithm, label, "signature");
+    return r < 0 ? r : remember_pair(reply, algorithm, label, "encryption");
+}
+
 /* The pair that signs is the one that is meant when none is named. */
 static int keyd_get_public_key(const char *algorithm, const char *label, const char *pair,
                                void **ret_der, size_t *ret_size)
@@ -244,6 +285,12 @@ static int keyd_get_public_key(const char *algorithm, const char *label, const c
         return keyd_failed(-ENOMEM, NULL);
     }
     known = find_known(name);
+    if (!known && !(pair && streq(pair, "next"))) {
+        r = ask_both_pairs(algorithm, label);
+        if (r < 0)
+            return r;
+        known = find_known(name);
+    }
     if (known) {
         *ret_size = known->size;
         return copy_bytes(known->der, known->size, ret_der);

@@ -425,6 +425,11 @@ void signing_bus_check_open(Keyd *k)
     sign_streams_check(k->streams, is_still_permitted, k);
 }
 
+static int append_public_key(sd_bus_message *reply, const Key *key)
+{
+    return sd_bus_message_append_array(reply, 'y', key->public_key, key->public_key_size);
+}
+
 static int answer_public_key(sd_bus_message *m, const Key *key, sd_bus_error *reterr_error)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
@@ -434,7 +439,7 @@ static int answer_public_key(sd_bus_message *m, const Key *key, sd_bus_error *re
         return no_such_key(reterr_error);
     r = sd_bus_message_new_method_return(m, &reply);
     if (r >= 0)
-        r = sd_bus_message_append_array(reply, 'y', key->public_key, key->public_key_size);
+        r = append_public_key(reply, key);
     if (r >= 0)
         r = sd_bus_send(NULL, reply, NULL);
     return r < 0 ? r : 1;
@@ -462,6 +467,32 @@ int keys1_signing_method_get_pair_public_key(sd_bus_message *m, void *userdata,
 
     r = sd_bus_message_read(m, "sss", &algorithm, &label, &pair);
     return r < 0 ? r : answer_public_key(m, pair_find(k, algorithm, label, pair), reterr_error);
+}
+
+int keys1_signing_method_get_public_keys(sd_bus_message *m, void *userdata,
+                                         sd_bus_error *reterr_error)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    const Key *signature, *encryption;
+    const char *algorithm, *label;
+    Keyd *k = userdata;
+    int r;
+
+    r = sd_bus_message_read(m, "ss", &algorithm, &label);
+    if (r < 0)
+        return r;
+    signature = pair_find(k, algorithm, label, KEY_USAGE_SIGNATURE);
+    encryption = pair_find(k, algorithm, label, KEY_USAGE_ENCRYPTION);
+    if (!signature || !encryption)
+        return no_such_key(reterr_error);
+    r = sd_bus_message_new_method_return(m, &reply);
+    if (r >= 0)
+        r = append_public_key(reply, signature);
+    if (r >= 0)
+        r = append_public_key(reply, encryption);
+    if (r >= 0)
+        r = sd_bus_send(NULL, reply, NULL);
+    return r < 0 ? r : 1;
 }
 
 /* --- For users whom a grant lets -------------------------------------------------------------- */

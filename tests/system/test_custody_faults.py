@@ -160,7 +160,7 @@ def test_hostile_labels(machine, label):
     """Wherever a label goes in; what comes back does not repeat it."""
     pid, before = machine.daemon_pid("keyd"), files(machine)
     for user, words in (("admin", [*KEYS, "Zeroize", "ss"]), ("admin", [*KEYS, "PlanZeroize", "ss"]),
-                        ("chancery-enrolld", [*SIGNING, "GetPublicKey", "ss"]), ("chancery-enrolld", [*SIGNING, "OpenChannel", "sssa{sv}"]),
+                        ("chancery-enrolld", [*SIGNING, "GetPublicKey", "ss"]), ("chancery-enrolld", [*SIGNING, "GetPublicKeys", "ss"]), ("chancery-enrolld", [*SIGNING, "OpenChannel", "sssa{sv}"]),
                         ("chancery-enrolld", [*SIGNING, "Sign", "ssssa{sv}h"])):
         name, sentence = call(machine, [CALL, *words, "ed25519", label, "certificate-request"], user)
         assert name != "ok" or "PlanZeroize" in words

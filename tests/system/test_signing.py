@@ -91,6 +91,17 @@ def encrypt(machine, folder, label, data, padding="pkcs1"):
     return subprocess.run(command, input=data, stdout=subprocess.PIPE, check=True).stdout
 
 
+def test_both_pairs_at_once(signer):
+    """The same as one after the other; by nobody else, and not of what is not there."""
+    words = [*SIGNING, "GetPublicKeys", "ss", "rsa"]
+    assert "denied" in signer.run([*words, "system-enroll-key"], "admin", check=False).stderr
+    assert "no such key" in signer.run([*words, "no-such-key"], "chancery-enrolld", check=False).stderr
+    both = json.loads(signer.run([*words, "system-enroll-key"], "chancery-enrolld").stdout)["data"]
+    each = [json.loads(signer.run([*SIGNING, "GetPairPublicKey", "sss", "rsa", "system-enroll-key", pair], "chancery-enrolld").stdout)["data"][0]
+            for pair in ("signature", "encryption")]
+    assert both == each
+
+
 def unwrap_words(label, encrypted, purpose="scep-decrypt", pair=None, algorithm="rsa"):
     context = ["1", "pair", "s", pair] if pair else ["0"]
     return [*SIGNING, "UnwrapKey", "sssa{sv}ayu", algorithm, label, purpose, *context, str(len(encrypted)), *map(str, encrypted), "16"]

@@ -83,6 +83,32 @@ static int method_get_public_key(sd_bus_message *m, void *userdata, sd_bus_error
     return size > 0 ? reply_bytes(m, der, (size_t)size) : -EIO;
 }
 
+static unsigned pairs_asked;
+
+static int method_get_public_keys(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    _cleanup_openssl_free_ unsigned char *der = NULL;
+    const char *algorithm, *label;
+    EVP_PKEY *key;
+    int size, r;
+
+    pairs_asked++;
+    if (sd_bus_message_read(m, "ss", &algorithm, &label) < 0)
+        return -EINVAL;
+    key = key_find(algorithm, label);
+    if (!key)
+        return sd_bus_error_setf(reterr_error, ERROR_NO_SUCH_OBJECT, "There is no %s key %s",
+                                 algorithm, label);
+    size = i2d_PUBKEY(key, &der);
+    r = size > 0 ? sd_bus_message_new_method_return(m, &reply) : -EIO;
+    for (int i = 0; r >= 0 && i < 2; i++)
+        r = sd_bus_message_append_array(reply, 'y', der, (size_t)size);
+    if (r >= 0)
+        r = sd_bus_send(NULL, reply, NULL);
+    return r < 0 ? r : 1;
+}
+
 static int read_context(sd_bus_message *m)
 {
     const void *certificate;
@@ -177,6 +203,8 @@ static const sd_bus_vtable signing_vtable[] = {
     SD_BUS_VTABLE_START(0),
     SD_BUS_METHOD("GetPublicKey", "ss", "ay", method_get_public_key, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("GetPairPublicKey", "sss", "ay", method_get_public_key,
+                  SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD("GetPublicKeys", "ss", "ayay", method_get_public_keys,
                   SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("UnwrapKey", "sssa{sv}ayu", "ay", method_unwrap_key, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("Sign", "ssssa{sv}h", "ay", method_sign, SD_BUS_VTABLE_UNPRIVILEGED),
@@ -364,6 +392,28 @@ static void test_request(void **state)
         assert_int_equal(X509_REQ_verify(request, keys[i].key), 1);
         assert_int_equal(X509_REQ_check_private_key(request, key), 1);
     }
+}
+
+/* While keys are remembered, keyd is asked once for both pairs of each, and for one that is not
+ * there each time. */
+static void test_remembered(void **state)
+{
+    _cleanup_(EVP_PKEY_freep) EVP_PKEY *first = NULL, *second = NULL, *missing = NULL;
+
+    keyd_remember_keys();
+    pairs_asked = 0;
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(
+            keyd_pair_new(context, "rsa", "no-such-key", "encryption", "scep", &missing), -ENOENT);
+    assert_null(missing);
+    assert_int_equal(pairs_asked, 2);
+    assert_int_equal(keyd_key_new(context, keys[0].algorithm, LABEL, "scep", NULL, 0, &first), 0);
+    assert_int_equal(
+        keyd_pair_new(context, keys[0].algorithm, LABEL, "encryption", "scep", &second), 0);
+    assert_int_equal(pairs_asked, 3);
+    assert_int_equal(EVP_PKEY_eq(first, second), 1);
+    assert_int_equal(EVP_PKEY_eq(first, keys[0].key), 1);
+    keyd_forget_keys();
 }
 
 /* Nothing in it asks keyd any more: it can be copied, as the key itself cannot. */
@@ -632,6 +682,7 @@ int main(void)
         cmocka_unit_test(test_public_half),
         cmocka_unit_test(test_request),
         cmocka_unit_test(test_half_for_others),
+        cmocka_unit_test(test_remembered),
         cmocka_unit_test(test_certificate),
         cmocka_unit_test(test_streaming),
         cmocka_unit_test(test_unknown_forms),
