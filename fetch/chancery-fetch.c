@@ -174,6 +174,7 @@ static int run_dispatcher(int listener)
                                   .workers_max = WORKERS_MAX,
                                   .idle_seconds = IDLE_SECONDS};
 
+    source_open();
     return dispatch(listener, &parent, &worker);
 }
 

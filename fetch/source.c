@@ -3,6 +3,7 @@
  * file of the kernel's those of IPv6. */
 #include "source.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <net/if.h>
 #include <stdint.h>
@@ -104,20 +105,41 @@ static void note_ipv6_line(char *line)
             (scope & SCOPE_HOST) || (flags & (FLAG_TEMPORARY | FLAG_DEPRECATED)));
 }
 
-static void note_ipv6(void)
+/* From one line's beginning to the next one's: other processes read with the same descriptor. */
+static void note_ipv6(int fd)
 {
-    _cleanup_fclose_ FILE *f = fopen(IPV6_FILE, "re");
-    char line[128];
+    char text[4096], *line, *end;
+    off_t at = 0;
+    ssize_t n;
 
-    while (f && fgets(line, sizeof line, f))
-        note_ipv6_line(line);
+    while ((n = pread(fd, text, sizeof text - 1, at)) > 0) {
+        text[n] = '\0';
+        for (line = text; (end = strchr(line, '\n')); line = end + 1) {
+            *end = '\0';
+            note_ipv6_line(line);
+        }
+        if (line == text)
+            return;
+        at += line - text;
+    }
+}
+
+static int ipv6_fd = -EBADF;
+
+void source_open(void)
+{
+    ipv6_fd = open(IPV6_FILE, O_RDONLY | O_CLOEXEC);
 }
 
 void source_prepare(void)
 {
     n_sources = 0;
     note_ipv4();
-    note_ipv6();
+    if (ipv6_fd < 0)
+        source_open();
+    note_ipv6(ipv6_fd);
+    closep(&ipv6_fd);
+    ipv6_fd = -EBADF;
 }
 
 bool source_find(const char *interface, bool ipv6, char ret[INET6_ADDRSTRLEN])

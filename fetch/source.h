@@ -5,6 +5,9 @@
 #include <arpa/inet.h>
 #include <stdbool.h>
 
+/* In a process that forks those that will ask: the kernel makes a folder of each process in /proc
+ * when somebody looks there, and one descriptor does for all. */
+void source_open(void);
 /* Notes them all: afterwards, in the sandbox, nothing can be asked any more. What cannot be found
  * out is not there. */
 void source_prepare(void);

@@ -24,6 +24,7 @@
 /* Slower than that over this time is no progress but somebody who keeps us waiting. */
 #define LOW_SPEED_BYTES 64L
 #define LOW_SPEED_SECONDS 30L
+#define LOOK_USEC (USEC_PER_SEC / 10)
 #define CONFIGURED_HOSTS "libnss_chancery.so.2"
 #define HEADERS_MAX (64U << 10)
 #define ERROR_TEXT_MAX 512
@@ -45,7 +46,7 @@ typedef struct Transaction {
     bool address_refused;
     bool client_gone;
     bool too_slow;
-    uint64_t begun; /* by CLOCK_MONOTONIC, which nobody sets */
+    uint64_t begun, looked; /* by CLOCK_MONOTONIC, which nobody sets; at the client, last */
     Judge judge;
     ClientKey *key;                    /* NULL: the client shows no certificate */
     bool family_refused, family_found; /* addresses that are not of the source's, and that are */
@@ -208,13 +209,18 @@ static bool is_too_slow(const Transaction *t)
            clock_usec(CLOCK_MONOTONIC) - t->begun > t->judge.waited_usec + limit * USEC_PER_SEC;
 }
 
-/* About once a second, also while nothing arrives. */
+/* About once a second, also while nothing arrives; and at each step, which is more often than
+ * anybody has to be looked at. */
 static int on_progress(void *userdata, curl_off_t down_total, curl_off_t down, curl_off_t up_total,
                        curl_off_t up)
 {
     Transaction *t = userdata;
     struct pollfd p = {.fd = t->client_fd, .events = POLLRDHUP};
+    const uint64_t now = clock_usec(CLOCK_MONOTONIC);
 
+    if (now < t->looked + LOOK_USEC)
+        return 0;
+    t->looked = now;
     if (poll(&p, 1, 0) > 0 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR)))
         t->client_gone = true;
     t->too_slow = is_too_slow(t);
