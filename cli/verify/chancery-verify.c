@@ -55,6 +55,7 @@ static void usage(void)
         "  --batch FILE       one envelope in each line, as a JSON object\n"
         "  --jobs N           so many at a time (default: one for each core)\n"
         "  --memory MIB       for what is compared, of one envelope (default: 2048)\n"
+        "  --list-max N       so many differences and deviations are listed (default: 10000)\n"
         "  --json             the verdict as JSON\n"
         "  --help, --version\n\n"
         "Exit status: 0 good, 1 usage, 2 malformed, 3 bad signature, 4 untrusted, 5 nonce,\n"
@@ -111,6 +112,16 @@ static int parse_memory(const char *text, unsigned *ret)
     if (parse_number(text, &n) < 0 || n < 1 || n > MEMORY_MAX_MIB)
         return -EINVAL;
     *ret = (unsigned)n;
+    return 0;
+}
+
+static int parse_list_max(const char *text, uint64_t *ret)
+{
+    int64_t n;
+
+    if (parse_number(text, &n) < 0 || n < 1 || n > FINDINGS_MAX)
+        return -EINVAL;
+    *ret = (uint64_t)n;
     return 0;
 }
 
@@ -176,6 +187,10 @@ static int parse_option(int c, const char *value, Options *o)
                    ? misused("--memory %s: that is no number from 1 to %u", value,
                              (unsigned)MEMORY_MAX_MIB)
                    : 0;
+    case 'L':
+        return parse_list_max(value, &o->check.list_max) < 0
+                   ? misused("--list-max %s: that is no number from 1 to %u", value, FINDINGS_MAX)
+                   : 0;
     case 'j':
         o->json = true;
         return 0;
@@ -186,32 +201,26 @@ static int parse_option(int c, const char *value, Options *o)
         (void)printf("chancery-verify %s\n", VERSION);
         exit(VERDICT_GOOD);
     default:
-        return -EINVAL; /* getopt has said it */
+        (void)fputs("See chancery-verify --help\n", stderr); /* getopt has said what is wrong */
+        return -EINVAL;
     }
 }
 
 static int parse_arguments(int argc, char *argv[], Options *ret)
 {
     static const struct option options[] = {
-        {"root", required_argument, NULL, 'r'},
-        {"nonce", required_argument, NULL, 'n'},
-        {"max-age", required_argument, NULL, 'm'},
-        {"at", required_argument, NULL, 'a'},
-        {"chain", required_argument, NULL, 'c'},
-        {"crl", required_argument, NULL, 'C'},
-        {"previous", required_argument, NULL, 'P'},
-        {"page", required_argument, NULL, 'g'},
-        {"payload", required_argument, NULL, 'p'},
-        {"reference", required_argument, NULL, 'R'},
-        {"batch", required_argument, NULL, 'b'},
-        {"jobs", required_argument, NULL, 'J'},
-        {"memory", required_argument, NULL, 'M'},
-        {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'V'},
-        {NULL, 0, NULL, 0},
+        {"root", required_argument, NULL, 'r'},     {"nonce", required_argument, NULL, 'n'},
+        {"max-age", required_argument, NULL, 'm'},  {"at", required_argument, NULL, 'a'},
+        {"chain", required_argument, NULL, 'c'},    {"crl", required_argument, NULL, 'C'},
+        {"previous", required_argument, NULL, 'P'}, {"page", required_argument, NULL, 'g'},
+        {"payload", required_argument, NULL, 'p'},  {"reference", required_argument, NULL, 'R'},
+        {"batch", required_argument, NULL, 'b'},    {"jobs", required_argument, NULL, 'J'},
+        {"memory", required_argument, NULL, 'M'},   {"list-max", required_argument, NULL, 'L'},
+        {"json", no_argument, NULL, 'j'},           {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},        {NULL, 0, NULL, 0},
     };
-    Options o = {.check = {.max_age = -1, .at = (int64_t)time(NULL)}, .memory = MEMORY_DEFAULT_MIB};
+    Options o = {.check = {.max_age = -1, .at = (int64_t)time(NULL), .list_max = FINDINGS_DEFAULT},
+                 .memory = MEMORY_DEFAULT_MIB};
     int c;
 
     while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0)

@@ -107,18 +107,15 @@ static int check_nodes(Check *c, const char *path, const VerifyResult *result, j
 }
 
 /* what: of the list, for the reason; nothing is refused when the list is empty. */
-static void refuse_found(Check *c, Verdict verdict, json_object *list, const char *what)
+static void refuse_found(Check *c, Verdict verdict, const Findings *found, const char *what)
 {
-    size_t n = json_object_array_length(list), n_of_nodes = 0;
+    uint64_t n = json_object_array_length(found->list) + found->n_more;
     char more[64] = "";
 
-    for (size_t i = 0; i < n; i++)
-        n_of_nodes +=
-            json_object_object_get_ex(json_object_array_get_idx(list, i), "node", NULL) ? 1 : 0;
-    if (n_of_nodes > 0)
-        (void)snprintf(more, sizeof more, ", %zu of them of other nodes", n_of_nodes);
+    if (found->n_nodes > 0)
+        (void)snprintf(more, sizeof more, ", %" PRIu64 " of them of other nodes", found->n_nodes);
     if (n > 0)
-        verify_refuse(&c->result, verdict, "%zu %s%s", n, what, more);
+        verify_refuse(&c->result, verdict, "%" PRIu64 " %s%s", n, what, more);
 }
 
 /* --- Other envelopes of the same router ------------------------------------------------------- */
@@ -179,13 +176,13 @@ static int compare_previous(Check *c, const Other *previous, char reason[CHECK_R
     if (!may_build(c, NULL, cost + cost / 2))
         return 0;
     r = compare_dossiers(old->payload, old->payload_size, new->payload, new->payload_size,
-                         &c->result.differences);
+                         c->options.list_max, &c->result.differences);
     if (r == -EBADMSG)
         verify_refuse(&c->result, VERDICT_BAD_PAYLOAD, "the previous envelope has no dossier");
     else if (r < 0)
         return fail(reason, c->options.previous, r);
     else
-        refuse_found(c, VERDICT_DIFFERS, c->result.differences,
+        refuse_found(c, VERDICT_DIFFERS, &c->result.differences,
                      "differences from the previous dossier");
     return 0;
 }
@@ -305,13 +302,13 @@ static int compare_reference(Check *c, char reason[CHECK_REASON_SIZE])
     if (!may_build(c, NULL, json_cost(c->result.payload, c->result.payload_size)))
         return 0;
     r = reference_check_finish(c->reference, c->result.payload, c->result.payload_size,
-                               &c->result.deviations);
+                               c->options.list_max, &c->result.deviations);
     if (r == -EBADMSG)
         verify_refuse(&c->result, VERDICT_BAD_PAYLOAD, "the dossier has packages that are none");
     else if (r < 0)
         return fail(reason, c->options.envelope, r);
     else
-        refuse_found(c, VERDICT_NOT_AS_REFERENCE, c->result.deviations,
+        refuse_found(c, VERDICT_NOT_AS_REFERENCE, &c->result.deviations,
                      "packages or files are not as the reference has them");
     return 0;
 }

@@ -14,7 +14,8 @@ typedef struct CheckOptions {
     /* Others of the same router that have blocks of its inventory; ends with NULL. */
     const char *const *pages;
     const Reference *reference;
-    Memory *memory; /* of all checks; NULL: no limits */
+    Memory *memory;    /* of all checks; NULL: no limits */
+    uint64_t list_max; /* differences, and deviations */
     int64_t max_age, at;
 } CheckOptions;
 

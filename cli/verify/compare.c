@@ -31,7 +31,7 @@ static const struct {
 };
 
 typedef struct Compare {
-    json_object *differences;
+    Findings differences;
     const char *node; /* whose dossiers they are; NULL: those of the router itself */
     char path[PATH_SIZE];
     size_t size;
@@ -124,8 +124,11 @@ static void add_member(Compare *c, json_object *difference, const char *name, js
 
 static void add_difference(Compare *c, const char *change, json_object *old, json_object *new)
 {
-    json_object *difference = json_object_new_object();
+    json_object *difference;
 
+    if (!findings_count(&c->differences, c->node))
+        return;
+    difference = json_object_new_object();
     if (!difference) {
         c->error = -ENOMEM;
         return;
@@ -138,7 +141,7 @@ static void add_difference(Compare *c, const char *change, json_object *old, jso
         add_member(c, difference, "old", json_object_get(old));
     if (new)
         add_member(c, difference, "new", json_object_get(new));
-    if (json_object_array_add(c->differences, difference) < 0) {
+    if (json_object_array_add(c->differences.list, difference) < 0) {
         json_object_put(difference);
         c->error = -ENOMEM;
     }
@@ -333,10 +336,10 @@ static int compare_nodes(Compare *c, json_object *old, json_object *new)
 }
 
 int compare_dossiers(const void *old, size_t old_size, const void *new, size_t new_size,
-                     json_object **ret)
+                     uint64_t max, Findings *ret)
 {
     _cleanup_json_ json_object *a = NULL, *b = NULL, *old_nodes = NULL, *new_nodes = NULL;
-    Compare c = {.differences = NULL};
+    Compare c = {.error = 0};
     int r;
 
     r = json_parse(old, old_size, &a);
@@ -351,13 +354,13 @@ int compare_dossiers(const void *old, size_t old_size, const void *new, size_t n
         r = take_nodes(b, &new_nodes);
     if (r < 0)
         return r;
-    c.differences = json_object_new_array();
-    if (!c.differences)
-        return -ENOMEM;
+    r = findings_init(&c.differences, max);
+    if (r < 0)
+        return r;
     compare_objects(&c, a, b);
     r = compare_nodes(&c, old_nodes, new_nodes);
     if (r < 0 || c.error < 0) {
-        json_object_put(c.differences);
+        findings_done(&c.differences);
         return r < 0 ? r : c.error;
     }
     *ret = c.differences;

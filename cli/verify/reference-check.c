@@ -8,18 +8,18 @@
 #define SHA256_BASE64 44
 #define PLATFORM_SIZE 256U
 
-typedef struct Findings {
-    json_object *list;
+typedef struct Judging {
+    Findings found;
     const char *node; /* whose dossier it is; NULL: that of the router itself */
     bool has_files;   /* that could be judged */
     int error;
-} Findings;
+} Judging;
 
 /* expected and found may be NULL. */
-static void find(Findings *f, const char *kind, const char *name, const char *problem,
+static void find(Judging *f, const char *kind, const char *name, const char *problem,
                  const char *expected, const char *found)
 {
-    json_object *finding = json_object_new_object();
+    json_object *finding;
     bool is_encoded = streq(kind, "file") && name[0] != '/';
     const struct {
         const char *name, *value;
@@ -27,11 +27,14 @@ static void find(Findings *f, const char *kind, const char *name, const char *pr
         {"node", f->node},    {"kind", kind},         {is_encoded ? "name-base64" : "name", name},
         {"problem", problem}, {"expected", expected}, {"found", found}};
 
+    if (!findings_count(&f->found, f->node))
+        return;
+    finding = json_object_new_object();
     for (size_t i = 0; finding && i < ELEMENTSOF(members); i++)
         if (members[i].value &&
             json_add(finding, members[i].name, json_object_new_string(members[i].value)) < 0)
             f->error = -ENOMEM;
-    if (!finding || json_object_array_add(f->list, finding) < 0) {
+    if (!finding || json_object_array_add(f->found.list, finding) < 0) {
         json_object_put(finding);
         f->error = -ENOMEM;
     }
@@ -74,7 +77,7 @@ static bool is_only_remembered(json_object *package)
 
 /* What is installed, by key. An entry without a name or a version, as the device could not read it,
  * may be any package. */
-static int index_installed(Findings *f, const char *manager, json_object *list, json_object *index)
+static int index_installed(Judging *f, const char *manager, json_object *list, json_object *index)
 {
     for (size_t i = 0; i < json_object_array_length(list); i++) {
         json_object *package = json_object_array_get_idx(list, i);
@@ -112,7 +115,7 @@ static bool find_expected(json_object *expected, const char *key, char listed[RE
     return json_object_object_get_ex(expected, listed, ret);
 }
 
-static void check_installed(Findings *f, json_object *expected, json_object *installed,
+static void check_installed(Judging *f, json_object *expected, json_object *installed,
                             json_object *seen)
 {
     json_object_object_foreach(installed, key, versions)
@@ -146,7 +149,7 @@ static bool is_whole(json_object *code)
     return !text || streq(text, "Success") || streq(text, "Partial");
 }
 
-static void check_manager(Findings *f, json_object *expected, const char *manager,
+static void check_manager(Judging *f, json_object *expected, const char *manager,
                           json_object *dossier)
 {
     const char *const path[] = {"packages", "packages", manager, "packages", NULL};
@@ -236,7 +239,7 @@ static bool is_in_folders(const Reference *r, const char *key)
 
 /* One file of the dossier; each deviation of one is reported once. digest: NULL when there is none
  * that could be compared. */
-static void check_file(Findings *f, const Reference *r, json_object *reported, const char *path,
+static void check_file(Judging *f, const Reference *r, json_object *reported, const char *path,
                        const char *digest)
 {
     json_object *expected = NULL;
@@ -258,7 +261,7 @@ static void check_file(Findings *f, const Reference *r, json_object *reported, c
 
 /* The list of the integrity measurement architecture: what was executed or opened, and how it
  * was. */
-static void check_measured(Findings *f, const Reference *r, json_object *reported,
+static void check_measured(Judging *f, const Reference *r, json_object *reported,
                            json_object *dossier)
 {
     static const char *const facts[] = {"system-integrity-snapshot", "system-integrity-snapshot",
@@ -336,7 +339,7 @@ static int apply_blocks(json_object *blocks, json_object **files)
 }
 
 /* A file that is not there is missing when the folder that it would be in was looked at. */
-static void check_missing(Findings *f, const Reference *r, json_object *files)
+static void check_missing(Judging *f, const Reference *r, json_object *files)
 {
     json_object_object_foreach(r->files, path, digest)
     {
@@ -376,7 +379,7 @@ static bool is_listed_kind(json_object *file)
            !(S_ISDIR((mode_t)mode) || S_ISLNK((mode_t)mode));
 }
 
-static void check_node(Findings *f, const Reference *r, json_object *reported, json_object *files)
+static void check_node(Judging *f, const Reference *r, json_object *reported, json_object *files)
 {
     json_object_object_foreach(files, path, file)
     {
@@ -461,7 +464,7 @@ static bool read_platform(json_object *dossier, char platform[PLATFORM_SIZE])
     return true;
 }
 
-static void check_files(Findings *f, const Reference *r, json_object *dossier,
+static void check_files(Judging *f, const Reference *r, json_object *dossier,
                         json_object *inventories)
 {
     _cleanup_json_ json_object *reported = json_object_new_object();
@@ -481,7 +484,7 @@ static void check_files(Findings *f, const Reference *r, json_object *dossier,
         find(f, "files", "filesystem-inventory", "not-collected", NULL, NULL);
 }
 
-static void check_dossier(Findings *f, const Reference *reference, json_object *dossier,
+static void check_dossier(Judging *f, const Reference *reference, json_object *dossier,
                           json_object *inventories)
 {
     char platform[PLATFORM_SIZE];
@@ -591,7 +594,7 @@ static int add_dossiers(ReferenceCheck *c, json_object *dossier)
 }
 
 /* Whoever's dossier is not whole is not as the list says, whatever there is of it. */
-static int check_others(ReferenceCheck *c, Findings *f, json_object *dossier)
+static int check_others(ReferenceCheck *c, Judging *f, json_object *dossier)
 {
     json_object *list;
     int r = list_of_nodes(dossier, &list);
@@ -634,11 +637,15 @@ int reference_check_add(ReferenceCheck *c, const void *payload, size_t size)
     return r < 0 ? r : add_dossiers(c, dossier);
 }
 
-int reference_check_finish(ReferenceCheck *c, const void *payload, size_t size, json_object **ret)
+int reference_check_finish(ReferenceCheck *c, const void *payload, size_t size, uint64_t max,
+                           Findings *ret)
 {
     _cleanup_json_ json_object *dossier = NULL;
-    Findings f = {.list = json_object_new_array()};
-    int r = f.list ? parse_dossier(payload, size, &dossier) : -ENOMEM;
+    Judging f = {.error = 0};
+    int r = findings_init(&f.found, max);
+
+    if (r >= 0)
+        r = parse_dossier(payload, size, &dossier);
 
     if (r >= 0 && reference_has_files(c->reference))
         r = add_dossiers(c, dossier);
@@ -649,9 +656,9 @@ int reference_check_finish(ReferenceCheck *c, const void *payload, size_t size, 
     if (r >= 0)
         r = f.error;
     if (r < 0) {
-        json_object_put(f.list);
+        findings_done(&f.found);
         return r;
     }
-    *ret = f.list;
+    *ret = f.found;
     return 0;
 }

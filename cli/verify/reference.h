@@ -2,7 +2,7 @@
 /* Reference values: which packages and files of a dossier are not what the vendor's list says. */
 #pragma once
 
-#include "json-util.h"
+#include "findings.h"
 
 #define REFERENCE_SIZE_MAX (256U * 1024 * 1024)
 
@@ -30,8 +30,10 @@ DEFINE_TRIVIAL_CLEANUP_FUNC(ReferenceCheck *, reference_check_free);
  * first. -EBADMSG when the payload does not parse. */
 int reference_check_add(ReferenceCheck *c, const void *payload, size_t size);
 
-/* *ret: an array of {"node", "kind", "name" (or "name-base64"), "problem", "expected", "found"},
- * empty when all is as the list says. A package has to be in the dossier; a file is judged wherever
- * there is a digest of it. Each other node in the dossier is judged by itself, with its name in
- * "node"; one that could not be collected whole is a finding. The same errors. */
-int reference_check_finish(ReferenceCheck *c, const void *payload, size_t size, json_object **ret);
+/* ret->list: an array of {"node", "kind", "name" (or "name-base64"), "problem", "expected",
+ * "found"}, at most max, empty when all is as the list says. A package has to be in the dossier; a
+ * file is judged wherever there is a digest of it. Each other node in the dossier is judged by
+ * itself, with its name in "node"; one that could not be collected whole is a finding. The same
+ * errors. */
+int reference_check_finish(ReferenceCheck *c, const void *payload, size_t size, uint64_t max,
+                           Findings *ret);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The verdict for people and for programs. Everything from the envelope that is shown has been
  * reduced to harmless characters before. */
+#include <inttypes.h>
 #include <time.h>
 
 #include "json-util.h"
@@ -113,6 +114,20 @@ static void report_list(FILE *f, const char *title, json_object *list)
                                                      JSON_C_TO_STRING_NOSLASHESCAPE));
 }
 
+/* That it was looked for is to be seen, too. */
+static void report_none(FILE *f, const char *title, const Findings *findings, const char *text)
+{
+    if (json_object_array_length(findings->list) == 0)
+        (void)fprintf(f, "%-12s%s\n", title, text);
+}
+
+static void report_more(FILE *f, const Findings *findings, const char *what)
+{
+    if (findings->n_more > 0)
+        (void)fprintf(f, "and %" PRIu64 " more %s, which --list-max left out\n", findings->n_more,
+                      what);
+}
+
 static void report_inventory(FILE *f, json_object *inventory)
 {
     json_object *nodes, *problems;
@@ -155,10 +170,16 @@ void report_text(FILE *f, const VerifyRequest *request, const VerifyResult *resu
         report_list(f, "Node:       ", result->nodes);
     if (result->inventory)
         report_inventory(f, result->inventory);
-    if (result->deviations)
-        report_list(f, "! ", result->deviations);
-    if (result->differences)
-        report_differences(f, result->differences);
+    if (result->deviations.list) {
+        report_none(f, "Reference:", &result->deviations, "all is as it has it");
+        report_list(f, "! ", result->deviations.list);
+        report_more(f, &result->deviations, "deviations");
+    }
+    if (result->differences.list) {
+        report_none(f, "Previous:", &result->differences, "nothing differs");
+        report_differences(f, result->differences.list);
+        report_more(f, &result->differences, "differences");
+    }
 }
 
 static void write_certificate(JsonWriter *w, const char *name, X509 *certificate)
@@ -194,14 +215,18 @@ static void write_verified(JsonWriter *w, const VerifyRequest *request, const Ve
     json_write_string(w, "kind", payload_kind(result));
     json_write_uint64(w, "bytes", result->payload_size);
     json_end_object(w);
-    if (result->deviations)
-        json_write_object(w, "deviations", result->deviations);
+    if (result->deviations.list) {
+        json_write_object(w, "deviations", result->deviations.list);
+        json_write_uint64(w, "more-deviations", result->deviations.n_more);
+    }
     if (result->nodes)
         json_write_object(w, "nodes", result->nodes);
     if (result->inventory)
         json_write_object(w, "inventory", result->inventory);
-    if (result->differences)
-        json_write_object(w, "differences", result->differences);
+    if (result->differences.list) {
+        json_write_object(w, "differences", result->differences.list);
+        json_write_uint64(w, "more-differences", result->differences.n_more);
+    }
 }
 
 int report_json_error(int fd, const char *id, const char *reason)

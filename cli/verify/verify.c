@@ -277,9 +277,9 @@ void verify_result_done(VerifyResult *r)
     r->has_envelope = false;
     free(r->payload);
     r->payload = NULL;
-    json_object_putp(&r->differences);
-    json_object_putp(&r->deviations);
+    findings_done(&r->differences);
+    findings_done(&r->deviations);
     json_object_putp(&r->inventory);
     json_object_putp(&r->nodes);
-    r->differences = r->deviations = r->inventory = r->nodes = NULL;
+    r->inventory = r->nodes = NULL;
 }

@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 #include "envelope-read.h"
-#include "json-util.h"
+#include "findings.h"
 #include "payload-scan.h"
 
 /* Exit statuses of chancery-verify, described in its man page. They never change. */
@@ -64,8 +64,8 @@ typedef struct VerifyResult {
     void *payload;
     size_t payload_size;
     PayloadInfo info;
-    json_object *differences; /* compare.h; NULL when nothing was compared */
-    json_object *deviations;  /* reference.h; the same */
+    Findings differences;     /* compare.h; nothing when nothing was compared */
+    Findings deviations;      /* reference.h; the same */
     json_object *inventory;   /* inventory-check.h; NULL when the dossier has none */
     json_object *nodes;       /* nodes-check.h; the same */
 } VerifyResult;

@@ -202,7 +202,7 @@ def test_what_is_wrong_with_the_command_line_is_said(fleet):
                              (["--at", "noon", good], "--at noon: a time is"), (["--jobs", "2", good], "--jobs is for several"),
                              (["--jobs", "0", good, good], "--jobs 0: that is no number from 1 to 256"), (["--nonce", "", good], "the nonce is empty"),
                              (["--batch", "-", good], "--batch takes envelopes from the list only"), (["--chain", nothing, good], "no-pem: There is nothing in PEM"),
-                             ([good, good, "--page", good], "are for one envelope"), (["--unknown", good], "unrecognized option")):
+                             ([good, good, "--page", good], "are for one envelope"), (["--unknown", good], "unrecognized option"), (["--unknown", good], "See chancery-verify --help")):
         told = fleet.verify(*arguments)
         assert told.returncode == USAGE and not told.stdout and words in told.stderr.decode(), (arguments, told)
     told = fleet.verify(good, root=False)
@@ -273,6 +273,35 @@ def test_differences(fleet):
     assert f'~ "{base}bash:amd64/version" "5.2" -> "5.3"\n' in lines and f'- "{base}vim:amd64" ' in lines
     same = fleet.envelope("same", dossier(uptime=7, time=4.5, nonce="78"), nonce="78")
     assert fleet.judge(GOOD, "--previous", old, same)["differences"] == []
+    assert b"\nPrevious:   nothing differs\n" in fleet.verify("--previous", old, same).stdout
+    assert "\nPrevious:" not in lines and b"Previous:" not in fleet.verify(same).stdout
+
+
+def test_bounded_lists(fleet):
+    """No more are listed than asked for; how many more there are is said, and the verdict's reason counts all."""
+    packages = [{"name": f"p{n}", "version": "1", "architecture": "all"} for n in range(10005)]
+    old, new = (fleet.envelope(name, dossier(packages=some)) for name, some in (("old", packages), ("new", [dict(one, version="2") for one in packages])))
+    same = fleet.envelope("same", dossier(packages=packages))
+    for value in ("0", "-1", "5x", "1000001", ""):
+        refused = fleet.verify("--list-max", value, "--previous", old, new)
+        assert refused.returncode == USAGE and b"no number from 1 to 1000000" in refused.stderr
+    told = fleet.judge(DIFFERS, "--previous", old, new)
+    assert len(told["differences"]) == 10000 and told["more-differences"] == 5 and told["reason"] == "10005 differences from the previous dossier"
+    told = fleet.judge(DIFFERS, "--list-max", "3", "--previous", old, new)
+    assert [one["path"].rpartition("/packages/")[2] for one in told["differences"]] == [f"p{n}:all/version" for n in range(3)] and told["more-differences"] == 10002
+    told = fleet.judge(DIFFERS, "--list-max", "10005", "--previous", old, new)
+    assert len(told["differences"]) == 10005 and told["more-differences"] == 0
+    assert fleet.judge(GOOD, "--list-max", "1", "--previous", old, same)["more-differences"] == 0
+    lines = fleet.verify("--list-max", "2", "--previous", old, new).stdout.decode().splitlines()
+    assert lines[-1] == "and 10003 more differences, which --list-max left out" and len([line for line in lines if line.startswith("~ ")]) == 2
+    assert "more differences" not in fleet.verify("--list-max", "10005", "--previous", old, new).stdout.decode()
+    listed = reference(fleet, "bounded.json", packages={"dpkg": packages})
+    told = fleet.judge(NOT_AS_REFERENCE, "--list-max", "4", "--reference", listed, new)
+    assert len(told["deviations"]) == 4 and told["more-deviations"] == 10001 and told["reason"].startswith("10005 ")
+    lines = fleet.verify("--list-max", "4", "--reference", listed, new).stdout.decode().splitlines()
+    assert "and 10001 more deviations, which --list-max left out" in lines
+    result = fleet.verify("--batch", "-", "--list-max", "2", data=(json.dumps({"envelope": new, "previous": old}) + "\n").encode())
+    assert json.loads(result.stdout)["more-differences"] == 10003
 
 
 def test_previous_that_is_later(fleet):
@@ -329,6 +358,7 @@ def test_reference(fleet):
     assert deviations(files=files[:1], folders=["/usr"]) == {("file", "/usr/sbin/sshd", "unexpected"): (None, SSHD)}
     good = reference(fleet, "good-list", packages={"dpkg": listed}, files=files, folders=["/usr", "/opt"])
     assert fleet.judge(GOOD, "--reference", good, envelope)["deviations"] == []
+    assert b"\nReference:  all is as it has it\n" in fleet.verify("--reference", good, envelope).stdout
     assert fleet.judge(GOOD, "--reference", reference(fleet, "few", files=files[:1], folders=["/us", "/usr/sbi"]), envelope)
     line = json.dumps({"envelope": envelope}).encode()
     assert json.loads(fleet.verify("--reference", good, "--batch", "-", data=line).stdout)["deviations"] == []
