@@ -269,6 +269,24 @@ def test_collector_of_many(enrolled, collector, build):
     assert len(paths) == 2 and all(path.startswith("/rollback-history/rollback-history/commits/1") for path in paths), paths
 
 
+def test_router_that_accepts_the_session_and_says_nothing(enrolled, collector, build):
+    """It counts as one that does not answer once its time is over, and nothing of it is kept."""
+    if not enrolled.can_reboot:
+        pytest.skip("there is no sshd of the router's own")
+    enrolled.write("/usr/local/bin/says-nothing", "#!/bin/sh\nexec sleep infinity\n", 0o755)
+    enrolled.run(["useradd", "--create-home", "--shell", "/usr/local/bin/says-nothing", "silent"])
+    enrolled.run(["usermod", "--password", "*", "silent"])
+    keys = enrolled.read("/etc/ssh/authorized_keys.d/dossier-user")
+    enrolled.write("/etc/ssh/authorized_keys.d/silent", keys)
+    (collector.folder / "silent-ssh").write_text("#!/bin/sh\nexec " + shlex.join(enrolled.ssh_words()) + ' "$@"\n')
+    (collector.folder / "silent-ssh").chmod(0o755)
+    (collector.folder / "silent").write_text(json.dumps({"id": "one", "host": enrolled.address(), "user": "silent", "root": "root.pem"}))
+    result = collector.run([ROOT / "cli/verify/chancery-collect", "silent", "kept-silent", "--timeout", "4", "--tries", "1", "--ssh", "./silent-ssh",
+                            "--verify", str(build / "cli/verify/chancery-verify")])
+    assert result.returncode == 15 and json.loads(result.stdout) == {"id": "one", "verdict": "no-answer", "reason": "no answer within 4 seconds"}
+    assert not list((collector.folder / "kept-silent/one").iterdir())
+
+
 def test_attestation_tokens(enrolled, collector):
     """RFC 9711: the dossier as a JWT, which jose takes too, and as a CWT, which comes over ssh as it is. Refused first: without the task, as two tokens,
     on a terminal, and what a user had signed that looks like a dossier."""

@@ -6,9 +6,11 @@
 """
 import fcntl
 import json
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 SSH = """#!/usr/bin/python3
@@ -31,6 +33,12 @@ if host in ("stranger", "locked"):
 if host == "denied":
     print("% This command is not authorized")
     sys.exit(1)
+if host.startswith("silent"):
+    import subprocess
+    child = subprocess.Popen(["sleep", "600"])
+    with open(folder / "processes", "a") as f:
+        f.write(f"{{os.getpid()}}\\n{{child.pid}}\\n")
+    time.sleep(600)
 if host == "talks":
     sys.stderr.write("x" * (1 << 20))
 if host == "twin":
@@ -148,6 +156,44 @@ def test_one_that_spoils_nothing_for_the_others(program, folder):
     assert told[1]["reason"].endswith("status -9") and "nowhere" in told[2]["reason"]
     result, told, _ = collect(program, folder, [router("half"), router("kills"), router("b1")], "--include", "filesystem-inventory", "--pages", "3")
     assert [one["verdict"] for one in told] == ["good", "not-verified", "good"], result
+
+
+def assert_gone(folder):
+    """Sessions, and what they have started, which holds their standard error."""
+    for pid in (folder / "processes").read_text().split():
+        end = time.monotonic() + 60
+        while Path(f"/proc/{pid}").exists() and Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX":
+            assert time.monotonic() < end, "a session is left"
+            time.sleep(0.01)
+
+
+def test_router_that_says_nothing(program, folder):
+    """It has its time, and that again, and then it counts as one that does not answer."""
+    (folder / "processes").touch()  # a slow machine may not come to write there in that time
+    result, told, calls = collect(program, folder, [router("silent")], "--timeout", "2", "--tries", "2")
+    assert result.returncode == 15 and len(calls) <= 2
+    assert told == [{"id": "silent", "verdict": "no-answer", "reason": "no answer within 2 seconds"}]
+    assert not list((folder / "kept/silent").iterdir())
+    assert_gone(folder)
+
+
+def test_interrupted(program, folder):
+    """While a router says nothing, and others wait for their turn: it ends at once, keeps what is whole, and asks nobody else."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        routers = [router("fine"), router("silent-1"), router("silent-2"), *(router(f"never{n}") for n in range(30))]
+        with subprocess.Popen(prepare(program, folder, routers, "--at-once", "2", "--timeout", "600"), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            end = time.monotonic() + 60
+            while not (folder / "processes").exists() or (folder / "processes").read_text().count("\n") < 4:
+                assert time.monotonic() < end and process.poll() is None
+                time.sleep(0.01)
+            process.send_signal(number)
+            told, said = process.communicate()
+        assert process.returncode == -number and not told and said.startswith(b"chancery-collect: interrupted; "), (process.returncode, said)
+        assert_gone(folder)
+        assert {json.loads(line)["host"] for line in (folder / "log").read_text().splitlines()} == {"fine", "silent-1", "silent-2"}
+        assert len(list((folder / "kept/fine").glob("*.json"))) == 1 and not list((folder / "kept").glob("*/.part*"))
+        for name in ("processes", "log", "kept/fine"):
+            subprocess.run(["rm", "-r", str(folder / name)], check=True)
 
 
 def test_pages(program, folder):
