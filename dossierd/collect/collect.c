@@ -38,7 +38,7 @@ bool collect_should_stop(Collect *c)
         stalled = host->stalled_usec(host->userdata);
     if (clock_usec(CLOCK_MONOTONIC) - stalled < c->deadline_usec)
         return false;
-    collect_result(c, RESULT_TIMEOUT, "Collecting took too long; what was read until then is here");
+    collect_result(c, RESULT_TIMEOUT, "%s", COLLECT_TOO_LONG);
     return true;
 }
 

@@ -61,6 +61,9 @@ typedef struct Collect {
     char reason[COLLECT_REASON_SIZE];
 } Collect;
 
+/* What its reason is then, if nobody has given another one. */
+#define COLLECT_TOO_LONG "Collecting took too long; what was read until then is here"
+
 /* Has time run out, or was the job cancelled? The collector closes what it has open and returns. */
 bool collect_should_stop(Collect *c);
 

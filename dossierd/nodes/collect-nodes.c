@@ -100,6 +100,10 @@ static void ask(NodesRun *run, const NodeRequest *node, Answer *answer)
     if (answer->code == RESULT_FAILED && answer->has_begun)
         answer->code = RESULT_PARTIAL;
     memcpy(answer->reason, c.reason, sizeof answer->reason);
+    if (!answer->has_begun && streq(c.reason, COLLECT_TOO_LONG))
+        (void)snprintf(answer->reason, sizeof answer->reason,
+                       "The node said nothing within the %u seconds of its timeout",
+                       node->timeout_seconds);
 }
 
 static void *ask_in_turn(void *userdata)

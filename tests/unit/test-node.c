@@ -213,6 +213,8 @@ static void test_silence(void **state)
     json_object *node = ask(&(Answer){"", 0, true}, 0, &document);
 
     assert_string_equal(json_text_at(node, "result-code"), "Timeout");
+    assert_string_equal(json_text_at(node, "reason"),
+                        "The node said nothing within the 0 seconds of its timeout");
 }
 
 /* Nobody answers before all of them have been asked; and the order is that of the table, not the
