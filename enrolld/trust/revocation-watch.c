@@ -6,15 +6,13 @@
 #include "job.h"
 #include "log.h"
 #include "names.h"
+#include "put-off.h"
 #include "verdict.h"
 
 #define SOON_USEC (UINT64_C(1) * 1000000)
 #define AGAIN_USEC (UINT64_C(60) * 1000000) /* poold did not answer */
 #define BUSY_USEC (UINT64_C(5) * 1000000)   /* a job has the record */
 #define PAUSE_USEC (UINT64_C(3600) * 1000000)
-/* What somebody waits for goes first, for so long: what is asked here may take CPU time of all
- * daemons, and the same CA's. A certificate that is new has been looked at when it came. */
-#define PUT_OFF_USEC (UINT64_C(10) * 1000000)
 
 struct RevocationWatch {
     Manager *manager;
@@ -290,23 +288,14 @@ static bool is_any_asking(const Manager *m)
     return false;
 }
 
-static bool is_put_off(RevocationWatch *watch)
-{
-    uint64_t now = now_usec(watch);
-
-    if (is_any_asking(watch->manager) && watch->put_off_until == 0)
-        watch->put_off_until = now + PUT_OFF_USEC;
-    else if (!is_any_asking(watch->manager) || now >= watch->put_off_until)
-        watch->put_off_until = 0;
-    return watch->put_off_until > 0;
-}
-
 static int on_time(sd_event_source *source, uint64_t usec, void *userdata)
 {
     RevocationWatch *watch = userdata;
     int r;
 
-    if (is_put_off(watch)) {
+    /* What somebody waits for goes first: what is asked here may take CPU time of all daemons, and
+     * the same CA's. A certificate that is new has been looked at when it came. */
+    if (put_off(&watch->put_off_until, is_any_asking(watch->manager), now_usec(watch))) {
         arm(watch, SOON_USEC);
         return 0;
     }

@@ -133,6 +133,26 @@ def test_cancelled(machine, servers, kind):
         assert state(machine, kind) == before and SECRET not in said, how
 
 
+def test_progress(machine, servers):
+    """Whose terminal has asked is shown how far it is, nobody else's; and nothing of it stays behind."""
+    servers.set("scep", "0")
+    with machine.console(ADMIN) as console, machine.console(ADMIN) as other:
+        console.prompt()
+        other.prompt()
+        console.line("crypto ca enroll scep")
+        for question in ("Password:", "Re-enter Password:"):
+            console.expect(question)
+            console.line("")
+        shown = console.expect(r" +\d+% [A-Z][a-z]+ the [a-z]+").group()
+        servers.wait_stopped("scep")
+        for command in ("show crypto ca trustpoints scep", "crypto ca cancel-enroll scep"):
+            assert "% " not in other.command(command), command
+        console.expect("The enrollment of scep was cancelled")
+        assert shown not in rendered(shown + console.before), console.before
+        console.prompt()
+    servers.set("scep", "all")
+
+
 def test_limit(machine, servers):
     """Nobody cancels anything: each ends by itself with a sentence, and can be asked again."""
     before = {kind: state(machine, kind) for kind in SENTENCES}
