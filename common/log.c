@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* To the journal where there is one, with fields; to standard error (with the priority as systemd
  * reads it) otherwise. */
+#define SD_JOURNAL_SUPPRESS_LOCATION 1
 #include "log.h"
 
 #include <stdarg.h>
 #include <stdatomic.h>
-
-#include "journal-send.h"
+#include <sys/uio.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-journal.h>
 
 #define EVENT_FIELDS_MAX 16U
 
@@ -18,7 +20,8 @@ void log_open(const char *name)
 {
     log_name = name;
     /* Tests and a system without a journal read standard error. */
-    log_to_journal = access(JOURNAL_SOCKET, W_OK) == 0 && !getenv("CHANCERY_LOG_STDERR");
+    log_to_journal =
+        access("/run/systemd/journal/socket", W_OK) == 0 && !getenv("CHANCERY_LOG_STDERR");
 }
 
 void log_set_max_level(int level)
@@ -51,7 +54,7 @@ static void emit(int level, const struct iovec *extra, size_t n_extra, const cha
     fields[n++] = (struct iovec){priority, strlen(priority)};
     for (size_t i = 0; i < n_extra && n < ELEMENTSOF(fields); i++)
         fields[n++] = extra[i];
-    (void)journal_send(JOURNAL_SOCKET, fields, n);
+    (void)sd_journal_sendv(fields, (int)n);
 }
 
 static void _printf_(3, 0) emit_formatted(int level, int error, const char *format, va_list ap)

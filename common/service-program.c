@@ -2,11 +2,10 @@
 #include "service-program.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/socket.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -56,48 +55,10 @@ int service_connection(const char *name, int type)
     return -ENOTSOCK;
 }
 
-/* A number in the environment, which is taken out of it; -1 without one. */
-static long take_number(const char *name)
-{
-    const char *text = getenv(name);
-    long number = -1;
-    char *end;
-
-    if (text && *text) {
-        number = strtol(text, &end, 10);
-        if (*end)
-            number = -1;
-    }
-    (void)unsetenv(name);
-    return number;
-}
-
-int service_sockets(void)
-{
-    const long pid = take_number("LISTEN_PID"), n = take_number("LISTEN_FDS");
-
-    (void)unsetenv("LISTEN_FDNAMES");
-    if (pid != getpid() || n <= 0 || n > SERVICE_SOCKETS_MAX)
-        return 0;
-    for (int fd = SERVICE_FIRST_SOCKET; fd < SERVICE_FIRST_SOCKET + (int)n; fd++)
-        if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
-            return -errno;
-    return (int)n;
-}
-
-static bool is_listening(int fd)
-{
-    int listening, domain;
-    socklen_t size = sizeof listening, domain_size = sizeof domain;
-
-    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) >= 0 && listening &&
-           getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &domain_size) >= 0 && domain == AF_UNIX;
-}
-
 int service_listener(const char *name)
 {
-    if (service_sockets() == 1 && is_listening(SERVICE_FIRST_SOCKET))
-        return SERVICE_FIRST_SOCKET;
+    if (sd_listen_fds(1) == 1 && sd_is_socket_unix(SD_LISTEN_FDS_START, 0, 1, NULL, 0) > 0)
+        return SD_LISTEN_FDS_START;
     log_error("There is no socket of chancery-%s.socket, which starts this program; see "
               "chancery-%s(8)",
               name, name);

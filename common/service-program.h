@@ -13,12 +13,5 @@ int service_arguments(const char *name, const char *page, const char *descriptio
  * so in the log, and gives -ENOTSOCK, if it is not: somebody has started the program by hand. */
 int service_connection(const char *name, int type);
 
-/* systemd hands its sockets over as descriptors from this one on (sd_listen_fds(3)). */
-#define SERVICE_FIRST_SOCKET 3
-#define SERVICE_SOCKETS_MAX 16
-
-/* How many there are; 0 when systemd has not started the program for one. To be called once. */
-int service_sockets(void);
-
 /* The one socket on which the program is to listen, or -ENOTSOCK, said in the log. */
 int service_listener(const char *name);

@@ -4,6 +4,7 @@
  * entered before the first byte is read from anybody. */
 #include <poll.h>
 #include <sys/socket.h>
+#include <systemd/sd-daemon.h>
 
 #include "dispatcher.h"
 #include "fetch-message.h"
@@ -180,7 +181,7 @@ static int run_dispatcher(int listener)
 
 static int run(void)
 {
-    const int n = service_sockets();
+    const int n = sd_listen_fds(1);
     int r = n > 0 ? 0 : service_connection("fetch", SOCK_SEQPACKET);
 
     if (r < 0)
@@ -189,7 +190,7 @@ static int run(void)
     if (r < 0)
         return log_error_errno(r, "Failed to prepare libcurl: %m");
     if (n > 0)
-        return run_dispatcher(SERVICE_FIRST_SOCKET);
+        return run_dispatcher(SD_LISTEN_FDS_START);
     source_prepare();
     r = sandbox_enter(&sandbox);
     if (r < 0)
