@@ -5,8 +5,10 @@ Two kinds exist: a booted router (router.py), and, where none can be booted, the
 (private_bus.py). A program written against this class runs on both.
 """
 
+import contextlib
 import os
 import shlex
+import signal
 import subprocess
 import time
 
@@ -171,9 +173,18 @@ class Machine:
         for daemon in daemons:
             wait_for(lambda d=daemon: self.daemon_pid(d) and self.bus_owner(d), f"chancery-{daemon} to be on the bus", seconds)
 
-    def kill(self, daemon, signal):
+    @contextlib.contextmanager
+    def held(self, daemon):
+        """Whoever asks it waits until the end of the block."""
+        self.kill(daemon, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.kill(daemon, signal.SIGCONT)
+
+    def kill(self, daemon, number):
         """Sends a daemon a signal; returns the process number that it had, 0 when it did not run."""
         pid = self.daemon_pid(daemon)
         if pid:
-            os.kill(pid, signal)
+            os.kill(pid, number)
         return pid

@@ -2,7 +2,6 @@
 """Long work that its user does not wait for: Ctrl-C, Ctrl-Z, a connection that is lost, a shell that is killed. Nothing is left behind: no job, no pipe or memory file in a daemon,
 no helper at work, no file, least of all half of one that looks whole; the prompt is there again, and the status tells."""
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -96,15 +95,6 @@ def kept(machine):
     return {path.name: path.read_text() for path in machine.path(FOLDER).iterdir()}
 
 
-@contextlib.contextmanager
-def stopped_dossierd(machine):
-    machine.kill("dossierd", signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        machine.kill("dossierd", signal.SIGCONT)
-
-
 def waits_for_answer(machine):
     """Is there a shell that Ctrl-C does not just end, and has the daemon, which is stopped, got a message?"""
     shells = machine.run("grep --no-filename SigBlk $(pgrep --exact chancery | sed 's,.*,/proc/&/status,')", check=False).stdout.split()
@@ -125,7 +115,7 @@ def test_file_is_whole_or_as_it_was(router, end):
     assert router.chancery(f"show platform security integrity dossier location 0/none | file {FOLDER}/envelope", check=False).returncode == 1
     with router.ssh_console(ADMIN) as console:
         console.prompt()
-        with stopped_dossierd(router):
+        with router.held("dossierd"):
             console.line(command)
             wait_for(lambda: waits_for_answer(router), "the signature to be asked for")
             if end == "interrupted":
@@ -207,7 +197,7 @@ def bash(router):
 def test_interrupted_before_it_has_begun(router, slow, bash):
     """While dossierd has not answered yet. It begins, and is told at once that nobody wants it."""
     last = blocks(router)
-    with stopped_dossierd(router):
+    with router.held("dossierd"):
         bash.line(f"chancery {SNAPSHOT}")
         wait_for(lambda: waits_for_answer(router), "the snapshot to be asked for")
         bash.send("\x03")

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The shell on a terminal, in a booted router."""
 
-import contextlib
 import re
-import signal
 import termios
 
 import pytest
@@ -12,23 +10,13 @@ from machine import wait_for
 from terminal import Terminal, rendered
 
 
-@contextlib.contextmanager
-def policyd_held(router):
-    """Whoever asks policyd waits until the end of the block."""
-    router.kill("policyd", signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        router.kill("policyd", signal.SIGCONT)
-
-
 def wait_running(console):
     """Until the line editor has left the terminal to the command, or has not had it yet."""
     wait_for(lambda: not console.flags() & termios.ECHO and console.flags() & termios.ICANON, "the terminal to echo nothing")
 
 
 def test_typed_before_the_first_prompt(router):
-    with policyd_held(router):
+    with router.held("policyd"):
         console = router.console()
         wait_running(console)
         console.line("show clock")
@@ -41,7 +29,7 @@ def test_typed_before_the_first_prompt(router):
 def test_typed_while_a_command_runs(router):
     with router.console() as console:
         console.prompt()
-        with policyd_held(router):
+        with router.held("policyd"):
             console.line("show configuration commit list")
             wait_running(console)
             console.send("terminal length 0\rshow cl")
@@ -56,7 +44,7 @@ def test_interrupted_while_a_command_runs(router):
     """Over ssh: on the other terminal the program that enters the router would be interrupted too."""
     with router.ssh_console("admin") as console:
         console.prompt()
-        with policyd_held(router):
+        with router.held("policyd"):
             console.line("show configuration commit list")
             console.expect(r" UTC\n")
             console.send("\x03")

@@ -187,7 +187,7 @@ def test_interrupted(program, folder):
                 assert time.monotonic() < end and process.poll() is None
                 time.sleep(0.01)
             process.send_signal(number)
-            told, said = process.communicate()
+            told, said = process.communicate(timeout=60)
         assert process.returncode == -number and not told and said.startswith(b"chancery-collect: interrupted; "), (process.returncode, said)
         assert_gone(folder)
         assert {json.loads(line)["host"] for line in (folder / "log").read_text().splitlines()} == {"fine", "silent-1", "silent-2"}

@@ -66,26 +66,8 @@ static int reply_bytes(sd_bus_message *m, const void *data, size_t size)
     return r < 0 ? r : 1;
 }
 
-static int method_get_public_key(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
-{
-    _cleanup_openssl_free_ unsigned char *der = NULL;
-    const char *algorithm, *label;
-    EVP_PKEY *key;
-    int size;
-
-    if (sd_bus_message_read(m, "ss", &algorithm, &label) < 0)
-        return -EINVAL;
-    key = key_find(algorithm, label);
-    if (!key)
-        return sd_bus_error_setf(reterr_error, ERROR_NO_SUCH_OBJECT, "There is no %s key %s",
-                                 algorithm, label);
-    size = i2d_PUBKEY(key, &der);
-    return size > 0 ? reply_bytes(m, der, (size_t)size) : -EIO;
-}
-
-static unsigned pairs_asked;
-
-static int method_get_public_keys(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+/* Of one pair, or the same of both. */
+static int answer_public_keys(sd_bus_message *m, int n, sd_bus_error *reterr_error)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
     _cleanup_openssl_free_ unsigned char *der = NULL;
@@ -93,7 +75,6 @@ static int method_get_public_keys(sd_bus_message *m, void *userdata, sd_bus_erro
     EVP_PKEY *key;
     int size, r;
 
-    pairs_asked++;
     if (sd_bus_message_read(m, "ss", &algorithm, &label) < 0)
         return -EINVAL;
     key = key_find(algorithm, label);
@@ -102,11 +83,24 @@ static int method_get_public_keys(sd_bus_message *m, void *userdata, sd_bus_erro
                                  algorithm, label);
     size = i2d_PUBKEY(key, &der);
     r = size > 0 ? sd_bus_message_new_method_return(m, &reply) : -EIO;
-    for (int i = 0; r >= 0 && i < 2; i++)
+    for (int i = 0; r >= 0 && i < n; i++)
         r = sd_bus_message_append_array(reply, 'y', der, (size_t)size);
     if (r >= 0)
         r = sd_bus_send(NULL, reply, NULL);
     return r < 0 ? r : 1;
+}
+
+static int method_get_public_key(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    return answer_public_keys(m, 1, reterr_error);
+}
+
+static unsigned pairs_asked;
+
+static int method_get_public_keys(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
+{
+    pairs_asked++;
+    return answer_public_keys(m, 2, reterr_error);
 }
 
 static int read_context(sd_bus_message *m)
