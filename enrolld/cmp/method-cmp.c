@@ -421,7 +421,10 @@ static void take_refusal(Session *s)
         const ASN1_UTF8STRING *words = sk_ASN1_UTF8STRING_value(texts, i);
 
         n +=
-            (size_t)snprintf(text + n, sizeof(text) - n, "%s%.*s", n > 0 ? ": " : "",
+            (size_t)snprintf(text + n, sizeof(text) - n, "%s%.*s",
+                             i > 0   ? ", "
+                             : n > 0 ? ": "
+                                     : "",
                              ASN1_STRING_length(words), (const char *)ASN1_STRING_get0_data(words));
     }
     (void)explain(s, 0, "%s", n > 0 ? fetch_clean_text(text) : "it gives no reason");
