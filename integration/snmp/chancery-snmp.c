@@ -23,23 +23,40 @@
 #define LOOP_SECONDS 5 /* less than half of the unit's WatchdogSec */
 #define NOTICES_MAX 256U
 
-typedef struct Agent {
+typedef struct Agent Agent;
+
+/* What is asked at the start, and whenever it may have changed; again when it has changed while the
+ * answer was on its way. */
+typedef struct Question {
+    Agent *agent;
+    const char *name, *path, *interface, *member;
+    const char *about; /* what it is, in messages */
+    int (*take)(Agent *agent, sd_bus_message *reply);
+    bool asking, again;
+} Question;
+
+struct Agent {
     sd_bus *bus;
     PkiView view;
     PkiCrls crls;
+    PkiAnswers answers;
+    Question objects_question, crls_question, answers_question;
     bool has_view;
     bool is_watching; /* who is there has been asked: who goes away is not started from here */
-    bool asking, ask_again;
-    bool asking_crls, ask_crls_again;
     char *expiring[NOTICES_MAX]; /* object paths, to be told of when the view is current */
     size_t n_expiring;
-} Agent;
+};
 
 static volatile sig_atomic_t terminated;
 
 static void on_signal(int number)
 {
     terminated = 1;
+}
+
+static void show(const Agent *agent)
+{
+    pki_mib_show(&agent->view, &agent->crls, &agent->answers);
 }
 
 static void tell_expiring(Agent *agent)
@@ -62,124 +79,156 @@ static void tell_installed(const PkiView *before, const PkiView *now)
             pki_mib_notify_installed(&now->certificates[i]);
 }
 
-static int ask(Agent *agent);
-
-static void take_view(Agent *agent, PkiView *view)
+static int take_objects(Agent *agent, sd_bus_message *reply)
 {
-    PkiView before = agent->view;
+    PkiView before = agent->view, view;
+    int r = pki_view_read(reply, &view);
 
-    agent->view = *view;
-    pki_mib_show(&agent->view, &agent->crls);
+    if (r < 0)
+        return r;
+    agent->view = view;
+    show(agent);
     if (agent->has_view)
         tell_installed(&before, &agent->view);
     agent->has_view = true;
     pki_view_done(&before);
     tell_expiring(agent);
-}
-
-static int on_objects(sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error)
-{
-    Agent *agent = userdata;
-    PkiView view;
-    int r;
-
-    agent->asking = false;
-    if (sd_bus_message_is_method_error(reply, NULL))
-        log_warning("chancery-enrolld did not tell about its certificates: %s",
-                    sd_bus_message_get_error(reply)->message);
-    else if ((r = pki_view_read(reply, &view)) < 0)
-        log_warning_errno(r, "Failed to read what chancery-enrolld tells, ignoring: %m");
-    else
-        take_view(agent, &view);
-    return agent->ask_again ? ask(agent) : 0;
-}
-
-static int call(Agent *agent, const char *name, const char *path, const char *interface,
-                const char *member, sd_bus_message_handler_t handler)
-{
-    _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-    int r = sd_bus_message_new_method_call(agent->bus, &m, name, path, interface, member);
-
-    if (r >= 0)
-        r = sd_bus_message_set_auto_start(m, !agent->is_watching);
-    return r < 0 ? r : sd_bus_call_async(agent->bus, NULL, m, handler, agent, 0);
-}
-
-static int ask(Agent *agent)
-{
-    int r;
-
-    agent->ask_again = agent->asking;
-    if (agent->asking)
-        return 0;
-    r = call(agent, ENROLLMENT_NAME, ENROLLMENT_PATH, "org.freedesktop.DBus.ObjectManager",
-             "GetManagedObjects", on_objects);
-    if (r < 0)
-        return log_warning_errno(r, "Failed to ask chancery-enrolld, ignoring: %m");
-    agent->asking = true;
     return 0;
 }
 
-static int ask_crls(Agent *agent);
+static int read_list(sd_bus_message *reply, void **ret, size_t *ret_size)
+{
+    int fd, r = sd_bus_message_read(reply, "h", &fd);
 
-static void take_crls(Agent *agent, sd_bus_message *reply)
+    return r < 0 ? r : memfd_read(fd, PKI_LIST_SIZE_MAX, ret, ret_size);
+}
+
+static int take_crls(Agent *agent, sd_bus_message *reply)
 {
     _cleanup_free_ void *text = NULL;
-    PkiCrls crls, before;
+    PkiCrls before = agent->crls, crls;
     size_t size;
-    int fd, r;
+    int r = read_list(reply, &text, &size);
 
-    r = sd_bus_message_read(reply, "h", &fd);
-    if (r >= 0)
-        r = memfd_read(fd, PKI_CRLS_SIZE_MAX, &text, &size);
     if (r >= 0)
         r = pki_crls_read(text, size, &crls);
-    if (r < 0) {
-        log_warning_errno(r, "Failed to read what chancery-poold tells, ignoring: %m");
-        return;
-    }
-    before = agent->crls;
+    if (r < 0)
+        return r;
     agent->crls = crls;
-    pki_mib_show(&agent->view, &agent->crls);
+    show(agent);
     pki_crls_done(&before);
+    return 0;
 }
 
-static int on_crls(sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error)
+static int take_answers(Agent *agent, sd_bus_message *reply)
 {
-    Agent *agent = userdata;
+    _cleanup_free_ void *text = NULL;
+    PkiAnswers before = agent->answers, answers;
+    size_t size;
+    int r = read_list(reply, &text, &size);
 
-    agent->asking_crls = false;
-    if (sd_bus_message_is_method_error(reply, NULL))
-        log_warning("chancery-poold did not tell about its CRLs: %s",
-                    sd_bus_message_get_error(reply)->message);
-    else
-        take_crls(agent, reply);
-    return agent->ask_crls_again ? ask_crls(agent) : 0;
+    if (r >= 0)
+        r = pki_answers_read(text, size, &answers);
+    if (r < 0)
+        return r;
+    agent->answers = answers;
+    show(agent);
+    pki_answers_done(&before);
+    return 0;
 }
 
-static int ask_crls(Agent *agent)
+/* --- Questions -------------------------------------------------------------------------------- */
+
+static int ask(Question *question);
+
+static int on_reply(sd_bus_message *reply, void *userdata, sd_bus_error *reterr_error)
+{
+    Question *question = userdata;
+    int r;
+
+    question->asking = false;
+    if (sd_bus_message_is_method_error(reply, NULL))
+        log_warning("%s did not tell about %s: %s", question->name, question->about,
+                    sd_bus_message_get_error(reply)->message);
+    else if ((r = question->take(question->agent, reply)) < 0)
+        log_warning_errno(r, "Failed to read what %s tells about %s, ignoring: %m", question->name,
+                          question->about);
+    return question->again ? ask(question) : 0;
+}
+
+static int call(Question *question)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+    sd_bus *bus = question->agent->bus;
+    int r = sd_bus_message_new_method_call(bus, &m, question->name, question->path,
+                                           question->interface, question->member);
+
+    if (r >= 0)
+        r = sd_bus_message_set_auto_start(m, !question->agent->is_watching);
+    return r < 0 ? r : sd_bus_call_async(bus, NULL, m, on_reply, question, 0);
+}
+
+static int ask(Question *question)
 {
     int r;
 
-    agent->ask_crls_again = agent->asking_crls;
-    if (agent->asking_crls)
+    question->again = question->asking;
+    if (question->asking)
         return 0;
-    r = call(agent, TRUSTPOOL_NAME, TRUSTPOOL_PATH, TRUSTPOOL_NAME, "ListCrls", on_crls);
+    r = call(question);
     if (r < 0)
-        return log_warning_errno(r, "Failed to ask chancery-poold, ignoring: %m");
-    agent->asking_crls = true;
+        return log_warning_errno(r, "Failed to ask %s, ignoring: %m", question->name);
+    question->asking = true;
     return 0;
+}
+
+static void prepare_questions(Agent *agent)
+{
+    agent->objects_question = (Question){.agent = agent,
+                                         .name = ENROLLMENT_NAME,
+                                         .path = ENROLLMENT_PATH,
+                                         .interface = "org.freedesktop.DBus.ObjectManager",
+                                         .member = "GetManagedObjects",
+                                         .about = "its certificates",
+                                         .take = take_objects};
+    agent->crls_question = (Question){.agent = agent,
+                                      .name = TRUSTPOOL_NAME,
+                                      .path = TRUSTPOOL_PATH,
+                                      .interface = TRUSTPOOL_NAME,
+                                      .member = "ListCrls",
+                                      .about = "its CRLs",
+                                      .take = take_crls};
+    agent->answers_question = (Question){.agent = agent,
+                                         .name = TRUSTPOOL_NAME,
+                                         .path = TRUSTPOOL_PATH,
+                                         .interface = TRUSTPOOL_NAME,
+                                         .member = "ListOcspAnswers",
+                                         .about = "answers of OCSP responders",
+                                         .take = take_answers};
+}
+
+static int ask_pool(Agent *agent)
+{
+    int r = ask(&agent->crls_question);
+
+    return r < 0 ? r : ask(&agent->answers_question);
 }
 
 static int on_crls_changed(sd_bus_message *signal, void *userdata, sd_bus_error *reterr_error)
 {
-    (void)ask_crls(userdata);
+    (void)ask(&((Agent *)userdata)->crls_question);
+    return 0;
+}
+
+static int on_answers_changed(sd_bus_message *signal, void *userdata, sd_bus_error *reterr_error)
+{
+    (void)ask(&((Agent *)userdata)->answers_question);
     return 0;
 }
 
 static int on_changed(sd_bus_message *signal, void *userdata, sd_bus_error *reterr_error)
 {
-    (void)ask(userdata);
+    (void)ask(&((Agent *)userdata)->objects_question);
     return 0;
 }
 
@@ -194,14 +243,14 @@ static bool is_back(sd_bus_message *signal)
 static int on_owner(sd_bus_message *signal, void *userdata, sd_bus_error *reterr_error)
 {
     if (is_back(signal))
-        (void)ask(userdata);
+        (void)ask(&((Agent *)userdata)->objects_question);
     return 0;
 }
 
-static int on_crls_owner(sd_bus_message *signal, void *userdata, sd_bus_error *reterr_error)
+static int on_pool_owner(sd_bus_message *signal, void *userdata, sd_bus_error *reterr_error)
 {
     if (is_back(signal))
-        (void)ask_crls(userdata);
+        (void)ask_pool(userdata);
     return 0;
 }
 
@@ -216,7 +265,7 @@ static int on_expiring(sd_bus_message *signal, void *userdata, sd_bus_error *ret
         agent->n_expiring++;
     else
         log_warning("Too many certificates expire at once, no notification about %s", path);
-    (void)ask(agent);
+    (void)ask(&agent->objects_question);
     return 0;
 }
 
@@ -243,9 +292,12 @@ static int watch(Agent *agent)
         {"type='signal',sender='" TRUSTPOOL_NAME "',interface='" TRUSTPOOL_NAME
          "',member='CrlsCleared'",
          on_crls_changed},
+        {"type='signal',sender='" TRUSTPOOL_NAME "',interface='" TRUSTPOOL_NAME
+         "',member='OcspAnswersChanged'",
+         on_answers_changed},
         {"type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0="
          "'" TRUSTPOOL_NAME "'",
-         on_crls_owner},
+         on_pool_owner},
     };
     int r;
 
@@ -254,8 +306,8 @@ static int watch(Agent *agent)
         if (r < 0)
             return r;
     }
-    (void)ask_crls(agent);
-    r = ask(agent);
+    (void)ask_pool(agent);
+    r = ask(&agent->objects_question);
     agent->is_watching = true;
     return r;
 }
@@ -325,6 +377,7 @@ static int run(Agent *agent)
     r = pki_mib_init();
     if (r < 0)
         return log_error_errno(r, "Failed to set up the SNMP library: %m");
+    prepare_questions(agent);
     r = watch(agent);
     if (r < 0)
         return log_error_errno(r, "Failed to listen to chancery-enrolld: %m");
@@ -349,6 +402,7 @@ int main(int argc, char *argv[])
     snmp_shutdown("chancery-snmp");
     pki_view_done(&agent.view);
     pki_crls_done(&agent.crls);
+    pki_answers_done(&agent.answers);
     sd_bus_flush_close_unref(agent.bus);
     return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -18,6 +18,7 @@
 static const oid chain_table_oid[] = {PKI_MIB, 2, 2, 1};
 static const oid trustpoint_table_oid[] = {PKI_MIB, 2, 1, 2, 1};
 static const oid crl_table_oid[] = {PKI_MIB, 2, 3, 1, 1};
+static const oid ocsp_table_oid[] = {PKI_MIB, 2, 3, 2, 1};
 static const oid installed_oid[] = {PKI_MIB, 1, 1};
 static const oid expiring_oid[] = {PKI_MIB, 1, 2};
 static const oid trap_oid[] = {1, 3, 6, 1, 6, 3, 1, 1, 4, 1, 0};
@@ -46,8 +47,9 @@ enum {
     TRUSTPOINT_STATE
 };
 enum { CRL_ISSUER = 2, CRL_NUMBER, CRL_NEXT_UPDATE, CRL_SIZE, CRL_DELTA };
+enum { OCSP_RESPONDER = 2, OCSP_THIS_UPDATE, OCSP_NEXT_UPDATE };
 
-static netsnmp_tdata *chain_table, *trustpoint_table, *crl_table;
+static netsnmp_tdata *chain_table, *trustpoint_table, *crl_table, *ocsp_table;
 
 /* --- Tables ----------------------------------------------------------------------------------- */
 
@@ -204,6 +206,32 @@ static int on_crl(netsnmp_mib_handler *handler, netsnmp_handler_registration *re
     return SNMP_ERR_NOERROR;
 }
 
+static void answer_ocsp(netsnmp_request_info *request, const PkiAnswer *a, unsigned column)
+{
+    char buffer[TIME_TEXT_SIZE];
+
+    if (column == OCSP_RESPONDER)
+        answer(request, a->responder);
+    else
+        answer(request,
+               time_render(column == OCSP_THIS_UPDATE ? a->this_update : a->next_update, buffer));
+}
+
+static int on_ocsp(netsnmp_mib_handler *handler, netsnmp_handler_registration *registration,
+                   netsnmp_agent_request_info *info, netsnmp_request_info *requests)
+{
+    for (netsnmp_request_info *r = requests; r; r = r->next) {
+        const PkiAnswer *a = netsnmp_tdata_extract_entry(r);
+        const netsnmp_table_request_info *at = netsnmp_extract_table_info(r);
+
+        if (a && at)
+            answer_ocsp(r, a, at->colnum);
+        else
+            netsnmp_set_request_error(info, r, SNMP_NOSUCHINSTANCE);
+    }
+    return SNMP_ERR_NOERROR;
+}
+
 static int on_trustpoint(netsnmp_mib_handler *handler, netsnmp_handler_registration *registration,
                          netsnmp_agent_request_info *info, netsnmp_request_info *requests)
 {
@@ -267,24 +295,29 @@ static bool is_shown(const PkiTrustpoint *t)
     return strlen(t->name) < CHAIN_LABEL_SIZE;
 }
 
-void pki_mib_show(const PkiView *view, const PkiCrls *crls)
+void pki_mib_show(const PkiView *view, const PkiCrls *crls, const PkiAnswers *answers)
 {
     char label[CHAIN_LABEL_SIZE];
 
     table_clear(chain_table);
     table_clear(trustpoint_table);
     table_clear(crl_table);
+    table_clear(ocsp_table);
     for (size_t i = 0; i < view->n_certificates; i++)
         table_add(chain_table, pki_chain_label(&view->certificates[i], label),
                   &view->certificates[i]);
     for (size_t i = 0; i < view->n_trustpoints; i++) {
         const PkiTrustpoint *t = &view->trustpoints[i];
         const PkiCrl *crl = pki_crl_of_trustpoint(crls, view, t->name);
+        const PkiAnswer *a = pki_answer_of_trustpoint(answers, view, t->name);
 
-        if (is_shown(t))
-            table_add(trustpoint_table, t->name, t);
-        if (is_shown(t) && crl)
+        if (!is_shown(t))
+            continue;
+        table_add(trustpoint_table, t->name, t);
+        if (crl)
             table_add(crl_table, t->name, crl);
+        if (a)
+            table_add(ocsp_table, t->name, a);
     }
 }
 
@@ -353,6 +386,8 @@ int pki_mib_init(void)
         .details.range = {TRUSTPOINT_SUBJECT, TRUSTPOINT_AUTO_ENROLL},
         .next = &trustpoint_rest};
     static netsnmp_column_info crl = {.isRange = 1, .details.range = {CRL_ISSUER, CRL_DELTA}};
+    static netsnmp_column_info ocsp = {.isRange = 1,
+                                       .details.range = {OCSP_RESPONDER, OCSP_NEXT_UPDATE}};
     int r;
 
     snmp_enable_stderrlog();
@@ -377,6 +412,9 @@ int pki_mib_init(void)
     if (r >= 0)
         r = table_register("pkiCRLTable", on_crl, crl_table_oid, OID_LENGTH(crl_table_oid), &crl,
                            &crl_table);
+    if (r >= 0)
+        r = table_register("pkiOCSPTable", on_ocsp, ocsp_table_oid, OID_LENGTH(ocsp_table_oid),
+                           &ocsp, &ocsp_table);
     if (r >= 0)
         init_snmp("chancery-snmp");
     return r;

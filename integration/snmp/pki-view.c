@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pki-view.h"
 
-#include "json-util.h"
 #include "names.h"
 
 #define CERTIFICATE_INTERFACE ENROLLMENT_NAME ".Certificate"
@@ -250,98 +249,4 @@ const char *pki_state_name(const char *state)
         if (streq(state, names[i][0]))
             return names[i][1];
     return "None";
-}
-
-/* --- CRLs ------------------------------------------------------------------------------------- */
-
-void pki_crls_done(PkiCrls *crls)
-{
-    for (size_t i = 0; i < crls->n; i++) {
-        free(crls->items[i].issuer);
-        free(crls->items[i].number);
-    }
-    free(crls->items);
-    *crls = (PkiCrls){};
-}
-
-static int read_number(json_object *o, const char *name, int64_t *ret)
-{
-    json_object *value;
-
-    if (!json_object_object_get_ex(o, name, &value) || !json_object_is_type(value, json_type_int))
-        return -EBADMSG;
-    *ret = json_object_get_int64(value);
-    return 0;
-}
-
-static int read_crl(json_object *o, PkiCrl *ret)
-{
-    const char *issuer, *number;
-    int64_t size;
-
-    if (!json_object_is_type(o, json_type_object) || json_get_string(o, "issuer", &issuer) < 0 ||
-        read_number(o, "this-update", &ret->this_update) < 0 ||
-        read_number(o, "next-update", &ret->next_update) < 0 || read_number(o, "size", &size) < 0 ||
-        json_get_bool(o, "delta", &ret->delta) < 0)
-        return -EBADMSG;
-    ret->size = size < 0 ? 0 : size > UINT32_MAX ? UINT32_MAX : (uint32_t)size;
-    ret->issuer = strdup(issuer);
-    if (!ret->issuer)
-        return -ENOMEM;
-    if (json_get_string(o, "number", &number) < 0) /* null when it has none */
-        return 0;
-    ret->number = strdup(number);
-    return ret->number ? 0 : -ENOMEM;
-}
-
-int pki_crls_read(const char *text, size_t size, PkiCrls *ret)
-{
-    _cleanup_json_ json_object *list = NULL;
-    PkiCrls crls = {};
-    size_t n;
-    int r = json_parse(text, size, &list);
-
-    if (r < 0)
-        return r;
-    if (!json_object_is_type(list, json_type_array))
-        return -EBADMSG;
-    n = json_object_array_length(list);
-    if (n > PKI_ITEMS_MAX)
-        return -E2BIG;
-    crls.items = calloc(n + 1, sizeof(*crls.items));
-    if (!crls.items)
-        return -ENOMEM;
-    while (r >= 0 && crls.n < n) {
-        r = read_crl(json_object_array_get_idx(list, crls.n), &crls.items[crls.n]);
-        crls.n++;
-    }
-    if (r < 0) {
-        pki_crls_done(&crls);
-        return r;
-    }
-    *ret = crls;
-    return 0;
-}
-
-static bool is_better(const PkiCrl *crl, const PkiCrl *than)
-{
-    if (!than || crl->delta != than->delta)
-        return !than || than->delta;
-    return crl->this_update > than->this_update;
-}
-
-const PkiCrl *pki_crl_of_trustpoint(const PkiCrls *crls, const PkiView *view,
-                                    const char *trustpoint)
-{
-    const PkiCrl *best = NULL;
-    const char *ca = NULL;
-
-    for (size_t i = 0; i < view->n_certificates; i++)
-        if (streq(view->certificates[i].trustpoint, trustpoint) &&
-            streq(view->certificates[i].role, "ca"))
-            ca = view->certificates[i].subject;
-    for (size_t i = 0; ca && i < crls->n; i++)
-        if (streq(crls->items[i].issuer, ca) && is_better(&crls->items[i], best))
-            best = &crls->items[i];
-    return best;
 }

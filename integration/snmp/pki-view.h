@@ -47,25 +47,4 @@ const char *pki_chain_label(const PkiCertificate *certificate, char buffer[CHAIN
 /* A trustpoint's state as the MIB has it, which knows fewer. */
 const char *pki_state_name(const char *state);
 
-/* The CRLs that poold keeps. */
-typedef struct PkiCrl {
-    char *issuer, *number; /* the number may be NULL */
-    int64_t this_update, next_update;
-    uint32_t size;
-    bool delta;
-} PkiCrl;
-
-typedef struct PkiCrls {
-    PkiCrl *items;
-    size_t n;
-} PkiCrls;
-
-#define PKI_CRLS_SIZE_MAX (8U << 20)
-/* Reads the document of ListCrls. -EBADMSG for what is none, -E2BIG beyond PKI_ITEMS_MAX. */
-int pki_crls_read(const char *text, size_t size, PkiCrls *ret);
-void pki_crls_done(PkiCrls *crls);
-/* The newest of the CA of the trustpoint, a complete one before a delta; NULL for none. */
-const PkiCrl *pki_crl_of_trustpoint(const PkiCrls *crls, const PkiView *view,
-                                    const char *trustpoint);
-
 bool pki_view_has(const PkiView *view, const char *fingerprint);

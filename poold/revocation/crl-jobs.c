@@ -22,13 +22,13 @@ int crl_jobs_prepare(const Poold *poold, bool insist, CrlWork *work)
 }
 
 /* Who relies on a certificate looks again. */
-static void announce_crl(Poold *poold)
+static void announce(Poold *poold, const char *signal)
 {
-    int r = sd_bus_emit_signal(server_bus(poold->server), TRUSTPOOL_PATH, TRUSTPOOL_NAME,
-                               "CrlTaken", NULL);
+    int r =
+        sd_bus_emit_signal(server_bus(poold->server), TRUSTPOOL_PATH, TRUSTPOOL_NAME, signal, NULL);
 
     if (r < 0)
-        log_warning_errno(r, "A CRL cannot be announced on the bus, ignoring: %m");
+        log_warning_errno(r, "The signal %s cannot be sent, ignoring: %m", signal);
 }
 
 static void keep_one(Poold *poold, Crl *crl, const char *user, int64_t now)
@@ -38,7 +38,7 @@ static void keep_one(Poold *poold, Crl *crl, const char *user, int64_t now)
 
     if (r > 0) {
         poold_changed(poold);
-        announce_crl(poold);
+        announce(poold, "CrlTaken");
         log_event(&event,
                   LOG_FIELDS("USER", user, "ISSUER", crl->issuer, "URL", crl->url, "NUMBER",
                              crl->number ?: ""),
@@ -89,6 +89,8 @@ void crl_jobs_keep(Poold *poold, const CrlWork *work, const char *user)
             crl_cache_answered(poold->crls, work->attempts[i].url, now);
     for (size_t i = 0; i < work->relied.n; i++)
         crl_cache_use(poold->crls, work->relied.items[i]);
+    if (work->has_answer)
+        announce(poold, "OcspAnswersChanged");
     write_later(poold);
     crl_refresh_arm(poold->crl_refresh);
 }

@@ -328,6 +328,14 @@ static char *name_question(const char *url, const uint8_t key[OCSP_KEY_SIZE])
     return asprintf(&name, "%s#%s", url, hex) < 0 ? NULL : name;
 }
 
+static void keep_answer(CrlWork *work, const uint8_t key[OCSP_KEY_SIZE], const OcspAnswer *answer)
+{
+    if (!work->answers)
+        return;
+    ocsp_cache_put(work->answers, key, answer);
+    work->has_answer = true;
+}
+
 static int found(CrlWork *work, const OcspAnswer *answer)
 {
     if (answer->next_update < work->good_until)
@@ -350,8 +358,8 @@ int crl_work_ask(CrlWork *work, const char *url, X509 *certificate, X509 *issuer
     r = name ? ocsp_query_new(certificate, issuer, &query) : -ENOMEM;
     if (r >= 0)
         r = ask(work, url, name, &query, ret);
-    if (r > 0 && work->answers)
-        ocsp_cache_put(work->answers, key, ret);
+    if (r > 0)
+        keep_answer(work, key, ret);
     return r > 0 ? found(work, ret) : r;
 }
 
@@ -368,8 +376,7 @@ int crl_work_heed(CrlWork *work, DerSpan answer, X509 *certificate, X509 *issuer
         r = ocsp_answer_read(&query, answer, work->now, ret, &reason);
     if (r < 0)
         return r == -EBADMSG ? miss(work, "the OCSP answer that came along", "%s", reason) : r;
-    if (work->answers)
-        ocsp_cache_put(work->answers, key, ret);
+    keep_answer(work, key, ret);
     return found(work, ret);
 }
 

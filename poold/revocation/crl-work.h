@@ -49,6 +49,7 @@ typedef struct CrlWork {
     size_t n_attempts;
     int64_t good_until; /* what was relied on, CRLs and answers, says so; INT64_MAX at first */
     bool lacks;         /* something was not there, and did not matter */
+    bool has_answer;    /* one has come into the cache */
     char *problem; /* why the last one is not there, one sentence without its end; may be NULL */
 } CrlWork;
 

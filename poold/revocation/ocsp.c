@@ -138,18 +138,38 @@ static int check_nonce(const OcspQuery *query, OCSP_BASICRESP *basic, const char
     return r == 1 || r == -1 ? 0 : fail(ret_reason, "the answer is one to another question");
 }
 
+static int read_responder(OCSP_BASICRESP *basic, OcspAnswer *answer, const char **ret_reason)
+{
+    _cleanup_free_ char *text = NULL;
+    const ASN1_OCTET_STRING *key;
+    const X509_NAME *name;
+    int r;
+
+    if (OCSP_resp_get0_id(basic, &key, &name) != 1)
+        return fail(ret_reason, "the answer does not say whose it is");
+    if (!name)
+        return OPENSSL_buf2hexstr_ex(answer->responder, sizeof answer->responder, NULL,
+                                     ASN1_STRING_get0_data(key), (size_t)ASN1_STRING_length(key),
+                                     0) == 1
+                   ? 0
+                   : fail(ret_reason, "the key of its responder cannot be read");
+    r = x509_name_render(name, &text);
+    if (r < 0)
+        return r == -ENOMEM ? r : fail(ret_reason, "the name of its responder cannot be read");
+    (void)snprintf(answer->responder, sizeof answer->responder, "%s", text);
+    return 0;
+}
+
 static int read_times(const ASN1_GENERALIZEDTIME *this_update,
                       const ASN1_GENERALIZEDTIME *next_update, int64_t now, OcspAnswer *answer,
                       const char **ret_reason)
 {
-    int64_t begin;
-
-    if (!this_update || x509_time_read(this_update, &begin) < 0 ||
+    if (!this_update || x509_time_read(this_update, &answer->this_update) < 0 ||
         (next_update && x509_time_read(next_update, &answer->next_update) < 0))
         return fail(ret_reason, "the times of the answer cannot be read");
     if (!next_update)
-        answer->next_update = begin + DEFAULT_VALIDITY;
-    if (begin > now + CRL_CLOCK_SKEW)
+        answer->next_update = answer->this_update + DEFAULT_VALIDITY;
+    if (answer->this_update > now + CRL_CLOCK_SKEW)
         return fail(ret_reason, "the answer is not yet valid");
     if (answer->next_update <= now)
         return fail(ret_reason, "the answer has expired");
@@ -184,6 +204,8 @@ int ocsp_answer_read(const OcspQuery *query, DerSpan body, int64_t now, OcspAnsw
         r = check_nonce(query, basic, ret_reason);
     if (r >= 0)
         r = read_status(query, basic, now, &answer, ret_reason);
+    if (r >= 0)
+        r = read_responder(basic, &answer, ret_reason);
     ERR_clear_error();
     if (r < 0)
         return r;
@@ -192,11 +214,6 @@ int ocsp_answer_read(const OcspQuery *query, DerSpan body, int64_t now, OcspAnsw
 }
 
 /* --- Cache ------------------------------------------------------------------------------------ */
-
-typedef struct OcspEntry {
-    uint8_t key[OCSP_KEY_SIZE];
-    OcspAnswer answer;
-} OcspEntry;
 
 struct OcspCache {
     pthread_mutex_t lock;
@@ -224,15 +241,8 @@ OcspCache *ocsp_cache_free(OcspCache *cache)
 
 int ocsp_cache_key(const X509 *certificate, const X509 *issuer, uint8_t ret[OCSP_KEY_SIZE])
 {
-    _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *context = EVP_MD_CTX_new();
-    uint8_t a[EVP_MAX_MD_SIZE], b[EVP_MAX_MD_SIZE];
-    unsigned n, m;
-
-    return context && X509_digest(certificate, EVP_sha256(), a, &n) == 1 &&
-                   X509_digest(issuer, EVP_sha256(), b, &m) == 1 &&
-                   EVP_DigestInit_ex2(context, EVP_sha256(), NULL) &&
-                   EVP_DigestUpdate(context, a, n) && EVP_DigestUpdate(context, b, m) &&
-                   EVP_DigestFinal_ex(context, ret, NULL)
+    return X509_digest(certificate, EVP_sha256(), ret, NULL) == 1 &&
+                   X509_digest(issuer, EVP_sha256(), ret + SHA256_DIGEST_LENGTH, NULL) == 1
                ? 0
                : -ENOMEM;
 }
@@ -283,9 +293,31 @@ void ocsp_cache_put(OcspCache *cache, const uint8_t key[OCSP_KEY_SIZE], const Oc
     (void)pthread_mutex_unlock(&cache->lock);
 }
 
-void ocsp_cache_clear(OcspCache *cache)
+bool ocsp_cache_clear(OcspCache *cache)
 {
+    bool any;
+
     (void)pthread_mutex_lock(&cache->lock);
+    any = cache->n > 0;
     cache->n = 0;
     (void)pthread_mutex_unlock(&cache->lock);
+    return any;
+}
+
+int ocsp_cache_list(OcspCache *cache, int64_t now, OcspEntry **ret, size_t *ret_n)
+{
+    OcspEntry *entries;
+    size_t n = 0;
+
+    (void)pthread_mutex_lock(&cache->lock);
+    entries = calloc(cache->n + 1, sizeof *entries);
+    for (size_t i = 0; entries && i < cache->n; i++)
+        if (cache->entries[i].answer.next_update > now)
+            entries[n++] = cache->entries[i];
+    (void)pthread_mutex_unlock(&cache->lock);
+    if (!entries)
+        return -ENOMEM;
+    *ret = entries;
+    *ret_n = n;
+    return 0;
 }

@@ -13,7 +13,8 @@
 #define OCSP_SIZE_MAX (64U << 10)
 #define OCSP_URLS_MAX 4U
 #define OCSP_CACHE_MAX 1024U
-#define OCSP_KEY_SIZE 32U
+#define OCSP_KEY_SIZE 64U
+#define OCSP_RESPONDER_SIZE 256U
 
 typedef struct OcspQuery {
     OCSP_REQUEST *request;
@@ -28,7 +29,9 @@ void ocsp_query_done(OcspQuery *query);
 
 typedef struct OcspAnswer {
     bool revoked; /* else it is good: what is unknown is no answer */
-    int64_t next_update;
+    int64_t this_update, next_update;
+    /* As the answer names him: a distinguished name, or the SHA-1 of his key in hex. */
+    char responder[OCSP_RESPONDER_SIZE];
 } OcspAnswer;
 
 /* An answer counts when the issuer has signed it, or a responder whom the issuer has appointed and
@@ -47,10 +50,19 @@ typedef struct OcspCache OcspCache;
 OcspCache *ocsp_cache_new(void);
 OcspCache *ocsp_cache_free(OcspCache *cache);
 DEFINE_TRIVIAL_CLEANUP_FUNC(OcspCache *, ocsp_cache_free);
-/* The key of a certificate below its issuer. */
+/* The key of a certificate below its issuer: the SHA-256 fingerprints of both. */
 int ocsp_cache_key(const X509 *certificate, const X509 *issuer, uint8_t ret[OCSP_KEY_SIZE]);
 bool ocsp_cache_get(OcspCache *cache, const uint8_t key[OCSP_KEY_SIZE], int64_t now,
                     OcspAnswer *ret);
 /* Where all are taken, the one that ends first goes. */
 void ocsp_cache_put(OcspCache *cache, const uint8_t key[OCSP_KEY_SIZE], const OcspAnswer *answer);
-void ocsp_cache_clear(OcspCache *cache);
+/* Returns whether there was any. */
+bool ocsp_cache_clear(OcspCache *cache);
+
+typedef struct OcspEntry {
+    uint8_t key[OCSP_KEY_SIZE];
+    OcspAnswer answer;
+} OcspEntry;
+
+/* Those that are good at that time. The caller frees the array. */
+int ocsp_cache_list(OcspCache *cache, int64_t now, OcspEntry **ret, size_t *ret_n);

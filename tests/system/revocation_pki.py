@@ -203,5 +203,13 @@ class Party:
         return builder.sign((by or self).key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
 
 
+class Requested:
+    """Who a certificate is asked for."""
+
+    def __init__(self, text):
+        self.key = x509.load_pem_x509_csr(text.encode())
+        self.name = self.key.subject
+
+
 def pem(*certificates):
     return b"".join(c.public_bytes(serialization.Encoding.PEM) for c in certificates).decode()

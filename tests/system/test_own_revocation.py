@@ -9,7 +9,7 @@ import pytest
 import revocation_pki as pki
 import workflow
 from machine import ADMIN, wait_for
-from revocation_pki import FOLDER, Party
+from revocation_pki import FOLDER, Party, Requested
 from terminal import rendered
 
 SAID = "CERT_REVOKED"
@@ -22,14 +22,6 @@ def machine(routers):
     one.wait_daemons()
     yield one
     one.stop()
-
-
-class Requested:
-    """Who a certificate is asked for."""
-
-    def __init__(self, text):
-        self.key = pki.x509.load_pem_x509_csr(text.encode())
-        self.name = self.key.subject
 
 
 class World:

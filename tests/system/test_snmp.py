@@ -2,13 +2,13 @@
 """CISCO-PKI-MIB: notifications as snmptrapd receives them, tables as snmpwalk reads them, and only while the configuration says so."""
 
 import base64
+import calendar
 import hashlib
 import json
 import os
 import pathlib
 import re
 import signal
-import subprocess
 import time
 
 import pytest
@@ -18,13 +18,14 @@ import revocation_pki as pki
 import workflow
 from authorization import configure
 from machine import wait_for
-from revocation_pki import DAY, Party
+from revocation_pki import DAY, Party, Requested
 
 MIB = ".1.3.6.1.4.1.9.9.854"
 CHAIN = f"{MIB}.2.2.1.1"
 TRUSTPOINT = f"{MIB}.2.1.2.1.1"
 STATE = f"{TRUSTPOINT}.13"
 CRL = f"{MIB}.2.3.1.1.1"
+OCSP = f"{MIB}.2.3.2.1.1"
 INSTALLED, EXPIRING = f"{MIB}.1.1", f"{MIB}.1.2"
 RECEIVED = "/run/received-traps"
 SUBJECT = "CN=lab1-ads,C=US,ST=CA,L=San Jose,O=cisco systems,OU=ASR"
@@ -44,6 +45,10 @@ def row(rows, name, table=None):
     """One row, by the numbers of its columns."""
     found = (re.fullmatch(re.escape(table or TRUSTPOINT) + r"\.(\d+)\." + re.escape(instance(name)), at) for at in rows)
     return {int(m[1]): rows[m[0]] for m in found if m}
+
+
+def shown(seconds):
+    return time.strftime("%H:%M:%S UTC %a %b %d %Y", time.gmtime(seconds))
 
 
 def traps(machine):
@@ -115,15 +120,25 @@ def test_trustpoint_table(managed):
     wait_for(lambda: row(walk(managed), "other") == {}, "the row to be gone")
 
 
-def test_crl_table(managed, tmp_path):
+def start_by_paste(managed, name, ca):
+    """A trustpoint with the CA's certificate."""
+    configure(managed, [f"crypto ca trustpoint {name}", "enrollment terminal", "rsakeypair system-enroll-key", f"subject-name CN={name}"])
+    managed.run(["chancery", "-c", f"crypto ca authenticate {name} fingerprint {ca.fingerprint(pki.hashes.SHA256()).hex()}"], "admin", stdin=pki.pem(ca) + "quit\n")
+
+
+def remove(managed, name, certificates):
+    managed.chancery(f"clear crypto ca certificates {name}")
+    configure(managed, [f"no crypto ca trustpoint {name}"])
+    wait_for(lambda: row(walk(managed), name) == {}, "the row to be gone")
+    wait_for(lambda: [kind for kind, _ in traps(managed)] == [INSTALLED] * certificates, "what was said of its certificates")
+    managed.write(RECEIVED, "")
+
+
+def test_crl_table(managed):
     """The CRL of a CA that poold has in its cache, until it is cleared. It is taken in over http, which only asks for what CAs of trustpoints have signed."""
     ca = Party("Listed")
-    (tmp_path / "ca.pem").write_text(pki.pem(ca.certify(ca)))
     with pki.served(managed) as port:
-        configure(managed, ["crypto ca trustpoint listed", "enrollment terminal", "rsakeypair system-enroll-key"])
-        shown = subprocess.run(["openssl", "x509", "-in", tmp_path / "ca.pem", "-noout", "-fingerprint", "-sha256"], check=True, stdout=subprocess.PIPE, text=True)
-        managed.run(["chancery", "-c", f"crypto ca authenticate listed fingerprint {shown.stdout.partition('=')[2].strip()}"], "admin",
-                    stdin=(tmp_path / "ca.pem").read_text() + "quit\n")
+        start_by_paste(managed, "listed", ca.certify(ca))
         assert row(walk(managed), "listed", CRL) == {}
         der = ca.revoke()
         managed.write(f"{pki.FOLDER}/listed.crl", der)
@@ -132,14 +147,28 @@ def test_crl_table(managed, tmp_path):
         assert rows[2] == "CN=Listed" and rows[5] == str(len(der)) and rows[6] == "0" and set(rows) == {2, 3, 4, 5, 6}
         crl = json.loads((text := managed.chancery("show crypto ca crls | json").stdout)[text.index("["):])[0]
         assert rows[3] == (crl["number"] or "")
-        assert rows[4] == time.strftime("%H:%M:%S UTC %a %b %d %Y", time.gmtime(crl["next-update"]))
+        assert rows[4] == shown(crl["next-update"])
         managed.chancery("clear crypto ca crl")
         wait_for(lambda: row(walk(managed), "listed", CRL) == {}, "the list to be gone")
-    managed.chancery("clear crypto ca certificates listed")
-    configure(managed, ["no crypto ca trustpoint listed"])
-    wait_for(lambda: row(walk(managed), "listed") == {}, "the row to be gone")
-    wait_for(lambda: [kind for kind, _ in traps(managed)] == [INSTALLED], "what was said of its CA certificate")
-    managed.write(RECEIVED, "")
+    remove(managed, "listed", 1)
+
+
+def test_ocsp_table(managed):
+    """What a responder has said about the router certificate, until it is forgotten."""
+    ca = Party("Asked")
+    ca_cert, port = ca.certify(ca), pki.free_port()
+    start_by_paste(managed, "asked", ca_cert)
+    asked = managed.run(["chancery", "-c", "crypto ca enroll asked"], "admin", stdin="no\nno\n").stdout
+    certificate = ca.certify(Requested(re.search(r"-----BEGIN CERT.*?-----END CERTIFICATE REQUEST-----\n", asked, re.S).group()), pki.responder_at(port), ca=False)
+    with pki.responder(managed, port, (ca_cert, ca.key), ca_cert, {certificate: False}, wait_for):
+        assert row(walk(managed), "asked", OCSP) == {}
+        managed.run(["chancery", "-c", "crypto ca import asked certificate"], "admin", stdin=pki.pem(certificate) + "quit\n")
+        rows = wait_for(lambda: row(walk(managed), "asked", OCSP), "the answer")
+    begin = calendar.timegm(time.strptime(rows[3], "%H:%M:%S UTC %a %b %d %Y"))
+    assert rows == {2: "CN=Asked", 3: shown(begin), 4: shown(begin + 5 * DAY.total_seconds())} and abs(time.time() - begin) < 3600
+    managed.chancery("clear crypto ca crl")
+    wait_for(lambda: row(walk(managed), "asked", OCSP) == {}, "the answer to be gone")
+    remove(managed, "asked", 2)
 
 
 def test_notifications(managed):

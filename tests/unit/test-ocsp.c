@@ -166,7 +166,8 @@ static void test_good(void **state)
     for (size_t i = 0; i < ELEMENTSOF(good); i++) {
         try_answer(&good[i], NULL, &answer);
         assert_false(answer.revoked);
-        assert_true(answer.next_update > time(NULL));
+        assert_true(answer.next_update > time(NULL) && answer.this_update <= time(NULL));
+        assert_string_equal(answer.responder, good[i].signer ? "CN=responder" : "CN=CA");
     }
     try_answer(&(AnswerRecipe){.status = V_OCSP_CERTSTATUS_REVOKED, .signer = &responder}, NULL,
                &answer);
@@ -241,23 +242,29 @@ static void test_cache(void **state)
 {
     _cleanup_(ocsp_cache_freep) OcspCache *cache = ocsp_cache_new();
     uint8_t key[OCSP_KEY_SIZE] = {0}, same[OCSP_KEY_SIZE], another[OCSP_KEY_SIZE];
+    _cleanup_free_ OcspEntry *entries = NULL;
     OcspAnswer answer;
+    size_t n;
 
     assert_int_equal(ocsp_cache_key(leaf.certificate, ca.certificate, same), 0);
     assert_int_equal(ocsp_cache_key(leaf.certificate, stranger.certificate, another), 0);
     assert_memory_not_equal(same, another, sizeof same);
     assert_false(ocsp_cache_get(cache, same, 50, &answer));
-    ocsp_cache_put(cache, same, &(OcspAnswer){true, 100});
+    ocsp_cache_put(cache, same, &(OcspAnswer){.revoked = true, .next_update = 100});
     assert_true(ocsp_cache_get(cache, same, 99, &answer) && answer.revoked);
     assert_false(ocsp_cache_get(cache, same, 100, &answer));
     assert_false(ocsp_cache_get(cache, another, 50, &answer));
     for (unsigned i = 0; i < 3 * OCSP_CACHE_MAX; i++) {
         memcpy(key, &i, sizeof i);
-        ocsp_cache_put(cache, key, &(OcspAnswer){false, 1000 + (int64_t)i});
+        ocsp_cache_put(cache, key, &(OcspAnswer){.next_update = 1000 + (int64_t)i});
         assert_true(ocsp_cache_get(cache, key, 50, &answer));
     }
     assert_false(ocsp_cache_get(cache, same, 50, &answer));
-    ocsp_cache_clear(cache);
+    /* Of those that are there, the last third, the ones that are still good. */
+    assert_int_equal(ocsp_cache_list(cache, 1000 + 3 * OCSP_CACHE_MAX - 2, &entries, &n), 0);
+    assert_true(n == 1 && memcmp(entries->key, key, sizeof key) == 0);
+    assert_true(ocsp_cache_clear(cache));
+    assert_false(ocsp_cache_clear(cache));
     assert_false(ocsp_cache_get(cache, key, 50, &answer));
 }
 

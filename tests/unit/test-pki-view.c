@@ -215,11 +215,6 @@ static void test_too_many(void **state)
     assert_int_equal(message_read(m, &view), -E2BIG);
 }
 
-#define CRL(issuer, number, this, delta)                                                           \
-    "{\"issuer\":\"" issuer "\",\"number\":" number                                                \
-    ",\"this-update\":" this ",\"next-update\":9,\"delta\":" delta                                 \
-                             ",\"size\":5000000000,\"url\":\"http://a/\"}"
-
 /* While it is renewed, a trustpoint has what it had; a request that came to nothing leaves the CA's
  * certificate. */
 static void test_states(void **state)
@@ -233,49 +228,6 @@ static void test_states(void **state)
 
     for (size_t i = 0; i < ELEMENTSOF(names); i++)
         assert_string_equal(pki_state_name(names[i][0]), names[i][1]);
-}
-
-static void test_crls(void **state)
-{
-    static const char good[] =
-        "[" CRL("CN=a", "\"0A\"", "5", "false") "," CRL("CN=a", "null", "7", "true") "," CRL(
-            "CN=a", "\"0B\"", "6", "false") "," CRL("CN=b", "null", "8", "true") "]";
-    static const char *const bad[] = {
-        "",
-        "{}",
-        "[1]",
-        "[" CRL("CN=a", "null", "\"5\"", "false") "]",
-        "[" CRL("CN=a", "null", "5", "1") "]",
-        "[{\"issuer\":\"CN=a\"}]",
-    };
-    PkiCertificate list[] = {
-        {.trustpoint = strdup("one"), .role = strdup("ca"), .subject = strdup("CN=a")},
-        {.trustpoint = strdup("two"), .role = strdup("ca"), .subject = strdup("CN=b")},
-        {.trustpoint = strdup("three"), .role = strdup("router"), .subject = strdup("CN=a")}};
-    const PkiView view = {.certificates = list, .n_certificates = ELEMENTSOF(list)};
-    const PkiCrl *crl;
-    PkiCrls crls;
-
-    for (size_t i = 0; i < ELEMENTSOF(bad); i++)
-        assert_int_equal(pki_crls_read(bad[i], strlen(bad[i]), &crls), -EBADMSG);
-    assert_int_equal(pki_crls_read(good, strlen(good), &crls), 0);
-    assert_int_equal(crls.n, 4);
-    crl = pki_crl_of_trustpoint(&crls, &view, "one");
-    assert_string_equal(crl->number, "0B");
-    assert_true(!crl->delta && crl->size == UINT32_MAX && crl->next_update == 9);
-    crl = pki_crl_of_trustpoint(&crls, &view, "two");
-    assert_true(crl->delta && !crl->number);
-    assert_null(pki_crl_of_trustpoint(&crls, &view, "three"));
-    assert_null(pki_crl_of_trustpoint(&crls, &view, "four"));
-    pki_crls_done(&crls);
-    assert_int_equal(pki_crls_read("[]", 2, &crls), 0);
-    assert_null(pki_crl_of_trustpoint(&crls, &view, "one"));
-    pki_crls_done(&crls);
-    for (size_t i = 0; i < ELEMENTSOF(list); i++) {
-        free(list[i].trustpoint);
-        free(list[i].role);
-        free(list[i].subject);
-    }
 }
 
 /* Each certificate of a trustpoint has a row of its own. */
@@ -310,8 +262,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_all_of_it),       cmocka_unit_test(test_nothing),
         cmocka_unit_test(test_missing_and_odd), cmocka_unit_test(test_states),
-        cmocka_unit_test(test_labels),          cmocka_unit_test(test_crls),
-        cmocka_unit_test(test_too_many),
+        cmocka_unit_test(test_labels),          cmocka_unit_test(test_too_many),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

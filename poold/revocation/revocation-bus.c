@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The members of org.chancery.TrustPool1 that are about CRLs. */
+/* The members of org.chancery.TrustPool1 that are about CRLs and answers of OCSP responders. */
 #include "errors.h"
 #include "fetch-url.h"
 #include "json-util.h"
@@ -30,36 +30,82 @@ static void write_crl(JsonWriter *w, const CrlEntry *entry)
     json_end_object(w);
 }
 
-static int list_to_memfd(const CrlCache *cache)
+static void write_answer(JsonWriter *w, const OcspEntry *entry)
 {
-    _cleanup_(json_writer_freep) JsonWriter *w = NULL;
-    _cleanup_close_ int fd = memfd_new("crls");
+    const OcspAnswer *answer = &entry->answer;
+
+    json_begin_object(w, NULL);
+    json_write_hex(w, "certificate", entry->key, SHA256_DIGEST_LENGTH);
+    json_write_bool(w, "revoked", answer->revoked);
+    json_write_string(w, "responder", answer->responder);
+    json_write_int64(w, "this-update", answer->this_update);
+    json_write_int64(w, "next-update", answer->next_update);
+    json_end_object(w);
+}
+
+typedef struct List {
+    int fd;
+    JsonWriter *w;
+} List;
+
+static void list_done(List *list)
+{
+    json_writer_free(list->w);
+    closep(&list->fd);
+}
+
+/* An array in a memory file. */
+static int list_begin(const char *name, List *list)
+{
+    list->fd = memfd_new(name);
+    if (list->fd < 0)
+        return list->fd;
+    list->w = json_writer_new(list->fd);
+    if (!list->w)
+        return -ENOMEM;
+    json_begin_array(list->w, NULL);
+    return 0;
+}
+
+static int list_answer(List *list, sd_bus_message *m)
+{
     int r;
 
-    if (fd < 0)
-        return fd;
-    w = json_writer_new(fd);
-    if (!w)
-        return -ENOMEM;
-    json_begin_array(w, NULL);
-    for (size_t i = 0; i < cache->n; i++)
-        write_crl(w, &cache->entries[i]);
-    json_end_array(w);
-    r = json_writer_finish(w);
+    json_end_array(list->w);
+    r = json_writer_finish(list->w);
     if (r < 0)
         return r;
-    if (lseek(fd, 0, SEEK_SET) < 0)
+    if (lseek(list->fd, 0, SEEK_SET) < 0)
         return -errno;
-    r = memfd_seal(fd);
-    return r < 0 ? r : TAKE_FD(fd);
+    r = memfd_seal(list->fd);
+    return r < 0 ? r : sd_bus_reply_method_return(m, "h", list->fd);
 }
 
 int trust_pool1_method_list_crls(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
 {
-    const Poold *poold = userdata;
-    _cleanup_close_ int fd = list_to_memfd(poold->crls);
+    _cleanup_(list_done) List list = {.fd = -1};
+    const CrlCache *cache = ((const Poold *)userdata)->crls;
+    int r = list_begin("crls", &list);
 
-    return fd < 0 ? fd : sd_bus_reply_method_return(m, "h", fd);
+    for (size_t i = 0; r >= 0 && i < cache->n; i++)
+        write_crl(list.w, &cache->entries[i]);
+    return r < 0 ? r : list_answer(&list, m);
+}
+
+int trust_pool1_method_list_ocsp_answers(sd_bus_message *m, void *userdata,
+                                         sd_bus_error *reterr_error)
+{
+    _cleanup_(list_done) List list = {.fd = -1};
+    _cleanup_free_ OcspEntry *entries = NULL;
+    const Poold *poold = userdata;
+    size_t n = 0;
+    int r = ocsp_cache_list(poold->answers, time(NULL), &entries, &n);
+
+    if (r >= 0)
+        r = list_begin("ocsp-answers", &list);
+    for (size_t i = 0; r >= 0 && i < n; i++)
+        write_answer(list.w, &entries[i]);
+    return r < 0 ? r : list_answer(&list, m);
 }
 
 int trust_pool1_method_request_crl(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
@@ -142,7 +188,9 @@ int trust_pool1_method_clear_crls(sd_bus_message *m, void *userdata, sd_bus_erro
     if (r < 0)
         return r;
     poold_changed(poold);
-    ocsp_cache_clear(poold->answers);
+    if (ocsp_cache_clear(poold->answers))
+        (void)sd_bus_emit_signal(server_bus(poold->server), TRUSTPOOL_PATH, TRUSTPOOL_NAME,
+                                 "OcspAnswersChanged", NULL);
     removed = crl_cache_clear(poold->crls);
     crl_refresh_arm(poold->crl_refresh);
     if (removed < 0)
