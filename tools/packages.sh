@@ -7,7 +7,7 @@ packages_build="gcc libc6-dev meson ninja-build pkgconf python3 scdoc systemd li
   libcbor-dev libjson-c-dev libseccomp-dev libedit-dev libcrypt-dev libsqlite3-dev libtss2-dev libzstd-dev libsnmp-dev libcmocka-dev"
 packages_run="systemd systemd-container dbus dbus-broker polkitd libpam-systemd libnss-systemd libedit2 openssh-server openssh-client
   ca-certificates openssl jose zstd"
-packages_test="python3-pytest curl python3-pytest-xdist python3-netmiko ansible clang clang-tidy libclang-rt-dev cppcheck debhelper gdb git libcap2-bin procps iproute2
+packages_test="python3-pytest curl python3-pytest-xdist python3-netmiko ansible clang clang-tidy libclang-rt-dev cppcheck debhelper git libcap2-bin procps iproute2
   rpm scep python3-asn1crypto python3-cryptography python3-jwcrypto nginx-light tftpd-hpa vsftpd gnutls-bin p11-kit p11-kit-modules
   swtpm tpm2-tools snmp snmpd snmptrapd slapd ldap-utils"
 # With whom tests/bench compares, beside what the tests need; neither ./demo nor ./check asks for them.
