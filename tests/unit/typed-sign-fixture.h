@@ -177,3 +177,54 @@ static inline int sign(Fixture *f, Key *key, Purpose purpose, const Bytes *b)
 {
     return sign_full(f, key, purpose, digest_for(key), b->data, b->size, NULL, NULL);
 }
+
+static inline X509_NAME *name_new(const char *common_name)
+{
+    X509_NAME *name = X509_NAME_new();
+
+    assert_non_null(name);
+    if (common_name)
+        assert_int_equal(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8,
+                                                    (const unsigned char *)common_name, -1, -1, 0),
+                         1);
+    return name;
+}
+
+static inline void add_extension(STACK_OF(X509_EXTENSION) * *extensions, int nid, const char *value)
+{
+    _cleanup_(X509_EXTENSION_freep) X509_EXTENSION *extension =
+        X509V3_EXT_conf_nid(NULL, NULL, nid, value);
+
+    assert_non_null(extension);
+    assert_non_null(X509v3_add_ext(extensions, extension, -1));
+}
+
+/* A self-signed root when subject is the root itself, else what it signs for another. */
+static inline X509 *certificate_for(Fixture *f, Key *subject)
+{
+    _cleanup_(X509_NAME_freep) X509_NAME *issuer = name_new("root"),
+                                         *name = name_new(subject == f->root ? "root" : "router");
+    STACK_OF(X509_EXTENSION) *extensions = NULL;
+    X509 *c = X509_new();
+
+    assert_int_equal(X509_set_version(c, 2), 1);
+    assert_int_equal(ASN1_INTEGER_set(X509_get_serialNumber(c), 0x80), 1);
+    assert_int_equal(X509_set_issuer_name(c, issuer), 1);
+    assert_int_equal(X509_set_subject_name(c, name), 1);
+    assert_non_null(ASN1_TIME_set(X509_getm_notBefore(c), 1700000000));
+    assert_non_null(
+        ASN1_TIME_set(X509_getm_notAfter(c), 2600000000)); /* in the 2050s: GeneralizedTime */
+    assert_int_equal(X509_set_pubkey(c, subject->pkey), 1);
+    if (subject == f->root) {
+        add_extension(&extensions, NID_basic_constraints, "critical,CA:TRUE,pathlen:0");
+        add_extension(&extensions, NID_key_usage, "critical,keyCertSign,cRLSign");
+    } else {
+        add_extension(&extensions, NID_basic_constraints, "critical,CA:FALSE");
+        add_extension(&extensions, NID_key_usage,
+                      "critical,digitalSignature,keyEncipherment,keyAgreement");
+    }
+    for (int i = 0; i < sk_X509_EXTENSION_num(extensions); i++)
+        assert_int_equal(X509_add_ext(c, sk_X509_EXTENSION_value(extensions, i), -1), 1);
+    sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
+    return c;
+}
