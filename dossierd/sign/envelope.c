@@ -223,14 +223,12 @@ uint64_t envelope_payload_size(const EnvelopePayload *p)
     return p->size;
 }
 
-uint64_t envelope_payload_size_held(const EnvelopePayload *p, size_t more)
+uint64_t envelope_payload_size_encoded(EnvelopeEncoding encoding, uint64_t size)
 {
-    uint64_t size = p->size + more;
-
-    if (p->encoding == ENVELOPE_RAW)
+    if (encoding == ENVELOPE_RAW)
         return size;
     size = BASE64URL_SIZE(size);
-    return p->encoding == ENVELOPE_BASE64URL ? size : BASE64URL_SIZE(size + STRLEN(EAT_JSON_END));
+    return encoding == ENVELOPE_BASE64URL ? size : BASE64URL_SIZE(size + STRLEN(EAT_JSON_END));
 }
 
 int envelope_payload_finish(EnvelopePayload *p, const char **ret_text, size_t *ret_size)

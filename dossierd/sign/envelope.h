@@ -71,8 +71,8 @@ int envelope_payload_put_head(EnvelopePayload *p, const void *head, size_t size,
 int envelope_payload_file(const EnvelopePayload *p, off_t *ret_offset);
 /* How much was added. */
 uint64_t envelope_payload_size(const EnvelopePayload *p);
-/* How much memory all of that takes, and more of it. */
-uint64_t envelope_payload_size_held(const EnvelopePayload *p, size_t more);
+/* How much memory so much takes in that form. */
+uint64_t envelope_payload_size_encoded(EnvelopeEncoding encoding, uint64_t size);
 
 /* Signs "header.payload". context is the library context of the key; -EIO when signing failed (with
  * keyd, keyd_last_error() says why). *ret is base64url of the signature in JWS form: ECDSA as the

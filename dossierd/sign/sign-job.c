@@ -86,7 +86,8 @@ typedef struct Content {
     uint8_t *first; /* all of it so far, as long as it may be streamed yet; else NULL */
     size_t n_first;
     EnvelopeStream *stream;
-    EnvelopePayload *payload; /* what is held, in the form in which it is signed */
+    EnvelopeEncoding encoding;
+    EnvelopePayload *payload; /* what is held, in that form */
     ContentHash hash;
     size_t n_of_begin;  /* bytes that are those of a dossier's begin so far */
     bool is_no_dossier; /* as it begins */
@@ -95,16 +96,12 @@ typedef struct Content {
 
 static int content_init(Content *c, const SignWork *work, const Signer *signer)
 {
-    c->payload = envelope_payload_new_encoded(
-        work->format == SIGN_ENVELOPE ? ENVELOPE_BASE64URL : eat_encoding(eat_form(work)));
-    if (!c->payload)
-        return -ENOMEM;
-    if (work->format == SIGN_ENVELOPE && envelope_stream_is_for(&signer->envelope)) {
+    c->encoding = work->format == SIGN_ENVELOPE ? ENVELOPE_BASE64URL : eat_encoding(eat_form(work));
+    if (work->format == SIGN_ENVELOPE && envelope_stream_is_for(&signer->envelope))
         c->first = malloc(HELD_MAX);
-        if (!c->first)
-            return -ENOMEM;
-    }
-    return content_hash_init(&c->hash);
+    else
+        c->payload = envelope_payload_new_encoded(c->encoding);
+    return c->first || c->payload ? content_hash_init(&c->hash) : -ENOMEM;
 }
 
 static void content_done(Content *c)
@@ -133,7 +130,8 @@ static uint64_t size_held(const Content *c, size_t more)
 {
     if (c->stream || (c->first && c->n_first + more > HELD_MAX))
         return QUOTA_STREAM;
-    return envelope_payload_size_held(c->payload, c->n_first + more);
+    return envelope_payload_size_encoded(
+        c->encoding, (c->payload ? envelope_payload_size(c->payload) : c->n_first) + more);
 }
 
 static int take_quota(Job *job, SignWork *work, uint64_t held)
@@ -242,9 +240,10 @@ static int end_content(Job *job, SignWork *work, Content *c)
                         "It begins as a dossier that was collected here, and goes on differently; "
                         "a dossier is signed as it is");
     c->is_own_dossier = is_own;
-    if (!c->stream && c->first)
-        r = envelope_payload_add(c->payload, c->first, c->n_first);
-    return r;
+    if (c->stream || c->payload)
+        return 0;
+    c->payload = envelope_payload_new_encoded(c->encoding);
+    return c->payload ? envelope_payload_add(c->payload, c->first, c->n_first) : -ENOMEM;
 }
 
 static int read_content(Job *job, SignWork *work, const Signer *signer, Content *content)
