@@ -106,6 +106,7 @@ static int run_action(Cli *cli, const GrammarMatch *m, const Pipe *pipe)
         return cli_error(cli, EOPNOTSUPP, "This command has no JSON form.");
     if (!(action->flags & CLI_QUIET))
         cli_time_line(cli);
+    cli->only_shows = strncmp(m->command->pattern, "show ", STRLEN("show ")) == 0;
     r = cli_output_open(cli, pipe);
     if (r < 0)
         return r;
@@ -226,7 +227,7 @@ int cli_execute(Cli *cli, const char *line)
 {
     size_t start = strspn(line, " \t");
 
-    cli->interrupted = false;
+    cli->interrupted = cli->only_shows = false;
     if (line[start] == '\0' || line[start] == '!')
         return 0;
     if (strlen(line) > CLI_LINE_MAX)

@@ -35,6 +35,7 @@ typedef struct Cli {
     pid_t ssh;                  /* the connection to host */
     bool plain;                 /* the connection cannot pass descriptors */
     bool interrupted;           /* Ctrl-C during this command */
+    bool only_shows;            /* it is one that begins nothing */
 
     /* Input */
     bool interactive;   /* a person (or a program that plays one) at a terminal */

@@ -12,9 +12,12 @@
 #include "cli-terminal.h"
 #include "cli-timeout.h"
 #include "errors.h"
+#include "names.h"
 
 /* Long enough for whoever has to type a password for polkit. */
 #define CALL_TIMEOUT_USEC (120 * UINT64_C(1000000))
+/* Long enough for a daemon that is there to end what it does. */
+#define END_TIMEOUT_USEC (2 * UINT64_C(1000000))
 
 int cli_error(Cli *cli, int error, const char *format, ...)
 {
@@ -53,6 +56,11 @@ static bool is_absent(const sd_bus_error *error)
                                            strncmp(error->name, unit, STRLEN(unit)) == 0));
 }
 
+int cli_left_alone(Cli *cli)
+{
+    return cli_error(cli, EINTR, "Interrupted. What was begun may still be under way.");
+}
+
 int cli_bus_error(Cli *cli, const sd_bus_error *error, int r)
 {
     const char *text =
@@ -66,7 +74,7 @@ int cli_bus_error(Cli *cli, const sd_bus_error *error, int r)
         return cli_error(cli, EACCES, "%s", text);
     }
     if (r == -EINTR)
-        return cli_error(cli, EINTR, "Interrupted.");
+        return cli->only_shows ? cli_error(cli, EINTR, "Interrupted.") : cli_left_alone(cli);
     if (is_absent(error)) {
         (void)cli_error(cli, r, "%s", text);
         return cli_error(cli, r,
@@ -170,6 +178,21 @@ int cli_wait(Cli *cli)
     return r;
 }
 
+/* As if it had been pressed once more. */
+static int on_end_timeout(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    Cli *cli = userdata;
+
+    cli->interrupted = true;
+    return 0;
+}
+
+int cli_end_soon(Cli *cli, sd_event_source **ret)
+{
+    return sd_event_add_time_relative(cli->event, ret, CLOCK_MONOTONIC, END_TIMEOUT_USEC, 0,
+                                      on_end_timeout, cli);
+}
+
 /* --- Calls ------------------------------------------------------------------------------------ */
 
 typedef struct Reply {
@@ -177,10 +200,24 @@ typedef struct Reply {
     sd_bus_message *message;
 } Reply;
 
+/* It has begun after all, when nobody waited for it any more. */
+static int cancel_late(sd_bus_message *m)
+{
+    const char *path;
+
+    if (!sd_bus_message_is_method_error(m, NULL) && sd_bus_message_read(m, "o", &path) > 0)
+        (void)sd_bus_call_method_async(sd_bus_message_get_bus(m), NULL,
+                                       sd_bus_message_get_sender(m), path, JOB_INTERFACE, "Cancel",
+                                       NULL, NULL, NULL);
+    return 0;
+}
+
 static int on_reply(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
     Reply *reply = userdata;
 
+    if (!reply)
+        return cancel_late(m);
     reply->done = true;
     reply->message = sd_bus_message_ref(m);
     return 0;
@@ -199,13 +236,14 @@ int cli_new_call(Cli *cli, const char *name, const char *path, const char *inter
 
 int cli_call_message(Cli *cli, sd_bus_message *m, sd_bus_error *error, sd_bus_message **ret_reply)
 {
-    return cli_call_patiently(cli, m, NULL, error, ret_reply);
+    return cli_call_job(cli, m, NULL, error, ret_reply);
 }
 
-int cli_call_patiently(Cli *cli, sd_bus_message *m, bool *interrupted, sd_bus_error *error,
-                       sd_bus_message **ret_reply)
+int cli_call_job(Cli *cli, sd_bus_message *m, bool *interrupted, sd_bus_error *error,
+                 sd_bus_message **ret_reply)
 {
     __attribute__((cleanup(sd_bus_slot_unrefp))) sd_bus_slot *slot = NULL;
+    _cleanup_event_ sd_event_source *end = NULL;
     Reply reply = {0};
     int r = sd_bus_call_async(cli->bus, &slot, m, on_reply, &reply, CALL_TIMEOUT_USEC);
 
@@ -213,11 +251,16 @@ int cli_call_patiently(Cli *cli, sd_bus_message *m, bool *interrupted, sd_bus_er
         r = cli_wait(cli);
         if (r == -EINTR && interrupted && !*interrupted) {
             *interrupted = true;
-            r = 0;
+            r = cli_end_soon(cli, &end);
         }
     }
-    if (r < 0 && !reply.done)
+    if (r < 0 && !reply.done) {
+        if (interrupted && slot) {
+            (void)sd_bus_slot_set_userdata(slot, NULL);
+            (void)sd_bus_slot_set_floating(slot, 1);
+        }
         return sd_bus_error_set_errno(error, r);
+    }
     if (sd_bus_message_is_method_error(reply.message, NULL)) {
         (void)sd_bus_error_copy(error, sd_bus_message_get_error(reply.message));
         r = sd_bus_message_get_errno(reply.message);

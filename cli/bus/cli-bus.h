@@ -18,13 +18,19 @@ int cli_call(Cli *cli, const char *name, const char *path, const char *interface
              const char *member, sd_bus_error *error, sd_bus_message **ret_reply, const char *types,
              ...);
 int cli_call_message(Cli *cli, sd_bus_message *m, sd_bus_error *error, sd_bus_message **ret_reply);
-/* The same for what is to be undone when it has begun: the first Ctrl-C is noted only, and the
- * answer waited for all the same. interrupted may be NULL. */
-int cli_call_patiently(Cli *cli, sd_bus_message *m, bool *interrupted, sd_bus_error *error,
-                       sd_bus_message **ret_reply);
+/* The same for a call that is answered with a job, which is to be cancelled when it has begun: the
+ * first Ctrl-C is noted, and the answer waited for a little longer; when it comes later still, the
+ * job is cancelled then. interrupted may be NULL: for any call. */
+int cli_call_job(Cli *cli, sd_bus_message *m, bool *interrupted, sd_bus_error *error,
+                 sd_bus_message **ret_reply);
 /* Says what went wrong. */
 int cli_new_call(Cli *cli, const char *name, const char *path, const char *interface,
                  const char *member, sd_bus_message **ret);
+
+/* After Ctrl-C: cli_wait() says soon that there was another one, as long as *ret is there. */
+int cli_end_soon(Cli *cli, sd_event_source **ret);
+/* After Ctrl-C: says that it is not known what becomes of it. Returns -EINTR. */
+int cli_left_alone(Cli *cli);
 
 /* Turns the event loop once, and the pumps that have something; used wherever the shell waits.
  * -EINTR after Ctrl-C. */
@@ -53,5 +59,6 @@ int cli_get_objects(Cli *cli, const char *name, const char *path, const char *in
 int cli_get_properties(Cli *cli, const char *name, const char *path, const char *interface,
                        const CliEntry *entries, sd_bus_error *error, sd_bus_message **ret);
 
+#define _cleanup_event_ __attribute__((cleanup(sd_event_source_disable_unrefp)))
 #define _cleanup_message_ __attribute__((cleanup(sd_bus_message_unrefp)))
 #define _cleanup_error_ __attribute__((cleanup(sd_bus_error_free)))

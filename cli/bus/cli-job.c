@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Long work: start it, show how far it is, wait without a time limit. The first Ctrl-C asks the job
- * to stop and waits for it to do so, the second leaves it alone. */
+ * to stop and waits a little for it to do so; the second, or the end of that, leaves it alone: the
+ * daemon may wait for another one, which hangs. */
 #include "cli-job.h"
 
 #include "cli-bus.h"
@@ -80,11 +81,9 @@ int cli_job_start(Cli *cli, sd_bus_message *m, bool progress, CliJob **ret)
     }
     job->cli = cli;
     job->progress = progress;
-    r = cli_call_patiently(cli, m, &job->interrupted, &job->error, &reply);
-    if (r == -EINTR) {
-        (void)cli_bus_error(cli, &job->error, r);
-        return r;
-    }
+    r = cli_call_job(cli, m, &job->interrupted, &job->error, &reply);
+    if (r == -EINTR)
+        return cli_left_alone(cli);
     if (r >= 0) {
         r = sd_bus_message_read(reply, "o", &path);
         if (r >= 0)
@@ -122,17 +121,21 @@ void cli_job_cancel(Cli *cli, CliJob *job)
 
 int cli_job_wait(Cli *cli, CliJob *job)
 {
-    bool cancelled = job->interrupted;
+    _cleanup_event_ sd_event_source *end = NULL;
 
-    if (cancelled)
+    if (job->interrupted)
         cli_job_cancel(cli, job);
+    /* It may have been while another job of the command was waited for. */
+    if (cli->interrupted)
+        (void)cli_end_soon(cli, &end);
     while (!job->done) {
         int r = cli_wait(cli);
 
-        if (r == -EINTR && !cancelled) {
-            cancelled = true;
+        if (r == -EINTR && !end) {
             cli_job_cancel(cli, job);
-        } else if (r < 0) {
+            r = cli_end_soon(cli, &end);
+        }
+        if (r < 0) {
             job->done = true;
             (void)sd_bus_error_set_errno(&job->error, r);
         }
@@ -145,6 +148,8 @@ int cli_job_finish(Cli *cli, CliJob *job, sd_bus_message **ret_result)
 {
     int r = cli_job_wait(cli, job);
 
+    if (r == -EINTR)
+        return cli_left_alone(cli);
     if (r < 0)
         return cli_bus_error(cli, &job->error, r);
     if (ret_result)

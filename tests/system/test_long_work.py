@@ -95,15 +95,20 @@ def kept(machine):
     return {path.name: path.read_text() for path in machine.path(FOLDER).iterdir()}
 
 
+def has_message(machine, daemon):
+    """One that waits in its socket, because it is stopped."""
+    pid = machine.daemon_pid(daemon)
+    sockets = {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
+    lines = subprocess.run(["nsenter", "-t", str(pid), "-n", "ss", "-xHe"], capture_output=True, text=True, check=True).stdout.splitlines()
+    return any(one[2] != "0" and f"socket:[{one[5]}]" in sockets for one in map(str.split, lines) if len(one) > 5)
+
+
 def waits_for_answer(machine):
     """Is there a shell that Ctrl-C does not just end, and has the daemon, which is stopped, got a message?"""
     shells = machine.run("grep --no-filename SigBlk $(pgrep --exact chancery | sed 's,.*,/proc/&/status,')", check=False).stdout.split()
     if len(shells) != 2 or not int(shells[1], 16) >> (signal.SIGINT - 1) & 1:
         return False
-    pid = machine.daemon_pid("dossierd")
-    sockets = {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
-    lines = subprocess.run(["nsenter", "-t", str(pid), "-n", "ss", "-xHe"], capture_output=True, text=True, check=True).stdout.splitlines()
-    return any(one[2] != "0" and f"socket:[{one[5]}]" in sockets for one in map(str.split, lines) if len(one) > 5)
+    return has_message(machine, "dossierd")
 
 
 @pytest.mark.parametrize("end", ["interrupted", "killed"])
@@ -156,6 +161,25 @@ def slow(router):
 
 
 SNAPSHOT = "filesystem-inventory snapshot full"
+
+
+@pytest.mark.parametrize("command", ["show version | utility sign nonce 1580", "crypto key generate ed25519 hung"])
+def test_interrupted_while_keyd_hangs(router, command):
+    """Whoever holds the work up, the prompt is there again while it still does, and it is said that the work may go on."""
+    with router.ssh_console(ADMIN) as console:
+        console.prompt()
+        with router.held("keyd"):
+            pid = router.daemon_pid("keyd")
+            console.line(command)
+            wait_for(lambda: has_message(router, "keyd"), "keyd to be asked")
+            console.send("\x03")
+            console.expect(r"\^C\n% Interrupted\. What was begun may still be under way\.\n")
+            console.prompt()
+            with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+                assert stat.read().split()[2] == "T"
+        assert "UTC" in console.command("show clock")
+    nothing_is_left(router)
+    router.run(["chancery", "-c", "crypto key zeroize ed25519 hung"], ADMIN, stdin="yes\n", check=False)
 
 
 INTERRUPTS = """
