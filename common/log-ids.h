@@ -69,4 +69,6 @@
 #define LOG_NOT_AUTHORIZED                                                                         \
     "ccab9bc8ac424e2894bc6b79587b354e", "SECURITY-AAA-4-NOT_AUTHORIZED", LOG_WARNING
 #define LOG_STATE_CORRUPT "eddf57ab10914c78a7c5bab2b4c8c4c9", "SECURITY-STATE-3-CORRUPT", LOG_ERR
+#define LOG_STATE_UNREADABLE                                                                       \
+    "f026576b71104acabeebbd4df0f30230", "SECURITY-STATE-3-UNREADABLE", LOG_ERR
 #define LOG_SANDBOX "19e49ea1416e42189537002a2bcccebf", "SECURITY-SANDBOX-6-ENTERED", LOG_INFO

@@ -113,6 +113,9 @@ int consumers_sweep(int dirfd, const Trustpoints *all)
 
     if (q < 0)
         return q;
+    /* They may be those of a trustpoint that cannot be read now: what is served goes on. */
+    if (all->n_unread > 0)
+        return r < 0 ? r : 0;
     while ((entry = readdir(dir)))
         if (is_orphan(all, entry->d_name)) {
             q = atomic_unlink_at(dirfd, entry->d_name);

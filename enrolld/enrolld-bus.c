@@ -370,12 +370,14 @@ static const char *envelope_digest(const Trustpoint *t, const char *algorithm)
 int enrollment1_method_get_signer(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-    const Manager *manager = userdata;
-    const Trustpoint *t = trustpoint_find(&manager->trustpoints, SYSTEM_TRUSTPOINT);
+    Manager *manager = userdata;
+    const Trustpoint *t;
     const char *reason;
     const KeyName *key;
     int r;
 
+    manager_read_again(manager);
+    t = trustpoint_find(&manager->trustpoints, SYSTEM_TRUSTPOINT);
     r = trustpoint_signer_check(t, trustpoints_now(&manager->trustpoints), &reason);
     if (r < 0)
         return sd_bus_error_setf(reterr_error, error_name_from_errno(r), "%s", reason);
@@ -408,7 +410,8 @@ static int warn_of_removed(const Manager *m, json_object *section, ConfigProblem
     for (const Trustpoint *t = m->trustpoints.first; r >= 0 && t; t = t->next) {
         _cleanup_free_ char *line = NULL;
 
-        if (!t->config || !t->record.name || (all && json_object_object_get_ex(all, t->name, NULL)))
+        if (!t->config || (!t->record.name && !trustpoint_unread(t)) ||
+            (all && json_object_object_get_ex(all, t->name, NULL)))
             continue;
         if (asprintf(&line, "no crypto ca trustpoint %s", t->name) < 0) {
             line = NULL;

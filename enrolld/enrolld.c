@@ -15,17 +15,6 @@
 
 #define TICK_USEC (UINT64_C(600) * 1000000)
 
-static void state_corrupt(const char *file, int error)
-{
-    static const LogEvent event = {LOG_STATE_CORRUPT};
-
-    if (error == -EBADMSG)
-        log_event(&event, LOG_FIELDS("FILE", file), "State file %s is damaged and was moved aside",
-                  file);
-    else
-        log_error_errno(error, "State file %s can't be read, it stays where it is: %m", file);
-}
-
 /* What changes because time passes. */
 static void announce_expired(Manager *m)
 {
@@ -57,6 +46,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
         if (r < 0)
             log_warning_errno(r, "Failed to remember the time, ignoring: %m");
     }
+    manager_read_again(m);
     announce_expired(m);
     expiry_watch_run(m);
     shared_certificates_rest();
@@ -72,16 +62,15 @@ static int open_state(Manager *m)
 
     if (fd < 0)
         return log_error_errno(fd, "Failed to open the state folder: %m");
-    r = trustpoints_init(&m->trustpoints, fd, TIME_BUILT, state_corrupt);
+    r = trustpoints_init(&m->trustpoints, fd, TIME_BUILT, state_report);
     if (r < 0)
         return log_error_errno(r, "Failed to read the state: %m");
     TAKE_FD(fd);
+    /* Without it those that are due are given once more, and that is written down in its place. */
     r = expiry_notices_load_at(&m->notices, m->trustpoints.state_fd);
-    if (r == -EBADMSG)
-        state_corrupt("expiry-notices", r);
-    else if (r < 0)
-        return log_error_errno(r, "Failed to read the notices of expiry: %m");
-    return 0;
+    if (r < 0 && r != -ENOMEM)
+        state_report("expiry-notices", r);
+    return r == -ENOMEM ? r : 0;
 }
 
 /* Without it no service finds anything, and everything else goes on. */

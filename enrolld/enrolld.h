@@ -28,6 +28,13 @@ typedef struct Manager {
     RevocationWatch *revocations;
 } Manager;
 
+/* unread.c: state that cannot be read now */
+
+/* As state_report_t. */
+void state_report(const char *file, int error);
+/* Tries again, and announces what is there then. */
+void manager_read_again(Manager *m);
+
 /* trim.c: memory that something has left behind goes back to the system when it has been quiet for
  * a while. */
 void manager_trim_soon(Manager *m);
@@ -42,7 +49,8 @@ typedef struct EnrollOptions {
     const char *secret;    /* the same */
 } EnrollOptions;
 
-/* The trustpoint of that name, or an error that says that there is none. */
+/* The trustpoint of that name, or an error that says that there is none, or that what is kept of it
+ * can't be read: every command begins here, and none may go on without that. */
 int trustpoint_get(Manager *m, const char *name, Trustpoint **ret, sd_bus_error *reterr_error);
 /* One that is configured. */
 int trustpoint_get_configured(Manager *m, const char *name, Trustpoint **ret,

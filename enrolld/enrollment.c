@@ -554,10 +554,21 @@ static int check_certificates(Manager *m, const Trustpoint *t, CertificateRole r
 
 int trustpoint_get(Manager *m, const char *name, Trustpoint **ret, sd_bus_error *reterr_error)
 {
-    *ret = trustpoint_find(&m->trustpoints, name);
-    return *ret ? 0
-                : sd_bus_error_setf(reterr_error, ERROR_NO_SUCH_OBJECT,
-                                    "There is no trustpoint '%.128s'", name);
+    _cleanup_free_ char *detail = NULL;
+    Trustpoint *t;
+
+    manager_read_again(m);
+    t = trustpoint_find(&m->trustpoints, name);
+    if (!t)
+        return sd_bus_error_setf(reterr_error, ERROR_NO_SUCH_OBJECT,
+                                 "There is no trustpoint '%.128s'", name);
+    if (trustpoint_unread(t)) {
+        detail = trustpoint_detail(t, trustpoints_now(&m->trustpoints));
+        return sd_bus_error_setf(reterr_error, ERROR_FAILED, "Trustpoint %s: %.*s", name,
+                                 detail ? (int)strlen(detail) - 1 : 0, detail ? detail : "");
+    }
+    *ret = t;
+    return 0;
 }
 
 int trustpoint_get_configured(Manager *m, const char *name, Trustpoint **ret,

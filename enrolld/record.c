@@ -7,14 +7,12 @@
 
 #include "atomic-file.h"
 #include "json-util.h"
-#include "label.h"
 
 #define RECORD_VERSION 1U
 #define RECORD_SIZE_MAX (512U * 1024)
 #define RECORDS_MAX 1024U
 #define RECORD_KIND "trustpoint"
 #define RECORD_SUFFIX ".json"
-#define FILE_NAME_SIZE (LABEL_FILE_NAME_SIZE + STRLEN(RECORD_SUFFIX))
 
 #define SERIAL_OCTETS_FIRST 9U
 #define SERIAL_OCTETS_MAX 20U
@@ -178,13 +176,13 @@ int serial_first(char **ret)
 
 /* --- Writing ---------------------------------------------------------------------------------- */
 
-static int record_file_name(const char *name, char ret[FILE_NAME_SIZE])
+int record_file_name(const char *name, char ret[RECORD_FILE_NAME_SIZE])
 {
     char hash[LABEL_FILE_NAME_SIZE];
     int r = label_file_name(RECORD_KIND, name, hash);
 
     if (r >= 0)
-        (void)snprintf(ret, FILE_NAME_SIZE, "%s" RECORD_SUFFIX, hash);
+        (void)snprintf(ret, RECORD_FILE_NAME_SIZE, "%s" RECORD_SUFFIX, hash);
     return r;
 }
 
@@ -275,7 +273,7 @@ static int replacement_to_json(const Record *record, json_object *o)
 int record_write_at(int dirfd, const Record *record)
 {
     _cleanup_json_ json_object *o = json_object_new_object();
-    char file[FILE_NAME_SIZE];
+    char file[RECORD_FILE_NAME_SIZE];
     const char *text;
     int r;
 
@@ -315,7 +313,7 @@ int record_write_at(int dirfd, const Record *record)
 
 int record_remove_at(int dirfd, const char *name)
 {
-    char file[FILE_NAME_SIZE];
+    char file[RECORD_FILE_NAME_SIZE];
     int r = record_file_name(name, file);
 
     return r < 0 ? r : atomic_unlink_at(dirfd, file);
@@ -462,7 +460,7 @@ static bool is_own(StoredCertificate *c, CertificateRole role, const Record *rec
 static int record_check(const Record *record, const char *file)
 {
     StoredCertificate *ca = record->certificates[ROLE_CA];
-    char expected[FILE_NAME_SIZE];
+    char expected[RECORD_FILE_NAME_SIZE];
     int r;
 
     r = record_file_name(record->name, expected);
@@ -554,7 +552,7 @@ static int record_parse(const char *file, const char *text, size_t size, Record 
     return r < 0 ? r : record_check(record, file);
 }
 
-static int record_read_at(int dirfd, const char *file, Record *ret)
+int record_read_at(int dirfd, const char *file, Record *ret)
 {
     _cleanup_free_ void *text = NULL;
     Record record = {};
@@ -562,12 +560,15 @@ static int record_read_at(int dirfd, const char *file, Record *ret)
     int r;
 
     r = read_state_at(dirfd, file, RECORD_SIZE_MAX, &text, &size);
-    if (r < 0)
-        return r;
-    r = record_parse(file, text, size, &record);
+    if (r >= 0) {
+        r = record_parse(file, text, size, &record);
+        r = r < 0 ? state_parse_error(r) : 0;
+    }
     if (r < 0) {
         record_done(&record);
-        return state_parse_error(r);
+        if (r == -EBADMSG)
+            (void)quarantine_at(dirfd, file);
+        return r;
     }
     *ret = record;
     return 0;
@@ -577,53 +578,69 @@ static bool is_record_file(const char *name)
 {
     size_t n = strlen(name);
 
-    return n > STRLEN(RECORD_SUFFIX) && name[0] != '.' &&
+    return n == RECORD_FILE_NAME_SIZE - 1 && name[0] != '.' &&
            streq(name + n - STRLEN(RECORD_SUFFIX), RECORD_SUFFIX) &&
            strspn(name, "0123456789abcdef") == n - STRLEN(RECORD_SUFFIX);
 }
 
-int records_read_at(int dirfd, void (*corrupt)(const char *file, int error), Record **ret,
-                    size_t *ret_n)
+void record_list_done(RecordList *list)
 {
-    _cleanup_closedir_ DIR *dir = NULL;
-    Record *records = NULL, *grown;
-    size_t n = 0;
+    for (size_t i = 0; i < list->n; i++)
+        record_done(&list->items[i]);
+    free(list->items);
+    free(list->unread);
+    *list = (RecordList){};
+}
+
+static int add_unread(RecordList *list, const char *file, int error)
+{
+    UnreadRecord *grown = reallocarray(list->unread, list->n_unread + 1, sizeof(*grown));
+
+    if (!grown)
+        return -ENOMEM;
+    list->unread = grown;
+    grown += list->n_unread++;
+    *grown = (UnreadRecord){.error = error};
+    (void)snprintf(grown->file, sizeof(grown->file), "%s", file); /* as is_record_file() has it */
+    return 0;
+}
+
+static int add_record(RecordList *list, int dirfd, const char *file, state_report_t report)
+{
+    Record *grown = reallocarray(list->items, list->n + 1, sizeof(*grown));
     int r;
 
-    r = remove_leftovers_at(dirfd);
-    if (r < 0)
+    if (!grown)
+        return -ENOMEM;
+    list->items = grown;
+    r = record_read_at(dirfd, file, &grown[list->n]);
+    if (r >= 0) {
+        list->n++;
+        return 0;
+    }
+    if (r == -ENOMEM)
         return r;
+    if (report)
+        report(file, r);
+    return r == -EBADMSG ? 0 : add_unread(list, file, r);
+}
+
+int records_read_at(int dirfd, state_report_t report, RecordList *ret)
+{
+    _cleanup_(record_list_done) RecordList list = {};
+    _cleanup_closedir_ DIR *dir = NULL;
+    int r;
+
+    /* What cannot be removed is no reason not to read the rest. */
+    (void)remove_leftovers_at(dirfd);
     r = open_folder_at(dirfd, ".", &dir);
+    for (const struct dirent *entry;
+         r >= 0 && list.n + list.n_unread < RECORDS_MAX && (entry = readdir(dir));)
+        if (is_record_file(entry->d_name))
+            r = add_record(&list, dirfd, entry->d_name, report);
     if (r < 0)
         return r;
-    for (const struct dirent *entry; n < RECORDS_MAX && (entry = readdir(dir));) {
-        if (!is_record_file(entry->d_name))
-            continue;
-        grown = reallocarray(records, n + 1, sizeof(*records));
-        if (!grown) {
-            r = -ENOMEM;
-            break;
-        }
-        records = grown;
-        r = record_read_at(dirfd, entry->d_name, &records[n]);
-        if (r >= 0) {
-            n++;
-            continue;
-        }
-        if (corrupt)
-            corrupt(entry->d_name, r);
-        if (r != -EBADMSG)
-            break;
-        (void)quarantine_at(dirfd, entry->d_name);
-        r = 0;
-    }
-    if (r < 0) {
-        while (n > 0)
-            record_done(&records[--n]);
-        free(records);
-        return r;
-    }
-    *ret = records;
-    *ret_n = n;
+    *ret = list;
+    list = (RecordList){};
     return 0;
 }

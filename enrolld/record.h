@@ -4,6 +4,7 @@
  * remembers the key that it was made for. */
 #pragma once
 
+#include "label.h"
 #include "received.h"
 #include "renewal.h"
 #include "request.h"
@@ -51,6 +52,7 @@ bool stored_certificate_is_by(StoredCertificate *c, const StoredCertificate *ca)
 DEFINE_TRIVIAL_CLEANUP_FUNC(StoredCertificate *, stored_certificate_free);
 
 #define RECORD_CHAIN_MAX 16U
+#define RECORD_FILE_NAME_SIZE (LABEL_FILE_NAME_SIZE + STRLEN(".json"))
 
 typedef struct Record {
     char *name;   /* of the trustpoint */
@@ -91,9 +93,29 @@ int serial_first(char **ret);
 int record_write_at(int dirfd, const Record *record);
 int record_remove_at(int dirfd, const char *name);
 
-/* Reads all records of the folder, as an array that the caller frees with record_done() and free().
- * Leftovers of a killed process are removed. What does not parse is moved aside, and corrupt() is
- * told of it with -EBADMSG (it may be NULL). What can't be read ends it, and corrupt() is told why:
- * a trustpoint without its record would be enrolled anew, over the record. */
-int records_read_at(int dirfd, void (*corrupt)(const char *file, int error), Record **ret,
-                    size_t *ret_n);
+/* What is told of a file (by whoever reads state; it may be NULL): -EBADMSG, it does not parse and
+ * was moved aside; another error, it can't be read now, and stays; 0, it can be again. */
+typedef void (*state_report_t)(const char *file, int error);
+
+/* A record that can't be read now. Whose it is nobody knows who does not know the name: the file's
+ * is made of it, and tells nothing. */
+typedef struct UnreadRecord {
+    char file[RECORD_FILE_NAME_SIZE];
+    int error;
+} UnreadRecord;
+
+typedef struct RecordList {
+    Record *items;
+    size_t n;
+    UnreadRecord *unread;
+    size_t n_unread;
+} RecordList;
+
+void record_list_done(RecordList *list);
+/* Where the record of that trustpoint is. */
+int record_file_name(const char *name, char ret[RECORD_FILE_NAME_SIZE]);
+/* Reads one, which was found in the folder. What does not parse is moved aside: -EBADMSG. */
+int record_read_at(int dirfd, const char *file, Record *ret);
+/* Reads all records of the folder. Leftovers of a killed process are removed. One that does not
+ * parse, or can't be read, is left out and reported; the others are there all the same. */
+int records_read_at(int dirfd, state_report_t report, RecordList *ret);

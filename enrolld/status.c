@@ -42,6 +42,8 @@ const char *trustpoint_state(const Trustpoint *t)
 {
     const Request *request = t->record.request;
 
+    if (trustpoint_unread(t))
+        return "unreadable";
     if (trustpoint_is_enrolled(t))
         return trustpoint_is_asking(t) || trustpoint_replacement(t) != REPLACEMENT_NONE
                    ? "renewing"
@@ -343,10 +345,28 @@ static char *own_detail(const Trustpoint *t, int64_t now)
     return strdup("Ready.");
 }
 
+static char *unread_words(const UnreadRecord *unread)
+{
+    const char *folder = getenv("STATE_DIRECTORY");
+    char *text;
+
+    return asprintf(&text,
+                    "Its state cannot be read, and nothing is done with it until it can be (%s): "
+                    "see to %s/%s, which is tried again with each command for the trustpoint, and "
+                    "every ten minutes.",
+                    strerror(-unread->error), folder ? folder : ".", unread->file) < 0
+               ? NULL
+               : text;
+}
+
 char *trustpoint_detail(const Trustpoint *t, int64_t now)
 {
-    char *text = own_detail(t, now);
+    const UnreadRecord *unread = trustpoint_unread(t);
+    char *text;
 
+    if (unread)
+        return unread_words(unread);
+    text = own_detail(t, now);
     if (!t->config)
         return text;
     if (t->record.certificates[ROLE_ROUTER] || t->record.certificates[ROLE_ENCRYPTION])
@@ -360,6 +380,11 @@ char *trustpoint_detail(const Trustpoint *t, int64_t now)
 
 int trustpoint_signer_check(const Trustpoint *t, int64_t now, const char **ret_reason)
 {
+    if (t && trustpoint_unread(t)) {
+        *ret_reason = "The state of the system trustpoint cannot be read: show crypto ca "
+                      "trustpoints says why";
+        return -EIO;
+    }
     if (!t || !t->record.certificates[ROLE_ROUTER]) {
         *ret_reason = "The system trustpoint has no router certificate: authenticate and enroll it";
         return -ENODATA;

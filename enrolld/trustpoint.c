@@ -12,16 +12,21 @@ int64_t trustpoints_now(const Trustpoints *t)
 }
 
 /* It is later than what had begun when it was taken; the CA's next one may begin years from now. */
+static void raise_floor(Trustpoints *t, const Record *record)
+{
+    for (CertificateRole role = 0; role < ROLE_MAX; role++) {
+        const StoredCertificate *c = record->certificates[role];
+
+        if (c && role != ROLE_NEXT_CA && c->brief->not_before > t->clock.certificate)
+            t->clock.certificate = c->brief->not_before;
+    }
+}
+
 static void floor_by_certificates(Trustpoints *t)
 {
     t->clock.certificate = 0;
     for (const Trustpoint *i = t->first; i; i = i->next)
-        for (CertificateRole role = 0; role < ROLE_MAX; role++) {
-            const StoredCertificate *c = i->record.certificates[role];
-
-            if (c && role != ROLE_NEXT_CA && c->brief->not_before > t->clock.certificate)
-                t->clock.certificate = c->brief->not_before;
-        }
+        raise_floor(t, &i->record);
 }
 
 static Trustpoint *trustpoint_add(Trustpoints *t, const char *name)
@@ -83,38 +88,43 @@ static void trustpoint_free(Trustpoint *trustpoint)
     free(trustpoint);
 }
 
-int trustpoints_init(Trustpoints *t, int state_fd, int64_t built,
-                     void (*corrupt)(const char *file, int error))
+int trustpoint_take_record(Trustpoints *t, Record *record, Trustpoint **ret)
 {
-    Record *records;
-    size_t n;
+    Trustpoint *trustpoint = trustpoint_find(t, record->name);
+
+    if (!trustpoint)
+        trustpoint = trustpoint_add(t, record->name);
+    if (!trustpoint)
+        return -ENOMEM;
+    record_done(&trustpoint->record);
+    trustpoint->record = *record;
+    *record = (Record){};
+    raise_floor(t, &trustpoint->record);
+    *ret = trustpoint;
+    return 0;
+}
+
+int trustpoints_init(Trustpoints *t, int state_fd, int64_t built, state_report_t report)
+{
+    _cleanup_(record_list_done) RecordList list = {};
+    Trustpoint *trustpoint;
     int r;
 
     *t = (Trustpoints){.state_fd = -EBADF};
     clock_floor_init(&t->clock, built, clock_sec(CLOCK_REALTIME), clock_sec(CLOCK_BOOTTIME));
     r = clock_floor_load_at(&t->clock, state_fd);
-    if (r < 0 && corrupt)
-        corrupt("clock", r);
-    r = records_read_at(state_fd, corrupt, &records, &n);
-    if (r < 0)
-        return r;
-    for (size_t i = 0; i < n; i++) {
-        Trustpoint *trustpoint = r >= 0 ? trustpoint_add(t, records[i].name) : NULL;
-
-        if (trustpoint)
-            trustpoint->record = records[i];
-        else {
-            record_done(&records[i]);
-            r = -ENOMEM;
-        }
-    }
-    free(records);
+    if (r < 0 && report)
+        report("clock", r);
+    r = records_read_at(state_fd, report, &list);
+    for (size_t i = 0; r >= 0 && i < list.n; i++)
+        r = trustpoint_take_record(t, &list.items[i], &trustpoint);
     if (r < 0) {
         trustpoints_done(t);
         return r;
     }
     t->state_fd = state_fd;
-    floor_by_certificates(t);
+    t->unread = TAKE_PTR(list.unread);
+    t->n_unread = list.n_unread;
     return 0;
 }
 
@@ -126,6 +136,9 @@ void trustpoints_done(Trustpoints *t)
         trustpoint_free(t->first);
         t->first = next;
     }
+    free(t->unread);
+    t->unread = NULL;
+    t->n_unread = 0;
     closep(&t->state_fd);
     t->state_fd = -EBADF;
 }
@@ -145,7 +158,8 @@ StoredCertificate *trustpoint_certificate(const Trustpoint *t, CertificateRole r
 
 bool trustpoint_collect(Trustpoints *t, Trustpoint *trustpoint)
 {
-    if (trustpoint->config || trustpoint->record.name || trustpoint->busy)
+    if (trustpoint->config || trustpoint->record.name || trustpoint_unread(trustpoint) ||
+        trustpoint->busy)
         return false;
     for (Trustpoint **p = &t->first; *p; p = &(*p)->next)
         if (*p == trustpoint) {
@@ -189,7 +203,7 @@ static void configure_existing(Trustpoints *t, TrustpointConfig **list,
         /* What was offered was for what was configured. */
         if (differs)
             trustpoint_offer(i, NULL);
-        if (!config && !i->record.name && !i->busy) {
+        if (!config && !i->record.name && !trustpoint_unread(i) && !i->busy) {
             changed(userdata, i, TRUSTPOINT_REMOVED);
             (void)trustpoint_collect(t, i);
         } else if (differs)

@@ -50,16 +50,21 @@ typedef struct Trustpoint {
 typedef struct Trustpoints {
     int state_fd;
     Trustpoint *first;
+    /* Records that can't be read now. The trustpoint of each, where there is one of that name, has
+     * none, and is not to get one: it would take the place of what is there. */
+    UnreadRecord *unread;
+    size_t n_unread;
     ClockFloor clock;
 } Trustpoints;
 
-/* Reads what is kept. corrupt: see records_read_at(). Takes over state_fd, on success only. */
-int trustpoints_init(Trustpoints *t, int state_fd, int64_t built,
-                     void (*corrupt)(const char *file, int error));
+/* Reads what is kept. Takes over state_fd, on success only. */
+int trustpoints_init(Trustpoints *t, int state_fd, int64_t built, state_report_t report);
 void trustpoints_done(Trustpoints *t);
 /* The time, as far as decisions go. */
 int64_t trustpoints_now(const Trustpoints *t);
 
+/* A record that was read: its trustpoint is there then. Takes it over on success. */
+int trustpoint_take_record(Trustpoints *t, Record *record, Trustpoint **ret);
 Trustpoint *trustpoint_find(const Trustpoints *t, const char *name);
 StoredCertificate *trustpoint_certificate(const Trustpoint *t, CertificateRole role);
 
@@ -73,6 +78,13 @@ typedef enum TrustpointChange {
 typedef void (*trustpoint_changed_t)(void *userdata, Trustpoint *t, TrustpointChange change);
 int trustpoints_configure(Trustpoints *t, TrustpointConfig *list, trustpoint_changed_t changed,
                           void *userdata);
+
+/* unread-records.c: NULL, unless what is kept of it can't be read. */
+const UnreadRecord *trustpoint_unread(const Trustpoint *t);
+/* Tries once more what could not be read. changed() is told of trustpoints that came or changed
+ * with that. */
+int trustpoints_read_again(Trustpoints *t, state_report_t report, trustpoint_changed_t changed,
+                           void *userdata);
 
 /* Keeps a new certificate; the CA's replaces everything that was. On failure nothing has changed.
  */
@@ -146,7 +158,7 @@ int trustpoint_unstage(Trustpoints *t, Trustpoint *trustpoint);
 
 /* Forgets all certificates, and the request. */
 int trustpoint_clear(Trustpoints *t, Trustpoint *trustpoint);
-/* Frees a trustpoint that is neither configured nor has certificates; true when it is gone. */
+/* Frees a trustpoint that is neither configured nor has anything kept; true when it is gone. */
 bool trustpoint_collect(Trustpoints *t, Trustpoint *trustpoint);
 
 /* --- What is shown ---------------------------------------------------------------------------- */
@@ -163,6 +175,6 @@ const char *trustpoint_state(const Trustpoint *t);
 char *trustpoint_detail(const Trustpoint *t, int64_t now);
 const char *certificate_status(const Trustpoint *t, CertificateRole role, int64_t now);
 
-/* May the system trustpoint's key sign now? 0, -ENODATA or -EKEYEXPIRED, with a sentence for the
- * caller in *ret_reason (static). */
+/* May the system trustpoint's key sign now? 0, -ENODATA, -EIO or -EKEYEXPIRED, with a sentence for
+ * the caller in *ret_reason (static). */
 int trustpoint_signer_check(const Trustpoint *t, int64_t now, const char **ret_reason);

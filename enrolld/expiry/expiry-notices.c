@@ -181,5 +181,6 @@ int expiry_notices_run(ExpiryNotices *notices, const Trustpoints *trustpoints, i
                 r = run_one(&run, t, role);
     if (r < 0)
         return r;
-    return drop_unseen(notices) || run.changed;
+    /* Those of what cannot be read now are wanted when it can be. */
+    return (trustpoints->n_unread == 0 && drop_unseen(notices)) || run.changed;
 }

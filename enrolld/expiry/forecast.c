@@ -200,6 +200,11 @@ int forecast(const Trustpoint *t, int64_t now, int64_t at, forecast_t report, vo
     const Forecast f = {t, now, at, report, userdata};
     int r = 0;
 
+    if (trustpoint_unread(t)) {
+        _cleanup_free_ char *text = trustpoint_detail(t, now);
+
+        return text ? say(&f, now, FORECAST_BREAK, text) : -ENOMEM;
+    }
     if (!t->record.name || !t->config)
         return 0;
     if (trustpoint_certificate(t, ROLE_CA)) {

@@ -6,10 +6,8 @@
 
 #include <malloc.h>
 
-#include "atomic-file.h"
 #include "csr.h"
 #include "expiry-notices.h"
-#include "few-descriptors.h"
 #include "issue.h"
 #include "json-util.h"
 #include "trustpoint.h"
@@ -369,45 +367,11 @@ static void test_no_leak(void **state)
     assert_true(used[2] <= used[1] + 4096);
 }
 
-/* --- A record that can't be read now ---------------------------------------------------------- */
-
-static unsigned n_unreadable, n_damaged;
-
-static void count(const char *file, int error)
-{
-    n_unreadable += error == -EMFILE;
-    n_damaged += error == -EBADMSG;
-}
-
-/* It stays, that is said, and nothing goes on without it. Read, it may be found to be damaged. */
-static void test_unreadable_and_damaged(void **state)
-{
-    static const char name[] = "00112233445566778899aabbccddeeff.json";
-    char path[32];
-    int fd = scratch_open(path);
-    struct rlimit before;
-    Trustpoints t;
-
-    assert_int_equal(atomic_write_at(fd, name, "{}", 2, 0600), 0);
-    before = descriptors_leave(1); /* for the folder */
-    assert_int_equal(trustpoints_init(&t, fd, 0, count), -EMFILE);
-    descriptors_restore(before);
-    assert_true(n_unreadable == 1 && n_damaged == 0);
-    assert_int_equal(faccessat(fd, name, F_OK, 0), 0);
-
-    assert_int_equal(trustpoints_init(&t, dup(fd), 0, count), 0);
-    assert_true(n_unreadable == 1 && n_damaged == 1);
-    assert_int_equal(faccessat(fd, name, F_OK, 0), -1);
-    trustpoints_done(&t);
-    scratch_remove(fd, path);
-}
-
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_three_days),
         cmocka_unit_test(test_no_leak),
-        cmocka_unit_test(test_unreadable_and_damaged),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
