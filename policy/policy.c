@@ -8,21 +8,34 @@
 #include "owners.h"
 #include "transaction.h"
 
-static void report_corrupt(const char *name, void *userdata)
+static void report_record(const char *name, int error, void *userdata)
 {
-    static const LogEvent event = {LOG_STATE_CORRUPT};
-    _cleanup_free_ char *line = NULL;
+    static const LogEvent corrupt = {LOG_STATE_CORRUPT}, unreadable = {LOG_STATE_UNREADABLE};
+    static const char damaged[] = "is damaged and was moved aside; the commit before it counts",
+                      unread[] = "cannot be read, and is left out until the next start";
+    const bool is_damaged = error == -EBADMSG;
+    _cleanup_free_ char *line = NULL, *reason = NULL;
     Policy *policy = userdata;
 
-    log_event(&event, LOG_FIELDS("FILE", name),
-              "The commit record %s is damaged and was moved aside; the commit before it counts",
-              name);
+    log_event(is_damaged ? &corrupt : &unreadable, LOG_FIELDS("FILE", name),
+              "The commit record %s %s%s%s", name, is_damaged ? damaged : unread,
+              is_damaged ? "" : ": ", is_damaged ? "" : strerror(-error));
     if (asprintf(&line, "commit %.*s", (int)strcspn(name, "."), name) < 0)
         line = NULL;
-    if (line)
-        (void)failures_add(
-            &policy->startup, line,
-            "The record is damaged and was moved aside; the commit before it counts");
+    if (asprintf(&reason, "The record %s", is_damaged ? damaged : unread) < 0)
+        reason = NULL;
+    if (line && reason)
+        (void)failures_add(&policy->startup, line, reason);
+}
+
+/* The newest is the running configuration. */
+static int open_store(Policy *policy, int state_fd)
+{
+    int r = commit_store_open(state_fd, report_record, policy, &policy->store);
+
+    return r < 0 ? log_error_errno(r, "Failed to read the commits, and which configuration is in "
+                                      "force is not guessed: %m")
+                 : 0;
 }
 
 static void on_hostname_changed(void *userdata)
@@ -63,7 +76,7 @@ static int open_state(Policy *policy)
         log_warning_errno(r, "Leftovers in the state directory cannot be removed, ignoring: %m");
     r = open_accounts(policy, state_fd);
     if (r >= 0)
-        r = commit_store_open(state_fd, report_corrupt, policy, &policy->store);
+        r = open_store(policy, state_fd);
     return r < 0 ? r : trial_open(policy, TAKE_FD(state_fd), &policy->trial);
 }
 

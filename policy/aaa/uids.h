@@ -19,7 +19,8 @@
 typedef struct Uids Uids;
 
 /* Reads the file in the state directory. One that is not whole is moved aside, and *ret_corrupt
- * set. */
+ * set. One that cannot be read is an error, and nothing may start without it: the ids in it would
+ * be given to others. */
 int uids_open(int state_fd, bool *ret_corrupt, Uids **ret);
 Uids *uids_free(Uids *uids);
 DEFINE_TRIVIAL_CLEANUP_FUNC(Uids *, uids_free);

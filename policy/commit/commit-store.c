@@ -253,28 +253,32 @@ static int list(CommitStore *store, uint64_t **ret, size_t *ret_n)
     return 0;
 }
 
-static int load_all(CommitStore *store, void (*corrupt)(const char *name, void *userdata),
+static int load_all(CommitStore *store, void (*report)(const char *name, int error, void *userdata),
                     void *userdata)
 {
     _cleanup_free_ uint64_t *ids = NULL;
+    int unread = 0, r;
     size_t n = 0;
-    int r = list(store, &ids, &n);
 
+    r = list(store, &ids, &n);
     for (size_t i = 0; r >= 0 && i < n; i++) {
         char name[NAME_SIZE];
+        int error = load(store, ids[i]);
 
-        r = load(store, ids[i]);
-        if (r != -EBADMSG)
-            continue;
         file_name(ids[i], name);
-        r = quarantine_at(store->fd, name);
-        if (r >= 0 && corrupt)
-            corrupt(name, userdata);
+        if (error == -ENOMEM)
+            return error;
+        if (error == -EBADMSG)
+            r = quarantine_at(store->fd, name);
+        else
+            unread = error; /* 0: what was not read before is not the newest */
+        if (r >= 0 && error < 0 && report)
+            report(name, error, userdata);
     }
-    return r;
+    return r < 0 ? r : unread;
 }
 
-int commit_store_open(int state_fd, void (*corrupt)(const char *name, void *userdata),
+int commit_store_open(int state_fd, void (*report)(const char *name, int error, void *userdata),
                       void *userdata, CommitStore **ret)
 {
     _cleanup_(commit_store_freep) CommitStore *store = calloc(1, sizeof(*store));
@@ -289,7 +293,7 @@ int commit_store_open(int state_fd, void (*corrupt)(const char *name, void *user
         return store->fd;
     /* What cannot be removed can be read all the same. */
     (void)remove_leftovers_at(store->fd);
-    r = load_all(store, corrupt, userdata);
+    r = load_all(store, report, userdata);
     if (r < 0)
         return r;
     if (!store->running)
@@ -364,24 +368,28 @@ int commit_store_find(const CommitStore *store, const char *which, size_t *ret)
     return -ENOENT;
 }
 
-int commit_store_read(const CommitStore *store, size_t i, json_object **ret)
+int commit_store_read_id(const CommitStore *store, uint64_t id, json_object **ret)
 {
     _cleanup_(commit_done) Commit found = {0};
-    const Commit *commit = commit_store_get(store, i);
     _cleanup_free_ void *data = NULL;
     char name[NAME_SIZE];
     size_t size;
     int r;
 
+    file_name(id, name);
+    r = read_state_at(store->fd, name, COMMIT_SIZE_MAX, &data, &size);
+    return r < 0 ? r : record_decode(data, size, &found, ret);
+}
+
+int commit_store_read(const CommitStore *store, size_t i, json_object **ret)
+{
+    const Commit *commit = commit_store_get(store, i);
+
     if (!commit && i == store->n && (i == 0 || store->commits[0].id == COMMIT_ID_FIRST)) {
         *ret = json_object_new_object();
         return *ret ? 0 : -ENOMEM;
     }
-    if (!commit)
-        return -ENOENT;
-    file_name(commit->id, name);
-    r = read_state_at(store->fd, name, COMMIT_SIZE_MAX, &data, &size);
-    return r < 0 ? r : record_decode(data, size, &found, ret);
+    return commit ? commit_store_read_id(store, commit->id, ret) : -ENOENT;
 }
 
 /* --- Writing ---------------------------------------------------------------------------------- */

@@ -27,8 +27,10 @@ int commit_copy(const Commit *from, Commit *to);
 typedef struct CommitStore CommitStore;
 
 /* Reads what is in the folder "commits" of the state directory. Files that are not whole are moved
- * aside, and named to corrupt (may be NULL); ids of such files are not given again. */
-int commit_store_open(int state_fd, void (*corrupt)(const char *name, void *userdata),
+ * aside, and named to report (may be NULL) with -EBADMSG; ids of such files are not given again.
+ * One that cannot be read, with another error, is left out; but when it is the newest, that is
+ * returned: what was before may give back what has been taken away since, and is not guessed. */
+int commit_store_open(int state_fd, void (*report)(const char *name, int error, void *userdata),
                       void *userdata, CommitStore **ret);
 CommitStore *commit_store_free(CommitStore *store);
 DEFINE_TRIVIAL_CLEANUP_FUNC(CommitStore *, commit_store_free);
@@ -56,6 +58,8 @@ int commit_store_find(const CommitStore *store, const char *which, size_t *ret);
  * first commit of all. -ENOENT when that is not known any more; -EBADMSG when the record is
  * damaged. */
 int commit_store_read(const CommitStore *store, size_t i, json_object **ret);
+/* The same for the commit with this id, also one that was left out. */
+int commit_store_read_id(const CommitStore *store, uint64_t id, json_object **ret);
 
 /* Writes a commit; when this returns >= 0 it has happened, whatever comes after. The id of info is
  * set; after a failure the next commit gets it too, unless it may have been seen. Older commits

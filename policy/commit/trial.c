@@ -25,7 +25,8 @@ struct Trial {
     uint64_t base;    /* what to go back to; 0: before the first commit of all */
     uint64_t session; /* who may confirm; 0: nobody any more */
     char *user, *line;
-    unsigned pause; /* in seconds, before the next try to undo */
+    int unread;     /* why nobody knows what is on trial: the error of reading the note; 0: known */
+    unsigned pause; /* in seconds, before the next try to undo, or to read the note */
     sd_event_source *timer;
 };
 
@@ -78,15 +79,55 @@ static int write_note(const Trial *trial, uint64_t first, uint64_t last, uint64_
     return atomic_write_at(trial->state_fd, FILE_NAME, text, (size_t)n, 0600);
 }
 
-static int set_aside(Trial *trial)
+static void set_aside(Trial *trial)
 {
+    int r;
+
     trial->first = 0;
     log_event(&(const LogEvent){LOG_STATE_CORRUPT}, LOG_FIELDS("FILE", FILE_NAME),
               "The note of a commit on trial is damaged and was moved aside; the commit stays");
     (void)failures_add(&trial->policy->startup, "commit confirmed",
                        "The note of a commit on trial is damaged and was moved aside; the commit "
                        "stays");
-    return quarantine_at(trial->state_fd, FILE_NAME);
+    r = quarantine_at(trial->state_fd, FILE_NAME);
+    if (r < 0)
+        log_warning_errno(r, "Failed to move the note of a commit on trial aside, ignoring: %m");
+}
+
+/* Without policyd there is no configuration at all for those who come up with it, and undoing what
+ * nobody has tried would be as wrong as keeping what nobody has confirmed. So what is in force
+ * stays, and nobody adds to it, until the note can be read, or somebody removes it. */
+static void leave_unread(Trial *trial, int error)
+{
+    const bool again = trial->unread != 0;
+
+    trial->first = 0;
+    trial->unread = error;
+    if (again)
+        return;
+    log_event(&(const LogEvent){LOG_STATE_UNREADABLE}, LOG_FIELDS("FILE", FILE_NAME),
+              "The note of a commit on trial cannot be read: %s; what is in force stays, and "
+              "nothing is committed, until it can be, or is removed",
+              strerror(-error));
+    (void)failures_add(&trial->policy->startup, "commit confirmed",
+                       "The note of a commit on trial cannot be read; what is in force stays, and "
+                       "nothing is committed, until it can be, or is removed");
+}
+
+static void forget(Trial *trial)
+{
+    trial->first = trial->session = 0;
+    trial->timer = sd_event_source_disable_unref(trial->timer);
+}
+
+/* A note that stays says nothing any more: the newest commit is none of those that it names. */
+static void end_stale(Trial *trial)
+{
+    int r = trial_end(trial);
+
+    if (r < 0)
+        log_warning_errno(r, "Failed to remove the note of a commit on trial, ignoring: %m");
+    forget(trial);
 }
 
 static int load(Trial *trial)
@@ -96,18 +137,23 @@ static int load(Trial *trial)
     size_t size;
     int r = read_state_at(trial->state_fd, FILE_NAME, FILE_SIZE_MAX, &data, &size);
 
-    if (r == -ENOENT)
-        return 0;
     if (r >= 0) {
         r = parse(trial, data, size);
         r = r < 0 ? state_parse_error(r) : 0;
     }
-    if (r == -EBADMSG)
-        return set_aside(trial);
-    if (r < 0)
+    if (r == -ENOMEM)
         return log_error_errno(r, "Failed to read the note of a commit on trial: %m");
+    if (r < 0 && r != -EBADMSG && r != -ENOENT) {
+        leave_unread(trial, r);
+        return 0;
+    }
+    trial->unread = 0;
+    if (r == -EBADMSG)
+        set_aside(trial);
     /* Killed before the commit, or after what ended the trial. */
-    return newest < trial->first || newest > trial->last ? trial_end(trial) : 0;
+    if (trial->first != 0 && (newest < trial->first || newest > trial->last))
+        end_stale(trial);
+    return 0;
 }
 
 /* Before the commit is written. */
@@ -136,8 +182,7 @@ int trial_end(Trial *trial)
 
     if (r < 0 && r != -ENOENT)
         return r;
-    trial->first = trial->session = 0;
-    trial->timer = sd_event_source_disable_unref(trial->timer);
+    forget(trial);
     return 0;
 }
 
@@ -168,18 +213,10 @@ int trial_write(Trial *trial, Commit *commit, json_object *configuration, uint32
 
 static int read_base(const Trial *trial, json_object **ret)
 {
-    const CommitStore *store = trial->policy->store;
-    char id[24];
-    size_t i;
-
-    if (trial->base == 0) {
-        *ret = json_object_new_object();
-        return *ret ? 0 : -ENOMEM;
-    }
-    (void)snprintf(id, sizeof(id), "%" PRIu64, trial->base);
-    if (commit_store_find(store, id, &i) < 0)
-        return -ENOENT;
-    return commit_store_read(store, i, ret);
+    if (trial->base > 0)
+        return commit_store_read_id(trial->policy->store, trial->base, ret);
+    *ret = json_object_new_object();
+    return *ret ? 0 : -ENOMEM;
 }
 
 static int undo(Trial *trial)
@@ -199,11 +236,37 @@ static int undo(Trial *trial)
         &(const TransactionRequest){.candidate = base, .info = &info, .ends_trial = true});
 }
 
+static void arm(Trial *trial, uint64_t seconds);
+
+static void arm_later(Trial *trial)
+{
+    arm(trial, trial->pause);
+    trial->pause = 2 * trial->pause < RETRY_SECONDS_MAX ? 2 * trial->pause : RETRY_SECONDS_MAX;
+}
+
+/* The note that could not be read; -ENOMEM is one more reason. */
+static void look_again(Trial *trial)
+{
+    (void)load(trial);
+    if (trial->unread != 0)
+        return;
+    trial->timer = sd_event_source_disable_unref(trial->timer);
+    trial->pause = RETRY_SECONDS_MIN;
+    trial_ready(trial);
+}
+
 static int on_time(sd_event_source *source, uint64_t usec, void *userdata)
 {
     Trial *trial = userdata;
-    int r = undo(trial);
+    int r;
 
+    if (trial->unread != 0) {
+        look_again(trial);
+        if (trial->unread != 0)
+            arm_later(trial);
+        return 0;
+    }
+    r = undo(trial);
     if (r == -ENOENT || r == -EBADMSG) {
         log_error("The commit before the one on trial is not readable, what is there stays");
         r = trial_end(trial);
@@ -233,8 +296,7 @@ void trial_retry(Trial *trial)
 {
     if (trial->first == 0)
         return;
-    arm(trial, trial->pause);
-    trial->pause = 2 * trial->pause < RETRY_SECONDS_MAX ? 2 * trial->pause : RETRY_SECONDS_MAX;
+    arm_later(trial);
 }
 
 /* --- Life ------------------------------------------------------------------------------------- */
@@ -272,6 +334,8 @@ Trial *trial_free(Trial *trial)
 
 void trial_ready(Trial *trial)
 {
+    if (trial->unread != 0)
+        arm_later(trial);
     if (trial->first == 0)
         return;
     log_notice("The daemon ended while a commit was on trial, which is undone");
@@ -288,8 +352,16 @@ uint64_t trial_of(const Trial *trial, const Session *session)
     return trial->first != 0 && trial->session == session->number ? trial->last : 0;
 }
 
-int trial_check(const Trial *trial, const Session *session, sd_bus_error *reterr_error)
+int trial_check(Trial *trial, const Session *session, sd_bus_error *reterr_error)
 {
+    if (trial->unread != 0)
+        look_again(trial);
+    if (trial->unread != 0)
+        return sd_bus_error_setf(reterr_error, ERROR_BUSY,
+                                 "Cannot commit because the note that says whether a commit is on "
+                                 "trial cannot be read (%s): see to policyd's " FILE_NAME
+                                 ", or remove it to keep what is in force",
+                                 strerror(-trial->unread));
     if (trial->first == 0 || trial->session == session->number)
         return 0;
     return sd_bus_error_setf(
@@ -312,14 +384,8 @@ static void begin(Trial *trial, const Commit *commit, const Session *session, ui
 
 void trial_committed(Trial *trial, const Commit *commit, const Session *session, uint32_t seconds)
 {
-    int r;
-
-    if (seconds > 0) {
+    if (seconds > 0)
         begin(trial, commit, session, seconds);
-        return;
-    }
-    /* A note that stays says nothing any more: this commit is none of those that it names. */
-    r = trial_end(trial);
-    if (r < 0)
-        log_warning_errno(r, "Failed to remove the note of a commit on trial, ignoring: %m");
+    else
+        end_stale(trial);
 }

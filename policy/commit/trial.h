@@ -16,16 +16,18 @@
 struct Policy;
 typedef struct Trial Trial;
 
-/* state_fd is taken over. A trial of an earlier run is found. */
+/* state_fd is taken over. A trial of an earlier run is found; a note that cannot be read is no
+ * error, see trial_check(). */
 int trial_open(struct Policy *policy, int state_fd, Trial **ret);
 Trial *trial_free(Trial *trial);
 DEFINE_TRIVIAL_CLEANUP_FUNC(Trial *, trial_free);
 
-/* Undoes what an earlier run left on trial. */
+/* Undoes what an earlier run left on trial; or tries its note again now and then. */
 void trial_ready(Trial *trial);
 
-/* Refuses whoever is not the session that has a commit on trial. */
-int trial_check(const Trial *trial, const Session *session, sd_bus_error *reterr_error);
+/* Refuses whoever is not the session that has a commit on trial; and all, while the note that says
+ * whether there is one cannot be read. */
+int trial_check(Trial *trial, const Session *session, sd_bus_error *reterr_error);
 
 bool trial_is_on(const Trial *trial);
 

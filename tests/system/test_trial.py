@@ -157,11 +157,39 @@ def test_undone_after_a_power_cut(tried):
     assert "Rollback" in newest(tried) and not note_is_there(tried)
 
 
+def test_note_that_cannot_be_read(tried):
+    """What is in force stays, and nobody adds to it; as soon as it can be read it counts as if nothing had been."""
+    before = running(tried)
+    with tried.console("admin") as session:
+        session.prompt()
+        session.command("configure")
+        try_out(session, "hostname trial", seconds="confirmed minutes 1024")
+    tried.run(["chown", "root:root", NOTE])
+    note, restarts = tried.read(NOTE), int(tried.output("systemctl show --value -p NRestarts chancery-policyd"))
+    pid = tried.kill("policyd", signal.SIGKILL)
+    wait_for(lambda: tried.daemon_pid("policyd") not in (0, pid), "policyd to be back")
+    tried.wait_daemons()
+    assert "hostname trial" in running(tried)
+    for _ in range(2):
+        status, text = commit_of_another(tried)
+        assert status != 0 and "% Cannot commit because the note that says whether a commit is on trial cannot be read (Permission denied)" in text, text
+    refused = tried.chancery("rollback configuration last 1", check=False)
+    assert refused.returncode != 0 and "cannot be read" in refused.stdout + refused.stderr
+    assert "commit confirmed\n!!% The note of a commit on trial cannot be read" in rendered(tried.chancery("show configuration failed startup").stdout)
+    assert tried.journal("policyd").count("The note of a commit on trial cannot be read") == 1
+    assert tried.read(NOTE) == note and "hostname trial" in running(tried)
+    assert int(tried.output("systemctl show --value -p NRestarts chancery-policyd")) == restarts + 1
+    tried.run(["chown", "chancery-policyd:", NOTE])
+    wait_for(lambda: running(tried) == before, "the commit to be undone", pause=1)
+    assert not note_is_there(tried) and commit_of_another(tried)[0] == 0
+    configure(tried, ["no domain name"])
+
+
 def test_damaged_note_is_reported(tried):
     """Nothing is undone on the word of a note that says nothing."""
     before = running(tried)
     tried.write(NOTE, '{"first":1000000001,"last"', 0o600)
-    tried.run(["chown", "chancery-policyd:", NOTE])  # what it may not read it would leave where it is, and not start
+    tried.run(["chown", "chancery-policyd:", NOTE])  # what it may not read it would leave where it is
     pid = tried.kill("policyd", signal.SIGKILL)
     wait_for(lambda: tried.daemon_pid("policyd") not in (0, pid), "policyd to be back")
     assert running(tried) == before and not note_is_there(tried)

@@ -5,6 +5,7 @@
 
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "atomic-file.h"
 #include "commit-store.h"
@@ -23,7 +24,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void count_corrupt(const char *name, void *userdata)
+static void count_corrupt(const char *name, int error, void *userdata)
 {
     ++*(unsigned *)userdata;
 }
@@ -279,6 +280,49 @@ static int roll_back(void *userdata)
     return r < 0 ? r : append_or_fail("before", configuration);
 }
 
+/* Opening a socket fails, whoever tries it. */
+static void make_unreadable(int fd, const char *name, const char *kept)
+{
+    assert_int_equal(renameat(fd, name, fd, kept), 0);
+    assert_int_equal(mknodat(fd, name, S_IFSOCK | 0600, 0), 0);
+}
+
+/* One that cannot be read is left out and is there again; the newest, which the others would be
+ * taken for, is not, also when it is the newest because those after it are damaged. */
+static void test_unreadable(void **state)
+{
+    const Folder *scratch = *state;
+    CommitStore *store = open_store(scratch, 0);
+    json_object *configuration;
+    unsigned reported = 0;
+    int fd;
+
+    for (const char *name = "abc"; *name; name++)
+        append(store, (char[]){*name, 0});
+    commit_store_free(store);
+    fd = openat(scratch->fd, "commits", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    make_unreadable(fd, "1000000002.json", "kept");
+
+    store = open_store(scratch, 1);
+    assert_hostname(store, "c");
+    assert_true(commit_store_get(store, 1)->id == COMMIT_ID_FIRST);
+    assert_int_equal(commit_store_read_id(store, COMMIT_ID_FIRST + 1, &configuration), -ENXIO);
+    assert_int_equal(renameat(fd, "kept", fd, "1000000002.json"), 0);
+    assert_int_equal(commit_store_read_id(store, COMMIT_ID_FIRST + 1, &configuration), 0);
+    json_object_put(configuration);
+    commit_store_free(store);
+
+    make_unreadable(fd, "1000000002.json", "kept");
+    assert_int_equal(atomic_write_at(fd, "1000000003.json", "{}", 2, 0600), 0);
+    assert_int_equal(commit_store_open(scratch->fd, count_corrupt, &reported, &store), -ENXIO);
+    assert_int_equal(reported, 2);
+    assert_int_equal(renameat(fd, "kept", fd, "1000000002.json"), 0);
+    store = open_store(scratch, 0);
+    assert_hostname(store, "b");
+    commit_store_free(store);
+    (void)close(fd);
+}
+
 static int count_files(const Folder *scratch)
 {
     int fd = openat(scratch->fd, "commits", O_RDONLY | O_DIRECTORY | O_CLOEXEC), n = 0;
@@ -346,6 +390,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_altered, folder_setup, tear_down),
         cmocka_unit_test_setup_teardown(test_leftovers_and_foreign_files, folder_setup, tear_down),
         cmocka_unit_test_setup_teardown(test_renamed, folder_setup, tear_down),
+        cmocka_unit_test_setup_teardown(test_unreadable, folder_setup, tear_down),
         cmocka_unit_test_setup_teardown(test_history_is_bounded, folder_setup, tear_down),
         cmocka_unit_test_setup_teardown(test_failure_uses_up_no_id, folder_setup, tear_down),
         cmocka_unit_test_setup_teardown(test_interrupted_everywhere, folder_setup, tear_down),

@@ -260,7 +260,20 @@ static void test_flipped_byte(void **state)
     end();
 }
 
-/* A note that can't be read now is no damaged one: nothing starts without it. */
+static bool may_commit(void)
+{
+    _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+    const Session session = {.number = 7};
+    int r = trial_check(policy.trial, &session, &error);
+
+    if (r < 0)
+        assert_non_null(strstr(error.message,
+                               trial_is_on(policy.trial) ? "unexpired trial" : "cannot be read"));
+    return r >= 0;
+}
+
+/* A note that can't be read now is no damaged one, and no reason not to start: what is in force
+ * stays, and nothing is added, until it can be read, or is gone. */
 static void test_unreadable(void **state)
 {
     const Folder *scratch = *state;
@@ -272,13 +285,27 @@ static void test_unreadable(void **state)
     fd = fcntl(scratch->fd, F_DUPFD_CLOEXEC, 3);
     log_set_max_level(LOG_CRIT);
     before = descriptors_leave(0);
-    assert_int_equal(trial_open(&policy, fd, &policy.trial), -EMFILE);
+    assert_int_equal(trial_open(&policy, fd, &policy.trial), 0);
+    assert_true(has("tried", 2, false));
+    assert_false(may_commit());
     descriptors_restore(before);
+    assert_int_equal(policy.startup.n, 1);
     assert_int_equal(faccessat(scratch->fd, NOTE, F_OK, 0), 0);
+    assert_false(may_commit());
+    assert_true(has("tried", 2, true));
+    assert_int_equal(policy.startup.n, 1);
     end();
     assert_int_equal(begin(*state), 0);
     assert_true(has("tried", 2, true));
     assert_int_equal(policy.startup.n, 0);
+    policy.trial = trial_free(policy.trial);
+    fd = fcntl(scratch->fd, F_DUPFD_CLOEXEC, 3);
+    before = descriptors_leave(0);
+    assert_int_equal(trial_open(&policy, fd, &policy.trial), 0);
+    descriptors_restore(before);
+    assert_int_equal(unlinkat(scratch->fd, NOTE, 0), 0);
+    assert_true(may_commit());
+    assert_true(has("tried", 2, false));
     end();
 }
 
