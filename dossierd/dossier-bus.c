@@ -296,7 +296,7 @@ int dossier1_method_snapshots(sd_bus_message *m, void *userdata, sd_bus_error *r
 
 static int load_nonces(Manager *manager)
 {
-    static const LogEvent corrupt = {LOG_STATE_CORRUPT};
+    static const LogEvent corrupt = {LOG_STATE_CORRUPT}, unreadable = {LOG_STATE_UNREADABLE};
     int r;
 
     manager->state_fd = state_directory_open();
@@ -309,7 +309,11 @@ static int load_nonces(Manager *manager)
                   "The list of nonces that were signed for is damaged and was moved aside: of one "
                   "that comes again it is not said");
     else if (r < 0)
-        (void)log_warning_errno(r, "Failed to read which nonces were signed for, ignoring: %m");
+        log_event(&unreadable, LOG_FIELDS("FILE", NONCE_LOG_FILE),
+                  "The list of nonces that were signed for cannot be read: %s; of one that comes "
+                  "again it is not said, and nothing is written over it, until it can be, which "
+                  "each signature tries",
+                  strerror(-r));
     return 0;
 }
 

@@ -18,6 +18,12 @@ void nonce_log_done(NonceLog *l)
     (void)pthread_mutex_destroy(&l->lock);
 }
 
+static void put(NonceLog *l, const uint8_t *digest)
+{
+    memcpy(l->digests[l->next++ % NONCE_LOG_MAX], digest, NONCE_LOG_DIGEST_SIZE);
+    l->n += l->n < NONCE_LOG_MAX;
+}
+
 static int add(NonceLog *l, const void *nonce, size_t size, bool *ret)
 {
     uint8_t digest[EVP_MAX_MD_SIZE];
@@ -28,10 +34,8 @@ static int add(NonceLog *l, const void *nonce, size_t size, bool *ret)
     (void)pthread_mutex_lock(&l->lock);
     for (unsigned i = 0; i < l->n && !found; i++)
         found = memcmp(l->digests[i], digest, NONCE_LOG_DIGEST_SIZE) == 0;
-    if (!found) {
-        memcpy(l->digests[l->next++ % NONCE_LOG_MAX], digest, NONCE_LOG_DIGEST_SIZE);
-        l->n += l->n < NONCE_LOG_MAX;
-    }
+    if (!found)
+        put(l, digest);
     (void)pthread_mutex_unlock(&l->lock);
     *ret = found;
     return 0;
@@ -55,44 +59,86 @@ int nonce_log_add(NonceLog *l, const char *nonce, bool is_number, bool *ret)
 }
 
 /* The digests one after the other, the oldest first. */
+static void copy_in_order(const NonceLog *l, uint8_t *to)
+{
+    unsigned first = l->n == NONCE_LOG_MAX ? l->next : 0;
+
+    for (unsigned i = 0; i < l->n; i++)
+        memcpy(to + (size_t)i * NONCE_LOG_DIGEST_SIZE, l->digests[(first + i) % NONCE_LOG_MAX],
+               NONCE_LOG_DIGEST_SIZE);
+}
+
 int nonce_log_save(NonceLog *l, int dirfd)
 {
     _cleanup_free_ uint8_t *data = malloc(sizeof l->digests);
-    unsigned first;
     int r;
 
     if (!data)
         return -ENOMEM;
     (void)pthread_mutex_lock(&l->lock);
-    first = l->n == NONCE_LOG_MAX ? l->next : 0;
-    for (unsigned i = 0; i < l->n; i++)
-        memcpy(data + (size_t)i * NONCE_LOG_DIGEST_SIZE, l->digests[(first + i) % NONCE_LOG_MAX],
-               NONCE_LOG_DIGEST_SIZE);
+    copy_in_order(l, data);
     /* With the lock: who saves later has more to save. */
-    r = atomic_write_at(dirfd, NONCE_LOG_FILE, data, (size_t)l->n * NONCE_LOG_DIGEST_SIZE, 0600);
+    r = l->unread;
+    if (r == 0)
+        r = atomic_write_at(dirfd, NONCE_LOG_FILE, data, (size_t)l->n * NONCE_LOG_DIGEST_SIZE,
+                            0600);
     (void)pthread_mutex_unlock(&l->lock);
     return r;
 }
 
-int nonce_log_load(NonceLog *l, int dirfd)
+static int read_file(int dirfd, void **ret_data, size_t *ret_size)
 {
-    _cleanup_free_ void *data = NULL;
-    size_t size;
-    int r;
+    int r = read_state_at(dirfd, NONCE_LOG_FILE, NONCE_LOG_MAX * NONCE_LOG_DIGEST_SIZE, ret_data,
+                          ret_size);
 
-    r = read_state_at(dirfd, NONCE_LOG_FILE, sizeof l->digests, &data, &size);
-    if (r == -ENOENT)
+    if (r == -ENOENT) {
+        *ret_size = 0;
         return 0;
-    if (r == -EBADMSG || (r >= 0 && size % NONCE_LOG_DIGEST_SIZE != 0)) {
+    }
+    if (r == -EBADMSG || (r >= 0 && *ret_size % NONCE_LOG_DIGEST_SIZE != 0)) {
         (void)quarantine_at(dirfd, NONCE_LOG_FILE);
         return -EBADMSG;
     }
+    return r;
+}
+
+/* What is known already came after what is in the file. */
+static int load(NonceLog *l, int dirfd)
+{
+    _cleanup_free_ uint8_t *known = malloc((size_t)l->n * NONCE_LOG_DIGEST_SIZE + 1);
+    const unsigned n_known = l->n;
+    _cleanup_free_ void *data = NULL;
+    size_t size = 0;
+    int r = known ? read_file(dirfd, &data, &size) : -ENOMEM;
+
+    l->unread = r < 0 && r != -EBADMSG ? r : 0;
     if (r < 0)
         return r;
-    (void)pthread_mutex_lock(&l->lock);
-    memcpy(l->digests, data, size);
-    l->n = (unsigned)(size / NONCE_LOG_DIGEST_SIZE);
-    l->next = l->n;
-    (void)pthread_mutex_unlock(&l->lock);
+    copy_in_order(l, known);
+    if (size > 0)
+        memcpy(l->digests, data, size);
+    l->n = l->next = (unsigned)(size / NONCE_LOG_DIGEST_SIZE);
+    for (unsigned i = 0; i < n_known; i++)
+        put(l, known + (size_t)i * NONCE_LOG_DIGEST_SIZE);
     return 0;
+}
+
+int nonce_log_load(NonceLog *l, int dirfd)
+{
+    int r;
+
+    (void)pthread_mutex_lock(&l->lock);
+    r = load(l, dirfd);
+    (void)pthread_mutex_unlock(&l->lock);
+    return r;
+}
+
+int nonce_log_load_again(NonceLog *l, int dirfd)
+{
+    int r;
+
+    (void)pthread_mutex_lock(&l->lock);
+    r = l->unread == 0 ? 0 : load(l, dirfd);
+    (void)pthread_mutex_unlock(&l->lock);
+    return r;
 }

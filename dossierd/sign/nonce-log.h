@@ -16,6 +16,7 @@ typedef struct NonceLog {
     pthread_mutex_t lock;
     uint8_t digests[NONCE_LOG_MAX][NONCE_LOG_DIGEST_SIZE]; /* a ring of the last ones */
     unsigned n, next;
+    int unread; /* why the file cannot be read, which is not written then; 0: it was */
 } NonceLog;
 
 void nonce_log_init(NonceLog *l);
@@ -26,6 +27,8 @@ void nonce_log_done(NonceLog *l);
 int nonce_log_add(NonceLog *l, const char *nonce, bool is_number, bool *ret);
 
 /* From and to a file of the folder; thread-safe. Loading returns -EBADMSG, and nothing is known
- * then, for what is no such file, which is moved aside. */
+ * then, for what is no such file, which is moved aside. When it cannot be read now, the last ones
+ * are known of this run only, until it can be: saving fails, and says why. */
 int nonce_log_load(NonceLog *l, int dirfd);
+int nonce_log_load_again(NonceLog *l, int dirfd); /* if need be */
 int nonce_log_save(NonceLog *l, int dirfd);

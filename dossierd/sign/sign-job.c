@@ -385,6 +385,7 @@ static int note_nonce(SignWork *work)
 
     if (!work->nonce)
         return 0;
+    (void)nonce_log_load_again(&work->manager->nonces, work->manager->state_fd);
     r = nonce_log_add(&work->manager->nonces, work->nonce, work->format != SIGN_ENVELOPE,
                       &work->nonce_seen);
     if (r < 0 || work->nonce_seen)

@@ -98,8 +98,15 @@ static void test_saved(void **state)
     assert_true(add(&again, "0x2"));
     before = descriptors_leave(0);
     (void)fresh(&again, fd, -EMFILE);
+    assert_int_equal(nonce_log_load_again(&again, fd), -EMFILE);
     descriptors_restore(before);
-    assert_true(add(fresh(&again, fd, 0), "0x2"));
+    assert_false(add(&again, "meanwhile"));
+    assert_int_equal(nonce_log_save(&again, fd), -EMFILE);
+    assert_true(add(fresh(&l, fd, 0), "0x2") && !add(&l, "other"));
+    assert_int_equal(nonce_log_load_again(&again, fd), 0);
+    assert_true(add(&again, "0x2") && add(&again, "meanwhile"));
+    assert_int_equal(nonce_log_save(&again, fd), 0);
+    assert_true(add(fresh(&again, fd, 0), "0x2") && add(&again, "meanwhile"));
     assert_int_equal(atomic_write_at(fd, "nonces", "short", 5, 0600), 0);
     assert_false(add(fresh(&again, fd, -EBADMSG), "0x2"));
     assert_int_equal(faccessat(fd, "nonces.corrupt", F_OK, 0), 0);
