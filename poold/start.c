@@ -46,6 +46,21 @@ static void read_built_in(AuthorityList *list)
         log_warning("There are no built-in CA certificates");
 }
 
+/* Fewer CAs are believed than could be, never more, and the rest goes on: whoever verifies against
+ * trustpoints needs none of these. The file stays for the next start; an import, which brings all
+ * of them, takes its place. */
+static int go_on_without(int error, AuthorityList **ret)
+{
+    static const LogEvent event = {LOG_STATE_UNREADABLE};
+
+    log_event(&event, LOG_FIELDS("FILE", STORE_FILE),
+              "The downloaded CA certificates in %s cannot be read: %s; going on with the built-in "
+              "ones until the next start, or the next import",
+              STORE_FILE, strerror(-error));
+    *ret = authority_list_new();
+    return *ret ? 0 : -ENOMEM;
+}
+
 static int read_downloaded(int dirfd, const AuthorityList *built_in, AuthorityList **ret,
                            StoreOrigin *ret_origin)
 {
@@ -56,8 +71,10 @@ static int read_downloaded(int dirfd, const AuthorityList *built_in, AuthorityLi
     if (r < 0)
         log_warning_errno(r, "Leftovers in the state directory cannot be removed, ignoring: %m");
     r = store_load(dirfd, built_in, ret, ret_origin);
-    if (r != -EBADMSG)
+    if (r >= 0 || r == -ENOMEM)
         return r;
+    if (r != -EBADMSG)
+        return go_on_without(r, ret);
     log_event(&event, LOG_FIELDS("FILE", STORE_FILE),
               "The downloaded CA certificates in %s do not parse; moved to %s.corrupt, going on "
               "with the built-in ones",
@@ -140,14 +157,20 @@ int poold_apply(Poold *poold, Policy *policy)
     return 0;
 }
 
-static void crl_corrupt(const char *file, int error)
+/* One that is fetched anew takes the place of what cannot be read now: that is no loss. */
+static void report_crl(const char *file, int error)
 {
-    static const LogEvent event = {LOG_STATE_CORRUPT};
+    static const LogEvent corrupt = {LOG_STATE_CORRUPT}, unreadable = {LOG_STATE_UNREADABLE};
 
-    log_event(&event, LOG_FIELDS("FILE", file),
-              "The CRL in %s cannot be read; moved to %s.corrupt, it is fetched again when it is "
-              "needed",
-              file, file);
+    if (error == -EBADMSG)
+        log_event(&corrupt, LOG_FIELDS("FILE", file),
+                  "The CRL in %s is damaged; moved to %s.corrupt, it is fetched again when it is "
+                  "needed",
+                  file, file);
+    else
+        log_event(&unreadable, LOG_FIELDS("FILE", file),
+                  "The CRL in %s cannot be read: %s; it is fetched again when it is needed", file,
+                  strerror(-error));
 }
 
 static int load_crls(Poold *poold)
@@ -158,7 +181,7 @@ static int load_crls(Poold *poold)
     poold->verdicts = verdict_cache_new();
     if (!poold->answers || !poold->verdicts)
         return -ENOMEM;
-    r = crl_cache_new(poold->state_fd, crl_corrupt, &poold->crls);
+    r = crl_cache_new(poold->state_fd, report_crl, &poold->crls);
 
     if (r < 0)
         return log_error_errno(r, "Failed to read the CRLs: %m");

@@ -77,7 +77,7 @@ static void save(const Update *update)
 
 static int load(Update *update)
 {
-    static const LogEvent event = {LOG_STATE_CORRUPT};
+    static const LogEvent event = {LOG_STATE_CORRUPT}, unreadable = {LOG_STATE_UNREADABLE};
     int dirfd = update->poold->state_fd, r;
     _cleanup_free_ void *text = NULL;
     size_t size;
@@ -87,8 +87,17 @@ static int load(Update *update)
         r = parse(text, size, &update->last);
     if (r >= 0)
         return 0;
-    if (r != -ENOENT && r != -EBADMSG)
-        return log_error_errno(r, "Failed to read when the trustpool was last renewed: %m");
+    if (r == -ENOMEM)
+        return r;
+    /* What is known anew takes its place. */
+    if (r != -ENOENT && r != -EBADMSG) {
+        log_event(&unreadable, LOG_FIELDS("FILE", UPDATE_FILE),
+                  "When the trustpool was last renewed, in %s, cannot be read: %s; it counts as "
+                  "renewed now",
+                  UPDATE_FILE, strerror(-r));
+        update->last.success = time(NULL);
+        return 0;
+    }
     if (r == -EBADMSG) {
         log_event(&event, LOG_FIELDS("FILE", UPDATE_FILE),
                   "When the trustpool was last renewed, in %s, does not parse; moved to %s.corrupt",

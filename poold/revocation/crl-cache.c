@@ -326,7 +326,7 @@ static int take_stored(void *userdata, Crl *crl, int64_t fetched)
     return 0;
 }
 
-int crl_cache_new(int state_fd, void (*corrupt)(const char *file, int error), CrlCache **ret)
+int crl_cache_new(int state_fd, void (*report)(const char *file, int error), CrlCache **ret)
 {
     _cleanup_(crl_cache_freep) CrlCache *cache = calloc(1, sizeof *cache);
     int r;
@@ -336,7 +336,7 @@ int crl_cache_new(int state_fd, void (*corrupt)(const char *file, int error), Cr
     cache->state_fd = state_fd;
     (void)pthread_mutex_init(&cache->writing, NULL);
     (void)pthread_mutex_init(&cache->lock, NULL);
-    r = crl_store_read(state_fd, take_stored, corrupt, cache);
+    r = crl_store_read(state_fd, take_stored, report, cache);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(cache);

@@ -50,9 +50,9 @@ typedef struct CrlCache {
     CrlChange *first, *last;
 } CrlCache;
 
-/* Reads what is kept. What does not parse, or is not signed any more, is moved aside, and corrupt()
+/* Reads what is kept. What does not parse, or is not signed any more, is moved aside, and report()
  * is told (it may be NULL). */
-int crl_cache_new(int state_fd, void (*corrupt)(const char *file, int error), CrlCache **ret);
+int crl_cache_new(int state_fd, void (*report)(const char *file, int error), CrlCache **ret);
 CrlCache *crl_cache_free(CrlCache *cache);
 DEFINE_TRIVIAL_CLEANUP_FUNC(CrlCache *, crl_cache_free);
 

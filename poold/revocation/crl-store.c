@@ -162,7 +162,7 @@ static bool is_crl_file(const char *name)
 }
 
 int crl_store_read(int dirfd, int (*take)(void *userdata, Crl *crl, int64_t fetched),
-                   void (*corrupt)(const char *file, int error), void *userdata)
+                   void (*report)(const char *file, int error), void *userdata)
 {
     _cleanup_closedir_ DIR *folder = NULL;
     int r = open_folder_at(dirfd, ".", &folder);
@@ -178,11 +178,11 @@ int crl_store_read(int dirfd, int (*take)(void *userdata, Crl *crl, int64_t fetc
         r = read_one(dirfd, entry->d_name, &crl, &fetched);
         if (r >= 0)
             r = take(userdata, crl, fetched);
-        if (r != -EBADMSG)
+        if (r >= 0 || r == -ENOMEM)
             continue;
-        if (corrupt)
-            corrupt(entry->d_name, r);
-        r = quarantine_at(dirfd, entry->d_name);
+        if (report)
+            report(entry->d_name, r);
+        r = r == -EBADMSG ? quarantine_at(dirfd, entry->d_name) : 0;
     }
     return r;
 }
