@@ -23,8 +23,9 @@ typedef struct Keyd {
     SignStreams *streams;
     UserKeys *user_keys;
     int state_fd,
-        runtime_fd;      /* of the users' keys; runtime_fd is -1 when there is no such folder */
-    bool user_keys_busy; /* one change at a time */
+        runtime_fd;       /* of the users' keys; runtime_fd is -1 when there is no such folder */
+    bool user_keys_busy;  /* one change at a time */
+    int user_keys_unread; /* why what is kept cannot be read: user_keys is empty, and stays so */
 } Keyd;
 
 /* keys-bus.c: org.chancery.Keys1 and .Key */

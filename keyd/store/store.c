@@ -89,7 +89,7 @@ static const char *damage_to_string(int error)
 
 static void report_file(Store *s, const char *name, int error)
 {
-    static const LogEvent event = {LOG_STATE_CORRUPT};
+    static const LogEvent event = {LOG_STATE_CORRUPT}, unreadable = {LOG_STATE_UNREADABLE};
     const char *damage = damage_to_string(error);
     int r;
 
@@ -101,7 +101,10 @@ static void report_file(Store *s, const char *name, int error)
         return;
     }
     if (!damage) {
-        log_error_errno(error, "Failed to load the key file %s, ignoring: %m", name);
+        log_event(&unreadable, LOG_FIELDS("FILE", name),
+                  "The key file %s cannot be read, and stays: %s; its key is not there until the "
+                  "daemon starts again and can read it, the others are",
+                  name, strerror(-error));
         return;
     }
     r = quarantine_at(s->dirfd, name);

@@ -43,6 +43,69 @@ static int authorize(sd_bus_message *m, const char *user, char **ret_user,
     return *ret_user ? 1 : -ENOMEM;
 }
 
+/* --- What is kept ----------------------------------------------------------------------------- */
+
+static int load_list(Keyd *k, UserKeys **ret)
+{
+    static const LogEvent event = {LOG_STATE_CORRUPT};
+    int r = user_keys_load(k->state_fd, ret);
+
+    if (r != -EBADMSG)
+        return r;
+    r = quarantine_at(k->state_fd, USER_KEYS_FILE);
+    if (r < 0)
+        return r;
+    log_event(&event, LOG_FIELDS("FILE", USER_KEYS_FILE),
+              "The list of users' keys is damaged, moved aside as %s.corrupt: nobody is let in by "
+              "an imported key",
+              USER_KEYS_FILE);
+    return user_keys_load(k->state_fd, ret);
+}
+
+/* The other keys do not wait for those of users: without the list it can neither be shown nor
+ * changed, and sshd goes on with what it was told last. */
+static int load(Keyd *k)
+{
+    static const LogEvent event = {LOG_STATE_UNREADABLE};
+    UserKeys *list;
+    int r = load_list(k, &list);
+
+    if (r == -ENOMEM)
+        return r;
+    if (r < 0 && k->user_keys_unread == 0)
+        log_event(&event, LOG_FIELDS("FILE", USER_KEYS_FILE),
+                  "The list of users' keys, %s, cannot be read: %s; it stays, sshd goes on with "
+                  "what it was told last, and nothing is changed until it can be read",
+                  USER_KEYS_FILE, strerror(-r));
+    k->user_keys_unread = r;
+    if (r < 0)
+        list = user_keys_new_empty();
+    if (!list)
+        return -ENOMEM;
+    user_keys_free(k->user_keys);
+    k->user_keys = list;
+    if (k->user_keys_unread < 0)
+        return 0;
+    r = k->runtime_fd < 0 ? k->runtime_fd : user_keys_export(k->runtime_fd, k->user_keys);
+    if (r < 0)
+        log_warning_errno(r, "Failed to write the keys of users for sshd, ignoring: %m");
+    return 0;
+}
+
+static int check_read(Keyd *k, sd_bus_error *reterr_error)
+{
+    int r = k->user_keys_unread < 0 ? load(k) : 0;
+
+    if (r < 0)
+        return r;
+    return k->user_keys_unread < 0
+               ? sd_bus_error_setf(reterr_error, ERROR_FAILED,
+                                   "The list of users' keys cannot be read (%s): see to keyd's "
+                                   "file " USER_KEYS_FILE,
+                                   strerror(-k->user_keys_unread))
+               : 0;
+}
+
 /* --- Changing the list ------------------------------------------------------------------------ */
 
 typedef struct Change {
@@ -110,12 +173,12 @@ static int change_start(sd_bus_message *m, Keyd *k, UserKeys *list, char *text,
     return job_start(m, &work, reterr_error);
 }
 
-static int check_busy(const Keyd *k, sd_bus_error *reterr_error)
+static int check_free(Keyd *k, sd_bus_error *reterr_error)
 {
     return k->user_keys_busy ? sd_bus_error_setf(reterr_error, ERROR_BUSY,
                                                  "Another key of a user is being imported or "
                                                  "removed; try again")
-                             : 0;
+                             : check_read(k, reterr_error);
 }
 
 /* --- Import ----------------------------------------------------------------------------------- */
@@ -194,7 +257,7 @@ int keys1_user_keys_method_import(sd_bus_message *m, void *userdata, sd_bus_erro
     r = authorize(m, name, &user, reterr_error);
     if (r <= 0)
         return r < 0 ? r : 1;
-    r = check_busy(k, reterr_error);
+    r = check_free(k, reterr_error);
     if (r < 0)
         return r;
     data.iov_base = (void *)(uintptr_t)bytes;
@@ -217,7 +280,7 @@ static int removal(sd_bus_message *m, Keyd *k, const char *user, unsigned slot,
     char *text = NULL;
     int r;
 
-    r = check_busy(k, reterr_error);
+    r = check_free(k, reterr_error);
     if (r < 0)
         return r;
     r = user_keys_without(k->user_keys, user, slot, &list);
@@ -285,6 +348,8 @@ int keys1_user_keys_method_list(sd_bus_message *m, void *userdata, sd_bus_error 
 
     r = sd_bus_message_read(m, "sb", &user, &all);
     if (r >= 0)
+        r = check_read(k, reterr_error);
+    if (r >= 0)
         r = bus_sender_name(m, &caller);
     if (r >= 0)
         r = sd_bus_message_new_method_return(m, &reply);
@@ -310,23 +375,6 @@ static int open_runtime_directory(void)
     return path ? fd < 0 ? -errno : fd : -ENXIO;
 }
 
-static int load(Keyd *k)
-{
-    static const LogEvent event = {LOG_STATE_CORRUPT};
-    int r = user_keys_load(k->state_fd, &k->user_keys);
-
-    if (r != -EBADMSG)
-        return r;
-    r = quarantine_at(k->state_fd, USER_KEYS_FILE);
-    if (r < 0)
-        return r;
-    log_event(&event, LOG_FIELDS("FILE", USER_KEYS_FILE),
-              "The list of users' keys is damaged, moved aside as %s.corrupt: nobody is let in by "
-              "an imported key",
-              USER_KEYS_FILE);
-    return user_keys_load(k->state_fd, &k->user_keys);
-}
-
 int user_keys_bus_init(Keyd *k)
 {
     int r;
@@ -335,13 +383,10 @@ int user_keys_bus_init(Keyd *k)
     k->state_fd = state_directory_open();
     if (k->state_fd < 0)
         return k->state_fd;
+    k->runtime_fd = open_runtime_directory();
     r = load(k);
     if (r < 0)
         return log_error_errno(r, "Failed to load the keys of users: %m");
-    k->runtime_fd = open_runtime_directory();
-    r = k->runtime_fd < 0 ? k->runtime_fd : user_keys_export(k->runtime_fd, k->user_keys);
-    if (r < 0)
-        log_warning_errno(r, "Failed to write the keys of users for sshd, ignoring: %m");
     return server_add_object(k->server, KEYS_PATH, &keys1_user_keys_interface, k);
 }
 

@@ -131,6 +131,11 @@ static int list_parse(json_object *document, UserKeys **ret)
     return 0;
 }
 
+UserKeys *user_keys_new_empty(void)
+{
+    return list_new(0);
+}
+
 int user_keys_load(int dirfd, UserKeys **ret)
 {
     _cleanup_json_ json_object *document = NULL;

@@ -27,6 +27,7 @@ typedef struct UserKeys {
 UserKeys *user_keys_free(UserKeys *u);
 DEFINE_TRIVIAL_CLEANUP_FUNC(UserKeys *, user_keys_free);
 
+UserKeys *user_keys_new_empty(void);
 /* An empty list when there is no file. -EBADMSG when it is damaged. */
 int user_keys_load(int dirfd, UserKeys **ret);
 /* From any thread; block. What a killed process left behind is cleared by store_open() in the state

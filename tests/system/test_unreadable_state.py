@@ -8,8 +8,10 @@ import pytest
 import workflow
 from machine import ADMIN, wait_for
 from terminal import complaints
+from test_custody_faults import USER_KEY
 
 STATE = "/var/lib/chancery/enrolld"
+COMMITS = "/var/lib/chancery/policyd/commits"
 UNREADABLE = "MESSAGE_ID=f026576b71104acabeebbd4df0f30230"
 LINES = ("enrollment terminal", "keypair ecdsanistp256 core-key", "serial-number none", "ip-address none")
 
@@ -118,3 +120,73 @@ def test_tried_again(machine, hidden):
     restart(machine, "enrolld")
     wait_for(lambda: "core" in states(machine), "the configuration")
     assert states(machine)["core"]["state"] == "authenticated" and not reported(machine, "enrolld")
+
+
+# What is a memory, or can be fetched again, and one of many of keyd's: the daemon is there, says so once, and does what it does.
+FILES = {
+    "enrolld": ("clock", "expiry-notices"),
+    "poold": ("downloaded.json", "update.json", f"crl-{64 * '0'}.json"),
+    "dossierd": ("nonces",),
+    "keyd": ("user-keys", 32 * "0"),
+}
+# dossierd may read every file, whoever has it; a socket nobody can.
+HIDE = "python3 -c 'import os, stat, sys; os.mknod(sys.argv[1], stat.S_IFSOCK | 0o600)' $f"
+WORK = {
+    "enrolld": ("show crypto ca trustpoints", "edge"),
+    "poold": ("show crypto ca trustpool policy", ""),
+    "dossierd": ("show platform security integrity dossier include packages", "result-code"),
+    "keyd": ("show crypto key mypubkey ecdsa", "core-key"),
+}
+
+
+@pytest.mark.parametrize("daemon", FILES)
+def test_the_daemon_starts(machine, daemon):
+    folder = f"/var/lib/chancery/{daemon}"
+    machine.run(f"systemctl stop chancery-{daemon}; cd {folder}; for f in {' '.join(FILES[daemon])}; do [ ! -e $f ] || mv $f $f.kept; "
+                f"{HIDE}; done")
+    try:
+        pid = restart(machine, daemon)
+        command, words = WORK[daemon]
+        assert words in machine.chancery(command).stdout
+        assert sorted(reported(machine, daemon)) == sorted(FILES[daemon]) and machine.daemon_pid(daemon) == pid
+    finally:
+        machine.run(f"cd {folder}; for f in {' '.join(FILES[daemon])}; do rm $f; [ ! -e $f.kept ] || mv $f.kept $f; done")
+        restart(machine, daemon)
+    assert not reported(machine, daemon)
+
+
+def test_keys_of_users(machine):
+    """Neither shown nor changed until they can be read; sshd goes on with what it was told."""
+    key = f"ssh-rsa {USER_KEY}"
+    imported = machine.run(["chancery", "-c", "crypto key import authentication rsa"], ADMIN, stdin=f"{key}\n")
+    assert imported.returncode == 0
+    file, export = "/var/lib/chancery/keyd/user-keys", machine.read("/run/chancery-keyd/authorized-keys")
+    give(machine, file, "root")
+    before = machine.read(file)
+    restart(machine, "keyd")
+    for command, text in (("import authentication rsa second", key), ("zeroize authentication rsa", "yes")):
+        refused = machine.run(["chancery", "-c", f"crypto key {command}"], ADMIN, stdin=f"{text}\n", check=False)
+        assert refused.returncode != 0 and "% The list of users' keys cannot be read (Permission denied)" in refused.stdout + refused.stderr, refused
+    assert "cannot be read" in machine.chancery("show crypto key authentication rsa", check=False).stderr
+    assert machine.read(file) == before and machine.read("/run/chancery-keyd/authorized-keys") == export
+    give(machine, file, "chancery-keyd")
+    assert machine.chancery("show crypto key authentication rsa").returncode == 0
+    machine.run(["chancery", "-c", "crypto key zeroize authentication rsa"], ADMIN, stdin="yes\n")
+
+
+def test_an_older_commit(machine):
+    """It is left out of the history until the next start; what is in force is the newest."""
+    def running():
+        return [line for line in machine.chancery("show running-config").stdout.splitlines() if not line.startswith(("!!", "%")) and "UTC" not in line]
+    configure(machine, "hostname left-out")
+    configure(machine, "hostname router")
+    names = sorted(path.name for path in machine.path(COMMITS).glob("*.json"))
+    before = running()
+    give(machine, f"{COMMITS}/{names[-2]}", "root")
+    restart(machine, "policyd")
+    assert running() == before and reported(machine, "policyd") == [names[-2]]
+    listed = machine.chancery("show configuration commit list").stdout
+    assert names[-2].removesuffix(".json") not in listed and names[-3].removesuffix(".json") in listed
+    give(machine, f"{COMMITS}/{names[-2]}", "chancery-policyd")
+    restart(machine, "policyd")
+    assert names[-2].removesuffix(".json") in machine.chancery("show configuration commit list").stdout and not reported(machine, "policyd")
