@@ -23,6 +23,7 @@ struct ClientKey {
 /* There is one transaction in a process, and so one channel. */
 static int channel_fd = -EBADF;
 static char last_error[CHANNEL_REASON_SIZE];
+static bool was_shown;
 
 const char *keyd_last_error(void)
 {
@@ -44,9 +45,12 @@ static int __attribute__((format(printf, 2, 3))) fail(int error, const char *for
 int keyd_sign(const KeydReference *reference, const char *digest, KeydInput input,
               void **ret_signature, size_t *ret_size)
 {
-    return input.offset > 0 ? -EINVAL
-                            : channel_sign(channel_fd, digest, input.fd, ret_signature, ret_size,
-                                           last_error);
+    int r = input.offset > 0
+                ? -EINVAL
+                : channel_sign(channel_fd, digest, input.fd, ret_signature, ret_size, last_error);
+
+    was_shown = was_shown || r >= 0;
+    return r;
 }
 
 /* Nothing is decrypted here. */
@@ -131,6 +135,7 @@ int client_key_new(const Request *request, ClientKey **ret)
     if (!key)
         return -ENOMEM;
     last_error[0] = '\0';
+    was_shown = false;
     channel_fd = request->key_fd;
     r = open_context(key);
     if (r >= 0)
@@ -171,6 +176,11 @@ int client_key_use(ClientKey *key, SSL_CTX *context)
     if (SSL_CTX_use_PrivateKey(context, key->pkey) != 1)
         return fail(-EINVAL, "TLS does not take the key of the certificate");
     return 0;
+}
+
+bool client_key_was_shown(const ClientKey *key)
+{
+    return key && was_shown;
 }
 
 const char *client_key_error(const ClientKey *key)

@@ -14,5 +14,7 @@ int client_key_new(const Request *request, ClientKey **ret);
 ClientKey *client_key_free(ClientKey *key);
 /* Shows the certificates, and proves the possession of their key, to servers that ask for it. */
 int client_key_use(ClientKey *key, SSL_CTX *context);
+/* Has a server asked for it, and got it? */
+bool client_key_was_shown(const ClientKey *key);
 /* Why it could not be used, or NULL. */
 const char *client_key_error(const ClientKey *key);

@@ -16,6 +16,7 @@
 #include "fetch-url.h"
 #include "judge.h"
 #include "memfd.h"
+#include "refusal.h"
 #include "server-name.h"
 #include "source.h"
 #include "ssh.h"
@@ -289,6 +290,7 @@ static CURLcode on_tls_context(CURL *curl, void *context, void *userdata)
 {
     Transaction *t = userdata;
 
+    refusal_watch(context);
     if (judge_use(&t->judge, context) < 0)
         return CURLE_OUT_OF_MEMORY;
     if (t->key && client_key_use(t->key, context) < 0)
@@ -396,12 +398,18 @@ static int reply_error(Reply *reply, const char *error, const char *format, ...)
     return 0;
 }
 
+static bool is_hang_up(CURLcode code)
+{
+    return code == CURLE_SSL_CONNECT_ERROR || code == CURLE_SEND_ERROR ||
+           code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING;
+}
+
 static int explain_failure(Transaction *t, CURLcode code, Reply *reply)
 {
     /* Of tftp, which has no connection, curl tells that it failed to find out about its connection.
      */
     bool specific = t->curl_error[0] && strncasecmp(t->request->url, "tftp:", STRLEN("tftp:")) != 0;
-    const char *text = specific ? t->curl_error : curl_easy_strerror(code);
+    const char *text = specific ? t->curl_error : curl_easy_strerror(code), *refusal;
 
     if (t->client_gone || t->judge.error == -ECANCELED)
         return -ECANCELED;
@@ -444,6 +452,9 @@ static int explain_failure(Transaction *t, CURLcode code, Reply *reply)
     if (t->device_error < 0)
         return reply_error(reply, "unreachable", "The interface %s cannot be used: %s",
                            t->request->route.device, strerror(-t->device_error));
+    if (t->headers == 0 && is_hang_up(code) &&
+        (refusal = refusal_words(client_key_was_shown(t->key))))
+        return reply_error(reply, "unreachable", "%s", refusal);
     return reply_error(reply, "unreachable", "%s", text);
 }
 
@@ -666,6 +677,7 @@ int transaction_run(const Request *request, Peer *peer, int client_fd, Reply *re
 
     if (body_fd < 0)
         return body_fd;
+    refusal_begin();
     curl_easy_reset(peer->curl); /* which leaves the connection */
     if (request->certificates)
         r = client_key_new(request, &t.key);

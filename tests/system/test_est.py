@@ -425,7 +425,21 @@ def test_ssl_profile(machine, server):
     status, said = enroll(machine, "late")
     assert status != 0 and "the certificate of trustpoint factory, which has none yet: crypto ca enroll factory" in " ".join(said.split()), said
     assert server.log() == asked
+    # One that the server's CA has not issued: who says no is not whoever cannot be reached.
+    for label in ("system-root-key", "system-enroll-key"):
+        machine.chancery(f"crypto key generate ecdsa nistp256 {label}")
+    configure(machine, "crypto ca trustpoint system-trustpoint", "keypair ecdsanistp256 system-enroll-key", "ca-keypair ecdsanistp256 system-root-key",
+              "subject-name CN=own", "subject-name ca-certificate CN=own-ca", "enrollment url self", "serial-number none", "ip-address none", "root",
+              "domain name example.net", "ssl profile first", "certificate system-trustpoint")
+    for command in ("authenticate", "enroll"):
+        assert say(machine, f"crypto ca {command} system-trustpoint")[0] == 0
+    status, said = enroll(machine, "late")
+    assert status != 0 and re.search("The server (does not accept the router's certificate: it does not know its CA|has hung up when it was shown the router's certificate)",
+                                     said), said
+    assert server.log() == asked
     configure(machine, "ssl profile first", "certificate edge")
+    machine.chancery("clear crypto ca certificates system-trustpoint")
+    configure(machine, "no crypto ca trustpoint system-trustpoint")
     assert "there is no such trustpoint" in refused(machine, "no crypto ca trustpoint edge", answers=[(r"\[yes/no\]: ?$", "yes")])
     assert len(serial(machine, "edge")) == 1
     for number in (1, 2):  # the second time it has one of its own
@@ -438,8 +452,8 @@ def test_ssl_profile(machine, server):
     configure(machine, "crypto ca trustpoint late", "no ssl-profile")
     command = f"crypto ca authenticate late fingerprint {fingerprint(machine, f'{FOLDER}/root.pem')}"
     status, said = say(machine, command)
-    # TLS says why, unless the connection is gone before that is read.
-    assert status != 0 and "cannot be reached" in said and state(machine, "late")["state"] == "none", said
+    # Whether TLS says so, or the connection is gone before that is read.
+    assert status != 0 and "cannot be reached: The server wants a certificate, and the router shows none" in said and state(machine, "late")["state"] == "none", said
     configure(machine, "ssl profile first", "certificate factory", "root", "crypto ca trustpoint late", "ssl-profile first")
     status, said = say(machine, command)
     assert status != 0 and "the certificate of trustpoint factory, which has none yet: crypto ca enroll factory" in " ".join(said.split()), said
