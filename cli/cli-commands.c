@@ -116,7 +116,7 @@ const GrammarCommand cli_commands[] = {
      HELP(CRYPTO, CA, "Take in the certificate that a CA made of the request", TRUSTPOINT,
           "The one with this serial number (asked for over SCEP)", "Hexadecimal digits"),
      0, ACTION(cli_ca_import_serial, CLI_EXEC)},
-    {"crypto ca crl request (<what:label>|<what:url(1-2048)>)",
+    {"crypto ca crl request (<trustpoint:label>|<url:url(1-2048)>)",
      HELP(CRYPTO, CA, "Revocation lists", "Fetch one, or those of a trustpoint", TRUSTPOINT,
           "http:// or ldap:// URL of the list"),
      0, ACTION(cli_crl_request, CLI_EXEC)},

@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "cli-bus.h"
+#include "cli-ca-external.h"
 #include "cli-commands.h"
 #include "cli-config.h"
 #include "cli-input.h"
@@ -244,6 +245,16 @@ bool cli_takes_pipe(const Cli *cli, const char *line)
                                           strncasecmp(line + start, "do", word) == 0));
 }
 
+/* What the table says, and names of what there is. */
+static int complete_command(Cli *cli, const Grammar *g, const char *line,
+                            grammar_completion_t callback, void *userdata)
+{
+    const char *typed = grammar_typed(g, line, "trustpoint");
+    int r = grammar_complete(g, line, callback, userdata);
+
+    return r < 0 || !typed ? r : cli_ca_complete(cli, typed, callback, userdata);
+}
+
 int cli_complete(Cli *cli, const char *line, grammar_completion_t callback, void *userdata)
 {
     const Grammar *g = cli_grammar(cli->session ? CLI_CONFIG : CLI_EXEC);
@@ -254,8 +265,9 @@ int cli_complete(Cli *cli, const char *line, grammar_completion_t callback, void
         return pipe_complete(line, callback, userdata);
     if (cli->session && word == 2 && line[start + word] &&
         strncasecmp(line + start, "do", word) == 0)
-        return grammar_complete(cli_grammar(CLI_EXEC), line + start + word, callback, userdata);
-    r = grammar_complete(g, line, callback, userdata);
+        return complete_command(cli, cli_grammar(CLI_EXEC), line + start + word, callback,
+                                userdata);
+    r = complete_command(cli, g, line, callback, userdata);
     return r < 0 || !cli->session ? r : cli_config_complete(cli, line, callback, userdata);
 }
 

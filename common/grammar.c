@@ -197,29 +197,51 @@ static size_t last_word(const GrammarMatcher *m)
     return start;
 }
 
+/* Goes on to there; 0 when what stands before does not parse, else 1. */
+static int go_to_last_word(GrammarMatcher *m)
+{
+    GrammarStatus status = grammar_check_text(m);
+    size_t end = last_word(m);
+
+    for (grammar_skip_blanks(m); status == GRAMMAR_OK && m->at < end; grammar_skip_blanks(m)) {
+        int r = grammar_step(m, &status);
+
+        if (r < 0)
+            return r;
+    }
+    return status == GRAMMAR_OK && m->at <= end;
+}
+
 int grammar_complete(const Grammar *g, const char *line, grammar_completion_t callback,
                      void *userdata)
 {
     _cleanup_(grammar_matcher_freep) GrammarMatcher *m = grammar_matcher_new(g, line);
-    GrammarStatus status;
-    size_t end;
     int r;
 
     if (!m)
         return -ENOMEM;
-    status = grammar_check_text(m);
-    end = last_word(m);
-    for (grammar_skip_blanks(m); status == GRAMMAR_OK && m->at < end; grammar_skip_blanks(m)) {
-        r = grammar_step(m, &status);
-        if (r < 0)
-            return r;
-    }
-    if (status != GRAMMAR_OK || m->at > end)
-        return 0;
+    r = go_to_last_word(m);
+    if (r <= 0)
+        return r;
     if (m->at == m->length)
         return report(m, NULL, callback, userdata);
     grammar_read_bare(m, &(GrammarWord){0});
     return report(m, m->word, callback, userdata);
+}
+
+const char *grammar_typed(const Grammar *g, const char *line, const char *name)
+{
+    _cleanup_(grammar_matcher_freep) GrammarMatcher *m = grammar_matcher_new(g, line);
+
+    if (!m || go_to_last_word(m) <= 0)
+        return NULL;
+    for (size_t i = 0; i < m->now.n; i++) {
+        const GrammarInstruction *in = grammar_thread_instruction(m, &m->now.items[i]);
+
+        if (in->operation == GRAMMAR_ARGUMENT && streq(in->name, name))
+            return line + m->at;
+    }
+    return NULL;
 }
 
 int grammar_choices(const Grammar *g, const char *line, const char *name,

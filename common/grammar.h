@@ -94,6 +94,10 @@ typedef int (*grammar_completion_t)(const char *word, const char *help, void *us
 int grammar_complete(const Grammar *g, const char *line, grammar_completion_t callback,
                      void *userdata);
 
+/* What has been typed of a free argument with that name at the end of a partial line, "" after a
+ * blank: a part of the line. NULL when no such argument may stand there. */
+const char *grammar_typed(const Grammar *g, const char *line, const char *name);
+
 /* The values of an argument <name:a|b|c> that may stand after the line, in the pattern's order;
  * none when it may not stand there. Returns like grammar_complete(). */
 int grammar_choices(const Grammar *g, const char *line, const char *name,

@@ -388,21 +388,30 @@ static int read_objects(sd_bus_message *m, const char *interface, cli_object_t c
     return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
+int cli_list_objects(Cli *cli, const char *name, const char *path, const char *interface,
+                     cli_object_t callback, void *userdata, sd_bus_error *error,
+                     sd_bus_message **ret)
+{
+    _cleanup_message_ sd_bus_message *m = NULL;
+    int r = cli_call(cli, name, path, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects",
+                     error, &m, NULL);
+
+    if (r < 0)
+        return r;
+    r = read_objects(m, interface, callback, userdata);
+    if (r < 0)
+        return sd_bus_error_set_errnof(error, r, "The answer cannot be read: %s", strerror(-r));
+    *ret = TAKE_PTR(m);
+    return 0;
+}
+
 int cli_get_objects(Cli *cli, const char *name, const char *path, const char *interface,
                     cli_object_t callback, void *userdata, sd_bus_message **ret)
 {
     _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
-    _cleanup_message_ sd_bus_message *m = NULL;
-    int r = cli_call(cli, name, path, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects",
-                     &error, &m, NULL);
+    int r = cli_list_objects(cli, name, path, interface, callback, userdata, &error, ret);
 
-    if (r < 0)
-        return cli_bus_error(cli, &error, r);
-    r = read_objects(m, interface, callback, userdata);
-    if (r < 0)
-        return cli_error(cli, r, "The answer cannot be read: %s", strerror(-r));
-    *ret = TAKE_PTR(m);
-    return 0;
+    return r < 0 ? cli_bus_error(cli, &error, r) : 0;
 }
 
 int cli_get_properties(Cli *cli, const char *name, const char *path, const char *interface,

@@ -53,6 +53,10 @@ int cli_read_entries(sd_bus_message *m, const CliEntry *entries);
 
 /* Called for each object with the interface; m stands at its a{sv}. */
 typedef int (*cli_object_t)(sd_bus_message *m, void *userdata);
+int cli_list_objects(Cli *cli, const char *name, const char *path, const char *interface,
+                     cli_object_t callback, void *userdata, sd_bus_error *error,
+                     sd_bus_message **ret);
+/* The same, and says what is wrong. */
 int cli_get_objects(Cli *cli, const char *name, const char *path, const char *interface,
                     cli_object_t callback, void *userdata, sd_bus_message **ret);
 /* Says nothing. */

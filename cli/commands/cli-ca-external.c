@@ -347,6 +347,30 @@ int cli_ca_check_trustpoint(Cli *cli, const char *name)
     return r < 0 || found ? r : there_is_none(cli, name);
 }
 
+/* Whoever may not see them is not asked for anything, and gets none. */
+int cli_ca_complete(Cli *cli, const char *typed, grammar_completion_t callback, void *userdata)
+{
+    _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+    _cleanup_message_ sd_bus_message *reply = NULL;
+    bool interactive = cli->interactive;
+    TrustpointList list = {0};
+    int r;
+
+    r = cli_bus_open(cli, &error);
+    if (r < 0)
+        return 0;
+    (void)sd_bus_set_allow_interactive_authorization(cli->bus, false);
+    r = cli_list_objects(cli, ENROLLMENT_NAME, ENROLLMENT_PATH, ENROLLMENT_TRUSTPOINT_INTERFACE,
+                         collect_trustpoint, &list, &error, &reply);
+    if (cli->bus)
+        (void)sd_bus_set_allow_interactive_authorization(cli->bus, interactive);
+    for (size_t i = 0; r >= 0 && i < list.n; i++)
+        if (strncmp(list.items[i].name, typed, strlen(typed)) == 0)
+            r = callback(list.items[i].name, "", userdata);
+    free(list.items);
+    return r == -ENOMEM ? r : 0;
+}
+
 static bool is_shown(const TrustpointView *t, const char *only)
 {
     return !only || streq(t->name, only);

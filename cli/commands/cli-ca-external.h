@@ -15,3 +15,5 @@ void cli_paste_done(CliPaste *paste);
  * asked. */
 int cli_ca_authenticate_external(Cli *cli, const char *trustpoint, const char *method,
                                  const char *path, const char *fingerprint);
+/* Names of trustpoints that begin like what has been typed. */
+int cli_ca_complete(Cli *cli, const char *typed, grammar_completion_t callback, void *userdata);

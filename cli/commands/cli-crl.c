@@ -37,7 +37,7 @@ int cli_show_crls(Cli *cli, const GrammarMatch *m)
 int cli_crl_request(Cli *cli, const GrammarMatch *m)
 {
     _cleanup_message_ sd_bus_message *call = NULL, *result = NULL;
-    const char *what = grammar_argument(m, "what");
+    const char *what = grammar_argument(m, "trustpoint") ?: grammar_argument(m, "url");
     uint32_t n = 0;
     int r = cli_new_call(cli, TRUSTPOOL_NAME, TRUSTPOOL_PATH, TRUSTPOOL_NAME, "RequestCrl", &call);
 

@@ -76,9 +76,10 @@ static int compare_completions(const void *a, const void *b)
     return by_end ? by_end : strcmp(*x, *y);
 }
 
-static bool is_placeholder(const char *word)
+/* Names may begin with capitals too, but have no description. */
+static bool is_placeholder(const char *word, const char *help)
 {
-    return word[0] == '<' || word[0] == '|' || (word[0] >= 'A' && word[0] <= 'Z');
+    return word[0] == '<' || word[0] == '|' || (word[0] >= 'A' && word[0] <= 'Z' && *help);
 }
 
 static char *before_cursor(Editor *e)
@@ -160,7 +161,7 @@ static size_t common_length(const Completions *c, const char **ret_word, size_t 
     for (size_t i = 0; i < c->n; i++) {
         const char *word = c->items[i].word;
 
-        if (is_placeholder(word))
+        if (is_placeholder(word, c->items[i].help))
             continue;
         if ((*ret_n)++ == 0) {
             *ret_word = word;

@@ -522,12 +522,63 @@ size_t config_public_length(const ConfigPlace *place, const char *line)
     return hidden;
 }
 
-int config_complete(const ConfigParser *p, const ConfigPlace *place, const char *line,
-                    grammar_completion_t callback, void *userdata)
+/* Would the line, with this name as its last word, enter an instance of the row's mode, or remove
+ * it? */
+static int is_for_row(const ConfigParser *p, const ConfigPlace *place, const ConfigRow *row,
+                      const char *line, size_t typed, const char *name)
+{
+    _cleanup_free_ char *whole = NULL;
+    ConfigParsed parsed;
+    int r;
+
+    if (asprintf(&whole, "%.*s%s", (int)(strlen(line) - typed), line, name) < 0) {
+        whole = NULL;
+        return -ENOMEM;
+    }
+    r = config_parse(p, place, whole, &parsed);
+    if (r >= 0)
+        r = parsed.status == GRAMMAR_OK && parsed.line.row == row;
+    config_parsed_done(&parsed);
+    return r;
+}
+
+static int complete_names(const ConfigParser *p, const ConfigPlace *place, const ConfigRow *row,
+                          json_object *root, const char *line, grammar_completion_t callback,
+                          void *userdata)
+{
+    json_object *instances = config_instances(root, row);
+    const char *blank = strpbrk(line, " \t"), *typed = line;
+    int r = 1;
+
+    for (; blank; blank = strpbrk(typed, " \t"))
+        typed = blank + 1;
+    if (!instances)
+        return 0;
+    json_object_object_foreach(instances, name, instance)
+    {
+        (void)instance;
+        if (strncmp(name, typed, strlen(typed)) != 0)
+            continue;
+        r = is_for_row(p, place, row, line, strlen(typed), name);
+        if (r > 0)
+            r = callback(name, "", userdata);
+        else
+            return r; /* and it is not for any other name */
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+int config_complete(const ConfigParser *p, const ConfigPlace *place, json_object *root,
+                    const char *line, grammar_completion_t callback, void *userdata)
 {
     int r = grammar_complete(p->modes[place->mode].grammar, line, callback, userdata);
 
-    if (r < 0 || place->mode == CONFIG_MODE_TOP)
-        return r;
-    return grammar_complete(p->modes[CONFIG_MODE_TOP].grammar, line, callback, userdata);
+    if (r >= 0 && place->mode != CONFIG_MODE_TOP)
+        r = grammar_complete(p->modes[CONFIG_MODE_TOP].grammar, line, callback, userdata);
+    for (size_t i = 0; r >= 0 && i < config_n_rows; i++)
+        if (config_row_is_named(&config_rows[i]))
+            r = complete_names(p, place, &config_rows[i], root, line, callback, userdata);
+    return r;
 }

@@ -44,6 +44,7 @@ size_t config_public_length(const ConfigPlace *place, const char *line);
 /* What is wrong with it, as a text to print; "" when nothing is. */
 const char *config_parsed_message(const ConfigParsed *parsed);
 
-/* As grammar_complete(), over the same places; words may come twice. */
-int config_complete(const ConfigParser *p, const ConfigPlace *place, const char *line,
-                    grammar_completion_t callback, void *userdata);
+/* As grammar_complete(), over the same places, and names of what is in the tree where the line may
+ * have one, without a description; words may come twice. */
+int config_complete(const ConfigParser *p, const ConfigPlace *place, json_object *root,
+                    const char *line, grammar_completion_t callback, void *userdata);

@@ -376,6 +376,14 @@ int config_hash(json_object *root, char ret[CONFIG_HASH_SIZE])
     return 0;
 }
 
+json_object *config_instances(json_object *root, const ConfigRow *row)
+{
+    json_object *section = root ? find(root, row->section) : NULL;
+    json_object *instances = section ? find(section, row->path) : NULL;
+
+    return json_object_is_type(instances, json_type_object) ? instances : NULL;
+}
+
 json_object *config_section(json_object *root, const char *section)
 {
     json_object *o = root ? find(root, section) : NULL;

@@ -37,6 +37,9 @@ char *config_canonical_text(json_object *root);
 #define CONFIG_HASH_SIZE 65U
 int config_hash(json_object *root, char ret[CONFIG_HASH_SIZE]);
 
+/* The instances of the row's mode, each a member called by its name; NULL when there are none. */
+json_object *config_instances(json_object *root, const ConfigRow *row);
+
 /* One section, {} when it is not there. Borrowed, or (*ret_empty) owned by the caller. */
 json_object *config_section(json_object *root, const char *section);
 

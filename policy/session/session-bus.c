@@ -413,7 +413,8 @@ int policy1_session_method_complete(sd_bus_message *m, void *userdata, sd_bus_er
         r = sd_bus_message_open_container(reply, 'a', "(ss)");
     completions.reply = reply;
     if (r >= 0)
-        r = config_complete(policy->parser, &session->place, line, add_completion, &completions);
+        r = config_complete(policy->parser, &session->place, session_view(session), line,
+                            add_completion, &completions);
     for (size_t i = 0; i < completions.n; i++)
         free(completions.words[i]);
     free(completions.words);

@@ -31,7 +31,7 @@ static bool enter(json_object *root, const char *text)
     for (char *line; (line = strsep(&rest, "\n"));) {
         ConfigParsed parsed;
 
-        assert(config_complete(parser, &place, line, look, NULL) == 0);
+        assert(config_complete(parser, &place, root, line, look, NULL) == 0);
         assert(config_parse(parser, &place, line, &parsed) == 0);
         assert(config_public_length(&place, line) <= strlen(line));
         /* A session would enter what it is hashed to. */

@@ -229,6 +229,46 @@ def test_tab(console):
     console.prompt()
 
 
+def test_names(console, router):
+    """Names of what is there are completed, whatever they begin with: of trustpoints to the commands, of all else to configuration lines; not to one who may not
+    see them."""
+    console.command("configure")
+    for name in ("names-alpha", "names-alto", "Names-core"):
+        console.command(f"crypto ca trustpoint {name}")
+    console.command("root")
+    console.send("crypto ca trustpoint name\tt\t")
+    console.expect(r"trustpoint names-alto $")
+    console.send("\x15no crypto ca trustpoint N\t")
+    console.expect(r"trustpoint Names-core $")
+    console.send("\x15do show crypto ca certificates n\t")
+    console.expect(r"certificates n$")  # nothing is committed yet
+    console.send("\x15")
+    console.line("commit")
+    console.prompt()
+    console.send("do show crypto ca certificates n\t")
+    console.expect(r"certificates names-al$")
+    console.send("\x15show crypto ca trustpoints N\t")
+    console.expect(r"trustpoints Names-core $")
+    console.send("\x15end\r")
+    console.prompt()
+    for command in ("crypto ca authenticate ", "crypto ca enroll ", "crypto ca import ", "crypto ca cancel-enroll ", "show crypto ca certificates ",
+                    "show crypto ca trustpoints ", "clear crypto ca certificates ", "crypto ca crl request "):
+        shown = help_at(console, command)
+        assert all(re.search(rf"^  {name} *$", shown, re.M) for name in ("Names-core", "names-alpha", "names-alto")), (command, shown)
+        assert "  WORD " in shown, (command, shown)
+    assert "names" not in help_at(console, "show crypto ca certificates names-alto ")
+    with router.console("nobody") as other:
+        other.prompt()
+        other.command("terminal exec prompt no-timestamp")
+        shown = help_at(other, "show crypto ca certificates ")
+        assert "  WORD " in shown and "names" not in shown.lower(), shown
+    console.command("configure")
+    for name in ("names-alpha", "names-alto", "Names-core"):
+        console.command(f"no crypto ca trustpoint {name}")
+    console.command("commit")
+    console.command("end")
+
+
 def test_help_by_pages(console):
     console.command("terminal length 5")
     console.send("show ?")

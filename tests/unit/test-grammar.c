@@ -396,6 +396,31 @@ static void test_choices(void **state)
     assert_int_equal(grammar_choices(g, "show what ", "colour", refuse, NULL), -E2BIG);
 }
 
+static void test_typed(void **state)
+{
+    const GrammarCommand commands[] = {
+        {"show ca [<trustpoint:label> [detail]]", HELP("s", "c", "t", "d"), 1, NULL},
+        {"show all [<name:label>]", HELP("s", "a", "n"), 2, NULL},
+        {0}};
+    static const struct {
+        const char *line, *typed;
+    } cases[] = {
+        {"show c", NULL},         {"show ca", NULL},    {"show all x", NULL},
+        {"show bad x", NULL},     {"show ca x ", NULL}, {"show ca x d", NULL},
+        {"sh ca ", ""},           {"show ca  x", "x"},  {"show ca detail", "detail"},
+        {"show ca ../x", "../x"}, {"", NULL},
+    };
+    _cleanup_(grammar_freep) Grammar *g = grammar_new(commands);
+
+    assert_non_null(g);
+    for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+        const char *typed = grammar_typed(g, cases[i].line, "trustpoint");
+
+        if (!streq_ptr(typed, cases[i].typed))
+            fail_msg("%s: %s", cases[i].line, typed ? typed : "none");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -412,6 +437,7 @@ int main(void)
         cmocka_unit_test(test_bad_patterns),
         cmocka_unit_test(test_completion),
         cmocka_unit_test(test_choices),
+        cmocka_unit_test(test_typed),
         cmocka_unit_test(test_lookups),
     };
 
