@@ -47,12 +47,19 @@ static int append_help(Form *form, const char *const *help)
     return 0;
 }
 
-/* Removing needs to be told which one; not what is lost. */
+/* Removing needs to be told which one; not what is lost, nor how that was written. */
 static char *row_pattern(const ConfigRow *row, bool remove)
 {
     bool optional = remove && row->kind != CONFIG_ENTER;
     size_t which = config_row_is_one_of_many(row) ? strcspn(row->tail, " ") : 0;
+    const char *how = strrchr(row->head, ' ');
     char *pattern;
+
+    if (optional && row->sealed && how)
+        return asprintf(&pattern, "%.*s [%s [%s]]", (int)(how - row->head), row->head, how + 1,
+                        row->tail) < 0
+                   ? NULL
+                   : pattern;
 
     if (!row->tail[0])
         return strdup(row->head);
