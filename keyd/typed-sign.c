@@ -151,7 +151,8 @@ static int check_usage(const TypedSign *t, const char **ret_reason)
             return refuse(-EPERM, ret_reason,
                           "dsa keys sign certificate requests, what SCEP needs, and envelopes");
         if (t->key->bits < DSA_BITS_SIGNING)
-            return refuse(-EPERM, ret_reason, "a dsa key of less than 2048 bits signs nothing");
+            return refuse(-EPERM, ret_reason,
+                          "a dsa key below 2048 bits signs nothing: make a larger one");
     }
     if (!key_signs(t->key) && !purposes[t->purpose].enrols)
         return refuse(-EPERM, ret_reason, "it lacks the usage signature; its usage is encryption");

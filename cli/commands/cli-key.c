@@ -19,6 +19,7 @@
 #define MODULUS_MAX 4096U
 #define MODULUS_DEFAULT "2048"
 #define MODULUS_WEAK 2048U
+#define DSA_MODULUS_SIGNING 2048U
 
 typedef struct KeyFamily {
     const char *keyword;      /* of the command line */
@@ -123,6 +124,9 @@ static int ask_dsa_modulus(Cli *cli, uint32_t *ret)
             streq(answer, "2048")) {
             *ret = (uint32_t)strtoul(answer, NULL, 10);
             cli_say(cli, "%% DSA is weak: use another algorithm unless a peer cannot.\n");
+            if (*ret < DSA_MODULUS_SIGNING)
+                cli_say(cli, "%% Of less than %u bits it signs nothing here.\n",
+                        DSA_MODULUS_SIGNING);
             return 0;
         }
         r = cli_error(cli, EINVAL, "The modulus is 512, 768, 1024 or 2048.");

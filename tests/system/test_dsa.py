@@ -32,6 +32,7 @@ def test_other_sizes(bits, machine):
 def test_sizes(bits, machine):
     text = generate(machine, f"d{bits}", f"{bits}\n").stdout
     assert "Modulus size can be 512, 768, 1024, or 2048 bits." in text and "Generating DSA keys ...\nDone w/" in text
+    assert "% Of less than 2048 bits it signs nothing here.\n" in text
 
 
 def test_default_and_layout(machine):
@@ -77,9 +78,9 @@ def test_enrolls_and_seals(machine, build, tmp_path):
         console.prompt()
         workflow.authenticate(console)
         refusal = console.command("crypto ca enroll system-trustpoint", [workflow.SERIAL, workflow.ADDRESS])
-    assert "less than 2048 bits" in refusal, refusal
+    assert "below 2048 bits signs nothing: make a larger one" in " ".join(refusal.split()), refusal
     assert machine.chancery("show version | utility sign nonce 1580", check=False).returncode != 0
-    generate(machine, "system-enroll-key", "yes\n2048\n", timeout=300)
+    assert "signs nothing" not in generate(machine, "system-enroll-key", "yes\n2048\n", timeout=300).stdout
     with machine.console(ADMIN) as console:
         console.prompt()
         workflow.commit(console, ["crypto ca trustpoint system-trustpoint", "message-digest sha512"])
