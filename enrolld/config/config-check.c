@@ -3,10 +3,19 @@
 #include "json-util.h"
 #include "label.h"
 
+/* The line with it, as it was entered. */
+static void keypair_problem(Reader *reader, const char *words, const KeyName *key,
+                            const char *reason)
+{
+    char value[2 * LABEL_MAX];
+
+    (void)snprintf(value, sizeof(value), "%s %s", key->algorithm, key->label);
+    reader_problem(reader, words, value, "%s", reason);
+}
+
 static void check_self(Reader *reader, const TrustpointConfig *config)
 {
     const KeyName *key = &config->keypair, *ca = &config->ca_keypair;
-    char value[2 * LABEL_MAX];
 
     if (config->method != METHOD_SELF || reader->problems > 0)
         return;
@@ -16,11 +25,9 @@ static void check_self(Reader *reader, const TrustpointConfig *config)
     if (!ca->label)
         reader_problem(reader, "ca-keypair", NULL,
                        "'enrollment url self' needs a key pair for the CA certificate");
-    if (key->label && key_name_equal(key, ca)) {
-        (void)snprintf(value, sizeof(value), "%s %s", ca->algorithm, ca->label);
-        reader_problem(reader, "ca-keypair", value,
-                       "the CA and the router certificate need key pairs of their own");
-    }
+    if (key->label && key_name_equal(key, ca))
+        keypair_problem(reader, "ca-keypair", ca,
+                        "the CA and the router certificate need key pairs of their own");
     if (streq_ptr(config->subject_name, config->ca_subject_name))
         reader_problem(reader, "subject-name ca-certificate", config->ca_subject_name,
                        "the CA and the router certificate need different subject names");
@@ -73,13 +80,12 @@ static void check_server(Reader *reader, json_object *o, const TrustpointConfig 
     if (config->method != METHOD_SCEP)
         check_other_than_scep(reader, config);
     else if (!key_algorithm_is_rsa_or_ecdsa(config->keypair.algorithm) && !config->challenge)
-        reader_problem(reader, "keypair", config->keypair.algorithm,
-                       "SCEP servers encrypt their answers for the key, which only rsa and ecdsa "
-                       "keys can read, or under the challenge password, which has to be "
-                       "configured then: challenge-password clear PASSWORD");
+        keypair_problem(reader, "keypair", &config->keypair,
+                        "SCEP servers encrypt their answers for the key, which only rsa and ecdsa "
+                        "keys can read, or under the challenge password, which has to be "
+                        "configured then: challenge-password clear PASSWORD");
     if (config->method == METHOD_CMP && !key_algorithm_is_rsa_or_ecdsa(config->keypair.algorithm))
-        reader_problem(reader, "keypair", config->keypair.algorithm,
-                       "CMP is for rsa and ecdsa keys");
+        keypair_problem(reader, "keypair", &config->keypair, "CMP is for rsa and ecdsa keys");
     if (!enrollment_method_has_server(config->method))
         check_without_server(reader, o, config);
 }

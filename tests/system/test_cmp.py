@@ -98,7 +98,7 @@ def enroll(machine, reference="", secret=""):
 
 
 def test_what_is_refused(machine, root, request_of_router):
-    for lines, words in ((("enrollment url https://ca/",), "begins with http://"), (("enrollment url http://ca/", "keypair ed25519 other"), "rsa and ecdsa"),
+    for lines, words in ((("enrollment url https://ca/",), "begins with http://"), (("enrollment url http://ca/", "keypair ed25519 other"), "keypair ed25519 other\n!!% CMP is for rsa and ecdsa"),
                          (("enrollment url http://ca/", "enrollment legacy"), "only with a SCEP server")):
         with machine.console(ADMIN) as console:
             console.prompt()
