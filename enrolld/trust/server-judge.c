@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server-judge.h"
 
+#include <openssl/x509_vfy.h>
 #include <systemd/sd-bus.h>
 
 #include "bus-call.h"
@@ -11,6 +12,8 @@
 
 /* poold gives itself a minute, and more where CRLs are given more. */
 #define CALL_TIMEOUT_USEC (FETCH_JUDGE_SECONDS * UINT64_C(1000000))
+
+#define NO_CRL "unable to get certificate CRL, and 'crl optional' is not configured"
 
 static int append_staple(sd_bus_message *m, const FetchServer *server)
 {
@@ -120,5 +123,7 @@ int server_judge(void *userdata, const FetchServer *server, int cancel_fd, char 
         r = read_verdict(verdict, &valid, &reason, &problem);
     if (r < 0)
         return refuse(ret_reason, error.message ?: strerror(-r), NULL);
+    if (!valid && streq(reason, X509_verify_cert_error_string(X509_V_ERR_UNABLE_TO_GET_CRL)))
+        reason = NO_CRL;
     return valid ? 1 : refuse(ret_reason, reason, problem);
 }
