@@ -28,6 +28,29 @@ static int parse_operation(const char *operation, CertificateRole *ret)
     return 0;
 }
 
+/* A CA that is asked over CMP knows the router by the certificate that is there, or by these. */
+static bool needs_credentials(const Manager *m, const Trustpoint *t)
+{
+    const StoredCertificate *router = trustpoint_certificate(t, ROLE_ROUTER);
+
+    return t->config->method == METHOD_CMP &&
+           !(router && router->brief->not_after > trustpoints_now(&m->trustpoints));
+}
+
+/* What somebody has to be asked for before he enrols, and told. */
+static int append_questions(const Manager *m, const Trustpoint *t, sd_bus_message *reply)
+{
+    const TrustpointConfig *config = t->config;
+    int r = bus_append_entry(reply, "waits", "b", trustpoint_is_asking(t));
+
+    if (r < 0 || config->enrollment.user ||
+        (config->method != METHOD_EST && config->method != METHOD_CMP))
+        return r;
+    r = bus_append_entry(reply, "ask-credentials", "s",
+                         config->method == METHOD_EST ? "user" : "reference");
+    return r < 0 ? r : bus_append_entry(reply, "needs-credentials", "b", needs_credentials(m, t));
+}
+
 static int append_description(const Manager *m, const Trustpoint *t, CertificateRole role,
                               const char *fqdn, sd_bus_message *reply)
 {
@@ -53,10 +76,8 @@ static int append_description(const Manager *m, const Trustpoint *t, Certificate
         r = bus_append_entry(reply, "ask-challenge-password", "b",
                              role == ROLE_ROUTER && config->method == METHOD_SCEP &&
                                  !config->skip_challenge && !config->challenge);
-    if (r >= 0 && role == ROLE_ROUTER && !config->enrollment.user &&
-        (config->method == METHOD_EST || config->method == METHOD_CMP))
-        r = bus_append_entry(reply, "ask-credentials", "s",
-                             config->method == METHOD_EST ? "user" : "reference");
+    if (r >= 0 && role == ROLE_ROUTER)
+        r = append_questions(m, t, reply);
     if (r >= 0)
         r = bus_append_entry(reply, "ask-ip-address", "b",
                              role == ROLE_ROUTER && config->ip_address == SUBJECT_ASK);
@@ -72,6 +93,15 @@ static int append_description(const Manager *m, const Trustpoint *t, Certificate
             reply, "key-usage", "s",
             key_usage_render(role == ROLE_CA ? config->ca_key_usage : config->key_usage, usage));
     return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+/* The trustpoint of Authenticate or Enroll, when it is free for that. */
+static int find_for(Manager *manager, const char *name, CertificateRole role, Trustpoint **ret,
+                    char **ret_fqdn, sd_bus_error *reterr_error)
+{
+    int r = enrollment_check(manager, name, role, ret, ret_fqdn, reterr_error);
+
+    return r < 0 ? r : trustpoint_job_refuse(*ret, reterr_error);
 }
 
 int enrollment1_method_describe(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)
@@ -90,9 +120,12 @@ int enrollment1_method_describe(sd_bus_message *m, void *userdata, sd_bus_error 
     if (parse_operation(operation, &role) < 0)
         return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
                                  "The operation is 'authenticate', 'enroll' or 'import'");
-    r = enrollment_check(manager, name, role, &t, &fqdn, reterr_error);
-    if (r >= 0 && streq(operation, "import"))
-        r = external_find_requested(manager, name, &t, reterr_error);
+    if (streq(operation, "import")) {
+        r = enrollment_check(manager, name, role, &t, &fqdn, reterr_error);
+        if (r >= 0)
+            r = external_find_requested(manager, name, &t, reterr_error);
+    } else
+        r = find_for(manager, name, role, &t, &fqdn, reterr_error);
     if (r < 0)
         return r;
     r = sd_bus_message_new_method_return(m, &reply);
@@ -101,19 +134,6 @@ int enrollment1_method_describe(sd_bus_message *m, void *userdata, sd_bus_error 
     if (r >= 0)
         r = sd_bus_send(NULL, reply, NULL);
     return r < 0 ? r : 1;
-}
-
-/* The trustpoint of Authenticate or Enroll, when it is free for that. */
-static int find_for(Manager *manager, const char *name, CertificateRole role, Trustpoint **ret,
-                    char **ret_fqdn, sd_bus_error *reterr_error)
-{
-    int r = enrollment_check(manager, name, role, ret, ret_fqdn, reterr_error);
-
-    if (r >= 0 && (*ret)->busy)
-        return sd_bus_error_setf(reterr_error, ERROR_BUSY,
-                                 "Another enrollment of %s is running: wait for it to end",
-                                 (*ret)->name);
-    return r;
 }
 
 int enrollment1_method_authenticate(sd_bus_message *m, void *userdata, sd_bus_error *reterr_error)

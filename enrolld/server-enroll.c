@@ -485,9 +485,13 @@ static int poll_done(Job *job, void *data, int r)
     Trustpoint *t = trustpoint_job_done(m, j->trustpoint);
 
     /* Who was interrupted has not asked. */
-    if (t && t->record.request && is_given_up(j, t))
+    if (t && t->record.request && is_given_up(j, t)) {
+        bool renewal = j->asks[0].request->renewal;
+
         forget_request(j, t);
-    else if (t && t->config && t->record.request && !(r < 0 && job_is_stopping(job)))
+        if (renewal)
+            enrollment_renewal_failed(m, t, "it was cancelled");
+    } else if (t && t->config && t->record.request && !(r < 0 && job_is_stopping(job)))
         poll_finish(job, j, t, r);
     if (t) {
         t->poll_at = t->renew_at = 0;

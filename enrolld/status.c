@@ -218,8 +218,10 @@ static int request_problem(const Trustpoint *t, char **ret)
                      request->lifecycle.polls, t->config->retry.count, *reason ? ": " : "", reason);
         break;
     case REQUEST_REJECTED:
-        n = asprintf(ret, "The CA rejected the request%s: %s. Then crypto ca enroll %s.",
-                     pair_words(request), reason, t->name);
+        n = asprintf(
+            ret,
+            "The CA rejected the request%s: %s. Settle that with the CA, then crypto ca enroll %s.",
+            pair_words(request), reason, t->name);
         break;
     case REQUEST_TIMED_OUT:
         n = asprintf(ret,
@@ -275,7 +277,7 @@ static char *enroll_words(const Trustpoint *t)
     else if (t->record.certificates[ROLE_ENCRYPTION])
         what = "The signature key has no certificate";
     return asprintf(&text, "%s: crypto ca enroll %s%s.", what, t->name, file_word(t)) < 0 ? NULL
-                                                                                        : text;
+                                                                                          : text;
 }
 
 static char *other_enrollment_words(const Trustpoint *t)
@@ -318,6 +320,11 @@ static char *own_detail(const Trustpoint *t, int64_t now)
         return strdup("No enrollment is configured: 'enrollment url' or 'enrollment terminal'.");
     if (t->record.name && (t->config->method == METHOD_SELF) != (t->record.serial != NULL))
         return other_enrollment_words(t);
+    if (t->asking && !trustpoint_is_asking(t))
+        return asprintf(&text, "The CA is being asked: crypto ca cancel-enroll %s ends that.",
+                        t->name) < 0
+                   ? NULL
+                   : text;
     r = request_problem(t, &text);
     if (r != 0)
         return r < 0 ? NULL : text;

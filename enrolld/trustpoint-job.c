@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "trustpoint-job.h"
 
+#include "errors.h"
 #include "log.h"
 
 static bool is_asking(const char *kind)
@@ -43,6 +44,20 @@ void trustpoint_job_end(Trustpoint *t)
 {
     t->busy = false;
     t->asking = NULL;
+}
+
+int trustpoint_job_refuse(const Trustpoint *t, sd_bus_error *reterr_error)
+{
+    if (!t->busy)
+        return 0;
+    if (!t->asking)
+        return sd_bus_error_setf(reterr_error, ERROR_BUSY,
+                                 "Another enrollment of %s is running: wait for it to end",
+                                 t->name);
+    return sd_bus_error_setf(reterr_error, ERROR_BUSY,
+                             "Another enrollment of %s is running: wait for it to end, or crypto "
+                             "ca cancel-enroll %s",
+                             t->name, t->name);
 }
 
 int trustpoint_job_cancel(Manager *m, Trustpoint *t)

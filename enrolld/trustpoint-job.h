@@ -16,5 +16,7 @@ Trustpoint *trustpoint_job_done(Manager *m, const char *name);
 /* To be called when there are other requests, or other configurations, than before: it is looked
  * at once more, soon, which job is due when. */
 void trustpoint_jobs_schedule(Manager *m);
+/* What another caller is told meanwhile; 0 when no job runs. */
+int trustpoint_job_refuse(const Trustpoint *t, sd_bus_error *reterr_error);
 /* When it asks a CA: it ends as soon as it notices, without an answer. -EBUSY: it does not. */
 int trustpoint_job_cancel(Manager *m, Trustpoint *t);

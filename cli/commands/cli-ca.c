@@ -20,7 +20,7 @@
 typedef struct Description {
     sd_bus_message *message;
     const char *method, *credentials, *subject_name, *fqdn, *serial_number, *key_label, *key_usage;
-    int ask_serial_number, ask_ip_address, ask_challenge;
+    int ask_serial_number, ask_ip_address, ask_challenge, needs_credentials, waits;
     uint32_t key_type;
 } Description;
 
@@ -44,6 +44,8 @@ static int describe(Cli *cli, const char *trustpoint, const char *operation, Des
                                             {"ask-serial-number", 'b', &d->ask_serial_number},
                                             {"ask-ip-address", 'b', &d->ask_ip_address},
                                             {"ask-challenge-password", 'b', &d->ask_challenge},
+                                            {"needs-credentials", 'b', &d->needs_credentials},
+                                            {"waits", 'b', &d->waits},
                                             {0}});
     return r < 0 ? cli_error(cli, r, "The answer cannot be read: %s", strerror(-r)) : 0;
 }
@@ -315,19 +317,28 @@ static int ask_challenge(Cli *cli, char **ret)
 }
 
 /* An empty name is nobody. */
-static int ask_credentials(Cli *cli, const char *kind, EnrollAnswers *a)
+static int ask_credentials(Cli *cli, const char *trustpoint, const Description *d, EnrollAnswers *a)
 {
-    bool reference = streq(kind, "reference");
+    bool reference = streq(d->credentials, "reference");
     int r;
 
-    cli_say(cli,
-            "%% If the CA knows you by a %s, enter them now; otherwise\n"
-            "press return. They are kept nowhere once the certificate is there.\n\n",
-            reference ? "reference and a shared secret" : "user name and a password");
+    if (d->needs_credentials)
+        cli_say(cli, "%% Enter the reference and the shared secret that the CA has given you.\n"
+                     "They are kept nowhere once the certificate is there.\n\n");
+    else
+        cli_say(cli,
+                "%% If the CA knows you by a %s, enter them now;\n"
+                "otherwise press return. They are kept nowhere once the certificate is there.\n\n",
+                reference ? "reference and a shared secret" : "user name and a password");
     r = cli_ask(cli, reference ? "Reference: " : "Username: ", "", &a->identity);
-    return r < 0 || !a->identity[0]
-               ? r
-               : cli_ask_secret(cli, reference ? "Shared secret:" : "Password:", &a->secret);
+    if (r >= 0 && !a->identity[0])
+        return d->needs_credentials
+                   ? cli_error(cli, EINVAL,
+                               "Without a certificate that is valid, the CA knows the router by a "
+                               "reference and a shared secret only: crypto ca enroll %s",
+                               trustpoint)
+                   : 0;
+    return r < 0 ? r : cli_ask_secret(cli, reference ? "Shared secret:" : "Password:", &a->secret);
 }
 
 static bool has_server(const Description *d)
@@ -337,18 +348,20 @@ static bool has_server(const Description *d)
     return streq(method, "scep") || streq(method, "est") || streq(method, "cmp");
 }
 
-static int ask_secrets(Cli *cli, const Description *d, EnrollAnswers *a)
+static int ask_secrets(Cli *cli, const char *trustpoint, const Description *d, EnrollAnswers *a)
 {
     if (has_server(d))
         cli_say(cli, "%% Start certificate enrollment ...\n");
+    if (d->waits)
+        cli_say(cli, "%% A request of %s waits already: this one takes its place.\n", trustpoint);
     if (d->ask_challenge)
         return ask_challenge(cli, &a->challenge);
-    return d->credentials ? ask_credentials(cli, d->credentials, a) : 0;
+    return d->credentials ? ask_credentials(cli, trustpoint, d, a) : 0;
 }
 
-static int ask_enroll(Cli *cli, const Description *d, EnrollAnswers *a)
+static int ask_enroll(Cli *cli, const char *trustpoint, const Description *d, EnrollAnswers *a)
 {
-    int r = ask_secrets(cli, d, a);
+    int r = ask_secrets(cli, trustpoint, d, a);
 
     if (r < 0)
         return r;
@@ -435,7 +448,7 @@ int cli_ca_enroll(Cli *cli, const GrammarMatch *m)
     r = check_file(cli, trustpoint, &d, path);
     if (r < 0)
         return r;
-    r = ask_enroll(cli, &d, &answers);
+    r = ask_enroll(cli, trustpoint, &d, &answers);
     if (r < 0)
         return r;
     say_keypair(cli, &d);

@@ -111,7 +111,9 @@ void render_trustpoint(FILE *f, const TrustpointView *t)
     if (t->warning && *t->warning)
         render_field(f, "Warning        : ", t->warning);
     if (t->next_attempt > 0)
-        render_time_field(f, "Next attempt   : ", t->next_attempt);
+        render_time_field(f,
+                          streq(t->state, "enrolled") ? "Next renewal   : " : "Next attempt   : ",
+                          t->next_attempt);
 }
 
 json_object *render_trustpoint_json(const TrustpointView *t)

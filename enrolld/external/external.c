@@ -249,12 +249,10 @@ static int find_idle(Manager *m, const char *name, Trustpoint **ret, sd_bus_erro
 
     if (r < 0)
         return r;
-    if (t->busy)
-        return sd_bus_error_setf(reterr_error, ERROR_BUSY,
-                                 "Another enrollment of %s is running: wait for it to end",
-                                 t->name);
-    *ret = t;
-    return 0;
+    r = trustpoint_job_refuse(t, reterr_error);
+    if (r >= 0)
+        *ret = t;
+    return r;
 }
 
 static char *sender(sd_bus_message *message)
@@ -636,6 +634,7 @@ int external_cancel(Manager *m, const char *trustpoint, sd_bus_message *message,
 {
     Trustpoint *t = NULL;
     int r = trustpoint_get_configured(m, trustpoint, &t, reterr_error);
+    bool renewal;
 
     /* Its end forgets the request. */
     if (r >= 0 && t->busy && trustpoint_job_cancel(m, t) >= 0)
@@ -647,9 +646,14 @@ int external_cancel(Manager *m, const char *trustpoint, sd_bus_message *message,
     if (!t->record.request)
         return sd_bus_error_setf(reterr_error, ERROR_NO_SUCH_OBJECT,
                                  "No request of %s waits for a certificate", t->name);
+    renewal = t->record.request->renewal;
     r = trustpoint_set_request(&m->trustpoints, t, NULL);
     if (r < 0)
         return log_error_errno(r, "Failed to forget a request of trustpoint %s: %m", t->name);
+    /* Or the next one would go out at once. */
+    if (renewal)
+        enrollment_renewal_failed(m, t, "it was cancelled");
+    t->poll_at = t->renew_at = 0;
     announce_trustpoint_changed(m, t);
     trustpoint_jobs_schedule(m); /* a renewal that it has held up */
     return sd_bus_reply_method_return(message, NULL);

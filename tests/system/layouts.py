@@ -74,7 +74,7 @@ Enrollment     : (?P<method>\w+)
 State          : (?P<state>[\w-]+)
 Next step      : (?P<step>[A-Z][^\n]+\.)
 (?:Warning        : [^\n]+
-)?(?:Next attempt   : """ + CLOCK + r"""
+)?(?:Next (?:attempt|renewal)   : """ + CLOCK + r"""
 )?""", re.M)
 
 # show crypto ca crls

@@ -110,6 +110,8 @@ def test_what_is_refused(machine, root, request_of_router):
     authenticate(machine, root, "core")
     status, said = enroll(machine)
     assert status != 0 and "reference and a shared secret only: crypto ca enroll core" in said and "not authorized" not in said, said
+    # There is nothing else: it is not offered, and nothing further is asked.
+    assert "otherwise press return" not in said and "The subject name" not in said and max(map(len, said.partition("Reference:")[0].splitlines())) <= 80, said
     assert state(machine, "core")["state"] == "authenticated"
 
 
@@ -156,7 +158,7 @@ def test_with_certificate(machine, root, request_of_router):
     before = serial(machine, "core")
     with server(machine, root, request_of_router, secret=False, starts=-30):
         status, said = enroll(machine)
-        assert status == 0, said
+        assert status == 0 and "\notherwise press return" in said and max(map(len, said.partition("Reference:")[0].splitlines())) <= 80, said
     assert serial(machine, "core") != before
 
 
@@ -303,3 +305,33 @@ def test_key_update_with_a_new_key(machine, authority):
     wait_for(lambda: serial(machine, "fresh") not in ([], first), "the renewal")
     wait_for(lambda: state(machine, "fresh")["next-step"] == "Ready.", "its end")
     assert public_key(machine) != key and authority.log()[-2:] == ["kur ", "certConf PKIStatus: accepted"]
+
+
+def test_renewal_cancelled(machine, authority):
+    """While the CA decides: it counts as one that has failed, and the next one does not go out at once."""
+    configure(machine, "crypto ca trustpoint fresh", "no auto-enroll")
+    assert "Next renewal" not in machine.chancery("show crypto ca trustpoints fresh").stdout
+    authority.set("old")
+    assert say(machine, "crypto ca enroll fresh", "\n\n")[0] == 0
+    first = serial(machine, "fresh")
+    authority.set("pending")
+    configure(machine, "crypto ca trustpoint fresh", "auto-enroll 10")
+    wait_for(lambda: state(machine, "fresh")["state"] == "renewing", "the renewal")
+    assert "\nNext attempt   : " in machine.chancery("show crypto ca trustpoints fresh").stdout
+    asked = authority.log().count("kur ")
+    assert say(machine, "crypto ca cancel-enroll fresh")[0] == 0
+    shown = machine.chancery("show crypto ca trustpoints fresh").stdout
+    assert "State          : enrolled" in shown and "has failed 1 time, and is tried again: it was cancelled." in " ".join(shown.split()), shown
+    assert "\nNext renewal   : " in shown and authority.log().count("kur ") == asked and serial(machine, "fresh") == first
+    status, said = say(machine, "crypto ca cancel-enroll fresh")
+    assert status != 0 and "No request of fresh" in said, said
+
+
+def test_request_replaced(machine, authority):
+    """Whoever asks once more is told that a request is open already."""
+    authority.set("pending")
+    for replaced in (False, True):
+        status, said = say(machine, "crypto ca enroll fresh", "\n\n")
+        assert status == 0 and "has not decided" in said, said
+        assert ("% A request of fresh waits already: this one takes its place.\n" in said) == replaced, said
+    assert say(machine, "crypto ca cancel-enroll fresh")[0] == 0

@@ -121,7 +121,9 @@ def test_cancelled(machine, servers, kind):
         servers.set(kind, how)
         operator = Operator(machine, kind)
         servers.wait_stopped(kind)
-        assert "Another enrollment" in say(machine, f"crypto ca enroll {kind}", TYPED[kind])[1], how
+        said = say(machine, f"crypto ca enroll {kind}", TYPED[kind])[1]
+        assert "Another enrollment" in said and f"or crypto ca cancel-enroll {kind}" in said and "Start certificate" not in said, (how, said)
+        assert state(machine, kind)["next-step"] == f"The CA is being asked: crypto ca cancel-enroll {kind} ends that.", how
         if how == "0":
             mine = serial(machine, "free")
             status, said = say(machine, "crypto ca enroll free", "\n\n")
