@@ -190,7 +190,7 @@ static int prepare_removal(Cli *cli, const GrammarMatch *m, CliRemoval *removal)
     if (r >= 0 && !force) {
         r = cli_removal_ask(cli, removal);
         if (r == 0)
-            r = -ECANCELED;
+            r = cli_error(cli, ECANCELED, "The changes are not committed.");
     }
     return r < 0 ? r : 0;
 }

@@ -327,7 +327,8 @@ def test_remove(machine):
         console.prompt()
         for line in ("configure", "no crypto ca trustpoint core"):
             assert "%" not in console.command(line)
-        assert "destroys its certificates" in console.command("commit", [(REMOVE, "no")])
+        said = console.command("commit", [(REMOVE, "no")])
+        assert "destroys its certificates" in said and said.rstrip().endswith("% The changes are not committed."), said
         assert "no crypto ca trustpoint core" in console.command("show configuration")
         console.command("abort")
     assert state(machine)["state"] == "enrolled"
