@@ -329,6 +329,11 @@ int enrollment1_method_clear(sd_bus_message *m, void *userdata, sd_bus_error *re
     r = trustpoint_get(manager, name, &t, reterr_error);
     if (r < 0)
         return r;
+    if (t->asking)
+        return sd_bus_error_setf(reterr_error, ERROR_BUSY,
+                                 "An enrollment of %s is running: crypto ca cancel-enroll %s, then "
+                                 "clear crypto ca certificates %s",
+                                 t->name, t->name, t->name);
     if (t->busy)
         return sd_bus_error_setf(reterr_error, ERROR_BUSY,
                                  "An enrollment of %s is running: wait for it to end", t->name);

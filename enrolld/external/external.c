@@ -632,15 +632,14 @@ int external_retrieve_by_serial(Manager *m, const char *trustpoint, const char *
 int external_cancel(Manager *m, const char *trustpoint, sd_bus_message *message,
                     sd_bus_error *reterr_error)
 {
-    Trustpoint *t = NULL;
-    int r = trustpoint_get_configured(m, trustpoint, &t, reterr_error);
+    Trustpoint *t = trustpoint_find(&m->trustpoints, trustpoint);
     bool renewal;
+    int r;
 
-    /* Its end forgets the request. */
-    if (r >= 0 && t->busy && trustpoint_job_cancel(m, t) >= 0)
+    /* Its end forgets the request, whether or not it is still configured. */
+    if (t && t->busy && trustpoint_job_cancel(m, t) >= 0)
         return sd_bus_reply_method_return(message, NULL);
-    if (r >= 0)
-        r = find_idle(m, trustpoint, &t, reterr_error);
+    r = find_idle(m, trustpoint, &t, reterr_error);
     if (r < 0)
         return r;
     if (!t->record.request)

@@ -186,3 +186,23 @@ def test_renewal_cancelled(machine, servers):
     assert status == 0, said
     wait_for(lambda: "has failed 1 time," in state(machine, "scep")["next-step"], "its end")
     assert serial(machine, "scep") == mine and state(machine, "scep")["state"] == "enrolled"
+
+
+def test_removed(machine, servers):
+    """While the CA is asked, the certificates stay, and what is said leads to the end of both, also when the trustpoint is no longer configured."""
+    servers.set("scep", "0")
+    operator = Operator(machine, "scep")
+    servers.wait_stopped("scep")
+    for gone in (False, True):
+        status, said = say(machine, "clear crypto ca certificates scep")
+        assert status != 0 and "crypto ca cancel-enroll scep, then clear crypto ca certificates scep" in " ".join(said.split()), said
+        if not gone:
+            machine.run(["chancery"], ADMIN, stdin="configure\nno crypto ca trustpoint scep\ncommit\nend\n")
+    assert "No longer configured" in state(machine, "scep")["next-step"]
+    status, said = say(machine, "crypto ca cancel-enroll scep")
+    assert status == 0, said
+    status, said = operator.result()
+    assert status != 0 and "The enrollment of scep was cancelled" in said, said
+    status, said = say(machine, "crypto ca cancel-enroll scep")
+    assert status != 0 and "no longer configured" in said, said
+    assert say(machine, "clear crypto ca certificates scep")[0] == 0 and state(machine, "scep") == {}
