@@ -350,7 +350,7 @@ static const char *name_error(unsigned long error)
         return NULL;
     switch (ERR_GET_REASON(error)) {
     case CMP_R_WRONG_PBM_VALUE:
-        return "it is not protected with the shared secret";
+        return "it is not protected with the shared secret: is that the right one?";
     case CMP_R_MISSING_PROTECTION:
         return "it is not protected";
     case CMP_R_ERROR_VALIDATING_SIGNATURE:

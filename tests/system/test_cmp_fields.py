@@ -41,7 +41,7 @@ CERTIFICATE = {
 }
 SIGNER = dict.fromkeys(("signed-by-stranger", "signed-by-router", "signed-as-the-ca", "signed-by-expired"), "signed neither by the CA nor by somebody with that task")
 PROTECTION = {
-    **SIGNER, **dict.fromkeys(("mac", "other-secret"), "not protected with the shared secret"),
+    **SIGNER, **dict.fromkeys(("mac", "other-secret"), "not protected with the shared secret: is that the right one?"),
     **dict.fromkeys(("no-protection", "empty-protection", "no-algorithm"), "it is not protected"), "sender-kid": "its senderKID is not the reference",
     **dict.fromkeys(("unknown-algorithm", "pbmac1", "pbm-md5", "pbm-mac-md5", "sha1-signature"), "protected in a way that is not good enough"),
     **dict.fromkeys(("pbm-once", "pbm-many", "pbm-absurd", "pbm-negative"), "the iterations of its protection"), "pbm-none": "its protection are malformed",
