@@ -84,6 +84,11 @@ static void check_server(Reader *reader, json_object *o, const TrustpointConfig 
                         "SCEP servers encrypt their answers for the key, which only rsa and ecdsa "
                         "keys can read, or under the challenge password, which has to be "
                         "configured then: challenge-password clear PASSWORD");
+    if (config->method == METHOD_EST && !config->tls_trustpoint &&
+        streq(config->keypair.algorithm, "dsa"))
+        keypair_problem(reader, "keypair", &config->keypair,
+                        "EST servers know the router by its certificate in TLS, for which a DSA "
+                        "key is none: configure another key pair, or an ssl-profile");
     if (config->method == METHOD_CMP && !key_algorithm_is_rsa_or_ecdsa(config->keypair.algorithm))
         keypair_problem(reader, "keypair", &config->keypair, "CMP is for rsa and ecdsa keys");
     if (!enrollment_method_has_server(config->method))

@@ -87,7 +87,8 @@ def shown(console, name):
 
 def test_what_is_refused(machine):
     for lines, words in ((("enrollment url http://ca/",), "begins with https://"), (("enrollment url https://ca/#x",), "nor a fragment"),
-                         (("enrollment url https://ca/", "enrollment legacy"), "only with a SCEP server"), (("enrollment terminal",), "URL of a server")):
+                         (("enrollment url https://ca/", "enrollment legacy"), "only with a SCEP server"), (("enrollment terminal",), "URL of a server"),
+                         (("enrollment url https://ca/", "keypair dsa other"), "keypair dsa other\n!!% EST servers know the router by its certificate in TLS")):
         with machine.console(ADMIN) as console:
             console.prompt()
             for line in ("configure", "crypto ca trustpoint core", "method est", *lines):
@@ -422,6 +423,9 @@ def test_ssl_profile(machine, server):
               f"enrollment url {server.url}", "ssl-profile first", *LINES)
     assert say(machine, f"crypto ca authenticate late fingerprint {fingerprint(machine, f'{FOLDER}/root.pem')}")[0] == 0
     asked = server.log()
+    # With that, its own key need not be one for TLS.
+    configure(machine, "crypto ca trustpoint late", "keypair dsa other")
+    configure(machine, "crypto ca trustpoint late", *(line for line in LINES if line.startswith("keypair")))
     status, said = enroll(machine, "late")
     assert status != 0 and "the certificate of trustpoint factory, which has none yet: crypto ca enroll factory" in " ".join(said.split()), said
     assert server.log() == asked
