@@ -12,8 +12,8 @@
 
 #define REMOVAL "no crypto ca trustpoint "
 #define QUESTION                                                                                   \
-    "%% Removing the trustpoint %s destroys its certificates and the request that is open; its "   \
-    "key pair stays.\n"
+    "%% Removing the trustpoint %s destroys its certificates,\n"                                   \
+    "and the request that is open. Its key pair stays.\n"
 
 typedef struct Enrolled {
     char **names;

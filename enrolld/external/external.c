@@ -66,6 +66,9 @@ static int ask_server(Job *job, Authentication *a)
     r = enrollment_method_has_files(a->method)
             ? tftp_get(a->url, &a->files, job_cancel_fd(job), &a->offer->list, reason)
             : server_method_get(a->method)->get_authorities(&server, &a->offer->list, reason);
+    if (r < 0 && job_is_cancelled(job))
+        return job_fail(job, ERROR_CANCELLED, "The authentication of %s was cancelled",
+                        a->trustpoint);
     return r < 0 && reason[0] ? job_fail(job, error_name_from_errno(r),
                                          "%s cannot be authenticated: %s", a->trustpoint, reason)
                               : r;

@@ -135,6 +135,23 @@ def test_cancelled(machine, servers, kind):
         assert state(machine, kind) == before and SECRET not in said, how
 
 
+def test_authentication_cancelled(machine, servers):
+    """By whoever waits for the CA's certificate."""
+    for kind in ("scep", "est"):
+        configure(machine, f"crypto ca trustpoint new-{kind}", *lines_of(kind, servers.proxy[kind]))
+        servers.set(kind, "0")
+        with machine.ssh_console(ADMIN) as console:
+            console.prompt()
+            console.line(f"crypto ca authenticate new-{kind}")
+            servers.wait_stopped(kind)
+            console.send("\x03")
+            console.expect(f"% The authentication of new-{kind} was cancelled\n")
+            console.prompt()
+        assert state(machine, f"new-{kind}")["state"] == "none"
+        servers.set(kind, "all")
+        assert believe(machine, servers, kind, f"new-{kind}")[0] == 0
+
+
 def test_progress(machine, servers):
     """Whose terminal has asked is shown how far it is, nobody else's; and nothing of it stays behind."""
     servers.set("scep", "0")
