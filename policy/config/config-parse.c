@@ -555,7 +555,8 @@ static int complete_names(const ConfigParser *p, const ConfigPlace *place, const
 {
     json_object *instances = config_instances(root, row);
     const char *blank = strpbrk(line, " \t"), *typed = line;
-    int r = 1;
+    bool known = false;
+    int r;
 
     for (; blank; blank = strpbrk(typed, " \t"))
         typed = blank + 1;
@@ -566,11 +567,11 @@ static int complete_names(const ConfigParser *p, const ConfigPlace *place, const
         (void)instance;
         if (strncmp(name, typed, strlen(typed)) != 0)
             continue;
-        r = is_for_row(p, place, row, line, strlen(typed), name);
-        if (r > 0)
-            r = callback(name, "", userdata);
-        else
-            return r; /* and it is not for any other name */
+        /* What it is for one, it is for all. */
+        if (!known && (r = is_for_row(p, place, row, line, strlen(typed), name)) <= 0)
+            return r;
+        known = true;
+        r = callback(name, "", userdata);
         if (r < 0)
             return r;
     }
