@@ -239,21 +239,21 @@ void crl_cache_answered(CrlCache *cache, const char *url, int64_t now)
     for (size_t i = 0; i < cache->n; i++) {
         CrlTimes *times = &cache->entries[i].times;
 
-        if (!streq(cache->entries[i].crl->url, url) || crl_schedule_next(times, now) > now)
+        if (!streq(cache->entries[i].crl->url, url) || crl_schedule_next(times) > now)
             continue;
         times->attempt = now;
         times->failures += times->failures < 16;
     }
 }
 
-static bool is_paused(const CrlFailure *failure, int64_t now)
+/* Times in the future are from before the clock was set back. */
+static bool is_paused(CrlFailure *failure, int64_t now)
 {
-    int64_t at = failure->at > now ? now : failure->at;
-
-    return now < at + crl_schedule_pause(failure->failures);
+    failure->at = failure->at > now ? now : failure->at;
+    return now < failure->at + crl_schedule_pause(failure->failures);
 }
 
-int crl_cache_paused(const CrlCache *cache, int64_t now, char ***ret)
+int crl_cache_paused(CrlCache *cache, int64_t now, char ***ret)
 {
     char **urls = calloc(CRL_FAILURES_MAX + 1, sizeof(char *));
     size_t n = 0;
@@ -285,13 +285,15 @@ static bool is_refreshed(const CrlEntry *entry)
     return entry->wanted && fetch_url_check_crl(entry->crl->url, &reason) >= 0;
 }
 
-int64_t crl_cache_next(const CrlCache *cache, int64_t now)
+int64_t crl_cache_next(CrlCache *cache, int64_t now)
 {
     int64_t next = 0;
 
     for (size_t i = 0; i < cache->n; i++) {
-        int64_t at = crl_schedule_next(&cache->entries[i].times, now);
+        int64_t at;
 
+        crl_schedule_settle(&cache->entries[i].times, now);
+        at = crl_schedule_next(&cache->entries[i].times);
         if (is_refreshed(&cache->entries[i]) && (next == 0 || at < next))
             next = at;
     }
@@ -303,7 +305,7 @@ int crl_cache_due(const CrlCache *cache, int64_t now, CrlList *ret)
     for (size_t i = 0; i < cache->n; i++) {
         const CrlEntry *entry = &cache->entries[i];
 
-        if (!is_refreshed(entry) || crl_schedule_next(&entry->times, now) > now)
+        if (!is_refreshed(entry) || crl_schedule_next(&entry->times) > now)
             continue;
         if (crl_list_append(ret, crl_ref(entry->crl)) < 0) {
             crl_free(entry->crl);

@@ -84,11 +84,11 @@ void crl_cache_failed(CrlCache *cache, const char *url, int64_t now);
  * failures, too. */
 void crl_cache_answered(CrlCache *cache, const char *url, int64_t now);
 /* The URLs that are left alone at this moment; the array and its texts belong to the caller. */
-int crl_cache_paused(const CrlCache *cache, int64_t now, char ***ret);
+int crl_cache_paused(CrlCache *cache, int64_t now, char ***ret);
 
 /* --- Refresh ---------------------------------------------------------------------------------- */
 
 /* When the next wanted list is to be fetched again; 0 for never. */
-int64_t crl_cache_next(const CrlCache *cache, int64_t now);
+int64_t crl_cache_next(CrlCache *cache, int64_t now);
 /* Those that are due. */
 int crl_cache_due(const CrlCache *cache, int64_t now, CrlList *ret);

@@ -14,7 +14,10 @@ typedef struct CrlTimes {
 
 /* The next try: when nine tenths of the time that the CRL had left when it came are over; after a
  * failure one minute later, then two, four, and so on to an hour. A result that is not later than
- * now is due. Times in the future are from before the clock was set back, and count as now. */
-int64_t crl_schedule_next(const CrlTimes *times, int64_t now);
+ * now is due. */
+int64_t crl_schedule_next(const CrlTimes *times);
+/* Times in the future are from before the clock was set back: they become now, and stay that, so
+ * that the next try comes nearer. */
+void crl_schedule_settle(CrlTimes *times, int64_t now);
 /* How long a server that has failed is left alone. */
 int64_t crl_schedule_pause(unsigned failures);

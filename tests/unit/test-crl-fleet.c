@@ -376,12 +376,57 @@ static void test_other_list(void **state)
     fleet_done();
 }
 
+static bool is_paused(const char *url, int64_t now)
+{
+    bool paused = false;
+    char **urls;
+
+    assert_int_equal(crl_cache_paused(fleet.cache, now, &urls), 0);
+    for (char **p = urls; *p; p++) {
+        paused |= streq(*p, url);
+        free(*p);
+    }
+    free(urls);
+    return paused;
+}
+
+/* What failed while the clock stood years ahead holds nothing up for years when it is right again,
+ * however often that is looked at. */
+static void test_clock_set_back(void **state)
+{
+    const int64_t ahead = START + 100000 * HOUR;
+    _cleanup_free_ void *der = NULL;
+    const char *reason;
+    Issuer *issuer;
+    size_t size;
+    Crl *list;
+
+    fleet_new(*state);
+    issuer = &fleet.issuers[0];
+    issue(issuer);
+    der = make_list(issuer, false, 1, &size);
+    assert_int_equal(crl_new((DerSpan){der, size}, issuer->ca, issuer->url, &list, &reason), 0);
+    assert_int_equal(crl_cache_put(fleet.cache, list, START), 1);
+    crl_cache_use(fleet.cache, list);
+    crl_cache_failed(fleet.cache, issuer->url, ahead);
+    assert_true(is_paused(issuer->url, ahead));
+    assert_int_equal(crl_cache_next(fleet.cache, ahead), ahead + 60);
+    for (int64_t now = START; now < START + 60; now += 20) {
+        assert_true(is_paused(issuer->url, now));
+        assert_int_equal(crl_cache_next(fleet.cache, now), START + 60);
+    }
+    assert_false(is_paused(issuer->url, START + 60));
+    crl_free(list);
+    fleet_done();
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_three_days, folder_setup, folder_teardown),
         cmocka_unit_test_setup_teardown(test_no_leak, folder_setup, folder_teardown),
         cmocka_unit_test_setup_teardown(test_other_list, folder_setup, folder_teardown),
+        cmocka_unit_test_setup_teardown(test_clock_set_back, folder_setup, folder_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
