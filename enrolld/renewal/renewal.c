@@ -29,21 +29,18 @@ static int64_t pause_after(const RenewalTimes *times, uint32_t failures, int64_t
         pause *= 2;
     if (pause > PAUSE_MAX)
         pause = PAUSE_MAX;
-    if (quarter >= PAUSE_FIRST && pause > quarter)
-        pause = quarter;
-    return pause;
+    if (quarter < PAUSE_FIRST)
+        quarter = PAUSE_FIRST;
+    return pause > quarter && now <= times->not_after ? quarter : pause;
 }
 
 int64_t renewal_wait(const RenewalTimes *times, const Renewal *renewal, int64_t now)
 {
-    int64_t pause, at;
+    int64_t at;
 
-    if (renewal->failures > 0) {
-        pause = pause_after(times, renewal->failures, now);
-        if (renewal->next <= now)
-            return 0;
-        return renewal->next - now > pause ? pause : renewal->next - now;
-    }
+    /* No pause is longer: beyond that it is from before the clock was set back. */
+    if (renewal->failures > 0 && renewal->next - now <= pause_after(times, renewal->failures, now))
+        return renewal->next <= now ? 0 : renewal->next - now;
     at = times->not_before + (times->not_after - times->not_before) / 100 * times->percent;
     at += jitter(times, at);
     return at <= now ? 0 : at - now;

@@ -20,8 +20,8 @@ typedef struct RenewalTimes {
 
 /* Seconds until the next attempt, 0: now. The first is at the percentage of the lifetime, and up to
  * 6 hours, or 2 percent, later: not all routers at once. After failures the pause doubles from a
- * minute to a day, and is never longer than a quarter of what is left; nor longer than itself,
- * however the clock has jumped. */
+ * minute to a day, and is never longer than a quarter of what is left, nor shorter than a minute.
+ * Failures at a time that is further away than that say nothing: the clock was set back. */
 int64_t renewal_wait(const RenewalTimes *times, const Renewal *renewal, int64_t now);
 
 /* One more has come to nothing. */

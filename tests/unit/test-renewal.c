@@ -74,6 +74,10 @@ static void test_back_off(void **state)
     now = times.not_after - HOUR;
     renewal_failed(&times, &r, now);
     assert_int_equal(renewal_wait(&times, &r, now), HOUR / 4);
+    for (now = times.not_after - HOUR; now < times.not_after; now++) {
+        renewal_failed(&times, &r, now);
+        assert_true(renewal_wait(&times, &r, now) <= HOUR / 4);
+    }
     /* After the end it still tries. */
     now = times.not_after + DAY;
     renewal_failed(&times, &r, now);
@@ -86,9 +90,26 @@ static void test_clock_jumps(void **state)
 
     renewal_failed(&times, &r, 1090 * DAY);
     assert_int_equal(renewal_wait(&times, &r, 1090 * DAY), 60);
-    assert_int_equal(renewal_wait(&times, &r, 0), 60);
     assert_int_equal(renewal_wait(&times, &r, 1090 * DAY + 61), 0);
     assert_int_equal(renewal_wait(&times, &r, 9000 * DAY), 0);
+}
+
+/* What has failed while the clock stood years ahead says nothing about when it is tried: what is
+ * waited for comes, and not before it would have come without that. */
+static void test_clock_set_back(void **state)
+{
+    Renewal r = {0};
+
+    for (unsigned i = 0; i < 20; i++)
+        renewal_failed(&times, &r, 9000 * DAY);
+    for (int64_t now = 1000 * DAY; now < 1080 * DAY; now += HOUR)
+        assert_int_equal(renewal_wait(&times, &r, now), 1080 * DAY - now);
+    assert_int_equal(renewal_wait(&times, &r, 1080 * DAY), 0);
+    /* From here on it is a failure like others. */
+    renewal_failed(&times, &r, 1080 * DAY);
+    for (int64_t now = 1080 * DAY; now < 1081 * DAY; now += HOUR)
+        assert_int_equal(renewal_wait(&times, &r, now), 1081 * DAY - now);
+    assert_int_equal(renewal_wait(&times, &r, 1081 * DAY), 0);
 }
 
 static void test_json(void **state)
@@ -113,9 +134,13 @@ static void test_json(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_not_before_its_time), cmocka_unit_test(test_jitter),
-        cmocka_unit_test(test_before_the_end),      cmocka_unit_test(test_back_off),
-        cmocka_unit_test(test_clock_jumps),         cmocka_unit_test(test_json),
+        cmocka_unit_test(test_not_before_its_time),
+        cmocka_unit_test(test_jitter),
+        cmocka_unit_test(test_before_the_end),
+        cmocka_unit_test(test_back_off),
+        cmocka_unit_test(test_clock_jumps),
+        cmocka_unit_test(test_clock_set_back),
+        cmocka_unit_test(test_json),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
