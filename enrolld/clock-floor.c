@@ -32,9 +32,12 @@ bool clock_floor_tick(ClockFloor *floor, int64_t real, int64_t boot)
     if (drift > JUMP_SECONDS || drift < -JUMP_SECONDS) {
         floor->since_real = real;
         floor->since_boot = boot;
+        floor->set = true;
         return false;
     }
-    if (boot - floor->since_boot < STEADY_SECONDS || real < floor->stored + STEADY_SECONDS)
+    if (boot - floor->since_boot < STEADY_SECONDS)
+        return false;
+    if (real < floor->stored ? !floor->set : real < floor->stored + STEADY_SECONDS)
         return false;
     floor->stored = real;
     return true;

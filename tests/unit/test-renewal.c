@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* When certificates are renewed: over their whole life, for many routers, with failures, with
- * clocks that jump. */
+ * clocks that jump; and which clocks are believed. */
 #include "test-common.h"
 
+#include "atomic-file.h"
+#include "clock-floor.h"
 #include "json-util.h"
 #include "renewal.h"
 
@@ -131,6 +133,73 @@ static void test_json(void **state)
     json_object_put(o);
 }
 
+/* --- Which clocks are believed ---------------------------------------------------------------- */
+
+static void test_clock_floor(void **state)
+{
+    ClockFloor floor, again;
+    char path[32];
+    int fd = scratch_open(path);
+
+    clock_floor_init(&floor, 1000, 0, 0);
+    assert_int_equal(clock_floor_apply(&floor, 0), 1000); /* 1970 at boot */
+    assert_int_equal(clock_floor_apply(&floor, 5000000), 5000000);
+    floor.certificate = 2000;
+    assert_int_equal(clock_floor_apply(&floor, 1500), 2000);
+
+    /* Only a clock that runs steadily moves the floor: not after a jump to 2038, and not by it. */
+    clock_floor_init(&floor, 1000, 5000000, 100);
+    assert_false(clock_floor_tick(&floor, 2147483647, 700));
+    assert_false(clock_floor_tick(&floor, 5000900, 1000));
+    assert_int_equal(floor.stored, 0);
+    assert_false(clock_floor_tick(&floor, 5000900 + 3599, 1000 + 3599));
+    assert_true(clock_floor_tick(&floor, 5000900 + 3600, 1000 + 3600));
+    assert_int_equal(floor.stored, 5004500);
+    assert_false(clock_floor_tick(&floor, 5000900 + 4200, 1000 + 4200)); /* not at every tick */
+    assert_true(clock_floor_tick(&floor, 5000900 + 7200, 1000 + 7200));
+
+    clock_floor_init(&again, 1000, 0, 0);
+    assert_int_equal(clock_floor_load_at(&again, fd), 0);
+    assert_int_equal(again.stored, 0);
+    assert_int_equal(clock_floor_save_at(&floor, fd), 0);
+    assert_int_equal(clock_floor_load_at(&again, fd), 0);
+    assert_int_equal(again.stored, floor.stored);
+    assert_int_equal(clock_floor_apply(&again, 0), 5008100);
+    assert_int_equal(atomic_write_at(fd, "clock", "{\"floor\":-5}", 12, 0600), 0);
+    assert_int_equal(clock_floor_load_at(&again, fd), -EBADMSG);
+    assert_int_equal(clock_floor_load_at(&again, fd), 0);
+    scratch_remove(fd, path);
+}
+
+/* Two hours in 2038, and back again: the right time is believed when it has run as steadily. One
+ * that stood there from the start, as in a router whose battery is empty, never is. */
+static void test_clock_floor_comes_down(void **state)
+{
+    const int64_t hour = 3600, right = 2000000, wrong = 2147483647;
+    ClockFloor floor;
+
+    clock_floor_init(&floor, 1000, right, 100);
+    assert_false(clock_floor_tick(&floor, wrong, 200));
+    assert_true(clock_floor_tick(&floor, wrong + hour, 200 + hour));
+    assert_int_equal(clock_floor_apply(&floor, right), wrong + hour);
+
+    /* The daemon starts anew, and nobody sets the clock. */
+    clock_floor_init(&floor, 1000, right, 300 + hour);
+    floor.stored = wrong + hour;
+    for (int64_t i = 0; i < 1000 * hour; i += hour / 2)
+        assert_false(clock_floor_tick(&floor, right + i, 300 + hour + i));
+    assert_int_equal(clock_floor_apply(&floor, right), wrong + hour);
+
+    clock_floor_init(&floor, 1000, wrong + hour, 300 + hour);
+    floor.stored = wrong + hour;
+    assert_false(clock_floor_tick(&floor, right, 400 + hour));
+    assert_false(clock_floor_tick(&floor, right + hour - 1, 400 + 2 * hour - 1));
+    assert_int_equal(clock_floor_apply(&floor, right), wrong + hour);
+    assert_true(clock_floor_tick(&floor, right + hour, 400 + 2 * hour));
+    assert_int_equal(clock_floor_apply(&floor, right + hour), right + hour);
+    assert_int_equal(clock_floor_apply(&floor, 0), right + hour);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -141,6 +210,8 @@ int main(void)
         cmocka_unit_test(test_clock_jumps),
         cmocka_unit_test(test_clock_set_back),
         cmocka_unit_test(test_json),
+        cmocka_unit_test(test_clock_floor),
+        cmocka_unit_test(test_clock_floor_comes_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

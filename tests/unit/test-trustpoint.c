@@ -710,42 +710,6 @@ static void test_killed(void **state)
     scratch_remove(fd, path);
 }
 
-static void test_clock_floor(void **state)
-{
-    ClockFloor floor, again;
-    char path[32];
-    int fd = scratch_open(path);
-
-    clock_floor_init(&floor, 1000, 0, 0);
-    assert_int_equal(clock_floor_apply(&floor, 0), 1000); /* 1970 at boot */
-    assert_int_equal(clock_floor_apply(&floor, 5000000), 5000000);
-    floor.certificate = 2000;
-    assert_int_equal(clock_floor_apply(&floor, 1500), 2000);
-
-    /* Only a clock that runs steadily moves the floor: not after a jump to 2038, and not by it. */
-    clock_floor_init(&floor, 1000, 5000000, 100);
-    assert_false(clock_floor_tick(&floor, 2147483647, 700));
-    assert_false(clock_floor_tick(&floor, 5000900, 1000));
-    assert_int_equal(floor.stored, 0);
-    assert_false(clock_floor_tick(&floor, 5000900 + 3599, 1000 + 3599));
-    assert_true(clock_floor_tick(&floor, 5000900 + 3600, 1000 + 3600));
-    assert_int_equal(floor.stored, 5004500);
-    assert_false(clock_floor_tick(&floor, 5000900 + 4200, 1000 + 4200)); /* not at every tick */
-    assert_true(clock_floor_tick(&floor, 5000900 + 7200, 1000 + 7200));
-
-    clock_floor_init(&again, 1000, 0, 0);
-    assert_int_equal(clock_floor_load_at(&again, fd), 0);
-    assert_int_equal(again.stored, 0);
-    assert_int_equal(clock_floor_save_at(&floor, fd), 0);
-    assert_int_equal(clock_floor_load_at(&again, fd), 0);
-    assert_int_equal(again.stored, floor.stored);
-    assert_int_equal(clock_floor_apply(&again, 0), 5008100);
-    assert_int_equal(atomic_write_at(fd, "clock", "{\"floor\":-5}", 12, 0600), 0);
-    assert_int_equal(clock_floor_load_at(&again, fd), -EBADMSG);
-    assert_int_equal(clock_floor_load_at(&again, fd), 0);
-    scratch_remove(fd, path);
-}
-
 static void test_identity(void **state)
 {
     static const char *const sane[] = {"c44a11fc", "FOC2233N4BC", "VMware-56/4d", "1-2-3-4"};
@@ -777,23 +741,14 @@ static void test_identity(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_serials),
-        cmocka_unit_test(test_lifecycle),
-        cmocka_unit_test(test_unconfigured),
-        cmocka_unit_test(test_changes),
-        cmocka_unit_test(test_what_is_said),
-        cmocka_unit_test(test_corruption),
-        cmocka_unit_test(test_killed),
-        cmocka_unit_test(test_clock_floor),
-        cmocka_unit_test(test_identity),
-        cmocka_unit_test(test_usage_keys),
-        cmocka_unit_test(test_shared),
-        cmocka_unit_test(test_revoked),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_offer),
-        cmocka_unit_test(test_orphan),
-        cmocka_unit_test(test_flags),
-        cmocka_unit_test(test_revoked_while_busy),
+        cmocka_unit_test(test_serials),      cmocka_unit_test(test_lifecycle),
+        cmocka_unit_test(test_unconfigured), cmocka_unit_test(test_changes),
+        cmocka_unit_test(test_what_is_said), cmocka_unit_test(test_corruption),
+        cmocka_unit_test(test_killed),       cmocka_unit_test(test_identity),
+        cmocka_unit_test(test_usage_keys),   cmocka_unit_test(test_shared),
+        cmocka_unit_test(test_revoked),      cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_offer),        cmocka_unit_test(test_orphan),
+        cmocka_unit_test(test_flags),        cmocka_unit_test(test_revoked_while_busy),
     };
 
     return cmocka_run_group_tests_name("trustpoint", tests, setup, teardown);
