@@ -276,17 +276,17 @@ static bool is_exempt(const Verifier *v, const X509 *certificate)
 }
 
 /* The last of the path is trusted because somebody says so, and not because of a CRL (RFC 5280
- * section 6.1): that none is there for it is no reason. That it is on one is. */
+ * section 6.1): that none is there for it, or none of today, is no reason. That it is on one is. */
 static bool is_last(X509_STORE_CTX *context)
 {
     return X509_STORE_CTX_get_error_depth(context) ==
            sk_X509_num(X509_STORE_CTX_get0_chain(context)) - 1;
 }
 
-/* There is no CRL, or one of somebody whom these authorities do not lead to. */
+/* There is no CRL of today, or one of somebody whom these authorities do not lead to. */
 static bool has_no_crl(int error)
 {
-    return error == X509_V_ERR_UNABLE_TO_GET_CRL || error == X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER ||
+    return lacks_crl(error) || error == X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER ||
            error == X509_V_ERR_CRL_PATH_VALIDATION_ERROR;
 }
 

@@ -9,6 +9,8 @@
 #include "make-certificate.h"
 #include "verify.h"
 
+#define DAY 86400
+
 static void assert_refused(const VerifyRequest *request, int error, const char *words)
 {
     _cleanup_(authority_list_freep) AuthorityList *list = authority_list_new();
@@ -86,10 +88,85 @@ static void test_empty_pool(void **state)
     buffer_done(&one);
 }
 
+/* The CA's own list, which has expired; with a certificate on it, or NULL. */
+static X509_CRL *make_old_list(X509 *ca, X509 *revoked)
+{
+    X509_CRL *list = X509_CRL_new();
+    ASN1_TIME *when = ASN1_TIME_new();
+
+    assert_true(X509_CRL_set_version(list, 1));
+    assert_true(X509_CRL_set_issuer_name(list, X509_get_subject_name(ca)));
+    assert_non_null(ASN1_TIME_set(when, time(NULL) - 2 * DAY));
+    assert_true(X509_CRL_set1_lastUpdate(list, when));
+    if (revoked) {
+        X509_REVOKED *entry = X509_REVOKED_new();
+
+        assert_true(X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(revoked)));
+        assert_true(X509_REVOKED_set_revocationDate(entry, when));
+        assert_true(X509_CRL_add0_revoked(list, entry));
+    }
+    assert_non_null(ASN1_TIME_set(when, time(NULL) - DAY));
+    assert_true(X509_CRL_set1_nextUpdate(list, when));
+    assert_true(X509_CRL_sort(list));
+    assert_true(X509_CRL_sign(list, make_key(), EVP_sha256()) > 0);
+    ASN1_TIME_free(when);
+    return list;
+}
+
+/* A responder has said that the leaf is good: how is it with that list of its CA, or none? */
+static VerifyVerdict judge_with(const AuthorityList *authorities, X509 *leaf, X509_CRL *list)
+{
+    _cleanup_(verifier_freep) Verifier *v = NULL;
+    STACK_OF(X509_CRL) *lists = sk_X509_CRL_new_null();
+    VerifyMore more = {.crls = lists};
+    _cleanup_openssl_free_ unsigned char *der = NULL;
+    int size = i2d_X509(leaf, &der);
+    VerifyRequest request = {.purpose = "any", .time = time(NULL), .lenient = true};
+    VerifyVerdict verdict;
+    Buffer text = {0};
+    const char *reason;
+
+    assert_true(size > 0);
+    buffer_add_pem(&text, "CERTIFICATE", der, (size_t)size);
+    request.data = text.data;
+    request.size = text.size;
+    if (list)
+        assert_true(sk_X509_CRL_push(lists, list) > 0);
+    assert_int_equal(verifier_new(&request, &v, &reason), 0);
+    assert_int_equal(verifier_exempt(v, leaf), 0);
+    assert_int_equal(verifier_run(v, authorities, VERIFY_REVOCATION_REQUIRED, &more, &verdict), 0);
+    sk_X509_CRL_pop_free(lists, X509_CRL_free);
+    buffer_done(&text);
+    return verdict;
+}
+
+/* For the one that is trusted anyway an old list is as good as none; who is on it is revoked. */
+static void test_old_list_of_anchor(void **state)
+{
+    _cleanup_(authority_list_freep) AuthorityList *authorities = authority_list_new();
+    _cleanup_(X509_freep) X509 *ca = make_certificate(
+        &(CertificateRecipe){.name = "ca", .key_usage = "critical,keyCertSign,cRLSign"});
+    _cleanup_(X509_freep) X509 *leaf = make_certificate(&(CertificateRecipe){
+        .name = "leaf", .issuer = "ca", .not_ca = true, .key_usage = "digitalSignature"});
+    VerifyVerdict verdict;
+
+    assert_true(authority_list_add_parsed(authorities, ca, &(AuthorityRules){0}) >= 0);
+    verdict = judge_with(authorities, leaf, make_old_list(ca, ca));
+    assert_string_equal(verify_word(&verdict), "revoked");
+    verdict = judge_with(authorities, leaf, make_old_list(ca, leaf));
+    assert_string_equal(verify_word(&verdict), "revoked");
+    verdict = judge_with(authorities, leaf, NULL);
+    assert_string_equal(verify_word(&verdict), "good");
+    verdict = judge_with(authorities, leaf, make_old_list(ca, NULL));
+    assert_string_equal(verdict.reason, "ok");
+    assert_string_equal(verify_word(&verdict), "good");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_refused),
-                                       cmocka_unit_test(test_empty_pool)};
+                                       cmocka_unit_test(test_empty_pool),
+                                       cmocka_unit_test(test_old_list_of_anchor)};
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
     EVP_PKEY_free(make_key());
