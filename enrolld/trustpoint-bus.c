@@ -524,6 +524,7 @@ void announce_trustpoint_removed(Manager *m, const Trustpoint *t)
     announced(r < 0 ? r : emit_removed(m, path, ENROLLMENT_TRUSTPOINT_INTERFACE), path);
 }
 
+/* All but the name. */
 void announce_trustpoint_changed(Manager *m, const Trustpoint *t)
 {
     _cleanup_free_ char *path = NULL;
@@ -532,7 +533,9 @@ void announce_trustpoint_changed(Manager *m, const Trustpoint *t)
     if (r >= 0)
         r = sd_bus_emit_properties_changed(
             server_bus(m->server), path, ENROLLMENT_TRUSTPOINT_INTERFACE, "State", "Detail",
-            "Method", "Request", "SecondRequest", "NextAttempt", NULL);
+            "Method", "Warning", "EnrollmentUrl", "SubjectName", "AlternativeNames", "Vrf",
+            "AutoEnroll", "MessageDigest", "CrlOptional", "KeyLabel", "Request", "SecondRequest",
+            "NextAttempt", NULL);
     announced(r, path);
 }
 

@@ -281,6 +281,45 @@ def test_killed_at_any_moment(owned, daemon):
         wait_for(lambda w=wanted: owned.output("hostname").strip() == w, f"the host name to be {wanted}")
 
 
+def test_changed_lines_are_announced(owned, session):
+    """Who keeps a trustpoint's properties hears which of them a commit has changed; of one that was refused nothing is heard."""
+    place = ("org.chancery.Enrollment1", "/org/chancery/Enrollment1/trustpoint/told")
+    heard = pathlib.Path(owned.path("/run/announced"))
+
+    def properties():
+        said = owned.output(["busctl", "--json=short", "call", *place, "org.freedesktop.DBus.Properties", "GetAll", "s", "org.chancery.Enrollment1.Trustpoint"])
+        return json.loads(said)["data"][0]
+
+    def announced():
+        signals = [json.loads(line) for line in heard.read_text().splitlines() if line.startswith("{")]
+        return {name for signal in signals for name in signal["payload"]["data"][2]}
+
+    def commit(*lines):
+        for line in lines:
+            session.command(line)
+        return session.command("commit")
+
+    owned.wait_daemons()
+    assert "% Failed" not in commit("crypto ca trustpoint told", "enrollment url http://127.0.0.1:9")
+    before = properties()
+    words = ["busctl", "monitor", "--json=short", f"--match=type='signal',path='{place[1]}',member='PropertiesChanged'"]
+    with heard.open("wb") as output:
+        listener = owned.popen(words, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        wait_for(lambda: b"Monitoring bus" in heard.read_bytes(), "the bus to be listened to")
+        assert "% Failed" in commit("lifetime certificate 100")
+        assert announced() == set()
+        told = commit("no lifetime certificate", "enrollment url http://127.0.0.1:8", "enrollment legacy", "subject-name CN=told", "crl optional",
+                      "subject-alternative-name DNS:told.example", "vrf red", "auto-enroll 80", "message-digest sha512")
+        assert "% Failed" not in told, told
+        changed = {name for name, value in properties().items() if value != before[name]}
+        assert len(changed) >= 8 and "Vrf" in changed
+        wait_for(lambda: changed <= announced(), "all of them to be announced")
+    finally:
+        listener.kill()
+        listener.wait()
+
+
 def test_owners_have_what_is_committed(owned):
     """After all of that, each owner has the sections as committed last."""
     owned.wait_daemons()
