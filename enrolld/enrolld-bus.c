@@ -504,7 +504,7 @@ static void on_trustpoint_change(void *userdata, Trustpoint *t, TrustpointChange
         announce_trustpoint_added(userdata, t);
         break;
     case TRUSTPOINT_CHANGED:
-        t->renew_at = t->rollover_at = 0;
+        t->poll_at = t->renew_at = t->rollover_at = 0;
         announce_trustpoint_changed(userdata, t);
         break;
     case TRUSTPOINT_REMOVED:

@@ -360,6 +360,19 @@ def test_pending_survives(machine, authority):
     assert polled.count("connection") == 1 and len([line for line in polled if line.startswith("20 ")]) == 1, polled
 
 
+def test_shorter_pause(machine, authority):
+    """A request that the CA is to be asked about in an hour: with another line it is in a minute."""
+    machine.chancery("clear crypto ca certificates agent")
+    assert say(machine, f"crypto ca authenticate agent fingerprint {fingerprint(machine, f'{FOLDER}/root.pem')}")[0] == 0
+    configure(machine, "crypto ca trustpoint agent", "enrollment retry period 60")
+    authority.set("pending")
+    status, said = enroll(machine, "agent")
+    assert status == 0 and "has not decided" in said, said
+    authority.set("grant")
+    configure(machine, "crypto ca trustpoint agent", "no enrollment retry period")
+    wait_for(lambda: state(machine, "agent")["state"] == "enrolled", "the poll")
+
+
 def test_usage_keys(machine, authority):
     """Two requests; the second waits, over a kill, while the first is granted."""
     machine.run(["chancery", "-c", "crypto key generate rsa usage-keys pairs"], ADMIN, stdin="2048\n")
