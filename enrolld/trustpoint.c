@@ -473,6 +473,25 @@ int trustpoint_renewal_failed(Trustpoints *t, Trustpoint *trustpoint, const char
     return record_write_at(t->state_fd, &trustpoint->record);
 }
 
+/* What becomes of the failures before with a renewed router certificate in the record. A CA whose
+ * certificates are due for renewal as soon as they come is not asked for more all the time: the
+ * next one is waited for as after a failure. */
+static int note_renewed(const Trustpoints *t, const Trustpoint *trustpoint, Record *record)
+{
+    const RenewalTimes times =
+        renewal_times(&(Trustpoint){.record = *record, .config = trustpoint->config});
+    const Renewal before = record->renewal;
+
+    record->renewal = (Renewal){0};
+    record->renewal_reason = NULL;
+    if (times.percent == 0 || renewal_wait(&times, &record->renewal, trustpoints_now(t)) > 0)
+        return 0;
+    record->renewal = before;
+    renewal_failed(&times, &record->renewal, trustpoints_now(t));
+    record->renewal_reason = strdup("what the CA gives is due for renewal again at once");
+    return record->renewal_reason ? 0 : -ENOMEM;
+}
+
 int trustpoint_set_revoked(Trustpoints *t, Trustpoint *trustpoint, CertificateRole role,
                            const char *reason)
 {
@@ -557,11 +576,18 @@ int trustpoint_install_answer(Trustpoints *t, Trustpoint *trustpoint, const Requ
     record.certificates[role] = certificate;
     if (request->key.pair == PAIR_GENERAL)
         record.certificates[ROLE_ENCRYPTION] = NULL;
-    record.renewal = (Renewal){0};
-    record.refusal = record.renewal_reason = NULL;
+    record.refusal = NULL;
+    if (!request->renewal) {
+        record.renewal = (Renewal){0};
+        record.renewal_reason = NULL;
+    } else if (role == ROLE_ROUTER)
+        r = note_renewed(t, trustpoint, &record);
     rollover_settle(&record);
-    r = record_write_at(t->state_fd, &record);
+    if (r >= 0)
+        r = record_write_at(t->state_fd, &record);
     if (r < 0) {
+        if (record.renewal_reason != trustpoint->record.renewal_reason)
+            free(record.renewal_reason);
         stored_certificate_free(certificate);
         link_request(&record, over, next);
         return r;
@@ -572,7 +598,8 @@ int trustpoint_install_answer(Trustpoints *t, Trustpoint *trustpoint, const Requ
     rollover_release(&trustpoint->record, &record);
     request_free(over);
     free(trustpoint->record.refusal);
-    free(trustpoint->record.renewal_reason);
+    if (record.renewal_reason != trustpoint->record.renewal_reason)
+        free(trustpoint->record.renewal_reason);
     trustpoint->record = record;
     if (!trustpoint_is_asking(trustpoint))
         forget(trustpoint);
@@ -667,11 +694,13 @@ int trustpoint_finalized(Trustpoints *t, Trustpoint *trustpoint)
 
     record.previous = NULL;
     record.undo = false;
-    record.renewal = (Renewal){0};
-    record.renewal_reason = NULL;
-    r = change(t, trustpoint, &record);
-    if (r < 0)
+    r = note_renewed(t, trustpoint, &record);
+    if (r >= 0)
+        r = change(t, trustpoint, &record);
+    if (r < 0) {
+        free(record.renewal_reason);
         return r;
+    }
     stored_certificate_free(old);
     free(reason);
     return 0;

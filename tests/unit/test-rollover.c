@@ -393,6 +393,52 @@ static void test_taken_over_alone(void **state)
     scratch_remove(folder, path);
 }
 
+/* --- Whose times do not help ------------------------------------------------------------------ */
+
+static void renew(Trustpoints *t, Trustpoint *tp, int64_t begins)
+{
+    TestCertificate c = {0};
+
+    pki_make(
+        &c, &present,
+        &(TestCertificateSpec){"router", "ecdsanistp256", NULL, false, begins, now + 80 * DAY});
+    assert_int_equal(trustpoint_stage(t, tp, c.der, (size_t)c.der_size, &router_key), 0);
+    assert_int_equal(trustpoint_replaced(t, tp), 0);
+    assert_int_equal(trustpoint_finalized(t, tp), 0);
+    pki_free(&c);
+}
+
+/* A CA that gives certificates of which so much is over already that they are due for renewal at
+ * once: it is asked for another less and less often, until there is a better one. */
+static void test_due_at_once(void **state)
+{
+    int64_t pause = 60;
+    char path[32];
+    int folder = scratch_open(path);
+    Trustpoints t;
+    Trustpoint *tp = load(&t, path, RENEWED);
+
+    authenticate(&t, tp);
+    enroll(&t, tp, &router);
+    assert_int_equal(trustpoint_renewal_wait(tp, now), 0);
+    for (uint32_t i = 1; i < 10; i++, pause *= 2) {
+        _cleanup_free_ char *detail = NULL;
+
+        renew(&t, tp, now - 30 * DAY);
+        assert_in_range(trustpoint_renewal_wait(tp, now), pause, pause + 60);
+        assert_int_equal(tp->record.renewal.failures, i);
+        detail = trustpoint_detail(tp, now);
+        assert_non_null(strstr(detail, "due for renewal again at once"));
+    }
+    renew(&t, tp, now);
+    assert_true(trustpoint_renewal_wait(tp, now) >= 8 * DAY);
+    tp = reload(&t, path);
+    assert_int_equal(tp->record.renewal.failures, 0);
+    assert_null(tp->record.renewal_reason);
+    trustpoints_done(&t);
+    scratch_remove(folder, path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -403,6 +449,7 @@ int main(void)
         cmocka_unit_test(test_undone),
         cmocka_unit_test(test_kept_key),
         cmocka_unit_test(test_taken_over_alone),
+        cmocka_unit_test(test_due_at_once),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
