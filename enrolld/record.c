@@ -9,7 +9,8 @@
 #include "json-util.h"
 
 #define RECORD_VERSION 1U
-#define RECORD_SIZE_MAX (512U * 1024)
+/* Two answers of RECEIVED_SIZE_MAX in base64, and the router's own certificates and requests. */
+#define RECORD_SIZE_MAX (2U * 1024 * 1024)
 #define RECORDS_MAX 1024U
 #define RECORD_KIND "trustpoint"
 #define RECORD_SUFFIX ".json"

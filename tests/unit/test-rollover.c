@@ -439,6 +439,61 @@ static void test_due_at_once(void **state)
     scratch_remove(folder, path);
 }
 
+/* --- How much a CA may show ------------------------------------------------------------------- */
+
+/* The first certificate, and as much beside it as one answer may have. */
+static void fill(ReceivedList *list, const TestCertificate *first)
+{
+    size_t size = (size_t)first->der_size;
+    char *text = malloc(16001);
+
+    memset(text, 'x', 16000);
+    text[16000] = '\0';
+    add(list, first);
+    while (list->n < RECEIVED_MAX && size + 17000 < RECEIVED_SIZE_MAX) {
+        TestCertificate c = {0};
+
+        pki_make(&c, first,
+                 &(TestCertificateSpec){"agent", "ecdsanistp256", NULL, false, now, now + DAY});
+        assert_int_equal(X509_add_ext(c.certificate,
+                                      X509V3_EXT_conf_nid(NULL, NULL, NID_netscape_comment, text),
+                                      -1),
+                         1);
+        assert_true(X509_sign(c.certificate, first->key, EVP_sha256()) > 0);
+        OPENSSL_free(c.der);
+        c.der = NULL;
+        c.der_size = i2d_X509(c.certificate, &c.der);
+        add(list, &c);
+        size += (size_t)c.der_size;
+        pki_free(&c);
+    }
+    free(text);
+}
+
+/* What was taken is there after a restart. */
+static void test_large(void **state)
+{
+    ReceivedList list = {.n = 0}, later = {.n = 0};
+    char path[32];
+    int folder = scratch_open(path);
+    Trustpoints t;
+    Trustpoint *tp = load(&t, path, RENEWED);
+
+    fill(&list, &present);
+    fill(&later, &next);
+    assert_int_equal(trustpoint_install_authority(&t, tp, &list), 0);
+    enroll(&t, tp, &router);
+    assert_int_equal(rollover_stage(&t, tp, &later), 0);
+    tp = reload(&t, path);
+    assert_true(is(tp, ROLE_ROUTER, &router) && is(tp, ROLE_NEXT_CA, &next));
+    assert_int_equal(tp->record.n_chain, list.n - 1);
+    assert_int_equal(tp->record.n_next_chain, later.n - 1);
+    received_done(&list);
+    received_done(&later);
+    trustpoints_done(&t);
+    scratch_remove(folder, path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -450,6 +505,7 @@ int main(void)
         cmocka_unit_test(test_kept_key),
         cmocka_unit_test(test_taken_over_alone),
         cmocka_unit_test(test_due_at_once),
+        cmocka_unit_test(test_large),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
