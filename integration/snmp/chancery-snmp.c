@@ -75,7 +75,8 @@ static void tell_expiring(Agent *agent)
 static void tell_installed(const PkiView *before, const PkiView *now)
 {
     for (size_t i = 0; i < now->n_certificates; i++)
-        if (!pki_view_has(before, now->certificates[i].fingerprint))
+        if (!pki_view_has(before, now->certificates[i].trustpoint,
+                          now->certificates[i].fingerprint))
             pki_mib_notify_installed(&now->certificates[i]);
 }
 

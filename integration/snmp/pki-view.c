@@ -50,10 +50,11 @@ const PkiCertificate *pki_view_find(const PkiView *view, const char *path)
     return NULL;
 }
 
-bool pki_view_has(const PkiView *view, const char *fingerprint)
+bool pki_view_has(const PkiView *view, const char *trustpoint, const char *fingerprint)
 {
     for (size_t i = 0; i < view->n_certificates; i++)
-        if (streq(view->certificates[i].fingerprint, fingerprint))
+        if (streq(view->certificates[i].trustpoint, trustpoint) &&
+            streq(view->certificates[i].fingerprint, fingerprint))
             return true;
     return false;
 }

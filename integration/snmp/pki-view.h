@@ -47,4 +47,4 @@ const char *pki_chain_label(const PkiCertificate *certificate, char buffer[CHAIN
 /* A trustpoint's state as the MIB has it, which knows fewer. */
 const char *pki_state_name(const char *state);
 
-bool pki_view_has(const PkiView *view, const char *fingerprint);
+bool pki_view_has(const PkiView *view, const char *trustpoint, const char *fingerprint);

@@ -153,8 +153,10 @@ static void test_all_of_it(void **state)
     assert_string_equal(c->issuer, "/c/2");
     assert_int_equal(c->not_before, 1000);
     assert_int_equal(c->not_after, 1001);
-    assert_true(pki_view_has(&view, "/c/1"));
-    assert_false(pki_view_has(&view, "/c/3"));
+    assert_true(pki_view_has(&view, "/c/1", "/c/1"));
+    assert_false(pki_view_has(&view, "/c/3", "/c/1"));
+    assert_false(pki_view_has(&view, "/c/1", "/c/3"));
+    assert_false(pki_view_has(&view, "/c/1", "/c/2")); /* another's */
     pki_view_done(&view);
     assert_int_equal(view.n_certificates, 0);
 }
