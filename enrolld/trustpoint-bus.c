@@ -403,6 +403,18 @@ int enrollment1_certificate_get_not_after(sd_bus *bus, const char *path, const c
     return sd_bus_message_append(reply, "x", c->brief->not_after);
 }
 
+int enrollment1_certificate_get_notice(sd_bus *bus, const char *path, const char *interface,
+                                       const char *property, sd_bus_message *reply, void *userdata,
+                                       sd_bus_error *reterr_error)
+{
+    const Trustpoint *t = userdata;
+    /* The set that it is in is the manager's. */
+    const Manager *m = (const void *)((const char *)t->set - offsetof(Manager, trustpoints));
+
+    return sd_bus_message_append(reply, "u",
+                                 expiry_notices_given(&m->notices, t, role_of_path(path)));
+}
+
 int enrollment1_certificate_get_sha1_fingerprint(sd_bus *bus, const char *path,
                                                  const char *interface, const char *property,
                                                  sd_bus_message *reply, void *userdata,

@@ -22,6 +22,23 @@ static ExpiryNotice *find(const ExpiryNotices *notices, const char *key)
     return NULL;
 }
 
+static void make_key(const Trustpoint *t, CertificateRole role, char ret[EXPIRY_KEY_SIZE])
+{
+    (void)snprintf(ret, EXPIRY_KEY_SIZE, "%s/%s", t->name,
+                   trustpoint_certificate(t, role)->brief->sha256_fingerprint);
+}
+
+unsigned expiry_notices_given(const ExpiryNotices *notices, const Trustpoint *t,
+                              CertificateRole role)
+{
+    char key[EXPIRY_KEY_SIZE];
+    const ExpiryNotice *notice;
+
+    make_key(t, role, key);
+    notice = find(notices, key);
+    return notice ? notice->step : 0;
+}
+
 static int add(ExpiryNotices *notices, const char *key, ExpiryNotice **ret)
 {
     ExpiryNotice *grown;
@@ -132,7 +149,7 @@ static int run_one(Run *run, const Trustpoint *t, CertificateRole role)
     ExpiryNotice *notice;
     int r;
 
-    (void)snprintf(key, sizeof(key), "%s/%s", t->name, brief->sha256_fingerprint);
+    make_key(t, role, key);
     notice = find(run->notices, key);
     if (!notice && step == 0)
         return 0;
@@ -145,6 +162,7 @@ static int run_one(Run *run, const Trustpoint *t, CertificateRole role)
     if (expiry_given_too_early(brief->not_after, notice->step, run->now)) {
         notice->step = step;
         run->changed = true;
+        run->give(run->userdata, t, role, 0);
     }
     if (step <= notice->step)
         return 0;

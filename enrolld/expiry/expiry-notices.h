@@ -30,8 +30,13 @@ void expiry_notices_done(ExpiryNotices *notices);
  * about certificates of usage keys. */
 bool expiry_is_watched(const Trustpoint *t, CertificateRole role);
 
+/* A notice; of step 0: none, but what a clock that ran ahead has given does not count any more. */
 typedef void (*expiry_notice_t)(void *userdata, const Trustpoint *t, CertificateRole role,
                                 unsigned step);
+
+/* The step of the last notice that was given of a certificate that is there; 0 for none. */
+unsigned expiry_notices_given(const ExpiryNotices *notices, const Trustpoint *t,
+                              CertificateRole role);
 
 /* Gives the notices that are due, and forgets those of certificates that are gone. Returns > 0 when
  * there is something to save. */

@@ -48,14 +48,19 @@ static void write_journal(const Trustpoint *t, CertificateRole role, ExpiryMode 
               time_left_render(seconds, left_text));
 }
 
-static int send_signal(Manager *m, const Trustpoint *t, CertificateRole role, ExpiryMode mode)
+static int send_signals(Manager *m, const Trustpoint *t, CertificateRole role, ExpiryMode mode)
 {
     _cleanup_free_ char *path = NULL;
+    sd_bus *bus = server_bus(m->server);
     int r = certificate_path(t, role, &path);
 
-    return r < 0 ? r
-                 : sd_bus_emit_signal(server_bus(m->server), ENROLLMENT_PATH, ENROLLMENT_NAME,
-                                      "CertificateExpiring", "os", path, mode_names[mode]);
+    if (r >= 0)
+        r = sd_bus_emit_properties_changed(bus, path, ENROLLMENT_CERTIFICATE_INTERFACE, "Notice",
+                                           NULL);
+    if (r < 0 || mode == EXPIRY_QUIET)
+        return r;
+    return sd_bus_emit_signal(bus, ENROLLMENT_PATH, ENROLLMENT_NAME, "CertificateExpiring", "os",
+                              path, mode_names[mode]);
 }
 
 static void give_notice(void *userdata, const Trustpoint *t, CertificateRole role, unsigned step)
@@ -64,8 +69,9 @@ static void give_notice(void *userdata, const Trustpoint *t, CertificateRole rol
     Manager *m = userdata;
     int r;
 
-    write_journal(t, role, mode, trustpoints_now(&m->trustpoints));
-    r = send_signal(m, t, role, mode);
+    if (mode != EXPIRY_QUIET)
+        write_journal(t, role, mode, trustpoints_now(&m->trustpoints));
+    r = send_signals(m, t, role, mode);
     if (r < 0)
         log_warning_errno(r, "Failed to announce that a certificate expires, ignoring: %m");
 }

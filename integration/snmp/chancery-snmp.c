@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* chancery-snmp: tells the SNMP agent of the system about trustpoints and certificates. It asks
  * enrolld over the bus, as anybody who holds the task "read crypto", and speaks AgentX with snmpd
- * over a local socket. It keeps nothing, and decides nothing. */
+ * over a local socket. It keeps what it has told of, and decides nothing. */
 #include <net-snmp/net-snmp-config.h>
 
 #include <net-snmp/net-snmp-includes.h>
@@ -13,15 +13,16 @@
 #include <systemd/sd-daemon.h>
 #include <time.h>
 
+#include "atomic-file.h"
 #include "log.h"
 #include "memfd.h"
 #include "names.h"
 #include "pki-mib.h"
+#include "pki-told.h"
 #include "sandbox.h"
 #include "service-program.h"
 
 #define LOOP_SECONDS 5 /* less than half of the unit's WatchdogSec */
-#define NOTICES_MAX 256U
 
 typedef struct Agent Agent;
 
@@ -43,8 +44,9 @@ struct Agent {
     Question objects_question, crls_question, answers_question;
     bool has_view;
     bool is_watching; /* who is there has been asked: who goes away is not started from here */
-    char *expiring[NOTICES_MAX]; /* object paths, to be told of when the view is current */
-    size_t n_expiring;
+    PkiTold told;
+    int state_fd;
+    bool is_news; /* the view may have notices that have not been told */
 };
 
 static volatile sig_atomic_t terminated;
@@ -59,16 +61,25 @@ static void show(const Agent *agent)
     pki_mib_show(&agent->view, &agent->crls, &agent->answers);
 }
 
+static void tell_one(const PkiCertificate *c)
+{
+    pki_mib_notify_expiring(c, time(NULL));
+}
+
+/* Also of what enrolld has said before this process was there, or its master. */
 static void tell_expiring(Agent *agent)
 {
-    for (size_t i = 0; i < agent->n_expiring; i++) {
-        const PkiCertificate *c = pki_view_find(&agent->view, agent->expiring[i]);
+    int r;
 
-        if (c)
-            pki_mib_notify_expiring(c, time(NULL));
-        free(agent->expiring[i]);
-    }
-    agent->n_expiring = 0;
+    if (!agent->is_news || !pki_mib_has_master())
+        return;
+    agent->is_news = false;
+    r = pki_told_update(&agent->told, &agent->view, tell_one);
+    /* Sent first, remembered then: who is killed in between says it twice rather than never. */
+    if (r > 0)
+        r = pki_told_save_at(&agent->told, agent->state_fd);
+    if (r < 0)
+        log_warning_errno(r, "Failed to remember the notices of expiry, ignoring: %m");
 }
 
 /* What was there when this process started is nothing new. */
@@ -91,9 +102,8 @@ static int take_objects(Agent *agent, sd_bus_message *reply)
     show(agent);
     if (agent->has_view)
         tell_installed(&before, &agent->view);
-    agent->has_view = true;
+    agent->has_view = agent->is_news = true;
     pki_view_done(&before);
-    tell_expiring(agent);
     return 0;
 }
 
@@ -255,30 +265,12 @@ static int on_pool_owner(sd_bus_message *signal, void *userdata, sd_bus_error *r
     return 0;
 }
 
-static int on_expiring(sd_bus_message *signal, void *userdata, sd_bus_error *reterr_error)
-{
-    Agent *agent = userdata;
-    const char *path, *mode;
-
-    if (sd_bus_message_read(signal, "os", &path, &mode) < 0)
-        return 0;
-    if (agent->n_expiring < NOTICES_MAX && (agent->expiring[agent->n_expiring] = strdup(path)))
-        agent->n_expiring++;
-    else
-        log_warning("Too many certificates expire at once, no notification about %s", path);
-    (void)ask(&agent->objects_question);
-    return 0;
-}
-
 static int watch(Agent *agent)
 {
     static const struct {
         const char *rule;
         sd_bus_message_handler_t handler;
     } matches[] = {
-        {"type='signal',sender='" ENROLLMENT_NAME "',interface='" ENROLLMENT_NAME
-         "',member='CertificateExpiring'",
-         on_expiring},
         {"type='signal',sender='" ENROLLMENT_NAME
          "',interface='org.freedesktop.DBus.ObjectManager'",
          on_changed},
@@ -346,6 +338,7 @@ static int serve(Agent *agent)
         while (r > 0);
         if (r < 0)
             return log_error_errno(r, "The connection to the bus has ended: %m");
+        tell_expiring(agent);
         (void)sd_bus_flush(agent->bus);
         r = wait_and_serve(agent);
         if (r < 0)
@@ -356,13 +349,31 @@ static int serve(Agent *agent)
     return 0;
 }
 
+static int open_state(Agent *agent)
+{
+    static const LogEvent corrupt = {LOG_STATE_CORRUPT};
+    int r;
+
+    agent->state_fd = state_directory_open();
+    if (agent->state_fd < 0)
+        return log_error_errno(agent->state_fd, "Failed to open the state folder: %m");
+    r = pki_told_load_at(&agent->told, agent->state_fd);
+    if (r == -EBADMSG)
+        log_event(&corrupt, LOG_FIELDS("FILE", PKI_TOLD_FILE),
+                  "State file %s is damaged and was moved aside", PKI_TOLD_FILE);
+    else if (r < 0)
+        return log_error_errno(r, "Failed to read the notices that have been told: %m");
+    return 0;
+}
+
 static int run(Agent *agent)
 {
-    static const SandboxPath no_paths[] = {{NULL, SANDBOX_READ}};
+    static const SandboxPath paths[] = {{"$STATE_DIRECTORY", SANDBOX_READ_WRITE},
+                                        {NULL, SANDBOX_READ}};
     static const Sandbox sandbox = {
         .name = "snmp",
-        .calls = SANDBOX_CALLS_UNIX_SOCKET | SANDBOX_CALLS_MEMFD,
-        .paths = no_paths,
+        .calls = SANDBOX_CALLS_FILES_WRITE | SANDBOX_CALLS_UNIX_SOCKET | SANDBOX_CALLS_MEMFD,
+        .paths = paths,
         .files_max = 64,
     };
     const struct sigaction end = {.sa_handler = on_signal};
@@ -370,6 +381,9 @@ static int run(Agent *agent)
 
     (void)sigaction(SIGTERM, &end, NULL);
     (void)sigaction(SIGINT, &end, NULL);
+    r = open_state(agent);
+    if (r < 0)
+        return r;
     r = sd_bus_open_system(&agent->bus);
     if (r < 0)
         return log_error_errno(r, "Failed to connect to the bus: %m");
@@ -390,7 +404,7 @@ static int run(Agent *agent)
 
 int main(int argc, char *argv[])
 {
-    Agent agent = {};
+    Agent agent = {.state_fd = -EBADF};
     int r = service_arguments("snmp", NULL,
                               "Tells the system's SNMP agent about trustpoints and certificates "
                               "(AgentX).",
@@ -404,6 +418,9 @@ int main(int argc, char *argv[])
     pki_view_done(&agent.view);
     pki_crls_done(&agent.crls);
     pki_answers_done(&agent.answers);
+    pki_told_done(&agent.told);
+    if (agent.state_fd >= 0)
+        (void)close(agent.state_fd);
     sd_bus_flush_close_unref(agent.bus);
     return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

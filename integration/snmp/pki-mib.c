@@ -6,6 +6,8 @@
 
 #include <net-snmp/agent/net-snmp-agent-includes.h>
 
+#include <net-snmp/agent/agent_callbacks.h>
+
 #include "pki-mib.h"
 
 #include "time-render.h"
@@ -50,6 +52,7 @@ enum { CRL_ISSUER = 2, CRL_NUMBER, CRL_NEXT_UPDATE, CRL_SIZE, CRL_DELTA };
 enum { OCSP_RESPONDER = 2, OCSP_THIS_UPDATE, OCSP_NEXT_UPDATE };
 
 static netsnmp_tdata *chain_table, *trustpoint_table, *crl_table, *ocsp_table;
+static bool has_master;
 
 /* --- Tables ----------------------------------------------------------------------------------- */
 
@@ -373,6 +376,17 @@ void pki_mib_notify_expiring(const PkiCertificate *c, int64_t now)
 
 /* --- Set-up ----------------------------------------------------------------------------------- */
 
+static int on_master(int major, int minor, void *session, void *userdata)
+{
+    has_master = minor == SNMPD_CALLBACK_INDEX_START;
+    return SNMPERR_SUCCESS;
+}
+
+bool pki_mib_has_master(void)
+{
+    return has_master;
+}
+
 int pki_mib_init(void)
 {
     static netsnmp_column_info rest = {.isRange = 1,
@@ -404,6 +418,10 @@ int pki_mib_init(void)
         return -EIO;
     netsnmp_ds_set_int(NETSNMP_DS_APPLICATION_ID, NETSNMP_DS_AGENT_AGENTX_PING_INTERVAL,
                        PING_SECONDS);
+    (void)snmp_register_callback(SNMP_CALLBACK_APPLICATION, SNMPD_CALLBACK_INDEX_START, on_master,
+                                 NULL);
+    (void)snmp_register_callback(SNMP_CALLBACK_APPLICATION, SNMPD_CALLBACK_INDEX_STOP, on_master,
+                                 NULL);
     r = table_register("certChainTable", on_chain, chain_table_oid, OID_LENGTH(chain_table_oid),
                        &chain, &chain_table);
     if (r >= 0)

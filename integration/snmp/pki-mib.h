@@ -10,6 +10,9 @@
  * up. */
 int pki_mib_init(void);
 
+/* Is the master agent there? What it is notified of otherwise is lost. */
+bool pki_mib_has_master(void);
+
 /* The tables tell about this from now on; borrowed, and to be there until the next call. */
 void pki_mib_show(const PkiView *view, const PkiCrls *crls, const PkiAnswers *answers);
 

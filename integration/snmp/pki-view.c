@@ -10,7 +10,6 @@
 
 static void certificate_done(PkiCertificate *c)
 {
-    free(c->path);
     free(c->trustpoint);
     free(c->role);
     free(c->serial_number);
@@ -40,14 +39,6 @@ void pki_view_done(PkiView *view)
     free(view->certificates);
     free(view->trustpoints);
     *view = (PkiView){};
-}
-
-const PkiCertificate *pki_view_find(const PkiView *view, const char *path)
-{
-    for (size_t i = 0; i < view->n_certificates; i++)
-        if (streq(view->certificates[i].path, path))
-            return &view->certificates[i];
-    return NULL;
 }
 
 bool pki_view_has(const PkiView *view, const char *trustpoint, const char *fingerprint)
@@ -117,7 +108,7 @@ static int read_fields(sd_bus_message *m, const Field *fields, size_t n)
     return r;
 }
 
-static int read_certificate(sd_bus_message *m, const char *path, PkiView *view)
+static int read_certificate(sd_bus_message *m, PkiView *view)
 {
     PkiCertificate *grown =
         reallocarray(view->certificates, view->n_certificates + 1, sizeof(*grown));
@@ -127,9 +118,7 @@ static int read_certificate(sd_bus_message *m, const char *path, PkiView *view)
         return -ENOMEM;
     view->certificates = grown;
     c = &grown[view->n_certificates++];
-    *c = (PkiCertificate){.path = strdup(path), .not_before = NO_NUMBER, .not_after = NO_NUMBER};
-    if (!c->path)
-        return -ENOMEM;
+    *c = (PkiCertificate){.not_before = NO_NUMBER, .not_after = NO_NUMBER, .notice = NO_NUMBER};
     return read_fields(m,
                        (const Field[]){{"Trustpoint", &c->trustpoint, NULL},
                                        {"Role", &c->role, NULL},
@@ -138,8 +127,9 @@ static int read_certificate(sd_bus_message *m, const char *path, PkiView *view)
                                        {"Issuer", &c->issuer, NULL},
                                        {"SHA256Fingerprint", &c->fingerprint, NULL},
                                        {"NotBefore", NULL, &c->not_before, 'x'},
-                                       {"NotAfter", NULL, &c->not_after, 'x'}},
-                       8);
+                                       {"NotAfter", NULL, &c->not_after, 'x'},
+                                       {"Notice", NULL, &c->notice, 'u'}},
+                       9);
 }
 
 static int read_trustpoint(sd_bus_message *m, PkiView *view)
@@ -166,7 +156,7 @@ static int read_trustpoint(sd_bus_message *m, PkiView *view)
                        10);
 }
 
-static int read_interface(sd_bus_message *m, const char *path, PkiView *view)
+static int read_interface(sd_bus_message *m, PkiView *view)
 {
     const char *interface;
     int r = sd_bus_message_read(m, "s", &interface);
@@ -176,7 +166,7 @@ static int read_interface(sd_bus_message *m, const char *path, PkiView *view)
     if (view->n_certificates >= PKI_ITEMS_MAX || view->n_trustpoints >= PKI_ITEMS_MAX)
         return -E2BIG;
     if (streq(interface, CERTIFICATE_INTERFACE))
-        return read_certificate(m, path, view);
+        return read_certificate(m, view);
     if (streq(interface, TRUSTPOINT_INTERFACE))
         return read_trustpoint(m, view);
     return sd_bus_message_skip(m, "a{sv}");
@@ -190,7 +180,7 @@ static int read_object(sd_bus_message *m, PkiView *view)
     if (r >= 0)
         r = sd_bus_message_enter_container(m, 'a', "{sa{sv}}");
     while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sa{sv}")) > 0) {
-        r = read_interface(m, path, view);
+        r = read_interface(m, view);
         if (r >= 0)
             r = sd_bus_message_exit_container(m);
     }

@@ -12,8 +12,9 @@
 #define PKI_ITEMS_MAX 4096U
 
 typedef struct PkiCertificate {
-    char *path, *trustpoint, *role, *serial_number, *subject, *issuer, *fingerprint;
+    char *trustpoint, *role, *serial_number, *subject, *issuer, *fingerprint;
     int64_t not_before, not_after; /* seconds since the epoch */
+    int64_t notice;                /* how far it has been said that it ends; 0: not yet */
 } PkiCertificate;
 
 typedef struct PkiTrustpoint {
@@ -35,8 +36,6 @@ typedef struct PkiView {
  * property is missing. */
 int pki_view_read(sd_bus_message *reply, PkiView *ret);
 void pki_view_done(PkiView *view);
-
-const PkiCertificate *pki_view_find(const PkiView *view, const char *path);
 
 /* The instance of a certificate: its trustpoint, "-", its type, "CA" or "ID"; the
  * one to come and that of an encryption pair are told from those. A name that an instance

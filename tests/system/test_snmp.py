@@ -269,6 +269,55 @@ def test_what_follows_without_a_gap(managed):
     configure(managed, [f"no crypto ca trustpoint {trustpoint}" for trustpoint in cases])
 
 
+def told_of(machine, names):
+    """Of these trustpoints, what has come about certificates that end: (trustpoint, type), each as often as it came."""
+    ends = [dict(values) for kind, values in traps(machine) if kind == EXPIRING]
+    return sorted((end[8], end[6]) for end in ends if end[8] in names)
+
+
+def both_of(trustpoint):
+    return [(trustpoint, "CA"), (trustpoint, "ID")]
+
+
+def given(machine, trustpoint):
+    """enrolld has given its notices of both certificates."""
+    rows = machine.output(["journalctl", "-o", "cat", "--no-pager", "-t", "chancery-enrolld", "-p", "warning"]).splitlines()
+    return sum("CERT_EXPIRING" in line and f"Trustpoint Name= {trustpoint}," in line for line in rows) == 2
+
+
+def test_given_while_nobody_listened(managed):
+    """At boot enrolld may be first, and snmpd last. Each notice is told once, whoever is killed."""
+    names = ["early", "later", "last"]
+    configure(managed, [line for name in names for line in (f"crypto ca trustpoint {name}", "enrollment terminal", "rsakeypair system-enroll-key", f"subject-name CN={name}")])
+    managed.write(RECEIVED, "")
+
+    def arrive(name, without):
+        managed.run(["systemctl", "stop", without, "chancery-enrolld.service"])
+        put_record(managed, name, None)
+        managed.run(["systemctl", "start", "chancery-enrolld.service"])
+        managed.wait_daemons()
+        wait_for(lambda: given(managed, name), "the notices in the journal")
+        assert told_of(managed, [name]) == []
+        managed.run(["systemctl", "start", without])
+        wait_for(lambda: len(told_of(managed, [name])) >= 2, "the notices, when somebody listens")
+
+    arrive("early", "chancery-snmp.service")
+    for restart in (lambda: managed.kill("enrolld", signal.SIGKILL), lambda: os.kill(managed.main_pid("chancery-snmp.service"), signal.SIGKILL),
+                    lambda: managed.run(["systemctl", "restart", "chancery-snmp.service"])):
+        pids = [managed.main_pid(f"chancery-{name}.service") for name in ("enrolld", "snmp")]
+        restart()
+        wait_for(lambda: pids != (now := [managed.main_pid(f"chancery-{name}.service") for name in ("enrolld", "snmp")]) and 0 not in now, "who was ended to be back")
+        wait_for(lambda: row(walk(managed), "early"), "the tables")
+    # The master agent is away: what it is not there to send waits.
+    arrive("later", "snmpd.service")
+    # Traps come in order: with these, whatever had been said twice would be there.
+    arrive("last", "chancery-snmp.service")
+    assert told_of(managed, names) == sorted(both_of("early") + both_of("later") + both_of("last"))
+    for name in names:
+        managed.chancery(f"clear crypto ca certificates {name}")
+    configure(managed, [f"no crypto ca trustpoint {name}" for name in names])
+
+
 def test_confined(managed):
     pid = managed.main_pid("chancery-snmp.service")
     status = dict(line.split(":\t", 1) for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines())

@@ -9,7 +9,7 @@
 #define NEVER INT64_C(200000000000)
 
 typedef struct Told {
-    unsigned n, steps[64];
+    unsigned n, steps[64], n_taken_back;
     CertificateRole roles[64];
     const Trustpoint *trustpoints[64];
 } Told;
@@ -18,6 +18,10 @@ static void take(void *userdata, const Trustpoint *t, CertificateRole role, unsi
 {
     Told *told = userdata;
 
+    if (step == 0) {
+        told->n_taken_back++;
+        return;
+    }
     assert_true(told->n < ELEMENTSOF(told->steps));
     told->steps[told->n] = step;
     told->trustpoints[told->n] = t;
@@ -111,6 +115,12 @@ static void test_clock_jumps(void **state)
     (void)expiry_notices_run(&notices, &f.all, END + 36500 * DAY, take, &told);
     assert_int_equal(told.n, 3);
     assert_int_equal(told.steps[2], EXPIRY_STEPS);
+    assert_int_equal(expiry_notices_given(&notices, &f.trustpoint, ROLE_ROUTER), EXPIRY_STEPS);
+    assert_int_equal(expiry_notices_given(&notices, &f.trustpoint, ROLE_CA), 0);
+    assert_int_equal(told.n_taken_back, 0);
+    (void)expiry_notices_run(&notices, &f.all, END - 24 * DAY, take, &told);
+    assert_int_equal(told.n_taken_back, 1);
+    assert_int_equal(expiry_notices_given(&notices, &f.trustpoint, ROLE_ROUTER), 6);
     for (int64_t now = END - 24 * DAY; now < END + 2 * DAY; now += 600)
         (void)expiry_notices_run(&notices, &f.all, now, take, &told);
     assert_int_equal(told.n, 3 + EXPIRY_STEPS - 6);

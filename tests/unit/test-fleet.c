@@ -218,7 +218,7 @@ static void notice(void *userdata, const Trustpoint *t, CertificateRole role, un
 {
     Fleet *f = userdata;
 
-    f->notices_given++;
+    f->notices_given += step > 0;
 }
 
 static void tick(Fleet *f)

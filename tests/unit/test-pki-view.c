@@ -99,6 +99,10 @@ static void certificate(sd_bus_message *m, const char *path, const char *without
             text(m, numbers[i], "1");
         else if (!without || !streq(numbers[i], without))
             number(m, numbers[i], 1000 + (int64_t)i);
+    if (odd && streq("Notice", odd))
+        text(m, "Notice", "1");
+    else if (!without || !streq("Notice", without))
+        assert_true(sd_bus_message_append(m, "{sv}", "Notice", "u", 5) >= 0);
     object_end(m);
 }
 
@@ -143,9 +147,7 @@ static void test_all_of_it(void **state)
     assert_int_equal(view.trustpoints[0].auto_enroll, 80);
     assert_int_equal(view.trustpoints[0].crl_optional, 1);
     assert_int_equal(view.n_certificates, 2);
-    assert_null(pki_view_find(&view, "/c/3"));
-    c = pki_view_find(&view, "/c/2");
-    assert_non_null(c);
+    c = &view.certificates[1];
     assert_string_equal(c->trustpoint, "/c/2");
     assert_string_equal(c->role, "/c/2");
     assert_string_equal(c->serial_number, "/c/2");
@@ -153,6 +155,7 @@ static void test_all_of_it(void **state)
     assert_string_equal(c->issuer, "/c/2");
     assert_int_equal(c->not_before, 1000);
     assert_int_equal(c->not_after, 1001);
+    assert_int_equal(c->notice, 5);
     assert_true(pki_view_has(&view, "/c/1", "/c/1"));
     assert_false(pki_view_has(&view, "/c/3", "/c/1"));
     assert_false(pki_view_has(&view, "/c/1", "/c/3"));
@@ -167,7 +170,6 @@ static void test_nothing(void **state)
 
     assert_int_equal(message_read(message_begin(), &view), 0);
     assert_int_equal(view.n_certificates + view.n_trustpoints, 0);
-    assert_null(pki_view_find(&view, "/c/1"));
     pki_view_done(&view);
 }
 
@@ -197,6 +199,8 @@ static void test_missing_and_odd(void **state)
         refuse(numbers[i], NULL, -EBADMSG);
         refuse(NULL, numbers[i], -ENXIO);
     }
+    refuse("Notice", NULL, -EBADMSG);
+    refuse(NULL, "Notice", -ENXIO);
     trustpoint(m, "/t", false);
     assert_int_equal(message_read(m, &view), -EBADMSG);
 }
