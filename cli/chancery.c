@@ -163,6 +163,7 @@ int main(int argc, char *argv[])
     r = run(&cli, &arguments, argv);
 
     editor_free(cli.editor);
+    free(cli.unread);
     cli_terminal_give_back(&cli);
     cli_bus_close(&cli);
     sd_event_unref(cli.event);

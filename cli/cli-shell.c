@@ -294,7 +294,7 @@ int cli_run_interactive(Cli *cli)
                 cli_say(cli, "\n");
             break;
         }
-        if (line) {
+        if (line && !cli_drop_block(cli, line)) {
             cli_remember_line(cli, line);
             (void)cli_execute(cli, line);
             explicit_bzero(line, strlen(line));

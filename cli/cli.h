@@ -41,6 +41,7 @@ typedef struct Cli {
     bool interactive;   /* a person (or a program that plays one) at a terminal */
     bool answers_typed; /* questions are answered at a terminal */
     Editor *editor;     /* NULL without a terminal */
+    char *unread;       /* the next line, which was read already */
     unsigned line_number;
     struct termios terminal; /* as it was found; see cli_terminal_take() */
     bool terminal_taken;

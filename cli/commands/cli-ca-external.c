@@ -37,13 +37,43 @@ static int paste_add(Cli *cli, CliPaste *paste, const char *line)
     return 0;
 }
 
+static bool is_blank(const char *line)
+{
+    return line[strspn(line, " \t\r")] == '\0';
+}
+
+static bool begins_block(const char *line)
+{
+    line += strspn(line, " \t");
+    return strncmp(line, "-----BEGIN ", STRLEN("-----BEGIN ")) == 0;
+}
+
 /* Is this line, after those before it, inside of a block of PEM? */
 static bool is_in_block(const char *line, bool before)
 {
-    line += strspn(line, " \t");
-    if (strncmp(line, "-----BEGIN ", STRLEN("-----BEGIN ")) == 0)
+    if (begins_block(line))
         return true;
+    line += strspn(line, " \t");
     return before && strncmp(line, "-----END ", STRLEN("-----END ")) != 0;
+}
+
+/* Behind a blank line: does another block follow in the same paste? A "quit" there is its end. What
+ * else has come already was typed ahead, for whoever reads next. */
+static bool goes_on(Cli *cli)
+{
+    char *line = cli_read_pasted_line(cli);
+    bool more;
+
+    while (line && is_blank(line)) {
+        free(line);
+        line = cli_read_pasted_line(cli);
+    }
+    more = line && begins_block(line);
+    if (!line || streq(line, "quit"))
+        free(line);
+    else
+        cli_unread_line(cli, line);
+    return more;
 }
 
 /* Lines up to a blank one after the first, "quit", or the end of the input. Inside of a block one
@@ -63,16 +93,18 @@ int cli_paste(Cli *cli, const char *head, CliPaste *ret)
             return cli_error(cli, EINTR, "Interrupted.");
         if (!line || streq(line, "quit"))
             break;
-        if (line[strspn(line, " \t\r")] == '\0') {
-            if (ret->size > 0 && ++blank > in_block)
+        if (is_blank(line)) {
+            if (ret->size > 0 && ++blank > in_block && !goes_on(cli))
                 break;
             continue;
         }
         blank = 0;
         in_block = is_in_block(line, in_block);
         r = paste_add(cli, ret, line);
-        if (r < 0)
+        if (r < 0) {
+            cli_drop_pasted(cli);
             return r;
+        }
     }
     return ret->size > 0 ? 0 : cli_error(cli, ENODATA, "Nothing was entered.");
 }

@@ -3,6 +3,7 @@
  * answers follow each other. */
 #include "cli-input.h"
 
+#include <poll.h>
 #include <strings.h>
 
 #include "cli-bus.h"
@@ -13,6 +14,8 @@
 
 /* More than any line may have; the rest of it is dropped, and it is too long for whoever asked. */
 #define READ_MAX (1U << 20)
+/* Between two lines of one paste there is no longer one, over a slow line either. */
+#define PASTE_PAUSE_MSEC 250
 
 /* A NUL would end the line before its end. It becomes another control character, which no line may
  * have either. */
@@ -41,9 +44,45 @@ char *cli_read_line(Cli *cli, const char *prompt, bool is_command)
 {
     if (!cli->answers_typed)
         return read_plain(cli);
+    if (cli->unread) {
+        if (*prompt)
+            cli_say(cli, "%s%s\n", prompt, cli->unread);
+        return TAKE_PTR(cli->unread);
+    }
     if (!cli->editor)
         cli->editor = editor_new(cli);
     return cli->editor ? editor_read(cli->editor, prompt, is_command) : NULL;
+}
+
+char *cli_read_pasted_line(Cli *cli)
+{
+    struct pollfd fd = {.fd = STDIN_FILENO, .events = POLLIN};
+
+    /* Elsewhere what comes has come, and says nothing. */
+    if (!cli->answers_typed || (!cli->unread && poll(&fd, 1, PASTE_PAUSE_MSEC) <= 0))
+        return NULL;
+    return cli_read_line(cli, "", false);
+}
+
+void cli_unread_line(Cli *cli, char *line)
+{
+    free(cli->unread);
+    cli->unread = line;
+}
+
+void cli_drop_pasted(Cli *cli)
+{
+    for (char *line; (line = cli_read_pasted_line(cli));)
+        free(line);
+}
+
+bool cli_drop_block(Cli *cli, const char *line)
+{
+    if (!cli->answers_typed || strncmp(line, "-----BEGIN ", STRLEN("-----BEGIN ")) != 0)
+        return false;
+    cli_drop_pasted(cli);
+    (void)cli_error(cli, EINVAL, "Nothing is to be pasted here: it was dropped.");
+    return true;
 }
 
 void cli_remember_line(Cli *cli, const char *line)
@@ -91,6 +130,8 @@ int cli_ask(Cli *cli, const char *question, const char *fallback, char **ret)
             return cli_error(cli, ENODATA,
                              "The question was not answered, nothing has been changed.");
         }
+        if (answer && cli_drop_block(cli, answer))
+            continue;
         if (answer && *answer) {
             *ret = TAKE_PTR(answer);
             return 0;

@@ -193,6 +193,54 @@ def test_pasted_from_elsewhere(machine, authority):
             assert "Invalid input" not in printed and "Invalid input" not in console.command("show clock"), printed
 
 
+def test_pasted_at_once(machine, authority):
+    """A chain with blank lines between its certificates is one paste, with the end of a line as CR or as CR and LF. What is no certificate behind it was typed ahead, and
+    answers the question."""
+    chain = authority.text("root.pem") + "\n\n" + authority.text("issuing.pem")
+    with machine.console(ADMIN) as console:
+        console.prompt()
+        for pasted, offered in ((authority.text("root.pem") + "\nno\nshow clock\n", "root"), (chain + "\nno\nshow clock\n", "issuing"), (chain + "\nquit\n", "issuing")):
+            for end in ("\r", "\r\n"):
+                console.line("crypto ca authenticate core")
+                console.expect(r"on a line by itself")
+                console.send(pasted.replace("\n", end))
+                printed = console.expect(QUESTION[0]).string
+                if "quit" in pasted:
+                    console.line("no")
+                printed += console.expect(r"% The certificate is not accepted").string
+                if "clock" in pasted:
+                    console.expect(r"\d\d:\d\d:\d\d\.\d+ UTC \w+ \w+ \d+ \d+\n")
+                console.prompt()
+                printed = rendered(printed)
+                assert f"CN={offered},O=Example\nIssued By" in printed and "Answer yes" not in printed, printed
+                assert "%" not in console.command("show clock")
+
+
+def test_pasted_where_nobody_asked(machine, authority):
+    """Neither at the prompt nor at a question is any line of it taken: not its "quit" either."""
+    pasted = ("\n" + authority.text("root.pem") + "\n" + authority.text("issuing.pem") + "quit\n").replace("\n", "\r")
+    with machine.console(ADMIN) as console:
+        console.prompt()
+        console.send(f"crypto ca import core certificate{pasted}")
+        console.expect(r"% core has no CA certificate")
+        console.expect(r"% Nothing is to be pasted here: it was dropped\.")
+        assert "Invalid input" not in console.before
+        console.prompt()
+        console.line("crypto ca authenticate core")
+        console.expect(r"on a line by itself")
+        console.send(authority.text("root.pem").replace("\n", "\r") + "\r")
+        console.expect(QUESTION[0])
+        console.send(pasted[1:])
+        console.expect(r"% Nothing is to be pasted here: it was dropped\.")
+        console.expect(QUESTION[0])
+        console.line("no")
+        console.prompt()
+        printed = rendered(console.before)
+        assert "is not accepted" in printed and "Answer yes or no" not in printed, printed
+        assert "%" not in console.command("show clock")
+    assert state(machine)["state"] == "none"
+
+
 def test_authenticate_by_paste(machine, authority):
     chain = authority.text("root.pem") + authority.text("issuing.pem")
     with machine.console(ADMIN) as console:
