@@ -4,6 +4,7 @@
 #include <ctype.h>
 
 #include "pem.h"
+#include "scep-message.h"
 #include "signature-digest.h"
 
 #define CLOCK_SKEW INT64_C(300)
@@ -53,6 +54,17 @@ int received_add(ReceivedList *list, const void *der, size_t size, const char **
     return 0;
 }
 
+/* One certificate, or those in a PKCS#7 bag. */
+static int add_encoded(ReceivedList *list, const void *data, size_t size, const char **ret_reason)
+{
+    _cleanup_(received_done) ReceivedList found = {.n = 0};
+    int r = scep_certificates_parse(data, size, &found, ret_reason);
+
+    for (size_t i = 0; r >= 0 && i < found.n; i++)
+        r = received_add(list, found.items[i].der, found.items[i].size, ret_reason);
+    return r;
+}
+
 static int add_base64(ReceivedList *list, DerSpan text, const char **ret_reason)
 {
     _cleanup_free_ void *der = NULL;
@@ -61,7 +73,7 @@ static int add_base64(ReceivedList *list, DerSpan text, const char **ret_reason)
 
     if (r == -EBADMSG)
         return refuse(r, ret_reason, "it is neither PEM nor base64 nor DER");
-    return r < 0 ? r : received_add(list, der, size, ret_reason);
+    return r < 0 ? r : add_encoded(list, der, size, ret_reason);
 }
 
 static int add_blocks(ReceivedList *list, DerSpan text, const char **ret_reason)
@@ -70,7 +82,8 @@ static int add_blocks(ReceivedList *list, DerSpan text, const char **ret_reason)
     int r;
 
     while ((r = pem_next(&text, &block)) > 0) {
-        if (!pem_has_label(&block, "CERTIFICATE"))
+        if (!pem_has_label(&block, "CERTIFICATE") && !pem_has_label(&block, "PKCS7") &&
+            !pem_has_label(&block, "CMS"))
             return refuse(-EBADMSG, ret_reason, "a PEM block is something else than a certificate");
         r = add_base64(list, block.text, ret_reason);
         if (r < 0)
@@ -87,7 +100,7 @@ static int parse(const void *data, size_t size, ReceivedList *list, const char *
     if (size > RECEIVED_SIZE_MAX)
         return refuse(-EMSGSIZE, ret_reason, "it is larger than 256 KiB");
     if (size > 0 && input.data[0] == DER_SEQUENCE)
-        return received_add(list, data, size, ret_reason);
+        return add_encoded(list, data, size, ret_reason);
     if (memmem(data, size, "-----", 5))
         r = add_blocks(list, input, ret_reason);
     else

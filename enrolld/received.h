@@ -24,8 +24,8 @@ typedef struct ReceivedList {
 
 void received_done(ReceivedList *list);
 
-/* One DER certificate, PEM blocks, or bare base64 of one certificate. -EBADMSG, -EMSGSIZE, with
- * *ret_reason (static). */
+/* One certificate or a PKCS#7 bag of them in DER, PEM blocks of either, or bare base64 of one.
+ * -EBADMSG, -EMSGSIZE, with *ret_reason (static). */
 int received_parse(const void *data, size_t size, ReceivedList *ret, const char **ret_reason);
 /* Adds one; duplicates are left out. */
 int received_add(ReceivedList *list, const void *der, size_t size, const char **ret_reason);

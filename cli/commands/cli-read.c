@@ -23,24 +23,36 @@ const char *cli_path(const char *path, char buffer[CLI_PATH_SIZE])
     return buffer;
 }
 
+static int read_some(Cli *cli, const char *path, int fd, char *data, size_t max, size_t *ret_size)
+{
+    struct stat st;
+    ssize_t n;
+
+    if (fstat(fd, &st) < 0)
+        return cli_error(cli, errno, "%s cannot be read: %s", path, strerror(errno));
+    if (S_ISDIR(st.st_mode))
+        return cli_error(cli, EISDIR, "%s is a folder.", path);
+    if (!S_ISREG(st.st_mode))
+        return cli_error(cli, EINVAL, "%s is no file.", path);
+    if (st.st_size > (off_t)max)
+        return cli_error(cli, EFBIG, "%s is larger than %zu bytes.", path, max);
+    n = read(fd, data, max);
+    if (n < 0)
+        return cli_error(cli, errno, "%s cannot be read: %s", path, strerror(errno));
+    if (n == 0)
+        return cli_error(cli, ENODATA, "%s is empty.", path);
+    *ret_size = (size_t)n;
+    return 0;
+}
+
 int cli_read_file(Cli *cli, const char *path, char *data, size_t max, size_t *ret_size)
 {
     char buffer[CLI_PATH_SIZE];
-    int fd = open(cli_path(path, buffer), O_RDONLY | O_CLOEXEC | O_NONBLOCK), r = 0;
-    struct stat st;
+    int fd = open(cli_path(path, buffer), O_RDONLY | O_CLOEXEC | O_NONBLOCK), r;
 
     if (fd < 0)
         return cli_error(cli, errno, "%s cannot be opened: %s", path, strerror(errno));
-    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > (off_t)max) {
-        r = cli_error(cli, EINVAL, "%s is no file of at most %zu bytes.", path, max);
-    } else {
-        ssize_t n = read(fd, data, max);
-
-        if (n < 0)
-            r = cli_error(cli, errno, "%s cannot be read: %s", path, strerror(errno));
-        else
-            *ret_size = (size_t)n;
-    }
+    r = read_some(cli, path, fd, data, max, ret_size);
     (void)close(fd);
     return r;
 }

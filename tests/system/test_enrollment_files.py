@@ -252,10 +252,13 @@ def test_local(machine):
     right = f"fingerprint {fingerprint(machine)}"
     refused(machine, f"crypto ca authenticate files {right}", "authenticate files FILE")
     assert state(machine, "files")["next-step"] == "Authenticate the CA: crypto ca authenticate files FILE."
-    refused(machine, f"crypto ca authenticate files harddisk:/none.pem {right}", "cannot be opened")
-    machine.run(["sh", "-c", "cp /srv/ca/pem '/harddisk:/ca.pem' && chmod 644 '/harddisk:/ca.pem'"])
-    refused(machine, f"crypto ca authenticate files harddisk:/ca.pem fingerprint {64 * '0'}", "not the expected one")
-    assert say(machine, f"crypto ca authenticate files harddisk:/ca.pem {right}")[0] == 0
+    machine.run(["sh", "-c", "cd /harddisk: && openssl crl2pkcs7 -nocrl -certfile /srv/ca/pem -outform DER -out ca.p7c && : > empty && truncate -s 1M large && "
+                             "mkfifo fifo && cp /srv/ca/key key.pem && chmod 644 *"])
+    for name, why in (("none.pem", "cannot be opened"), ("", "is a folder."), ("empty", "is empty."), ("large", "is larger than 262144 bytes."), ("fifo", "is no file."),
+                      ("key.pem", "a PEM block is something else than a certificate")):
+        refused(machine, f"crypto ca authenticate files harddisk:/{name} {right}", why)
+    refused(machine, f"crypto ca authenticate files harddisk:/ca.p7c fingerprint {64 * '0'}", "not the expected one")
+    assert say(machine, f"crypto ca authenticate files harddisk:/ca.p7c {right}")[0] == 0
     refused(machine, "crypto ca enroll files", "enroll files FILE")
     assert state(machine, "files")["next-step"] == "Request a certificate: crypto ca enroll files FILE."
     refused(machine, "crypto ca enroll files /nowhere/requests.pem", "cannot be written")
@@ -268,5 +271,8 @@ def test_local(machine):
     for request, infix in zip(requests, ("-sign", "-encr")):
         machine.write("/srv/ca/csr", request + "-----END CERTIFICATE REQUEST-----\n")
         issue(machine, "/srv/ca/csr", "/harddisk:/router.pem", EXTENSIONS[infix])
+        if infix == "-encr":
+            machine.run(["sh", "-c", "cd /harddisk: && openssl crl2pkcs7 -nocrl -certfile router.pem -certfile /srv/ca/pem -out router.p7b && mv router.p7b router.pem && "
+                                     "chmod 644 router.pem"])
         assert say(machine, "crypto ca import files certificate harddisk:/router.pem")[0] == 0
     assert state(machine, "files")["state"] == "enrolled"

@@ -122,6 +122,60 @@ static void test_forms(void **state)
     received_done(&list);
 }
 
+/* A bag of certificates, as some CAs hand them out; signed: with somebody's signature. */
+static size_t bag(const TestCertificate *signer, unsigned char **ret)
+{
+    PKCS7 *p7 = PKCS7_new();
+    int size;
+
+    assert_non_null(p7);
+    assert_int_equal(PKCS7_set_type(p7, NID_pkcs7_signed), 1);
+    assert_int_equal(PKCS7_content_new(p7, NID_pkcs7_data), 1);
+    assert_int_equal(PKCS7_add_certificate(p7, middle.certificate), 1);
+    assert_int_equal(PKCS7_add_certificate(p7, root.certificate), 1);
+    if (signer)
+        assert_non_null(PKCS7_add_signature(p7, signer->certificate, signer->key, EVP_sha256()));
+    *ret = NULL;
+    size = i2d_PKCS7(p7, ret);
+    assert_true(size > 0);
+    PKCS7_free(p7);
+    return (size_t)size;
+}
+
+static void test_bag(void **state)
+{
+    _cleanup_free_ char *text = NULL, *bare = NULL, *one = pem("CERTIFICATE", &leaf);
+    TestCertificate as_file = {0};
+    unsigned char *der;
+    const char *reason;
+    ReceivedList list;
+    size_t size, n;
+
+    size = bag(&root, &der);
+    assert_int_equal(received_parse(der, size, &list, &reason), -EBADMSG);
+    OPENSSL_free(der);
+    size = bag(NULL, &der);
+    assert_int_equal(received_parse(der, size - 1, &list, &reason), -EBADMSG);
+    assert_int_equal(received_parse(der, size, &list, &reason), 0);
+    assert_int_equal(list.n, 2);
+    received_done(&list);
+    as_file.der = der;
+    as_file.der_size = (int)size;
+    text = pem("PKCS7", &as_file);
+    assert_int_equal(parse(text, &n), 0);
+    assert_int_equal(n, 2);
+    bare = base64_encode(der, size);
+    assert_int_equal(parse(bare, &n), 0);
+    assert_int_equal(n, 2);
+    /* With others beside it. */
+    text = realloc(text, strlen(text) + strlen(one) + 1);
+    assert_non_null(text);
+    strcat(text, one);
+    assert_int_equal(parse(text, &n), 0);
+    assert_int_equal(n, 3);
+    OPENSSL_free(der);
+}
+
 static void test_too_many(void **state)
 {
     ReceivedList list = {.n = 0};
@@ -557,12 +611,19 @@ static void test_fingerprints(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_unreadable),     cmocka_unit_test(test_forms),
-        cmocka_unit_test(test_too_many),       cmocka_unit_test(test_no_authority),
-        cmocka_unit_test(test_order),          cmocka_unit_test(test_changing_authority),
-        cmocka_unit_test(test_common_names),   cmocka_unit_test(test_added_names),
-        cmocka_unit_test(test_serial_numbers), cmocka_unit_test(test_answers),
-        cmocka_unit_test(test_signatures),     cmocka_unit_test(test_alternative_names),
+        cmocka_unit_test(test_unreadable),
+        cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_too_many),
+        cmocka_unit_test(test_bag),
+        cmocka_unit_test(test_no_authority),
+        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_changing_authority),
+        cmocka_unit_test(test_common_names),
+        cmocka_unit_test(test_added_names),
+        cmocka_unit_test(test_serial_numbers),
+        cmocka_unit_test(test_answers),
+        cmocka_unit_test(test_signatures),
+        cmocka_unit_test(test_alternative_names),
         cmocka_unit_test(test_fingerprints),
     };
 
