@@ -148,7 +148,7 @@ const GrammarCommand cli_commands[] = {
     {"crypto key generate authentication-ssh rsa [username <label:label>|<label:label>]",
      HELP(CRYPTO, KEYS, GENERATE, SSH_CLIENT, "RSA", USERNAME, USER, USER), 0,
      ACTION(cli_key_generate, CLI_EXEC)},
-    {"test crypto ca at <date:word(10-20)>",
+    {"test crypto ca at <date:word(1-20)>",
      HELP("Test", CRYPTO, CA, "What would break until then, if nobody did anything",
           "Date (2027-03-01) or time (2027-03-01T12:30:00Z), UTC"),
      0, ACTION(cli_foresee, CLI_EXEC | CLI_JSON)},

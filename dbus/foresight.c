@@ -23,7 +23,7 @@ int foresight_begin(Foresight *f, sd_bus_message *m, int64_t now, const char *st
         return r;
     if (*ret_at < now || *ret_at > now + YEARS_MAX * YEAR_SECONDS)
         return sd_bus_error_setf(error, ERROR_INVALID_ARGUMENT,
-                                 "The time to look at is not before now, and within %d years",
+                                 "The time to look at has to lie ahead, by at most %d years",
                                  YEARS_MAX);
     r = sd_bus_message_new_method_return(m, &f->reply);
     return r < 0 ? r : sd_bus_message_open_container(f->reply, 'a', structure);

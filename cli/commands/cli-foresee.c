@@ -21,19 +21,20 @@ typedef struct Events {
     size_t n;
 } Events;
 
-/* 2027-03-01, and 2027-03-01T12:30:00Z; UTC */
+/* 2027-03-01, and 2027-03-01T12:30:00Z; UTC. A 30th of February is no date. */
 static int parse_time(const char *text, int64_t *ret)
 {
     static const char *const formats[] = {"%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"};
 
     for (size_t i = 0; i < ELEMENTSOF(formats); i++) {
-        struct tm tm = {.tm_mday = 1};
+        struct tm tm = {.tm_mday = 1}, given;
         const char *end = strptime(text, formats[i], &tm);
 
-        if (end && !*end) {
-            *ret = timegm(&tm);
-            return 0;
-        }
+        if (!end || *end)
+            continue;
+        given = tm;
+        *ret = timegm(&tm);
+        return tm.tm_mday == given.tm_mday && tm.tm_sec == given.tm_sec ? 0 : -EINVAL;
     }
     return -EINVAL;
 }
