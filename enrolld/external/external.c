@@ -515,8 +515,9 @@ int external_find_requested(Manager *m, const char *trustpoint, Trustpoint **ret
 
     if (r >= 0 && !(*ret)->record.request)
         return sd_bus_error_setf(reterr_error, ERROR_NO_SUCH_OBJECT,
-                                 "No request of %s waits for a certificate: crypto ca enroll %s",
-                                 (*ret)->name, (*ret)->name);
+                                 "No request of %s waits for a certificate: crypto ca enroll %s%s",
+                                 (*ret)->name, (*ret)->name,
+                                 (*ret)->config->method == METHOD_LOCAL ? " FILE" : "");
     return r;
 }
 

@@ -115,11 +115,12 @@ int trust_pool1_method_request_crl(sd_bus_message *m, void *userdata, sd_bus_err
 
     if (r < 0)
         return r;
-    if (!label_is_valid(what) &&
-        (strlen(what) > CRL_URL_MAX || fetch_url_check_crl(what, &reason) < 0))
+    if (strlen(what) > CRL_URL_MAX)
+        return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT, "The URL is too long");
+    if (!label_is_valid(what) && fetch_url_check_crl(what, &reason) < 0)
         return sd_bus_error_setf(reterr_error, ERROR_INVALID_ARGUMENT,
-                                 "A CRL is requested by the name of a trustpoint or by a URL that "
-                                 "begins with http:// or ldap://");
+                                 "A CRL is requested by the name of a trustpoint or by a URL: %s",
+                                 reason);
     return crl_jobs_request(userdata, m, what, reterr_error);
 }
 

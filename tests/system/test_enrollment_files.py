@@ -276,3 +276,4 @@ def test_local(machine):
                                      "chmod 644 router.pem"])
         assert say(machine, "crypto ca import files certificate harddisk:/router.pem")[0] == 0
     assert state(machine, "files")["state"] == "enrolled"
+    refused(machine, "crypto ca import files certificate harddisk:/router.pem", "No request of files waits for a certificate: crypto ca enroll files FILE")

@@ -87,7 +87,8 @@ def test_nobody_else_may(world):
 
 
 def test_refused_requests(world):
-    for what, words in (("ftp://127.0.0.1/x", "http:// or ldap://"), ("core", "There is no trustpoint 'core'"), (f"{world.url}/absent.crl", "HTTP status 404")):
+    for what, words in (("ftp://127.0.0.1/x", "http:// or ldap://"), ("http://user:pw@127.0.0.1/x", "a user name or password, which is not supported"),
+                        ("http:///x", "has no host"), ("core", "There is no trustpoint 'core'"), (f"{world.url}/absent.crl", "HTTP status 404")):
         status, said = world.run(f"crypto ca crl request {what}")
         assert status and words in said, said
     assert world.crls() == {}
