@@ -249,7 +249,8 @@ int enrollment1_method_get_crl(sd_bus_message *m, void *userdata, sd_bus_error *
     signer = t ? lookup_signer(t) : NULL;
     if (!signer)
         return sd_bus_error_setf(reterr_error, ERROR_NO_SUCH_OBJECT,
-                                 "'%.128s' has no RSA certificate of a SCEP server to ask with",
+                                 "'%.128s' has no certificate of a SCEP server, with an RSA or "
+                                 "ECDSA key, to ask with",
                                  name);
     r = lookup_new(manager, t, false, &l);
     if (r >= 0)

@@ -28,13 +28,13 @@ static int write_trustpoint(JsonWriter *w, const Trustpoint *t)
         json_write_string(w, "extended-key-usage", peer_usage_name(t->config->peer_usage));
     if (t->config->query_url)
         json_write_string(w, "query-url", t->config->query_url);
-    if (t->config->method == METHOD_EST && t->config->url) {
+    if (t->config->method == METHOD_EST && t->config->url)
         json_write_string(w, "server-url", t->config->url);
-        if (t->config->vrf[0])
-            json_write_string(w, "vrf", t->config->vrf);
-    }
     /* Whether there is a certificate to ask with, by then, is found when it is asked. */
-    json_write_bool(w, "scep", t->config->method == METHOD_SCEP && !t->record.serial);
+    if (t->config->method == METHOD_SCEP && !t->record.serial)
+        json_write_string(w, "scep-url", t->config->url);
+    if (t->config->vrf[0])
+        json_write_string(w, "vrf", t->config->vrf);
     json_begin_array(w, "certificates");
     if (trustpoint_certificate(t, ROLE_CA)) {
         r = write_certificate(w, NULL, trustpoint_certificate(t, ROLE_CA));

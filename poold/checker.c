@@ -110,10 +110,9 @@ static bool is_for_this_use(Checker *c, const PeerTrustpoint *t, const Verifier 
     return false;
 }
 
-/* The trustpoint by which its CA can be asked for its list over SCEP; NULL: none. */
-static const char *scep_name(const Checker *c, const PeerTrustpoint *t)
+static CrlAsker find_asker(const Checker *c, const PeerTrustpoint *t)
 {
-    return t && t->scep && t->has_ca && c->own != CHECKER_RECEIVED ? t->name : NULL;
+    return t && c->own != CHECKER_RECEIVED ? trustpoint_asker(t) : (CrlAsker){.trustpoint = NULL};
 }
 
 static RevocationPolicy find_policy(Checker *c, const VerifyRequest *request,
@@ -127,7 +126,7 @@ static RevocationPolicy find_policy(Checker *c, const VerifyRequest *request,
                                                                 : VERIFY_REVOCATION_REQUIRED,
                               .query_url = t ? t->query_url : NULL,
                               .staple = request->staple,
-                              .scep = scep_name(c, t),
+                              .scep = find_asker(c, t),
                               .scep_ca = t && t->has_ca ? sk_X509_value(t->certificates, 0) : NULL};
 }
 

@@ -43,6 +43,7 @@ struct Poold {
     Update *update;                /* never NULL after start */
     OcspCache *answers;            /* never NULL after start */
     CrlCache *crls;                /* never NULL after start */
+    CrlQuestions *questions;       /* never NULL after start */
     CrlRefresh *crl_refresh;       /* never NULL after start */
     TrustpointCache *trustpoints;  /* the same */
     VerdictCache *verdicts;        /* the same */

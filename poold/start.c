@@ -178,8 +178,9 @@ static int load_crls(Poold *poold)
     int r;
 
     poold->answers = ocsp_cache_new();
+    poold->questions = crl_questions_new();
     poold->verdicts = verdict_cache_new();
-    if (!poold->answers || !poold->verdicts)
+    if (!poold->answers || !poold->questions || !poold->verdicts)
         return -ENOMEM;
     r = crl_cache_new(poold->state_fd, report_crl, &poold->crls);
 
@@ -255,6 +256,7 @@ void poold_stop(void *userdata)
     if (poold->crls)
         (void)crl_jobs_write(poold);
     crl_cache_free(poold->crls);
+    crl_questions_free(poold->questions);
     ocsp_cache_free(poold->answers);
     update_free(poold->update);
     pool_free(poold->pool);

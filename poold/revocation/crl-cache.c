@@ -282,7 +282,8 @@ static bool is_refreshed(const CrlEntry *entry)
 {
     const char *reason;
 
-    return entry->wanted && fetch_url_check_crl(entry->crl->url, &reason) >= 0;
+    return entry->wanted &&
+           (crl_is_of_scep(entry->crl) || fetch_url_check_crl(entry->crl->url, &reason) >= 0);
 }
 
 int64_t crl_cache_next(CrlCache *cache, int64_t now)

@@ -18,7 +18,10 @@ int crl_jobs_prepare(const Poold *poold, bool insist, CrlWork *work)
     work->scep = trustpoints_get_crl;
     work->route = fetch_access_route(&poold->access, poold->policy->route.device);
     work->fetch_seconds = poold->access.crl_timeout;
-    return r < 0 || insist ? r : crl_cache_paused(poold->crls, time(NULL), &work->paused);
+    if (r < 0 || insist)
+        return r;
+    work->questions = poold->questions;
+    return crl_cache_paused(poold->crls, time(NULL), &work->paused);
 }
 
 /* Who relies on a certificate looks again. */
@@ -159,6 +162,7 @@ static int fetch_directory(CrlOrder *order, const PeerTrustpoint *t, size_t *n_p
 static int fetch_of_trustpoint(Job *job, CrlOrder *order)
 {
     const PeerTrustpoint *t = trustpoints_find(order->trustpoints, order->what);
+    CrlAsker asker = t ? trustpoint_asker(t) : (CrlAsker){.trustpoint = NULL};
     size_t n_points = 0;
     int taken = 0, r = 0;
 
@@ -175,8 +179,8 @@ static int fetch_of_trustpoint(Job *job, CrlOrder *order)
         r = fetch_directory(order, t, &n_points);
         taken += r > 0 ? r : 0;
     }
-    if (r >= 0 && taken == 0 && t->scep) {
-        r = crl_work_fetch_scep(&order->work, t->name);
+    if (r >= 0 && taken == 0 && asker.trustpoint) {
+        r = crl_work_fetch_scep(&order->work, &asker);
         n_points += r != -ENODATA;
         r = r == -ENODATA ? 0 : r;
         taken += r > 0 ? r : 0;

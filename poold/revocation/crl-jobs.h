@@ -10,7 +10,7 @@ typedef struct Poold Poold;
 typedef struct CrlRefresh CrlRefresh;
 
 /* Before a worker starts: what it may need of the cache. insist: URLs that have failed a short
- * while ago are tried as well. */
+ * while ago are tried as well, and a CA is asked over SCEP also when another worker asks it. */
 int crl_jobs_prepare(const Poold *poold, bool insist, CrlWork *work);
 /* After it has ended: what it has brought is kept, and what it has relied on is noted. */
 void crl_jobs_keep(Poold *poold, const CrlWork *work, const char *user);

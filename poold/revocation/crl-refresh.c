@@ -6,6 +6,7 @@
 #include "log.h"
 #include "poold.h"
 #include "time-render.h"
+#include "trustpoints.h"
 #include "x509-render.h"
 
 /* Whether the clock was set back is looked at as often. */
@@ -22,6 +23,7 @@ typedef struct Errand {
     CrlRefresh *refresh;
     CrlList due;
     const AuthorityList *authorities;
+    Trustpoints *trustpoints; /* NULL: nobody has said which ones there are */
     CrlWork work;
 } Errand;
 
@@ -32,6 +34,7 @@ static void errand_free(void *userdata)
     crl_work_done(&errand->work);
     crl_list_done(&errand->due);
     authority_list_unref(errand->authorities);
+    trustpoints_free(errand->trustpoints);
     free(errand);
 }
 
@@ -55,6 +58,55 @@ static int list_signers(const Errand *errand, STACK_OF(X509) * signers)
     return 0;
 }
 
+static int find_trustpoints(Errand *errand, int cancel_fd)
+{
+    for (size_t i = 0; i < errand->due.n; i++)
+        if (crl_is_of_scep(errand->due.items[i])) {
+            int r = trustpoints_ask(NULL, cancel_fd, &errand->trustpoints);
+
+            return r == -ECANCELED || r == -ENOMEM ? r : 0;
+        }
+    return 0;
+}
+
+/* By the trustpoint that has got it, or else (others) by the rest of those with that CA. -ENODATA:
+ * none of them can ask. */
+static int fetch_by_trustpoints(Errand *errand, const Crl *crl, bool others)
+{
+    const char *name = crl->url + STRLEN(CRL_SCEP_PREFIX);
+    uint8_t ca[EVP_MAX_MD_SIZE];
+    int taken = -ENODATA;
+
+    if (EVP_Digest(crl->signer, crl->signer_size, ca, NULL, EVP_sha256(), NULL) != 1)
+        return -ENOMEM;
+    for (size_t i = 0; errand->trustpoints && i < errand->trustpoints->n; i++) {
+        const PeerTrustpoint *t = &errand->trustpoints->items[i];
+        CrlAsker asker = trustpoint_asker(t);
+        int r;
+
+        if (!asker.trustpoint || streq(t->name, name) == others ||
+            memcmp(t->ca, ca, AUTHORITY_DIGEST_SIZE) != 0)
+            continue;
+        r = crl_work_fetch_scep(&errand->work, &asker);
+        if (r != -ENODATA)
+            taken = r;
+        if (r != 0 && r != -ENODATA)
+            break;
+    }
+    return taken;
+}
+
+static int fetch_again(Errand *errand, const Crl *crl)
+{
+    int r = crl_is_of_scep(crl) ? fetch_by_trustpoints(errand, crl, false) : -ENODATA;
+
+    if (r == -ENODATA)
+        r = crl_work_fetch(&errand->work, crl->url);
+    if (r == 0 && crl_is_of_scep(crl))
+        r = fetch_by_trustpoints(errand, crl, true);
+    return r == -ENODATA ? 0 : r;
+}
+
 static int errand_run(Job *job, void *userdata)
 {
     _cleanup_(x509_stack_freep) STACK_OF(X509) *signers = sk_X509_new_null();
@@ -64,18 +116,23 @@ static int errand_run(Job *job, void *userdata)
     crl_work_begin(&errand->work, job_cancel_fd(job));
     errand->work.signers = signers;
     errand->work.authorities[0] = errand->authorities;
+    if (r >= 0)
+        r = find_trustpoints(errand, job_cancel_fd(job));
     for (size_t i = 0; r >= 0 && i < errand->due.n; i++)
-        r = crl_work_fetch(&errand->work, errand->due.items[i]->url);
+        r = fetch_again(errand, errand->due.items[i]);
     errand->work.signers = NULL;
     return r < 0 ? r : 0;
 }
 
 /* --- In the main loop ------------------------------------------------------------------------- */
 
-static bool has_come(const CrlWork *work, const char *url)
+static bool has_come(const CrlWork *work, const Crl *crl)
 {
+    for (size_t i = 0; i < work->fetched.n; i++)
+        if (memcmp(work->fetched.items[i]->slot, crl->slot, sizeof crl->slot) == 0)
+            return true;
     for (size_t i = 0; i < work->n_attempts; i++)
-        if (streq(work->attempts[i].url, url))
+        if (streq(work->attempts[i].url, crl->url))
             return work->attempts[i].good;
     return true; /* not tried: its turn is the next time */
 }
@@ -88,7 +145,7 @@ static void complain(const Errand *errand)
         const Crl *crl = errand->due.items[i];
         char until[TIME_TEXT_SIZE];
 
-        if (has_come(&errand->work, crl->url))
+        if (has_come(&errand->work, crl))
             continue;
         log_event(&event, LOG_FIELDS("ISSUER", crl->issuer, "URL", crl->url),
                   "The CRL of %s, good until %s, could not be fetched again: %s", crl->issuer,
@@ -120,6 +177,7 @@ static int start(CrlRefresh *refresh, int64_t now)
     r = crl_cache_due(refresh->poold->crls, now, &errand->due);
     if (r >= 0)
         r = crl_jobs_prepare(refresh->poold, true, &errand->work);
+    errand->work.questions = refresh->poold->questions;
     errand->authorities = authority_list_ref(pool_get_active(refresh->poold->pool));
     if (r < 0) {
         errand_free(errand);

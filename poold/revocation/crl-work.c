@@ -277,22 +277,98 @@ int crl_work_fetch(CrlWork *work, const char *url)
     return r == -ENODATA ? miss(work, url, "there is no certificate to ask with any more") : r;
 }
 
-int crl_work_fetch_scep(CrlWork *work, const char *trustpoint)
+static int fetch_scep(CrlWork *work, const char *url)
 {
     size_t before = work->n_attempts;
-    char *url;
-    int r;
+    int r = fetch_lists(work, url);
 
-    if (asprintf(&url, CRL_SCEP_PREFIX "%s", trustpoint) < 0)
-        return -ENOMEM;
-    r = fetch_lists(work, url);
-    free(url);
     /* Then nobody has been asked. */
     if (r == -ENODATA && work->n_attempts > before) {
         free(work->attempts[--work->n_attempts].url);
         work->attempts[work->n_attempts] = (CrlAttempt){.url = NULL};
     }
     return r;
+}
+
+/* Another worker has got it, and keeps it. */
+static int learn(CrlWork *work, Crl *crl)
+{
+    Crl **fetched = find_slot(&work->fetched, crl), **known = find_slot(&work->known, crl);
+
+    if ((fetched && crl_compare(crl, *fetched) <= 0) || (known && crl_compare(crl, *known) <= 0))
+        return 0;
+    if (known) {
+        crl_free(*known);
+        *known = crl_ref(crl);
+        return 1;
+    }
+    if (crl_list_append(&work->known, crl_ref(crl)) < 0) {
+        crl_free(crl);
+        return -ENOMEM;
+    }
+    return 1;
+}
+
+static int learn_all(CrlWork *work, const CrlList *lists)
+{
+    int n = 0;
+
+    for (size_t i = 0; i < lists->n; i++) {
+        int r = learn(work, lists->items[i]);
+
+        if (r < 0)
+            return r;
+        n += r;
+    }
+    return n;
+}
+
+static CrlOutcome outcome_of(int r, bool was_tried)
+{
+    if (r > 0)
+        return CRL_CAME;
+    return was_tried && r != -ECANCELED ? CRL_FAILED : CRL_NOT_ASKED;
+}
+
+static void tell_others(CrlWork *work, const CrlAsker *asker, const char *url, CrlOutcome outcome)
+{
+    CrlList lists = {0}; /* borrows */
+
+    for (size_t i = 0; i < work->fetched.n; i++)
+        if (streq(work->fetched.items[i]->url, url))
+            (void)crl_list_append(&lists, work->fetched.items[i]);
+    crl_question_end(work->questions, asker, outcome, &lists);
+    free(lists.items);
+}
+
+static int fetch_once(CrlWork *work, const CrlAsker *asker, const char *url)
+{
+    _cleanup_(crl_list_done) CrlList lists = {0};
+    size_t before = work->n_attempts;
+    int r = crl_question_begin(work->questions, asker, work->cancel_fd, work->deadline, &lists);
+
+    if (r == 0)
+        return learn_all(work, &lists);
+    if (r == -EHOSTDOWN) /* what has failed here says more */
+        return work->problem ? 0 : miss(work, url, "its server has failed a short while ago");
+    if (r == -ETIMEDOUT)
+        return miss(work, url, "there was no time left for it");
+    if (r < 0)
+        return r;
+    r = fetch_scep(work, url);
+    tell_others(work, asker, url, outcome_of(r, work->n_attempts > before));
+    return r;
+}
+
+int crl_work_fetch_scep(CrlWork *work, const CrlAsker *asker)
+{
+    _cleanup_free_ char *url = NULL;
+
+    if (!work->fetch)
+        return 0;
+    if (asprintf(&url, CRL_SCEP_PREFIX "%s", asker->trustpoint) < 0)
+        return -ENOMEM;
+    return work->questions ? fetch_once(work, asker, url) : fetch_scep(work, url);
 }
 
 /* --- OCSP ------------------------------------------------------------------------------------- */

@@ -6,7 +6,7 @@
 
 #include "authority.h"
 #include "crl-points.h"
-#include "crl.h"
+#include "crl-questions.h"
 #include "fetch-client.h"
 #include "ocsp.h"
 
@@ -19,8 +19,6 @@ typedef int (*crl_fetch_t)(const FetchRequest *request, int cancel_fd, FetchRepl
 /* Has the CA of a trustpoint asked for its list; as fetch(), or -ENODATA: there is nothing to ask
  * with. */
 typedef int (*crl_scep_t)(const char *trustpoint, int cancel_fd, FetchReply *reply);
-/* As URL of such a list, with the trustpoint's name behind it. */
-#define CRL_SCEP_PREFIX "scep:"
 
 typedef struct CrlAttempt {
     char *url; /* of a question to a responder: with '#' and what it is about behind it */
@@ -41,7 +39,8 @@ typedef struct CrlWork {
     const STACK_OF(X509) * signers;
     const AuthorityList *authorities[2];
 
-    OcspCache *answers; /* of OCSP; NULL: none are kept */
+    OcspCache *answers;      /* of OCSP; NULL: none are kept */
+    CrlQuestions *questions; /* over SCEP, of all workers; NULL: asked whoever else asks */
 
     CrlList fetched; /* to be kept */
     CrlList relied;  /* what a verdict has come from */
@@ -59,9 +58,10 @@ void crl_work_done(CrlWork *work);
 /* Fetches what is at a URL, unless that was tried already. Returns how many lists were taken, or a
  * negative errno when it makes no sense to go on. */
 int crl_work_fetch(CrlWork *work, const char *url);
-/* The list that the CA of a trustpoint gives over SCEP. The same; -ENODATA when the trustpoint has
- * no certificate to ask with, which is not an attempt. */
-int crl_work_fetch_scep(CrlWork *work, const char *trustpoint);
+/* The list that the CA of a trustpoint gives over SCEP, asked for by this one or by another with
+ * the same CA. The same; -ENODATA when the trustpoint has no certificate to ask with, which is not
+ * an attempt. */
+int crl_work_fetch_scep(CrlWork *work, const CrlAsker *asker);
 /* The first URL of the point that has anything counts. 0 when it was fetched already. */
 int crl_work_fetch_point(CrlWork *work, const CrlPoint *point);
 /* The answer to one question: asks the responder, unless that was done already or answers are in

@@ -255,6 +255,11 @@ int crl_new(DerSpan der, X509 *signer, const char *url, Crl **ret, const char **
     return 0;
 }
 
+bool crl_is_of_scep(const Crl *crl)
+{
+    return strncmp(crl->url, CRL_SCEP_PREFIX, STRLEN(CRL_SCEP_PREFIX)) == 0;
+}
+
 Crl *crl_ref(Crl *crl)
 {
     (void)__atomic_add_fetch(&crl->references, 1, __ATOMIC_RELAXED);

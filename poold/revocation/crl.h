@@ -13,6 +13,9 @@
 #define CRL_DIGEST_SIZE 32U
 /* How far ahead of ours a CA's clock may be. */
 #define CRL_CLOCK_SKEW 300
+/* As URL of a list that a CA has given over SCEP, with the name of the trustpoint behind it that
+ * has asked. */
+#define CRL_SCEP_PREFIX "scep:"
 
 typedef struct Crl {
     void *der;
@@ -42,6 +45,8 @@ int crl_check_time(const Crl *crl, int64_t now, const char **ret_reason);
 
 /* What the caller has found the signer of. Returns 0, -ENOMEM, or -EBADMSG with *ret_reason. */
 int crl_new(DerSpan der, X509 *signer, const char *url, Crl **ret, const char **ret_reason);
+/* By its URL. */
+bool crl_is_of_scep(const Crl *crl);
 Crl *crl_ref(Crl *crl);
 Crl *crl_free(Crl *crl);
 DEFINE_TRIVIAL_CLEANUP_FUNC(Crl *, crl_free);

@@ -192,6 +192,7 @@ int trust_pool1_method_clear_crls(sd_bus_message *m, void *userdata, sd_bus_erro
     if (ocsp_cache_clear(poold->answers))
         (void)sd_bus_emit_signal(server_bus(poold->server), TRUSTPOOL_PATH, TRUSTPOOL_NAME,
                                  "OcspAnswersChanged", NULL);
+    crl_questions_forget(poold->questions);
     removed = crl_cache_clear(poold->crls);
     crl_refresh_arm(poold->crl_refresh);
     if (removed < 0)

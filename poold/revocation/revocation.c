@@ -116,11 +116,11 @@ static int fetch_next(Search *s, const X509 *certificate)
         return r;
     r = crl_points_directory(X509_get_issuer_name(certificate), s->policy->query_url, &url);
     r = r < 0 ? (r == -ENOENT ? 0 : r) : crl_work_fetch(s->work, url);
-    if (r != 0 || !s->policy->scep ||
+    if (r != 0 || !s->policy->scep.trustpoint ||
         X509_NAME_cmp(X509_get_issuer_name(certificate),
                       X509_get_subject_name(s->policy->scep_ca)) != 0)
         return r;
-    r = crl_work_fetch_scep(s->work, s->policy->scep);
+    r = crl_work_fetch_scep(s->work, &s->policy->scep);
     return r == -ENODATA ? 0 : r;
 }
 

@@ -11,7 +11,7 @@ typedef struct RevocationPolicy {
     VerifyRevocation revocation;
     const char *query_url; /* may be NULL */
     DerSpan staple;        /* what a responder has said of the first certificate; may be empty */
-    const char *scep;      /* the trustpoint whose CA may be asked for its list; may be NULL */
+    CrlAsker scep;         /* whose CA may be asked for its list */
     X509 *scep_ca;         /* that CA */
 } RevocationPolicy;
 

@@ -32,6 +32,7 @@ Trustpoints *trustpoints_free(Trustpoints *trustpoints)
         free(t->name);
         free(t->query_url);
         free(t->server_url);
+        free(t->scep_server);
         sk_X509_pop_free(t->certificates, X509_free);
         X509_free(t->next);
     }
@@ -144,8 +145,8 @@ static int read_trustpoint(const Reading *reading, PeerTrustpoint *t, json_objec
 {
     static const char *const members[] = {
         "name", "crl-optional", "extended-key-usage", "query-url", "server-url",
-        "vrf",  "scep",         "certificates",       "next-ca",   NULL};
-    const char *name, *query = NULL, *usage = NULL, *server = NULL, *vrf = "";
+        "vrf",  "scep-url",     "certificates",       "next-ca",   NULL};
+    const char *name, *query = NULL, *usage = NULL, *server = NULL, *scep = NULL, *vrf = "";
     json_object *certificates, *next;
 
     if (!json_object_is_type(o, json_type_object) || json_only_members(o, members) < 0 ||
@@ -156,7 +157,7 @@ static int read_trustpoint(const Reading *reading, PeerTrustpoint *t, json_objec
         json_get_string(o, "query-url", &query) == -EBADMSG ||
         json_get_string(o, "server-url", &server) == -EBADMSG ||
         json_get_string(o, "vrf", &vrf) == -EBADMSG || strlen(vrf) >= sizeof t->vrf ||
-        json_get_bool(o, "scep", &t->scep) < 0 ||
+        json_get_string(o, "scep-url", &scep) == -EBADMSG ||
         json_get_array(o, "certificates", &certificates) < 0)
         return -EBADMSG;
     t->name = strdup(name);
@@ -166,6 +167,10 @@ static int read_trustpoint(const Reading *reading, PeerTrustpoint *t, json_objec
     t->certificates = sk_X509_new_null();
     if (!t->name || (query && !t->query_url) || (server && !t->server_url) || !t->certificates)
         return -ENOMEM;
+    if (scep && asprintf(&t->scep_server, "%s %s", scep, vrf) < 0) {
+        t->scep_server = NULL;
+        return -ENOMEM;
+    }
     if (json_object_object_get_ex(o, "next-ca", &next) && read_next(reading, next, &t->next) < 0)
         return -EBADMSG;
     return read_certificates(reading, t, certificates);
@@ -273,6 +278,13 @@ int trustpoints_get_crl(const char *name, int cancel_fd, FetchReply *reply)
     }
     r = sd_bus_message_read(answer, "h", &fd);
     return r < 0 ? r : memfd_read(fd, CRL_SIZE_MAX, &reply->body, &reply->body_size);
+}
+
+CrlAsker trustpoint_asker(const PeerTrustpoint *t)
+{
+    return t->scep_server && t->has_ca
+               ? (CrlAsker){.trustpoint = t->name, .server = t->scep_server, .ca = t->ca}
+               : (CrlAsker){.trustpoint = NULL};
 }
 
 const PeerTrustpoint *trustpoints_find(const Trustpoints *trustpoints, const char *name)

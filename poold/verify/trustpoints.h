@@ -5,6 +5,7 @@
 
 #include "authority.h"
 #include "certificate-table.h"
+#include "crl-questions.h"
 #include "fetch-client.h"
 #include "peer-usage.h"
 
@@ -18,7 +19,7 @@ typedef struct PeerTrustpoint {
     char *server_url; /* its https server, which CAs of the pool are good for too; may be NULL */
     char vrf[INTERFACE_NAME_SIZE]; /* through which that is reached; empty: none */
     bool crl_optional, has_ca;
-    bool scep;            /* its CA can be asked for its list, over enrolld */
+    char *scep_server; /* where enrolld asks its CA for its list, and by which VRF; NULL: nowhere */
     PeerUsage peer_usage; /* what certificates of its CA have to be for */
     uint8_t ca[AUTHORITY_DIGEST_SIZE];
     STACK_OF(X509) * certificates; /* the CA's, what it came with; the router's, as they were */
@@ -38,6 +39,8 @@ typedef struct Trustpoints {
 int trustpoints_parse(const char *text, size_t size, const Trustpoints *former, Trustpoints **ret);
 /* Asks enrolld, and waits for the answer: for worker threads only. -ECANCELED. */
 int trustpoints_ask(const Trustpoints *former, int cancel_fd, Trustpoints **ret);
+/* Who would ask its CA for its list; nobody if it cannot. Borrows. */
+CrlAsker trustpoint_asker(const PeerTrustpoint *t);
 /* Has enrolld ask the CA of a trustpoint for its revocation list. As fetch();
  * -ENODATA: it has no certificate to ask with. */
 int trustpoints_get_crl(const char *name, int cancel_fd, FetchReply *reply);

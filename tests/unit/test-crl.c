@@ -633,13 +633,14 @@ static int serve_scep(const char *trustpoint, int cancel_fd, FetchReply *reply)
 static void test_fetch_scep(void **state)
 {
     _cleanup_(x509_stack_freep) STACK_OF(X509) *signers = sk_X509_new_null();
+    const CrlAsker core = {.trustpoint = "core"};
     CrlWork work = begin(signers);
 
     (void)sk_X509_push(signers, make_ca("CA"));
     work.scep = serve_scep;
     server.result = -ENODATA;
-    assert_int_equal(crl_work_fetch_scep(&work, "core"), -ENODATA);
-    assert_int_equal(crl_work_fetch_scep(&work, "core"), -ENODATA);
+    assert_int_equal(crl_work_fetch_scep(&work, &core), -ENODATA);
+    assert_int_equal(crl_work_fetch_scep(&work, &core), -ENODATA);
     assert_int_equal(server.asked, 2);
     assert_int_equal(work.n_attempts, 0);
     assert_null(work.problem);
@@ -652,7 +653,7 @@ static void test_fetch_scep(void **state)
     server.result = 0;
     server.status = 200;
     server.recipe = (CrlRecipe){.issuer = "CA", .number = 5};
-    assert_int_equal(crl_work_fetch_scep(&work, "core"), 1);
+    assert_int_equal(crl_work_fetch_scep(&work, &core), 1);
     assert_int_equal(work.n_attempts, 1);
     crl_work_done(&work);
 }

@@ -51,7 +51,7 @@ static void append(char **text, const char *name, const char *ca, const char *ot
     char *longer;
 
     assert_true(asprintf(&longer,
-                         "%s%s{\"name\":\"%s\",\"crl-optional\":false,\"scep\":true,"
+                         "%s%s{\"name\":\"%s\",\"crl-optional\":false,\"scep-url\":\"u\","
                          "\"certificates\":[\"%s\",\"%s\"]%s%s%s}",
                          *text ?: "[", *text ? "," : "", name, ca, other,
                          next ? ",\"next-ca\":\"" : "", next ?: "", next ? "\"" : "") > 0);
@@ -93,6 +93,7 @@ static void test_shared_within(void **state)
     assert_ptr_equal(trustpoints_of(t, t->items[1].ca), &t->items[0]);
     assert_ptr_equal(trustpoints_find(t, "b"), &t->items[1]);
     assert_null(trustpoints_find(t, "c"));
+    assert_string_equal(trustpoint_asker(&t->items[1]).server, "u ");
 }
 
 /* The later one outlives the former. */
@@ -126,11 +127,12 @@ static void test_refused(void **state)
         "{}",
         "[1]",
         "[{\"name\":\"a\"}]",
-        "[{\"name\":\"a\",\"crl-optional\":1,\"scep\":true,\"certificates\":[]}]",
-        "[{\"name\":\"a\",\"crl-optional\":true,\"scep\":true,\"certificates\":[1]}]",
-        "[{\"name\":\"a\",\"crl-optional\":true,\"scep\":true,\"certificates\":[\"AAAA\"]}]",
-        "[{\"name\":\"a\",\"crl-optional\":true,\"scep\":true,\"certificates\":[],\"x\":1}]",
-        "[{\"name\":\"a\",\"crl-optional\":true,\"scep\":true,\"certificates\":[],\"next-ca\":2}]",
+        "[{\"name\":\"a\",\"crl-optional\":1,\"certificates\":[]}]",
+        "[{\"name\":\"a\",\"crl-optional\":true,\"scep-url\":1,\"certificates\":[]}]",
+        "[{\"name\":\"a\",\"crl-optional\":true,\"certificates\":[1]}]",
+        "[{\"name\":\"a\",\"crl-optional\":true,\"certificates\":[\"AAAA\"]}]",
+        "[{\"name\":\"a\",\"crl-optional\":true,\"certificates\":[],\"x\":1}]",
+        "[{\"name\":\"a\",\"crl-optional\":true,\"certificates\":[],\"next-ca\":2}]",
     };
     Trustpoints *t = NULL;
 
