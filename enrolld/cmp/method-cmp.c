@@ -411,21 +411,23 @@ static void take_refusal(Session *s)
     OSSL_CMP_PKIFREETEXT *texts = OSSL_CMP_CTX_get0_statusString(s->cmp);
     int bits = OSSL_CMP_CTX_get_failInfoCode(s->cmp);
     char text[SERVER_REASON_SIZE / 2] = "";
+    const char *before = ""; /* what comes next */
     size_t n = 0;
 
     for (size_t i = 0; bits > 0 && i < ELEMENTSOF(failures) && n < sizeof(text); i++)
-        if (bits & 1 << i)
-            n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s", n > 0 ? ", " : "",
-                                  failures[i]);
+        if (bits & 1 << i) {
+            n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s", before, failures[i]);
+            before = ", ";
+        }
+    if (n > 0)
+        before = ": ";
     for (int i = 0; i < sk_ASN1_UTF8STRING_num(texts) && n < sizeof(text); i++) {
         const ASN1_UTF8STRING *words = sk_ASN1_UTF8STRING_value(texts, i);
 
         n +=
-            (size_t)snprintf(text + n, sizeof(text) - n, "%s%.*s",
-                             i > 0   ? ", "
-                             : n > 0 ? ": "
-                                     : "",
+            (size_t)snprintf(text + n, sizeof(text) - n, "%s%.*s", before,
                              ASN1_STRING_length(words), (const char *)ASN1_STRING_get0_data(words));
+        before = ", ";
     }
     (void)explain(s, 0, "%s", n > 0 ? fetch_clean_text(text) : "it gives no reason");
 }
