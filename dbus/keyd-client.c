@@ -9,13 +9,13 @@
 #include <openssl/err.h>
 #include <openssl/provider.h>
 #include <openssl/x509.h>
-#include <pthread.h>
 #include <stdbool.h>
 #include <systemd/sd-bus.h>
 
 #include "clock.h"
 #include "errors.h"
 #include "keyd-provider.h"
+#include "keyd-turns.h"
 #include "names.h"
 #include "openssl-util.h"
 #include "worker-bus.h"
@@ -116,34 +116,6 @@ static int call_for_bytes(sd_bus *bus, sd_bus_message *call, size_t max, void **
     *ret_data = copy;
     *ret_size = size;
     return 0;
-}
-
-/* --- Turns ------------------------------------------------------------------------------------ */
-
-/* What one user may have keyd sign at a time is limited (32), and this is one, whatever number of
- * workers it has: they wait here, each for no longer than those before it are answered. */
-#define TURNS_MAX 8U
-
-static pthread_mutex_t turns_lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t turn_given = PTHREAD_COND_INITIALIZER;
-static unsigned n_turns; /* behind the lock */
-
-static bool turn_take(void)
-{
-    (void)pthread_mutex_lock(&turns_lock);
-    while (n_turns == TURNS_MAX)
-        (void)pthread_cond_wait(&turn_given, &turns_lock);
-    n_turns++;
-    (void)pthread_mutex_unlock(&turns_lock);
-    return true;
-}
-
-static void turn_givep(const bool *turn)
-{
-    (void)pthread_mutex_lock(&turns_lock);
-    n_turns -= *turn;
-    (void)pthread_cond_signal(&turn_given);
-    (void)pthread_mutex_unlock(&turns_lock);
 }
 
 /* --- Public keys ------------------------------------------------------------------------------ */
@@ -342,7 +314,7 @@ static int append_context(sd_bus_message *call, const KeydReference *reference, 
 int keyd_unwrap(const KeydReference *reference, const void *encrypted, size_t encrypted_size,
                 void **ret_key)
 {
-    _cleanup_(turn_givep) _unused_ bool turn = turn_take();
+    _cleanup_(keyd_turn_givep) _unused_ bool turn = keyd_turn_take();
     _cleanup_(worker_bus_givep) sd_bus *bus = NULL;
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
     size_t size;
@@ -375,7 +347,7 @@ int keyd_unwrap(const KeydReference *reference, const void *encrypted, size_t en
 int keyd_sign(const KeydReference *reference, const char *digest, KeydInput input,
               void **ret_signature, size_t *ret_size)
 {
-    _cleanup_(turn_givep) _unused_ bool turn = turn_take();
+    _cleanup_(keyd_turn_givep) _unused_ bool turn = keyd_turn_take();
     _cleanup_(worker_bus_givep) sd_bus *bus = NULL;
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
     int r;
