@@ -90,7 +90,9 @@ static void check_server(Reader *reader, json_object *o, const TrustpointConfig 
                         "EST servers know the router by its certificate in TLS, for which a DSA "
                         "key is none: configure another key pair, or an ssl-profile");
     if (config->method == METHOD_CMP && !key_algorithm_is_rsa_or_ecdsa(config->keypair.algorithm))
-        keypair_problem(reader, "keypair", &config->keypair, "CMP is for rsa and ecdsa keys");
+        keypair_problem(reader, "keypair", &config->keypair,
+                        "CMP is for rsa and ecdsa keys: no others sign its messages, as each "
+                        "renewal needs");
     if (!enrollment_method_has_server(config->method))
         check_without_server(reader, o, config);
 }
