@@ -204,6 +204,15 @@ static const struct {
     [ATTRIBUTE_FAIL_TEXT] = {OID_FAIL_TEXT, DER_UTF8_STRING},
 };
 
+/* The text is a UTF8String in RFC 8894; step-ca, which leaves that to a library, sends it as a
+ * PrintableString where it can be one. */
+static int read_value(DerSpan set, Attribute a, DerSpan *ret)
+{
+    int r = der_read_only(set, attributes[a].tag, ret);
+
+    return r < 0 && a == ATTRIBUTE_FAIL_TEXT ? der_read_only(set, PRINTABLE_STRING, ret) : r;
+}
+
 /* Each at most once, with exactly one value of its kind (F5); others are not ours to judge. */
 static int read_attributes(DerSpan set, DerSpan values[_ATTRIBUTE_MAX], const char **ret_reason)
 {
@@ -215,12 +224,12 @@ static int read_attributes(DerSpan set, DerSpan values[_ATTRIBUTE_MAX], const ch
             der_read(&attribute, DER_OID, &oid) < 0 || der_read(&attribute, DER_SET, &value) < 0 ||
             der_end(&attribute) < 0)
             return refuse(-EBADMSG, ret_reason, "a signed attribute is malformed");
-        for (size_t i = 0; i < _ATTRIBUTE_MAX; i++) {
+        for (Attribute i = 0; i < _ATTRIBUTE_MAX; i++) {
             if (!der_is(oid, attributes[i].oid))
                 continue;
             if (values[i].data)
                 return refuse(-EBADMSG, ret_reason, "a signed attribute is there twice");
-            if (der_read_only(value, attributes[i].tag, &values[i]) < 0)
+            if (read_value(value, i, &values[i]) < 0)
                 return refuse(-EBADMSG, ret_reason,
                               "a signed attribute has not exactly one value of its kind");
         }
