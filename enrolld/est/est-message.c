@@ -27,6 +27,13 @@ static bool is_of_type(const char *given, const char *expected)
            (given[size] == '\0' || given[size] == ';' || given[size] == ' ');
 }
 
+/* The value may be in quotation marks (RFC 2045 section 5.1). */
+static bool is_certificates_only(const char *value)
+{
+    value += *value == '"';
+    return strncasecmp(value, "certs-only", STRLEN("certs-only")) == 0;
+}
+
 /* RFC 8951 section 3.1: always base64, whatever a header says. */
 static int decode(const void *text, size_t size, void **ret, size_t *ret_size,
                   const char **ret_reason)
@@ -48,7 +55,7 @@ int est_certificates_parse(const char *type, const void *text, size_t size, Rece
     if (!is_of_type(type, "application/pkcs7-mime"))
         return refuse(-EBADMSG, ret_reason, "its content type is not application/pkcs7-mime");
     kind = strcasestr(type, "smime-type=");
-    if (kind && strncasecmp(kind + STRLEN("smime-type="), "certs-only", STRLEN("certs-only")) != 0)
+    if (kind && !is_certificates_only(kind + STRLEN("smime-type=")))
         return refuse(-EBADMSG, ret_reason, "its smime-type is not certs-only");
     if (size > EST_REPLY_MAX)
         return refuse(-EMSGSIZE, ret_reason, "it is larger than 384 KiB");

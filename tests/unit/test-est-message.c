@@ -194,12 +194,35 @@ static void test_malformed(void **state)
                      0);
 }
 
+/* What is no certificate is found out later. */
+static void test_types(void **state)
+{
+    static const char *const refused[] = {
+        "application/pkcs7", "application/pkcs7-mime; smime-type=\"server-generated-key\"",
+        "application/pkcs7-mime; smime-type=", "application/pkcs7-mime; smime-type=\"\"certs-only"};
+    static const char *const taken[] = {
+        "application/pkcs7-mime", "application/pkcs7-mime;smime-type=certs-only",
+        "Application/PKCS7-mime; SMIME-type=\"certs-only\"; name=\"a.p7b\""};
+    const char *reason = NULL;
+    ReceivedList list;
+
+    for (size_t i = 0; i < ELEMENTSOF(refused); i++)
+        if (est_certificates_parse(refused[i], "MAA=", 4, &list, &reason) != -EBADMSG ||
+            !strstr(reason, "type is not"))
+            fail_msg("%s is taken", refused[i]);
+    for (size_t i = 0; i < ELEMENTSOF(taken); i++)
+        if (est_certificates_parse(taken[i], "MAA=", 4, &list, &reason) != -EBADMSG ||
+            !strstr(reason, "no CMS SignedData"))
+            fail_msg("%s is refused: %s", taken[i], reason);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_urls),     cmocka_unit_test(test_keys),
         cmocka_unit_test(test_digests),  cmocka_unit_test(test_extensions),
         cmocka_unit_test(test_contents), cmocka_unit_test(test_malformed),
+        cmocka_unit_test(test_types),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
