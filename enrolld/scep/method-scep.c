@@ -224,7 +224,7 @@ static const char *opening_pair(const Request *request, KeyPair signing)
 }
 
 static int exchange(Job *job, ServerJob *j, ServerAsk *ask, ScepType type, const void *content,
-                    size_t size, bool *ret_unknown)
+                    size_t size)
 {
     _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
     const ScepServer server = server_of(job, j);
@@ -260,15 +260,13 @@ static int exchange(Job *job, ServerJob *j, ServerAsk *ask, ScepType type, const
     if (r < 0)
         return r;
     take_result(ask, result);
-    if (ret_unknown)
-        *ret_unknown = result == SCEP_RESULT_UNKNOWN;
     return 0;
 }
 
 static int send_request(Job *job, ServerJob *j, ServerAsk *ask)
 {
     return exchange(job, j, ask, j->by_certificate ? SCEP_RENEWAL : SCEP_ENROLL, ask->sent,
-                    ask->sent_size, NULL);
+                    ask->sent_size);
 }
 
 /* With the configured challenge password; one that was entered is not kept. */
@@ -298,20 +296,27 @@ static int send_again(Job *job, ServerJob *j, ServerAsk *ask)
                         ? SCEP_ENROLL
                         : SCEP_RENEWAL,
                     ask->sent ? ask->sent : request->der,
-                    ask->sent ? ask->sent_size : request->size, NULL);
+                    ask->sent ? ask->sent_size : request->size);
+}
+
+/* May the CA not have the request? One that is asked after what it does not know says no, and in
+ * more than one way; and some are never asked anything: step-ca and EJBCA then have an HTTP error. */
+static bool may_lack(int r, const ServerAsk *ask)
+{
+    return r == -EREMOTEIO || (r >= 0 && ask->result == SERVER_REFUSED);
 }
 
 static int poll_request(Job *job, ServerJob *j, ServerAsk *ask)
 {
     _cleanup_free_ void *content = NULL;
-    bool unknown = false;
     size_t size;
     int r = scep_issuer_and_subject(j->authority, ask->request->x509, &content, &size);
 
     if (r >= 0)
-        r = exchange(job, j, ask, SCEP_POLL, content, size, &unknown);
-    /* Written down, and never come to the CA: whoever asked for it was ended in between. */
-    if (r >= 0 && unknown && ask->request->lifecycle.state == REQUEST_SENT)
+        r = exchange(job, j, ask, SCEP_POLL, content, size);
+    /* Written down, and never come to the CA, or no answer from it: whoever asked for it was ended
+     * in between. The same request in the same transaction is the same request. */
+    if (ask->request->lifecycle.state == REQUEST_SENT && may_lack(r, ask))
         r = send_again(job, j, ask);
     return r;
 }
@@ -322,7 +327,7 @@ static int get_certificate(Job *job, ServerJob *j, ServerAsk *ask, const ASN1_IN
     size_t size;
     int r = scep_issuer_and_serial(X509_get_subject_name(j->authority), serial, &content, &size);
 
-    return r < 0 ? r : exchange(job, j, ask, SCEP_GET_CERTIFICATE, content, size, NULL);
+    return r < 0 ? r : exchange(job, j, ask, SCEP_GET_CERTIFICATE, content, size);
 }
 
 static int random_transaction(char ret[SCEP_TRANSACTION_SIZE])

@@ -75,7 +75,7 @@ static int check_status(const ScepServer *server, const FetchReply *reply,
     if (reply->status == 200)
         return 0;
     return explain(
-        reason, -EHOSTUNREACH, "%.200s answered with HTTP status %u%s", server->url, reply->status,
+        reason, -EREMOTEIO, "%.200s answered with HTTP status %u%s", server->url, reply->status,
         reply->status >= 300 && reply->status < 400 ? ", a redirection, which is not followed"
                                                     : "");
 }
@@ -361,8 +361,7 @@ static int read_answer(const ScepExchange *x, const uint8_t *nonce, const FetchR
         *ret = SCEP_RESULT_PENDING;
         return explain(reason, 0, "%s", "the CA has not decided yet");
     case SCEP_FAILURE:
-        *ret = x->type == SCEP_POLL && streq(reply.fail_info, "badCertId") ? SCEP_RESULT_UNKNOWN
-                                                                           : SCEP_RESULT_REFUSED;
+        *ret = SCEP_RESULT_REFUSED;
         return explain(reason, 0, "%s (%s)%s%s", reply.fail_info, advice(reply.fail_info),
                        reply.fail_text[0] ? ", " : "", reply.fail_text);
     case SCEP_SUCCESS:

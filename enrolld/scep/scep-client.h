@@ -47,7 +47,6 @@ typedef enum ScepResult {
     SCEP_RESULT_GRANTED,
     SCEP_RESULT_PENDING,
     SCEP_RESULT_REFUSED, /* reason says why */
-    SCEP_RESULT_UNKNOWN, /* of a poll: the CA does not know the request; the reason says so */
 } ScepResult;
 
 /* One request of a transaction. algorithm, label: of the key that opens the answer. */
@@ -71,6 +70,7 @@ typedef struct ScepExchange {
 int scep_exchange_crl(const ScepExchange *exchange, void **ret_der, size_t *ret_size,
                       char reason[SCEP_REASON_SIZE]);
 /* certificates: of a grant, for the caller to check and to release. -ENOLINK: the CA may have got
- * the request, and even answered, but the answer is lost. */
+ * the request, and even answered, but the answer is lost. -EREMOTEIO: the server has answered with
+ * an HTTP error. */
 int scep_exchange(const ScepExchange *exchange, ScepResult *ret, ReceivedList *certificates,
                   char reason[SCEP_REASON_SIZE]);

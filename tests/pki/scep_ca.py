@@ -7,7 +7,7 @@ keeps its certificates in FOLDER, writes root.pem and next.pem there (the root i
 each request what FOLDER/mode says: "grant", "old" (grant what began long ago), "pending",
 "then-pending" (grants once), "fail N",
 "revoked" (grant, and http://127.0.0.1:PORT/ca.crl says that it is worth nothing),
-"ra" (with certificates of a registration authority), or the name of something to get wrong (see Server.answer). FOLDER/log has what it was asked. FOLDER/rollover
+"ra" (with certificates of a registration authority), "no-polls" (nobody asks it what has become of a request), "polls-refused" (what it does not know is badMessageCheck), or the name of something to get wrong (see Server.answer). FOLDER/log has what it was asked. FOLDER/rollover
 says what becomes of the CA: "" (nothing), "offer" (its next certificate), "switched" (that one is what it has), or what to get wrong (see Server.next_reply).
 lenient: for other clients, in benchmarks: requests in SHA-1 and single DES are read too, the CA may sign other things than certificates, and the
 capabilities are named one by one.
@@ -488,6 +488,8 @@ class Server:
         self.hold("received")
         if request.type in ("17", "19"):
             self.requests[request.transaction] = request.content
+        if mode == "no-polls" and request.type == "20":
+            return None
         if mode == "replay" and self.last:
             return self.last
         if mode == "then-pending":
@@ -495,7 +497,7 @@ class Server:
         attributes = {"message_type": "3", "transaction": request.transaction, "status": "0", "sender_nonce": os.urandom(16),
                       "recipient_nonce": request.nonce}
         if (not self.look_up(request, mode)) if request.type in ("21", "22") else request.transaction not in self.requests:
-            mode = "fail 4"
+            mode = "fail 1" if mode == "polls-refused" else "fail 4"
         if mode == "pending-issued" and request.type in ("17", "19", "20"):
             self.content(request, mode)
             self.log(f"issued {x509.Certificate.load(self.issued).serial_number:x}")
@@ -577,7 +579,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.reply(b"", 500)
         if data is None:
             data = base64.b64decode(query["message"][0])
-        return self.reply(server.answer(data))
+        answer = server.answer(data)
+        return self.reply(answer or b"", 500 if answer is None else 200)
 
     def do_GET(self):
         self.operation(None)

@@ -221,6 +221,35 @@ def test_request_that_never_came(machine, scep, victim):
     assert asked == ["19", "20", "19"]
 
 
+def test_request_that_never_came_and_is_refused(machine, scep):
+    """It is sent again as well, and the CA's no is what it says then."""
+    configure(machine, "crypto ca trustpoint refused", f"enrollment url {scep.url}", *LINES)
+    text = machine.output(["openssl", "x509", "-in", f"{scep.folder}/root.pem", "-noout", "-fingerprint", "-sha256"])
+    machine.chancery(f"crypto ca authenticate refused fingerprint {text.partition('=')[2].strip()}")
+    log = scep.log()
+    strike(machine, scep, "refused", "received", "enrolld", forget=True)
+    scep.set("fail 2")
+    make_due(machine)
+    wait_for(lambda: state(machine, "refused")["state"] == "rejected", "the CA's no")
+    scep.set("grant")
+    assert "badRequest" in state(machine, "refused")["next-step"]
+    asked = [line.split()[0] for line in scep.log()[len(log):].splitlines() if line.split()[0] in ("17", "19", "20")]
+    assert asked == ["19", "20", "19"]
+    machine.chancery("clear crypto ca certificates refused")
+
+
+@pytest.mark.parametrize("mode", ["no-polls", "polls-refused"])
+def test_request_that_never_came_to_a_ca_that_is_not_asked(machine, scep, mode):
+    """It has an HTTP error for whoever asks, or another no than RFC 8894 wants of it: the request is sent again all the same."""
+    before, log = certificate(machine, "core")["serial-number"], scep.log()
+    strike(machine, scep, "core", "received", "enrolld", forget=True)
+    scep.set(mode)
+    goes_on(machine, "core", before)
+    scep.set("grant")
+    asked = [line.split()[0] for line in scep.log()[len(log):].splitlines() if line.split()[0] in ("17", "19", "20")]
+    assert asked == ["19", "20", "19"]
+
+
 def test_challenge_of_a_request_that_never_came(machine, scep):
     """It is configured, and said again: the CA would refuse what comes without it. It is written down nowhere in clear."""
     enrolled(machine, scep, "sealed", [f"enrollment url {scep.url}", "challenge-password clear canary-5c1d"])
