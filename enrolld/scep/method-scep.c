@@ -239,7 +239,7 @@ static int exchange(Job *job, ServerJob *j, ServerAsk *ask, ScepType type, const
         r = open_challenge(job, j);
     if (r < 0)
         return r;
-    scep_peers_choose(j->authority, j->others, j->n_others, &peers);
+    scep_peers_choose(j->authority, j->others, j->n_others, j->now, &peers);
     r = scep_exchange(&(ScepExchange){.server = &server,
                                       .capabilities = capabilities_of(j),
                                       .peers = &peers,
@@ -359,7 +359,7 @@ static int get_crl(Job *job, ServerJob *j, void **ret, size_t *ret_size)
         r = random_transaction(transaction);
     if (r < 0)
         return r;
-    scep_peers_choose(j->authority, j->others, j->n_others, &peers);
+    scep_peers_choose(j->authority, j->others, j->n_others, j->now, &peers);
     return scep_exchange_crl(&(ScepExchange){.server = &server,
                                              .capabilities = capabilities_of(j),
                                              .peers = &peers,

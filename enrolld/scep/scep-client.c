@@ -196,26 +196,6 @@ int scep_get_next_authorities(const ScepServer *server, X509 *authority, Receive
                : r;
 }
 
-static bool may(const X509 *x, uint32_t usage)
-{
-    return X509_get_key_usage((X509 *)(uintptr_t)x) & usage;
-}
-
-void scep_peers_choose(X509 *authority, X509 *const *others, size_t n_others, ScepPeers *ret)
-{
-    *ret = (ScepPeers){.authority = authority, .recipient = authority};
-    for (size_t i = 0; i < n_others && i < RECEIVED_MAX; i++) {
-        /* Those above the CA have nothing to do with it. */
-        if (X509_get_extension_flags(others[i]) & EXFLAG_CA)
-            continue;
-        if (ret->recipient == authority && may(others[i], KU_KEY_ENCIPHERMENT | KU_KEY_AGREEMENT))
-            ret->recipient = others[i];
-        if (may(others[i], KU_DIGITAL_SIGNATURE))
-            ret->signers[ret->n_signers++] = others[i];
-    }
-    ret->signers[ret->n_signers++] = authority;
-}
-
 /* --- Transactions ----------------------------------------------------------------------------- */
 
 static size_t size_max_of(const ScepExchange *x)

@@ -32,17 +32,6 @@ int scep_get_authorities(const ScepServer *server, ReceivedList *ret,
 int scep_get_next_authorities(const ScepServer *server, X509 *authority, ReceivedList *ret,
                               char reason[SCEP_REASON_SIZE]);
 
-/* Who is who at the other end. */
-typedef struct ScepPeers {
-    X509 *authority;
-    X509 *recipient; /* the RA's for encryption where there is one, else the CA's */
-    X509 *signers[RECEIVED_MAX + 1];
-    size_t n_signers;
-} ScepPeers;
-
-/* others: what came with the CA's certificate. Borrows all. */
-void scep_peers_choose(X509 *authority, X509 *const *others, size_t n_others, ScepPeers *ret);
-
 typedef enum ScepResult {
     SCEP_RESULT_GRANTED,
     SCEP_RESULT_PENDING,

@@ -51,6 +51,32 @@ void scep_capabilities_parse(const void *text, size_t size, ScepCapabilities *re
     }
 }
 
+/* --- Peers ------------------------------------------------------------------------------------ */
+
+static bool may(const X509 *x, uint32_t usage)
+{
+    return X509_get_key_usage((X509 *)(uintptr_t)x) & usage;
+}
+
+void scep_peers_choose(X509 *authority, X509 *const *others, size_t n_others, int64_t now,
+                       ScepPeers *ret)
+{
+    time_t at = (time_t)now;
+
+    *ret = (ScepPeers){.authority = authority, .recipient = authority};
+    for (size_t i = 0; i < n_others && i < RECEIVED_MAX; i++) {
+        /* Those above the CA have nothing to do with it. */
+        if (X509_get_extension_flags(others[i]) & EXFLAG_CA ||
+            X509_cmp_time(X509_get0_notAfter(others[i]), &at) <= 0)
+            continue;
+        if (ret->recipient == authority && may(others[i], KU_KEY_ENCIPHERMENT | KU_KEY_AGREEMENT))
+            ret->recipient = others[i];
+        if (may(others[i], KU_DIGITAL_SIGNATURE))
+            ret->signers[ret->n_signers++] = others[i];
+    }
+    ret->signers[ret->n_signers++] = authority;
+}
+
 /* --- Requests --------------------------------------------------------------------------------- */
 
 static int to_bytes(BIO *bio, void **ret_der, size_t *ret_size)

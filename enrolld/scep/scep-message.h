@@ -36,6 +36,21 @@ int scep_certificates_parse(const void *data, size_t size, ReceivedList *ret,
 int scep_next_certificates_parse(const void *data, size_t size, X509 *authority, bool legacy,
                                  OSSL_LIB_CTX *context, ReceivedList *ret, const char **ret_reason);
 
+/* --- Peers ------------------------------------------------------------------------------------ */
+
+/* Who is who at the other end. */
+typedef struct ScepPeers {
+    X509 *authority;
+    X509 *recipient; /* the RA's for encryption where there is one, else the CA's */
+    X509 *signers[RECEIVED_MAX + 1];
+    size_t n_signers;
+} ScepPeers;
+
+/* others: what came with the CA's certificate; who has expired since is nobody any more. Borrows
+ * all. */
+void scep_peers_choose(X509 *authority, X509 *const *others, size_t n_others, int64_t now,
+                       ScepPeers *ret);
+
 /* --- Requests --------------------------------------------------------------------------------- */
 
 typedef enum ScepType {

@@ -451,7 +451,8 @@ static int check_signer(const Signer *signer, const ScepExpectation *expected,
         return r < 0 ? refuse(r, ret_reason, "the signature on it is wrong") : 0;
     }
     return refuse(-EKEYREJECTED, ret_reason,
-                  "it is signed by somebody who was not authenticated as CA or RA");
+                  "it is signed by somebody who was not authenticated as CA or RA, or has expired "
+                  "since: if the CA has another one by now, clear and authenticate");
 }
 
 /* Signed by one of those, all of it. */

@@ -310,6 +310,45 @@ static void test_bags(void **state)
     received_done(&list);
 }
 
+static void choose(const TestCertificate *agents, size_t n, int64_t now, ScepPeers *ret)
+{
+    X509 *others[4] = {NULL};
+
+    for (size_t i = 0; i < n; i++)
+        others[i] = agents[i].certificate;
+    scep_peers_choose(ca.certificate, others, n, now, ret);
+}
+
+/* A registration authority: one certificate to sign, one to encrypt for, in any order. */
+static void test_peers(void **state)
+{
+    static const TestCertificateSpec specs[] = {
+        {"root", "ecdsanistp256", "keyCertSign,digitalSignature", true, NOW - DAY, NOW + 9 * DAY},
+        {"encryption", "ecdsanistp256", "keyAgreement", false, NOW - DAY, NOW + DAY},
+        {"signature", "ecdsanistp256", "digitalSignature", false, NOW - DAY, NOW + 2 * DAY},
+    };
+    TestCertificate agents[ELEMENTSOF(specs)];
+    ScepPeers peers;
+
+    for (size_t i = 0; i < ELEMENTSOF(specs); i++)
+        pki_make(&agents[i], &ca, &specs[i]);
+    /* Who has expired neither reads nor signs, and who stands above the CA never does. */
+    choose(agents, ELEMENTSOF(agents), NOW + 3 * DAY, &peers);
+    assert_ptr_equal(peers.recipient, ca.certificate);
+    assert_int_equal(peers.n_signers, 1);
+    assert_ptr_equal(peers.signers[0], ca.certificate);
+    choose(agents, ELEMENTSOF(agents), NOW + DAY, &peers); /* that is when it ends */
+    assert_ptr_equal(peers.recipient, ca.certificate);
+    assert_int_equal(peers.n_signers, 2);
+    choose(agents, ELEMENTSOF(agents), NOW, &peers);
+    assert_ptr_equal(peers.recipient, agents[1].certificate);
+    assert_int_equal(peers.n_signers, 2);
+    assert_ptr_equal(peers.signers[0], agents[2].certificate);
+    assert_ptr_equal(peers.signers[1], ca.certificate);
+    for (size_t i = 0; i < ELEMENTSOF(agents); i++)
+        pki_free(&agents[i]);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -321,6 +360,7 @@ int main(void)
         cmocka_unit_test(test_signer),
         cmocka_unit_test(test_bent_replies),
         cmocka_unit_test(test_bags),
+        cmocka_unit_test(test_peers),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
