@@ -22,3 +22,11 @@ int cmp_url_new(const char *url, char **ret);
  * *ret_reason (static). */
 int cmp_reply_check(const char *type, DerSpan request, DerSpan reply, int64_t now,
                     const char **ret_reason);
+
+/* RFC 4210 section 5.2.3: the bits of PKIFailureInfo. */
+#define CMP_FAILURES 27U
+extern const char *const cmp_failures[CMP_FAILURES];
+
+/* Of a message that says no and is not protected: why. That is nobody's word, for the eyes of
+ * somebody who has no other, and not printable yet. False: it is something else. */
+bool cmp_reply_hearsay(DerSpan reply, char *ret, size_t size);

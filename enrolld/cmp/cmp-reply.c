@@ -476,3 +476,85 @@ int cmp_reply_check(const char *type, DerSpan request, DerSpan reply, int64_t no
     r = check_header(&asked, &m, now, ret_reason);
     return r < 0 ? r : check_body(&m, ret_reason);
 }
+
+/* --- What nobody has protected ---------------------------------------------------------------- */
+
+const char *const cmp_failures[CMP_FAILURES] = {
+    "badAlg",
+    "badMessageCheck",
+    "badRequest",
+    "badTime",
+    "badCertId",
+    "badDataFormat",
+    "wrongAuthority",
+    "incorrectData",
+    "missingTimeStamp",
+    "badPOP",
+    "certRevoked",
+    "certConfirmed",
+    "wrongIntegrity",
+    "badRecipientNonce",
+    "timeNotAvailable",
+    "unacceptedPolicy",
+    "unacceptedExtension",
+    "addInfoNotAvailable",
+    "badSenderNonce",
+    "badCertTemplate",
+    "signerNotTrusted",
+    "transactionIdInUse",
+    "unsupportedVersion",
+    "notAuthorized",
+    "systemUnavail",
+    "systemFailure",
+    "duplicateCertReq",
+};
+
+/* The PKIStatusInfo of an error, or of a certificate that is refused. */
+static int find_status(const Message *m, DerSpan *ret)
+{
+    DerSpan inside, responses, response;
+
+    if (der_read_only(m->body, DER_SEQUENCE, &inside) < 0)
+        return -EBADMSG;
+    if (m->type == ERROR)
+        return der_read(&inside, DER_SEQUENCE, ret);
+    if ((m->type != IP && m->type != CP && m->type != KUP) ||
+        der_read_optional(&inside, DER_CONTEXT_CONSTRUCTED(1), NULL) < 0 ||
+        der_read(&inside, DER_SEQUENCE, &responses) < 0 ||
+        der_read(&responses, DER_SEQUENCE, &response) < 0 ||
+        der_read(&response, DER_INTEGER, NULL) < 0)
+        return -EBADMSG;
+    return der_read(&response, DER_SEQUENCE, ret);
+}
+
+/* Apart from what is there already. Returns how long it would be. */
+static size_t append(char *text, size_t size, size_t n, const char *apart, const void *words,
+                     size_t n_words)
+{
+    if (n >= size)
+        return n;
+    return n + (size_t)snprintf(text + n, size - n, "%s%.*s", n > 0 ? apart : "", (int)n_words,
+                                (const char *)words);
+}
+
+bool cmp_reply_hearsay(DerSpan reply, char *ret, size_t size)
+{
+    DerSpan info, texts = {NULL, 0}, bits = {NULL, 0}, words;
+    const char *why, *apart = ": ";
+    uint64_t status;
+    Message m;
+    size_t n = 0;
+
+    ret[0] = '\0';
+    if (read_message(reply, &m, &why) < 0 || m.fields[PROTECTION_ALG].data ||
+        find_status(&m, &info) < 0 || der_read_uint64(&info, &status) < 0 || status != REJECTION ||
+        der_read_optional(&info, DER_SEQUENCE, &texts) < 0 ||
+        der_read_optional(&info, DER_BIT_STRING, &bits) < 0)
+        return false;
+    for (size_t i = 0; i < CMP_FAILURES && 1 + i / 8 < bits.size; i++)
+        if (bits.data[1 + i / 8] & 0x80 >> i % 8)
+            n = append(ret, size, n, ", ", cmp_failures[i], strlen(cmp_failures[i]));
+    for (; der_read(&texts, DER_UTF8_STRING, &words) >= 0; apart = ", ")
+        n = append(ret, size, n, apart, words.data, words.size);
+    return n > 0;
+}

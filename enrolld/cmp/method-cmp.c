@@ -65,7 +65,9 @@ static int post(Session *s, const void *data, size_t size, FetchReply *reply)
                             .size_max = CMP_REPLY_MAX,
                             .timeout_seconds = TIMEOUT_SECONDS,
                             .route = &s->job->route};
+    char said[SERVER_REASON_SIZE / 2];
     const char *why = "";
+    DerSpan answer;
     int r = cmp_url_new(s->job->url, &url);
 
     if (r < 0)
@@ -83,8 +85,11 @@ static int post(Session *s, const void *data, size_t size, FetchReply *reply)
             s, -EHOSTUNREACH, "%.200s answered with HTTP status %u%s", url, reply->status,
             reply->status >= 300 && reply->status < 400 ? ", a redirection, which is not followed"
                                                         : "");
-    r = cmp_reply_check(reply->content_type, (DerSpan){data, size},
-                        (DerSpan){reply->body, reply->body_size}, s->job->now, &why);
+    answer = (DerSpan){reply->body, reply->body_size};
+    r = cmp_reply_check(reply->content_type, (DerSpan){data, size}, answer, s->job->now, &why);
+    if (r < 0 && cmp_reply_hearsay(answer, said, sizeof(said)))
+        return explain(s, r, "the answer cannot be used: %s, and may be from anybody: %s", why,
+                       fetch_clean_text(said));
     return r < 0 ? explain(s, r, "the answer cannot be used: %s", why) : 0;
 }
 
@@ -374,37 +379,6 @@ static int explain_error(Session *s)
                          : "no reason");
 }
 
-/* RFC 4210, section 5.2.3: the bits of PKIFailureInfo */
-static const char *const failures[] = {
-    "badAlg",
-    "badMessageCheck",
-    "badRequest",
-    "badTime",
-    "badCertId",
-    "badDataFormat",
-    "wrongAuthority",
-    "incorrectData",
-    "missingTimeStamp",
-    "badPOP",
-    "certRevoked",
-    "certConfirmed",
-    "wrongIntegrity",
-    "badRecipientNonce",
-    "timeNotAvailable",
-    "unacceptedPolicy",
-    "unacceptedExtension",
-    "addInfoNotAvailable",
-    "badSenderNonce",
-    "badCertTemplate",
-    "signerNotTrusted",
-    "transactionIdInUse",
-    "unsupportedVersion",
-    "notAuthorized",
-    "systemUnavail",
-    "systemFailure",
-    "duplicateCertReq",
-};
-
 /* Why the CA said no: names of failures, then its own words. */
 static void take_refusal(Session *s)
 {
@@ -414,9 +388,9 @@ static void take_refusal(Session *s)
     const char *before = ""; /* what comes next */
     size_t n = 0;
 
-    for (size_t i = 0; bits > 0 && i < ELEMENTSOF(failures) && n < sizeof(text); i++)
+    for (unsigned i = 0; bits > 0 && i < CMP_FAILURES && n < sizeof(text); i++)
         if (bits & 1 << i) {
-            n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s", before, failures[i]);
+            n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s", before, cmp_failures[i]);
             before = ", ";
         }
     if (n > 0)

@@ -300,7 +300,8 @@ static int send_again(Job *job, ServerJob *j, ServerAsk *ask)
 }
 
 /* May the CA not have the request? One that is asked after what it does not know says no, and in
- * more than one way; and some are never asked anything: step-ca and EJBCA then have an HTTP error. */
+ * more than one way; and some are never asked anything: step-ca and EJBCA then have an HTTP error.
+ */
 static bool may_lack(int r, const ServerAsk *ask)
 {
     return r == -EREMOTEIO || (r >= 0 && ask->result == SERVER_REFUSED);

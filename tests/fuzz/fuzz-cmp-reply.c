@@ -29,7 +29,11 @@ static int ask(uint8_t body, const uint8_t *data, size_t size, const char **ret_
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const uint8_t bodies[] = {0, 2, 7, 24, 25}; /* ir, cr, kur, certConf, pollReq */
+    char text[80];
 
+    if (cmp_reply_hearsay((DerSpan){data, size}, text, sizeof(text)) != (text[0] != '\0') ||
+        strlen(text) >= sizeof(text))
+        abort();
     for (size_t i = 0; i < ELEMENTSOF(bodies); i++) {
         const unsigned char *p = data;
         const char *reason = NULL;

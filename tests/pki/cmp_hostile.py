@@ -250,6 +250,9 @@ def protected_with(secret):
     return lambda m, c: m.protect(secret, c.key("root"))
 
 
+bare_error = as_body(0xb7, make(SEQUENCE, make(SEQUENCE, number(2), text("closed\x07 today"), make(3, b"\x05\x20"))))
+
+
 def flip_protection(m, c):
     m.protection = m.protection[:-1] + bytes([m.protection[-1] ^ 1])
 
@@ -257,6 +260,7 @@ def flip_protection(m, c):
 PROTECTION = {
     "mac": flip_protection, "no-protection": lambda m, c: setattr(m, "protection", None), "empty-protection": lambda m, c: setattr(m, "protection", make(3, b"\0")),
     "other-secret": protected_with(b"not this one"), "no-algorithm": lambda m, c: (m.optional.pop(ALGORITHM), setattr(m, "protection", None)),
+    "bare-error": lambda m, c: (bare_error(m, c), m.optional.pop(ALGORITHM), setattr(m, "protection", None)),
     "unknown-algorithm": algorithm(b"\x2a\x03\x04"), "signed-by-stranger": signed_by("stranger"), "signed-by-router": signed_by("router"),
     "signed-by-agent": signed_by("agent"), "signed-as-the-ca": signed_by("router", names=False), "signed-by-expired": signed_by("agent-expired"),
 }

@@ -175,6 +175,13 @@ def test_confirmation(machine, hostile):
     assert_refused(machine, hostile, CONFIRMATION, PKICONF)
 
 
+@pytest.mark.parametrize("body", [IP, PKICONF])
+def test_hearsay(machine, hostile, body):
+    """A CA that says no without protection, as EJBCA does, is not believed; what it says is told, because there is nothing else to go by."""
+    words = "it is not protected, and may be from anybody: badRequest: closed? today"
+    assert_refused(machine, hostile, {"bare-error": words}, body)
+
+
 @pytest.mark.parametrize(("body", "wrong", "words"), [
     (IP, "rejected-with-certificate", "no?[31m, thanks"), (IP, "error", "closed? today"), (PKICONF, "error", "closed? today"),
     (IP, "error-code", "it gives no reason")])

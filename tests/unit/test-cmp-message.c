@@ -141,13 +141,53 @@ static void test_limits(void **state)
                      -EMSGSIZE);
 }
 
+#define BARE                                                                                       \
+    "\x30\x47\x02\x01\x02" NOBODY "\xa4\x12\x04\x10" NONCE "\xa5\x12\x04\x10" NONCE                \
+    "\xa6\x12\x04\x10" NONCE
+#define NO(status)                                                                                 \
+    "\x30\x17\x02\x01" status "\x30\x0b\x0c\x02no\x0c\x05\x1b[2J!\x03\x05\x05\x20\x00\x00\x20"
+#define UNPROTECTED_ERROR "\x30\x66" BARE "\xb7\x1b\x30\x19" NO("\x02")
+#define UNPROTECTED_REFUSAL                                                                        \
+    "\x30\x6d" BARE "\xa1\x22\x30\x20\x30\x1e\x30\x1c\x02\x01\x00" NO("\x02")
+
+/* What is protected speaks for itself; what says yes has nothing to say. */
+static void test_hearsay(void **state)
+{
+    static const DerSpan none[] = {
+        SPAN("\x30\x73" HEADER FAILED),
+        SPAN("\x30\x66" BARE "\xb7\x1b\x30\x19" NO("\x00")),
+        SPAN("\x30\x66" BARE "\xb3\x1b\x30\x19" NO("\x02")),
+        SPAN("\x30\x52" BARE "\xb7\x07\x30\x05\x30\x03\x02\x01\x02"),
+        SPAN("<html>"),
+    };
+    static const DerSpan some[] = {SPAN(UNPROTECTED_ERROR), SPAN(UNPROTECTED_REFUSAL)};
+    const char *reason;
+    char text[64];
+
+    for (size_t i = 0; i < ELEMENTSOF(none); i++)
+        if (cmp_reply_hearsay(none[i], text, sizeof(text)))
+            fail_msg("number %zu says %s", i, text);
+    for (size_t i = 0; i < ELEMENTSOF(some); i++) {
+        reason = "";
+        assert_int_equal(check(SPAN(REQUEST("\xa0")), some[i], &reason), -EKEYREJECTED);
+        assert_string_equal(reason, "it is not protected");
+        assert_true(cmp_reply_hearsay(some[i], text, sizeof(text)));
+        assert_string_equal(text, "badRequest, duplicateCertReq: no, \x1b[2J!");
+        for (size_t size = 1; size < sizeof(text); size++) {
+            memset(text, 'x', sizeof(text));
+            assert_true(cmp_reply_hearsay(some[i], text, size));
+            assert_in_range(strlen(text), 0, size - 1);
+        }
+        for (size_t size = 0; size < some[i].size; size++)
+            assert_false(cmp_reply_hearsay((DerSpan){some[i].data, size}, text, sizeof(text)));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_answers),
-        cmocka_unit_test(test_headers),
-        cmocka_unit_test(test_bent),
-        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_answers), cmocka_unit_test(test_headers), cmocka_unit_test(test_bent),
+        cmocka_unit_test(test_limits),  cmocka_unit_test(test_hearsay),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
