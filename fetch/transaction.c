@@ -258,6 +258,7 @@ static int set_protocol(CURL *curl, Transaction *t)
     SET(CURLOPT_USERAGENT, "chancery");
     SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     SET(CURLOPT_PROXY, ""); /* not even one from the environment */
+    SET(CURLOPT_NOPROXY, ""); /* and no way around the one that is named */
     SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_ERRORBUFFER, t->curl_error);
     SET(CURLOPT_OPENSOCKETFUNCTION, on_open_socket);

@@ -94,6 +94,14 @@ def test_http_through_a_proxy(tmp_path):
     assert all("Proxy" not in request.decode() for request in server.requests)
 
 
+def test_no_way_around_the_proxy(tmp_path):
+    """Whatever the environment says of servers that are to be asked directly."""
+    with proxy(tmp_path) as way, Server(answer_with(body=b"hello")) as server:
+        for name in ("no_proxy", "NO_PROXY"):
+            assert fetch(server.url(), environment={name: "*"}, **through(way))[1] == b"hello"
+        assert way.log.read_text() == f"127.0.0.1 GET {server.url()}\n" * 2
+
+
 def test_https_through_a_proxy(tmp_path, authorities):  # noqa: F811
     """The proxy sees where to, and no more; whose certificate is good is still ours to say."""
     right, wrong = authorities
