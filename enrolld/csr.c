@@ -108,6 +108,28 @@ int alternative_names_parse(const char *text, GENERAL_NAMES **ret, const char **
     return 0;
 }
 
+static bool is_among(const GENERAL_NAMES *names, GENERAL_NAME *name)
+{
+    for (int i = 0; i < sk_GENERAL_NAME_num(names); i++)
+        if (GENERAL_NAME_cmp(sk_GENERAL_NAME_value(names, i), name) == 0)
+            return true;
+    return false;
+}
+
+bool alternative_names_are_in(const char *text, const X509 *certificate)
+{
+    _cleanup_(GENERAL_NAMES_freep) GENERAL_NAMES *names = NULL, *given = NULL;
+    const char *reason;
+    bool all;
+
+    given = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+    all = given && (!text || alternative_names_parse(text, &names, &reason) >= 0);
+    for (int i = 0; all && i < sk_GENERAL_NAME_num(names); i++)
+        all = is_among(given, sk_GENERAL_NAME_value(names, i));
+    ERR_clear_error();
+    return all;
+}
+
 /* --- The request ------------------------------------------------------------------------------ */
 
 static int push_extension(STACK_OF(X509_EXTENSION) * extensions, int nid, void *value, int critical)

@@ -9,6 +9,8 @@
 /* "DNS:ios.cisco.com,IP:192.0.2.1,IP:2001:db8::1,email:noc@cisco.com". -EINVAL with *ret_reason
  * (static) for what is no list of such names. */
 int alternative_names_parse(const char *text, GENERAL_NAMES **ret, const char **ret_reason);
+/* Does the certificate have alternative names, and all of these? NULL for none. */
+bool alternative_names_are_in(const char *text, const X509 *certificate);
 
 typedef struct CsrSpec {
     OSSL_LIB_CTX *context;

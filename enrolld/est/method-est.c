@@ -7,6 +7,7 @@
 #include <openssl/pem.h>
 
 #include "atomic-file.h"
+#include "csr.h"
 #include "enrolld.h"
 #include "errors.h"
 #include "est-client.h"
@@ -218,6 +219,18 @@ static int fill_template(const ServerJob *j, const KeyName *name, uint64_t bits,
                              ret_subject, &attributes->extensions, reason);
 }
 
+/* RFC 7030 section 4.2.2: what renews a certificate asks for its names, also for those that the CA
+ * has added. When others are configured by now, those are what is wanted. */
+static int keep_names(const ServerJob *j, EstAttributes *attributes)
+{
+    int at = X509_get_ext_by_NID(j->renewed, NID_subject_alt_name, -1);
+
+    if (!alternative_names_are_in(j->alternative_names, j->renewed) ||
+        X509v3_get_ext_by_NID(attributes->extensions, NID_subject_alt_name, -1) >= 0)
+        return 0;
+    return X509v3_add_ext(&attributes->extensions, X509_get_ext(j->renewed, at), -1) ? 0 : -ENOMEM;
+}
+
 /* With which key and which digest, and what has to be in it. */
 static int look_at_wishes(const ServerJob *j, const KeyName *name, uint64_t bits,
                           EstAttributes *attributes, ServerWishes *wishes, X509_NAME **ret_subject,
@@ -234,6 +247,8 @@ static int look_at_wishes(const ServerJob *j, const KeyName *name, uint64_t bits
         drop_key_usage(attributes);
     if (r == -EOPNOTSUPP)
         (void)snprintf(reason, SERVER_REASON_SIZE, "%.200s cannot be served: %s", j->url, why);
+    if (r >= 0 && j->renew)
+        r = keep_names(j, attributes);
     wishes->extensions = attributes->extensions;
     wishes->subject = *ret_subject;
     return r;

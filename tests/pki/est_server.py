@@ -109,6 +109,11 @@ WISHES |= {
 REFUSALS = {"attributes-404": 404, "attributes-302": 302, "attributes-503": 503}
 
 
+def names_of(asked):
+    """The alternative names of a request or a certificate, as they are encoded (RFC 7030 section 4.2.2)."""
+    return [e.value.public_bytes() for e in asked.extensions if isinstance(e.value, cx509.SubjectAlternativeName)]
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
@@ -176,6 +181,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         asked = cx509.load_der_x509_csr(request)
         ca.hold("received")
         assert asked.is_signature_valid
+        if self.path.endswith("simplereenroll") and names_of(asked) != names_of(cx509.load_der_x509_certificate(self.connection.getpeercert(binary_form=True))):
+            return self.reply(b"other names than in the certificate", 403, "text/plain")
         ca.log(f"asked {asked.signature_hash_algorithm and asked.signature_hash_algorithm.name} {sorted(e.oid.dotted_string for e in asked.extensions)}")
         return self.answer(ca, mode, request)
 

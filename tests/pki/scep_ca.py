@@ -4,7 +4,8 @@
     scep_ca.py FOLDER [lenient | STARTS ENDS [ec | rsa8192.pem]]
 
 keeps its certificates in FOLDER, writes root.pem and next.pem there (the root is valid from STARTS days to ENDS days from now), prints its port, and does at
-each request what FOLDER/mode says: "grant", "old" (grant what began long ago), "pending",
+each request what FOLDER/mode says: "grant", "old" (grant what began long ago), "own-name" (the same, with the common name
+as an alternative name when there is none), "pending",
 "then-pending" (grants once), "fail N",
 "revoked" (grant, and http://127.0.0.1:PORT/ca.crl says that it is worth nothing),
 "ra" (with certificates of a registration authority), "no-polls" (nobody asks it what has become of a request), "polls-refused" (what it does not know is badMessageCheck), or the name of something to get wrong (see Server.answer). FOLDER/log has what it was asked. FOLDER/rollover
@@ -406,8 +407,10 @@ class Server:
             names = asked.extensions.get_extension_for_class(cx509.SubjectAlternativeName).value
         except cx509.ExtensionNotFound:
             names = None
+        if mode == "own-name" and not names:
+            names = cx509.SubjectAlternativeName([cx509.DNSName(asked.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)])
         now = datetime.datetime.utcnow()
-        starts, ends = {"expired": (-9, -1), "not-yet": (2, 9), "old": (-30, 90)}.get(mode, (-1, 90))
+        starts, ends = {"expired": (-9, -1), "not-yet": (2, 9), "old": (-30, 90), "own-name": (-30, 90)}.get(mode, (-1, 90))
         agrees = isinstance(asked.public_key(), ec.EllipticCurvePublicKey)
         receives = ["key_agreement"] if agrees else ["key_encipherment"] if isinstance(asked.public_key(), rsa.RSAPublicKey) else []
         issued = certify(name_of("somebody") if mode == "other-name" else asked.subject, key_new().public_key() if mode == "other-key" else asked.public_key(),

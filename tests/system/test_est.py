@@ -311,6 +311,27 @@ def test_renewal(machine, server):
     assert state(machine, "core")["next-step"] == "Ready."
 
 
+def test_renewal_of_names(machine, server):
+    """What the CA has added to the names is asked for again, or it would be another certificate; what is configured goes before it, and the server says no."""
+    lines = [line for line in LINES if "alternative" not in line]
+    configure(machine, "crypto ca trustpoint named", f"enrollment url {server.url}", *lines)
+    assert say(machine, f"crypto ca authenticate named fingerprint {fingerprint(machine, f'{FOLDER}/root.pem')}")[0] == 0
+    server.set("own-name")
+    status, said = enroll(machine, "named")
+    assert status == 0, said
+    first = serial(machine, "named")
+    configure(machine, "crypto ca trustpoint named", "subject-alternative-name DNS:other.example", "auto-enroll 10")
+    wait_for(lambda: "other names than in the certificate" in state(machine, "named")["next-step"], "the renewal with other names")
+    assert serial(machine, "named") == first
+    server.set("grant")
+    configure(machine, "crypto ca trustpoint named", "no subject-alternative-name")
+    make_due(machine)
+    wait_for(lambda: serial(machine, "named") not in ([], first), "the renewal")
+    wait_for(lambda: state(machine, "named")["next-step"] == "Ready.", "its end")
+    machine.chancery("clear crypto ca certificates named")
+    configure(machine, "no crypto ca trustpoint named")
+
+
 def public_key(machine):
     shown = machine.chancery("show crypto key mypubkey ecdsa | json").stdout
     return next(k["public-key"] for k in json.loads(shown[shown.index("["):]) if k["label"] == "est-key")

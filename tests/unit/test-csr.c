@@ -120,11 +120,48 @@ static void test_challenge(void **state)
     assert_int_equal(X509_REQ_get_attr_by_NID(kept, NID_pkcs9_challengePassword, -1), -1);
 }
 
+static X509 *make_certificate_with(const char *names)
+{
+    X509 *certificate = X509_new();
+    X509_EXTENSION *extension =
+        names ? X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, names) : NULL;
+
+    assert_non_null(certificate);
+    if (names)
+        assert_int_equal(X509_add_ext(certificate, extension, -1), 1);
+    X509_EXTENSION_free(extension);
+    return certificate;
+}
+
+static void test_names_in_certificate(void **state)
+{
+    static const struct {
+        const char *given, *text;
+        bool all;
+    } cases[] = {
+        {NULL, NULL, false},
+        {NULL, NAMES, false},
+        {"DNS:router.example", NAMES, false},
+        {"DNS:router.example,IP:192.0.2.2", NAMES, false},
+        {"DNS:router.example", NULL, true},
+        {"IP:192.0.2.1,DNS:router.example", NAMES, true},
+        {NAMES ",DNS:more.example", NAMES, true},
+    };
+
+    for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+        _cleanup_(X509_freep) X509 *certificate = make_certificate_with(cases[i].given);
+
+        if (alternative_names_are_in(cases[i].text, certificate) != cases[i].all)
+            fail_msg("number %zu", i);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_another_key),
         cmocka_unit_test(test_challenge),
+        cmocka_unit_test(test_names_in_certificate),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
