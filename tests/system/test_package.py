@@ -35,6 +35,8 @@ def plain(no_router):
         pytest.skip(f"no router can be booted here: {no_router}")
     with Router("package") as router:
         assert router.run("ls /usr/bin/chancery /usr/lib/chancery", check=False).returncode
+        # What the machine around it says about services that a package starts, as many containers do, is not about a router.
+        router.run(["rm", "--force", "/usr/sbin/policy-rc.d"])
         yield router
 
 
