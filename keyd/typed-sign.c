@@ -361,18 +361,18 @@ static int check_context_certificate(const TypedSign *t, const char **ret_reason
                   : (r < 0 ? r : 0);
 }
 
-static EnvelopeExpectation expectation(const TypedSign *t)
+static EnvelopeExpectation expectation(const TypedSign *t, int64_t now)
 {
     return (EnvelopeExpectation){
         .algorithm = signature_jose_name(t->key->algorithm, t->digest),
-        .now = time(NULL),
+        .now = now,
         .certificate = {t->certificate, t->certificate_size},
     };
 }
 
-int typed_sign_check_head(const TypedSign *t, DerSpan head, const char **ret_reason)
+int typed_sign_check_head(const TypedSign *t, DerSpan head, int64_t now, const char **ret_reason)
 {
-    const EnvelopeExpectation expected = expectation(t);
+    const EnvelopeExpectation expected = expectation(t, now);
     DerSpan payload;
     int r = check_context_certificate(t, ret_reason);
 
@@ -382,7 +382,7 @@ int typed_sign_check_head(const TypedSign *t, DerSpan head, const char **ret_rea
 /* *ret_payload: what is looked at while it is hashed. */
 static int check_evidence(const TypedSign *t, DerSpan *ret_payload, const char **ret_reason)
 {
-    const EnvelopeExpectation expected = expectation(t);
+    const EnvelopeExpectation expected = expectation(t, time(NULL));
     int r;
 
     r = check_context_certificate(t, ret_reason);

@@ -74,8 +74,9 @@ int typed_sign_permitted(TypedSign *t, Store *store, const KeyRights *rights,
  * static reason. -ECANCELED. */
 int typed_sign(const TypedSign *t, uint8_t **ret, size_t *ret_size, const char **ret_reason);
 
-/* Is it the header of an envelope, with the dot behind it, that t may sign? As typed_sign(). */
-int typed_sign_check_head(const TypedSign *t, DerSpan head, const char **ret_reason);
+/* Is it the header of an envelope, with the dot behind it, that t may sign at that time? As
+ * typed_sign(). */
+int typed_sign_check_head(const TypedSign *t, DerSpan head, int64_t now, const char **ret_reason);
 
 /* Takes what is to be signed from a sealed memory file, from the offset to its end: what is small
  * is copied, which costs less than a mapping that every thread has to be told of. -EMSGSIZE when it

@@ -43,7 +43,6 @@ static int hash_begin(TypedStream *s, const TypedSign *t)
         EVP_DigestUpdate(hash, s->head, s->head_size) != 1)
         return -EIO;
     s->hash = TAKE_PTR(hash);
-    s->begun = time(NULL);
     return 0;
 }
 
@@ -57,7 +56,8 @@ static int add_to_head(TypedStream *s, const TypedSign *t, DerSpan *piece, const
     *piece = (DerSpan){piece->data + n, piece->size - n};
     if (r < 0 || !dot)
         return r;
-    r = typed_sign_check_head(t, (DerSpan){s->head, s->head_size}, ret_reason);
+    s->begun = time(NULL);
+    r = typed_sign_check_head(t, (DerSpan){s->head, s->head_size}, s->begun, ret_reason);
     return r < 0 ? r : hash_begin(s, t);
 }
 

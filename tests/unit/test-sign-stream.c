@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "sign-stream.h"
+#include "typed-stream.h"
 
 #define PAYLOAD_SIZE (3U << 20)
 
@@ -17,6 +18,24 @@ static struct {
     uint8_t signature[512];
     size_t size;
 } answer;
+
+/* As many seconds are added from the second reading of the clock on. */
+static atomic_int clock_leap, clock_readings;
+
+time_t __real_time(time_t *ret);
+time_t __wrap_time(time_t *ret);
+
+time_t __wrap_time(time_t *ret)
+{
+    int leap = atomic_load(&clock_leap);
+    time_t now = __real_time(NULL);
+
+    if (leap > 0 && atomic_fetch_add(&clock_readings, 1) > 0)
+        now += leap;
+    if (ret)
+        *ret = now;
+    return now;
+}
 
 static void on_done(sd_bus_message *m, const TypedSign *t, const SignOutcome *outcome)
 {
@@ -192,6 +211,27 @@ static void test_refused(void **state)
     end(&s);
 }
 
+/* A header that was judged by one reading of the clock has its hour from that one. */
+static void test_clock_is_set(void **state)
+{
+    _cleanup_free_ char *input = NULL;
+    Streams s;
+    int fd;
+
+    begin(&s, state);
+    input = signing_input(&s, time(NULL), "e30");
+    atomic_store(&clock_leap, TYPED_STREAM_SECONDS_MAX + 60);
+    fd = stream_new(&s, 1, 0);
+    put(&s, fd, input, strlen(input));
+    put(&s, fd, "\n", 1);
+    (void)close(fd);
+    await_answers(&s, 1);
+    atomic_store(&clock_leap, 0);
+    assert_int_equal(answer.result, -EPERM);
+    assert_string_equal(answer.reason, "its begin is not of the last hour, by the clock");
+    end(&s);
+}
+
 static void test_signed(void **state)
 {
     _cleanup_free_ char *payload = malloc(PAYLOAD_SIZE + 1), *input = NULL;
@@ -324,6 +364,7 @@ int main(void)
         cmocka_unit_test(test_what_is_a_pipe), cmocka_unit_test(test_refused),
         cmocka_unit_test(test_signed),         cmocka_unit_test(test_slow_ones),
         cmocka_unit_test(test_right_is_lost),  cmocka_unit_test(test_end),
+        cmocka_unit_test(test_clock_is_set),
     };
 
     (void)signal(SIGPIPE, SIG_IGN);
