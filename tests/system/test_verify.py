@@ -382,8 +382,10 @@ def test_certificate_expires_while_the_payload_is_read(enrolled, clock):
     assert error.startswith(b"org.chancery.Error.Expired "), error
 
 
-# More than is held before the first byte goes out, by less than fits into a pipe.
+# More than is held before the first byte goes out, by less than fits into a pipe; and what keyd must have read, header and all, once so much of its text
+# is here: more than fits into a pipe, by more than keyd reads at a time.
 SOME = bytes((1 << 20) + (1 << 15))
+SOME_TEXT = (1 << 20) + (1 << 18)
 
 
 @pytest.fixture
@@ -396,8 +398,8 @@ def under_way(enrolled, clock):
             process.stdin.write(begin)
             process.stdin.flush()
             first = b""
-            while len(first) < len(SOME):  # of more text; past Python's buffer, which communicate() does not know
-                first += os.read(process.stdout.fileno(), len(SOME) - len(first)) or pytest.fail(f"it ended: {process.stderr.read()}")
+            while len(first) < SOME_TEXT:  # of more text; past Python's buffer, which communicate() does not know
+                first += os.read(process.stdout.fileno(), SOME_TEXT - len(first)) or pytest.fail(f"it ended: {process.stderr.read()}")
             assert first.startswith(ENVELOPE_BEGIN) and base64.b64encode(begin).startswith(first[len(ENVELOPE_BEGIN):]), "it goes out as it comes in"
             meanwhile()
             output, error = process.communicate(rest, 60)
