@@ -210,7 +210,7 @@ void cli_progress(Cli *cli, unsigned percent, const char *text)
     if (percent == 0)
         (void)snprintf(line, sizeof(line), "     %s", text);
     else
-        (void)snprintf(line, sizeof(line), "%3u%% %s", percent > 100 ? 100 : percent, text);
+        (void)snprintf(line, sizeof(line), "%3u%% %s", percent > 100 ? 100U : percent, text);
     n = escape_text(escaped, line, strlen(line), true, &partial);
     (void)write_full(STDOUT_FILENO, escaped, n);
     cli->progress_shown = n;

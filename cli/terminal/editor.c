@@ -317,9 +317,9 @@ static void load_history(Editor *e)
     HistEvent event;
     size_t n = 0;
 
-    if (f)
-        rewind(f);
-    for (; f && fgets(line, sizeof(line), f); n++)
+    if (!f || fseek(f, 0, SEEK_SET) < 0)
+        return;
+    for (; fgets(line, sizeof(line), f); n++)
         if (is_command_text(line))
             (void)sym_history(e->history, &event, H_ENTER, line);
     if (n > HISTORY_MAX * 2U)

@@ -124,7 +124,7 @@ static int read_all(Reading *reading, int fd)
         if (size <= 0)
             return size < 0 ? -errno : 0;
         for (ssize_t at = 0; at < size;) {
-            const struct dirent64 *entry = (const struct dirent64 *)(const void *)(buffer + at);
+            const struct dirent64 *entry = (const void *)(buffer + at);
             int r = add(reading, entry->d_name);
 
             if (r < 0)

@@ -110,8 +110,11 @@ static int begin(Job *job, ServerJob *j)
 {
     const ScepServer server = server_of(job, j);
     Private *private = j->private = calloc(1, sizeof(*private));
-    int r = private ? scep_ask_capabilities(&server, j->reason) : -ENOMEM;
+    int r;
 
+    if (!private)
+        return -ENOMEM;
+    r = scep_ask_capabilities(&server, j->reason);
     if (r < 0)
         return r;
     private->is_asked = true;
