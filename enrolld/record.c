@@ -602,7 +602,7 @@ static int add_unread(RecordList *list, const char *file, int error)
     list->unread = grown;
     grown += list->n_unread++;
     *grown = (UnreadRecord){.error = error};
-    (void)snprintf(grown->file, sizeof(grown->file), "%s", file); /* as is_record_file() has it */
+    memcpy(grown->file, file, sizeof(grown->file)); /* is_record_file() knows its length */
     return 0;
 }
 
