@@ -446,19 +446,19 @@ static void fill(ReceivedList *list, const TestCertificate *first)
 {
     size_t size = (size_t)first->der_size;
     char *text = malloc(16001);
+    X509_EXTENSION *comment;
 
     memset(text, 'x', 16000);
     text[16000] = '\0';
+    comment = X509V3_EXT_conf_nid(NULL, NULL, NID_netscape_comment, text);
+    assert_non_null(comment);
     add(list, first);
     while (list->n < RECEIVED_MAX && size + 17000 < RECEIVED_SIZE_MAX) {
         TestCertificate c = {0};
 
         pki_make(&c, first,
                  &(TestCertificateSpec){"agent", "ecdsanistp256", NULL, false, now, now + DAY});
-        assert_int_equal(X509_add_ext(c.certificate,
-                                      X509V3_EXT_conf_nid(NULL, NULL, NID_netscape_comment, text),
-                                      -1),
-                         1);
+        assert_int_equal(X509_add_ext(c.certificate, comment, -1), 1);
         assert_true(X509_sign(c.certificate, first->key, EVP_sha256()) > 0);
         OPENSSL_free(c.der);
         c.der = NULL;
@@ -467,6 +467,7 @@ static void fill(ReceivedList *list, const TestCertificate *first)
         size += (size_t)c.der_size;
         pki_free(&c);
     }
+    X509_EXTENSION_free(comment);
     free(text);
 }
 
