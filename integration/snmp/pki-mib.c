@@ -75,6 +75,22 @@ static void answer(netsnmp_request_info *request, const char *text)
     answer_short(request, text, TEXT_MAX);
 }
 
+/* Answers for one column of a row; false when there is none. */
+typedef bool (*cell_t)(netsnmp_request_info *request, const void *row, unsigned column);
+
+static int answer_cells(netsnmp_agent_request_info *info, netsnmp_request_info *requests,
+                        cell_t cell)
+{
+    for (netsnmp_request_info *r = requests; r; r = r->next) {
+        const void *row = netsnmp_tdata_extract_entry(r);
+        const netsnmp_table_request_info *at = netsnmp_extract_table_info(r);
+
+        if (!row || !at || !cell(r, row, at->colnum))
+            netsnmp_set_request_error(info, r, SNMP_NOSUCHINSTANCE);
+    }
+    return SNMP_ERR_NOERROR;
+}
+
 static const char *chain_column(const PkiCertificate *c, unsigned column,
                                 char buffer[TIME_TEXT_SIZE])
 {
@@ -98,21 +114,20 @@ static const char *chain_column(const PkiCertificate *c, unsigned column,
     }
 }
 
+static bool answer_chain(netsnmp_request_info *request, const void *row, unsigned column)
+{
+    char buffer[TIME_TEXT_SIZE];
+    const char *text = chain_column(row, column, buffer);
+
+    if (text)
+        answer(request, text);
+    return text != NULL;
+}
+
 static int on_chain(netsnmp_mib_handler *handler, netsnmp_handler_registration *registration,
                     netsnmp_agent_request_info *info, netsnmp_request_info *requests)
 {
-    for (netsnmp_request_info *r = requests; r; r = r->next) {
-        const PkiCertificate *c = netsnmp_tdata_extract_entry(r);
-        const netsnmp_table_request_info *at = netsnmp_extract_table_info(r);
-        char buffer[TIME_TEXT_SIZE];
-        const char *text = c && at ? chain_column(c, at->colnum, buffer) : NULL;
-
-        if (text)
-            answer(r, text);
-        else
-            netsnmp_set_request_error(info, r, SNMP_NOSUCHINSTANCE);
-    }
-    return SNMP_ERR_NOERROR;
+    return answer_cells(info, requests, answer_chain);
 }
 
 /* Neither lists of AAA nor source interfaces are a trustpoint's here: nothing is configured. */
@@ -171,8 +186,25 @@ static size_t trustpoint_column_max(unsigned column)
     }
 }
 
-static void answer_crl(netsnmp_request_info *request, const PkiCrl *crl, unsigned column)
+static bool answer_trustpoint(netsnmp_request_info *request, const void *row, unsigned column)
 {
+    char buffer[TEXT_MAX + 1];
+    const char *text = trustpoint_column(row, column, buffer);
+
+    if (text)
+        answer_short(request, text, trustpoint_column_max(column));
+    return text != NULL;
+}
+
+static int on_trustpoint(netsnmp_mib_handler *handler, netsnmp_handler_registration *registration,
+                         netsnmp_agent_request_info *info, netsnmp_request_info *requests)
+{
+    return answer_cells(info, requests, answer_trustpoint);
+}
+
+static bool answer_crl(netsnmp_request_info *request, const void *row, unsigned column)
+{
+    const PkiCrl *crl = row;
     char buffer[TIME_TEXT_SIZE];
 
     switch (column) {
@@ -192,25 +224,18 @@ static void answer_crl(netsnmp_request_info *request, const PkiCrl *crl, unsigne
         snmp_set_var_typed_integer(request->requestvb, ASN_UNSIGNED, crl->delta);
         break;
     }
+    return true;
 }
 
 static int on_crl(netsnmp_mib_handler *handler, netsnmp_handler_registration *registration,
                   netsnmp_agent_request_info *info, netsnmp_request_info *requests)
 {
-    for (netsnmp_request_info *r = requests; r; r = r->next) {
-        const PkiCrl *crl = netsnmp_tdata_extract_entry(r);
-        const netsnmp_table_request_info *at = netsnmp_extract_table_info(r);
-
-        if (crl && at)
-            answer_crl(r, crl, at->colnum);
-        else
-            netsnmp_set_request_error(info, r, SNMP_NOSUCHINSTANCE);
-    }
-    return SNMP_ERR_NOERROR;
+    return answer_cells(info, requests, answer_crl);
 }
 
-static void answer_ocsp(netsnmp_request_info *request, const PkiAnswer *a, unsigned column)
+static bool answer_ocsp(netsnmp_request_info *request, const void *row, unsigned column)
 {
+    const PkiAnswer *a = row;
     char buffer[TIME_TEXT_SIZE];
 
     if (column == OCSP_RESPONDER)
@@ -218,38 +243,13 @@ static void answer_ocsp(netsnmp_request_info *request, const PkiAnswer *a, unsig
     else
         answer(request,
                time_render(column == OCSP_THIS_UPDATE ? a->this_update : a->next_update, buffer));
+    return true;
 }
 
 static int on_ocsp(netsnmp_mib_handler *handler, netsnmp_handler_registration *registration,
                    netsnmp_agent_request_info *info, netsnmp_request_info *requests)
 {
-    for (netsnmp_request_info *r = requests; r; r = r->next) {
-        const PkiAnswer *a = netsnmp_tdata_extract_entry(r);
-        const netsnmp_table_request_info *at = netsnmp_extract_table_info(r);
-
-        if (a && at)
-            answer_ocsp(r, a, at->colnum);
-        else
-            netsnmp_set_request_error(info, r, SNMP_NOSUCHINSTANCE);
-    }
-    return SNMP_ERR_NOERROR;
-}
-
-static int on_trustpoint(netsnmp_mib_handler *handler, netsnmp_handler_registration *registration,
-                         netsnmp_agent_request_info *info, netsnmp_request_info *requests)
-{
-    for (netsnmp_request_info *r = requests; r; r = r->next) {
-        const PkiTrustpoint *t = netsnmp_tdata_extract_entry(r);
-        const netsnmp_table_request_info *at = netsnmp_extract_table_info(r);
-        char buffer[TEXT_MAX + 1];
-        const char *text = t && at ? trustpoint_column(t, at->colnum, buffer) : NULL;
-
-        if (text)
-            answer_short(r, text, trustpoint_column_max(at->colnum));
-        else
-            netsnmp_set_request_error(info, r, SNMP_NOSUCHINSTANCE);
-    }
-    return SNMP_ERR_NOERROR;
+    return answer_cells(info, requests, answer_ocsp);
 }
 
 /* columns: lives as long as the table. */
